@@ -1,0 +1,64 @@
+/**
+ * Who may import whom: the layer table of ARCHITECTURE.md as data. oxlint.config.ts turns it into lint
+ * rules and test/package/layers.test.ts plants violations to prove that they bite.
+ *
+ * `layers` are folders of src/ (a layer may always import itself); `packages` are npm packages and
+ * `node:` built-ins. Tests (*.test.ts) may import any layer: they are held to the public behaviour,
+ * not to the table.
+ */
+export type Layer = {
+  readonly layers: readonly string[];
+  /** 'any' where the layer is a place of composition. */
+  readonly packages: readonly string[] | 'any';
+  /** Globals the layer may not touch: what would make it impure. */
+  readonly forbiddenGlobals?: readonly string[];
+};
+
+export const layers: Readonly<Record<string, Layer>> = {
+  core: {
+    layers: [],
+    packages: [],
+    forbiddenGlobals: [
+      'Date',
+      'performance',
+      'process',
+      'setTimeout',
+      'setInterval',
+      'setImmediate',
+      'queueMicrotask',
+      'crypto',
+      'Buffer',
+      'console',
+      'fetch',
+    ],
+  },
+  store: { layers: ['core'], packages: [] },
+  'store-sqlite': {
+    layers: ['core', 'store'],
+    packages: ['node:sqlite', 'node:fs', 'node:path'],
+  },
+  engine: {
+    layers: ['core', 'store'],
+    packages: [
+      'node:crypto',
+      'node:worker_threads',
+      'node:url',
+      'node:stream',
+      'node:timers/promises',
+      'piscina',
+      '@standard-schema/spec',
+    ],
+  },
+  http: {
+    layers: ['core', 'engine'],
+    packages: ['node:http', 'node:stream', 'node:crypto', 'node:buffer', 'find-my-way'],
+  },
+  client: { layers: ['core'], packages: [] },
+  // The commands `dev`, `serve` and `doctor` load server/ lazily; no other command reaches it.
+  cli: { layers: ['core', 'client', 'server'], packages: 'any' },
+  server: { layers: ['core', 'store', 'store-sqlite', 'engine', 'http'], packages: 'any' },
+  testing: {
+    layers: ['core', 'store'],
+    packages: ['node:test', 'node:assert/strict', 'fast-check'],
+  },
+};

@@ -1,0 +1,56 @@
+/**
+ * Operation ids: `op_` + 26 characters of Crockford base32 = 48 bits of milliseconds + 80 random bits,
+ * so that ids sort by time of creation and cannot be guessed. Ids of one millisecond sort at random.
+ */
+const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
+const operationIdPattern = /^op_[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
+
+export const randomBytesPerId = 10;
+
+/** `random` is at least 10 bytes from a cryptographic source, read from `offset`. */
+export function operationId(nowMs: number, random: Uint8Array, offset = 0): string {
+  let time = '';
+  let rest = nowMs;
+  for (let i = 0; i < 10; i += 1) {
+    time = alphabet.charAt(rest % 32) + time;
+    rest = Math.floor(rest / 32);
+  }
+  let tail = '';
+  for (let group = 0; group < randomBytesPerId; group += 5) {
+    tail += fiveBytes(random, offset + group);
+  }
+  return `op_${time}${tail}`;
+}
+
+/** Five bytes are exactly eight characters. */
+function fiveBytes(bytes: Uint8Array, at: number): string {
+  const high = ((bytes[at] ?? 0) << 12) | ((bytes[at + 1] ?? 0) << 4) | ((bytes[at + 2] ?? 0) >> 4);
+  const low =
+    (((bytes[at + 2] ?? 0) & 15) << 16) | ((bytes[at + 3] ?? 0) << 8) | (bytes[at + 4] ?? 0);
+  return fourCharacters(high) + fourCharacters(low);
+}
+
+function fourCharacters(twentyBits: number): string {
+  return (
+    alphabet.charAt((twentyBits >> 15) & 31) +
+    alphabet.charAt((twentyBits >> 10) & 31) +
+    alphabet.charAt((twentyBits >> 5) & 31) +
+    alphabet.charAt(twentyBits & 31)
+  );
+}
+
+export function isOperationId(text: string): boolean {
+  return operationIdPattern.test(text);
+}
+
+/** The smallest id an operation created at `nowMs` can have: turns a time filter into a key range. */
+export function smallestIdAt(nowMs: number): string {
+  return operationId(Math.max(0, nowMs), new Uint8Array(randomBytesPerId));
+}
+
+/** When the operation of this id was created, in ms. */
+export function createdAtOfId(id: string): number {
+  let ms = 0;
+  for (const character of id.slice(3, 13)) ms = ms * 32 + alphabet.indexOf(character);
+  return ms;
+}

@@ -1,0 +1,57 @@
+/**
+ * A limit on everything. What a client meets at a limit is in docs/limits.md; most can be set, within
+ * the bounds here. Bytes are of UTF-8, `Chars` are UTF-16 units.
+ */
+export const limits = {
+  // A request.
+  bodyBytes: 1_048_576,
+  jsonDepth: 64,
+  jsonMembers: 100_000,
+  urlChars: 8_192,
+  headerBytes: 16_384,
+  idempotencyKeyChars: 255,
+  preferWaitSecondsMax: 60,
+  labels: 16,
+  labelKeyChars: 64,
+  labelValueChars: 256,
+  // An operation.
+  taskNameChars: 100,
+  concurrencyKeyChars: 200,
+  attemptsMax: 1_000,
+  recoveriesMax: 3,
+  priorityMin: -100,
+  priorityMax: 100,
+  /** The longest delayed start or back-off. */
+  delayMsMax: 366 * 86_400_000,
+  timeoutMsMax: 30 * 86_400_000,
+  retentionMsMin: 86_400_000,
+  retentionMsDefault: 7 * 86_400_000,
+  retentionMsMax: 366 * 86_400_000,
+  idempotencyMs: 86_400_000,
+  progressMessageChars: 500,
+  errorDetailChars: 4_096,
+  // A result.
+  resultInlineBytes: 16_384,
+  resultBytesDefault: 64 * 1_048_576,
+  resultChunkBytes: 262_144,
+  // The queue.
+  pendingMaxDefault: 1_000_000,
+  // The engine.
+  concurrencyDefault: 64,
+  concurrencyMax: 10_000,
+  leaseMsDefault: 15_000,
+  leaseMsMin: 1_000,
+  leaseMsMax: 3_600_000,
+  waitersMax: 10_000,
+  /** Rows one sweep, prune or claim looks at before it lets others write. */
+  sweepRows: 500,
+  claimScanRows: 1_000,
+  // A page of the list.
+  pageSizeDefault: 50,
+  pageSizeMax: 200,
+  /** Rows one page of a filtered list looks at; past it the page is short and the cursor goes on. */
+  pageScanRows: 10_000,
+  // Polling.
+  retryAfterSecondsMin: 1,
+  retryAfterSecondsMax: 60,
+} as const;

@@ -1,0 +1,32 @@
+import { limits } from './limits.ts';
+import type { Progress } from './operation.ts';
+
+/** What a handler reports: a fraction of 1, or so many of so many. */
+export type ProgressReport = number | { readonly current: number; readonly total: number };
+
+/**
+ * The progress after `report`, given the one before it in the same attempt. The fraction never falls and
+ * stays within 0..1; a report that is not finite is taken as "no news" and only its message counts.
+ */
+export function nextProgress(p: {
+  readonly previous: Progress | null;
+  readonly report: ProgressReport;
+  readonly message: string | undefined;
+  readonly now: number;
+}): Progress {
+  const before = p.previous?.fraction ?? null;
+  const reported = typeof p.report === 'number' ? p.report : p.report.current / p.report.total;
+  const usable = Number.isFinite(reported) ? Math.min(1, Math.max(0, reported)) : null;
+  const counts = typeof p.report === 'number' ? null : p.report;
+  return {
+    fraction: usable === null ? before : Math.max(before ?? 0, usable),
+    message: p.message?.slice(0, limits.progressMessageChars) ?? p.previous?.message ?? null,
+    current: finiteOrNull(counts?.current),
+    total: finiteOrNull(counts?.total),
+    updatedAt: p.now,
+  };
+}
+
+function finiteOrNull(n: number | undefined): number | null {
+  return n !== undefined && Number.isFinite(n) ? n : null;
+}

@@ -1,0 +1,119 @@
+import type { ErrorCode, FieldError, OutcomeCode } from './errors.ts';
+import type { OperationStatus } from './operation.ts';
+
+/**
+ * What goes over the wire, as the server writes it and the client reads it: snake_case, instants as
+ * ISO 8601 in UTC, addresses root-relative with the public base path. Members may be added; readers
+ * ignore what they do not know.
+ */
+export type WireOperation = {
+  readonly id: string;
+  /** The same as `id`, for receivers that look for this name. */
+  readonly operation_id: string;
+  readonly task: string;
+  readonly status: OperationStatus;
+  readonly created_at: string;
+  readonly started_at: string | null;
+  readonly finished_at: string | null;
+  readonly expires_at: string | null;
+  /** The latest attempt, 0 before the first. */
+  readonly attempt: number;
+  readonly attempts_max: number;
+  /** While pending: not before this instant (delayed start or back-off); else null. */
+  readonly ready_at: string | null;
+  readonly deadline_at: string | null;
+  readonly priority: number;
+  readonly progress: WireProgress | null;
+  readonly estimate: WireEstimate | null;
+  readonly status_url: string;
+  /** null until completed. */
+  readonly result_url: string | null;
+  /** null once final. */
+  readonly cancel_url: string | null;
+  readonly cancel_requested_at: string | null;
+  readonly error: WireOperationError | null;
+  /** The result itself when it is JSON of at most 16 KiB; absent otherwise. */
+  readonly result?: unknown;
+  readonly labels: Readonly<Record<string, string>>;
+  /** The failed operation that this one repeats. */
+  readonly retry_of: string | null;
+};
+
+export type WireProgress = {
+  readonly fraction: number | null;
+  readonly message: string | null;
+  readonly current: number | null;
+  readonly total: number | null;
+  readonly updated_at: string;
+};
+
+export type WireEstimate = {
+  readonly completes_at: string;
+  readonly basis: 'declared' | 'history';
+  readonly samples: number;
+};
+
+/** The recorded problem (RFC 9457 members and `code`) with what came before it. */
+export type WireOperationError = {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly code: OutcomeCode;
+  readonly attempts: readonly WireAttempt[];
+};
+
+export type WireAttempt = {
+  readonly number: number;
+  readonly outcome: 'failed' | 'lost' | 'released';
+  readonly started_at: string;
+  readonly ended_at: string;
+  /** code and detail of this attempt's own error. */
+  readonly error: { readonly code: OutcomeCode; readonly detail: string } | null;
+  readonly retry_at: string | null;
+};
+
+export type WireOperationPage = {
+  readonly operations: readonly WireOperation[];
+  /** Pass as `cursor`; null at the end. */
+  readonly next_cursor: string | null;
+};
+
+export type WireTask = {
+  readonly name: string;
+  /** Where to POST. */
+  readonly path: string;
+  readonly description: string | null;
+  readonly paused: boolean;
+  /** JSON Schema (2020-12) of the input, when the validator can tell it. */
+  readonly input_schema: unknown;
+  readonly limits: {
+    readonly attempts: number;
+    readonly timeout_ms: number | null;
+    readonly queue_timeout_ms: number | null;
+    readonly deadline_ms: number | null;
+    readonly concurrency: number | null;
+    readonly key_concurrency: number | null;
+    readonly pending: number | null;
+  };
+  readonly counts: {
+    readonly pending: number;
+    readonly processing: number;
+    readonly completed: number;
+    readonly failed: number;
+  };
+  readonly oldest_pending_at: string | null;
+  readonly expected_duration_ms: number | null;
+};
+
+export type WireTaskList = { readonly tasks: readonly WireTask[] };
+
+/** application/problem+json, RFC 9457. */
+export type WireProblem = {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail: string;
+  readonly code: ErrorCode;
+  readonly errors?: readonly FieldError[];
+};

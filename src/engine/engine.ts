@@ -1,0 +1,109 @@
+import type { Clock } from '../core/clock.ts';
+import type { Duration } from '../core/duration.ts';
+import type { ExpectedDuration } from '../core/estimate.ts';
+import type { EndedAttempt, Operation } from '../core/operation.ts';
+import type { OperationFilter, OperationPage, Store, TaskRecord } from '../store/store.ts';
+import type { Logger } from './logger.ts';
+import type { Task } from './task.ts';
+
+/**
+ * The in-process API: everything a client can ask over HTTP, without HTTP. All verbs reject with a
+ * RaincheckError whose code is named beside them; any of them with `store_unavailable`.
+ */
+export type Engine = {
+  readonly tasks: ReadonlyMap<string, Task>;
+  readonly clock: Clock;
+
+  /** Resolves once recovery ran and the workers claim. Without it the engine only accepts and answers. */
+  start(): Promise<void>;
+  /**
+   * Stops claiming, waits up to `drainMs` for running attempts, aborts the rest and hands them back uncounted.
+   * `now: true` does not wait. Idempotent; a second call with `now` cuts the first one short. The store stays open.
+   */
+  stop(p?: { readonly drainMs?: number; readonly now?: boolean }): Promise<void>;
+  /** Rejects with `store_unavailable` or `shutting_down` when requests should go elsewhere. */
+  ready(): Promise<void>;
+
+  /** task_not_found, validation_failed, queue_full, idempotency_key_reused, operation_gone, shutting_down. */
+  submit(p: Submission): Promise<{ readonly operation: Operation; readonly replayed: boolean }>;
+  /** A new operation like a failed one, its input replaced when given. operation_not_found, operation_gone, operation_not_failed. */
+  retry(p: {
+    readonly id: string;
+    readonly tenant: string;
+    readonly input?: { readonly value: unknown; readonly text: string } | undefined;
+  }): Promise<Operation>;
+  /** operation_not_found, operation_gone. */
+  read(p: OperationKey): Promise<Operation>;
+  /**
+   * The operation once its version differs from `version`, or (until: 'final') once it is final; after
+   * `timeoutMs`, when `signal` aborts or too many wait already, as it is then. operation_not_found, operation_gone.
+   */
+  waitFor(
+    p: OperationKey & {
+      readonly until: 'change' | 'final';
+      readonly version: number;
+      readonly timeoutMs: number;
+      readonly signal?: AbortSignal | undefined;
+    },
+  ): Promise<Operation>;
+  /** operation_not_found, operation_gone. */
+  cancel(p: OperationKey): Promise<{
+    readonly outcome: 'cancelled' | 'requested' | 'already_final';
+    readonly operation: Operation;
+  }>;
+  /** Final: removes it; otherwise asks to cancel. operation_not_found, operation_gone. */
+  remove(p: OperationKey): Promise<'removed' | 'cancel_requested'>;
+  list(p: {
+    readonly filter: OperationFilter;
+    readonly limit: number;
+    readonly beforeId: string | null;
+  }): Promise<OperationPage>;
+  attempts(p: OperationKey): Promise<EndedAttempt[]>;
+  /** Bytes of a result that is not inline, as Store.readResult. */
+  readResult(p: {
+    readonly id: string;
+    readonly start: number;
+    readonly end: number;
+  }): AsyncIterable<Uint8Array>;
+  taskRecords(): Promise<TaskRecord[]>;
+  /** task_not_found. */
+  setTaskPaused(p: { readonly task: string; readonly paused: boolean }): Promise<void>;
+  /** What an operation of the task takes, as known here now; no I/O. */
+  expectedDuration(task: string): ExpectedDuration | null;
+};
+
+export type OperationKey = { readonly id: string; readonly tenant: string };
+
+export type Submission = {
+  readonly task: string;
+  readonly tenant: string;
+  /** The parsed input and the JSON text it came as. */
+  readonly input: { readonly value: unknown; readonly text: string };
+  readonly idempotency?: { readonly key: string; readonly fingerprint: string } | undefined;
+  readonly priority?: number | undefined;
+  /** Instant in ms. */
+  readonly notBefore?: number | undefined;
+  /** Instant in ms; the earlier of this and the task's own holds. */
+  readonly deadlineAt?: number | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  readonly traceparent?: string | undefined;
+};
+
+export type EngineOptions = {
+  readonly store: Store;
+  readonly tasks: readonly Task[];
+  readonly clock?: Clock;
+  readonly logger?: Logger;
+  /** Attempts that run at once in this process. Default 64. */
+  readonly concurrency?: number;
+  /** Pending operations over all tasks at which submits are refused with 503. Default 1,000,000. */
+  readonly pendingMax?: number;
+  /** How long a worker's hold lasts without a heartbeat; a third of it is the heartbeat. Default 15 s. */
+  readonly lease?: Duration;
+  /** How long an aborted handler may take to return before its attempt is settled without it. Default 5 s. */
+  readonly grace?: Duration;
+  /** Longest time between two looks at the queue when nothing woke the worker. Default 1 s. */
+  readonly poll?: Duration;
+  /** Uniform in [0, 1); for the jitter. Default Math.random. */
+  readonly random?: () => number;
+};

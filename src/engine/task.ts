@@ -1,0 +1,118 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { Duration } from '../core/duration.ts';
+import type { ProgressReport } from '../core/progress.ts';
+import type { RetryPolicy } from '../core/retry.ts';
+
+/**
+ * A task as its author writes it: `defineTask('reports', { input, run })`. Every member but `run` is
+ * optional; durations are numbers of milliseconds or texts like '10m'.
+ */
+export type TaskOptions<Schema extends StandardSchemaV1 = StandardSchemaV1> = {
+  /** Where to POST; default `/{name}`. Starts with '/', no parameters, no trailing slash. */
+  path?: string;
+  /** One sentence for the task list and the API docs. */
+  description?: string;
+  /**
+   * Any Standard Schema validator. Checked at accept (422 with JSON pointers) and applied again before
+   * each attempt, so that the handler gets its output while the store keeps the JSON that came.
+   * Default: any JSON.
+   */
+  input?: Schema;
+  /** Longest run of one attempt; then its signal aborts, and after `graceMs` it is given up. Default 10 m; null: none. */
+  timeout?: Duration | null;
+  /** Longest wait from being due to the start of the first attempt. Default null: none. */
+  queueTimeout?: Duration | null;
+  /** Longest time from accept to the end, over all attempts. Default null: none. */
+  deadline?: Duration | null;
+  /** Attempts in all, 1..1000. Default 3. Lost workers and graceful stops do not use them up. */
+  attempts?: number;
+  /** Back-off between attempts. Default base 1 s, factor 2, cap 10 m, full jitter. */
+  retry?: { base?: Duration; factor?: number; cap?: Duration };
+  /**
+   * How many attempts may run at once over all workers. A number: of this task. `{limit, key}`: of this
+   * task with the same key; `total` caps the task as well. Default: no limit but the engine's own.
+   */
+  concurrency?:
+    | number
+    | {
+        limit: number;
+        key: (input: StandardSchemaV1.InferOutput<Schema>) => string;
+        total?: number;
+      };
+  /** Higher goes first, -100..100. Default 0. A request may set its own. */
+  priority?: number;
+  /** Pending operations of this task at which submits are refused with 503. Default: the engine's cap only. */
+  pendingMax?: number;
+  /** How long status and result are kept after the end. Default 7 d, at least 24 h. */
+  retention?: Duration;
+  /** What one attempt usually takes, until there is history to tell. Feeds Retry-After. */
+  expectedDuration?: Duration;
+  /** Largest result in bytes. Default 64 MiB. */
+  resultBytesMax?: number;
+  /**
+   * true: the handler runs in a worker thread that is terminated when it does not stop in time, the only way
+   * to stop a busy loop. The module that calls defineTask is imported in that thread, so it must do
+   * nothing but define tasks. `{ module: import.meta.url }` names the module when it cannot be told from
+   * the call.
+   */
+  isolate?: boolean | { module: string };
+  run: (context: TaskContext<StandardSchemaV1.InferOutput<Schema>>) => unknown;
+};
+
+/** What a handler is called with. */
+export type TaskContext<Input = unknown> = {
+  readonly input: Input;
+  /**
+   * Aborts on timeout, deadline, cancellation, loss of the lease and stop of the worker; `signal.reason` is a
+   * RaincheckError or TaskError whose code tells which. Pass it on to everything that takes a signal.
+   */
+  readonly signal: AbortSignal;
+  /** Cheap: recorded at most every 500 ms (and at the first call). Never throws. */
+  progress(report: ProgressReport, message?: string): void;
+  readonly log: HandlerLog;
+  /** 1 for the first attempt. */
+  readonly attempt: number;
+  readonly operation: {
+    readonly id: string;
+    readonly task: string;
+    readonly attemptsMax: number;
+    readonly createdAt: number;
+    readonly labels: Readonly<Record<string, string>>;
+  };
+};
+
+/** Lines land in the engine's log with operation, task and attempt. */
+export type HandlerLog = {
+  debug(message: string, fields?: object): void;
+  info(message: string, fields?: object): void;
+  warn(message: string, fields?: object): void;
+  error(message: string, fields?: object): void;
+};
+
+/** A task as the engine uses it: checked, defaults filled in, durations in ms. Made by defineTask alone. */
+export type Task<Name extends string = string, Input = unknown, Output = unknown> = {
+  readonly name: Name;
+  readonly path: string;
+  readonly description: string | null;
+  readonly schema: StandardSchemaV1 | null;
+  /** JSON Schema 2020-12 of the input, or null when the validator cannot tell it. */
+  readonly inputJsonSchema: Record<string, unknown> | null;
+  readonly timeoutMs: number | null;
+  readonly queueTimeoutMs: number | null;
+  readonly deadlineMs: number | null;
+  readonly attemptsMax: number;
+  readonly retry: RetryPolicy;
+  readonly concurrency: number | null;
+  readonly keyConcurrency: number | null;
+  readonly concurrencyKey: ((input: unknown) => string) | null;
+  readonly priority: number;
+  readonly pendingMax: number | null;
+  readonly retentionMs: number;
+  readonly expectedDurationMs: number | null;
+  readonly resultBytesMax: number;
+  /** URL of the module to import in the worker thread; null: runs in this thread. */
+  readonly isolateModule: string | null;
+  readonly run: (context: TaskContext) => unknown;
+  /** Types only, for createClient<typeof rc>; always undefined. */
+  readonly types?: { readonly input: Input; readonly output: Output } | undefined;
+};

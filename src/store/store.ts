@@ -1,0 +1,284 @@
+import type {
+  EndedAttempt,
+  Operation,
+  OperationError,
+  Progress,
+  Result,
+} from '../core/operation.ts';
+
+/**
+ * Where operations live. Two stores and a model implement this one interface; exerciseStore in
+ * testing/ is its specification in full.
+ *
+ * The contract, for every verb:
+ * - **One commit a call.** What a verb changes is durable, all of it, when its promise fulfils. A store
+ *   may commit many calls together (group commit): calls made in one turn of the event loop are meant
+ *   to share a commit, so callers never batch for the store's sake.
+ * - **A rejection of a write is ambiguous**, not a no: `store_unavailable` says the commit may or may not
+ *   have happened. An idempotency key or the fence finds the truth on the next try.
+ * - **Expected outcomes are values** ('lost', null), never rejections.
+ * - **Rules live in core/transitions.ts.** A store adds none.
+ * - **Fenced**: verbs that carry a lease token change nothing unless that token holds the lease.
+ * - `now` is the caller's clock. A store shared by several machines uses its own clock in production.
+ * - Reads see everything that was committed before the read began.
+ */
+export type Store = {
+  readonly name: string;
+  readonly capabilities: StoreCapabilities;
+
+  // Accept
+  /** Idempotency key, operation and queue entry in one commit. One outcome for each, in order. */
+  createOperations(p: CreateOperations): Promise<CreateOutcome[]>;
+
+  // Work
+  /** Takes up to `limit` ready operations, best first, under new leases. Exact to every concurrency limit. */
+  claimOperations(p: ClaimOperations): Promise<ClaimOutcome>;
+  /** Ends attempts: completed, failed or released. Frees their concurrency slots in the same commit. */
+  settleAttempts(p: SettleAttempts): Promise<SettleOutcome[]>;
+  /** The heartbeat: extends leases, records progress, and brings back wishes to cancel. */
+  extendLeases(p: ExtendLeases): Promise<ExtendOutcome[]>;
+  /** Recovers attempts whose worker is lost and fails operations that waited too long. */
+  sweepExpired(p: SweepExpired): Promise<SweepOutcome>;
+
+  // Ask
+  /** null: never existed, or was removed (then `isGone` tells). */
+  readOperation(p: { readonly id: string }): Promise<Operation | null>;
+  /** Whether the id belonged to an operation that was removed or has expired, and is still remembered. */
+  isGone(p: { readonly id: string }): Promise<boolean>;
+  /** The input as JSON text, as it was accepted; null when there is no such operation. */
+  readInput(p: { readonly id: string }): Promise<string | null>;
+  /**
+   * Bytes `start` (inclusive) to `end` (exclusive) of a stored result, in chunks of at most
+   * limits.resultChunkBytes. Only for results that are not inline. Yields less when the result is
+   * removed meanwhile: the reader compares the length.
+   */
+  readResult(p: {
+    readonly id: string;
+    readonly start: number;
+    readonly end: number;
+  }): AsyncIterable<Uint8Array>;
+  listOperations(p: ListOperations): Promise<OperationPage>;
+  /** Attempts that did not complete their operation, oldest first. */
+  listAttempts(p: { readonly id: string }): Promise<EndedAttempt[]>;
+
+  // Steer
+  requestCancel(p: { readonly id: string; readonly now: number }): Promise<CancelOutcome>;
+  /** Removes a final operation with its result; the id is remembered as gone until `goneUntil`. */
+  removeOperation(p: {
+    readonly id: string;
+    readonly now: number;
+    readonly goneUntil: number;
+  }): Promise<'removed' | 'not_final' | 'missing'>;
+  /** A paused task is not claimed; what runs goes on. */
+  setTaskPaused(p: { readonly task: string; readonly paused: boolean }): Promise<void>;
+  /** Every task the store has ever seen, by name. Costs O(tasks), whatever the number of operations. */
+  readTasks(): Promise<TaskRecord[]>;
+
+  // Keep
+  /** Removes what has expired: operations, remembered ids, idempotency keys; at most `limit` of each. */
+  pruneExpired(p: { readonly now: number; readonly limit: number }): Promise<PruneOutcome>;
+  /** Resolves when the store can take a write, rejects with `store_unavailable` when not. */
+  ping(): Promise<void>;
+  /** Waits for writes under way; afterwards every verb rejects with `store_unavailable`. */
+  close(): Promise<void>;
+};
+
+export type StoreCapabilities = {
+  /**
+   * Only one process can have the store open. Then every lease found at start belongs to a dead
+   * process and is recovered at once (`workerDead`), without waiting for its expiry.
+   */
+  readonly singleProcess: boolean;
+  /** Survives the process; false for memory. */
+  readonly durable: boolean;
+};
+
+/** The parts of an operation that the caller decides at accept; the store fills in the rest as in newOperation(). */
+export type NewOperation = {
+  readonly id: string;
+  readonly task: string;
+  readonly tenant: string;
+  /** JSON text. */
+  readonly input: string;
+  readonly attemptsMax: number;
+  readonly retentionMs: number;
+  readonly priority: number;
+  /** `now` or earlier: ready at once. */
+  readonly readyAt: number;
+  readonly waitUntil: number | null;
+  readonly deadlineAt: number | null;
+  readonly concurrencyKey: string | null;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly retryOf: string | null;
+  readonly traceparent: string | null;
+  readonly idempotency: IdempotencyKey | null;
+  /** Pending operations of this task at which the queue is full; null: no cap of its own. */
+  readonly taskPendingMax: number | null;
+};
+
+export type IdempotencyKey = {
+  /** Whose key it is: keys of different scopes never meet. */
+  readonly scope: string;
+  readonly key: string;
+  /** Hash of the request; the same key with another hash is refused. */
+  readonly fingerprint: string;
+  readonly expiresAt: number;
+};
+
+export type CreateOperations = {
+  readonly operations: readonly NewOperation[];
+  /** Pending operations over all tasks at which the queue is full. */
+  readonly pendingMax: number;
+  readonly now: number;
+};
+
+export type CreateOutcome =
+  | { readonly outcome: 'created'; readonly operation: Operation }
+  /** The key was used before for the same request: here is its operation as it is now. */
+  | { readonly outcome: 'replayed'; readonly operation: Operation }
+  /** The key was used for the same request, but its operation has been removed since. */
+  | { readonly outcome: 'replayed_gone'; readonly operationId: string }
+  | { readonly outcome: 'key_reused' }
+  | { readonly outcome: 'queue_full'; readonly pending: number; readonly pendingMax: number };
+
+export type ClaimOperations = {
+  readonly worker: string;
+  /** Makes lease tokens: called once for each claimed operation, never returns the same twice. */
+  readonly newToken: () => string;
+  readonly leaseMs: number;
+  readonly limit: number;
+  /** The tasks this worker has handlers for. Others are left alone. */
+  readonly tasks: readonly ClaimTask[];
+  readonly now: number;
+};
+
+export type ClaimTask = {
+  readonly name: string;
+  /** Attempts of this task that may run at once over all workers; null: any number. */
+  readonly concurrency: number | null;
+  /** Attempts with one concurrency key that may run at once over all workers; null: any number. */
+  readonly keyConcurrency: number | null;
+};
+
+export type ClaimOutcome = {
+  readonly claimed: readonly ClaimedOperation[];
+  /**
+   * When asking again may give something although nothing else happens: the earliest readyAt of a
+   * scheduled operation of these tasks, or `now` when the scan stopped at its own limit; null: nothing known.
+   */
+  readonly nextDueAt: number | null;
+};
+
+export type ClaimedOperation = { readonly operation: Operation; readonly input: string };
+
+export type SettleAttempts = { readonly settlements: readonly Settlement[]; readonly now: number };
+
+export type Settlement =
+  | {
+      readonly type: 'completed';
+      readonly id: string;
+      readonly token: string;
+      readonly result: Result;
+      /** The bytes, when `result.inline` is null. */
+      readonly body: Uint8Array | null;
+    }
+  | {
+      readonly type: 'attempt_failed';
+      readonly id: string;
+      readonly token: string;
+      readonly error: OperationError;
+      readonly retryAt: number | null;
+    }
+  | { readonly type: 'released'; readonly id: string; readonly token: string };
+
+export type SettleOutcome = 'applied' | 'lost';
+
+export type ExtendLeases = {
+  readonly leases: readonly {
+    readonly id: string;
+    readonly token: string;
+    /** null leaves the recorded progress as it is. */
+    readonly progress: Progress | null;
+  }[];
+  readonly leaseMs: number;
+  readonly now: number;
+};
+
+export type ExtendOutcome =
+  | { readonly outcome: 'extended'; readonly cancelRequested: boolean }
+  | { readonly outcome: 'lost' };
+
+export type SweepExpired = {
+  readonly now: number;
+  readonly limit: number;
+  readonly recoveriesMax: number;
+  /** true at the start of a single-process store: every lease is a dead process's. */
+  readonly workerDead: boolean;
+};
+
+export type SweepOutcome = {
+  /** Operations changed by this sweep, as they are now. */
+  readonly changed: readonly Operation[];
+  /** The sweep stopped at its limit: sweep again at once. */
+  readonly more: boolean;
+};
+
+export type CancelOutcome =
+  /** pending: final now · running: the wish is noted. */
+  | { readonly outcome: 'cancelled' | 'requested' | 'already_final'; readonly operation: Operation }
+  | { readonly outcome: 'missing' };
+
+export type ListOperations = {
+  readonly filter: OperationFilter;
+  /** 1..limits.pageSizeMax */
+  readonly limit: number;
+  /** Only ids smaller than this one; null: from the newest. */
+  readonly beforeId: string | null;
+};
+
+/** All given members must match; undefined ones do not filter. */
+export type OperationFilter = {
+  readonly tenant?: string | undefined;
+  readonly states?: readonly Operation['state'][] | undefined;
+  readonly task?: string | undefined;
+  /** Equality on labels. */
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  /** error.code */
+  readonly code?: string | undefined;
+  /** createdAt >= since, by id. */
+  readonly since?: number | undefined;
+  /** createdAt < until, by id. */
+  readonly until?: number | undefined;
+  /** Case-insensitive (ASCII) substring of the id, the error's detail or the input's JSON text. */
+  readonly text?: string | undefined;
+};
+
+export type OperationPage = {
+  /** Newest first. */
+  readonly operations: readonly Operation[];
+  /** Where the next page starts; null at the end. A filtered page may be short and still have a next one. */
+  readonly nextBeforeId: string | null;
+};
+
+export type TaskRecord = {
+  readonly task: string;
+  readonly paused: boolean;
+  readonly pending: number;
+  readonly processing: number;
+  /** Since the store was made; removal does not lower them. */
+  readonly completed: number;
+  readonly failed: number;
+  /** createdAt of the oldest pending operation that may run now (ready or parked); null when there is none. */
+  readonly oldestPendingAt: number | null;
+  /**
+   * Mean time from the start of the last attempt to completion, exponentially weighted
+   * (meanDurationMs in store/durations.ts); null before the first completion.
+   */
+  readonly meanDurationMs: number | null;
+};
+
+export type PruneOutcome = {
+  readonly operations: number;
+  readonly goneIds: number;
+  readonly idempotencyKeys: number;
+};
