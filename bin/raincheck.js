@@ -1,0 +1,58 @@
+#!/usr/bin/env node
+// Plain JavaScript that Node 18 can parse: it only finds the right Node and the built program.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { constants } from 'node:os';
+import { fileURLToPath } from 'node:url';
+
+const nodeMin = 24;
+const program = new URL('../dist/cli/main.js', import.meta.url);
+
+if (Number.parseInt(process.versions.node, 10) < nodeMin) {
+  const node = newerNode();
+  if (node === null) {
+    fail(
+      `raincheck needs Node ${nodeMin} or newer; this is ${process.versions.node} (${process.execPath}). ` +
+        'Install a newer Node, or put one beside it with: npm install node@24',
+    );
+  } else {
+    runUnder(node);
+  }
+} else if (existsSync(program)) {
+  await import(program.href);
+} else {
+  fail('raincheck is not built yet. Run: npm run build');
+}
+
+/** The Node that npm installed beside us or in this project (the package `node`), or null. */
+function newerNode() {
+  for (const from of [import.meta.url, `${process.cwd()}/package.json`]) {
+    try {
+      const require = createRequire(from);
+      const { version } = require('node/package.json');
+      if (Number.parseInt(version, 10) >= nodeMin) return require.resolve('node/bin/node');
+    } catch {
+      // Not installed there.
+    }
+  }
+  return null;
+}
+
+function runUnder(node) {
+  const args = [...process.execArgv, fileURLToPath(import.meta.url), ...process.argv.slice(2)];
+  const child = spawn(node, args, { stdio: 'inherit' });
+  // A terminal sends Ctrl-C to both of us; the server takes two signals at once for one.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    process.on(signal, () => child.kill(signal));
+  }
+  child.on('error', (error) => fail(`raincheck could not start ${node}: ${error.message}`));
+  child.on('exit', (code, signal) => {
+    process.exitCode = code ?? 128 + (constants.signals[signal ?? ''] ?? 0);
+  });
+}
+
+function fail(message) {
+  process.stderr.write(`${message}\n`);
+  process.exitCode = 1;
+}

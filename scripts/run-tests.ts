@@ -1,0 +1,39 @@
+import { globSync } from 'node:fs';
+import { run } from 'node:test';
+import { quietReporter } from './quiet-reporter.ts';
+
+/**
+ * `npm test [part-of-a-path …]`: every test file, from source, two processes at a time (the suite starts
+ * real servers, more would only fight for the same cores). Quiet unless something fails; the closing
+ * lines are node's own: `# tests`, `# pass`, `# fail` …
+ */
+const patterns = [
+  'src/**/*.test.ts',
+  'test/**/*.test.ts',
+  'examples/**/*.test.ts',
+  'scripts/**/*.test.ts',
+];
+const wanted = process.argv.slice(2);
+const files = globSync(patterns)
+  .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
+  .sort();
+
+if (files.length === 0) {
+  console.error(`No test file matches ${wanted.join(' ') || patterns.join(' ')}.`);
+  process.exit(1);
+}
+
+const stream = run({
+  files,
+  concurrency: 2,
+  // A hung test must not hold up CI for ever; the slowest honest one takes a few seconds.
+  timeout: 120_000,
+  execArgv: ['--conditions=raincheck-source', '--disable-warning=ExperimentalWarning'],
+});
+stream.on('test:summary', ({ file, success }) => {
+  if (file === undefined && !success) process.exitCode = 1;
+});
+stream.on('test:fail', (event) => {
+  if (event.todo === undefined || event.todo === false) process.exitCode = 1;
+});
+stream.compose(quietReporter).pipe(process.stdout);
