@@ -33,6 +33,7 @@ export const layers: Readonly<Record<string, Layer>> = {
     ],
   },
   store: { layers: ['core'], packages: [] },
+  'store-memory': { layers: ['core', 'store'], packages: [] },
   'store-sqlite': {
     layers: ['core', 'store'],
     packages: ['node:sqlite', 'node:fs', 'node:path'],
@@ -56,9 +57,12 @@ export const layers: Readonly<Record<string, Layer>> = {
   client: { layers: ['core'], packages: [] },
   // The commands `dev`, `serve` and `doctor` load server/ lazily; no other command reaches it.
   cli: { layers: ['core', 'client', 'server'], packages: 'any' },
-  server: { layers: ['core', 'store', 'store-sqlite', 'engine', 'http'], packages: 'any' },
+  server: {
+    layers: ['core', 'store', 'store-memory', 'store-sqlite', 'engine', 'http'],
+    packages: 'any',
+  },
   testing: {
-    layers: ['core', 'store'],
-    packages: ['node:test', 'node:assert/strict', 'fast-check'],
+    layers: ['core', 'store', 'store-memory'],
+    packages: ['node:test', 'node:assert/strict', 'node:timers/promises', 'fast-check'],
   },
 };

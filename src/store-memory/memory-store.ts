@@ -1,0 +1,398 @@
+import { RaincheckError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import { isFinal, type EndedAttempt, type Operation } from '../core/operation.ts';
+import { decide, type Decision, type OperationEvent } from '../core/transitions.ts';
+import { newOperation } from '../store/new-operation.ts';
+import type {
+  CancelOutcome,
+  ClaimedOperation,
+  ClaimOperations,
+  ClaimOutcome,
+  ClaimTask,
+  CreateOperations,
+  CreateOutcome,
+  ExtendLeases,
+  ExtendOutcome,
+  ListOperations,
+  NewOperation,
+  OperationPage,
+  PruneOutcome,
+  SettleAttempts,
+  Settlement,
+  SettleOutcome,
+  Store,
+  SweepExpired,
+  SweepOutcome,
+  TaskRecord,
+} from '../store/store.ts';
+import { Expiring } from './expiring.ts';
+import { Heap } from './heap.ts';
+import { OperationIndex } from './operation-index.ts';
+import { claimedBefore, TaskQueue } from './task-queue.ts';
+
+/**
+ * A store without a file: `memory:` at runtime, and the model the other stores are held to in tests.
+ * Every verb does all its work before it returns its promise, so each is one commit by nature. Records
+ * are frozen: what is handed out cannot change what is kept.
+ */
+export function memoryStore(): Store {
+  return new MemoryStore();
+}
+
+/** All that is kept of one operation. */
+export type Entry = {
+  operation: Operation;
+  readonly input: string;
+  readonly attempts: EndedAttempt[];
+  body: Uint8Array | null;
+};
+
+type UsedKey = { readonly fingerprint: string; readonly operationId: string };
+
+class MemoryStore implements Store {
+  readonly name = 'memory';
+  readonly capabilities = { singleProcess: true, durable: false } as const;
+  readonly #entries = new Map<string, Entry>();
+  readonly #index = new OperationIndex(this.#entries);
+  readonly #queues = new Map<string, TaskQueue>();
+  readonly #running = new Set<string>();
+  readonly #waiting = new Heap<Operation>(
+    (a, b) => waitsUntil(a) < waitsUntil(b),
+    (operation) => this.#current(operation.id) === operation,
+  );
+  readonly #usedKeys = new Expiring<UsedKey>();
+  readonly #expiries = new Expiring<null>();
+  readonly #gone = new Expiring<null>();
+  #pending = 0;
+  #closed = false;
+
+  async createOperations(p: CreateOperations): Promise<CreateOutcome[]> {
+    this.#requireOpen();
+    for (const { id } of p.operations) {
+      if (this.#entries.has(id)) throw new Error(`There is an operation ${id} already.`);
+    }
+    return p.operations.map((operation) => this.#create(operation, p));
+  }
+
+  #create(p: NewOperation, { pendingMax, now }: CreateOperations): CreateOutcome {
+    const key = p.idempotency;
+    const keyName = key === null ? '' : JSON.stringify([key.scope, key.key]);
+    const used = key === null ? undefined : this.#usedKeys.get(keyName);
+    if (used !== undefined && used.expiresAt > now) {
+      if (used.value.fingerprint !== key?.fingerprint) return { outcome: 'key_reused' };
+      const { operationId } = used.value;
+      const operation = this.#current(operationId);
+      return operation === undefined
+        ? { outcome: 'replayed_gone', operationId }
+        : { outcome: 'replayed', operation };
+    }
+    const taskPending = this.#queues.get(p.task)?.pending ?? 0;
+    if (p.taskPendingMax !== null && taskPending >= p.taskPendingMax) {
+      return { outcome: 'queue_full', pending: taskPending, pendingMax: p.taskPendingMax };
+    }
+    if (this.#pending >= pendingMax) {
+      return { outcome: 'queue_full', pending: this.#pending, pendingMax };
+    }
+    const operation = newOperation({ ...p, labels: Object.freeze({ ...p.labels }) }, now);
+    const entry: Entry = { operation, input: p.input, attempts: [], body: null };
+    this.#entries.set(p.id, entry);
+    this.#index.add(p.id);
+    this.#replace(entry, null, operation);
+    if (key !== null) {
+      const value = { fingerprint: key.fingerprint, operationId: p.id };
+      this.#usedKeys.set(keyName, value, key.expiresAt);
+    }
+    return { outcome: 'created', operation };
+  }
+
+  async claimOperations(p: ClaimOperations): Promise<ClaimOutcome> {
+    this.#requireOpen();
+    const open: { queue: TaskQueue; task: ClaimTask }[] = [];
+    let nextDueAt = Infinity;
+    for (const task of p.tasks) {
+      const queue = this.#queues.get(task.name);
+      if (queue === undefined || queue.paused) continue;
+      this.#makeDueReady(queue, p.now);
+      nextDueAt = Math.min(nextDueAt, queue.nextDueAt() ?? Infinity);
+      if (!hasSlot(queue, task)) continue;
+      this.#unparkFree(queue, task);
+      open.push({ queue, task });
+    }
+    const claimed: ClaimedOperation[] = [];
+    while (claimed.length < p.limit) {
+      const best = bestOf(open);
+      if (best === undefined) break;
+      const entry = this.#claimOrPark(best, p);
+      if (entry !== undefined) claimed.push({ operation: entry.operation, input: entry.input });
+    }
+    return { claimed, nextDueAt: nextDueAt === Infinity ? null : nextDueAt };
+  }
+
+  #claimOrPark(
+    { queue, task, operation }: { queue: TaskQueue; task: ClaimTask; operation: Operation },
+    p: ClaimOperations,
+  ): Entry | undefined {
+    const key = operation.concurrencyKey;
+    if (key !== null && queue.freeKeySlots(key, task.keyConcurrency) <= 0) {
+      this.#apply(operation.id, { type: 'parked' }, p.now);
+      return undefined;
+    }
+    const { worker, leaseMs } = p;
+    this.#apply(operation.id, { type: 'claimed', worker, leaseMs, token: p.newToken() }, p.now);
+    return this.#entries.get(operation.id);
+  }
+
+  #makeDueReady(queue: TaskQueue, now: number): void {
+    for (let due = queue.firstDue(now); due !== undefined; due = queue.firstDue(now)) {
+      this.#apply(due.id, { type: 'due' }, now);
+    }
+  }
+
+  /** Limits were raised, or the one a slot was handed to never ran: nothing stays parked for ever. */
+  #unparkFree(queue: TaskQueue, task: ClaimTask): void {
+    for (const key of queue.parkedKeys()) {
+      for (let free = queue.freeKeySlots(key, task.keyConcurrency); free > 0; free -= 1) {
+        if (!this.#unparkFirst(queue, key)) break;
+      }
+    }
+  }
+
+  #unparkFirst(queue: TaskQueue, key: string): boolean {
+    const parked = queue.firstParked(key);
+    if (parked === undefined) return false;
+    this.#apply(parked.id, { type: 'unparked' }, 0);
+    return true;
+  }
+
+  async settleAttempts(p: SettleAttempts): Promise<SettleOutcome[]> {
+    this.#requireOpen();
+    return p.settlements.map((settlement) => {
+      const decision = this.#apply(settlement.id, settledEvent(settlement), p.now);
+      if (decision?.outcome !== 'applied') return 'lost';
+      const entry = this.#entries.get(settlement.id);
+      if (entry !== undefined && settlement.type === 'completed') {
+        entry.body = settlement.body && settlement.body.slice();
+      }
+      return 'applied';
+    });
+  }
+
+  async extendLeases(p: ExtendLeases): Promise<ExtendOutcome[]> {
+    this.#requireOpen();
+    return p.leases.map(({ id, token, progress }) => {
+      const event = {
+        type: 'extended',
+        token,
+        leaseMs: p.leaseMs,
+        progress: progress && Object.freeze({ ...progress }),
+      } as const;
+      const decision = this.#apply(id, event, p.now);
+      if (decision?.outcome !== 'applied') return { outcome: 'lost' };
+      const cancelRequested = decision.operation.cancelRequestedAt !== null;
+      return { outcome: 'extended', cancelRequested };
+    });
+  }
+
+  async sweepExpired(p: SweepExpired): Promise<SweepOutcome> {
+    this.#requireOpen();
+    const { recoveriesMax, workerDead } = p;
+    const changed: Operation[] = [];
+    for (const id of this.#running) {
+      if (changed.length >= p.limit) return { changed, more: true };
+      const event = { type: 'lease_expired', recoveriesMax, workerDead } as const;
+      const decision = this.#apply(id, event, p.now);
+      if (decision?.outcome === 'applied') changed.push(decision.operation);
+    }
+    for (;;) {
+      const waiting = this.#waiting.peek();
+      if (waiting === undefined || waitsUntil(waiting) > p.now) return { changed, more: false };
+      if (changed.length >= p.limit) return { changed, more: true };
+      const decision = this.#apply(waiting.id, { type: 'waited_too_long' }, p.now);
+      if (decision?.outcome !== 'applied') throw new Error('decide() left a wait that is over.');
+      changed.push(decision.operation);
+    }
+  }
+
+  async readOperation({ id }: { id: string }): Promise<Operation | null> {
+    this.#requireOpen();
+    return this.#current(id) ?? null;
+  }
+
+  async isGone({ id }: { id: string }): Promise<boolean> {
+    this.#requireOpen();
+    return this.#gone.get(id) !== undefined;
+  }
+
+  async readInput({ id }: { id: string }): Promise<string | null> {
+    this.#requireOpen();
+    return this.#entries.get(id)?.input ?? null;
+  }
+
+  async *readResult(p: { id: string; start: number; end: number }): AsyncGenerator<Uint8Array> {
+    let at = p.start;
+    while (at < p.end) {
+      this.#requireOpen();
+      const chunkEnd = Math.min(p.end, at + limits.resultChunkBytes);
+      const chunk = this.#entries.get(p.id)?.body?.slice(at, chunkEnd);
+      if (chunk === undefined || chunk.length === 0) return;
+      yield chunk;
+      at += chunk.length;
+    }
+  }
+
+  async listOperations(p: ListOperations): Promise<OperationPage> {
+    this.#requireOpen();
+    return this.#index.page(p);
+  }
+
+  async listAttempts({ id }: { id: string }): Promise<EndedAttempt[]> {
+    this.#requireOpen();
+    return [...(this.#entries.get(id)?.attempts ?? [])];
+  }
+
+  async requestCancel({ id, now }: { id: string; now: number }): Promise<CancelOutcome> {
+    this.#requireOpen();
+    const decision = this.#apply(id, { type: 'cancel_requested' }, now);
+    const operation = this.#current(id);
+    if (operation === undefined) return { outcome: 'missing' };
+    if (operation.state === 'running') return { outcome: 'requested', operation };
+    const outcome = decision?.outcome === 'applied' ? 'cancelled' : 'already_final';
+    return { outcome, operation };
+  }
+
+  async removeOperation(p: {
+    id: string;
+    now: number;
+    goneUntil: number;
+  }): Promise<'removed' | 'not_final' | 'missing'> {
+    this.#requireOpen();
+    const operation = this.#current(p.id);
+    if (operation === undefined) return 'missing';
+    if (!isFinal(operation.state)) return 'not_final';
+    this.#remove(operation, p.goneUntil);
+    return 'removed';
+  }
+
+  async setTaskPaused({ task, paused }: { task: string; paused: boolean }): Promise<void> {
+    this.#requireOpen();
+    this.#queue(task).paused = paused;
+  }
+
+  async readTasks(): Promise<TaskRecord[]> {
+    this.#requireOpen();
+    const names = [...this.#queues.keys()].sort();
+    return names.map((name) => this.#queue(name).record());
+  }
+
+  async pruneExpired({ now, limit }: { now: number; limit: number }): Promise<PruneOutcome> {
+    this.#requireOpen();
+    const goneIds = this.#gone.takeExpired(now, limit).length;
+    const expired = this.#expiries.takeExpired(now, limit);
+    for (const id of expired) {
+      const operation = this.#current(id);
+      if (operation === undefined) continue;
+      this.#remove(operation, (operation.expiresAt ?? now) + operation.retentionMs);
+    }
+    const idempotencyKeys = this.#usedKeys.takeExpired(now, limit).length;
+    return { operations: expired.length, goneIds, idempotencyKeys };
+  }
+
+  async ping(): Promise<void> {
+    this.#requireOpen();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+  }
+
+  #requireOpen(): void {
+    if (this.#closed) throw new RaincheckError('store_unavailable', 'The store is closed.');
+  }
+
+  #current(id: string): Operation | undefined {
+    return this.#entries.get(id)?.operation;
+  }
+
+  #queue(task: string): TaskQueue {
+    let queue = this.#queues.get(task);
+    if (queue === undefined) {
+      queue = new TaskQueue(task, (id) => this.#current(id));
+      this.#queues.set(task, queue);
+    }
+    return queue;
+  }
+
+  /** undefined: there is no such operation. */
+  #apply(id: string, event: OperationEvent, now: number): Decision | undefined {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return undefined;
+    const before = entry.operation;
+    const decision = decide(before, event, now);
+    if (decision.outcome !== 'applied') return decision;
+    if (decision.ended !== null) entry.attempts.push(Object.freeze(decision.ended));
+    this.#replace(entry, before, decision.operation);
+    return decision;
+  }
+
+  /** The one place where a record changes: everything that is kept about it follows. */
+  #replace(entry: Entry, before: Operation | null, after: Operation): void {
+    Object.freeze(after.lease);
+    Object.freeze(after.error);
+    entry.operation = Object.freeze(after);
+    const queue = this.#queue(after.task);
+    this.#pending -= queue.pending;
+    queue.replaced(before, after);
+    this.#pending += queue.pending;
+    if (after.state === 'running') this.#running.add(after.id);
+    else if (isFinal(after.state)) this.#expiries.set(after.id, null, after.expiresAt ?? Infinity);
+    else if (waitsUntil(after) !== Infinity) this.#waiting.push(after);
+    if (before?.state === 'running' && after.state !== 'running') {
+      this.#running.delete(after.id);
+      if (after.concurrencyKey !== null) this.#unparkFirst(queue, after.concurrencyKey);
+    }
+  }
+
+  #remove(operation: Operation, goneUntil: number): void {
+    this.#entries.delete(operation.id);
+    this.#expiries.delete(operation.id);
+    this.#queue(operation.task).replaced(operation, null);
+    this.#gone.set(operation.id, null, goneUntil);
+  }
+}
+
+/** With copies of what the caller made: its objects stay its own. */
+function settledEvent(p: Settlement): OperationEvent {
+  switch (p.type) {
+    case 'completed':
+      return { type: p.type, token: p.token, result: Object.freeze({ ...p.result }) };
+    case 'attempt_failed':
+      return { type: p.type, token: p.token, error: { ...p.error }, retryAt: p.retryAt };
+    case 'released':
+      return { type: p.type, token: p.token };
+  }
+}
+
+function hasSlot(queue: TaskQueue, task: ClaimTask): boolean {
+  return task.concurrency === null || queue.processing < task.concurrency;
+}
+
+type Candidate = { queue: TaskQueue; task: ClaimTask; operation: Operation };
+
+/** Linear in the tasks of one worker, which are few. */
+function bestOf(open: readonly { queue: TaskQueue; task: ClaimTask }[]): Candidate | undefined {
+  let best: Candidate | undefined;
+  for (const { queue, task } of open) {
+    if (!hasSlot(queue, task)) continue;
+    const operation = queue.firstReady();
+    if (operation === undefined) continue;
+    if (best === undefined || claimedBefore(operation, best.operation)) {
+      best = { queue, task, operation };
+    }
+  }
+  return best;
+}
+
+/** When an operation that waits fails for it; Infinity: never. */
+function waitsUntil(operation: Operation): number {
+  return Math.min(operation.waitUntil ?? Infinity, operation.deadlineAt ?? Infinity);
+}

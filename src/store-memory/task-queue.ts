@@ -1,0 +1,180 @@
+import { isPast } from '../core/transitions.ts';
+import { limits } from '../core/limits.ts';
+import type { Operation } from '../core/operation.ts';
+import { meanDurationMs } from '../store/durations.ts';
+import type { TaskRecord } from '../store/store.ts';
+import { Heap } from './heap.ts';
+
+/** The record of an operation as it stands, by id. */
+export type Current = (id: string) => Operation | undefined;
+
+type KeySlots = { running: number; parked: number; readonly queue: Heap<Operation> };
+
+/** One task's counters and lists. It follows the records; whoever changes one calls `replaced`. */
+export class TaskQueue {
+  readonly task: string;
+  paused = false;
+  #pending = 0;
+  #processing = 0;
+  #completed = 0;
+  #failed = 0;
+  #meanDurationMs: number | null = null;
+
+  readonly #isLive: (operation: Operation) => boolean;
+  readonly #ready: Heap<Operation>;
+  readonly #dueFirst: Heap<Operation>;
+  /** The other end of the schedule: an instant too far ahead counts as past (isPast). */
+  readonly #dueLast: Heap<Operation>;
+  /** Ready or parked, by age; an entry stands for its id, whatever the record became since. */
+  readonly #oldest: Heap<Operation>;
+  readonly #keys = new Map<string, KeySlots>();
+  /** Keys with parked operations: as few as there are keys with all slots taken. */
+  readonly #parkedKeys = new Set<string>();
+
+  constructor(task: string, current: Current) {
+    this.task = task;
+    this.#isLive = (operation) => current(operation.id) === operation;
+    this.#ready = new Heap(claimedBefore, this.#isLive);
+    this.#dueFirst = new Heap((a, b) => a.readyAt < b.readyAt, this.#isLive);
+    this.#dueLast = new Heap((a, b) => a.readyAt > b.readyAt, this.#isLive);
+    this.#oldest = new Heap<Operation>(
+      (a, b) => a.createdAt < b.createdAt,
+      (operation) => waits(current(operation.id) ?? null),
+    );
+  }
+
+  get pending(): number {
+    return this.#pending;
+  }
+
+  get processing(): number {
+    return this.#processing;
+  }
+
+  /** null: not there yet, or not there any more. Final records go without a trace in the counters. */
+  replaced(before: Operation | null, after: Operation | null): void {
+    if (before !== null) this.#leave(before);
+    if (after === null) return;
+    this.#enter(after);
+    if (waits(after) && !waits(before)) this.#oldest.push(after);
+  }
+
+  #leave(before: Operation): void {
+    switch (before.state) {
+      case 'scheduled':
+      case 'ready':
+        this.#pending -= 1;
+        break;
+      case 'parked':
+        this.#pending -= 1;
+        this.#countKey(before, 'parked', -1);
+        break;
+      case 'running':
+        this.#processing -= 1;
+        this.#countKey(before, 'running', -1);
+        break;
+      case 'completed':
+      case 'failed':
+    }
+  }
+
+  #enter(after: Operation): void {
+    switch (after.state) {
+      case 'scheduled':
+        this.#pending += 1;
+        this.#dueFirst.push(after);
+        this.#dueLast.push(after);
+        break;
+      case 'ready':
+        this.#pending += 1;
+        this.#ready.push(after);
+        break;
+      case 'parked':
+        this.#pending += 1;
+        this.#countKey(after, 'parked', 1)?.queue.push(after);
+        break;
+      case 'running':
+        this.#processing += 1;
+        this.#countKey(after, 'running', 1);
+        break;
+      case 'completed': {
+        const tookMs = (after.finishedAt ?? 0) - (after.attemptStartedAt ?? 0);
+        this.#meanDurationMs = meanDurationMs(this.#meanDurationMs, this.#completed, tookMs);
+        this.#completed += 1;
+        break;
+      }
+      case 'failed':
+        this.#failed += 1;
+    }
+  }
+
+  #countKey(operation: Operation, what: 'running' | 'parked', by: 1 | -1): KeySlots | undefined {
+    const key = operation.concurrencyKey;
+    if (key === null) return undefined;
+    let slots = this.#keys.get(key);
+    if (slots === undefined) {
+      slots = { running: 0, parked: 0, queue: new Heap(claimedBefore, this.#isLive) };
+      this.#keys.set(key, slots);
+    }
+    slots[what] += by;
+    if (slots.parked > 0) this.#parkedKeys.add(key);
+    else this.#parkedKeys.delete(key);
+    if (slots.running === 0 && slots.parked === 0) this.#keys.delete(key);
+    return slots;
+  }
+
+  firstReady(): Operation | undefined {
+    return this.#ready.peek();
+  }
+
+  firstParked(key: string): Operation | undefined {
+    return this.#keys.get(key)?.queue.peek();
+  }
+
+  /** A scheduled operation whose time has come at `now`. */
+  firstDue(now: number): Operation | undefined {
+    for (const operation of [this.#dueFirst.peek(), this.#dueLast.peek()]) {
+      if (operation !== undefined && isPast(operation.readyAt, now, limits.delayMsMax)) {
+        return operation;
+      }
+    }
+  }
+
+  nextDueAt(): number | null {
+    return this.#dueFirst.peek()?.readyAt ?? null;
+  }
+
+  freeKeySlots(key: string, keyConcurrency: number | null): number {
+    if (keyConcurrency === null) return Infinity;
+    return keyConcurrency - (this.#keys.get(key)?.running ?? 0);
+  }
+
+  /** Keys that have parked operations, as they are now. */
+  parkedKeys(): string[] {
+    return [...this.#parkedKeys];
+  }
+
+  record(): TaskRecord {
+    return {
+      task: this.task,
+      paused: this.paused,
+      pending: this.#pending,
+      processing: this.#processing,
+      completed: this.#completed,
+      failed: this.#failed,
+      oldestPendingAt: this.#oldest.peek()?.createdAt ?? null,
+      meanDurationMs: this.#meanDurationMs,
+    };
+  }
+}
+
+/** The order of claims, over all tasks: priority, then the longest ready, then id. */
+export function claimedBefore(a: Operation, b: Operation): boolean {
+  if (a.priority !== b.priority) return a.priority > b.priority;
+  if (a.readyAt !== b.readyAt) return a.readyAt < b.readyAt;
+  return a.id < b.id;
+}
+
+function waits(operation: Operation | null): boolean {
+  return operation?.state === 'ready' || operation?.state === 'parked';
+}

@@ -1,0 +1,72 @@
+import { setImmediate as immediate } from 'node:timers/promises';
+import type { Clock } from '../core/clock.ts';
+
+type Sleeper = { readonly at: number; wake(): void };
+
+/**
+ * A clock that stands still until a test moves it. `advance` goes from sleeper to sleeper, in the order
+ * of their instants, and lets what each one does run before the next wakes: what it starts (a commit on
+ * setImmediate, a new sleep inside the same stretch) happens at the instant it would have.
+ */
+export class ManualClock implements Clock {
+  #now: number;
+  #sleepers: Sleeper[] = [];
+
+  constructor(now = Date.UTC(2026, 0, 1)) {
+    this.#now = now;
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  /** How many sleep: lets a test see that a loop has come to rest. */
+  get sleepers(): number {
+    return this.#sleepers.length;
+  }
+
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      if (signal?.aborted === true) return resolve();
+      const wake = (): void => {
+        this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
+        signal?.removeEventListener('abort', wake);
+        resolve();
+      };
+      const sleeper: Sleeper = { at: this.#now + Math.max(0, ms), wake };
+      this.#sleepers.push(sleeper);
+      signal?.addEventListener('abort', wake, { once: true });
+    });
+  }
+
+  /** Moves on by `ms` and wakes everyone whose time comes on the way; 0 wakes those already due. */
+  async advance(ms: number): Promise<void> {
+    const end = this.#now + ms;
+    await settled();
+    for (let next = this.#firstBy(end); next !== undefined; next = this.#firstBy(end)) {
+      this.#now = Math.max(this.#now, next.at);
+      next.wake();
+      await settled();
+    }
+    this.#now = end;
+  }
+
+  /** A step of the machine's clock: nobody wakes, not even when it goes forward. May go back. */
+  jump(ms: number): void {
+    this.#now += ms;
+  }
+
+  #firstBy(end: number): Sleeper | undefined {
+    let first: Sleeper | undefined;
+    for (const sleeper of this.#sleepers) {
+      if (sleeper.at <= end && (first === undefined || sleeper.at < first.at)) first = sleeper;
+    }
+    return first;
+  }
+}
+
+/** Two turns: one for what is queued now, one for the commits it asked for. */
+async function settled(): Promise<void> {
+  await immediate();
+  await immediate();
+}
