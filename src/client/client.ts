@@ -1,0 +1,200 @@
+import type { Duration } from '../core/duration.ts';
+import type { OperationStatus } from '../core/operation.ts';
+import type { WireOperation, WireOperationPage, WireProgress, WireTask } from '../core/wire.ts';
+import { createOperationHandle, type OperationHandle, type WaitSettings } from './operation.ts';
+import type { InputOf, OutputOf, TaskName } from './task-types.ts';
+import { Transport, type TransportOptions } from './transport.ts';
+
+/**
+ * The typed client: `createClient<typeof rc>({ baseUrl, token })` knows the names, inputs and outputs of
+ * the server's tasks from its type alone; without the type argument every name and JSON value goes.
+ * Runs in browsers and in Node, with no dependency. Operations come as they are on the wire
+ * (snake_case, as docs/ and curl show them).
+ *
+ * All methods reject with ProblemError when the server says no and NetworkError when it does not
+ * answer; both only after the retries that make sense (see TransportOptions.patience).
+ */
+export type Client<App = unknown> = {
+  /**
+   * Has the task's operation accepted, and resolves to its handle. An Idempotency-Key goes with it
+   * (random unless given), so a lost answer is asked for again without doubling the work.
+   */
+  submit<Name extends TaskName<App>>(
+    task: Name,
+    input: InputOf<App, Name>,
+    options?: SubmitOptions,
+  ): Promise<OperationHandle<OutputOf<App, Name>>>;
+  /** submit, wait and result in one. Rejects with OperationFailed, or WaitTimeout after `timeout`. */
+  run<Name extends TaskName<App>>(
+    task: Name,
+    input: InputOf<App, Name>,
+    options?: RunOptions,
+  ): Promise<OutputOf<App, Name>>;
+  /** The handle of an operation known by its id or by its status address. No request is made. */
+  operation<Output = unknown>(urlOrId: string | URL): OperationHandle<Output>;
+  /** One page, newest first. */
+  list(filter?: ListFilter): Promise<WireOperationPage>;
+  tasks(): Promise<readonly WireTask[]>;
+  task(name: string): Promise<WireTask>;
+};
+
+export type SubmitOptions = {
+  /** At most 255 characters. The same key with the same input gives the same operation. */
+  readonly idempotencyKey?: string | undefined;
+  /** Higher goes first, -100..100. */
+  readonly priority?: number | undefined;
+  /** Not before so long from now. */
+  readonly delay?: Duration | undefined;
+  /** Fails with `deadline_exceeded` when not finished so long from now. */
+  readonly deadline?: Duration | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  readonly signal?: AbortSignal | undefined;
+};
+
+export type RunOptions = SubmitOptions &
+  WaitSettings & {
+    /** Called with each progress that differs from the one before. */
+    readonly onProgress?: ((progress: WireProgress, operation: WireOperation) => void) | undefined;
+  };
+
+export type ListFilter = {
+  readonly status?: OperationStatus | undefined;
+  readonly task?: string | undefined;
+  /** Every one must match. */
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  /** `error.code` of failed operations. */
+  readonly code?: string | undefined;
+  /** Created at or after, before. */
+  readonly since?: Date | undefined;
+  readonly until?: Date | undefined;
+  /** 1..200, default 50. */
+  readonly limit?: number | undefined;
+  readonly cursor?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+};
+
+export function createClient<App = unknown>(options: TransportOptions): Client<App> {
+  return clientOver<App>(new Transport(options));
+}
+
+/** The client over a transport that the caller holds too (the CLI does). */
+export function clientOver<App = unknown>(transport: Transport): Client<App> {
+  const paths = new Map<string, Promise<string>>();
+
+  /** A task's path is its own choice, so it is asked for once. */
+  async function pathOf(task: string, signal: AbortSignal | undefined): Promise<string> {
+    let path = paths.get(task);
+    if (path === undefined) {
+      path = getTask(transport, task, signal).then((found) => found.path);
+      paths.set(task, path);
+      path.catch(() => paths.delete(task));
+    }
+    return path;
+  }
+
+  async function submit(task: string, input: unknown, options: SubmitOptions = {}) {
+    const path = await pathOf(task, options.signal);
+    return postSubmission(transport, { path, input, options });
+  }
+
+  const client = {
+    submit,
+    async run(task: string, input: unknown, options: RunOptions = {}) {
+      const { onProgress, onChange } = options;
+      const operation = await submit(task, input, options);
+      return operation.result({ ...options, onChange: reporting(onProgress, onChange) });
+    },
+    operation: (urlOrId: string | URL) =>
+      createOperationHandle(transport, { url: operationAddress(transport, urlOrId) }),
+    list: (filter: ListFilter = {}) => getPage(transport, filter),
+    async tasks() {
+      const url = transport.address('/tasks');
+      const { body } = await transport.request({ method: 'GET', url });
+      return (body as { tasks: readonly WireTask[] }).tasks;
+    },
+    task: (name: string) => getTask(transport, name, undefined),
+  };
+  // The types of `App` are promises about the server; nothing here depends on them.
+  return client as Client<App>;
+}
+
+async function getTask(
+  transport: Transport,
+  name: string,
+  signal: AbortSignal | undefined,
+): Promise<WireTask> {
+  const url = transport.address(`/tasks/${encodeURIComponent(name)}`);
+  return (await transport.request({ method: 'GET', url, signal })).body as WireTask;
+}
+
+async function postSubmission(
+  transport: Transport,
+  p: { readonly path: string; readonly input: unknown; readonly options: SubmitOptions },
+): Promise<OperationHandle> {
+  const url = transport.address(p.path);
+  const { priority, delay, deadline, labels, signal } = p.options;
+  for (const [name, value] of Object.entries({ priority, delay, deadline })) {
+    // A bare number is milliseconds here; the query wants its unit.
+    if (value !== undefined) {
+      const isDuration = name !== 'priority' && typeof value === 'number';
+      url.searchParams.set(name, isDuration ? `${value}ms` : String(value));
+    }
+  }
+  for (const [name, value] of Object.entries(labels ?? {})) {
+    url.searchParams.append(`label.${name}`, value);
+  }
+  const answer = await transport.request({
+    method: 'POST',
+    url,
+    json: p.input === undefined ? {} : p.input,
+    headers: { 'idempotency-key': `"${p.options.idempotencyKey ?? randomKey()}"` },
+    signal,
+  });
+  const accepted = answer.body as WireOperation;
+  const replayed = answer.headers.get('idempotent-replayed') === 'true';
+  return createOperationHandle(transport, {
+    url: transport.address(accepted.status_url),
+    accepted,
+    replayed,
+  });
+}
+
+async function getPage(transport: Transport, filter: ListFilter): Promise<WireOperationPage> {
+  const url = transport.address('/operations');
+  const { labels, since, until, signal, ...rest } = filter;
+  const plain = { ...rest, since: since?.toISOString(), until: until?.toISOString() };
+  for (const [name, value] of Object.entries(plain)) {
+    if (value !== undefined) url.searchParams.set(name, String(value));
+  }
+  for (const [name, value] of Object.entries(labels ?? {})) {
+    url.searchParams.append(`label.${name}`, value);
+  }
+  return (await transport.request({ method: 'GET', url, signal })).body as WireOperationPage;
+}
+
+function operationAddress(transport: Transport, urlOrId: string | URL): URL {
+  const text = String(urlOrId);
+  if (text.includes('/')) return transport.address(text);
+  return transport.address(`/operations/${encodeURIComponent(text)}`);
+}
+
+function reporting(
+  onProgress: RunOptions['onProgress'],
+  onChange: RunOptions['onChange'],
+): RunOptions['onChange'] {
+  if (onProgress === undefined) return onChange;
+  let last = '';
+  return (operation) => {
+    onChange?.(operation);
+    const shown = JSON.stringify(operation.progress);
+    if (operation.progress === null || shown === last) return;
+    last = shown;
+    onProgress(operation.progress, operation);
+  };
+}
+
+/** randomUUID exists only in secure contexts; a page served over plain http still has getRandomValues. */
+function randomKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}

@@ -1,0 +1,137 @@
+import { durationMs, type Duration } from '../core/duration.ts';
+import type { WireOperation } from '../core/wire.ts';
+import { OperationFailed, WaitTimeout } from './problem.ts';
+import type { Transport } from './transport.ts';
+import { isFinal, waitForFinal } from './wait.ts';
+
+/** One operation on a server. `url` is all that is needed to come back to it later, from anywhere. */
+export type OperationHandle<Output = unknown> = {
+  readonly id: string;
+  /** Its status address, absolute. */
+  readonly url: string;
+  /** As it was accepted; null when the handle was made from an id or address. */
+  readonly accepted: WireOperation | null;
+  /** The server knew the Idempotency-Key: this is the operation of an earlier submit. */
+  readonly replayed: boolean;
+  /** As it is now. */
+  status(options?: { signal?: AbortSignal | undefined }): Promise<WireOperation>;
+  /**
+   * Resolves when it is final, completed or failed. Lasts through restarts of the server and lost
+   * connections until `timeout` (then WaitTimeout) or `signal`; either ends the wait, not the operation.
+   */
+  wait(settings?: WaitSettings): Promise<WireOperation>;
+  /**
+   * Waits, then gives what the handler returned: the JSON value, or a File for anything else.
+   * Rejects with OperationFailed when it failed, ProblemError (410) when the result has expired.
+   */
+  result(settings?: WaitSettings): Promise<Output>;
+  /** The result as it is served, for streaming; OperationFailed or WaitTimeout when there is none (yet). */
+  download(options?: { signal?: AbortSignal | undefined }): Promise<Response>;
+  /** Asks to cancel; a pending operation is final at once, a running one when its handler stops. */
+  cancel(): Promise<WireOperation>;
+  /** A new operation like this failed one; with other input when given. */
+  retry(input?: unknown): Promise<OperationHandle<Output>>;
+};
+
+export type WaitSettings = {
+  /** Default: none. */
+  readonly timeout?: Duration | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Called with the first state and each one after it that differs. */
+  readonly onChange?: ((operation: WireOperation) => void) | undefined;
+};
+
+export function createOperationHandle<Output>(
+  transport: Transport,
+  p: { readonly url: URL; readonly accepted?: WireOperation; readonly replayed?: boolean },
+): OperationHandle<Output> {
+  const { url } = p;
+  const id = p.accepted?.id ?? decodeURIComponent(url.pathname.split('/').at(-1) ?? '');
+
+  async function status(
+    options: { signal?: AbortSignal | undefined } = {},
+  ): Promise<WireOperation> {
+    const answer = await transport.request({ method: 'GET', url, signal: options.signal });
+    return answer.body as WireOperation;
+  }
+
+  async function wait(settings: WaitSettings = {}): Promise<WireOperation> {
+    const { timeout, signal, onChange } = settings;
+    const timeoutMs = timeout === undefined ? undefined : durationMs('timeout', timeout);
+    return waitForFinal(transport, url, { timeoutMs, signal, onChange });
+  }
+
+  async function open(operation: WireOperation, signal?: AbortSignal): Promise<Response> {
+    if (operation.status === 'failed') throw new OperationFailed(operation);
+    if (operation.result_url === null) throw new WaitTimeout(url.href, operation);
+    const address = transport.address(operation.result_url);
+    const headers = { accept: '*/*' };
+    return transport.download({ method: 'GET', url: address, headers, signal });
+  }
+
+  return {
+    id,
+    url: url.href,
+    accepted: p.accepted ?? null,
+    replayed: p.replayed ?? false,
+    status,
+    wait,
+    async result(settings = {}) {
+      const operation = await wait(settings);
+      // A member that is there may well be null: that is a result too.
+      if (isFinal(operation) && 'result' in operation) return operation.result as Output;
+      return (await valueOf(await open(operation, settings.signal))) as Output;
+    },
+    async download(options = {}) {
+      return open(await status(options), options.signal);
+    },
+    async cancel() {
+      const address = below(url, 'cancel');
+      return (await transport.request({ method: 'POST', url: address })).body as WireOperation;
+    },
+    async retry(input) {
+      const address = below(url, 'retry');
+      const answer = await transport.request({
+        method: 'POST',
+        url: address,
+        json: input,
+        idempotent: false,
+      });
+      const accepted = answer.body as WireOperation;
+      return createOperationHandle(transport, {
+        url: transport.address(accepted.status_url),
+        accepted,
+      });
+    },
+  };
+}
+
+/** JSON parsed, anything else as a File with its type and the name of Content-Disposition. */
+async function valueOf(response: Response): Promise<unknown> {
+  const type = response.headers.get('content-type') ?? 'application/octet-stream';
+  if (/^application\/(?:[\w.-]+\+)?json\b/.test(type)) return response.json();
+  return new File([await response.blob()], fileName(response.headers) ?? 'result', { type });
+}
+
+/** The last path segment of Content-Disposition's filename* or filename (RFC 6266); null when it has none. */
+export function fileName(headers: Headers): string | null {
+  const disposition = headers.get('content-disposition') ?? '';
+  const encoded = /filename\*=utf-8''([^;\s]+)/i.exec(disposition)?.[1];
+  const plain = /filename="((?:[^"\\]|\\.)*)"/i.exec(disposition)?.[1]?.replaceAll(/\\(.)/g, '$1');
+  const bare = /filename=([^";\s]+)/i.exec(disposition)?.[1];
+  const name = (encoded === undefined ? (plain ?? bare) : decoded(encoded)) ?? '';
+  const last = name.split(/[/\\]/).at(-1) ?? '';
+  return last === '' || last === '.' || last === '..' ? null : last;
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function below(url: URL, verb: string): URL {
+  return new URL(`${url.origin}${url.pathname}/${verb}`);
+}

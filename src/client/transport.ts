@@ -1,0 +1,258 @@
+import { timerMsMax, type Clock } from '../core/clock.ts';
+import { durationMs, type Duration } from '../core/duration.ts';
+import { RaincheckError } from '../core/errors.ts';
+import { NetworkError, problemOf, ProblemError, retryAfterMs } from './problem.ts';
+
+/**
+ * One place that speaks HTTP: addresses, token, time limits, and which failures are worth another try.
+ *
+ * Tried again: no answer at all, and 429, 502, 503 and 504, after Retry-After or a growing pause with
+ * jitter. A request that is not idempotent is tried again only when the server said it did not take it
+ * (429, 503). Everything else ends at once: asking again would not change a 401 or a 404.
+ */
+export type TransportOptions = {
+  /** Where the server is, with its base path: `https://example.com/ops`. */
+  readonly baseUrl: string | URL;
+  /** Sent as `Authorization: Bearer …`; a function is asked before every request. */
+  readonly token?: string | (() => string | Promise<string>) | undefined;
+  /** Default: the global fetch. Its TypeErrors count as "no answer", as the Fetch standard has it. */
+  readonly fetch?: typeof fetch | undefined;
+  /** How long submits, reads and cancels are tried again; waits go on to their own timeout. Default 30 s. */
+  readonly patience?: Duration | undefined;
+  /** Called before each pause. */
+  readonly onRetry?: ((notice: RetryNotice) => void) | undefined;
+  /** Default: the machine's clock. For tests. */
+  readonly clock?: Clock | undefined;
+};
+
+export type RetryNotice = { readonly error: NetworkError | ProblemError; readonly delayMs: number };
+
+export type TransportRequest = {
+  readonly method: 'GET' | 'POST';
+  readonly url: URL;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Sent as JSON; undefined: no body. */
+  readonly json?: unknown;
+  readonly signal?: AbortSignal | undefined;
+  /** Longest silence before the headers. Default 30 s. */
+  readonly timeoutMs?: number;
+  /** false: a lost answer is not asked for again. Default true. */
+  readonly idempotent?: boolean;
+};
+
+export type Answer = {
+  readonly status: number;
+  readonly headers: Headers;
+  /** The parsed JSON; null for 304 and empty bodies. */
+  readonly body: unknown;
+};
+
+const requestTimeoutMs = 30_000;
+const backoffBaseMs = 250;
+const backoffCapMs = 10_000;
+const retryAfterCapMs = 120_000;
+
+export class Transport {
+  readonly base: URL;
+  readonly clock: Clock;
+  readonly #options: TransportOptions;
+  readonly #fetch: typeof fetch;
+  readonly #patienceMs: number;
+  #serverAheadMs = 0;
+
+  /** Throws `invalid_option` for an address or patience that cannot be used. */
+  constructor(options: TransportOptions) {
+    this.#options = options;
+    this.base = checkedBaseUrl(options.baseUrl);
+    this.clock = options.clock ?? systemClock;
+    // Looked up at each call: tests and instrumentation replace the global.
+    this.#fetch = options.fetch ?? ((input, init) => fetch(input, init));
+    this.#patienceMs = durationMs('patience', options.patience ?? 30_000);
+  }
+
+  address(path: string): URL {
+    return addressAt(this.base, path);
+  }
+
+  /** Now by the server's clock, as far as its answers have told it. */
+  serverNow(): number {
+    return this.clock.now() + this.#serverAheadMs;
+  }
+
+  /** One try and the whole answer; throws ProblemError for everything but 2xx and 304. */
+  async send(p: TransportRequest): Promise<Answer> {
+    const response = await this.#open(p);
+    this.#noteServerTime(response.headers);
+    const text = await asNetworkError(p, () => response.text());
+    const isJson = /[/+]json/.test(response.headers.get('content-type') ?? '');
+    const body = isJson ? parsed(text) : null;
+    if (response.ok || response.status === 304) {
+      if (response.ok && text !== '' && !isJson) throw notRaincheck(p.url, response.status);
+      return { status: response.status, headers: response.headers, body };
+    }
+    throw this.#problemFrom(response, body);
+  }
+
+  /** `send`, tried again for `patience`. */
+  async request(p: TransportRequest): Promise<Answer> {
+    return this.#patiently(p, () => this.send(p));
+  }
+
+  /** The answer as it is, for results: 2xx whatever the type; throws ProblemError for the rest. */
+  async download(p: TransportRequest): Promise<Response> {
+    return this.#patiently(p, async () => {
+      const response = await this.#open(p);
+      if (response.ok) return response;
+      throw this.#problemFrom(response, parsed(await asNetworkError(p, () => response.text())));
+    });
+  }
+
+  /** Tells onRetry, sleeps, and throws the signal's reason when it aborts. */
+  async pause(error: unknown, delayMs: number, signal?: AbortSignal): Promise<void> {
+    this.#options.onRetry?.({ error: error as NetworkError | ProblemError, delayMs });
+    await this.clock.sleep(delayMs, signal);
+    signal?.throwIfAborted();
+  }
+
+  async #patiently<T>(p: TransportRequest, attempt: () => Promise<T>): Promise<T> {
+    const endsAt = this.clock.now() + this.#patienceMs;
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await attempt();
+      } catch (error) {
+        const delayMs = retryDelayMs(error, tries, p.idempotent ?? true);
+        if (delayMs === null || this.clock.now() + delayMs > endsAt) throw error;
+        await this.pause(error, delayMs, p.signal);
+      }
+    }
+  }
+
+  /** One try, headers only: the caller reads the body. Throws NetworkError, or the signal's reason. */
+  async #open(p: TransportRequest): Promise<Response> {
+    const silence = new AbortController();
+    const signals = p.signal === undefined ? [silence.signal] : [p.signal, silence.signal];
+    const headers = new Headers(p.headers);
+    if (!headers.has('accept')) headers.set('accept', 'application/json');
+    const { token } = this.#options;
+    const secret = typeof token === 'function' ? await token() : token;
+    if (secret !== undefined) headers.set('authorization', `Bearer ${secret}`);
+    if (p.json !== undefined) headers.set('content-type', 'application/json');
+    const body = p.json === undefined ? null : JSON.stringify(p.json);
+    // Redirects are not followed: a POST would become a GET, and the token could go elsewhere.
+    const init = { method: p.method, headers, body, redirect: 'manual' as const };
+    const signal = AbortSignal.any(signals);
+    const timer = setTimeout(
+      () => silence.abort(new DOMException('it was silent for too long', 'TimeoutError')),
+      p.timeoutMs ?? requestTimeoutMs,
+    );
+    try {
+      return await asNetworkError(p, () => this.#fetch(p.url, { ...init, signal }));
+    } finally {
+      // Headers came: a long download is not silence.
+      clearTimeout(timer);
+    }
+  }
+
+  #problemFrom(response: Response, body: unknown): ProblemError {
+    const { status, statusText } = response;
+    const after = retryAfterMs(response.headers.get('retry-after'), this.clock.now());
+    const location = response.headers.get('location');
+    const moved = status >= 300 && status < 400 && location !== null;
+    const detail = `The server sends elsewhere: ${location}. Use that address.`;
+    const shown = moved ? { detail } : body;
+    return new ProblemError(problemOf({ status, statusText, body: shown }), after);
+  }
+
+  /** The Date header tells seconds only: smaller differences are left alone. */
+  #noteServerTime(headers: Headers): void {
+    const date = Date.parse(headers.get('date') ?? '');
+    if (Number.isNaN(date)) return;
+    const ahead = date - this.clock.now();
+    this.#serverAheadMs = Math.abs(ahead) > 2_000 ? ahead : 0;
+  }
+}
+
+/** Milliseconds before the next try, or null when it would be no use. */
+export function retryDelayMs(error: unknown, tries: number, idempotent = true): number | null {
+  const grown = Math.min(backoffCapMs, backoffBaseMs * 2 ** Math.min(tries - 1, 16));
+  const jittered = Math.round(grown * (0.5 + Math.random() / 2));
+  if (error instanceof NetworkError) return idempotent ? jittered : null;
+  if (!(error instanceof ProblemError)) return null;
+  const refused = error.status === 429 || error.status === 503;
+  const lost = error.status === 502 || error.status === 504;
+  if (!refused && !(lost && idempotent)) return null;
+  return Math.min(retryAfterCapMs, error.retryAfterMs ?? jittered);
+}
+
+/**
+ * The address of `path` under the base: absolute ones must be of the same origin (the token goes
+ * there), root-relative ones are taken as they are when they carry the base path already.
+ */
+function addressAt(base: URL, path: string): URL {
+  const prefix = base.pathname.replace(/\/$/, '');
+  if (/^https?:\/\//i.test(path)) {
+    const url = new URL(path);
+    if (url.origin === base.origin) return url;
+    throw new RaincheckError(
+      'invalid_option',
+      `${url.origin} is not the server at ${base.origin}; the token is not sent elsewhere.`,
+    );
+  }
+  const rooted = path.startsWith('/') ? path : `/${path}`;
+  const complete = prefix !== '' && rooted.startsWith(`${prefix}/`) ? rooted : prefix + rooted;
+  // Joined as text: '//evil.example/x' resolved against the base would be another host.
+  return new URL(base.origin + complete);
+}
+
+function checkedBaseUrl(text: string | URL): URL {
+  const url = URL.parse(String(text));
+  const usable = url !== null && (url.protocol === 'http:' || url.protocol === 'https:');
+  if (!usable || url.username !== '' || url.password !== '') {
+    throw new RaincheckError(
+      'invalid_option',
+      `Expected \`baseUrl\` to be an http or https address without a password, like 'http://127.0.0.1:7333'.`,
+    );
+  }
+  return url;
+}
+
+async function asNetworkError<T>(p: TransportRequest, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    if (p.signal?.aborted === true) throw p.signal.reason;
+    const isTimeout = error instanceof DOMException && error.name === 'TimeoutError';
+    if (error instanceof TypeError || isTimeout) throw new NetworkError(p.url.href, error);
+    throw error;
+  }
+}
+
+/** Keeps its own status, so that it is not tried again. */
+function notRaincheck(url: URL, status: number): ProblemError {
+  const detail = `${url.href} did not answer with JSON: is a Raincheck server there?`;
+  return new ProblemError(problemOf({ status, statusText: 'Not JSON', body: { detail } }), null);
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** Monotonic within the process, as Clock asks. */
+const systemClock: Clock = {
+  now: () => Math.round(performance.timeOrigin + performance.now()),
+  sleep: (ms, signal) =>
+    new Promise((resolve) => {
+      if (signal?.aborted === true) return resolve();
+      const wake = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, Math.min(ms, timerMsMax));
+      signal?.addEventListener('abort', wake, { once: true });
+    }),
+};

@@ -1,0 +1,145 @@
+import type { WireOperation } from '../core/wire.ts';
+import { WaitTimeout } from './problem.ts';
+import { retryDelayMs, type Answer, type Transport } from './transport.ts';
+
+/**
+ * Follows one operation to its end.
+ *
+ * Every look asks `Prefer: wait=N` (RFC 7240) with the last ETag, so a server that knows it answers at
+ * the next change and the end is seen at once. Such an answer carries `Preference-Applied: wait=…` and is
+ * followed by the next look. Any other answer is plain polling: the next look comes after Retry-After.
+ *
+ *   look ── final ──────────────────────────► the operation
+ *     ├──── changed, or waited in vain ─────► look again at once (paced, so no loop can spin)
+ *     ├──── server does not wait ───────────► sleep Retry-After, look
+ *     ├──── no answer, 429, 502, 503, 504 ──► sleep Retry-After or back off, look
+ *     └──── any other error ────────────────► throws
+ */
+export type WaitOptions = {
+  /** Then WaitTimeout; the operation keeps running. Default: none. 0 looks once. */
+  readonly timeoutMs?: number | undefined;
+  /** Stops the wait, not the operation; the wait rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Called with the first state and each one after it that differs. */
+  readonly onChange?: ((operation: WireOperation) => void) | undefined;
+};
+
+/** Below the 30 s after which many proxies cut a silent request. */
+const longPollSeconds = 25;
+const pollMsDefault = 1_000;
+const pollMsMax = 60_000;
+/** Looks that were answered faster than this count as quick; after `quickLooks` of them we keep this pace. */
+const paceMs = 250;
+const quickLooks = 5;
+
+type Watch = {
+  readonly transport: Transport;
+  readonly url: URL;
+  readonly onChange: ((operation: WireOperation) => void) | undefined;
+  seen: WireOperation | null;
+  etag: string | null;
+  quick: number;
+};
+
+export async function waitForFinal(
+  transport: Transport,
+  url: URL,
+  options: WaitOptions = {},
+): Promise<WireOperation> {
+  const { timeoutMs, signal: stop } = options;
+  const watch: Watch = {
+    transport,
+    url,
+    onChange: options.onChange,
+    seen: null,
+    etag: null,
+    quick: 0,
+  };
+  const done = new AbortController();
+  const late = new AbortController();
+  if (timeoutMs !== undefined) void abortAfter(transport, { timeoutMs, late, done: done.signal });
+  const signal = stop === undefined ? late.signal : AbortSignal.any([stop, late.signal]);
+  try {
+    return await watchUntilFinal(watch, signal);
+  } catch (error) {
+    if (!late.signal.aborted || stop?.aborted === true) throw error;
+    if (watch.seen === null) await look(watch, { waitSeconds: 0, signal: stop });
+    const { seen } = watch;
+    if (seen === null) throw error;
+    if (isFinal(seen)) return seen;
+    throw new WaitTimeout(url.href, seen);
+  } finally {
+    done.abort();
+  }
+}
+
+export function isFinal(operation: WireOperation): boolean {
+  return operation.status === 'completed' || operation.status === 'failed';
+}
+
+async function watchUntilFinal(watch: Watch, signal: AbortSignal): Promise<WireOperation> {
+  const { transport } = watch;
+  for (let failures = 0; ;) {
+    signal.throwIfAborted();
+    try {
+      const startedAt = transport.clock.now();
+      const answer = await look(watch, { waitSeconds: longPollSeconds, signal });
+      failures = 0;
+      if (watch.seen !== null && isFinal(watch.seen)) return watch.seen;
+      const tookMs = transport.clock.now() - startedAt;
+      await transport.clock.sleep(nextLookMs(watch, answer, tookMs), signal);
+    } catch (error) {
+      failures += 1;
+      const delayMs = retryDelayMs(error, failures);
+      if (delayMs === null) throw error;
+      await transport.pause(error, delayMs, signal);
+    }
+  }
+}
+
+/** One GET of the status; updates what was seen. waitSeconds 0 asks for an answer at once. */
+async function look(
+  watch: Watch,
+  p: { readonly waitSeconds: number; readonly signal: AbortSignal | undefined },
+): Promise<Answer> {
+  const headers: Record<string, string> = {};
+  if (p.waitSeconds > 0) headers['prefer'] = `wait=${p.waitSeconds}`;
+  if (watch.etag !== null) headers['if-none-match'] = watch.etag;
+  const answer = await watch.transport.send({
+    method: 'GET',
+    url: watch.url,
+    headers,
+    signal: p.signal,
+    timeoutMs: p.waitSeconds * 1000 + 30_000,
+  });
+  const etag = answer.headers.get('etag');
+  if (answer.status === 304) return answer;
+  const operation = answer.body as WireOperation;
+  const isNews = watch.seen === null || etag === null || etag !== watch.etag;
+  watch.seen = operation;
+  watch.etag = etag;
+  if (isNews) watch.onChange?.(operation);
+  return answer;
+}
+
+/** Milliseconds to the next look after one that took `tookMs` and was not the end. */
+function nextLookMs(watch: Watch, answer: Answer, tookMs: number): number {
+  const applied = answer.headers.get('preference-applied') ?? '';
+  if (!/(?:^|[\s,])wait\b/.test(applied)) {
+    const seconds = Number(answer.headers.get('retry-after') ?? Number.NaN);
+    const askedMs = Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : pollMsDefault;
+    return Math.min(askedMs, pollMsMax);
+  }
+  watch.quick = tookMs < paceMs ? watch.quick + 1 : 0;
+  return watch.quick <= quickLooks ? 0 : paceMs - tookMs;
+}
+
+async function abortAfter(
+  { clock }: Transport,
+  p: { readonly timeoutMs: number; readonly late: AbortController; readonly done: AbortSignal },
+): Promise<void> {
+  const endsAt = clock.now() + p.timeoutMs;
+  // A sleep may be cut short (Clock.sleep), so the end is checked and not trusted.
+  while (!p.done.aborted && clock.now() < endsAt) await clock.sleep(endsAt - clock.now(), p.done);
+  if (!p.done.aborted) p.late.abort();
+}
