@@ -10,13 +10,13 @@ const durationPattern = /^(\d+(?:\.\d+)?) ?(ms|s|m|h|d)$/;
 
 /** Milliseconds of `duration`, whole and not negative; null when the text is not a duration. */
 export function parseDuration(duration: number | string): number | null {
-  if (typeof duration === 'number') {
-    return Number.isFinite(duration) && duration >= 0 ? Math.round(duration) : null;
-  }
+  if (typeof duration === 'number') return wholeMs(duration);
   const match = durationPattern.exec(duration);
-  if (match === null) return null;
-  const ms = Number(match[1]) * unitMs[match[2] as Unit];
-  return ms <= Number.MAX_SAFE_INTEGER ? Math.round(ms) : null;
+  return match === null ? null : wholeMs(Number(match[1]) * unitMs[match[2] as Unit]);
+}
+
+function wholeMs(ms: number): number | null {
+  return ms >= 0 && ms <= Number.MAX_SAFE_INTEGER ? Math.round(ms) : null;
 }
 
 /** As parseDuration, for a setting: throws `invalid_option` that names the setting. */
@@ -31,7 +31,7 @@ export function durationMs(name: string, duration: number | string): number {
 
 /** The length of time for people: '350 ms', '4.3 s', '2 m 05 s', '3 h 20 m', '2 d 4 h'. */
 export function formatDuration(ms: number): string {
-  if (ms < 1000) return `${Math.max(0, Math.round(ms))} ms`;
+  if (ms < 999.5) return `${Math.max(0, Math.round(ms))} ms`;
   if (ms < 9_950) return `${(ms / 1000).toFixed(1)} s`;
   const seconds = Math.round(ms / 1000);
   if (seconds < 60) return `${seconds} s`;
