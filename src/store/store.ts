@@ -27,11 +27,17 @@ export type Store = {
   readonly capabilities: StoreCapabilities;
 
   // Accept
-  /** Idempotency key, operation and queue entry in one commit. One outcome for each, in order. */
+  /**
+   * Idempotency key, operation and queue entry in one commit. One outcome for each, in order. A key is
+   * looked up before the caps, the task's own cap before the total; a key is unused again at its expiresAt.
+   */
   createOperations(p: CreateOperations): Promise<CreateOutcome[]>;
 
   // Work
-  /** Takes up to `limit` ready operations, best first, under new leases. Exact to every concurrency limit. */
+  /**
+   * Takes up to `limit` ready operations, best first over all tasks, under new leases. Exact to every
+   * concurrency limit. Scheduled ones that are due become ready first, whatever is then taken.
+   */
   claimOperations(p: ClaimOperations): Promise<ClaimOutcome>;
   /** Ends attempts: completed, failed or released. Frees their concurrency slots in the same commit. */
   settleAttempts(p: SettleAttempts): Promise<SettleOutcome[]>;
@@ -69,13 +75,16 @@ export type Store = {
     readonly now: number;
     readonly goneUntil: number;
   }): Promise<'removed' | 'not_final' | 'missing'>;
-  /** A paused task is not claimed; what runs goes on. */
+  /** A paused task is not claimed, nor looked at by claims; what runs goes on. The task need not be known. */
   setTaskPaused(p: { readonly task: string; readonly paused: boolean }): Promise<void>;
-  /** Every task the store has ever seen, by name. Costs O(tasks), whatever the number of operations. */
+  /** Every task that ever had an operation accepted or was paused or resumed, by name. Costs O(tasks), whatever the number of operations. */
   readTasks(): Promise<TaskRecord[]>;
 
   // Keep
-  /** Removes what has expired: operations, remembered ids, idempotency keys; at most `limit` of each. */
+  /**
+   * Removes what has expired: operations, remembered ids, idempotency keys; at most `limit` of each. The
+   * id of an expired operation is remembered for as long again: until expiresAt + retentionMs.
+   */
   pruneExpired(p: { readonly now: number; readonly limit: number }): Promise<PruneOutcome>;
   /** Resolves when the store can take a write, rejects with `store_unavailable` when not. */
   ping(): Promise<void>;
