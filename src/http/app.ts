@@ -1,0 +1,202 @@
+import { hash, timingSafeEqual } from 'node:crypto';
+import { RaincheckError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import { expected, integerOption, refuseUnknownKeys } from '../core/options.ts';
+import type { Engine } from '../engine/engine.ts';
+import { silentLogger, type Logger } from '../engine/logger.ts';
+import type { Handler, HttpContext } from './context.ts';
+import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
+import { problemReply } from './problem.ts';
+import { createRouter, type Route, type Router } from './routes.ts';
+
+export type AppOptions = {
+  readonly engine: Engine;
+  /**
+   * Public prefix of every address, like '/ops'. Requests may come with it or, when a proxy or a
+   * framework has cut it off, without. Default: the path of `publicUrl`, else ''.
+   */
+  readonly basePath?: string;
+  /** How clients reach this server, like 'https://api.example.com/ops'; for the OpenAPI document. */
+  readonly publicUrl?: string;
+  /** Bearer token that every request but /livez and /readyz must bring. Default: none is asked for. */
+  readonly token?: string;
+  /** Largest request body in bytes, 1 to 64 MiB. Default limits.bodyBytes. */
+  readonly bodyBytesMax?: number;
+  /** Gets what clients are not told about internal errors. Default: silent. */
+  readonly logger?: Logger;
+  /** Version shown in the OpenAPI document and the index. */
+  readonly version?: string;
+};
+
+export type App = {
+  /** Never rejects: every error is a problem+json reply. */
+  handle(request: ExchangeRequest): Promise<ExchangeReply>;
+  /** The problem for what a transport itself has to refuse. */
+  problem(error: unknown): ExchangeReply;
+  readonly basePath: string;
+};
+
+/** The HTTP API of an engine, free of any transport. Throws `invalid_option`. */
+export function createApp(options: AppOptions): App {
+  const context = createContext(options);
+  const router = createRouter(context);
+  const tokenDigest = options.token === undefined ? null : digest(checkedToken(options.token));
+  return {
+    basePath: context.basePath,
+    problem: (error) => problemReply(context, error),
+    async handle(request) {
+      try {
+        return await dispatch({ context, router, tokenDigest }, request);
+      } catch (error) {
+        return errorReply(context, request, error);
+      }
+    },
+  };
+}
+
+type Parts = {
+  readonly context: HttpContext;
+  readonly router: Router;
+  readonly tokenDigest: Buffer | null;
+};
+
+function dispatch(parts: Parts, request: ExchangeRequest): ExchangeReply | Promise<ExchangeReply> {
+  const { path, method } = request;
+  if (path.length + request.query.length > limits.urlChars) {
+    throw new RaincheckError(
+      'uri_too_long',
+      `The address is longer than ${limits.urlChars} characters.`,
+    );
+  }
+  const match = parts.router(withoutBasePath(path, parts.context.basePath));
+  if (parts.tokenDigest !== null && match?.route.open !== true) {
+    requireToken(request.header('authorization'), parts.tokenDigest);
+  }
+  if (match === null) {
+    if (method === 'OPTIONS' && path === '*') return optionsReply(allMethods);
+    throw new RaincheckError('not_found', 'There is nothing at this address.');
+  }
+  const { route } = match;
+  const handler = handlerOf(route, method);
+  if (handler === undefined) return noHandlerReply(parts.context, route, method);
+  if (method !== 'HEAD') return handler(request, match.params);
+  return Promise.resolve(handler(request, match.params)).then(headReply);
+}
+
+const allMethods = 'GET, HEAD, POST, DELETE, OPTIONS';
+
+function handlerOf(route: Route, method: string): Handler | undefined {
+  switch (method) {
+    case 'GET':
+    case 'HEAD':
+      return route.get;
+    case 'POST':
+      return route.post;
+    case 'DELETE':
+      return route.delete;
+    default:
+      return undefined;
+  }
+}
+
+function noHandlerReply(context: HttpContext, route: Route, method: string): ExchangeReply {
+  if (method === 'OPTIONS') return optionsReply(route.allow);
+  const error = new RaincheckError(
+    'method_not_allowed',
+    `This address answers ${route.allow.replaceAll(', OPTIONS', '')}.`,
+  );
+  return problemReply(context, error, { allow: route.allow });
+}
+
+function optionsReply(allow: string): ExchangeReply {
+  const headers: Record<string, string> = { allow };
+  if (allow.includes('POST')) headers['accept-post'] = 'application/json';
+  return { status: 204, headers, body: null };
+}
+
+/** As the GET, without its body but with its length. */
+function headReply(reply: ExchangeReply): ExchangeReply {
+  const { body } = reply;
+  if (typeof body !== 'string' && !(body instanceof Uint8Array)) return { ...reply, body: null };
+  const headers = { ...reply.headers, 'content-length': String(Buffer.byteLength(body)) };
+  return { ...reply, headers, body: null };
+}
+
+function errorReply(context: HttpContext, request: ExchangeRequest, error: unknown): ExchangeReply {
+  const reply = problemReply(context, error);
+  if (reply.status >= 500 && reply.status !== 503) {
+    const { method, path } = request;
+    context.logger.error({ err: error, method, path }, 'A request ended in an internal error');
+  }
+  return request.method === 'HEAD' ? headReply(reply) : reply;
+}
+
+function withoutBasePath(path: string, basePath: string): string {
+  if (basePath === '' || !path.startsWith(basePath)) return path;
+  if (path.length === basePath.length) return '/';
+  return path.charAt(basePath.length) === '/' ? path.slice(basePath.length) : path;
+}
+
+/** Digests are of one length, which is what a comparison in constant time needs. */
+function digest(token: string): Buffer {
+  return hash('sha256', token, 'buffer');
+}
+
+function requireToken(authorization: string | undefined, tokenDigest: Buffer): void {
+  const token = /^bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
+  if (token !== undefined && timingSafeEqual(digest(token), tokenDigest)) return;
+  throw new RaincheckError(
+    'unauthorized',
+    token === undefined
+      ? 'Send the token of this server as `Authorization: Bearer …`.'
+      : 'The token is not the one of this server.',
+  );
+}
+
+function createContext(options: AppOptions): HttpContext {
+  refuseUnknownKeys('createApp', options, [
+    'engine',
+    'basePath',
+    'publicUrl',
+    'token',
+    'bodyBytesMax',
+    'logger',
+    'version',
+  ]);
+  const publicUrl = options.publicUrl === undefined ? null : checkedPublicUrl(options.publicUrl);
+  return {
+    engine: options.engine,
+    basePath: checkedBasePath(options.basePath ?? publicUrl?.pathname ?? ''),
+    publicOrigin: publicUrl === null ? null : publicUrl.origin,
+    logger: options.logger ?? silentLogger,
+    bodyBytesMax: integerOption('bodyBytesMax', options.bodyBytesMax, {
+      min: 1,
+      max: 64 * 1_048_576,
+      fallback: limits.bodyBytes,
+    }),
+    version: options.version ?? '0',
+  };
+}
+
+function checkedBasePath(basePath: string): string {
+  const cut = basePath.replace(/\/+$/, '');
+  if (cut === '' || /^(?:\/[\w.~-]+)+$/.test(cut)) return cut;
+  throw expected('basePath', "a path like '/ops'", basePath);
+}
+
+function checkedPublicUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url !== null && /^https?:$/.test(url.protocol) && url.search === '' && url.hash === '') {
+    return url;
+  }
+  throw expected('publicUrl', "an address like 'https://api.example.com/ops'", text);
+}
+
+function checkedToken(token: string): string {
+  if (/^[!-~]{8,500}$/.test(token)) return token;
+  // The message of a wrong token must not show it.
+  throw new RaincheckError(
+    'invalid_option',
+    'Expected `token` to be 8 to 500 printable ASCII characters without spaces.',
+  );
+}

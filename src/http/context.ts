@@ -1,0 +1,28 @@
+import type { Engine } from '../engine/engine.ts';
+import type { Logger } from '../engine/logger.ts';
+import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
+
+/** What every handler needs: made once by createApp, never changed. */
+export type HttpContext = {
+  readonly engine: Engine;
+  /** Public prefix of every address: '' or like '/ops'. */
+  readonly basePath: string;
+  /** Scheme and host clients use; null: unknown. */
+  readonly publicOrigin: string | null;
+  readonly logger: Logger;
+  /** Largest request body in bytes. */
+  readonly bodyBytesMax: number;
+  /** Shown in the OpenAPI document. */
+  readonly version: string;
+};
+
+/** Everything belongs to one tenant as long as there is only one. */
+export const tenant = '';
+
+/** Parameters of the matched path, percent-decoded. */
+export type Params = Readonly<Record<string, string | undefined>>;
+
+export type Handler = (
+  request: ExchangeRequest,
+  params: Params,
+) => ExchangeReply | Promise<ExchangeReply>;

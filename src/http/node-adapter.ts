@@ -1,0 +1,239 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { RaincheckError } from '../core/errors.ts';
+import type { App } from './app.ts';
+import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
+
+export type NodeHandler = (req: IncomingMessage, res: ServerResponse) => void;
+
+/**
+ * The app as a node:http request listener: for http.createServer, or mounted in Express and the like. A
+ * framework may have cut the base path off `req.url`; a body parser may have read the stream: then
+ * `req.rawBody` is the body, or else `req.body`.
+ */
+export function nodeHandler(app: App): NodeHandler {
+  return (req, res) => {
+    serve(app, new NodeRequest(req, res, false), res);
+  };
+}
+
+/** For `Expect: 100-continue`: the client is told to go on only when somebody wants its body. */
+export function continueHandler(app: App): NodeHandler {
+  return (req, res) => {
+    serve(app, new NodeRequest(req, res, true), res);
+  };
+}
+
+/** Longest silence of a reader of a stream; then the connection is cut. */
+const drainTimeoutMs = 30_000;
+/** What is read of a refused body, so that the client gets round to our answer; past it, it is cut off. */
+const drainBytesMax = 16 * 1_048_576;
+
+function serve(app: App, request: NodeRequest, res: ServerResponse): void {
+  // handle never rejects; a bug here that throws is to be loud
+  void app.handle(request).then((reply) => sendReply(app, request, { res, reply }));
+}
+
+function sendReply(
+  app: App,
+  request: NodeRequest,
+  p: { readonly res: ServerResponse; readonly reply: ExchangeReply },
+): void {
+  const { res, reply } = p;
+  if (res.destroyed) {
+    closeBody(reply.body);
+    return;
+  }
+  try {
+    writeReply(res, reply, request.mustClose);
+  } catch (error) {
+    // A header that node refuses. Nothing is out yet: writeHead checks before it writes.
+    closeBody(reply.body);
+    if (res.headersSent) res.destroy();
+    else writeReply(res, app.problem(error), true);
+  }
+}
+
+/** Head and body in one write: the head waits in the response until `end` brings the body. */
+export function writeReply(res: ServerResponse, reply: ExchangeReply, close: boolean): void {
+  const { status, headers, body } = reply;
+  const raw: string[] = [];
+  for (const name in headers) raw.push(name, headers[name] ?? '');
+  if (close) raw.push('connection', 'close');
+  if (typeof body === 'string') {
+    raw.push('content-length', String(Buffer.byteLength(body)));
+    res.writeHead(status, raw).end(body);
+  } else if (body === null) {
+    if (mayHaveLength(status) && headers['content-length'] === undefined) {
+      raw.push('content-length', '0');
+    }
+    res.writeHead(status, raw).end();
+  } else if (body instanceof Uint8Array) {
+    raw.push('content-length', String(body.byteLength));
+    res.writeHead(status, raw).end(body);
+  } else {
+    res.writeHead(status, raw);
+    void writeStream(res, body);
+  }
+}
+
+function mayHaveLength(status: number): boolean {
+  return status !== 204 && status !== 304;
+}
+
+async function writeStream(res: ServerResponse, body: AsyncIterable<Uint8Array>): Promise<void> {
+  try {
+    for await (const chunk of body) {
+      if (res.destroyed) return;
+      if (!res.write(chunk)) await drained(res);
+    }
+    res.end();
+  } catch {
+    // Only a connection that breaks off tells the client that this was not all.
+    res.destroy();
+  }
+}
+
+/** Resolves when the reader took what was written, or is gone; a reader that sits still is cut off. */
+function drained(res: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => res.destroy(), drainTimeoutMs);
+    const done = (): void => {
+      clearTimeout(timer);
+      res.off('drain', done);
+      res.off('close', done);
+      resolve();
+    };
+    res.once('drain', done);
+    res.once('close', done);
+  });
+}
+
+function closeBody(body: ExchangeReply['body']): void {
+  if (body === null || typeof body === 'string' || body instanceof Uint8Array) return;
+  body[Symbol.asyncIterator]()
+    .return?.()
+    .catch(() => undefined);
+}
+
+/** A class rather than an object of closures: one allocation a request. */
+class NodeRequest implements ExchangeRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  readonly #req: IncomingMessage;
+  readonly #res: ServerResponse;
+  /** `100 Continue` has been asked for and not been sent. */
+  #continueOwed: boolean;
+  #signal: AbortSignal | null = null;
+
+  constructor(req: IncomingMessage, res: ServerResponse, continueOwed: boolean) {
+    this.#req = req;
+    this.#res = res;
+    this.#continueOwed = continueOwed;
+    this.method = req.method ?? 'GET';
+    const target = originForm(req.url ?? '/');
+    const mark = target.indexOf('?');
+    this.path = mark === -1 ? target : target.slice(0, mark);
+    this.query = mark === -1 ? '' : target.slice(mark + 1);
+  }
+
+  header(name: string): string | undefined {
+    const value = this.#req.headers[name];
+    return Array.isArray(value) ? value.join(', ') : value;
+  }
+
+  /** Only long waits ask for it: no listener on the others. */
+  get signal(): AbortSignal {
+    if (this.#signal === null) {
+      const controller = new AbortController();
+      this.#signal = controller.signal;
+      if (this.#res.destroyed) controller.abort();
+      else this.#res.once('close', () => controller.abort());
+    }
+    return this.#signal;
+  }
+
+  body(maxBytes: number): Promise<Uint8Array> {
+    const req = this.#req;
+    if (req.readableEnded) return Promise.resolve(bodyReadBefore(req));
+    const announced = Number(req.headers['content-length'] ?? 0);
+    if (announced > maxBytes) {
+      if (!this.#continueOwed) drain(req);
+      return Promise.reject(tooLarge(maxBytes));
+    }
+    if (this.#continueOwed) {
+      this.#continueOwed = false;
+      this.#res.writeContinue();
+    }
+    return readBody(req, maxBytes);
+  }
+
+  /** A client that was never told to continue may send its body or not: the next request cannot be found. */
+  get mustClose(): boolean {
+    return this.#continueOwed;
+  }
+}
+
+/** RFC 9112, 3.2: a target may be absolute (`http://host/path`); only its path and query count here. */
+function originForm(target: string): string {
+  if (target.startsWith('/')) return target;
+  const match = /^https?:\/\/[^/?#]*(.*)$/i.exec(target);
+  if (match === null) return target;
+  const rest = match[1] ?? '';
+  return rest.startsWith('/') ? rest : `/${rest}`;
+}
+
+function readBody(req: IncomingMessage, maxBytes: number): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    let first: Buffer | null = null;
+    let more: Buffer[] | null = null;
+    let size = 0;
+    const onData = (chunk: Buffer): void => {
+      size += chunk.byteLength;
+      if (size > maxBytes) {
+        req.off('data', onData);
+        drain(req);
+        reject(tooLarge(maxBytes));
+      } else if (first === null) first = chunk;
+      else if (more === null) more = [first, chunk];
+      else more.push(chunk);
+    };
+    req.on('data', onData);
+    req.on('end', () => {
+      resolve(more === null ? (first ?? empty) : Buffer.concat(more, size));
+    });
+    req.on('error', (cause) => {
+      reject(
+        new RaincheckError('invalid_request', 'The connection ended before the body did.', {
+          cause,
+        }),
+      );
+    });
+  });
+}
+
+const empty = new Uint8Array(0);
+
+function tooLarge(maxBytes: number): RaincheckError {
+  return new RaincheckError('payload_too_large', `The body is larger than ${maxBytes} bytes.`);
+}
+
+/** Reads on and forgets, up to a limit: a client that still writes would not see our answer otherwise. */
+function drain(req: IncomingMessage): void {
+  let size = 0;
+  req.on('data', (chunk: Buffer) => {
+    size += chunk.byteLength;
+    if (size > drainBytesMax) req.destroy();
+  });
+  req.on('error', () => undefined);
+}
+
+/** What a parser in front of us left: the raw bytes if it kept them, else its value as JSON again. */
+function bodyReadBefore(req: IncomingMessage): Uint8Array {
+  const { rawBody, body } = req as { rawBody?: unknown; body?: unknown };
+  for (const candidate of [rawBody, body]) {
+    if (candidate instanceof Uint8Array) return candidate;
+    if (typeof candidate === 'string') return Buffer.from(candidate);
+  }
+  return body === undefined || body === null ? empty : Buffer.from(JSON.stringify(body));
+}

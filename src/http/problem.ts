@@ -1,0 +1,113 @@
+import { errorTable, RaincheckError, type ErrorCode, type FieldError } from '../core/errors.ts';
+import type { Operation } from '../core/operation.ts';
+import type { WireProblem } from '../core/wire.ts';
+import type { HttpContext } from './context.ts';
+import type { ExchangeReply } from './exchange.ts';
+
+/**
+ * The only place that turns a RaincheckError into HTTP: application/problem+json (RFC 9457) with the
+ * status of core/errors.ts. Anything else that was thrown becomes `internal` without a word of its own,
+ * so that no stack, path or SQL leaves the process.
+ */
+export function problemReply(
+  context: Pick<HttpContext, 'basePath'>,
+  error: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): ExchangeReply {
+  const known = error instanceof RaincheckError;
+  const code = known ? error.code : 'internal';
+  const detail = known ? error.message : 'Something went wrong on our side; the log tells more.';
+  const problem = wireProblem(context.basePath, {
+    code,
+    detail,
+    errors: known ? error.errors : undefined,
+  });
+  const reply: Record<string, string> = { ...problemHeaders, ...headers };
+  const seconds = known ? error.retryAfterSeconds : undefined;
+  if (seconds !== undefined || needsRetryAfter(problem.status)) {
+    reply['retry-after'] = String(Math.max(1, Math.ceil(seconds ?? retryAfterSecondsDefault)));
+  }
+  if (code === 'unauthorized') reply['www-authenticate'] = 'Bearer realm="raincheck"';
+  return { status: problem.status, headers: reply, body: JSON.stringify(problem) };
+}
+
+/** For 429 and 503 that name no time of their own. */
+const retryAfterSecondsDefault = 2;
+
+function needsRetryAfter(status: number): boolean {
+  return status === 503 || status === 429;
+}
+
+const problemHeaders = {
+  'content-type': 'application/problem+json',
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+} as const;
+
+export function wireProblem(
+  basePath: string,
+  p: {
+    readonly code: ErrorCode;
+    readonly detail: string;
+    readonly errors?: readonly FieldError[] | undefined;
+  },
+): WireProblem {
+  const { status, title } = errorTable[p.code];
+  const { code, detail, errors } = p;
+  const plain = { type: problemType(basePath, code), title, status, detail, code };
+  return errors === undefined || errors.length === 0 ? plain : { ...plain, errors };
+}
+
+/** The two that IANA has a type for: https://www.iana.org/assignments/http-problem-types */
+const ianaTypes: Partial<Record<ErrorCode, string>> = {
+  queue_full: 'https://iana.org/assignments/http-problem-types#temporary-reduced-capacity',
+  too_many_requests: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
+};
+
+/** Relative and resolvable: GET tells what the code means. */
+export function problemType(basePath: string, code: ErrorCode): string {
+  return ianaTypes[code] ?? `${basePath}/problems/${code}`;
+}
+
+/** What the address of a failed operation's result answers: the problem as it was recorded. */
+export function recordedProblemReply(context: HttpContext, operation: Operation): ExchangeReply {
+  const problem = recordedProblem(context.basePath, operation);
+  return {
+    status: problem.status,
+    headers: {
+      'content-type': 'application/problem+json',
+      'cache-control': 'private, no-cache',
+      'x-content-type-options': 'nosniff',
+    },
+    body: JSON.stringify({
+      ...problem,
+      instance: `${context.basePath}/operations/${operation.id}`,
+    }),
+  };
+}
+
+/** The recorded outcome of a failed operation, with what its handler chose over the table. */
+export function recordedProblem(basePath: string, operation: Operation): WireProblem {
+  const error = operation.error ?? {
+    code: 'task_error' as const,
+    detail: '',
+    status: null,
+    type: null,
+    title: null,
+  };
+  const table = errorTable[error.code];
+  return {
+    type: error.type ?? problemType(basePath, error.code),
+    title: error.title ?? table.title,
+    status: errorStatus(error.status) ?? table.status,
+    detail: error.detail,
+    code: error.code,
+  };
+}
+
+/** A handler's own status, when it is one an error may have. */
+function errorStatus(status: number | null): number | null {
+  return status !== null && Number.isInteger(status) && status >= 400 && status <= 599
+    ? status
+    : null;
+}

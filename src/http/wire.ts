@@ -1,0 +1,186 @@
+import { completesAt, retryAfterSeconds, type ExpectedDuration } from '../core/estimate.ts';
+import {
+  isFinal,
+  statusOf,
+  type EndedAttempt,
+  type Operation,
+  type Progress,
+} from '../core/operation.ts';
+import type { WireAttempt, WireOperation, WireOperationError, WireProgress } from '../core/wire.ts';
+import { statusEtag } from './conditional.ts';
+import { tenant, type HttpContext } from './context.ts';
+import type { ExchangeReply } from './exchange.ts';
+import { recordedProblem } from './problem.ts';
+
+/** An operation as one moment shows it: the estimate belongs to that moment, so it is taken once. */
+export type OperationView = {
+  readonly operation: Operation;
+  /** In ms, cut to the second, as the ETag is; null: final or unknown. */
+  readonly completesAtMs: number | null;
+  readonly expected: ExpectedDuration | null;
+  /** null once final. */
+  readonly retryAfter: string | null;
+  /** Earlier attempts of a failed operation; empty otherwise. */
+  readonly attempts: readonly EndedAttempt[];
+};
+
+const noAttempts: readonly EndedAttempt[] = [];
+
+/** No I/O; for a failed operation use viewWithAttempts. */
+export function view(context: HttpContext, operation: Operation): OperationView {
+  const final = isFinal(operation.state);
+  const expected = final ? null : context.engine.expectedDuration(operation.task);
+  const now = final ? 0 : context.engine.clock.now();
+  const end = completesAt(operation, expected, now);
+  return {
+    operation,
+    completesAtMs: end === null ? null : end - (end % 1000),
+    expected,
+    retryAfter: final ? null : String(retryAfterSeconds(operation, expected, now)),
+    attempts: noAttempts,
+  };
+}
+
+/** As view, with the attempts that a failed operation shows: one more read, for failed ones only. */
+export async function viewWithAttempts(
+  context: HttpContext,
+  operation: Operation,
+): Promise<OperationView> {
+  if (operation.state !== 'failed') return view(context, operation);
+  const attempts = await context.engine.attempts({ id: operation.id, tenant });
+  return { ...view(context, operation), attempts };
+}
+
+export function statusUrl(context: HttpContext, id: string): string {
+  return `${context.basePath}/operations/${id}`;
+}
+
+/** Results of a task that is no longer defined stay readable under their operation. */
+export function resultUrl(context: HttpContext, operation: Operation): string {
+  const task = context.engine.tasks.get(operation.task);
+  return task === undefined
+    ? `${statusUrl(context, operation.id)}/result`
+    : `${context.basePath}${task.path}/${operation.id}`;
+}
+
+/** The operation as JSON text; an inlined result is put in as the text it is stored as. */
+export function operationJson(context: HttpContext, shown: OperationView): string {
+  const text = JSON.stringify(wireOperation(context, shown));
+  const inline = shown.operation.result?.inline ?? null;
+  return inline === null ? text : `${text.slice(0, -1)},"result":${inline}}`;
+}
+
+function wireOperation(context: HttpContext, shown: OperationView): Omit<WireOperation, 'result'> {
+  const { operation } = shown;
+  const status = statusOf(operation.state);
+  const url = statusUrl(context, operation.id);
+  return {
+    id: operation.id,
+    operation_id: operation.id,
+    task: operation.task,
+    status,
+    created_at: iso(operation.createdAt),
+    started_at: isoOrNull(operation.startedAt),
+    finished_at: isoOrNull(operation.finishedAt),
+    expires_at: isoOrNull(operation.expiresAt),
+    attempt: operation.attempt,
+    attempts_max: operation.attemptsMax,
+    ready_at: status === 'pending' ? iso(operation.readyAt) : null,
+    deadline_at: isoOrNull(operation.deadlineAt),
+    priority: operation.priority,
+    progress: operation.progress === null ? null : wireProgress(operation.progress),
+    estimate:
+      shown.completesAtMs === null || shown.expected === null
+        ? null
+        : {
+            completes_at: iso(shown.completesAtMs),
+            basis: shown.expected.basis,
+            samples: shown.expected.samples,
+          },
+    status_url: url,
+    result_url: status === 'completed' ? resultUrl(context, operation) : null,
+    cancel_url: isFinal(operation.state) ? null : `${url}/cancel`,
+    cancel_requested_at: isoOrNull(operation.cancelRequestedAt),
+    error: status === 'failed' ? wireError(context, shown) : null,
+    labels: operation.labels,
+    retry_of: operation.retryOf,
+  };
+}
+
+function wireProgress(progress: Progress): WireProgress {
+  return {
+    fraction: progress.fraction,
+    message: progress.message,
+    current: progress.current,
+    total: progress.total,
+    updated_at: iso(progress.updatedAt),
+  };
+}
+
+function wireError(context: HttpContext, shown: OperationView): WireOperationError {
+  const { type, title, status, detail } = recordedProblem(context.basePath, shown.operation);
+  const code = shown.operation.error?.code ?? 'task_error';
+  return { type, title, status, detail, code, attempts: shown.attempts.map(wireAttempt) };
+}
+
+function wireAttempt(attempt: EndedAttempt): WireAttempt {
+  return {
+    number: attempt.number,
+    outcome: attempt.outcome,
+    started_at: iso(attempt.startedAt),
+    ended_at: iso(attempt.endedAt),
+    error: attempt.error && { code: attempt.error.code, detail: attempt.error.detail },
+    retry_at: isoOrNull(attempt.retryAt),
+  };
+}
+
+export function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+function isoOrNull(ms: number | null): string | null {
+  return ms === null ? null : iso(ms);
+}
+
+/** A reply whose headers the caller may still add to. */
+export type MutableReply = ExchangeReply & { readonly headers: Record<string, string> };
+
+/** The status resource itself (RFC 9110: ETag, Vary); a 202 to a submit is `acceptedReply`. */
+export function statusReply(context: HttpContext, shown: OperationView): MutableReply {
+  const headers = statusHeaders(shown);
+  headers['content-type'] = 'application/json';
+  return { status: 200, headers, body: operationJson(context, shown) };
+}
+
+export function notModifiedReply(shown: OperationView): MutableReply {
+  return { status: 304, headers: statusHeaders(shown), body: null };
+}
+
+function statusHeaders(shown: OperationView): Record<string, string> {
+  const headers: Record<string, string> = {
+    etag: etagOf(shown),
+    // `private, no-cache`: a final status may be kept, but is asked for again, as it can be removed.
+    'cache-control': shown.retryAfter === null ? 'private, no-cache' : 'no-store',
+    vary: 'Accept, Prefer',
+  };
+  if (shown.retryAfter !== null) headers['retry-after'] = shown.retryAfter;
+  return headers;
+}
+
+export function etagOf(shown: OperationView): string {
+  return statusEtag(shown.operation.version, shown.completesAtMs);
+}
+
+/** 202 with the operation: for whatever is not done yet, wherever it was asked. */
+export function acceptedReply(context: HttpContext, shown: OperationView): MutableReply {
+  return {
+    status: 202,
+    headers: {
+      'content-type': 'application/json',
+      location: statusUrl(context, shown.operation.id),
+      'retry-after': shown.retryAfter ?? '1',
+      'cache-control': 'no-store',
+    },
+    body: operationJson(context, shown),
+  };
+}
