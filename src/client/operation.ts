@@ -94,7 +94,7 @@ export function createOperationHandle<Output>(
       const answer = await transport.request({
         method: 'POST',
         url: address,
-        json: input,
+        json: input === undefined ? undefined : { input },
         idempotent: false,
       });
       const accepted = answer.body as WireOperation;

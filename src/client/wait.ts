@@ -125,7 +125,9 @@ async function look(
 /** Milliseconds to the next look after one that took `tookMs` and was not the end. */
 function nextLookMs(watch: Watch, answer: Answer, tookMs: number): number {
   const applied = answer.headers.get('preference-applied') ?? '';
-  if (!/(?:^|[\s,])wait\b/.test(applied)) {
+  // A full server may answer a wait at once with nothing new: that is polling too.
+  const inVain = answer.status === 304 && tookMs < paceMs;
+  if (inVain || !/(?:^|[\s,])wait\b/.test(applied)) {
     const seconds = Number(answer.headers.get('retry-after') ?? Number.NaN);
     const askedMs = Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : pollMsDefault;
     return Math.min(askedMs, pollMsMax);

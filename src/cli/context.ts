@@ -1,0 +1,132 @@
+import { readFileSync } from 'node:fs';
+import { InvalidArgumentError, type Command } from 'commander';
+import { clientOver, type Client } from '../client/client.ts';
+import { NetworkError } from '../client/problem.ts';
+import { Transport, type RetryNotice } from '../client/transport.ts';
+import { formatDuration, parseDuration } from '../core/duration.ts';
+import { UsageError } from './exit-codes.ts';
+import { openOutput, type Output } from './output.ts';
+import { safeLine } from './terminal-text.ts';
+
+/** The options that every command takes. */
+export type GlobalOptions = {
+  readonly url?: string;
+  readonly tokenFile?: string;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+};
+
+/** Set by a command's action; the process ends with it. */
+export type Shell = { exitCode: number };
+
+export type Context = {
+  readonly output: Output;
+  readonly client: Client;
+  readonly transport: Transport;
+  /** Who hears of retries; follow() takes it over while its line is on the screen. */
+  readonly retries: { tell: (notice: RetryNotice) => void };
+  /** What a command that is suggested must carry to reach the same server: '' or ' --url …'. */
+  readonly flags: string;
+};
+
+export const urlDefault = 'http://127.0.0.1:7333';
+/** A person waits: long enough for a restart, short enough to believe the message that follows. */
+const patienceMs = 15_000;
+
+export function openContext(options: GlobalOptions): Context {
+  const output = openOutput(options);
+  const retries = {
+    tell: ({ error, delayMs }: RetryNotice): void =>
+      output.note(`${safeLine(error.message)} Trying again in ${formatDuration(delayMs)}.`),
+  };
+  const transport = new Transport({
+    baseUrl: serverUrl(options),
+    token: readToken(options),
+    fetch: failingFastUntilHeard(),
+    patience: patienceMs,
+    onRetry: (notice) => retries.tell(notice),
+  });
+  const flags = options.url === undefined ? '' : ` --url ${options.url}`;
+  return { output, transport, client: clientOver(transport), retries, flags };
+}
+
+export function serverUrl(options: GlobalOptions): string {
+  const url = options.url ?? process.env['RAINCHECK_URL'];
+  return url === undefined || url === '' ? urlDefault : url;
+}
+
+/** From --token-file, else RAINCHECK_TOKEN. Never from the command line, which every process can read. */
+export function readToken(options: GlobalOptions): string | undefined {
+  const { tokenFile } = options;
+  const text = tokenFile === undefined ? process.env['RAINCHECK_TOKEN'] : tokenIn(tokenFile);
+  const token = text?.trim() ?? '';
+  if (token === '') {
+    if (tokenFile !== undefined) throw new UsageError(`--token-file ${tokenFile} is empty.`);
+    return undefined;
+  }
+  if (/^[\u0021-\u007e]+$/.test(token)) return token;
+  throw new UsageError('The token has characters that cannot stand in a header.');
+}
+
+function tokenIn(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new UsageError(`--token-file: ${reason}`, { cause: error });
+  }
+}
+
+/**
+ * A server that never answered is most likely not there, and the person should hear so at once; one that
+ * has answered is most likely restarting, and the retries see it through.
+ */
+function failingFastUntilHeard(): typeof fetch {
+  let heard = false;
+  return async (input, init) => {
+    try {
+      const response = await fetch(input, init);
+      heard = true;
+      return response;
+    } catch (error) {
+      if (heard || !(error instanceof TypeError)) throw error;
+      throw new Unreachable(error);
+    }
+  };
+}
+
+/** Not a TypeError on purpose: the transport tries those again. */
+export class Unreachable extends Error {
+  constructor(cause: TypeError) {
+    const { message } = new NetworkError('', cause);
+    super(message.slice(message.indexOf(': ') + 2), { cause });
+  }
+}
+
+/** Runs a command's action: its code becomes the exit code. */
+export function acting(
+  shell: Shell,
+  act: (context: Context, command: Command) => Promise<number>,
+): (...args: unknown[]) => Promise<void> {
+  return async (...args) => {
+    const command = args.at(-1) as Command;
+    shell.exitCode = await act(openContext(command.optsWithGlobals<GlobalOptions>()), command);
+  };
+}
+
+/** For options: a duration as '30s', '10m'; milliseconds as a bare number. */
+export function durationArgument(text: string): number {
+  const ms = parseDuration(/^\d+$/.test(text) ? Number(text) : text);
+  if (ms !== null) return ms;
+  throw new InvalidArgumentError('Expected a duration like 500ms, 30s, 10m, 1h or 7d.');
+}
+
+export function integerArgument(text: string): number {
+  if (/^-?\d{1,9}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('Expected a whole number.');
+}
+
+/** For options that may be given several times. */
+export function collected(text: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), text];
+}

@@ -1,0 +1,62 @@
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { serverUrl, urlDefault, type GlobalOptions, type Shell } from './context.ts';
+import { reportError } from './error-text.ts';
+import { exitCodes, exitCodesHelp, UsageError } from './exit-codes.ts';
+import { endQuietlyOnClosedPipe } from './output.ts';
+import { addRun } from './run.ts';
+import { addStatus } from './status.ts';
+import { addSubmit } from './submit.ts';
+import { addWait } from './wait.ts';
+
+/** The whole command line: `argv` without node and script; resolves to the exit code. */
+export async function main(argv: readonly string[]): Promise<number> {
+  endQuietlyOnClosedPipe();
+  const shell: Shell = { exitCode: exitCodes.ok.code };
+  const program = createProgram(shell);
+  try {
+    refuseTokenArgument(argv);
+    await program.parseAsync(argv, { from: 'user' });
+    return shell.exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return commanderExitCode(error);
+    const json = argv.includes('--json');
+    return reportError(error, { json, url: serverUrl(program.opts<GlobalOptions>()) });
+  }
+}
+
+function createProgram(shell: Shell): Command {
+  const program = new Command('raincheck')
+    .description('Work that takes longer than a request: submit it, follow it, fetch the result.')
+    .version(packageVersion(), '-V, --version')
+    .option('--url <address>', `the server (RAINCHECK_URL, default ${urlDefault})`)
+    .option('--token-file <file>', 'file with the token (or set RAINCHECK_TOKEN)')
+    .option('--json', 'JSON on stdout: one object, or one a line for what comes bit by bit')
+    .option('-q, --quiet', 'no progress and no hints, only results and errors')
+    .configureHelp({ showGlobalOptions: true })
+    .addHelpText('after', exitCodesHelp())
+    .exitOverride();
+  for (const add of [addRun, addSubmit, addStatus, addWait]) add(program, shell);
+  return program;
+}
+
+/** Every process of the machine can read argv, and shells keep it in their history. */
+function refuseTokenArgument(argv: readonly string[]): void {
+  const own = argv.includes('--') ? argv.slice(0, argv.indexOf('--')) : argv;
+  if (!own.some((word) => word === '--token' || word.startsWith('--token='))) return;
+  throw new UsageError(
+    'A token on the command line can be read by every process here: set RAINCHECK_TOKEN or use --token-file.',
+  );
+}
+
+/** commander has printed its message by now; asking for help or the version is no error. */
+function commanderExitCode(error: CommanderError): number {
+  const asked = ['commander.helpDisplayed', 'commander.version'].includes(error.code);
+  return asked || error.exitCode === 0 ? exitCodes.ok.code : exitCodes.usage.code;
+}
+
+/** Beside src/ and dist/ alike. */
+function packageVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}

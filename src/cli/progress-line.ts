@@ -1,0 +1,173 @@
+import { formatDuration } from '../core/duration.ts';
+import type { WireOperation } from '../core/wire.ts';
+import type { Output, Style } from './output.ts';
+import { cutTo, displayWidth, safeLine } from './terminal-text.ts';
+
+/**
+ * The one rewritten line of a terminal:
+ *
+ *   op_01K7QK3M9… █████████████████▍░░░░░░░░░░░░  58%  ~8 s left · 12 s · 12 of 20
+ *
+ * Beside it OSC 9;4 puts the same fraction into the taskbar or tab, on the terminals known to take it:
+ * others would show it as a notification.
+ */
+const barCells = 30;
+const barCellsMin = 10;
+const eighths = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
+const repaintMs = 100;
+
+export type LineParts = {
+  readonly operation: WireOperation;
+  /** By the server's clock, ms. */
+  readonly now: number;
+  /** null: unknown. */
+  readonly leftMs: number | null;
+  /** Stands in for the rest while the server cannot be reached. */
+  readonly trouble: string | null;
+  readonly width: number;
+};
+
+/** The line without its escape sequences being counted; never wider than `width` - 1 columns. */
+export function progressText(p: LineParts, style: (format: Style, text: string) => string): string {
+  const { operation } = p;
+  const room = p.width - 1;
+  const id = room >= 110 ? operation.id : `${operation.id.slice(0, 13)}…`;
+  const fraction = operation.progress?.fraction ?? null;
+  const about = aboutText(p);
+  if (fraction === null || operation.status !== 'processing') {
+    const state = cutTo(about, room - displayWidth(id) - 1);
+    return cutTo(id, room) === id ? `${style('dim', id)} ${state}` : cutTo(id, room);
+  }
+  const percent = `${String(Math.floor(fraction * 100)).padStart(3)}%`;
+  const fixed = displayWidth(id) + 1 + 1 + percent.length + 2;
+  const cells = Math.min(barCells, room - fixed - displayWidth(about));
+  const shown = Math.max(cells, barCellsMin);
+  const rest = room - fixed - shown;
+  if (rest < 8) return `${style('dim', cutTo(id, room - 6))} ${percent}`;
+  const bar = barText(fraction, shown);
+  return `${style('dim', id)} ${style('cyan', bar.filled)}${style('dim', bar.empty)} ${percent}  ${cutTo(about, rest)}`;
+}
+
+export function barText(fraction: number, cells: number): { filled: string; empty: string } {
+  const steps = Math.floor(Math.min(1, Math.max(0, fraction)) * cells * 8);
+  const filled = '█'.repeat(Math.floor(steps / 8)) + (eighths[steps % 8] ?? '');
+  return { filled, empty: '░'.repeat(cells - filled.length) };
+}
+
+function aboutText(p: LineParts): string {
+  const { operation, now } = p;
+  const parts: string[] = [];
+  if (p.trouble !== null) parts.push(p.trouble);
+  else if (operation.cancel_requested_at !== null) parts.push('cancelling');
+  else if (operation.status === 'pending') parts.push(waitingText(operation, now));
+  if (p.leftMs !== null && operation.status === 'processing') {
+    parts.push(`~${wholeSeconds(Math.max(1000, p.leftMs))} left`);
+  }
+  parts.push(wholeSeconds(now - Date.parse(operation.created_at)));
+  const progress = operation.status === 'processing' ? operation.progress : null;
+  if (operation.attempt > 1)
+    parts.push(`attempt ${operation.attempt} of ${operation.attempts_max}`);
+  if (progress?.message) parts.push(safeLine(progress.message));
+  else if (progress !== null && progress.current !== null && progress.total !== null) {
+    parts.push(`${progress.current} of ${progress.total}`);
+  }
+  return parts.join(' · ');
+}
+
+function waitingText(operation: WireOperation, now: number): string {
+  const startsIn = Date.parse(operation.ready_at ?? '') - now;
+  if (!(startsIn > 0)) return 'waiting';
+  return operation.attempt > 0
+    ? `retrying in ${wholeSeconds(startsIn)}`
+    : `starts in ${wholeSeconds(startsIn)}`;
+}
+
+/** As formatDuration, but still below 10 s: tenths that race by tell nothing. */
+export function wholeSeconds(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  return seconds < 60 ? `${seconds} s` : formatDuration(seconds * 1000);
+}
+
+/**
+ * Time left: by the pace of this attempt once a tenth is done (what happens now beats what was usual), else
+ * by the server's estimate. Both by the server's instants, so that the clock here does not matter.
+ */
+export class Pace {
+  #attempt = -1;
+  #first: { fraction: number; at: number } | null = null;
+
+  leftMs(operation: WireOperation, now: number): number | null {
+    const { progress, estimate } = operation;
+    if (operation.attempt !== this.#attempt) {
+      this.#attempt = operation.attempt;
+      const startedAt = Date.parse(operation.started_at ?? '');
+      this.#first = operation.attempt === 1 && startedAt ? { fraction: 0, at: startedAt } : null;
+    }
+    if (progress !== null && progress.fraction !== null) {
+      const here = { fraction: progress.fraction, at: Date.parse(progress.updated_at) };
+      this.#first ??= here;
+      const done = here.fraction - this.#first.fraction;
+      const took = here.at - this.#first.at;
+      if (done >= 0.1 && took > 0) {
+        const left = (took / done) * (1 - here.fraction) - (now - here.at);
+        return Math.max(0, left);
+      }
+    }
+    const byEstimate = estimate === null ? Number.NaN : Date.parse(estimate.completes_at) - now;
+    return byEstimate > 0 ? byEstimate : null;
+  }
+}
+
+/** Paints and repaints the line on stderr; `clear` before anything else is printed, `close` at the end. */
+export class ProgressLine {
+  readonly #output: Output;
+  readonly #compose: () => string | null;
+  readonly #osc: boolean;
+  readonly #timer: NodeJS.Timeout;
+  #painted = '';
+  #reported = '';
+
+  /** `compose` gives the line as it is now, or null for none. */
+  constructor(output: Output, compose: () => string | null) {
+    this.#output = output;
+    this.#compose = compose;
+    this.#osc = takesProgressSequence(process.env);
+    this.#timer = setInterval(() => this.paint(), repaintMs);
+    this.#timer.unref();
+  }
+
+  paint(): void {
+    const line = this.#compose();
+    if (line === null || line === this.#painted) return;
+    this.#painted = line;
+    // Written over, then the rest erased: erasing first flickers.
+    this.#output.raw(`\r${line}\u001b[K`);
+  }
+
+  /** 0..1, or null while nothing is known. */
+  report(fraction: number | null): void {
+    const state = fraction === null ? '3;0' : `1;${Math.floor(fraction * 100)}`;
+    if (!this.#osc || state === this.#reported) return;
+    this.#reported = state;
+    this.#output.raw(`\u001b]9;4;${state}\u0007`);
+  }
+
+  clear(): void {
+    if (this.#painted !== '') this.#output.raw('\r\u001b[K');
+    this.#painted = '';
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.clear();
+    if (this.#osc && this.#reported !== '') this.#output.raw('\u001b]9;4;0;0\u0007');
+  }
+}
+
+/** The same list as cargo's: terminals that do not know the sequence may pop up a notification instead. */
+export function takesProgressSequence(env: NodeJS.ProcessEnv): boolean {
+  if (env['WT_SESSION'] !== undefined || env['ConEmuANSI'] === 'ON') return true;
+  const program = env['TERM_PROGRAM'];
+  if (program === 'WezTerm' || program === 'ghostty') return true;
+  return program === 'iTerm.app' && (env['TERM_FEATURES'] ?? '').includes('P');
+}

@@ -1,0 +1,95 @@
+import { createWriteStream } from 'node:fs';
+import { rename, stat, unlink } from 'node:fs/promises';
+import path from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { fileName, type OperationHandle } from '../client/operation.ts';
+import type { WireOperation } from '../core/wire.ts';
+import type { Context } from './context.ts';
+import { UsageError } from './exit-codes.ts';
+import { formatBytes } from './terminal-text.ts';
+
+/**
+ * Where the result goes: JSON to stdout (indented for eyes, compact for pipes); `-o file` for whatever it
+ * is; `-o -` its bytes to stdout; a file without -o only as its address, as nobody wants a PDF on the screen.
+ */
+export async function deliverResult(
+  context: Context,
+  handle: OperationHandle,
+  p: {
+    readonly operation: WireOperation;
+    readonly to: string | undefined;
+    /** A file goes to a pipe as it is: `raincheck result op_… > report.pdf`. */
+    readonly filesToPipe: boolean;
+  },
+): Promise<void> {
+  const { output } = context;
+  const { operation, to } = p;
+  if (to !== undefined && to !== '-') return writeFileOf(context, handle, to);
+  if (output.json && to === undefined) return;
+  if (to === undefined && 'result' in operation) return printJson(context, operation.result);
+  const response = await handle.download();
+  const isJson = /[/+]json\b/.test(response.headers.get('content-type') ?? '');
+  if (to === '-' || (!isJson && p.filesToPipe && !output.resultIsSeen)) {
+    return toStdout(response);
+  }
+  if (isJson) {
+    return output.resultIsSeen
+      ? printJson(context, await response.json())
+      : toStdout(response, '\n');
+  }
+  await response.body?.cancel();
+  output.result(context.transport.address(operation.result_url ?? '').href);
+  const name = fileName(response.headers) ?? 'result';
+  const type = response.headers.get('content-type') ?? 'a file';
+  output.note(`${type}${sizeText(response)}; -o ${name} writes it to a file.`);
+}
+
+function printJson({ output }: Context, value: unknown): void {
+  output.result(JSON.stringify(value, null, output.resultIsSeen ? 2 : undefined));
+}
+
+function sizeText(response: Response): string {
+  const bytes = Number(response.headers.get('content-length') ?? Number.NaN);
+  return Number.isFinite(bytes) ? `, ${formatBytes(bytes)}` : '';
+}
+
+async function toStdout(response: Response, end = ''): Promise<void> {
+  if (response.body !== null) {
+    await pipeline(Readable.fromWeb(response.body), process.stdout, { end: false });
+  }
+  process.stdout.write(end);
+}
+
+/** Under another name first, so that the file is there whole or not at all. */
+async function writeFileOf(context: Context, handle: OperationHandle, to: string): Promise<void> {
+  const response = await handle.download();
+  const target = await targetOf(to, fileName(response.headers) ?? 'result');
+  const partial = path.join(path.dirname(target), `.${path.basename(target)}.${process.pid}.part`);
+  try {
+    const body = response.body === null ? Readable.from([]) : Readable.fromWeb(response.body);
+    await pipeline(body, createWriteStream(partial));
+    const { size } = await stat(partial);
+    await rename(partial, target);
+    context.output.note(`Wrote ${target} (${formatBytes(size)})`);
+  } catch (error) {
+    await unlink(partial).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Into a folder goes the server's own name for it, but never over a file that is there. */
+async function targetOf(to: string, name: string): Promise<string> {
+  const isFolder = await stat(to).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  if (!isFolder) return to;
+  const target = path.join(to, name);
+  const exists = await stat(target).then(
+    () => true,
+    () => false,
+  );
+  if (exists) throw new UsageError(`${target} exists; name the file to overwrite it: -o ${target}`);
+  return target;
+}

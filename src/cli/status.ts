@@ -1,0 +1,104 @@
+import type { Command } from 'commander';
+import { formatDuration } from '../core/duration.ts';
+import type { WireOperation } from '../core/wire.ts';
+import { acting, type Context, type Shell } from './context.ts';
+import { exitCodes } from './exit-codes.ts';
+import { wholeSeconds } from './progress-line.ts';
+import { safeLine } from './terminal-text.ts';
+
+export function addStatus(program: Command, shell: Shell): void {
+  program
+    .command('status')
+    .description('show an operation as it is now (exit code 0 whatever its state)')
+    .argument('<operation>', 'id or status address')
+    .action(
+      acting(shell, async (context, command) => {
+        const operation = await context.client.operation(command.args[0] ?? '').status();
+        printStatus(context, operation);
+        return exitCodes.ok.code;
+      }),
+    );
+}
+
+/** The operation in a few aligned lines, or as it is on the wire with --json. */
+export function printStatus(context: Context, operation: WireOperation): void {
+  const { output, transport } = context;
+  if (output.json) return output.resultJson(operation);
+  const address = (path: string | null): string | null =>
+    path === null ? null : transport.address(path).href;
+  const rows: readonly (readonly [string, string | null])[] = [
+    ['operation', operation.id],
+    ['task', operation.task],
+    ['status', statusText(operation)],
+    ['progress', progressOf(operation)],
+    ['created', whenText(operation.created_at, transport.serverNow())],
+    ['started', whenText(operation.started_at, transport.serverNow())],
+    ['starts', laterText(operation, transport.serverNow())],
+    ['estimate', estimateText(operation, transport.serverNow())],
+    ['finished', whenText(operation.finished_at, transport.serverNow())],
+    ['took', tookText(operation)],
+    [
+      'error',
+      operation.error === null ? null : `${operation.error.code}: ${operation.error.detail}`,
+    ],
+    ...(operation.error?.attempts ?? []).map(
+      (one) => [`attempt ${one.number}`, `${one.outcome}: ${one.error?.detail ?? ''}`] as const,
+    ),
+    [
+      'labels',
+      Object.entries(operation.labels)
+        .map((pair) => pair.join('='))
+        .join(' ') || null,
+    ],
+    ['repeats', operation.retry_of],
+    ['expires', operation.expires_at],
+    ['address', address(operation.status_url)],
+    ['result', address(operation.result_url)],
+  ];
+  for (const [name, text] of rows) {
+    if (text !== null) output.result(`${name.padEnd(10)} ${safeLine(text)}`);
+  }
+}
+
+function statusText(operation: WireOperation): string {
+  const { attempt, attempts_max: max } = operation;
+  const cancelling = operation.cancel_requested_at !== null && operation.finished_at === null;
+  const attempts = attempt === 0 ? '' : ` (attempt ${attempt} of ${max})`;
+  return `${operation.status}${attempts}${cancelling ? ', cancel requested' : ''}`;
+}
+
+/** '42% page 42', '12 of 20'; null when nothing was reported. */
+export function progressOf(operation: WireOperation): string | null {
+  const { progress } = operation;
+  if (progress === null) return null;
+  const { fraction, message, current, total } = progress;
+  const parts = [
+    fraction === null ? null : `${Math.floor(fraction * 100)}%`,
+    current === null || total === null ? null : `${current} of ${total}`,
+    message,
+  ];
+  return parts.filter((part) => part !== null && part !== '').join(' · ') || null;
+}
+
+function whenText(instant: string | null, now: number): string | null {
+  if (instant === null) return null;
+  return `${instant} (${wholeSeconds(now - Date.parse(instant))} ago)`;
+}
+
+function laterText(operation: WireOperation, now: number): string | null {
+  const inMs = Date.parse(operation.ready_at ?? '') - now;
+  return operation.status === 'pending' && inMs > 0 ? `in ${wholeSeconds(inMs)}` : null;
+}
+
+function estimateText(operation: WireOperation, now: number): string | null {
+  const { estimate } = operation;
+  if (estimate === null) return null;
+  const left = Date.parse(estimate.completes_at) - now;
+  const basis = estimate.basis === 'history' ? `the last ${estimate.samples}` : 'as declared';
+  return left > 0 ? `done in about ${wholeSeconds(left)} (${basis})` : null;
+}
+
+function tookText(operation: WireOperation): string | null {
+  if (operation.finished_at === null) return null;
+  return formatDuration(Date.parse(operation.finished_at) - Date.parse(operation.created_at));
+}

@@ -1,0 +1,72 @@
+import type { Command } from 'commander';
+import type { SubmitOptions } from '../client/client.ts';
+import type { OperationHandle } from '../client/operation.ts';
+import { ProblemError } from '../client/problem.ts';
+import type { WireTask } from '../core/wire.ts';
+import { suggestion } from '../core/suggest.ts';
+import { inputFrom, inputOption, labelsFrom } from './arguments.ts';
+import { collected, durationArgument, integerArgument, type Context } from './context.ts';
+
+/** What `run` and `submit` share: the task, its input, and the options of a submit. */
+export type SubmitFlags = {
+  readonly input?: string;
+  readonly label?: readonly string[];
+  readonly priority?: number;
+  readonly delay?: number;
+  readonly deadline?: number;
+  readonly idempotencyKey?: string;
+};
+
+export function withSubmitOptions(command: Command): Command {
+  return command
+    .argument('<task>', 'name of the task; `raincheck tasks` lists them')
+    .argument('[input...]', 'name=value, name:=json, outer.inner=value, name=@file')
+    .option('-i, --input <json>', 'the whole input: JSON, @file, or - for stdin')
+    .option('-l, --label <name=value>', 'label to find it by; may be repeated', collected)
+    .option('--priority <n>', 'higher goes first, -100 to 100', integerArgument)
+    .option('--delay <time>', 'start no sooner than so long from now, like 10m', durationArgument)
+    .option('--deadline <time>', 'fail when not finished so long from now', durationArgument)
+    .option('--idempotency-key <key>', 'the same key and input give the same operation');
+}
+
+export async function submitFromWords(
+  context: Context,
+  name: string,
+  p: { readonly words: readonly string[]; readonly flags: SubmitFlags },
+): Promise<OperationHandle> {
+  const { flags } = p;
+  const labels = labelsFrom(flags.label ?? []);
+  const base = flags.input === undefined ? undefined : inputOption(flags.input);
+  const task = await findTask(context, name);
+  const input = inputFrom({ words: p.words, schema: task.input_schema, base });
+  const options: SubmitOptions = {
+    idempotencyKey: flags.idempotencyKey,
+    priority: flags.priority,
+    delay: flags.delay,
+    deadline: flags.deadline,
+    labels,
+  };
+  const handle = await context.client.submit(name, input, options);
+  if (handle.replayed) {
+    context.output.note(`${handle.id} was accepted before under this idempotency key.`);
+  }
+  return handle;
+}
+
+/** As client.task, with a "did you mean" when there is none of that name. */
+export async function findTask(context: Context, name: string): Promise<WireTask> {
+  try {
+    return await context.client.task(name);
+  } catch (error) {
+    if (!(error instanceof ProblemError) || error.status !== 404) throw error;
+    const names = await context.client.tasks().then(
+      (tasks) => tasks.map((task) => task.name),
+      () => [],
+    );
+    const meant = suggestion(name, names);
+    const known = names.length === 0 ? '' : ` Tasks here: ${names.join(', ')}.`;
+    const hint = meant === null ? known : ` Did you mean \`${meant}\`?`;
+    const detail = `There is no task \`${name}\`.${hint}`;
+    throw new ProblemError({ ...error.problem, detail }, null);
+  }
+}

@@ -1,0 +1,24 @@
+import type { Command } from 'commander';
+import { acting, durationArgument, type Shell } from './context.ts';
+import { followAndFinish } from './finish.ts';
+
+export function addWait(program: Command, shell: Shell): void {
+  program
+    .command('wait')
+    .description('follow an operation to its end, print the result')
+    .argument('<operation>', 'id or status address')
+    .option('-o, --output <file>', 'write the result to a file (- is stdout)')
+    .option(
+      '--timeout <time>',
+      'stop following after so long (exit code 8); it keeps running',
+      durationArgument,
+    )
+    .action(
+      acting(shell, async (context, command) => {
+        const flags = command.opts<{ output?: string; timeout?: number }>();
+        const handle = context.client.operation(command.args[0] ?? '');
+        const { timeout: timeoutMs, output: to } = flags;
+        return followAndFinish(context, handle, { timeoutMs, to });
+      }),
+    );
+}
