@@ -168,6 +168,7 @@ function createContext(options: AppOptions): HttpContext {
     engine: options.engine,
     basePath: checkedBasePath(options.basePath ?? publicUrl?.pathname ?? ''),
     publicOrigin: publicUrl === null ? null : publicUrl.origin,
+    secured: options.token !== undefined,
     logger: options.logger ?? silentLogger,
     bodyBytesMax: integerOption('bodyBytesMax', options.bodyBytesMax, {
       min: 1,

@@ -9,6 +9,8 @@ export type HttpContext = {
   readonly basePath: string;
   /** Scheme and host clients use; null: unknown. */
   readonly publicOrigin: string | null;
+  /** Whether a token is asked for. */
+  readonly secured: boolean;
   readonly logger: Logger;
   /** Largest request body in bytes. */
   readonly bodyBytesMax: number;

@@ -2,8 +2,9 @@ import findMyWay from 'find-my-way';
 import { RaincheckError } from '../core/errors.ts';
 import type { Task } from '../engine/task.ts';
 import type { Handler, HttpContext, Params } from './context.ts';
+import type { ExchangeReply } from './exchange.ts';
 import { readIndex, readLiveness, readProblemType, readReadiness } from './health.ts';
-import { openapiReply } from './openapi.ts';
+import { openapiDocument } from './openapi.ts';
 import {
   cancelOperation,
   listOperations,
@@ -13,7 +14,7 @@ import {
 } from './operations.ts';
 import { readResult } from './results.ts';
 import { submit } from './submit.ts';
-import { listTasks, readTask, setTaskPaused } from './tasks.ts';
+import { jsonReply, listTasks, readTask, setTaskPaused } from './tasks.ts';
 
 /** One address with what may be done there. HEAD follows GET, OPTIONS is answered by the app. */
 export type Route = {
@@ -125,6 +126,7 @@ function taskRoutes(context: HttpContext, task: Task): Route[] {
 }
 
 function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly status: Route } {
+  let openapi: ExchangeReply | null = null; // the tasks never change
   const id = (params: Params): string => params['id'] ?? '';
   const name = (params: Params): string => params['name'] ?? '';
   const status = route('/operations/:id', {
@@ -135,7 +137,7 @@ function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly stat
     route('/', { get: () => readIndex(context) }),
     route('/livez', { get: () => readLiveness(), open: true }),
     route('/readyz', { get: () => readReadiness(context), open: true }),
-    route('/openapi.json', { get: () => openapiReply(context) }),
+    route('/openapi.json', { get: () => (openapi ??= jsonReply(openapiDocument(context))) }),
     route('/problems/:code', {
       get: (_, params) => readProblemType(context, params['code'] ?? ''),
     }),
