@@ -96,6 +96,11 @@ export type EngineOptions = {
   readonly logger?: Logger;
   /** Attempts that run at once in this process. Default 64. */
   readonly concurrency?: number;
+  /**
+   * Attempts of tasks with `isolate` that run at once, each in a worker thread, apart from `concurrency`.
+   * Default: the number of cores, at most `concurrency`.
+   */
+  readonly threads?: number;
   /** Pending operations over all tasks at which submits are refused with 503. Default 1,000,000. */
   readonly pendingMax?: number;
   /** How long a worker's hold lasts without a heartbeat; a third of it is the heartbeat. Default 15 s. */

@@ -7,7 +7,7 @@ import type { RetryPolicy } from '../core/retry.ts';
  * A task as its author writes it: `defineTask('reports', { input, run })`. Every member but `run` is
  * optional; durations are numbers of milliseconds or texts like '10m'.
  */
-export type TaskOptions<Schema extends StandardSchemaV1 = StandardSchemaV1> = {
+export type TaskOptions<Schema extends StandardSchemaV1 = StandardSchemaV1, Output = unknown> = {
   /** Where to POST; default `/{name}`. Starts with '/', no parameters, no trailing slash. */
   path?: string;
   /** One sentence for the task list and the API docs. */
@@ -56,7 +56,7 @@ export type TaskOptions<Schema extends StandardSchemaV1 = StandardSchemaV1> = {
    * the call.
    */
   isolate?: boolean | { module: string };
-  run: (context: TaskContext<StandardSchemaV1.InferOutput<Schema>>) => unknown;
+  run: (context: TaskContext<StandardSchemaV1.InferOutput<Schema>>) => Output;
 };
 
 /** What a handler is called with. */
@@ -68,7 +68,7 @@ export type TaskContext<Input = unknown> = {
    */
   readonly signal: AbortSignal;
   /** Cheap: recorded at most every 500 ms (and at the first call). Never throws. */
-  progress(report: ProgressReport, message?: string): void;
+  readonly progress: (report: ProgressReport, message?: string) => void;
   readonly log: HandlerLog;
   /** 1 for the first attempt. */
   readonly attempt: number;

@@ -1,0 +1,60 @@
+import type { Clock } from '../core/clock.ts';
+
+/**
+ * One timer that many share. `set(at)` moves it; moving it later costs nothing: the sleep under way wakes
+ * early, sees that it is not time yet and sleeps again. So a loop may move its alarm with every operation
+ * (8,000 a second) without making 8,000 timers. `ring` must not throw.
+ */
+export class Alarm {
+  readonly #clock: Clock;
+  readonly #ring: () => void;
+  #at = Infinity;
+  #sleepEndsAt = Infinity;
+  #sleep: AbortController | null = null;
+
+  constructor(clock: Clock, ring: () => void) {
+    this.#clock = clock;
+    this.#ring = ring;
+  }
+
+  /** Rings once at `at`, replacing what was set before; Infinity: not at all. */
+  set(at: number): void {
+    this.#at = at;
+    if (at < this.#sleepEndsAt) this.#sleepUntil(at);
+  }
+
+  /** Rings at `at` unless it is set to an earlier instant. */
+  setEarlier(at: number): void {
+    if (at < this.#at) this.set(at);
+  }
+
+  /** Cancels; a later set() starts it again. */
+  clear(): void {
+    this.#at = Infinity;
+    this.#sleepEndsAt = Infinity;
+    this.#sleep?.abort();
+    this.#sleep = null;
+  }
+
+  #sleepUntil(at: number): void {
+    this.#sleep?.abort();
+    const sleep = new AbortController();
+    this.#sleep = sleep;
+    this.#sleepEndsAt = at;
+    void this.#clock.sleep(Math.max(0, at - this.#clock.now()), sleep.signal).then(() => {
+      if (this.#sleep === sleep && !sleep.signal.aborted) this.#woke();
+    });
+  }
+
+  #woke(): void {
+    this.#sleep = null;
+    this.#sleepEndsAt = Infinity;
+    if (this.#at === Infinity) return;
+    if (this.#at > this.#clock.now()) {
+      this.#sleepUntil(this.#at);
+      return;
+    }
+    this.#at = Infinity;
+    this.#ring();
+  }
+}

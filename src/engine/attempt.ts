@@ -1,0 +1,125 @@
+import { RaincheckError, type ErrorCode } from '../core/errors.ts';
+import { nextProgress, type ProgressReport } from '../core/progress.ts';
+import type { Operation, OperationError, Progress } from '../core/operation.ts';
+import { cancelledError, deadlineError } from '../core/transitions.ts';
+import { plainError } from './handler-error.ts';
+import type { Task } from './task.ts';
+
+/** Why a handler is told to stop before it is done. */
+export type AbortCause = 'timeout' | 'deadline' | 'cancel' | 'lost' | 'stop';
+
+/**
+ * One attempt in this process: the struct that the executor's steps hand on.
+ *
+ *   running --abort(cause)--> aborting --handler returned, threw or ran out of grace--> settling --> ended
+ *      \--handler returned or threw-----------------------------------------------------/
+ *
+ * `settling` is entered once; whatever the handler does later is dropped. An attempt aborted as `lost`
+ * goes from aborting to ended: its lease is another's, nothing is written.
+ */
+export class Attempt {
+  readonly operation: Operation;
+  readonly inputText: string;
+  readonly task: Task;
+  readonly token: string;
+  readonly startedAt: number;
+  phase: 'running' | 'aborting' | 'settling' | 'ended' = 'running';
+  cause: AbortCause | null = null;
+  /** What to do at the next look of the timekeeper, by phase: abort for time, or give up after the grace. */
+  alarmAt: number;
+  /** Stops the handler by force; only isolated ones can be. */
+  kill: (() => void) | null = null;
+  /** Tells a handler in another thread. */
+  forwardAbort: ((reason: RaincheckError) => void) | null = null;
+
+  progress: Progress | null = null;
+  progressUnsent = false;
+  /** Not before this instant is progress sent again. */
+  progressDueAt = -Infinity;
+
+  #controller: AbortController | null = null;
+  #reason: RaincheckError | null = null;
+
+  constructor(p: { operation: Operation; input: string; task: Task; now: number }) {
+    this.operation = p.operation;
+    this.inputText = p.input;
+    this.task = p.task;
+    this.token = p.operation.lease?.token ?? '';
+    this.startedAt = p.now;
+    this.alarmAt = Math.min(
+      p.task.timeoutMs === null ? Infinity : p.now + p.task.timeoutMs,
+      p.operation.deadlineAt ?? Infinity,
+    );
+  }
+
+  /** The handler may still run and its outcome counts. */
+  get live(): boolean {
+    return this.phase === 'running' || this.phase === 'aborting';
+  }
+
+  /** The lease is ours to extend. */
+  get leased(): boolean {
+    return this.phase !== 'ended' && this.cause !== 'lost';
+  }
+
+  /** Made when first asked for: a handler that never looks at it costs none. */
+  get signal(): AbortSignal {
+    if (this.#controller === null) {
+      this.#controller = new AbortController();
+      if (this.#reason !== null) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
+
+  /** Tells the handler to stop; false when it was told before or is done. `lost` overrides an earlier cause. */
+  abort(cause: AbortCause): boolean {
+    if (this.phase === 'aborting' && cause === 'lost' && this.cause !== 'lost') {
+      this.cause = 'lost';
+      return false;
+    }
+    if (this.phase !== 'running') return false;
+    this.phase = 'aborting';
+    this.cause = cause;
+    this.#reason = abortReason(cause, this.task);
+    this.#controller?.abort(this.#reason);
+    this.forwardAbort?.(this.#reason);
+    return true;
+  }
+
+  /** Which of timeout and deadline it is that has passed. */
+  get timeCause(): 'timeout' | 'deadline' {
+    const { deadlineAt } = this.operation;
+    return deadlineAt !== null && deadlineAt <= this.alarmAt ? 'deadline' : 'timeout';
+  }
+
+  report(report: ProgressReport, message: string | undefined, now: number): void {
+    this.progress = nextProgress({ previous: this.progress, report, message, now });
+    this.progressUnsent = true;
+  }
+}
+
+const reasons: Record<AbortCause, { code: ErrorCode; message: string }> = {
+  timeout: { code: 'timeout', message: 'The attempt ran longer than its timeout.' },
+  deadline: { code: 'deadline_exceeded', message: deadlineError.detail },
+  cancel: { code: 'cancelled', message: cancelledError.detail },
+  lost: {
+    code: 'worker_lost',
+    message: 'The lease was lost: another attempt may run. Nothing this one does is recorded.',
+  },
+  stop: { code: 'shutting_down', message: 'The worker stops; the operation will run again.' },
+};
+
+function abortReason(cause: AbortCause, task: Task): RaincheckError {
+  if (cause === 'timeout') return new RaincheckError('timeout', timeoutDetail(task));
+  return new RaincheckError(reasons[cause].code, reasons[cause].message);
+}
+
+function timeoutDetail(task: Task): string {
+  return `The attempt ran longer than its timeout of ${task.timeoutMs} ms.`;
+}
+
+/** The recorded error of an attempt that ended because of `cause`. */
+export function abortError(cause: 'timeout' | 'deadline' | 'cancel', task: Task): OperationError {
+  if (cause === 'timeout') return plainError('timeout', timeoutDetail(task));
+  return cause === 'deadline' ? deadlineError : cancelledError;
+}

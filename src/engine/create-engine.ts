@@ -1,0 +1,195 @@
+import { RaincheckError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import { durationOption } from '../core/options.ts';
+import { isFinal, type Operation } from '../core/operation.ts';
+import { Acceptor } from './acceptor.ts';
+import { engineSettings, type EngineSettings } from './engine-settings.ts';
+import type { Engine, EngineOptions, OperationKey } from './engine.ts';
+import { Runtime } from './runtime.ts';
+import { TaskDurations } from './task-durations.ts';
+import type { Task } from './task.ts';
+import { Waiters } from './waiters.ts';
+
+const drainMsDefault = 10_000;
+
+/**
+ * The engine over `store`: accepts and answers at once, runs operations after start(). The store stays the
+ * caller's to close, after stop(). Throws `invalid_option`.
+ */
+export function createEngine(options: EngineOptions): Engine {
+  return new RaincheckEngine(engineSettings(options));
+}
+
+class RaincheckEngine implements Engine {
+  readonly #s: EngineSettings;
+  readonly #durations: TaskDurations;
+  readonly #runtime: Runtime;
+  readonly #acceptor: Acceptor;
+  readonly #waiters: Waiters;
+
+  constructor(settings: EngineSettings) {
+    const { store, clock, pendingMax, pollMs } = settings;
+    this.#s = settings;
+    this.#durations = new TaskDurations(store, clock);
+    this.#waiters = new Waiters({ clock, pollMs, read: (id) => this.#existing(id) });
+    this.#runtime = new Runtime({
+      settings,
+      durations: this.#durations,
+      changed: (id) => this.#waiters.notify(id),
+    });
+    this.#acceptor = new Acceptor({
+      store,
+      clock,
+      pendingMax,
+      task: (name) => this.#task(name),
+      accepted: (readyAt) => this.#runtime.accepted(readyAt),
+      retryAfterSeconds: (task) => this.#retryAfterSeconds(task),
+    });
+  }
+
+  get tasks(): Engine['tasks'] {
+    return this.#s.tasks;
+  }
+
+  get clock(): Engine['clock'] {
+    return this.#s.clock;
+  }
+
+  start(): Promise<void> {
+    return this.#runtime.start();
+  }
+
+  async stop(p: { readonly drainMs?: number; readonly now?: boolean } = {}): Promise<void> {
+    const drainMs = durationOption('drainMs', p.drainMs, {
+      minMs: 0,
+      maxMs: 86_400_000,
+      fallback: drainMsDefault,
+    });
+    await this.#runtime.stop({ drainMs, now: p.now ?? false });
+    this.#waiters.close();
+  }
+
+  async ready(): Promise<void> {
+    this.#refuseWhenStopping();
+    await this.#s.store.ping();
+  }
+
+  async submit(p: Parameters<Engine['submit']>[0]): ReturnType<Engine['submit']> {
+    this.#refuseWhenStopping();
+    return this.#acceptor.submit(p);
+  }
+
+  async retry(p: Parameters<Engine['retry']>[0]): Promise<Operation> {
+    this.#refuseWhenStopping();
+    return this.#acceptor.retry(await this.read(p), p.input);
+  }
+
+  async read(p: OperationKey): Promise<Operation> {
+    const operation = await this.#existing(p.id);
+    if (operation.tenant === p.tenant) return operation;
+    throw notFound(p.id);
+  }
+
+  async waitFor(p: Parameters<Engine['waitFor']>[0]): Promise<Operation> {
+    const operation = await this.read(p);
+    if (isFinal(operation.state)) return operation;
+    if (p.until === 'change' && operation.version !== p.version) return operation;
+    return this.#waiters.wait(p);
+  }
+
+  async cancel(p: OperationKey): ReturnType<Engine['cancel']> {
+    await this.read(p);
+    const outcome = await this.#s.store.requestCancel({ id: p.id, now: this.#s.clock.now() });
+    if (outcome.outcome === 'missing') throw await this.#missing(p.id);
+    if (outcome.outcome === 'requested') this.#runtime.cancelHere(p.id);
+    // A cancelled operation may have stood in the way of others: a parked key, a full queue.
+    if (outcome.outcome === 'cancelled') this.#runtime.wake();
+    if (outcome.outcome !== 'already_final') this.#waiters.notify(p.id);
+    return outcome;
+  }
+
+  async remove(p: OperationKey): Promise<'removed' | 'cancel_requested'> {
+    const operation = await this.read(p);
+    if (isFinal(operation.state)) {
+      const now = this.#s.clock.now();
+      const goneUntil = now + operation.retentionMs;
+      const outcome = await this.#s.store.removeOperation({ id: p.id, now, goneUntil });
+      if (outcome === 'missing') throw await this.#missing(p.id);
+      this.#waiters.notify(p.id);
+      if (outcome === 'removed') return 'removed';
+    }
+    await this.cancel(p);
+    return 'cancel_requested';
+  }
+
+  async list(p: Parameters<Engine['list']>[0]): ReturnType<Engine['list']> {
+    if (!Number.isInteger(p.limit) || p.limit < 1 || p.limit > limits.pageSizeMax) {
+      throw new RaincheckError(
+        'invalid_request',
+        `\`limit\` must be a whole number from 1 to ${limits.pageSizeMax}.`,
+      );
+    }
+    return this.#s.store.listOperations(p);
+  }
+
+  async attempts(p: OperationKey): ReturnType<Engine['attempts']> {
+    await this.read(p);
+    return this.#s.store.listAttempts({ id: p.id });
+  }
+
+  readResult(p: Parameters<Engine['readResult']>[0]): AsyncIterable<Uint8Array> {
+    return this.#s.store.readResult(p);
+  }
+
+  async taskRecords(): ReturnType<Engine['taskRecords']> {
+    return this.#s.store.readTasks();
+  }
+
+  async setTaskPaused(p: Parameters<Engine['setTaskPaused']>[0]): Promise<void> {
+    this.#task(p.task);
+    await this.#s.store.setTaskPaused(p);
+    if (!p.paused) this.#runtime.wake();
+  }
+
+  expectedDuration(name: string): ReturnType<Engine['expectedDuration']> {
+    const task = this.#s.tasks.get(name);
+    return task === undefined ? null : this.#durations.expected(task);
+  }
+
+  #refuseWhenStopping(): void {
+    if (!this.#runtime.stopping) return;
+    throw new RaincheckError('shutting_down', 'The server is shutting down; ask another.', {
+      retryAfterSeconds: limits.retryAfterSecondsMin,
+    });
+  }
+
+  #task(name: string): Task {
+    const task = this.#s.tasks.get(name);
+    if (task !== undefined) return task;
+    throw new RaincheckError('task_not_found', `There is no task \`${name}\`.`);
+  }
+
+  async #existing(id: string): Promise<Operation> {
+    const operation = await this.#s.store.readOperation({ id });
+    if (operation !== null) return operation;
+    throw await this.#missing(id);
+  }
+
+  async #missing(id: string): Promise<RaincheckError> {
+    if (await this.#s.store.isGone({ id })) {
+      return new RaincheckError('operation_gone', `Operation ${id} has expired or was removed.`);
+    }
+    return notFound(id);
+  }
+
+  /** About the time in which one of the waiting operations ends and makes room. */
+  #retryAfterSeconds(task: Task): number {
+    const ms = this.#durations.expected(task)?.ms ?? 5_000;
+    const seconds = Math.ceil(ms / 1000);
+    return Math.min(limits.retryAfterSecondsMax, Math.max(limits.retryAfterSecondsMin, seconds));
+  }
+}
+
+function notFound(id: string): RaincheckError {
+  return new RaincheckError('operation_not_found', `There is no operation ${id.slice(0, 100)}.`);
+}

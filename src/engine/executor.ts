@@ -1,0 +1,177 @@
+import type { Clock } from '../core/clock.ts';
+import type { OperationError } from '../core/operation.ts';
+import { nextRetryAt } from '../core/retry.ts';
+import type { Settlement } from '../store/store.ts';
+import { Alarm } from './alarm.ts';
+import { abortError, type AbortCause, type Attempt } from './attempt.ts';
+import { attemptFields, HandlerContext, type ContextParts } from './handler-context.ts';
+import { handlerFailure, plainError } from './handler-error.ts';
+import { productOf, type HandlerProduct } from './handler-result.ts';
+import { validateInput } from './input-validation.ts';
+import type { Logger } from './logger.ts';
+import type { RunningAttempts } from './running-attempts.ts';
+import type { Settler } from './settler.ts';
+
+type ExecutorParts = {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly random: () => number;
+  readonly graceMs: number;
+  readonly running: RunningAttempts;
+  readonly settler: Settler;
+  readonly context: ContextParts;
+  /** Runs the handler in a worker thread. Never rejects. */
+  readonly runIsolated: (attempt: Attempt) => Promise<HandlerProduct>;
+};
+
+/**
+ * Runs attempts. Each goes through the same steps over one struct (attempt.ts):
+ * input text → value → validated → handler → product → settlement, and is watched by one shared alarm: its
+ * time is up (abort), then its grace is over (settle without the handler).
+ *
+ * Once aborted for time or by cancellation the outcome stands, whatever the handler still returns: a
+ * timeout that counts only when the handler agrees would be none. At a stop the handler's result is
+ * welcome as long as the process waits for it.
+ */
+export class Executor {
+  readonly #p: ExecutorParts;
+  readonly #alarm: Alarm;
+
+  constructor(p: ExecutorParts) {
+    this.#p = p;
+    this.#alarm = new Alarm(p.clock, () => this.#lookAtTime());
+  }
+
+  /** Never throws; the attempt has its slot already. */
+  execute(attempt: Attempt): void {
+    this.#p.running.add(attempt);
+    if (attempt.alarmAt <= attempt.startedAt) {
+      attempt.abort(attempt.timeCause);
+      this.#finish(attempt, null);
+      return;
+    }
+    this.#alarm.setEarlier(attempt.alarmAt);
+    void this.#run(attempt);
+  }
+
+  /** Tells the handler to stop; after the grace its attempt is settled without it. */
+  abort(attempt: Attempt, cause: AbortCause): void {
+    if (!attempt.abort(cause)) return;
+    attempt.alarmAt = this.#p.clock.now() + this.#p.graceMs;
+    this.#alarm.setEarlier(attempt.alarmAt);
+  }
+
+  /** Settles without waiting for the handler any longer. */
+  giveUp(attempt: Attempt): void {
+    attempt.kill?.();
+    this.#p.logger.warn(
+      { ...attemptFields(attempt), cause: attempt.cause },
+      'The handler did not stop in time; its attempt ends without it.',
+    );
+    this.#finish(attempt, null);
+  }
+
+  close(): void {
+    this.#alarm.clear();
+  }
+
+  async #run(attempt: Attempt): Promise<void> {
+    const product =
+      attempt.task.isolateModule === null
+        ? await runHandler(attempt, this.#p.context)
+        : await this.#p.runIsolated(attempt);
+    this.#finish(attempt, product);
+  }
+
+  /** `product` is null when the handler gave none in time. */
+  #finish(attempt: Attempt, product: HandlerProduct | null): void {
+    if (!attempt.live) {
+      this.#p.logger.warn(
+        { ...attemptFields(attempt), cause: attempt.cause },
+        'A handler ended after its attempt did; what it gave is dropped.',
+      );
+      return;
+    }
+    if (attempt.cause === 'lost') {
+      this.#p.logger.warn(attemptFields(attempt), 'The lease was lost; nothing is recorded.');
+      this.#p.settler.drop(attempt);
+      return;
+    }
+    this.#p.settler.settle(attempt, this.#settlement(attempt, product));
+  }
+
+  #settlement(attempt: Attempt, product: HandlerProduct | null): Settlement {
+    const { cause, token } = attempt;
+    const { id } = attempt.operation;
+    if (product?.ok === true && (cause === null || cause === 'stop')) {
+      return { type: 'completed', id, token, result: product.result, body: product.body };
+    }
+    if (cause === 'stop' || cause === 'lost') return { type: 'released', id, token };
+    if (cause !== null) {
+      return this.#failed(attempt, abortError(cause, attempt.task), cause === 'timeout');
+    }
+    if (product === null || product.ok) {
+      return this.#failed(attempt, plainError('task_error', 'The handler gave nothing.'), true);
+    }
+    return this.#failed(attempt, product.error, product.retryable);
+  }
+
+  #failed(attempt: Attempt, error: OperationError, retryable: boolean): Settlement {
+    const { id, attempt: number, attemptsMax } = attempt.operation;
+    const retryAt = nextRetryAt({
+      policy: attempt.task.retry,
+      attempt: number,
+      attemptsMax,
+      retryable,
+      now: this.#p.clock.now(),
+      random: this.#p.random(),
+    });
+    return { type: 'attempt_failed', id, token: attempt.token, error, retryAt };
+  }
+
+  /**
+   * Looks at every attempt only when the nearest alarm that was ever set comes due: once a timeout
+   * length when all end in time, instead of a timer for each attempt.
+   */
+  #lookAtTime(): void {
+    const now = this.#p.clock.now();
+    let next = Infinity;
+    for (const attempt of this.#p.running.all) {
+      if (!attempt.live) continue;
+      if (attempt.alarmAt <= now) {
+        if (attempt.phase === 'running') this.abort(attempt, attempt.timeCause);
+        else this.giveUp(attempt);
+      }
+      if (attempt.live) next = Math.min(next, attempt.alarmAt);
+    }
+    this.#alarm.setEarlier(next);
+  }
+}
+
+/** The steps that run in the same thread as the handler. Never rejects. */
+export async function runHandler(
+  attempt: Pick<Attempt, 'inputText' | 'task'> & Attempt,
+  parts: ContextParts,
+): Promise<HandlerProduct> {
+  const { task } = attempt;
+  try {
+    const outcome = validateInput(task.schema, JSON.parse(attempt.inputText));
+    const validated = outcome instanceof Promise ? await outcome : outcome;
+    if (!validated.ok) return noLongerFits(validated.errors);
+    const returned = await task.run(new HandlerContext(validated.value, attempt, parts));
+    const product = productOf(returned, task.resultBytesMax);
+    return product instanceof Promise ? await product : product;
+  } catch (error) {
+    return { ok: false, ...handlerFailure(error) };
+  }
+}
+
+/** It did when it was accepted: the task was changed since. */
+function noLongerFits(
+  errors: readonly { readonly pointer: string; readonly detail: string }[],
+): HandlerProduct {
+  const first = errors[0];
+  const where = first === undefined ? '' : ` ${first.pointer}: ${first.detail}`;
+  const error = plainError('task_error', `The input no longer fits the task.${where}`);
+  return { ok: false, error, retryable: false };
+}

@@ -1,0 +1,75 @@
+import type { ProgressReport } from '../core/progress.ts';
+import type { Attempt } from './attempt.ts';
+import { cleanText } from './handler-error.ts';
+import type { Logger } from './logger.ts';
+import type { HandlerLog, TaskContext } from './task.ts';
+
+export type ContextParts = {
+  readonly logger: Logger;
+  /** Takes a report; must not throw. */
+  readonly report: (attempt: Attempt, report: ProgressReport, message?: string) => void;
+};
+
+const logMessageCharsMax = 10_000;
+
+/**
+ * What a handler is called with. Everything but the input is made when first read: a handler that only
+ * returns pays for one small object. Getters on the prototype work with `({ input, signal }) =>`.
+ */
+export class HandlerContext implements TaskContext {
+  readonly input: unknown;
+  readonly #attempt: Attempt;
+  readonly #parts: ContextParts;
+
+  constructor(input: unknown, attempt: Attempt, parts: ContextParts) {
+    this.input = input;
+    this.#attempt = attempt;
+    this.#parts = parts;
+  }
+
+  get attempt(): number {
+    return this.#attempt.operation.attempt;
+  }
+
+  get signal(): AbortSignal {
+    return this.#attempt.signal;
+  }
+
+  get progress(): TaskContext['progress'] {
+    return (report, message) => {
+      this.#parts.report(this.#attempt, report, message);
+    };
+  }
+
+  get log(): HandlerLog {
+    return handlerLog(this.#parts.logger, this.#attempt);
+  }
+
+  get operation(): TaskContext['operation'] {
+    const { id, task, attemptsMax, createdAt, labels } = this.#attempt.operation;
+    return { id, task, attemptsMax, createdAt, labels };
+  }
+}
+
+/** Lines of a handler in the engine's log, with operation, task and attempt. Never throws. */
+export function handlerLog(logger: Logger, attempt: Attempt): HandlerLog {
+  const line = (level: keyof HandlerLog) => (message: string, fields?: object) => {
+    try {
+      const about = attemptFields(attempt);
+      const text = cleanText(String(message), logMessageCharsMax);
+      logger[level](fields === undefined ? about : { ...fields, ...about }, text);
+    } catch {
+      // A field whose getter throws must not fail the attempt; the line is lost.
+    }
+  };
+  return { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') };
+}
+
+export function attemptFields(attempt: Attempt): {
+  operation: string;
+  task: string;
+  attempt: number;
+} {
+  const { id, task, attempt: number } = attempt.operation;
+  return { operation: id, task, attempt: number };
+}

@@ -1,0 +1,179 @@
+import { hash } from 'node:crypto';
+import { limits } from '../core/limits.ts';
+import type { OperationError, Result } from '../core/operation.ts';
+import { isFileResult, type FileResult } from './file.ts';
+import { handlerFailure, plainError, type HandlerFailure } from './handler-error.ts';
+
+/**
+ * Turns whatever a handler returned into what the store keeps, or into a clean failure; never throws.
+ *
+ * JSON.stringify alone will not do: it throws on BigInt, cycles, deep nesting and a throwing toJSON,
+ * and it loses data without a word: Map and Set become {}, functions vanish, bytes become an object of
+ * numbers, a forgotten await becomes {}. Those are refused by name. What JSON itself does is left as it is:
+ * undefined members vanish, NaN becomes null, Dates become text; undefined as the whole result is null.
+ */
+export type HandlerProduct =
+  | { readonly ok: true; readonly result: Result; readonly body: Uint8Array | null }
+  | ({ readonly ok: false } & HandlerFailure);
+
+/** Deeper JSON is refused by many parsers; a cycle ends here as well. */
+const depthMax = 256;
+
+/** Sync for JSON; a promise only for a file whose content is a stream. */
+export function productOf(
+  value: unknown,
+  bytesMax: number,
+): HandlerProduct | Promise<HandlerProduct> {
+  try {
+    if (isFileResult(value)) return fileProduct(value, bytesMax);
+    return jsonProduct(value, bytesMax);
+  } catch (error) {
+    // A Proxy whose traps throw, a getter, toJSON: the value's own code.
+    return invalid(`The result cannot be turned into JSON: ${handlerFailure(error).error.detail}`);
+  }
+}
+
+function jsonProduct(value: unknown, bytesMax: number): HandlerProduct {
+  const walk = { membersLeft: bytesMax, problem: null };
+  if (typeof value === 'object' && value !== null) checkValue(value, 0, walk);
+  else checkLeaf(value, walk);
+  if (walk.problem !== null) return invalid(walk.problem);
+  if (walk.membersLeft <= 0) return tooLarge(bytesMax);
+  const text = stringify(value);
+  if (text === null || text.length > bytesMax) return tooLarge(bytesMax);
+  const sizeBytes = Buffer.byteLength(text);
+  if (sizeBytes > bytesMax) return tooLarge(bytesMax);
+  const small = sizeBytes <= limits.resultInlineBytes;
+  return {
+    ok: true,
+    result: {
+      contentType: 'application/json',
+      name: null,
+      sizeBytes,
+      etag: etagOf(text),
+      inline: small ? text : null,
+    },
+    body: small ? null : Buffer.from(text),
+  };
+}
+
+/** null: longer than a string can be. */
+function stringify(value: unknown): string | null {
+  try {
+    return JSON.stringify(value) ?? 'null';
+  } catch (error) {
+    if (error instanceof RangeError && error.message === 'Invalid string length') return null;
+    throw error;
+  }
+}
+
+type Walk = { membersLeft: number; problem: string | null };
+
+/** Notes the first thing in `value` that JSON would refuse or lose. */
+function checkValue(value: object, depth: number, walk: Walk): void {
+  walk.problem = problemOf(value, depth);
+  if (walk.problem !== null || typeof (value as { toJSON?: unknown }).toJSON === 'function') return;
+  // Object.values would call for own enumerable members too, but an array of a million is walked without a copy.
+  const members: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
+  walk.membersLeft -= members.length;
+  for (const member of members) {
+    if (walk.problem !== null || walk.membersLeft <= 0) return;
+    if (typeof member === 'object' && member !== null) checkValue(member, depth + 1, walk);
+    else checkLeaf(member, walk);
+  }
+}
+
+function checkLeaf(value: unknown, walk: Walk): void {
+  if (typeof value === 'bigint' || typeof value === 'function' || typeof value === 'symbol') {
+    walk.problem = `The result contains a ${typeof value}, which JSON cannot hold.`;
+  }
+}
+
+function problemOf(value: object, depth: number): string | null {
+  if (depth > depthMax) {
+    return `The result is nested deeper than ${depthMax} levels, or refers to itself.`;
+  }
+  if (Array.isArray(value)) return null;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype === Object.prototype || prototype === null) return null;
+  if (value instanceof Map || value instanceof Set) {
+    const kind = value instanceof Map ? 'Map' : 'Set';
+    return `The result contains a ${kind}, which JSON cannot hold; return an object or an array.`;
+  }
+  if (value instanceof Promise) return 'The result contains a Promise: is an await missing?';
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) {
+    return 'The result contains bytes, which JSON cannot hold; return file(bytes, { type }).';
+  }
+  if (isFileResult(value)) return 'A file() must be the whole result, not a part of it.';
+  return null;
+}
+
+function fileProduct(file: FileResult, bytesMax: number): HandlerProduct | Promise<HandlerProduct> {
+  const { content } = file;
+  if (typeof content === 'string') {
+    return content.length > bytesMax
+      ? tooLarge(bytesMax)
+      : filed(file, Buffer.from(content), bytesMax);
+  }
+  if (content instanceof Uint8Array) return filed(file, content, bytesMax);
+  return streamProduct(file, content, bytesMax);
+}
+
+async function streamProduct(
+  file: FileResult,
+  content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  bytesMax: number,
+): Promise<HandlerProduct> {
+  try {
+    const chunks: Uint8Array[] = [];
+    let sizeBytes = 0;
+    for await (const chunk of content as AsyncIterable<unknown>) {
+      const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+      if (!(bytes instanceof Uint8Array)) {
+        return invalid(`The content of file() yielded a value of type ${typeof chunk}, not bytes.`);
+      }
+      sizeBytes += bytes.byteLength;
+      if (sizeBytes > bytesMax) return tooLarge(bytesMax);
+      chunks.push(bytes);
+    }
+    return filed(file, Buffer.concat(chunks, sizeBytes), bytesMax);
+  } catch (error) {
+    // The stream failed, e.g. a file that cannot be read: as if the handler had thrown it.
+    return { ok: false, ...handlerFailure(error) };
+  }
+}
+
+function filed(file: FileResult, bytes: Uint8Array, bytesMax: number): HandlerProduct {
+  if (bytes.byteLength > bytesMax) return tooLarge(bytesMax);
+  return {
+    ok: true,
+    result: {
+      contentType: file.type,
+      name: file.name,
+      sizeBytes: bytes.byteLength,
+      etag: etagOf(bytes),
+      inline: null,
+    },
+    body: bytes,
+  };
+}
+
+/** The same bytes always have the same tag; 128 bits are enough to tell results of one address apart. */
+function etagOf(content: string | Uint8Array): string {
+  return `"r-${hash('sha256', content, 'base64url').slice(0, 22)}"`;
+}
+
+function invalid(detail: string): HandlerProduct {
+  return failure(plainError('result_invalid', detail));
+}
+
+function tooLarge(bytesMax: number): HandlerProduct {
+  return failure(
+    plainError('result_too_large', `The result is larger than ${bytesMax} bytes (resultBytesMax).`),
+  );
+}
+
+/** Not retryable: the same handler would return the same again. */
+function failure(error: OperationError): HandlerProduct {
+  return { ok: false, error, retryable: false };
+}

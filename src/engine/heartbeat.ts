@@ -1,0 +1,158 @@
+import type { Clock } from '../core/clock.ts';
+import type { ProgressReport } from '../core/progress.ts';
+import type { ExtendOutcome, Store } from '../store/store.ts';
+import { Alarm } from './alarm.ts';
+import type { AbortCause, Attempt } from './attempt.ts';
+import type { Logger } from './logger.ts';
+import { Outage } from './outage.ts';
+import type { RunningAttempts } from './running-attempts.ts';
+import { periodicService, type Service } from './service.ts';
+
+/** Shortest time between two recorded progress reports of one attempt. */
+const progressMs = 500;
+
+type HeartbeatParts = {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly leaseMs: number;
+  readonly running: RunningAttempts;
+  readonly abort: (attempt: Attempt, cause: AbortCause) => void;
+  /** A change that clients can see was recorded. */
+  readonly changed: (id: string) => void;
+};
+
+export type BeatSummary = { readonly extended: number; readonly lost: number };
+
+/**
+ * Holds the leases of all attempts with one call a third of the lease apart, carries their progress, and
+ * learns who is to be cancelled and who has lost the lease. Progress goes out at the first report at once
+ * and then at most every 500 ms an attempt, the last value winning; reports of one turn share a call.
+ */
+export class Heartbeat {
+  readonly #p: HeartbeatParts;
+  readonly #service: Service<BeatSummary>;
+  readonly #progressAlarm: Alarm;
+  #flushQueued = false;
+  #lastBeatAt = -Infinity;
+  /** Beats never overlap: an older answer must not be read after a newer one. */
+  #chain: Promise<unknown> = Promise.resolve();
+
+  constructor(p: HeartbeatParts) {
+    this.#p = p;
+    this.#progressAlarm = new Alarm(p.clock, () => this.#queueFlush());
+    this.#service = periodicService({
+      clock: p.clock,
+      everyMs: Math.floor(p.leaseMs / 3),
+      outage: new Outage(p.logger, 'extend leases'),
+      round: () => this.runOnce(),
+      again: () => false,
+    });
+  }
+
+  start(): void {
+    this.#service.start();
+  }
+
+  async stop(): Promise<void> {
+    this.#progressAlarm.clear();
+    await this.#service.stop();
+  }
+
+  /** Extends every lease held here. */
+  async runOnce(): Promise<BeatSummary> {
+    const startedAt = this.#p.clock.now();
+    const summary = await this.#enqueue((attempt) => attempt.leased);
+    this.#lastBeatAt = startedAt;
+    return summary;
+  }
+
+  /**
+   * Extends them if half the lease has passed since they were: run before every sweep, so that after a
+   * blocked event loop (or a suspended machine) this process does not expire what it holds itself.
+   */
+  async keepFresh(): Promise<void> {
+    const age = this.#p.clock.now() - this.#lastBeatAt;
+    if (this.#p.running.all.size > 0 && age > this.#p.leaseMs / 2) await this.runOnce();
+  }
+
+  /** Never throws, whatever the handler passes. */
+  report(attempt: Attempt, report: ProgressReport, message?: string): void {
+    try {
+      if (!attempt.live) return;
+      const now = this.#p.clock.now();
+      attempt.report(report, message, now);
+      if (attempt.progressDueAt <= now) this.#queueFlush();
+      else this.#progressAlarm.setEarlier(attempt.progressDueAt);
+    } catch {
+      // Not a report at all, e.g. undefined or an object whose getters throw: no news.
+    }
+  }
+
+  #queueFlush(): void {
+    if (this.#flushQueued) return;
+    this.#flushQueued = true;
+    queueMicrotask(() => {
+      this.#flushQueued = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    const now = this.#p.clock.now();
+    for (const attempt of this.#p.running.all) {
+      if (attempt.progressUnsent && attempt.progressDueAt > now) {
+        this.#progressAlarm.setEarlier(attempt.progressDueAt);
+      }
+    }
+    const due = (attempt: Attempt): boolean =>
+      attempt.leased && attempt.live && attempt.progressUnsent && attempt.progressDueAt <= now;
+    // A failure is left to the beat, which carries unsent progress too and reports the outage.
+    this.#enqueue(due).catch(() => undefined);
+  }
+
+  #enqueue(chosen: (attempt: Attempt) => boolean): Promise<BeatSummary> {
+    const beat = this.#chain.then(() => this.#extend([...this.#p.running.all].filter(chosen)));
+    this.#chain = beat.catch(() => undefined);
+    return beat;
+  }
+
+  async #extend(attempts: readonly Attempt[]): Promise<BeatSummary> {
+    if (attempts.length === 0) return { extended: 0, lost: 0 };
+    const now = this.#p.clock.now();
+    const sent = attempts.map((attempt) => (attempt.progressUnsent ? attempt.progress : null));
+    for (const attempt of attempts) {
+      if (attempt.progressUnsent) attempt.progressDueAt = now + progressMs;
+    }
+    const outcomes = await this.#p.store.extendLeases({
+      leases: attempts.map((attempt, i) => ({
+        id: attempt.operation.id,
+        token: attempt.token,
+        progress: sent[i] ?? null,
+      })),
+      leaseMs: this.#p.leaseMs,
+      now,
+    });
+    let lost = 0;
+    for (const [i, attempt] of attempts.entries()) {
+      const outcome = outcomes[i];
+      if (outcome === undefined) continue;
+      if (outcome.outcome === 'lost') lost += 1;
+      this.#learn(attempt, outcome, sent[i] ?? null);
+    }
+    return { extended: attempts.length - lost, lost };
+  }
+
+  #learn(attempt: Attempt, outcome: ExtendOutcome, sent: Attempt['progress']): void {
+    if (outcome.outcome === 'lost') {
+      // Settled meanwhile is "lost" too; abort() leaves such an attempt alone.
+      this.#p.abort(attempt, 'lost');
+      return;
+    }
+    if (sent !== null) {
+      if (attempt.progress === sent) attempt.progressUnsent = false;
+      this.#p.changed(attempt.operation.id);
+    }
+    if (outcome.cancelRequested) this.#p.abort(attempt, 'cancel');
+  }
+}

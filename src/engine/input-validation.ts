@@ -1,0 +1,53 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec';
+import type { FieldError } from '../core/errors.ts';
+import { cleanText, handlerFailure } from './handler-error.ts';
+
+export type Validated =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly errors: readonly FieldError[] };
+
+/** More issues than this help no one; a list of a million wrong items has a million. */
+const errorsMax = 100;
+const detailCharsMax = 500;
+
+/** What the task's schema makes of `value`. Sync unless the validator is async. Never throws or rejects. */
+export function validateInput(
+  schema: StandardSchemaV1 | null,
+  value: unknown,
+): Validated | Promise<Validated> {
+  if (schema === null) return { ok: true, value };
+  try {
+    const outcome = schema['~standard'].validate(value);
+    return outcome instanceof Promise ? outcome.then(validated, threw) : validated(outcome);
+  } catch (error) {
+    return threw(error);
+  }
+}
+
+function validated(outcome: StandardSchemaV1.Result<unknown>): Validated {
+  if (outcome.issues === undefined) return { ok: true, value: outcome.value };
+  return { ok: false, errors: outcome.issues.slice(0, errorsMax).map(fieldError) };
+}
+
+/** A refinement of the author that throws on some input: that input does not fit. */
+function threw(error: unknown): Validated {
+  const detail = `The validator failed: ${handlerFailure(error).error.detail}`;
+  return { ok: false, errors: [{ pointer: '', detail: cleanText(detail, detailCharsMax) }] };
+}
+
+function fieldError(issue: StandardSchemaV1.Issue): FieldError {
+  return {
+    pointer: jsonPointer(issue.path ?? []),
+    detail: cleanText(String(issue.message), detailCharsMax),
+  };
+}
+
+/** RFC 6901. */
+export function jsonPointer(path: readonly (PropertyKey | StandardSchemaV1.PathSegment)[]): string {
+  return path
+    .map((segment) => {
+      const key = typeof segment === 'object' ? segment.key : segment;
+      return `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`;
+    })
+    .join('');
+}

@@ -1,0 +1,213 @@
+import { randomBytes } from 'node:crypto';
+import { RaincheckError } from '../core/errors.ts';
+import { isFinal, type Operation } from '../core/operation.ts';
+import type { Settlement, SettleOutcome } from '../store/store.ts';
+import type { AbortCause, Attempt } from './attempt.ts';
+import type { EngineSettings } from './engine-settings.ts';
+import { Executor } from './executor.ts';
+import { attemptFields } from './handler-context.ts';
+import { Heartbeat } from './heartbeat.ts';
+import { Isolates } from './isolates.ts';
+import { createPruner } from './pruner.ts';
+import { RunningAttempts } from './running-attempts.ts';
+import type { Service } from './service.ts';
+import { Settler } from './settler.ts';
+import { createSweeper, recover } from './sweeper.ts';
+import type { TaskDurations } from './task-durations.ts';
+import { Worker } from './worker.ts';
+
+type RuntimeParts = {
+  readonly settings: EngineSettings;
+  readonly durations: TaskDurations;
+  /** A change that clients can see is durable. */
+  readonly changed: (id: string) => void;
+};
+
+/**
+ * The half of the engine that runs operations: worker, executor, settler, heartbeat, sweeper, pruner, put
+ * together, started in the order of their needs and stopped in the reverse.
+ */
+export class Runtime {
+  readonly #p: RuntimeParts;
+  readonly #running: RunningAttempts;
+  readonly #settler: Settler;
+  readonly #executor: Executor;
+  readonly #heartbeat: Heartbeat;
+  readonly #worker: Worker;
+  readonly #isolates: Isolates;
+  readonly #services: readonly Service<unknown>[];
+  #state: 'new' | 'starting' | 'started' | 'stopping' | 'stopped' = 'new';
+  #stopping: Promise<void> | null = null;
+  readonly #cutShort = new AbortController();
+
+  constructor(p: RuntimeParts) {
+    this.#p = p;
+    const { store, clock, logger, leaseMs, graceMs, pollMs, random, tasks } = p.settings;
+    const { changed } = p;
+    this.#running = new RunningAttempts({
+      slots: p.settings.concurrency,
+      threads: p.settings.threads,
+    });
+    const running = this.#running;
+    const shared = { store, clock, logger, running, changed };
+    const abort = this.abort.bind(this);
+    this.#heartbeat = new Heartbeat({ ...shared, leaseMs, abort });
+    this.#settler = new Settler({
+      ...shared,
+      freed: () => this.#worker.wake(),
+      settled: (attempt, settlement, outcome) => this.#settled(attempt, settlement, outcome),
+    });
+    const report = this.#heartbeat.report.bind(this.#heartbeat);
+    this.#isolates = new Isolates({ threads: p.settings.threads, context: { logger, report } });
+    this.#executor = new Executor({
+      ...shared,
+      random,
+      graceMs,
+      settler: this.#settler,
+      context: { logger, report },
+      runIsolated: (attempt) => this.#isolates.run(attempt),
+    });
+    this.#worker = new Worker({
+      ...shared,
+      tasks,
+      leaseMs,
+      pollMs,
+      worker: `w_${randomBytes(9).toString('base64url')}`,
+      execute: (attempt) => this.#executor.execute(attempt),
+    });
+    const swept = (operation: Operation): void => this.#swept(operation);
+    this.#services = [
+      createSweeper({ ...shared, heartbeat: this.#heartbeat, swept }),
+      createPruner(shared),
+    ];
+  }
+
+  get stopping(): boolean {
+    return this.#state === 'stopping' || this.#state === 'stopped';
+  }
+
+  /** Looks at the queue at `readyAt`, or at the end of this turn. */
+  accepted(readyAt: number): void {
+    if (readyAt > this.#p.settings.clock.now()) this.#worker.wakeAt(readyAt);
+    else this.#worker.wake();
+  }
+
+  wake(): void {
+    this.#worker.wake();
+  }
+
+  abort(attempt: Attempt, cause: AbortCause): void {
+    this.#executor.abort(attempt, cause);
+  }
+
+  /** The attempt of this operation, if it runs here, is told at once rather than by the next heartbeat. */
+  cancelHere(id: string): void {
+    for (const attempt of this.#running.all) {
+      if (attempt.operation.id === id) this.#executor.abort(attempt, 'cancel');
+    }
+  }
+
+  async start(): Promise<void> {
+    if (this.#state === 'started' || this.#state === 'starting') return;
+    if (this.stopping) {
+      throw new RaincheckError('shutting_down', 'This engine was stopped; make a new one.');
+    }
+    this.#state = 'starting';
+    const { store, clock, logger } = this.#p.settings;
+    try {
+      const recovered = await recover({
+        store,
+        clock,
+        logger,
+        swept: (operation) => this.#swept(operation),
+      });
+      if (recovered > 0) logger.info({ recovered }, 'Recovered what former processes left.');
+      await this.#p.durations.refresh();
+      await this.#warnOfUnknownTasks();
+    } catch (error) {
+      if (this.#state === 'starting') this.#state = 'new';
+      throw error;
+    }
+    if (this.#state !== 'starting') return; // stopped meanwhile
+    this.#state = 'started';
+    this.#heartbeat.start();
+    for (const service of this.#services) service.start();
+    this.#worker.start();
+  }
+
+  async stop(p: { readonly drainMs: number; readonly now: boolean }): Promise<void> {
+    if (p.now || p.drainMs === 0) this.#cutShort.abort();
+    this.#stopping ??= this.#stop(p.drainMs);
+    await this.#stopping;
+  }
+
+  async #stop(drainMs: number): Promise<void> {
+    this.#state = 'stopping';
+    await this.#worker.stop();
+    await this.#idleWithin(drainMs);
+    for (const attempt of this.#running.all) this.#executor.abort(attempt, 'stop');
+    await this.#idleWithin(this.#p.settings.graceMs);
+    for (const attempt of this.#running.all) {
+      if (attempt.live) this.#executor.giveUp(attempt);
+    }
+    // The hand-back is one commit; a store that is down must not hold the process.
+    await this.#idleWithin(this.#p.settings.graceMs, new AbortController().signal);
+    this.#settler.abandon();
+    for (const service of this.#services) await service.stop();
+    await this.#heartbeat.stop();
+    this.#executor.close();
+    await this.#isolates.close();
+    this.#state = 'stopped';
+  }
+
+  /** Resolves when nothing is held any more, after `ms`, or when the stop is cut short. */
+  async #idleWithin(ms: number, cut = this.#cutShort.signal): Promise<void> {
+    if (this.#running.all.size === 0 || cut.aborted) return;
+    const awake = new AbortController();
+    const wake = (): void => awake.abort();
+    cut.addEventListener('abort', wake);
+    await Promise.race([this.#running.idle(), this.#p.settings.clock.sleep(ms, awake.signal)]);
+    cut.removeEventListener('abort', wake);
+    awake.abort();
+  }
+
+  #swept(operation: Operation): void {
+    this.#p.changed(operation.id);
+    if (!isFinal(operation.state)) this.#worker.wake();
+  }
+
+  #settled(attempt: Attempt, settlement: Settlement, outcome: SettleOutcome): void {
+    const { clock, logger } = this.#p.settings;
+    this.#p.changed(attempt.operation.id);
+    const fields = attemptFields(attempt);
+    if (outcome === 'lost') {
+      logger.warn(fields, 'The end of an attempt was fenced off: its lease was lost.');
+      return;
+    }
+    const ms = Math.max(0, clock.now() - attempt.startedAt);
+    switch (settlement.type) {
+      case 'completed':
+        this.#p.durations.completed(attempt.task.name, ms);
+        logger.info({ ...fields, ms }, 'Completed.');
+        return;
+      case 'released':
+        logger.info({ ...fields, ms }, 'Handed back.');
+        return;
+      case 'attempt_failed': {
+        const { retryAt, error } = settlement;
+        if (retryAt !== null) this.accepted(retryAt);
+        const { code, detail } = error;
+        const message = retryAt === null ? 'Failed.' : 'Attempt failed; it will be tried again.';
+        logger.warn({ ...fields, ms, code, detail, retryAt }, message);
+      }
+    }
+  }
+
+  async #warnOfUnknownTasks(): Promise<void> {
+    const { store, tasks, logger } = this.#p.settings;
+    for (const { task, pending } of await store.readTasks()) {
+      if (pending === 0 || tasks.has(task)) continue;
+      logger.warn({ task, pending }, 'Operations wait for a task that is not defined here.');
+    }
+  }
+}

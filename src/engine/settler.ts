@@ -1,0 +1,130 @@
+import type { Clock } from '../core/clock.ts';
+import { RaincheckError } from '../core/errors.ts';
+import type { Settlement, SettleOutcome, Store } from '../store/store.ts';
+import type { Attempt } from './attempt.ts';
+import { describeThrown, plainError } from './handler-error.ts';
+import { attemptFields } from './handler-context.ts';
+import type { Logger } from './logger.ts';
+import { Outage } from './outage.ts';
+import type { RunningAttempts } from './running-attempts.ts';
+
+const retryMsFirst = 100;
+const retryMsMax = 2_000;
+/** Rejections that are not about now, e.g. a value this database refuses: tried this often. */
+const refusalsMax = 3;
+
+type SettlerParts = {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly running: RunningAttempts;
+  /** A slot became free. */
+  readonly freed: () => void;
+  /** The settlement is durable, or was lost. */
+  readonly settled: (attempt: Attempt, settlement: Settlement, outcome: SettleOutcome) => void;
+};
+
+/**
+ * Records how attempts ended. A settle that the store could not take is repeated until the fence answers
+ * `applied` or `lost`: the work is done, and dropping its result would do it again. A rejection is ambiguous,
+ * so `lost` after one may mean that the first try got through; either way the store has the truth.
+ */
+export class Settler {
+  readonly #p: SettlerParts;
+  readonly #outage: Outage;
+  readonly #stop = new AbortController();
+
+  constructor(p: SettlerParts) {
+    this.#p = p;
+    this.#outage = new Outage(p.logger, 'record how attempts ended');
+  }
+
+  /** Calls the store at once, in this very turn; the slot is free when this returns. */
+  settle(attempt: Attempt, settlement: Settlement): void {
+    attempt.phase = 'settling';
+    const first = this.#call(settlement);
+    this.#p.running.freeSlot(attempt);
+    this.#p.freed();
+    first.then(
+      (outcome) => this.#done(attempt, settlement, outcome),
+      (error: unknown) => this.#repeat(attempt, settlement, error),
+    );
+  }
+
+  /** The attempt ends without a record: its lease is another's, or the process gives up on it. */
+  drop(attempt: Attempt): void {
+    attempt.phase = 'ended';
+    this.#p.running.freeSlot(attempt);
+    this.#p.running.remove(attempt);
+    this.#p.freed();
+  }
+
+  /** No more repetitions; what is not recorded yet is found again when its lease expires. */
+  abandon(): void {
+    this.#stop.abort();
+  }
+
+  async #call(settlement: Settlement): Promise<SettleOutcome> {
+    const [outcome] = await this.#p.store.settleAttempts({
+      settlements: [settlement],
+      now: this.#p.clock.now(),
+    });
+    return outcome ?? 'lost';
+  }
+
+  #done(attempt: Attempt, settlement: Settlement, outcome: SettleOutcome): void {
+    attempt.phase = 'ended';
+    this.#p.running.remove(attempt);
+    this.#outage.ended();
+    this.#p.settled(attempt, settlement, outcome);
+  }
+
+  async #repeat(attempt: Attempt, first: Settlement, firstError: unknown): Promise<void> {
+    const { clock, running } = this.#p;
+    running.takeSlot(attempt);
+    let settlement = first;
+    let error = firstError;
+    let outcome: SettleOutcome | null = null;
+    let refusals = 0;
+    for (let tries = 0; outcome === null && !this.#stop.signal.aborted; tries += 1) {
+      this.#outage.failed(error);
+      if (!isAboutNow(error)) refusals += 1;
+      if (refusals === refusalsMax) settlement = this.#unstorable(attempt, error);
+      if (refusals > 2 * refusalsMax) break;
+      await clock.sleep(Math.min(retryMsMax, retryMsFirst * 2 ** tries), this.#stop.signal);
+      if (this.#stop.signal.aborted) break;
+      try {
+        outcome = await this.#call(settlement);
+      } catch (again) {
+        error = again;
+      }
+    }
+    if (outcome === null) {
+      this.#p.logger.error(attemptFields(attempt), 'The end of an attempt could not be recorded.');
+      this.drop(attempt);
+      return;
+    }
+    running.freeSlot(attempt);
+    this.#done(attempt, settlement, outcome);
+    this.#p.freed();
+  }
+
+  /** The store keeps refusing this record, so the operation fails with one that it can take. */
+  #unstorable(attempt: Attempt, error: unknown): Settlement {
+    this.#p.logger.error(
+      { ...attemptFields(attempt), error: describeThrown(error) },
+      'The store refuses the result of an attempt.',
+    );
+    return {
+      type: 'attempt_failed',
+      id: attempt.operation.id,
+      token: attempt.token,
+      error: plainError('result_invalid', 'The store could not keep the result.'),
+      retryAt: null,
+    };
+  }
+}
+
+function isAboutNow(error: unknown): boolean {
+  return error instanceof RaincheckError && error.code === 'store_unavailable';
+}

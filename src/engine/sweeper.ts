@@ -1,0 +1,70 @@
+import type { Clock } from '../core/clock.ts';
+import { limits } from '../core/limits.ts';
+import type { Operation } from '../core/operation.ts';
+import type { Store } from '../store/store.ts';
+import type { Heartbeat } from './heartbeat.ts';
+import type { Logger } from './logger.ts';
+import { Outage } from './outage.ts';
+import { periodicService, type Service } from './service.ts';
+
+const sweepMs = 1_000;
+
+type SweeperParts = {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly heartbeat: Heartbeat;
+  /** An operation was changed by the sweep: failed, or ready to run again. */
+  readonly swept: (operation: Operation) => void;
+};
+
+export type SweepSummary = { readonly changed: number; readonly more: boolean };
+
+/**
+ * Every second: attempts whose lease has expired are recovered, operations that waited past their queue
+ * timeout or deadline fail. The store's indexes make a sweep that finds nothing cheap. Own leases are
+ * extended first; when that fails, nothing is swept.
+ */
+export function createSweeper(p: SweeperParts): Service<SweepSummary> {
+  return periodicService({
+    clock: p.clock,
+    everyMs: sweepMs,
+    outage: new Outage(p.logger, 'sweep expired operations'),
+    round: async () => {
+      await p.heartbeat.keepFresh();
+      return sweep(p, false);
+    },
+    again: (summary) => summary.more,
+  });
+}
+
+/** Recovers what former processes left, before the first claim. Rejects when the store does. */
+export async function recover(p: Omit<SweeperParts, 'heartbeat'>): Promise<number> {
+  let changed = 0;
+  for (;;) {
+    const summary = await sweep(p, p.store.capabilities.singleProcess);
+    changed += summary.changed;
+    if (!summary.more) return changed;
+  }
+}
+
+async function sweep(
+  p: Omit<SweeperParts, 'heartbeat'>,
+  workerDead: boolean,
+): Promise<SweepSummary> {
+  const { changed, more } = await p.store.sweepExpired({
+    now: p.clock.now(),
+    limit: limits.sweepRows,
+    recoveriesMax: limits.recoveriesMax,
+    workerDead,
+  });
+  for (const operation of changed) {
+    p.swept(operation);
+    const { id, task, state, error } = operation;
+    p.logger.warn(
+      { operation: id, task, state, code: error?.code ?? null },
+      error === null ? 'Recovered an attempt whose worker is lost.' : error.detail,
+    );
+  }
+  return { changed: changed.length, more };
+}

@@ -1,0 +1,37 @@
+import { timerMsMax, type Clock } from '../core/clock.ts';
+
+/**
+ * The machine's time, as core/clock.ts asks for it: follows the wall clock forward (NTP, a resumed
+ * laptop), never back. The monotonic clock carries it, and the largest distance between the two seen so
+ * far sets it: a wall clock that steps back two minutes is ignored until it has caught up, where a lease
+ * kept in wall time would hang for two minutes. The price: after a jump forward that was wrong, instants
+ * stay ahead until the process ends (core/transitions.ts treats impossible ones as past).
+ */
+export const systemClock: Clock = makeClock(
+  () => performance.now(),
+  () => Date.now(),
+);
+
+/** The same over other sources; `monotonicMs` may be fractional. */
+export function makeClock(monotonicMs: () => number, wallMs: () => number): Clock {
+  let offset = -Infinity;
+  const now = (): number => {
+    const monotonic = monotonicMs();
+    offset = Math.max(offset, wallMs() - monotonic);
+    return Math.floor(monotonic + offset);
+  };
+  return { now, sleep };
+}
+
+function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  if (signal?.aborted === true) return Promise.resolve();
+  return new Promise((resolve) => {
+    const wake = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', wake);
+      resolve();
+    };
+    const timer = setTimeout(wake, Math.min(timerMsMax, Math.max(0, Math.ceil(ms))));
+    signal?.addEventListener('abort', wake);
+  });
+}
