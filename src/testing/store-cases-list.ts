@@ -1,0 +1,244 @@
+import assert from 'node:assert/strict';
+import type { Operation } from '../core/operation.ts';
+import type { OperationFilter } from '../store/store.ts';
+import { taskError, tokenOf, type StoreBench, type StoreCase } from './store-bench.ts';
+
+/** Lists: filters, pages, text. */
+export const listCases: readonly StoreCase[] = [
+  {
+    title: 'an empty store lists nothing',
+    async run(bench) {
+      const page = await bench.store.listOperations({ filter: {}, limit: 10, beforeId: null });
+      assert.deepStrictEqual(page, { operations: [], nextBeforeId: null });
+    },
+  },
+  {
+    title: 'lists go newest first, whole records, whatever their state',
+    async run(bench) {
+      const all = await oneOfEach(bench);
+      assert.deepStrictEqual(await bench.list(), newestFirst(Object.values(all)));
+    },
+  },
+  {
+    title: 'a page holds its limit, and the next starts where it ended',
+    async run(bench) {
+      const ids: string[] = [];
+      for (let i = 0; i < 7; i += 1) {
+        ids.unshift((await bench.create()).id);
+        if (i % 2 === 0) bench.now += 1;
+      }
+      const pages: string[][] = [];
+      let beforeId: string | null = null;
+      do {
+        const page = await bench.store.listOperations({ filter: {}, limit: 3, beforeId });
+        pages.push(page.operations.map(({ id }) => id));
+        beforeId = page.nextBeforeId;
+      } while (beforeId !== null);
+      assert.deepStrictEqual(pages.slice(0, 3), [ids.slice(0, 3), ids.slice(3, 6), ids.slice(6)]);
+      for (const limit of [1, 2, 7, 8, 200]) {
+        assert.deepStrictEqual(await bench.listIds({}, limit), ids);
+      }
+      const all = await bench.store.listOperations({ filter: {}, limit: 8, beforeId: null });
+      assert.equal(all.nextBeforeId, null);
+    },
+  },
+  {
+    title: 'pages neither repeat nor miss anything while operations come and go',
+    async run(bench) {
+      const ids: string[] = [];
+      for (let i = 0; i < 9; i += 1) ids.unshift((await bench.completed()).id);
+      const seen: string[] = [];
+      let beforeId: string | null = null;
+      do {
+        const page = await bench.store.listOperations({ filter: {}, limit: 2, beforeId });
+        seen.push(...page.operations.map(({ id }) => id));
+        beforeId = page.nextBeforeId;
+        await bench.create();
+        // The one at the cursor goes away: the cursor holds all the same.
+        if (seen.length === 4) await bench.remove(seen[3]!);
+      } while (beforeId !== null);
+      assert.deepStrictEqual(seen, ids);
+    },
+  },
+  {
+    title: 'a filter by states lists these and no others',
+    async run(bench) {
+      const all = await oneOfEach(bench);
+      for (const states of [
+        ['scheduled'],
+        ['ready'],
+        ['parked'],
+        ['running'],
+        ['completed'],
+        ['failed'],
+        ['scheduled', 'ready', 'parked'],
+        ['completed', 'failed'],
+      ] as const) {
+        const expected = newestFirst(states.flatMap((state) => all[state]));
+        assert.deepStrictEqual(await bench.list({ states }), expected, states.join());
+        assert.deepStrictEqual(await bench.list({ states }, 1), expected, states.join());
+      }
+      assert.deepStrictEqual(await bench.list({ states: [] }), []);
+    },
+  },
+  {
+    title: 'filters by task, tenant and error code are equality',
+    async run(bench) {
+      const a = await bench.create({ task: 'exports', tenant: 'acme' });
+      const b = await bench.create({ task: 'exports', tenant: '' });
+      const c = await bench.failed({ task: 'reports', tenant: 'acme' });
+      await bench.cancel(b.id);
+      const ids = (filter: OperationFilter): Promise<string[]> => bench.listIds(filter);
+      assert.deepStrictEqual(await ids({ task: 'exports' }), [b.id, a.id]);
+      assert.deepStrictEqual(await ids({ task: 'export' }), []);
+      assert.deepStrictEqual(await ids({ task: 'Exports' }), []);
+      assert.deepStrictEqual(await ids({ tenant: 'acme' }), [c.id, a.id]);
+      assert.deepStrictEqual(await ids({ tenant: '' }), [b.id]);
+      assert.deepStrictEqual(await ids({ code: 'task_error' }), [c.id]);
+      assert.deepStrictEqual(await ids({ code: 'cancelled' }), [b.id]);
+      assert.deepStrictEqual(await ids({ code: 'timeout' }), []);
+      assert.deepStrictEqual(await ids({ task: 'exports', tenant: 'acme' }), [a.id]);
+      assert.deepStrictEqual(await ids({ task: 'reports', code: 'cancelled' }), []);
+    },
+  },
+  {
+    title: 'a filter by labels asks for each of them, exactly',
+    async run(bench) {
+      const a = await bench.create({ labels: { team: 'sales', region: 'eu' } });
+      const b = await bench.create({ labels: { team: 'sales', region: '' } });
+      const c = await bench.create({ labels: { ['__proto__']: 'x', 'a.b "c" $': 'd\'"e' } });
+      await bench.create();
+      const ids = (labels: Record<string, string>): Promise<string[]> => bench.listIds({ labels });
+      assert.deepStrictEqual(await ids({ team: 'sales' }), [b.id, a.id]);
+      assert.deepStrictEqual(await ids({ team: 'sales', region: 'eu' }), [a.id]);
+      assert.deepStrictEqual(await ids({ region: '' }), [b.id]);
+      assert.deepStrictEqual(await ids({ team: 'Sales' }), []);
+      assert.deepStrictEqual(await ids({ team: '' }), []);
+      assert.deepStrictEqual(await ids({ toString: 'x' }), []);
+      assert.deepStrictEqual(await ids({ ['__proto__']: 'x' }), [c.id]);
+      assert.deepStrictEqual(await ids({ 'a.b "c" $': 'd\'"e' }), [c.id]);
+      assert.equal((await ids({})).length, 4);
+    },
+  },
+  {
+    title: 'a filter by time takes from `since` up to, not including, `until`',
+    async run(bench) {
+      const start = bench.now;
+      const ids: string[] = [];
+      for (let i = 0; i < 4; i += 1) {
+        ids.push((await bench.create()).id);
+        bench.now += 1;
+      }
+      const [a, b, c, d] = ids;
+      assert.deepStrictEqual(await bench.listIds({ since: start + 2 }), [d, c]);
+      assert.deepStrictEqual(await bench.listIds({ until: start + 2 }), [b, a]);
+      assert.deepStrictEqual(await bench.listIds({ since: start + 1, until: start + 3 }), [c, b]);
+      assert.deepStrictEqual(await bench.listIds({ since: start + 1, until: start + 3 }, 1), [
+        c,
+        b,
+      ]);
+      assert.deepStrictEqual(await bench.listIds({ since: start + 2, until: start + 2 }), []);
+      assert.deepStrictEqual(
+        await bench.listIds({ since: 0, until: start + 99 }),
+        ids.toReversed(),
+      );
+    },
+  },
+  {
+    title: 'text is looked for in id, error detail and input, whatever the case of ASCII letters',
+    async run(bench) {
+      const a = await bench.create({ input: '{"Customer":"Ærø Ltd 100%"}' });
+      const b = await bench.create({ input: '{"path":"C:\\\\a_b"}', labels: { customer: 'x' } });
+      const running = await bench.running({ task: 'customer', input: '["axb", 1001]' });
+      const error = taskError('Disk FULL at 100% [retry]');
+      const { id } = running;
+      const token = tokenOf(running);
+      await bench.settle({ type: 'attempt_failed', id, token, error, retryAt: null });
+      const ids = (text: string): Promise<string[]> => bench.listIds({ text });
+      assert.deepStrictEqual(await ids('customer'), [a.id]);
+      assert.deepStrictEqual(await ids('CUSTOMER":"'), [a.id]);
+      assert.deepStrictEqual(await ids('Ærø'), [a.id]);
+      assert.deepStrictEqual(await ids('æRØ'), []);
+      assert.deepStrictEqual(await ids('100%'), [id, a.id]);
+      assert.deepStrictEqual(await ids('a_b'), [b.id]);
+      assert.deepStrictEqual(await ids('\\\\a'), [b.id]);
+      assert.deepStrictEqual(await ids('%'), [id, a.id]);
+      assert.deepStrictEqual(await ids('disk full'), [id]);
+      assert.deepStrictEqual(await ids('[RETRY]'), [id]);
+      assert.deepStrictEqual(await ids("'"), []);
+      assert.deepStrictEqual(await ids('PrinterError'), []);
+      assert.deepStrictEqual(await ids(b.id.toLowerCase()), [b.id]);
+      assert.deepStrictEqual(await ids(b.id.slice(-6)), [b.id]);
+      assert.equal((await ids('OP_')).length, 3);
+    },
+  },
+  {
+    title: 'all given filters must match',
+    async run(bench) {
+      const labels = { team: 'sales' };
+      const wanted = await bench.failed({ labels, input: '"needle"', tenant: 'acme' });
+      const full: OperationFilter = {
+        tenant: 'acme',
+        states: ['failed'],
+        task: 'reports',
+        labels,
+        code: 'task_error',
+        since: bench.now,
+        until: bench.now + 1,
+        text: 'needle',
+      };
+      assert.deepStrictEqual(await bench.list(full), [wanted]);
+      for (const miss of [
+        { tenant: 'other' },
+        { states: ['completed'] },
+        { task: 'exports' },
+        { labels: { team: 'x' } },
+        { code: 'timeout' },
+        { since: bench.now + 1 },
+        { until: bench.now },
+        { text: 'hay' },
+      ] satisfies OperationFilter[]) {
+        assert.deepStrictEqual(await bench.list({ ...full, ...miss }), []);
+      }
+      assert.deepStrictEqual(await bench.list({ task: undefined, text: undefined }), [wanted]);
+    },
+  },
+  {
+    title: 'rare matches among many are all found, page by page',
+    async run(bench) {
+      const operations = Array.from({ length: 600 }, (_, i) =>
+        bench.planned({ labels: { third: String(i % 200 === 7) }, task: `task-${i % 3}` }),
+      );
+      await bench.store.createOperations({ operations, pendingMax: 1000, now: bench.now });
+      const expected = operations.filter((_, i) => i % 200 === 7).map(({ id }) => id);
+      for (const limit of [1, 2, 200]) {
+        const found = await bench.listIds({ labels: { third: 'true' } }, limit);
+        assert.deepStrictEqual(found, expected.toReversed());
+      }
+      assert.equal((await bench.listIds({ task: 'task-1' }, 37)).length, 200);
+    },
+  },
+];
+
+async function oneOfEach(bench: StoreBench): Promise<Record<Operation['state'], Operation>> {
+  const completed = await bench.completed();
+  const failed = await bench.failed();
+  const running = await bench.create({ concurrencyKey: 'a', priority: 1 });
+  const parked = await bench.create({ concurrencyKey: 'a' });
+  await bench.claim({ tasks: [{ name: 'reports', concurrency: null, keyConcurrency: 1 }] });
+  bench.now += 10;
+  const ready = await bench.create();
+  const scheduled = await bench.create({ readyAt: bench.now + 10 });
+  return {
+    completed,
+    failed,
+    running: await bench.record(running.id),
+    parked: await bench.record(parked.id),
+    ready,
+    scheduled,
+  };
+}
+
+function newestFirst(operations: readonly Operation[]): Operation[] {
+  return operations.toSorted((a, b) => (a.id < b.id ? 1 : -1));
+}

@@ -1,0 +1,65 @@
+import { after, describe, it } from 'node:test';
+import assert from 'node:assert/strict';
+import { acceptCases } from './store-cases-accept.ts';
+import { attemptCases } from './store-cases-attempts.ts';
+import { claimCases } from './store-cases-claim.ts';
+import { keepCases } from './store-cases-keep.ts';
+import { listCases } from './store-cases-list.ts';
+import { resultCases } from './store-cases-results.ts';
+import { steerCases } from './store-cases-steer.ts';
+import { sweepCases } from './store-cases-sweep.ts';
+import { StoreBench, type OpenStore, type StoreCase } from './store-bench.ts';
+
+const groups: Readonly<Record<string, readonly StoreCase[]>> = {
+  accept: acceptCases,
+  claim: claimCases,
+  attempts: attemptCases,
+  sweep: sweepCases,
+  steer: steerCases,
+  results: resultCases,
+  list: listCases,
+  keep: keepCases,
+};
+
+/**
+ * The specification of Store as node:test cases: call it in a test file of a store. Every case gets a
+ * fresh store from `open` and ends with a recount of all counters. `skip` names cases by title with the
+ * reason; a title that does not exist fails, so a skip cannot outlive its case.
+ */
+export function exerciseStore(p: {
+  readonly name: string;
+  readonly open: OpenStore;
+  readonly skip?: Readonly<Record<string, string>>;
+}): void {
+  const skip = p.skip ?? {};
+  describe(p.name, () => {
+    const titles = new Set<string>();
+    for (const [group, cases] of Object.entries(groups)) {
+      describe(group, () => {
+        for (const storeCase of cases) {
+          assert.ok(!titles.has(storeCase.title), `two cases are called: ${storeCase.title}`);
+          titles.add(storeCase.title);
+          it(storeCase.title, { skip: skip[storeCase.title] ?? false }, async (t) => {
+            const opened = await p.open();
+            const bench = new StoreBench(opened);
+            try {
+              if (storeCase.durable === true && bench.reopen === null) {
+                t.skip('the store is not durable');
+                return;
+              }
+              await storeCase.run(bench);
+              if (!bench.closed) await bench.assertCountersExact();
+            } finally {
+              await opened.close();
+            }
+          });
+        }
+      });
+    }
+    after(() => {
+      for (const title of Object.keys(skip)) {
+        assert.ok(titles.has(title), `no case is called: ${title}`);
+      }
+    });
+  });
+}
