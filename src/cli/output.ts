@@ -16,6 +16,8 @@ export type Output = {
   width(): number;
   /** One line (or text) of the result, to stdout. */
   result(text: string): void;
+  /** As `result`, for text of our own that carries colour. */
+  report(text: string): void;
   /** One object on one line, to stdout. */
   resultJson(value: unknown): void;
   /** Hints and news, to stderr. */
@@ -26,6 +28,8 @@ export type Output = {
   raw(text: string): void;
   /** Colour for stderr when it takes any (NO_COLOR, FORCE_COLOR, terminal). */
   readonly style: (format: Style, text: string) => string;
+  /** The same for stdout. */
+  readonly styleResult: (format: Style, text: string) => string;
 };
 
 export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
@@ -45,6 +49,9 @@ export function openOutput(flags: { readonly json?: boolean; readonly quiet?: bo
     result(text) {
       stdout.write(`${stdout.isTTY ? safeText(text) : text}\n`);
     },
+    report(text) {
+      stdout.write(`${text}\n`);
+    },
     resultJson(value) {
       stdout.write(`${JSON.stringify(value)}\n`);
     },
@@ -58,6 +65,7 @@ export function openOutput(flags: { readonly json?: boolean; readonly quiet?: bo
       stderr.write(text);
     },
     style: (format, text) => styleText(format, text, { stream: stderr }),
+    styleResult: (format, text) => styleText(format, text, { stream: stdout }),
   };
 }
 

@@ -4,10 +4,34 @@ import { serverUrl, urlDefault, type GlobalOptions, type Shell } from './context
 import { reportError } from './error-text.ts';
 import { exitCodes, exitCodesHelp, UsageError } from './exit-codes.ts';
 import { endQuietlyOnClosedPipe } from './output.ts';
+import { addCancel } from './cancel.ts';
+import { addDev } from './dev.ts';
+import { addDoctor } from './doctor.ts';
+import { addList } from './list.ts';
+import { addResult } from './result.ts';
+import { addRetry } from './retry.ts';
+import { addServe } from './serve.ts';
+import { addTasks } from './tasks.ts';
 import { addRun } from './run.ts';
 import { addStatus } from './status.ts';
 import { addSubmit } from './submit.ts';
 import { addWait } from './wait.ts';
+
+/** In the order of --help: start one, use it, look around. */
+const commands = [
+  addDev,
+  addServe,
+  addRun,
+  addSubmit,
+  addStatus,
+  addWait,
+  addResult,
+  addCancel,
+  addRetry,
+  addList,
+  addTasks,
+  addDoctor,
+];
 
 /** The whole command line: `argv` without node and script; resolves to the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
@@ -36,7 +60,7 @@ function createProgram(shell: Shell): Command {
     .configureHelp({ showGlobalOptions: true })
     .addHelpText('after', exitCodesHelp())
     .exitOverride();
-  for (const add of [addRun, addSubmit, addStatus, addWait]) add(program, shell);
+  for (const add of commands) add(program, shell);
   return program;
 }
 

@@ -1,0 +1,28 @@
+import type { Command } from 'commander';
+import type { WireOperation } from '../core/wire.ts';
+import { acting, type Shell } from './context.ts';
+import { exitCodes } from './exit-codes.ts';
+
+export function addCancel(program: Command, shell: Shell): void {
+  program
+    .command('cancel')
+    .description(
+      'ask an operation to stop; one that waits ends at once, a finished one stays as it is',
+    )
+    .argument('<operation>', 'id or status address')
+    .action(
+      acting(shell, async (context, command) => {
+        const operation = await context.client.operation(command.args[0] ?? '').cancel();
+        const { output } = context;
+        if (output.json) output.resultJson(operation);
+        else if (!output.quiet) output.result(`${operation.id} ${cancelText(operation)}`);
+        return exitCodes.ok.code;
+      }),
+    );
+}
+
+function cancelText(operation: WireOperation): string {
+  if (operation.error?.code === 'cancelled') return 'cancelled';
+  if (operation.finished_at === null) return 'cancel requested; it ends when its handler stops';
+  return `was ${operation.status} already`;
+}

@@ -1,0 +1,86 @@
+import type { Command } from 'commander';
+import { formatDuration } from '../core/duration.ts';
+import type { WireTask } from '../core/wire.ts';
+import { acting, type Context, type Shell } from './context.ts';
+import { exitCodes } from './exit-codes.ts';
+import { isObject, typesAt } from './json-schema.ts';
+import { findTask } from './submission.ts';
+import { safeLine, table } from './terminal-text.ts';
+
+export function addTasks(program: Command, shell: Shell): void {
+  program
+    .command('tasks')
+    .description('list the tasks of the server, or show one with the fields of its input')
+    .argument('[task]', 'name of the task')
+    .action(
+      acting(shell, async (context, command) => {
+        const [name] = command.args;
+        if (name === undefined) printTasks(context, await context.client.tasks());
+        else printTask(context, await findTask(context, name));
+        return exitCodes.ok.code;
+      }),
+    );
+}
+
+function printTasks({ output }: Context, tasks: readonly WireTask[]): void {
+  if (output.json) return tasks.forEach((task) => output.resultJson(task));
+  const rows = tasks.map((task) => {
+    const { pending, processing } = task.counts;
+    const state = task.paused ? 'paused' : 'active';
+    const cells = [task.name, task.path, state, String(pending), String(processing)];
+    return [...cells, task.description ?? ''].map(safeLine);
+  });
+  if (!output.resultIsSeen) return rows.forEach((row) => output.result(row.join('\t')));
+  if (rows.length === 0) return output.note('This server has no tasks.');
+  const columns = [
+    { title: 'NAME' },
+    { title: 'PATH' },
+    { title: 'STATE' },
+    { title: 'PENDING', align: 'right' as const },
+    { title: 'PROCESSING', align: 'right' as const },
+    { title: 'DESCRIPTION' },
+  ];
+  const [head = '', ...lines] = table(columns, rows, process.stdout.columns || 80);
+  output.report(output.styleResult('dim', head));
+  for (const line of lines) output.result(line);
+}
+
+function printTask({ output }: Context, task: WireTask): void {
+  if (output.json) return output.resultJson(task);
+  const { counts, limits } = task;
+  const ms = (value: number | null): string => (value === null ? 'none' : formatDuration(value));
+  const lines = [
+    `${task.name}${task.paused ? ' (paused)' : ''}   POST ${task.path}`,
+    ...(task.description === null ? [] : [`  ${task.description}`]),
+    `  now       ${counts.pending} pending, ${counts.processing} processing, ${counts.completed} completed, ${counts.failed} failed`,
+    `  limits    ${limits.attempts} attempts, timeout ${ms(limits.timeout_ms)}, queue timeout ${ms(limits.queue_timeout_ms)}, deadline ${ms(limits.deadline_ms)}`,
+    ...(task.expected_duration_ms === null
+      ? []
+      : [`  takes     about ${ms(task.expected_duration_ms)}`]),
+    ...fieldLines(task.input_schema),
+  ];
+  for (const line of lines) output.result(safeLine(line));
+}
+
+/** The first level of the input: name, types, whether it must be there. */
+function fieldLines(schema: unknown): string[] {
+  const properties = isObject(schema) && isObject(schema['properties']) ? schema['properties'] : {};
+  const names = Object.keys(properties);
+  if (names.length === 0 || !isObject(schema)) return ['  input     any JSON'];
+  const required = Array.isArray(schema['required']) ? schema['required'] : [];
+  const rows = names.map((name) => {
+    const field = properties[name];
+    const values = isObject(field) && Array.isArray(field['enum']) ? field['enum'] : null;
+    const types = [...(typesAt(schema, [name]) ?? ['any'])].join(' or ');
+    const description = isObject(field) ? field['description'] : undefined;
+    return [
+      name,
+      values === null ? types : values.map(String).join(' | '),
+      required.includes(name) ? 'required' : 'optional',
+      typeof description === 'string' ? description : '',
+    ].map(safeLine);
+  });
+  const columns = ['', '', '', ''].map((title) => ({ title }));
+  const lines = table(columns, rows, Number.POSITIVE_INFINITY).slice(1);
+  return lines.map((line, i) => `${i === 0 ? '  input     ' : '            '}${line}`);
+}
