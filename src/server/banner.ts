@@ -1,0 +1,78 @@
+import path from 'node:path';
+import { styleText } from 'node:util';
+import { formatDuration } from '../core/duration.ts';
+import type { Task } from '../engine/task.ts';
+import { storeLabel } from './open-store.ts';
+import { sampleInput } from './sample-input.ts';
+import type { Mode, Settings } from './settings.ts';
+import { version } from './version.ts';
+
+export type BannerFacts = {
+  readonly mode: Mode;
+  readonly settings: Settings;
+  readonly tasks: readonly Task[];
+  /** As clients on this machine write it, base path included. */
+  readonly url: string;
+  /** null: the tasks are the example's. */
+  readonly configFile: string | null;
+  readonly folder: string;
+  readonly readyMs: number;
+  readonly ephemeral: boolean;
+};
+
+/** What a person sees when the server is up: where it is, what it has, and what to type next. */
+export function banner(p: BannerFacts): string {
+  const lines = [
+    row(`${styleText('bold', `raincheck ${version}`)} ${p.mode}`, {
+      note: `ready in ${formatDuration(p.readyMs)}`,
+      width: 53 + styleText('bold', '').length,
+    }),
+    fact('API', styleText('cyan', p.url), ''),
+    fact('Store', storeLabel(p.settings.store), storeNote(p)),
+    fact('Tasks', taskNames(p.tasks), tasksNote(p)),
+  ];
+  if (p.mode === 'dev') lines.push('', ...tryIt(p));
+  return `\n${lines.join('\n')}\n\n`;
+}
+
+function fact(name: string, value: string, note: string): string {
+  return row(`${styleText('gray', name.padEnd(10))} ${value}`, { note, width: 53 });
+}
+
+/** Notes stand in one column, as seen: colours have no width. */
+function row(text: string, p: { note: string; width: number }): string {
+  const seen = text.replaceAll(/\u001b\[\d+m/g, '').length; // oxlint-disable-line no-control-regex -- colours
+  const gap = ' '.repeat(Math.max(3, p.width - seen));
+  return p.note === '' ? `  ${text}` : `  ${text}${gap}${styleText('gray', p.note)}`;
+}
+
+function storeNote(p: BannerFacts): string {
+  if (storeLabel(p.settings.store) === 'memory:') return 'in memory, forgotten at the end';
+  return p.mode === 'dev' ? 'SQLite, kept between starts (--ephemeral forgets)' : 'SQLite';
+}
+
+function tasksNote(p: BannerFacts): string {
+  if (p.configFile === null) return "no raincheck.config.ts here, so: the example's tasks";
+  return `from ${path.relative(p.folder, p.configFile)}`;
+}
+
+function taskNames(tasks: readonly Task[]): string {
+  const names = tasks.map((task) => task.name);
+  const shown = names.slice(0, 6).join('  ');
+  return names.length > 6 ? `${shown}  and ${names.length - 6} more` : shown || 'none yet';
+}
+
+function tryIt(p: BannerFacts): string[] {
+  const [first] = p.tasks;
+  if (first === undefined) return [];
+  const lines = ['Try it in a second terminal:'];
+  const auth = p.settings.token === undefined ? '' : ` -H "authorization: Bearer $RAINCHECK_TOKEN"`;
+  if (p.tasks.some((task) => task.name === 'countdown')) {
+    lines.push('  npx raincheck run countdown seconds:=20');
+  }
+  const input = JSON.stringify(sampleInput(first.inputJsonSchema)).replaceAll("'", "'\\''");
+  lines.push(
+    `  curl -i ${p.url}${first.path}${auth} -H 'content-type: application/json' -d '${input}'`,
+  );
+  return lines.map((line) => `  ${line}`);
+}

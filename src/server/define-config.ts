@@ -1,0 +1,27 @@
+import type { Task } from '../engine/task.ts';
+import type { LogFormat, LogLevel } from './logger.ts';
+import type { RaincheckOptions } from './raincheck.ts';
+
+/** What a raincheck.config.ts exports as its default. Flags and environment variables go before its settings. */
+export type ServerConfig<Tasks extends readonly Task[] = readonly Task[]> = Omit<
+  RaincheckOptions<Tasks>,
+  'logger' | 'logRequests' | 'store'
+> & {
+  /** `sqlite:path`, a plain path or `memory:`. Default .raincheck/dev.db, or .raincheck/raincheck.db for `serve`. */
+  store?: string;
+  /** Address to listen on. Default 127.0.0.1. Any address but a loopback one needs a token. */
+  host?: string;
+  /** Default 7333. */
+  port?: number;
+  /** debug, info, warn, error or silent. Default info. */
+  logLevel?: LogLevel;
+  /** pretty or json. Default pretty for `dev`, json for `serve`. */
+  logFormat?: LogFormat;
+};
+
+/** Returns its argument: it is there so that an editor knows the members, and a client the tasks' types. */
+export function defineConfig<const Tasks extends readonly Task[]>(
+  config: ServerConfig<Tasks>,
+): ServerConfig<Tasks> {
+  return config;
+}

@@ -1,0 +1,100 @@
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { RaincheckError } from '../core/errors.ts';
+import { refuseUnknownKeys } from '../core/options.ts';
+import { isIsolateThread } from '../engine/isolate-thread-mark.ts';
+import type { ServerConfig } from './define-config.ts';
+
+export const configFileNames = [
+  'raincheck.config.ts',
+  'raincheck.config.mts',
+  'raincheck.config.js',
+  'raincheck.config.mjs',
+];
+
+/** Members of a config beyond the settings of config.ts. */
+const memberNames = [
+  'tasks',
+  'store',
+  'token',
+  'host',
+  'port',
+  'basePath',
+  'publicUrl',
+  'concurrency',
+  'drain',
+  'logLevel',
+  'logFormat',
+  'bodyBytesMax',
+  'pendingMax',
+  'lease',
+  'grace',
+];
+
+export type LoadedConfig = {
+  readonly config: ServerConfig;
+  /** Absolute path of the file. */
+  readonly file: string;
+};
+
+/** The config file to use: `given`, or the first of configFileNames in `folder`; null when there is none. */
+export function findConfig(p: {
+  readonly given?: string | undefined;
+  readonly folder: string;
+}): string | null {
+  if (p.given !== undefined) {
+    const file = path.resolve(p.folder, p.given);
+    if (existsSync(file)) return file;
+    throw new RaincheckError('invalid_option', `There is no config file at ${file}.`);
+  }
+  const files = configFileNames.map((name) => path.join(p.folder, name));
+  return files.find((file) => existsSync(file)) ?? null;
+}
+
+/**
+ * Imports a config file and takes its default export. Throws `invalid_option` that names the file, with what
+ * the import threw as its cause.
+ */
+export async function loadConfig(file: string): Promise<LoadedConfig> {
+  if (isIsolateThread()) {
+    throw new RaincheckError('invalid_option', 'A worker thread of a task must not load a config.');
+  }
+  let module: { default?: unknown };
+  try {
+    module = (await import(pathToFileURL(file).href)) as { default?: unknown };
+  } catch (error) {
+    throw new RaincheckError('invalid_option', `${file} could not be loaded: ${textOf(error)}`, {
+      cause: error,
+    });
+  }
+  return { config: checkedConfig(module.default, file), file };
+}
+
+/** The example that comes with the package: from source, or as built beside us. */
+export function exampleConfigFile(): string {
+  const built = fileURLToPath(new URL('../examples/reports/raincheck.config.js', import.meta.url));
+  const source = new URL('../../examples/reports/raincheck.config.ts', import.meta.url);
+  return existsSync(built) ? built : fileURLToPath(source);
+}
+
+function checkedConfig(config: unknown, file: string): ServerConfig {
+  if (typeof config !== 'object' || config === null || Array.isArray(config)) {
+    throw new RaincheckError(
+      'invalid_option',
+      `${file} has no config as its default export. Expected: export default defineConfig({ tasks: [...] });`,
+    );
+  }
+  refuseUnknownKeys(file, config, memberNames);
+  if (!Array.isArray((config as { tasks?: unknown }).tasks)) {
+    throw new RaincheckError(
+      'invalid_option',
+      `${file}: expected \`tasks\` to be an array of tasks.`,
+    );
+  }
+  return config as ServerConfig;
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,194 @@
+import { styleText } from 'node:util';
+import type { Server } from 'node:http';
+import { RaincheckError } from '../core/errors.ts';
+import { createHttpServer } from '../http/node-server.ts';
+import { banner } from './banner.ts';
+import type { ServerConfig } from './define-config.ts';
+import { isBusy, isLoopback, listen, portHolder, type Listening } from './listen.ts';
+import { exampleConfigFile, findConfig, loadConfig } from './load-config.ts';
+import { jsonLogger, prettyLogger, type FlushableLogger } from './logger.ts';
+import { storeLabel } from './open-store.ts';
+import { raincheck, type Raincheck } from './raincheck.ts';
+import { readSettings, type Flags, type Mode, type Settings } from './settings.ts';
+import { exitOnCrash, stopOnSignal } from './stop-on-signal.ts';
+import { version } from './version.ts';
+
+export type ServerParams = {
+  readonly mode: Mode;
+  /** Path of the config file. Default: raincheck.config.{ts,mts,js,mjs} in `folder`. */
+  readonly config?: string | undefined;
+  /** `dev` only: the store is memory, forgotten at the end. */
+  readonly ephemeral?: boolean | undefined;
+  readonly host?: string | undefined;
+  readonly port?: number | string | undefined;
+  readonly store?: string | undefined;
+  readonly basePath?: string | undefined;
+  readonly publicUrl?: string | undefined;
+  readonly concurrency?: number | string | undefined;
+  readonly drain?: number | string | undefined;
+  readonly logLevel?: string | undefined;
+  readonly logFormat?: string | undefined;
+  /** Default process.cwd(). */
+  readonly folder?: string | undefined;
+  /** Default process.env. */
+  readonly env?: NodeJS.ProcessEnv | undefined;
+};
+
+/**
+ * `raincheck dev` and `raincheck serve`: runs until SIGTERM or SIGINT and resolves with the exit code. 0: asked
+ * to stop and did; 1: could not start; 128 + n: a second signal n cut the stop short. What went wrong at start is
+ * one sentence on stderr. An uncaught error in user code is logged and ends the process with 1.
+ */
+export async function runServer(p: ServerParams): Promise<number> {
+  try {
+    const plan = await makePlan(p);
+    const logger = makeLogger(plan.settings);
+    exitOnCrash(logger);
+    return await serve(plan, logger);
+  } catch (error) {
+    if (!(error instanceof RaincheckError)) throw error;
+    process.stderr.write(`raincheck ${p.mode}: ${error.message}\n`);
+    return 1;
+  }
+}
+
+type Plan = {
+  readonly mode: Mode;
+  readonly folder: string;
+  readonly config: ServerConfig;
+  /** null: the example's tasks. */
+  readonly configFile: string | null;
+  readonly settings: Settings;
+  readonly ephemeral: boolean;
+};
+
+async function makePlan(p: ServerParams): Promise<Plan> {
+  const folder = p.folder ?? process.cwd();
+  const configFile = findConfig({ given: p.config, folder });
+  if (configFile === null && p.mode === 'serve') {
+    throw new RaincheckError(
+      'invalid_option',
+      `There is no raincheck.config.ts in ${folder}. Name one with --config, or try \`raincheck dev\`.`,
+    );
+  }
+  const { config } = await loadConfig(configFile ?? exampleConfigFile());
+  if (p.ephemeral === true && p.store !== undefined) {
+    throw new RaincheckError('invalid_option', '--ephemeral and --store exclude each other.');
+  }
+  const { mode, host, port, basePath, publicUrl, concurrency, drain, logLevel, logFormat } = p;
+  const store = p.ephemeral === true ? 'memory:' : p.store;
+  const flags: Flags = {
+    host,
+    port,
+    store,
+    basePath,
+    publicUrl,
+    concurrency,
+    drain,
+    logLevel,
+    logFormat,
+  };
+  const { settings } = readSettings({ mode, flags, env: p.env ?? process.env, config });
+  refusePublicWithoutToken(settings);
+  return { mode, folder, config, configFile, settings, ephemeral: p.ephemeral === true };
+}
+
+function refusePublicWithoutToken({ host, token }: Settings): void {
+  if (token !== undefined || isLoopback(host)) return;
+  throw new RaincheckError(
+    'invalid_option',
+    `Refusing to listen on ${host} without a token: whoever reaches it could submit and read. ` +
+      'Set RAINCHECK_TOKEN (for example to the output of `openssl rand -hex 24`), or listen on 127.0.0.1.',
+  );
+}
+
+function makeLogger(settings: Settings): FlushableLogger {
+  const level = settings.logLevel;
+  if (settings.logFormat === 'json') return jsonLogger({ level });
+  return prettyLogger({ level, write: (line) => process.stdout.write(line) });
+}
+
+async function serve(plan: Plan, logger: FlushableLogger): Promise<number> {
+  const { config, settings } = plan;
+  const rc = raincheck({
+    ...membersGiven(config),
+    tasks: config.tasks,
+    store: settings.store,
+    concurrency: settings.concurrency,
+    drain: settings.drain,
+    logger,
+    logRequests: true,
+    ...(settings.token === undefined ? {} : { token: settings.token }),
+    ...(settings.basePath === undefined ? {} : { basePath: settings.basePath }),
+    ...(settings.publicUrl === undefined ? {} : { publicUrl: settings.publicUrl }),
+  });
+  const server = createHttpServer(rc.app);
+  try {
+    const listening = await listenOrSay(server, plan);
+    await rc.start();
+    announce(plan, { rc, logger, listening });
+    return await stopOnSignal({ rc, server, logger });
+  } catch (error) {
+    server.close();
+    await rc.stop({ now: true });
+    throw error;
+  }
+}
+
+/** Members of the config that are not settings. */
+function membersGiven(config: ServerConfig) {
+  const { bodyBytesMax, pendingMax, lease, grace } = config;
+  return {
+    ...(bodyBytesMax === undefined ? {} : { bodyBytesMax }),
+    ...(pendingMax === undefined ? {} : { pendingMax }),
+    ...(lease === undefined ? {} : { lease }),
+    ...(grace === undefined ? {} : { grace }),
+  };
+}
+
+async function listenOrSay(server: Server, { mode, settings }: Plan): Promise<Listening> {
+  const { host, port } = settings;
+  try {
+    return await listen(server, { host, port, orNext: mode === 'dev' });
+  } catch (error) {
+    const reason = isBusy(error)
+      ? `taken by ${portHolder(port) ?? 'another process'}. Choose another with --port or RAINCHECK_PORT.`
+      : `not to be had: ${error instanceof Error ? error.message : String(error)}`;
+    throw new RaincheckError('invalid_option', `Port ${port} on ${host} is ${reason}`, {
+      cause: error,
+    });
+  }
+}
+
+function announce(
+  plan: Plan,
+  p: { rc: Raincheck; logger: FlushableLogger; listening: Listening },
+): void {
+  const { mode, settings, configFile, folder, ephemeral } = plan;
+  const { port, busyPort } = p.listening;
+  const url = `http://${hostForUrl(settings.host)}:${port}${p.rc.app.basePath}`;
+  const busy =
+    busyPort === null
+      ? null
+      : `Port ${busyPort} is taken by ${portHolder(busyPort) ?? 'another process'}; using ${port}.`;
+  if (settings.logFormat === 'json') {
+    if (busy !== null) p.logger.warn({ port }, busy);
+    const tasks = p.rc.tasks.map((task) => task.name);
+    const store = storeLabel(settings.store);
+    p.logger.info(
+      { version, node: process.version, pid: process.pid, url, store, tasks },
+      'listening',
+    );
+    return;
+  }
+  if (busy !== null) process.stdout.write(`\n  ${styleText('yellow', busy)}\n`);
+  const readyMs = performance.now();
+  const facts = { mode, settings, tasks: p.rc.tasks, url, configFile, folder, readyMs, ephemeral };
+  process.stdout.write(banner(facts));
+}
+
+/** An address that means "all of them" cannot be typed into a browser. */
+function hostForUrl(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
+  return host.includes(':') ? `[${host}]` : host;
+}

@@ -1,0 +1,182 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duration } from '../core/duration.ts';
+import { RaincheckError } from '../core/errors.ts';
+import { durationOption, expected, refuseUnknownKeys } from '../core/options.ts';
+import { createEngine } from '../engine/create-engine.ts';
+import type { Engine } from '../engine/engine.ts';
+import { isIsolateThread } from '../engine/isolate-thread-mark.ts';
+import type { Logger } from '../engine/logger.ts';
+import type { Task } from '../engine/task.ts';
+import { createApp, type App } from '../http/app.ts';
+import { fetchHandler } from '../http/fetch-adapter.ts';
+import { nodeHandler } from '../http/node-adapter.ts';
+import type { Store } from '../store/store.ts';
+import { consoleLogger } from './logger.ts';
+import { openStore } from './open-store.ts';
+import { logRequests } from './request-log.ts';
+import { version } from './version.ts';
+
+/** What raincheck() takes. Everything but `tasks` is optional. */
+export type RaincheckOptions<Tasks extends readonly Task[] = readonly Task[]> = {
+  /** Made by defineTask; names and paths must differ. */
+  tasks: Tasks;
+  /**
+   * Where operations live: `sqlite:path`, a plain path or `memory:` (forgets everything at the end), or a store
+   * opened elsewhere, which stop() then leaves open. Default `sqlite:.raincheck/raincheck.db`.
+   */
+  store?: string | Store;
+  /** Bearer token that every request but /livez and /readyz must bring; 8 characters or more. Default: none. */
+  token?: string;
+  /** Prefix of every address, like '/ops', when mounted below one. Default: the path of `publicUrl`, else ''. */
+  basePath?: string;
+  /** How clients reach this server, like 'https://api.example.com/ops'. Default: unknown. */
+  publicUrl?: string;
+  /** Largest request body in bytes. Default 1 MiB. */
+  bodyBytesMax?: number;
+  /** Attempts that run at once in this process. Default 64. */
+  concurrency?: number;
+  /** Pending operations over all tasks at which submits are refused with 503. Default 1,000,000. */
+  pendingMax?: number;
+  /** How long a worker's hold lasts without a heartbeat. Default 15 s. */
+  lease?: Duration;
+  /** How long an aborted handler may take to return. Default 5 s. */
+  grace?: Duration;
+  /** How long stop() waits for running attempts before it hands them back. Default 25 s. */
+  drain?: Duration;
+  /** Gets the log lines: a pino logger, or anything shaped like one. Default: warnings and errors to stderr. */
+  logger?: Logger;
+  /** Log a line for every request. Default false: the app around usually does. */
+  logRequests?: boolean;
+};
+
+export type Raincheck<Tasks extends readonly Task[] = readonly Task[]> = {
+  readonly tasks: Tasks;
+  readonly engine: Engine;
+  /** The HTTP API, free of any transport: for adapters of your own. */
+  readonly app: App;
+  /** Web-standard handler: for Hono, Next, Bun, Deno. Never rejects. */
+  readonly fetch: (request: Request) => Promise<Response>;
+  /** node:http handler: `http.createServer(rc.handle)`, `app.use('/ops', rc.handle)`. */
+  readonly handle: (req: IncomingMessage, res: ServerResponse) => void;
+  /** Recovers what a former process left and starts to work. The first request does it too. */
+  start(): Promise<void>;
+  /** Lets running attempts finish within `drain`, hands the others back, closes the store. `now`: does not wait. */
+  stop(p?: { readonly now?: boolean }): Promise<void>;
+};
+
+const optionNames = [
+  'tasks',
+  'store',
+  'token',
+  'basePath',
+  'publicUrl',
+  'bodyBytesMax',
+  'concurrency',
+  'pendingMax',
+  'lease',
+  'grace',
+  'drain',
+  'logger',
+  'logRequests',
+];
+
+/**
+ * Raincheck inside your own program: opens the store and puts engine and HTTP API on top of it. Throws
+ * `invalid_option`, `store_locked`, `store_incompatible` or `store_unavailable`. Call it once for a store, in a
+ * module of its own: an isolated task imports its module in a worker thread, and there this throws.
+ */
+export function raincheck<const Tasks extends readonly Task[]>(
+  options: RaincheckOptions<Tasks>,
+): Raincheck<Tasks> {
+  checkOptions(options);
+  const drainMs = durationOption('drain', options.drain, {
+    minMs: 0,
+    maxMs: 3_600_000,
+    fallback: 25_000,
+  });
+  const logger = options.logger ?? consoleLogger();
+  const ownStore = typeof options.store !== 'object';
+  const store = openedStore(options.store);
+  let starting: Promise<void> | null = null;
+  try {
+    const engine = createEngine({
+      store,
+      tasks: options.tasks,
+      logger,
+      ...given(options, ['concurrency', 'pendingMax', 'lease', 'grace']),
+    });
+    const plainApp = createApp({
+      engine,
+      logger,
+      version,
+      ...given(options, ['token', 'basePath', 'publicUrl', 'bodyBytesMax']),
+    });
+    const app = options.logRequests === true ? logRequests(plainApp, logger) : plainApp;
+    const start = (): Promise<void> => (starting ??= engine.start());
+    const startSoon = (): void => {
+      if (starting !== null) return;
+      start().catch((error: unknown) => {
+        logger.error({ err: error }, 'Raincheck could not start');
+        starting = null; // the next request tries again
+      });
+    };
+    const fetch = fetchHandler(app);
+    const handle = nodeHandler(app);
+    return {
+      tasks: options.tasks,
+      engine,
+      app,
+      fetch: (request) => {
+        startSoon();
+        return fetch(request);
+      },
+      handle: (req, res) => {
+        startSoon();
+        handle(req, res);
+      },
+      start,
+      async stop(p = {}) {
+        starting ??= Promise.resolve(); // a late request must not start it again
+        await engine.stop(p.now === true ? { now: true } : { drainMs });
+        if (ownStore) await store.close();
+      },
+    };
+  } catch (error) {
+    if (ownStore) void store.close();
+    throw error;
+  }
+}
+
+function checkOptions(options: RaincheckOptions): void {
+  if (isIsolateThread()) {
+    throw new RaincheckError(
+      'invalid_option',
+      'raincheck() was called in the worker thread of an isolated task. Keep tasks with `isolate` in a module that only defines tasks.',
+    );
+  }
+  if (typeof options !== 'object' || options === null) {
+    throw expected('options of raincheck()', 'an object', options);
+  }
+  refuseUnknownKeys('raincheck()', options, optionNames);
+  if (!Array.isArray(options.tasks)) throw expected('tasks', 'an array of tasks', options.tasks);
+}
+
+function openedStore(store: unknown): Store {
+  if (store === undefined) return openStore('sqlite:.raincheck/raincheck.db');
+  if (typeof store === 'string') return openStore(store);
+  if (typeof store === 'object' && store !== null && 'claimOperations' in store) {
+    return store as Store;
+  }
+  throw expected('store', '`sqlite:path`, a path, `memory:` or a store', store);
+}
+
+/** Only the members that were given: an option set to undefined counts as left out. */
+function given<Options extends object, Name extends keyof Options>(
+  options: Options,
+  names: readonly Name[],
+): { [Key in Name]?: NonNullable<Options[Key]> } {
+  const entries = names.map((name) => [name, options[name]] as const);
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined)) as {
+    [Key in Name]?: NonNullable<Options[Key]>;
+  };
+}

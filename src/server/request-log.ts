@@ -1,0 +1,45 @@
+import type { Logger } from '../engine/logger.ts';
+import type { App } from '../http/app.ts';
+import type { ExchangeReply, ExchangeRequest } from '../http/exchange.ts';
+
+/**
+ * The app with one wide line for every request, written when the reply is ready to be sent. Never a body, a
+ * query or a credential: the query can hold labels and search texts of clients. Health checks are `debug`.
+ */
+export function logRequests(app: App, logger: Logger): App {
+  return {
+    ...app,
+    async handle(request) {
+      const startedAt = performance.now();
+      const reply = await app.handle(request);
+      logRequest(logger, { request, reply, ms: performance.now() - startedAt });
+      return reply;
+    },
+  };
+}
+
+function logRequest(
+  logger: Logger,
+  p: { readonly request: ExchangeRequest; readonly reply: ExchangeReply; readonly ms: number },
+): void {
+  const { request, reply } = p;
+  const fields: Record<string, unknown> = {
+    method: request.method,
+    path: request.path.slice(0, 500),
+    status: reply.status,
+    ms: Math.round(p.ms * 10) / 10,
+  };
+  const operation = operationIn(reply.headers['location'] ?? request.path);
+  if (operation !== undefined) fields['operation'] = operation;
+  if (reply.headers['idempotent-replayed'] !== undefined) fields['replayed'] = true;
+  const requestId = request.header('x-request-id');
+  if (requestId !== undefined) fields['request_id'] = requestId.slice(0, 200);
+  if (reply.status >= 500 && reply.status !== 503) logger.error(fields, 'request');
+  else if (request.path.endsWith('/livez') || request.path.endsWith('/readyz')) {
+    logger.debug(fields, 'request');
+  } else logger.info(fields, 'request');
+}
+
+function operationIn(text: string): string | undefined {
+  return /op_[0-9A-Z]{26}/.exec(text)?.[0];
+}

@@ -1,0 +1,220 @@
+import path from 'node:path';
+import { parseDuration } from '../core/duration.ts';
+import { RaincheckError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import type { ServerConfig } from './define-config.ts';
+import { logFormats, logLevels, type LogFormat, type LogLevel } from './logger.ts';
+
+/**
+ * Every setting of `raincheck dev` and `raincheck serve`, in one table: it reads the environment and prints
+ * the docs. A flag goes before a variable, a variable before the config file, the file before the default.
+ */
+export type Mode = 'dev' | 'serve';
+
+export type Settings = {
+  readonly store: string;
+  readonly token: string | undefined;
+  readonly host: string;
+  readonly port: number;
+  readonly basePath: string | undefined;
+  readonly publicUrl: string | undefined;
+  readonly concurrency: number;
+  /** In ms. */
+  readonly drain: number;
+  readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
+};
+
+type Name = keyof Settings;
+
+export type SettingSource = 'flag' | 'environment' | 'config file' | 'default';
+
+type Setting<Value> = {
+  /** Variables, the first that is set counts. */
+  readonly env: readonly string[];
+  /** null: none, so that no secret stands in a process list. */
+  readonly flag: string | null;
+  readonly meaning: string;
+  readonly expected: string;
+  /** null: the value does not fit. Gets texts from the environment, anything from a config file. */
+  readonly read: (value: unknown) => Value | null;
+  readonly fallback: Value | ((mode: Mode) => Value);
+  /** The default in words, where the value does not say it. */
+  readonly fallbackText?: string;
+  readonly secret?: boolean;
+};
+
+export const settingTable: { readonly [Key in Name]: Setting<Settings[Key]> } = {
+  store: {
+    env: ['RAINCHECK_STORE'],
+    flag: '--store',
+    meaning: 'Where operations live.',
+    expected: '`sqlite:path`, a path or `memory:`',
+    read: text,
+    fallback: (mode) =>
+      `sqlite:${path.join('.raincheck', mode === 'dev' ? 'dev.db' : 'raincheck.db')}`,
+    fallbackText: '.raincheck/dev.db; .raincheck/raincheck.db for `serve`',
+  },
+  token: {
+    env: ['RAINCHECK_TOKEN'],
+    flag: null,
+    meaning: 'Bearer token that every request but /livez and /readyz must bring.',
+    expected: '8 to 500 printable ASCII characters without spaces',
+    read: (value) => (typeof value === 'string' && /^[!-~]{8,500}$/.test(value) ? value : null),
+    fallback: undefined,
+    fallbackText: 'none: only this machine can connect',
+    secret: true,
+  },
+  host: {
+    env: ['RAINCHECK_HOST', 'HOST'],
+    flag: '--host',
+    meaning: 'Address to listen on. Any but a loopback address needs a token.',
+    expected: 'an address like 127.0.0.1 or 0.0.0.0',
+    read: (value) => (typeof value === 'string' && /^[\w.:%-]+$/.test(value) ? value : null),
+    fallback: '127.0.0.1',
+  },
+  port: {
+    env: ['RAINCHECK_PORT', 'PORT'],
+    flag: '--port',
+    meaning: 'Port to listen on; 0 takes any free one.',
+    expected: 'a port from 0 to 65535',
+    read: integer(0, 65_535),
+    fallback: 7333,
+  },
+  basePath: {
+    env: ['RAINCHECK_BASE_PATH'],
+    flag: '--base-path',
+    meaning: 'Prefix of every address, when mounted below one.',
+    expected: "a path like '/ops'",
+    read: (value) =>
+      typeof value === 'string' && /^(?:\/[\w.~-]+)*\/?$/.test(value) ? value : null,
+    fallback: undefined,
+    fallbackText: 'the path of the public address',
+  },
+  publicUrl: {
+    env: ['RAINCHECK_PUBLIC_URL'],
+    flag: '--public-url',
+    meaning: 'How clients reach this server.',
+    expected: "an address like 'https://api.example.com/ops'",
+    read: (value) =>
+      typeof value === 'string' && URL.canParse(value) && /^https?:/.test(value) ? value : null,
+    fallback: undefined,
+    fallbackText: 'unknown: addresses in answers are root-relative either way',
+  },
+  concurrency: {
+    env: ['RAINCHECK_CONCURRENCY'],
+    flag: '--concurrency',
+    meaning: 'Attempts that run at once in this process.',
+    expected: `a whole number from 1 to ${limits.concurrencyMax}`,
+    read: integer(1, limits.concurrencyMax),
+    fallback: limits.concurrencyDefault,
+  },
+  drain: {
+    env: ['RAINCHECK_DRAIN'],
+    flag: '--drain',
+    meaning: 'How long a stop waits for running attempts before it hands them back.',
+    expected: "a duration like '25s', at most an hour",
+    read: (value) => {
+      if (typeof value !== 'string' && typeof value !== 'number') return null;
+      const ms = parseDuration(value);
+      return ms !== null && ms <= 3_600_000 ? ms : null;
+    },
+    fallback: 25_000,
+    fallbackText: '25s',
+  },
+  logLevel: {
+    env: ['RAINCHECK_LOG_LEVEL'],
+    flag: '--log-level',
+    meaning: 'The least that is logged.',
+    expected: `one of ${logLevels.join(', ')}`,
+    read: oneOf(logLevels),
+    fallback: 'info',
+  },
+  logFormat: {
+    env: ['RAINCHECK_LOG_FORMAT'],
+    flag: '--log-format',
+    meaning: 'Lines for a person, or JSON lines for a machine.',
+    expected: `one of ${logFormats.join(', ')}`,
+    read: oneOf(logFormats),
+    fallback: (mode) => (mode === 'dev' ? 'pretty' : 'json'),
+    fallbackText: 'pretty for `dev`, json for `serve`',
+  },
+};
+
+/** Settings as flags give them; undefined: not given. */
+export type Flags = { readonly [Key in Name]?: unknown };
+
+/**
+ * Every setting with where it came from. Throws `invalid_option` for the first value that does not fit, naming
+ * the flag, the variable or the member of the config file; a secret's value is not shown.
+ */
+export function readSettings(p: {
+  readonly mode: Mode;
+  readonly flags: Flags;
+  readonly env: NodeJS.ProcessEnv;
+  readonly config: Partial<ServerConfig>;
+}): { settings: Settings; sources: Record<Name, SettingSource> } {
+  const settings: Record<string, unknown> = {};
+  const sources: Record<string, SettingSource> = {};
+  for (const name of Object.keys(settingTable) as Name[]) {
+    const { value, source } = readSetting(name, p);
+    settings[name] = value;
+    sources[name] = source;
+  }
+  return { settings: settings as Settings, sources };
+}
+
+function readSetting(
+  name: Name,
+  p: Parameters<typeof readSettings>[0],
+): { value: unknown; source: SettingSource } {
+  const setting: Setting<unknown> = settingTable[name];
+  // A variable set to nothing counts as not set, as shells and compose files mean it.
+  const variable = setting.env.find((candidate) => (p.env[candidate] ?? '') !== '');
+  const candidates = [
+    { source: 'flag', label: setting.flag ?? name, given: p.flags[name] },
+    { source: 'environment', label: variable, given: variable && p.env[variable] },
+    { source: 'config file', label: `\`${name}\` of the config file`, given: p.config[name] },
+  ] as const;
+  for (const { source, label, given } of candidates) {
+    if (given === undefined) continue;
+    const value = setting.read(given);
+    if (value !== null) return { value, source };
+    const got = setting.secret === true ? '' : `, got ${JSON.stringify(given) ?? typeof given}`;
+    throw new RaincheckError('invalid_option', `${label}: expected ${setting.expected}${got}.`);
+  }
+  const { fallback } = setting;
+  const value: unknown = typeof fallback === 'function' ? fallback(p.mode) : fallback;
+  return { value, source: 'default' };
+}
+
+/** The table of docs/config.md. */
+export function settingsDocs(): string {
+  const rows = Object.entries(settingTable).map(([name, setting]) => {
+    const variables = setting.env.map((variable) => `\`${variable}\``).join(', ');
+    const flag = setting.flag === null ? '' : `\`${setting.flag}\``;
+    const fallback: string = setting.fallbackText ?? String(setting.fallback);
+    return `| \`${name}\` | ${variables} | ${flag} | ${setting.meaning} | ${fallback} |`;
+  });
+  return [
+    '| in the config file | variable | flag | meaning | default |',
+    '|---|---|---|---|---|',
+    ...rows,
+    '',
+  ].join('\n');
+}
+
+function text(value: unknown): string | null {
+  return typeof value === 'string' && value.trim() !== '' ? value : null;
+}
+
+function integer(min: number, max: number): (value: unknown) => number | null {
+  return (value) => {
+    const n = typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : value;
+    return typeof n === 'number' && Number.isInteger(n) && n >= min && n <= max ? n : null;
+  };
+}
+
+function oneOf<Value extends string>(values: readonly Value[]): (value: unknown) => Value | null {
+  return (value) => values.find((candidate) => candidate === value) ?? null;
+}

@@ -1,0 +1,83 @@
+import type { Server } from 'node:http';
+import { constants } from 'node:os';
+import type { FlushableLogger } from './logger.ts';
+import type { Raincheck } from './raincheck.ts';
+
+/**
+ * The end of a server. The first SIGTERM or SIGINT stops it gently: no new work is claimed, submits get 503,
+ * status reads are still answered while running attempts finish within the drain time; then the connections
+ * and the store are closed. A second signal hands the running attempts back at once. Attempts handed back are
+ * not counted and start again with the next server: nothing is lost either way.
+ */
+const signals = ['SIGTERM', 'SIGINT'] as const;
+type Signal = (typeof signals)[number];
+
+/** npm and terminals deliver one Ctrl-C twice; nobody presses it twice this fast. */
+const sameKeyPressMs = 200;
+/** How long answers under way may take once everything else has stopped. */
+const connectionsMs = 1_000;
+/** How long a stop that was cut short may take before the process leaves without it. */
+const cutShortMs = 3_000;
+
+/** Waits for a signal, stops, and resolves with the exit code. */
+export async function stopOnSignal(p: {
+  readonly rc: Raincheck;
+  readonly server: Server;
+  readonly logger: FlushableLogger;
+}): Promise<number> {
+  const { rc, server, logger } = p;
+  const received = receiveSignals();
+  const first = await received.next();
+  logger.info({ signal: first }, 'stopping: running attempts may finish; again to stop now');
+  let exitCode = 0;
+  const cutShort = async (): Promise<void> => {
+    const signal = await received.next();
+    exitCode = 128 + constants.signals[signal];
+    logger.warn({ signal }, 'stopping now: running attempts are handed back');
+    setTimeout(() => leave(logger, exitCode), cutShortMs).unref();
+    await rc.stop({ now: true });
+  };
+  await Promise.race([rc.stop(), cutShort()]);
+  await closeServer(server);
+  received.end();
+  logger.info({}, 'stopped');
+  logger.flush();
+  return exitCode;
+}
+
+/** From here on an error that nobody caught is logged and ends the process: its state cannot be trusted. */
+export function exitOnCrash(logger: FlushableLogger): void {
+  process.on('uncaughtException', (error, origin) => {
+    logger.error({ err: error, origin }, 'Uncaught error: the process ends');
+    leave(logger, 1);
+  });
+}
+
+function leave(logger: FlushableLogger, exitCode: number): never {
+  logger.flush();
+  process.exit(exitCode);
+}
+
+function receiveSignals() {
+  const waiting: ((signal: Signal) => void)[] = [];
+  let lastAt = Number.NEGATIVE_INFINITY;
+  const onSignal = (signal: Signal): void => {
+    const now = performance.now();
+    if (now - lastAt >= sameKeyPressMs) waiting.shift()?.(signal);
+    lastAt = now;
+  };
+  for (const signal of signals) process.on(signal, onSignal);
+  return {
+    next: () => new Promise<Signal>((resolve) => waiting.push(resolve)),
+    end: () => {
+      for (const signal of signals) process.off(signal, onSignal);
+    },
+  };
+}
+
+async function closeServer(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  const cut = setTimeout(() => server.closeAllConnections(), connectionsMs);
+  await closed;
+  clearTimeout(cut);
+}
