@@ -1,5 +1,6 @@
 import { memoryStore } from './memory-store.ts';
 import { exerciseStore } from '../testing/store-conformance.ts';
+import { exerciseStoreCommands } from '../testing/store-commands.ts';
 import type { OpenStore } from '../testing/store-bench.ts';
 
 const open: OpenStore = async () => {
@@ -8,3 +9,4 @@ const open: OpenStore = async () => {
 };
 
 exerciseStore({ name: 'memory store', open });
+exerciseStoreCommands({ name: 'memory store against another of its kind', open, runs: 50 });

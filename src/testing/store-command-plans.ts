@@ -1,0 +1,381 @@
+import * as fc from 'fast-check';
+import { operationId } from '../core/id.ts';
+import { limits } from '../core/limits.ts';
+import type { Operation } from '../core/operation.ts';
+import type {
+  ClaimOutcome,
+  CreateOutcome,
+  NewOperation,
+  OperationFilter,
+  Settlement,
+  Store,
+} from '../store/store.ts';
+import { allPages, inlineResult, taskError } from './store-bench.ts';
+
+/**
+ * Random commands are plain data with small numbers in place of ids and leases, so that they shrink well
+ * and any sequence of them makes sense. `plan` turns one into a call with the ids of this run.
+ */
+export type Command =
+  | CreateCommand
+  | ({ readonly type: 'claim' } & ClaimPlan)
+  | { readonly type: 'settle'; readonly ends: readonly EndPlan[] }
+  | {
+      readonly type: 'extend';
+      readonly leases: readonly number[];
+      readonly fraction: number | null;
+    }
+  | { readonly type: 'cancel'; readonly operation: number }
+  | { readonly type: 'remove'; readonly operation: number; readonly goneMs: number }
+  | { readonly type: 'pause'; readonly task: number; readonly paused: boolean }
+  | { readonly type: 'sweep'; readonly workerDead: boolean; readonly recoveriesMax: number }
+  | { readonly type: 'prune' }
+  | { readonly type: 'advance'; readonly ms: number }
+  | { readonly type: 'list'; readonly filter: FilterPlan; readonly limit: number }
+  | { readonly type: 'reopen' }
+  /** Calls of one turn of the event loop: one commit, where the store groups them. A claim comes last. */
+  | { readonly type: 'turn'; readonly writes: readonly Command[]; readonly claim: ClaimPlan };
+
+type CreateCommand = { readonly type: 'create'; readonly pendingMax: number } & {
+  readonly operations: readonly CreatePlan[];
+};
+type CreatePlan = {
+  readonly task: number;
+  readonly priority: number;
+  readonly delayMs: number;
+  readonly waitMs: number | null;
+  readonly deadlineMs: number | null;
+  readonly key: string | null;
+  readonly idempotency: { readonly key: number; readonly fingerprint: string } | null;
+  readonly label: string | null;
+  readonly taskPendingMax: number | null;
+};
+type ClaimPlan = {
+  readonly limit: number;
+  readonly tasks: readonly number[];
+  readonly concurrency: number | null;
+  readonly keyConcurrency: number | null;
+};
+type EndPlan = {
+  readonly lease: number;
+  readonly how: 'inline' | 'stored' | 'failed' | 'retry' | 'released';
+  readonly retryMs: number;
+};
+type FilterPlan = {
+  readonly task: number | null;
+  readonly states: readonly Operation['state'][] | null;
+  readonly label: string | null;
+  readonly code: string | null;
+  readonly text: string | null;
+};
+
+/** What a run knows: its clock, and everything that was ever created or claimed, stale or not. */
+export type RunState = {
+  now: number;
+  ids: string[];
+  leases: { id: string; token: string }[];
+  made: number;
+};
+
+/** One call on one side. `newToken` gives both sides the same tokens. */
+export type Call = (store: Store, newToken: () => string) => Promise<unknown>;
+
+const leaseMs = 10_000;
+const retentionMs = 50_000;
+const taskNames = ['exports', 'reports', 'thumbnails'] as const;
+
+export function plan(command: Exclude<Command, { type: 'reopen' | 'turn' }>, s: RunState): Call {
+  const { now } = s;
+  switch (command.type) {
+    case 'create': {
+      const operations = command.operations.map((operation) => newOperationOf(operation, s));
+      const { pendingMax } = command;
+      return (store) => store.createOperations({ operations, pendingMax, now });
+    }
+    case 'claim':
+      return claimCall(command, s);
+    case 'settle': {
+      const settlements = command.ends.map((end) => settlementOf(end, s));
+      return (store) => store.settleAttempts({ settlements, now });
+    }
+    case 'extend': {
+      const { fraction } = command;
+      const counts = { message: 'ü', current: 1, total: 2, updatedAt: now };
+      const progress = fraction === null ? null : { ...counts, fraction };
+      const leases = command.leases.map((lease) => ({ ...leaseOf(lease, s), progress }));
+      return (store) => store.extendLeases({ leases, leaseMs, now });
+    }
+    case 'cancel': {
+      const id = idOf(command.operation, s);
+      return (store) => store.requestCancel({ id, now });
+    }
+    case 'remove': {
+      const p = { id: idOf(command.operation, s), now, goneUntil: now + command.goneMs };
+      return (store) => store.removeOperation(p);
+    }
+    case 'pause': {
+      const p = { task: taskOf(command.task), paused: command.paused };
+      return (store) => store.setTaskPaused(p);
+    }
+    case 'sweep': {
+      const { workerDead, recoveriesMax } = command;
+      const p = { now, limit: 1000, workerDead, recoveriesMax };
+      return async (store) => {
+        const { changed, more } = await store.sweepExpired(p);
+        return { more, changed: changed.toSorted((a, b) => (a.id < b.id ? -1 : 1)) };
+      };
+    }
+    case 'prune':
+      return (store) => pruneAll(store, now);
+    case 'advance':
+      s.now += command.ms;
+      return async () => undefined;
+    case 'list': {
+      const filter = filterOf(command.filter);
+      return (store) => allPages(store, { filter, limit: command.limit });
+    }
+  }
+}
+
+export function claimCall(p: ClaimPlan, { now }: RunState): Call {
+  const { limit, concurrency, keyConcurrency } = p;
+  const names = [...new Set(p.tasks.map(taskOf))];
+  const tasks = names.map((name) => ({ name, concurrency, keyConcurrency }));
+  return (store, newToken) =>
+    store.claimOperations({ worker: `w-${limit}`, newToken, leaseMs, limit, tasks, now });
+}
+
+/** Keeps what later commands can point at. */
+export function remember(outcome: unknown, s: RunState): void {
+  if (Array.isArray(outcome)) {
+    for (const one of outcome as readonly CreateOutcome[]) {
+      if (one.outcome === 'created') s.ids.push(one.operation.id);
+    }
+  }
+  const { claimed } = (outcome ?? {}) as Partial<ClaimOutcome>;
+  for (const { operation } of claimed ?? []) {
+    s.leases.push({ id: operation.id, token: operation.lease?.token ?? '' });
+  }
+}
+
+/** Which of one kind goes first is the store's own business: prunes until nothing is left to. */
+async function pruneAll(store: Store, now: number): Promise<object> {
+  const sum = { operations: 0, goneIds: 0, idempotencyKeys: 0 };
+  for (;;) {
+    const once = await store.pruneExpired({ now, limit: 1000 });
+    if (once.operations + once.goneIds + once.idempotencyKeys === 0) return sum;
+    sum.operations += once.operations;
+    sum.goneIds += once.goneIds;
+    sum.idempotencyKeys += once.idempotencyKeys;
+  }
+}
+
+function newOperationOf(p: CreatePlan, s: RunState): NewOperation {
+  s.made += 1;
+  const { now } = s;
+  return {
+    id: operationId(now, scattered(s.made)),
+    task: taskOf(p.task),
+    tenant: '',
+    input: JSON.stringify({ made: s.made, text: p.label }),
+    attemptsMax: 3,
+    retentionMs,
+    priority: p.priority,
+    readyAt: now + p.delayMs,
+    waitUntil: p.waitMs === null ? null : now + p.waitMs,
+    deadlineAt: p.deadlineMs === null ? null : now + p.deadlineMs,
+    concurrencyKey: p.key,
+    labels: p.label === null ? {} : { [p.label]: p.label },
+    retryOf: s.ids.at(-1) ?? null,
+    traceparent: null,
+    idempotency: p.idempotency && {
+      scope: 's',
+      key: String(p.idempotency.key),
+      fingerprint: p.idempotency.fingerprint,
+      expiresAt: now + 20_000,
+    },
+    taskPendingMax: p.taskPendingMax,
+  };
+}
+
+function settlementOf({ lease, how, retryMs }: EndPlan, s: RunState): Settlement {
+  const held = leaseOf(lease, s);
+  switch (how) {
+    case 'inline':
+      return { type: 'completed', ...held, result: inlineResult(), body: null };
+    case 'stored': {
+      const body = new Uint8Array(64).fill(lease);
+      const result = { ...inlineResult(), inline: null, sizeBytes: body.length };
+      return { type: 'completed', ...held, result, body };
+    }
+    case 'failed':
+    case 'retry': {
+      const retryAt = how === 'failed' ? null : s.now + retryMs;
+      return { type: 'attempt_failed', ...held, error: taskError(`Error ${lease}`), retryAt };
+    }
+    case 'released':
+      return { type: 'released', ...held };
+  }
+}
+
+function filterOf(p: FilterPlan): OperationFilter {
+  return {
+    task: p.task === null ? undefined : taskOf(p.task),
+    states: p.states ?? undefined,
+    labels: p.label === null ? undefined : { [p.label]: p.label },
+    code: p.code ?? undefined,
+    text: p.text ?? undefined,
+  };
+}
+
+function taskOf(n: number): string {
+  return taskNames[n % taskNames.length] ?? '';
+}
+
+/** 0 is the newest, so that small numbers, which shrinking likes, mean what just happened. */
+function idOf(n: number, { ids }: RunState): string {
+  return ids[ids.length - 1 - (n % Math.max(1, ids.length))] ?? 'op_never';
+}
+
+function leaseOf(n: number, { leases }: RunState): { id: string; token: string } {
+  const lease = leases[leases.length - 1 - (n % Math.max(1, leases.length))];
+  return { ...(lease ?? { id: 'op_never', token: 'never' }) };
+}
+
+/** Ids of one millisecond sort at random, as real ones do; the same in every run. */
+function scattered(n: number): Uint8Array {
+  const bytes = new Uint8Array(10);
+  new DataView(bytes.buffer).setUint32(0, Math.imul(n, 2_654_435_761));
+  new DataView(bytes.buffer).setUint32(6, n);
+  return bytes;
+}
+
+const label = fc.constantFrom('a', 'B%', '__proto__');
+const small = fc.nat({ max: 7 });
+const orNull = <Value>(arbitrary: fc.Arbitrary<Value>): fc.Arbitrary<Value | null> =>
+  fc.option(arbitrary, { nil: null, freq: 2 });
+
+const claimPlan: fc.Arbitrary<ClaimPlan> = fc.record({
+  limit: fc.integer({ min: 1, max: 5 }),
+  tasks: fc.constantFrom([0, 1, 2], [0], [1, 0], []),
+  concurrency: fc.constantFrom(null, 1, 2, 4),
+  keyConcurrency: fc.constantFrom(null, 1, 2),
+});
+
+const createPlan: fc.Arbitrary<CreatePlan> = fc.record({
+  task: fc.constantFrom(0, 0, 0, 1, 2),
+  priority: fc.constantFrom(0, 0, 1, -1),
+  delayMs: fc.constantFrom(0, 0, 0, -5, 5, 1_000, limits.delayMsMax + 1),
+  waitMs: fc.constantFrom(null, null, 0, 1_000),
+  deadlineMs: fc.constantFrom(null, null, 5, 20_000),
+  key: fc.constantFrom(null, 'k', 'k', 'l'),
+  idempotency: orNull(
+    fc.record({ key: fc.nat({ max: 2 }), fingerprint: fc.constantFrom('f', 'f', 'g') }),
+  ),
+  label: orNull(label),
+  taskPendingMax: fc.constantFrom(null, null, null, 3),
+});
+
+const writes: fc.WeightedArbitrary<Command>[] = [
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      type: fc.constant('create'),
+      operations: fc.array(createPlan, { minLength: 1, maxLength: 4 }),
+      pendingMax: fc.constantFrom(100, 100, 100, 6),
+    }),
+  },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      type: fc.constant('settle'),
+      ends: fc.array(
+        fc.record({
+          lease: small,
+          how: fc.constantFrom('inline', 'stored', 'failed', 'retry', 'released'),
+          retryMs: fc.constantFrom(0, 5, 1_000),
+        }),
+        { minLength: 1, maxLength: 3 },
+      ),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      type: fc.constant('extend'),
+      leases: fc.array(small, { minLength: 1, maxLength: 3 }),
+      fraction: fc.constantFrom(null, 0.5, 1),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ type: fc.constant('cancel'), operation: small }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constant('remove'),
+      operation: small,
+      goneMs: fc.constantFrom(1_000, 100_000),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constant('pause'),
+      task: fc.nat({ max: 2 }),
+      paused: fc.boolean(),
+    }),
+  },
+];
+
+const filterPlan: fc.Arbitrary<FilterPlan> = fc.record({
+  task: orNull(fc.nat({ max: 2 })),
+  states: fc.constantFrom(
+    null,
+    ['running'],
+    ['scheduled', 'ready', 'parked'],
+    ['completed', 'failed'],
+  ),
+  label: orNull(label),
+  code: fc.constantFrom(null, null, 'cancelled', 'task_error'),
+  text: fc.constantFrom(null, null, 'b%', 'ERROR 1', 'op_'),
+});
+
+export const commandArbitrary: fc.Arbitrary<Command> = fc.oneof(
+  ...writes,
+  {
+    weight: 8,
+    arbitrary: claimPlan.map((claim): Command => ({ type: 'claim', ...claim })),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      type: fc.constant('turn'),
+      writes: fc.array(fc.oneof(...writes), { minLength: 1, maxLength: 4 }),
+      claim: claimPlan,
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      type: fc.constant('sweep'),
+      workerDead: fc.boolean(),
+      recoveriesMax: fc.constantFrom(1, 3),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('prune') }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      type: fc.constant('advance'),
+      ms: fc.constantFrom(1, 5, 1_000, leaseMs, retentionMs, -5, -limits.leaseMsMax),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      type: fc.constant('list'),
+      filter: filterPlan,
+      limit: fc.constantFrom(1, 3, 200),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ type: fc.constant('reopen') }) },
+);

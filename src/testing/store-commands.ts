@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import * as fc from 'fast-check';
+import type { Store } from '../store/store.ts';
+import { memoryStore } from '../store-memory/memory-store.ts';
+import { allPages, StoreBench, type OpenStore } from './store-bench.ts';
+import {
+  claimCall,
+  commandArbitrary,
+  plan,
+  remember,
+  type Call,
+  type Command,
+  type RunState,
+} from './store-command-plans.ts';
+
+/**
+ * Runs random command sequences against a store and the model (memoryStore) side by side, as a node:test
+ * case: every outcome and, after every command, every record and every counter must be equal. `ready` and
+ * `parked` count as one: when exactly an operation that cannot run is parked is the store's own business.
+ *
+ * RAINCHECK_TEST_RUNS sets the number of sequences (default `runs` or 100). A failure prints the shortest
+ * sequence found with its seed and path; RAINCHECK_TEST_SEED and RAINCHECK_TEST_PATH run that one again.
+ */
+export function exerciseStoreCommands(p: {
+  readonly name: string;
+  readonly open: OpenStore;
+  readonly runs?: number;
+}): void {
+  const { RAINCHECK_TEST_RUNS, RAINCHECK_TEST_SEED, RAINCHECK_TEST_PATH } = process.env;
+  describe(p.name, () => {
+    it('does what the model does, whatever the sequence of commands', async () => {
+      const sequences = fc.array(commandArbitrary, { maxLength: 60, size: 'max' });
+      await fc.assert(
+        fc.asyncProperty(sequences, (commands) => assertAgrees(p.open, commands)),
+        {
+          numRuns: Number(RAINCHECK_TEST_RUNS ?? p.runs ?? 100),
+          ...(RAINCHECK_TEST_SEED === undefined ? {} : { seed: Number(RAINCHECK_TEST_SEED) }),
+          ...(RAINCHECK_TEST_PATH === undefined ? {} : { path: RAINCHECK_TEST_PATH }),
+        },
+      );
+    });
+  });
+}
+
+/** One store with the tokens it has given out. */
+class Side {
+  store: Store;
+  #tokens = 0;
+
+  constructor(store: Store) {
+    this.store = store;
+  }
+
+  newToken = (): string => {
+    this.#tokens += 1;
+    return `token-${this.#tokens}`;
+  };
+
+  call(calls: readonly Call[]): Promise<unknown[]> {
+    return Promise.all(calls.map((call) => call(this.store, this.newToken)));
+  }
+}
+
+async function assertAgrees(open: OpenStore, commands: readonly Command[]): Promise<void> {
+  const opened = await open();
+  try {
+    const model = new Side(memoryStore());
+    const tested = new Side(opened.store);
+    const state: RunState = { now: Date.UTC(2026, 0, 1), ids: [], leases: [], made: 0 };
+    for (const [i, command] of commands.entries()) {
+      const at = `command ${i + 1} of ${commands.length}: ${command.type}`;
+      if (command.type === 'reopen') {
+        if (opened.reopen !== undefined) tested.store = await opened.reopen();
+      } else {
+        const calls = callsOf(command, state);
+        const expected = await model.call(calls);
+        assertSame(await tested.call(calls), expected, `the outcome differs after ${at}`);
+        for (const outcome of expected) remember(outcome, state);
+      }
+      assertSame(
+        await allOf(tested.store),
+        await allOf(model.store),
+        `what is kept differs after ${at}`,
+      );
+    }
+    await assertSameDetails(model.store, tested.store, state);
+    await new StoreBench({ ...opened, store: tested.store }).assertCountersExact();
+  } finally {
+    await opened.close();
+  }
+}
+
+function callsOf(command: Exclude<Command, { type: 'reopen' }>, state: RunState): Call[] {
+  if (command.type !== 'turn') return [plan(command, state)];
+  const writes = command.writes.map((write) => {
+    assert.ok(write.type !== 'turn' && write.type !== 'reopen');
+    return plan(write, state);
+  });
+  return [...writes, claimCall(command.claim, state)];
+}
+
+async function allOf(store: Store): Promise<object> {
+  return {
+    tasks: await store.readTasks(),
+    operations: await allPages(store, { filter: {}, limit: 200 }),
+  };
+}
+
+/** What a list does not show, once at the end. */
+async function assertSameDetails(model: Store, tested: Store, state: RunState): Promise<void> {
+  for (const id of state.ids) {
+    const [expected, found] = await Promise.all([detailsOf(model, id), detailsOf(tested, id)]);
+    assertSame(found, expected, `details of ${id} differ at the end`);
+  }
+}
+
+async function detailsOf(store: Store, id: string): Promise<object> {
+  const bytes: number[] = [];
+  for await (const chunk of store.readResult({ id, start: 1, end: 1000 })) bytes.push(...chunk);
+  return {
+    operation: await store.readOperation({ id }),
+    gone: await store.isGone({ id }),
+    input: await store.readInput({ id }),
+    attempts: await store.listAttempts({ id }),
+    bytes,
+  };
+}
+
+function assertSame(found: unknown, expected: unknown, message: string): void {
+  try {
+    assert.deepStrictEqual(normalised(found), normalised(expected));
+  } catch (error) {
+    const diff = error instanceof Error ? error.message : String(error);
+    throw new Error(`${message}\n${diff}`, { cause: error });
+  }
+}
+
+function normalised(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(normalised);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).map(([key, member]) => [
+    key,
+    key === 'state' && member === 'parked' ? 'ready' : normalised(member),
+  ]);
+  return Object.fromEntries(entries);
+}
