@@ -1,0 +1,39 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import type { LoadAnswer, LoadJob, LoadResult } from './load-job.ts';
+import type { ServerProcess } from './server-process.ts';
+
+/** A load with what it cost the server. */
+export type Measured = LoadResult & {
+  readonly perSecond: number;
+  readonly cpuMsPerRequest: number;
+};
+
+/** The load generator's process; it lives for the whole run, so that it is warm for every server. */
+export class LoadProcess {
+  readonly #child: ChildProcess = fork(path.join(import.meta.dirname, 'load.ts'));
+
+  async run(job: LoadJob): Promise<LoadResult> {
+    const answered = once(this.#child, 'message') as Promise<[LoadAnswer]>;
+    this.#child.send(job);
+    const [answer] = await answered;
+    if (!answer.ok) throw new Error(answer.error);
+    return answer.result;
+  }
+
+  async measure(server: ServerProcess, job: Omit<LoadJob, 'port'>): Promise<Measured> {
+    const cpuBefore = await server.cpuMs();
+    const result = await this.run({ ...job, port: server.port });
+    const cpuMs = (await server.cpuMs()) - cpuBefore;
+    return {
+      ...result,
+      perSecond: (result.count / result.elapsedMs) * 1000,
+      cpuMsPerRequest: cpuMs / result.count,
+    };
+  }
+
+  stop(): void {
+    this.#child.disconnect();
+  }
+}

@@ -1,0 +1,155 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import process from 'node:process';
+import { parseArgs } from 'node:util';
+import { LoadProcess } from './load-process.ts';
+import { startPeer } from './peer.ts';
+import { origin, pairedLine, soloLine, tableHead, tableRow, writeResult } from './report.ts';
+import type { Line } from './report.ts';
+import {
+  endToEndScenario,
+  historyScenario,
+  lowLoadScenario,
+  pollScenario,
+  submitScenario,
+  type Bench,
+} from './scenarios.ts';
+import { startBare } from './servers.ts';
+
+/**
+ * npm run bench: our server as a user runs it beside plain node:http, both as processes of their own,
+ * under one load generator in a third. Rounds of the two alternate and each ratio is the median over
+ * pairs of neighbouring rounds, so that a machine that is busy or slows down touches both alike.
+ * A wrong answer or an operation that does not complete fails the run.
+ */
+const usage = `npm run bench -- [options]
+  --quick          about 20 s: fewer and shorter rounds, 10,000 finished operations of history
+  --peers          also Fastify + BullMQ on Redis behind the same HTTP surface
+  --only <names>   some of: submit, poll, end-to-end, low-load, history, peers (comma-separated)`;
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    peers: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+const settings = values.quick
+  ? { rounds: 3, roundMs: 700, warmMs: 400, historyCount: 10_000, historyBatch: 3_000 }
+  : { rounds: 5, roundMs: 4_000, warmMs: 2_000, historyCount: 100_000, historyBatch: 15_000 };
+
+const results = path.join(import.meta.dirname, 'results');
+
+type Scenario = { readonly name: string; run(bench: Bench): Promise<Line[] | string> };
+const scenarios: readonly Scenario[] = [
+  {
+    name: 'submit',
+    run: async (bench) => [
+      pairedLine('submit / bare JSON echo', '>= 0.75', await submitScenario(bench)),
+    ],
+  },
+  {
+    name: 'poll',
+    run: async (bench) => [
+      pairedLine('status GET / bare GET', '>= 0.60', await pollScenario(bench)),
+    ],
+  },
+  {
+    name: 'end-to-end',
+    run: async (bench) => [
+      pairedLine(
+        'end to end / bare JSON echo',
+        '<= 0.35 ms',
+        await endToEndScenario(bench, startBare, true),
+      ),
+    ],
+  },
+  {
+    name: 'low-load',
+    run: async (bench) => [
+      soloLine('submit to completed, one at a time', '', await lowLoadScenario(bench)),
+    ],
+  },
+  {
+    name: 'history',
+    run: async (bench) => {
+      const rounds = await historyScenario(bench);
+      const size = bench.historyCount.toLocaleString('en');
+      return [
+        pairedLine(
+          `submit, ${size} finished / none`,
+          '>= 0.83',
+          rounds.map((r) => r.submit),
+        ),
+        pairedLine(
+          `claim, ${size} finished / none`,
+          '>= 0.83',
+          rounds.map((r) => r.drain),
+        ),
+      ];
+    },
+  },
+  {
+    name: 'peers',
+    run: async (bench) => {
+      const peer = await startPeer(bench.directory);
+      if (typeof peer === 'string') return `peers: ${peer}`;
+      try {
+        const rounds = await endToEndScenario(bench, peer.start, false);
+        return [pairedLine('end to end / Fastify + BullMQ', '>= 3.50', rounds)];
+      } finally {
+        await peer.stop();
+      }
+    },
+  },
+];
+
+function chosen(): readonly Scenario[] {
+  const names = values.only?.split(',') ?? null;
+  const unknown = names?.filter((name) => !scenarios.some((s) => s.name === name)) ?? [];
+  if (unknown.length > 0) throw new Error(`No scenario ${unknown.join(', ')}.\n${usage}`);
+  return scenarios.filter(({ name }) =>
+    names === null ? name !== 'peers' || values.peers : names.includes(name),
+  );
+}
+
+async function main(): Promise<void> {
+  if (values.help) {
+    console.log(usage);
+    return;
+  }
+  const selected = chosen();
+  mkdirSync(results, { recursive: true });
+  // Beside the results and not in /tmp, which is memory on many machines: a commit must cost what it costs.
+  const directory = mkdtempSync(path.join(results, 'data-'));
+  const load = new LoadProcess();
+  const lines: Line[] = [];
+  const { machine, node, commit } = origin();
+  console.log(`${machine.cpu} x ${machine.cores}, node ${node}, commit ${commit}\n`);
+  console.log(tableHead());
+  try {
+    for (const scenario of selected) {
+      const outcome = await scenario.run({ load, directory, ...settings });
+      if (typeof outcome === 'string') {
+        console.log(outcome);
+        continue;
+      }
+      lines.push(...outcome);
+      for (const line of outcome) console.log(tableRow(line));
+    }
+    const file = writeResult({ directory: results, settings, lines });
+    console.log(`\n${path.relative(process.cwd(), file)}`);
+  } finally {
+    load.stop();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(error instanceof Error ? (error.stack ?? error.message) : error);
+  process.exitCode = 1;
+}

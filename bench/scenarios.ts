@@ -1,0 +1,275 @@
+import { rmSync } from 'node:fs';
+import path from 'node:path';
+import { jobDefaults, requestText, type LoadJob } from './load-job.ts';
+import type { LoadProcess, Measured } from './load-process.ts';
+import type { ServerProcess } from './server-process.ts';
+import { readTask, startBare, startRaincheck, steerTask } from './servers.ts';
+
+export type Bench = {
+  readonly load: LoadProcess;
+  readonly rounds: number;
+  /** Length of one round of one server. */
+  readonly roundMs: number;
+  readonly warmMs: number;
+  /** Finished operations in the file of the history scenario. */
+  readonly historyCount: number;
+  /** Operations of one round of the history scenario. */
+  readonly historyBatch: number;
+  /** On a real disk. */
+  readonly directory: string;
+};
+
+/** What one server did in one round. */
+export type Sample = Pick<Measured, 'count' | 'perSecond' | 'p50Ms' | 'p99Ms'> & {
+  readonly cpuMs: number;
+};
+export type Pair = { readonly ours: Sample; readonly other: Sample };
+
+const drainMsMax = 60_000;
+const noopRequest = requestText('POST', '/noop', { body: '{"n":1}' });
+
+/** Accepting alone (the task is paused) beside an echo of the same JSON. */
+export async function submitScenario(bench: Bench): Promise<Pair[]> {
+  const bare = await startBare();
+  const ours = await startRaincheck(freshFile(bench, 'submit'));
+  try {
+    await steerTask(ours, 'pause');
+    const job = (status: number) => (ms: number) => ({
+      ...jobDefaults,
+      requests: [noopRequest],
+      stop: { afterMs: ms },
+      status,
+    });
+    const pairs = await alternate(bench, {
+      ours: (ms) => measured(bench.load, ours, job(202)(ms)),
+      other: (ms) => measured(bench.load, bare, job(200)(ms)),
+    });
+    return pairs;
+  } finally {
+    await Promise.all([bare.stop(), ours.stop()]);
+  }
+}
+
+/** The status of 1,000 completed operations in turn, beside a GET of as many bytes. */
+export async function pollScenario(bench: Bench): Promise<Pair[]> {
+  const ours = await startRaincheck(freshFile(bench, 'poll'));
+  const servers = [ours];
+  try {
+    await endToEnd(bench, ours, { afterCount: 1_000 });
+    const polls: Omit<LoadJob, 'port'> = {
+      ...jobDefaults,
+      requests: 'locations',
+      stop: { afterCount: 64 },
+      status: 200,
+      bodyHas: '"status":"completed"',
+    };
+    const { lastBody } = await bench.load.run({ ...polls, port: ours.port });
+    const bare = await startBare(Buffer.byteLength(lastBody) - '{"padding":""}'.length);
+    servers.push(bare);
+    return await alternate(bench, {
+      ours: (ms) => measured(bench.load, ours, { ...polls, stop: { afterMs: ms } }),
+      other: (ms) =>
+        measured(bench.load, bare, {
+          ...jobDefaults,
+          requests: [requestText('GET', '/operations/op_01')],
+          stop: { afterMs: ms },
+          status: 200,
+        }),
+    });
+  } finally {
+    await Promise.all(servers.map((server) => server.stop()));
+  }
+}
+
+/** From POST to completed, beside an echo of the same JSON and, when there is one, beside `peer`. */
+export async function endToEndScenario(
+  bench: Bench,
+  startOther: () => Promise<ServerProcess>,
+  isBare: boolean,
+): Promise<Pair[]> {
+  const other = await startOther();
+  const ours = await startRaincheck(freshFile(bench, 'end-to-end'));
+  const echo = { ...jobDefaults, requests: [noopRequest], status: 200 };
+  try {
+    return await alternate(bench, {
+      ours: (ms) => endToEnd(bench, ours, { afterMs: ms }),
+      other: (ms) =>
+        isBare
+          ? measured(bench.load, other, { ...echo, stop: { afterMs: ms } })
+          : endToEnd(bench, other, { afterMs: ms }),
+    });
+  } finally {
+    await Promise.all([other.stop(), ours.stop()]);
+  }
+}
+
+/** What a client waits for one no-op operation when nothing else goes on: POST with Prefer: wait. */
+export async function lowLoadScenario(bench: Bench): Promise<Sample> {
+  const ours = await startRaincheck(freshFile(bench, 'low-load'));
+  const job = {
+    ...jobDefaults,
+    connections: 1,
+    requests: [requestText('POST', '/noop', { body: '{"n":1}', headers: { prefer: 'wait=10' } })],
+    status: 200,
+    pauseMs: 10,
+  };
+  try {
+    await measured(bench.load, ours, { ...job, stop: { afterMs: bench.warmMs } });
+    return await measured(bench.load, ours, { ...job, stop: { afterMs: bench.roundMs } });
+  } finally {
+    await ours.stop();
+  }
+}
+
+export type HistoryRound = { readonly submit: Pair; readonly drain: Pair };
+
+/**
+ * Submitting and then claiming a batch: `ours` with many finished operations in the file, `other` with
+ * none. Each round starts both servers anew, one on an empty file.
+ */
+export async function historyScenario(bench: Bench): Promise<HistoryRound[]> {
+  const full = freshFile(bench, 'history-full');
+  const filler = await startRaincheck(full);
+  try {
+    await endToEnd(bench, filler, { afterCount: bench.historyCount });
+  } finally {
+    await filler.stop();
+  }
+  const rounds: HistoryRound[] = [];
+  for (let round = 0; round < bench.rounds; round += 1) {
+    const empty = freshFile(bench, 'history-empty');
+    const order = round % 2 === 0 ? [full, empty] : [empty, full];
+    const first = await submitThenDrain(bench, order[0] ?? full);
+    const second = await submitThenDrain(bench, order[1] ?? empty);
+    const [ours, other] = round % 2 === 0 ? [first, second] : [second, first];
+    rounds.push({
+      submit: { ours: ours.submit, other: other.submit },
+      drain: { ours: ours.drain, other: other.drain },
+    });
+  }
+  return rounds;
+}
+
+async function submitThenDrain(
+  bench: Bench,
+  file: string,
+): Promise<{ submit: Sample; drain: Sample }> {
+  const server = await startRaincheck(file);
+  try {
+    await endToEnd(bench, server, { afterCount: Math.ceil(bench.historyBatch / 10) });
+    const before = await readTask(server);
+    await steerTask(server, 'pause');
+    const submit = await measured(bench.load, server, {
+      ...jobDefaults,
+      requests: [noopRequest],
+      stop: { afterCount: bench.historyBatch },
+      status: 202,
+    });
+    const cpuBefore = await server.cpuMs();
+    const startedAt = performance.now();
+    await steerTask(server, 'resume');
+    await drained(server, before.completed + bench.historyBatch);
+    const count = bench.historyBatch;
+    return { submit, drain: await sampleSince(server, { count, startedAt, cpuBefore }) };
+  } finally {
+    await server.stop();
+  }
+}
+
+/**
+ * Submits, waits until the server counts every one as completed, and then reads each one's status: they
+ * must all be completed. The reads are not measured.
+ */
+async function endToEnd(
+  bench: Bench,
+  server: ServerProcess,
+  stop: LoadJob['stop'],
+): Promise<Sample> {
+  const before = await readTask(server);
+  const cpuBefore = await server.cpuMs();
+  const startedAt = performance.now();
+  const { count, p50Ms, p99Ms } = await bench.load.run({
+    ...jobDefaults,
+    port: server.port,
+    requests: [noopRequest],
+    stop,
+    status: 202,
+    collect: true,
+  });
+  await drained(server, before.completed + count);
+  const sample = await sampleSince(server, { count, startedAt, cpuBefore });
+  await bench.load.run({
+    ...jobDefaults,
+    port: server.port,
+    requests: 'locations',
+    stop: { afterCount: count },
+    status: 200,
+    bodyHas: '"status":"completed"',
+  });
+  return { ...sample, p50Ms, p99Ms };
+}
+
+/** Resolves when `completed` operations are; looks every few ms, which is what it may be late by. */
+async function drained(server: ServerProcess, completed: number): Promise<void> {
+  const until = performance.now() + drainMsMax;
+  for (;;) {
+    const counts = await readTask(server);
+    if (counts.completed === completed) return;
+    if (counts.completed > completed) {
+      throw new Error(`${counts.completed} completed, more than the ${completed} submitted.`);
+    }
+    if (counts.failed > 0) throw new Error(`${counts.failed} no-op operations failed.`);
+    if (performance.now() > until) {
+      throw new Error(`${counts.completed} of ${completed} completed after ${drainMsMax} ms.`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+async function sampleSince(
+  server: ServerProcess,
+  p: { readonly count: number; readonly startedAt: number; readonly cpuBefore: number },
+): Promise<Sample> {
+  const elapsedMs = performance.now() - p.startedAt;
+  const cpuMs = ((await server.cpuMs()) - p.cpuBefore) / p.count;
+  const perSecond = (p.count / elapsedMs) * 1000;
+  return { count: p.count, perSecond, cpuMs, p50Ms: Number.NaN, p99Ms: Number.NaN };
+}
+
+async function measured(
+  load: LoadProcess,
+  server: ServerProcess,
+  job: Omit<LoadJob, 'port'>,
+): Promise<Sample> {
+  const { count, perSecond, p50Ms, p99Ms, cpuMsPerRequest } = await load.measure(server, job);
+  return { count, perSecond, p50Ms, p99Ms, cpuMs: cpuMsPerRequest };
+}
+
+/** Warms both up, then measures them in turn; who goes first changes from round to round. */
+async function alternate(
+  bench: Bench,
+  run: {
+    readonly ours: (ms: number) => Promise<Sample>;
+    readonly other: (ms: number) => Promise<Sample>;
+  },
+): Promise<Pair[]> {
+  await run.ours(bench.warmMs);
+  await run.other(bench.warmMs);
+  const pairs: Pair[] = [];
+  for (let round = 0; round < bench.rounds; round += 1) {
+    if (round % 2 === 0) {
+      const ours = await run.ours(bench.roundMs);
+      pairs.push({ ours, other: await run.other(bench.roundMs) });
+    } else {
+      const other = await run.other(bench.roundMs);
+      pairs.push({ ours: await run.ours(bench.roundMs), other });
+    }
+  }
+  return pairs;
+}
+
+function freshFile(bench: Bench, name: string): string {
+  const file = path.join(bench.directory, `${name}.db`);
+  for (const suffix of ['', '-wal', '-shm']) rmSync(file + suffix, { force: true });
+  return file;
+}

@@ -1,0 +1,46 @@
+import path from 'node:path';
+import { startServer, type ServerProcess } from './server-process.ts';
+
+const here = import.meta.dirname;
+
+/** Plain node:http; its GET answers `getBytes` bytes. */
+export function startBare(getBytes = 700): Promise<ServerProcess> {
+  return startServer({
+    name: 'bare node:http',
+    args: [path.join(here, 'bare-server.ts')],
+    env: { GET_BYTES: String(getBytes) },
+  });
+}
+
+/** Our own server as a user runs it, on the database file `file`, with the tasks of raincheck.config.ts. */
+export function startRaincheck(file: string): Promise<ServerProcess> {
+  return startServer({
+    name: 'raincheck',
+    args: [
+      '--conditions=raincheck-source',
+      path.join(here, '..', 'src', 'cli', 'main.ts'),
+      'serve',
+      '--config',
+      path.join(here, 'raincheck.config.ts'),
+      '--port',
+      '{port}',
+    ],
+    env: { RAINCHECK_STORE: file },
+  });
+}
+
+export async function readTask(
+  server: ServerProcess,
+): Promise<{ readonly pending: number; readonly completed: number; readonly failed: number }> {
+  const response = await fetch(`http://127.0.0.1:${server.port}/tasks/noop`);
+  const { counts } = (await response.json()) as {
+    counts: { pending: number; completed: number; failed: number };
+  };
+  return counts;
+}
+
+export async function steerTask(server: ServerProcess, verb: 'pause' | 'resume'): Promise<void> {
+  const url = `http://127.0.0.1:${server.port}/tasks/noop/${verb}`;
+  const response = await fetch(url, { method: 'POST' });
+  if (!response.ok) throw new Error(`${verb}: ${response.status} ${await response.text()}`);
+}
