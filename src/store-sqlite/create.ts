@@ -1,0 +1,102 @@
+import type { Operation } from '../core/operation.ts';
+import { newOperation } from '../store/new-operation.ts';
+import type {
+  CreateOperations,
+  CreateOutcome,
+  IdempotencyKey,
+  NewOperation,
+} from '../store/store.ts';
+import type { WriteConnection } from './connection.ts';
+import { prepareIdempotencyKeys } from './idempotency.ts';
+import type { Ledger } from './ledger.ts';
+import type { Operations } from './operations.ts';
+import { giveUpAt, labelsText, operationOf } from './rows.ts';
+
+const createOperationSql = `
+INSERT INTO operations
+  (id, task, state, created_at, retention_ms, attempts_max, priority, ready_at, wait_until, deadline_at,
+   give_up_at, concurrency_key, tenant, retry_of, traceparent, labels, input)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+
+const lastSeqSql = `
+SELECT last_insert_rowid()`;
+
+const createInputSql = `
+INSERT INTO inputs (operation_seq, input)
+VALUES (?, ?)`;
+
+/**
+ * Longer inputs stand in a table of their own: claim and settle write their row again, and with a
+ * 1 MiB input in it that would be 2 MiB of log for every operation.
+ */
+const inlineInputChars = 1_024;
+
+export type Create = (p: CreateOperations) => CreateOutcome[];
+
+export function prepareCreate(
+  writer: WriteConnection,
+  ledger: Ledger,
+  operations: Operations,
+): Create {
+  const keys = prepareIdempotencyKeys(writer);
+  const insert = writer.prepare(createOperationSql);
+  const insertInput = writer.prepare(createInputSql);
+  const lastSeq = writer.prepare(lastSeqSql);
+
+  function store(operation: Operation, input: string): void {
+    const isLong = input.length > inlineInputChars;
+    insert.run(
+      operation.id,
+      operation.task,
+      operation.state,
+      operation.createdAt,
+      operation.retentionMs,
+      operation.attemptsMax,
+      operation.priority,
+      operation.readyAt,
+      operation.waitUntil,
+      operation.deadlineAt,
+      giveUpAt(operation),
+      operation.concurrencyKey,
+      operation.tenant,
+      operation.retryOf,
+      operation.traceparent,
+      labelsText(operation.labels),
+      isLong ? null : input,
+    );
+    if (isLong) insertInput.run(lastSeq.first()?.[0] ?? null, input);
+  }
+
+  /** What the key says of a request that came before; null: nothing. */
+  function replay(key: IdempotencyKey, now: number): CreateOutcome | null {
+    const used = keys.find(key, now);
+    if (used === null) return null;
+    if (used.fingerprint !== key.fingerprint) return { outcome: 'key_reused' };
+    const row = operations.find(used.operationId);
+    return row === undefined
+      ? { outcome: 'replayed_gone', operationId: used.operationId }
+      : { outcome: 'replayed', operation: operationOf(row) };
+  }
+
+  function create(p: NewOperation, pendingMax: number, now: number): CreateOutcome {
+    const replayed = p.idempotency === null ? null : replay(p.idempotency, now);
+    if (replayed !== null) return replayed;
+    const taskPending = ledger.find(p.task)?.pending ?? 0;
+    if (p.taskPendingMax !== null && taskPending >= p.taskPendingMax) {
+      return { outcome: 'queue_full', pending: taskPending, pendingMax: p.taskPendingMax };
+    }
+    if (ledger.pending >= pendingMax) {
+      return { outcome: 'queue_full', pending: ledger.pending, pendingMax };
+    }
+    const operation = newOperation(p, now);
+    store(operation, p.input);
+    if (p.idempotency !== null) keys.use(p.idempotency, p.id);
+    const { task, concurrencyKey: key, state } = operation;
+    const entry = ledger.moved({ task, key, from: null, to: state });
+    if (state === 'scheduled') ledger.scheduled(entry, operation.readyAt, now);
+    return { outcome: 'created', operation };
+  }
+
+  return ({ operations: wanted, pendingMax, now }) =>
+    wanted.map((operation) => create(operation, pendingMax, now));
+}

@@ -1,0 +1,125 @@
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  realpathSync,
+  statfsSync,
+  statSync,
+} from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { RaincheckError } from '../core/errors.ts';
+import { schemaVersion } from './migrations.ts';
+
+/**
+ * What is checked of the file before SQLite touches it: a file that is not ours is left as it is, not
+ * even a lock file appears beside it.
+ */
+
+/** 'RAIN' as SQLite's application_id (https://sqlite.org/pragma.html#pragma_application_id). */
+export const applicationId = 0x5241494e;
+
+/** Before 3.51.3 a checkpoint at the wrong moment could corrupt a WAL database (sqlite.org/wal.html#walresetbug). */
+const sqliteVersionMin = '3.51.3';
+
+/** File systems whose locks or shared memory do not hold between machines (linux/magic.h). */
+const networkFileSystems = new Map<number, string>([
+  [0x6969, 'NFS'],
+  [0x517b, 'SMB'],
+  [0xff534d42, 'CIFS'],
+  [0xfe534d42, 'SMB2'],
+  [0x00c36400, 'Ceph'],
+  [0x5346414f, 'AFS'],
+]);
+
+export function requireSqliteVersion(version: string): void {
+  if (compareVersions(version, sqliteVersionMin) >= 0) return;
+  throw incompatible(
+    `This Node has SQLite ${version}, which can corrupt its log; ${sqliteVersionMin} or newer is needed: update Node 24.`,
+  );
+}
+
+/** The absolute path, links resolved so that one file has one lock. Creates missing folders. */
+export function prepareFile(path: string): string {
+  if (path === '' || path.startsWith(':')) {
+    throw new RaincheckError(
+      'invalid_option',
+      `Expected \`path\` to be the path of a file, got '${path}'.`,
+    );
+  }
+  const absolute = resolve(path);
+  try {
+    mkdirSync(dirname(absolute), { recursive: true });
+    refuseNetwork(absolute);
+    // Opens for writing, makes it when missing, changes nothing.
+    closeSync(openSync(absolute, 'a'));
+    const real = realpathSync(absolute);
+    refuseForeign(real);
+    return real;
+  } catch (error) {
+    if (error instanceof RaincheckError) throw error;
+    throw unusable(absolute, error);
+  }
+}
+
+export function unusable(path: string, error: unknown): RaincheckError {
+  const why = error instanceof Error ? error.message : String(error);
+  return incompatible(
+    `${path} cannot be used as the database: ${why}. The file and its folder must be writable by this process.`,
+    error,
+  );
+}
+
+export function incompatible(message: string, cause?: unknown): RaincheckError {
+  return new RaincheckError('store_incompatible', message, { cause });
+}
+
+export function newerVersion(path: string, version: number): RaincheckError {
+  return incompatible(
+    `${path} was written by a newer Raincheck (schema ${version}, this one knows ${schemaVersion}): update this one. The file is unchanged.`,
+  );
+}
+
+export function notOurs(path: string): RaincheckError {
+  return incompatible(`${path} is not a Raincheck database. The file is unchanged.`);
+}
+
+function refuseNetwork(path: string): void {
+  const kind = networkFileSystems.get(Number(statfsSync(dirname(path)).type));
+  if (kind === undefined) return;
+  throw incompatible(
+    `${path} is on a network file system (${kind}), where SQLite's locks do not hold: use a local disk.`,
+  );
+}
+
+/**
+ * Reads the 100-byte header (https://sqlite.org/fileformat.html#the_database_header). Only a file of ours
+ * that lost power while it was made lacks our mark; then its rollback journal is still there.
+ */
+function refuseForeign(path: string): void {
+  if (statSync(path).size === 0) return;
+  const header = Buffer.alloc(100);
+  const file = openSync(path, 'r');
+  try {
+    const bytes = readSync(file, header, 0, 100, 0);
+    if (bytes < 100 || header.toString('latin1', 0, 16) !== 'SQLite format 3\0') {
+      throw notOurs(path);
+    }
+    const id = header.readUInt32BE(68);
+    const isHalfMade = id === 0 && existsSync(`${path}-journal`);
+    if (id !== applicationId && !isHalfMade) throw notOurs(path);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function compareVersions(a: string, b: string): number {
+  const left = a.split('.').map(Number);
+  const right = b.split('.').map(Number);
+  for (let i = 0; i < 3; i += 1) {
+    const difference = (left[i] ?? 0) - (right[i] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}

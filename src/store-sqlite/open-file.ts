@@ -1,0 +1,138 @@
+import { statSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { RaincheckError } from '../core/errors.ts';
+import { ReadConnection, WriteConnection } from './connection.ts';
+import {
+  applicationId,
+  incompatible,
+  newerVersion,
+  notOurs,
+  prepareFile,
+  requireSqliteVersion,
+  unusable,
+} from './database-file.ts';
+import { lockFile, type FileLock } from './file-lock.ts';
+import { migrations, schemaVersion } from './migrations.ts';
+import { isUnusableFile, sqliteCode } from './sqlite-error.ts';
+
+export type OpenFile = {
+  readonly path: string;
+  readonly writer: WriteConnection;
+  readonly reader: ReadConnection;
+  readonly lock: FileLock;
+};
+
+/** Larger files are not checked page by page at start: that reads all of it, about 1 s per GB. */
+const quickCheckBytesMax = 64 * 1_048_576;
+
+/** Disk space that the log keeps between checkpoints; a larger burst gives the rest back. */
+const logBytesMax = 64 * 1_048_576;
+
+/**
+ * Checks, locks, opens and migrates the file. Throws `store_incompatible` and leaves the file as it is
+ * when it is not ours, damaged, newer or not writable; `store_locked` when a process has it.
+ */
+export function openFile(path: string, p: { readonly synchronous: 'full' | 'normal' }): OpenFile {
+  requireSqliteVersion(process.versions['sqlite'] ?? '0');
+  const real = prepareFile(path);
+  let lock: FileLock | undefined;
+  let writer: WriteConnection | undefined;
+  try {
+    lock = lockFile(real, () => holderOf(real));
+    writer = new WriteConnection(real, p);
+    refuseUnusable(real, writer);
+    migrate(writer);
+    noteHolder(writer);
+    return { path: real, writer, lock, reader: new ReadConnection(real) };
+  } catch (error) {
+    writer?.close();
+    lock?.release();
+    if (error instanceof RaincheckError || sqliteCode(error) === null) throw error;
+    if (isUnusableFile(error)) throw damaged(real, error);
+    throw unusable(real, error);
+  }
+}
+
+function refuseUnusable(path: string, writer: WriteConnection): void {
+  const version = Number(writer.scalar('PRAGMA user_version'));
+  const tables = Number(writer.scalar('SELECT count(*) FROM sqlite_schema'));
+  const id = Number(writer.scalar('PRAGMA application_id'));
+  const isNew = id === 0 && version === 0 && tables === 0;
+  if (isNew) return;
+  if (id !== applicationId) throw notOurs(path);
+  if (version > schemaVersion) throw newerVersion(path, version);
+  if (statSync(path).size > quickCheckBytesMax) return;
+  const found = writer.scalar('PRAGMA quick_check(1)');
+  if (found !== 'ok') throw damaged(path, new Error(String(found)));
+}
+
+function damaged(path: string, cause: unknown): RaincheckError {
+  return incompatible(
+    `${path} is damaged. Put it aside and restore a backup, or save what is readable with \`sqlite3 ${path} .recover\`. The file is unchanged.`,
+    cause,
+  );
+}
+
+/**
+ * A new file gets its first step before it becomes a WAL database, so that it is either empty or whole
+ * and marked as ours, whenever the power fails.
+ */
+function migrate(writer: WriteConnection): void {
+  migrateTo(writer, schemaVersion);
+  writer.exec(`PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = ${logBytesMax};`);
+}
+
+/** Takes the steps that are missing up to `version`. */
+export function migrateTo(writer: WriteConnection, version: number): void {
+  const from = Number(writer.scalar('PRAGMA user_version'));
+  for (const [i, sql] of migrations.slice(0, version).entries()) {
+    if (i < from) continue;
+    writer.begin();
+    try {
+      writer.exec(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${i + 1};`);
+      writer.exec(sql);
+      writer.commit();
+    } catch (error) {
+      writer.rollback();
+      throw error;
+    }
+  }
+}
+
+const setHolderSql = `
+INSERT INTO meta (name, value)
+VALUES ('holder', ?)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value`;
+
+function noteHolder(writer: WriteConnection): void {
+  const startedAt = new Date(Date.now() - process.uptime() * 1000).toISOString();
+  const holder = JSON.stringify({ pid: process.pid, startedAt });
+  writer.begin();
+  try {
+    writer.prepare(setHolderSql).run(holder);
+    writer.commit();
+  } catch (error) {
+    writer.rollback();
+    throw error;
+  }
+}
+
+/** For people: which process has the file. It may just have begun or ended, then nobody knows. */
+function holderOf(path: string): string {
+  try {
+    const db = new DatabaseSync(path, { readOnly: true, timeout: 500 });
+    try {
+      const row = db.prepare("SELECT value FROM meta WHERE name = 'holder'").get();
+      const holder: unknown = JSON.parse(String(row?.['value']));
+      if (typeof holder === 'object' && holder !== null && 'pid' in holder) {
+        const since = 'startedAt' in holder ? ` (running since ${String(holder.startedAt)})` : '';
+        return `the process with pid ${String(holder.pid)}${since}`;
+      }
+    } finally {
+      db.close();
+    }
+  } catch {
+    // Only the message suffers.
+  }
+  return 'another process';
+}

@@ -1,0 +1,126 @@
+import type { OutcomeCode } from '../core/errors.ts';
+import type {
+  EndedAttempt,
+  Operation,
+  OperationError,
+  OperationState,
+  Progress,
+  Result,
+} from '../core/operation.ts';
+import type { Row, Value } from './connection.ts';
+
+/**
+ * Rows to records and back. Columns are read by position, so this list and operationOf() belong
+ * together; the conformance suite compares whole records.
+ */
+export const operationColumns = `
+  seq, id, task, state, version, created_at, started_at, finished_at, expires_at, retention_ms,
+  attempt, attempts_max, recoveries, attempt_started_at, lease_expires_at, lease_token, lease_worker,
+  priority, ready_at, wait_until, deadline_at, cancel_requested_at, concurrency_key, tenant, retry_of,
+  traceparent, labels, progress, error, result_type, result_name, result_size, result_etag,
+  result_inline`;
+
+/** Where the columns that follow operationColumns in a SELECT begin. */
+export const operationColumnCount = 34;
+
+const noLabels: Readonly<Record<string, string>> = Object.freeze({});
+
+type Nullable<Kind> = Kind | null;
+
+export function seqOf(row: Row): number {
+  return row[0] as number;
+}
+
+export function operationOf(row: Row): Operation {
+  const leaseToken = row[15] as Nullable<string>;
+  return {
+    id: row[1] as string,
+    task: row[2] as string,
+    tenant: row[23] as string,
+    state: row[3] as OperationState,
+    version: row[4] as number,
+    createdAt: row[5] as number,
+    startedAt: row[6] as Nullable<number>,
+    finishedAt: row[7] as Nullable<number>,
+    expiresAt: row[8] as Nullable<number>,
+    retentionMs: row[9] as number,
+    attempt: row[10] as number,
+    attemptsMax: row[11] as number,
+    recoveries: row[12] as number,
+    attemptStartedAt: row[13] as Nullable<number>,
+    lease:
+      leaseToken === null
+        ? null
+        : { token: leaseToken, worker: row[16] as string, expiresAt: row[14] as number },
+    priority: row[17] as number,
+    readyAt: row[18] as number,
+    waitUntil: row[19] as Nullable<number>,
+    deadlineAt: row[20] as Nullable<number>,
+    concurrencyKey: row[22] as Nullable<string>,
+    progress: parsed<Progress>(row[27] as Nullable<string>),
+    cancelRequestedAt: row[21] as Nullable<number>,
+    error: parsed<OperationError>(row[28] as Nullable<string>),
+    result: row[29] === null ? null : resultOf(row),
+    labels: parsed<Record<string, string>>(row[26] as Nullable<string>) ?? noLabels,
+    retryOf: row[24] as Nullable<string>,
+    traceparent: row[25] as Nullable<string>,
+  };
+}
+
+function resultOf(row: Row): Result {
+  return {
+    contentType: row[29] as string,
+    name: row[30] as Nullable<string>,
+    sizeBytes: row[31] as number,
+    etag: row[32] as string,
+    inline: row[33] as Nullable<string>,
+  };
+}
+
+/** What we wrote ourselves needs no check. */
+function parsed<Kind>(json: string | null): Kind | null {
+  return json === null ? null : (JSON.parse(json) as Kind);
+}
+
+export function jsonOrNull(value: object | null): string | null {
+  return value === null ? null : JSON.stringify(value);
+}
+
+/** NULL for the most frequent case, no labels. */
+export function labelsText(labels: Readonly<Record<string, string>>): string | null {
+  for (const _ in labels) return JSON.stringify(labels);
+  return null;
+}
+
+/** The earlier of the two instants at which an operation that waits fails; null: neither is set. */
+export function giveUpAt(p: {
+  readonly waitUntil: number | null;
+  readonly deadlineAt: number | null;
+}): number | null {
+  if (p.waitUntil === null) return p.deadlineAt;
+  return p.deadlineAt === null ? p.waitUntil : Math.min(p.waitUntil, p.deadlineAt);
+}
+
+export const attemptColumns = 'number, worker, started_at, ended_at, outcome, retry_at, error';
+
+export function attemptOf(operationId: string, row: Row): EndedAttempt {
+  return {
+    operationId,
+    number: row[0] as number,
+    worker: row[1] as string,
+    startedAt: row[2] as number,
+    endedAt: row[3] as number,
+    outcome: row[4] as EndedAttempt['outcome'],
+    error: parsed<OperationError>(row[6] as Nullable<string>),
+    retryAt: row[5] as Nullable<number>,
+  };
+}
+
+export function attemptValues(attempt: EndedAttempt): Value[] {
+  const { number, worker, startedAt, endedAt, outcome, retryAt } = attempt;
+  return [number, worker, startedAt, endedAt, outcome, retryAt, jsonOrNull(attempt.error)];
+}
+
+export function codeOf(error: OperationError | null): OutcomeCode | null {
+  return error === null ? null : error.code;
+}

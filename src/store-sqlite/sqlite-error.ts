@@ -1,0 +1,69 @@
+import { RaincheckError } from '../core/errors.ts';
+
+/**
+ * SQLite's result codes that decide what we do (https://sqlite.org/rescode.html). node:sqlite puts the
+ * extended code into `errcode`; its low byte is the primary code.
+ */
+const primary = {
+  busy: 5,
+  locked: 6,
+  readOnly: 8,
+  ioError: 10,
+  corrupt: 11,
+  full: 13,
+  cannotOpen: 14,
+  notADatabase: 26,
+} as const;
+const outage: ReadonlySet<number> = new Set(Object.values(primary));
+
+const ioErrorFsync = 1034;
+const ioErrorDirFsync = 1290;
+
+/** The extended result code of an error that SQLite raised; null for any other error. */
+export function sqliteCode(error: unknown): number | null {
+  if (!(error instanceof Error) || !('errcode' in error)) return null;
+  return typeof error.errcode === 'number' ? error.errcode : null;
+}
+
+/** The disk, the file or another process is in the way: nothing that a call's arguments could have caused. */
+export function isOutage(error: unknown): boolean {
+  const code = sqliteCode(error);
+  return code !== null && outage.has(code & 0xff);
+}
+
+export function isBusy(error: unknown): boolean {
+  return ((sqliteCode(error) ?? 0) & 0xff) === primary.busy;
+}
+
+export function isUnusableFile(error: unknown): boolean {
+  const code = (sqliteCode(error) ?? 0) & 0xff;
+  return code === primary.corrupt || code === primary.notADatabase;
+}
+
+/**
+ * The kernel could not bring pages to the disk. It may have marked them clean all the same, so that the
+ * next fsync succeeds without them ("fsyncgate", 2018): only a new process, which reads the log again
+ * from the disk, knows what is there.
+ */
+export function isFsyncFailure(error: unknown): boolean {
+  const code = sqliteCode(error);
+  return code === ioErrorFsync || code === ioErrorDirFsync;
+}
+
+/** `store_unavailable` for an outage; anything else stays what it is, a defect of ours or the caller's. */
+export function storeError(error: unknown): unknown {
+  if (!isOutage(error)) return error;
+  return unavailable(`The database file cannot be used now: ${reason(error)}.`, error);
+}
+
+export function unavailable(message: string, cause?: unknown): RaincheckError {
+  return new RaincheckError('store_unavailable', message, { cause, retryAfterSeconds: 5 });
+}
+
+/** SQLite's own words for the code: short, without paths or SQL. */
+export function reason(error: unknown): string {
+  if (error instanceof Error && 'errstr' in error && typeof error.errstr === 'string') {
+    return error.errstr;
+  }
+  return 'unknown reason';
+}

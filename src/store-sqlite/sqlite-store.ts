@@ -1,0 +1,196 @@
+import { expected, refuseUnknownKeys } from '../core/options.ts';
+import type { Store } from '../store/store.ts';
+import { prepareListAttempts } from './attempts.ts';
+import { prepareClaim } from './claim.ts';
+import { prepareCreate } from './create.ts';
+import { GroupCommit } from './group-commit.ts';
+import { Ledger } from './ledger.ts';
+import { prepareExtend } from './leases.ts';
+import { prepareList } from './list.ts';
+import { openFile, type OpenFile } from './open-file.ts';
+import { prepareOperationReads, prepareOperations, type Operations } from './operations.ts';
+import { isGoneSql, preparePrune } from './prune.ts';
+import { prepareReadResult } from './results.ts';
+import { prepareSettle } from './settle.ts';
+import { unavailable } from './sqlite-error.ts';
+import { prepareSweep } from './sweep.ts';
+
+export type SqliteStoreOptions = {
+  /** The database file. It and its folders are made when missing; a relative path is from the working directory. */
+  readonly path: string;
+  /**
+   * `full` (the default): a commit is on the disk before it is acknowledged; survives power loss.
+   * `normal`: survives the death of the process, but power loss takes the last commits; saves an fsync a commit.
+   */
+  readonly synchronous?: 'full' | 'normal' | undefined;
+};
+
+/**
+ * Opens the store in one SQLite file. One process at a time: throws `store_locked` when another has it,
+ * `store_incompatible` when the file is not ours, damaged, newer or not writable (it is left as it is).
+ *
+ * Survives kill -9 and, with `full`, power loss; a file whose disk fails to fsync refuses writes until the
+ * process is restarted.
+ */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+  refuseUnknownKeys('openSqliteStore', options, ['path', 'synchronous']);
+  const { path, synchronous = 'full' } = options;
+  if (typeof path !== 'string') throw expected('path', 'the path of a file', path);
+  if (synchronous !== 'full' && synchronous !== 'normal') {
+    throw expected('synchronous', "'full' or 'normal'", synchronous);
+  }
+  return sqliteStore(openFile(path, { synchronous }));
+}
+
+function sqliteStore(file: OpenFile): Store {
+  const { writer, reader } = file;
+  const ledger = new Ledger(writer, reader);
+  const commits = new GroupCommit(writer, {
+    beforeCommit: () => {
+      ledger.flush();
+    },
+    afterCommit: () => {
+      reader.endSnapshot();
+      ledger.committed();
+    },
+    afterRollback: () => {
+      ledger.reload();
+    },
+  });
+  const operations = prepareOperations(writer, ledger);
+  let isClosed = false;
+  const requireOpen = (): void => {
+    if (isClosed) throw unavailable('The store is closed.');
+  };
+  return {
+    name: 'sqlite',
+    capabilities: { singleProcess: true, durable: true },
+    ...writingVerbs({ file, ledger, operations, commits }),
+    ...readingVerbs({ file, ledger, requireOpen }),
+    close: async () => {
+      if (isClosed) return;
+      isClosed = true;
+      commits.close(unavailable('The store is closed.'));
+      commits.checkpoint('truncate');
+      reader.close();
+      writer.close();
+      file.lock.release();
+    },
+  };
+}
+
+type WritingVerbs = Pick<
+  Store,
+  | 'createOperations'
+  | 'claimOperations'
+  | 'settleAttempts'
+  | 'extendLeases'
+  | 'sweepExpired'
+  | 'requestCancel'
+  | 'removeOperation'
+  | 'setTaskPaused'
+  | 'pruneExpired'
+  | 'ping'
+>;
+
+const pingSql = `
+INSERT INTO meta (name, value)
+VALUES ('pings', '1')
+ON CONFLICT (name) DO UPDATE SET value = value + 1`;
+
+function writingVerbs(p: {
+  readonly file: OpenFile;
+  readonly ledger: Ledger;
+  readonly operations: Operations;
+  readonly commits: GroupCommit;
+}): WritingVerbs {
+  const { ledger, operations, commits } = p;
+  const { writer } = p.file;
+  const create = prepareCreate(writer, ledger, operations);
+  const claim = prepareClaim(writer, ledger, operations);
+  const settle = prepareSettle(writer, ledger, operations);
+  const extend = prepareExtend(writer);
+  const sweep = prepareSweep(writer, operations);
+  const prune = preparePrune(writer, operations);
+  const ping = writer.prepare(pingSql);
+  return {
+    createOperations: (p) => commits.write(() => create(p)),
+    claimOperations: (p) => commits.writeLast(() => claim(p)),
+    settleAttempts: (p) => commits.write(() => settle(p)),
+    extendLeases: (p) => commits.write(() => extend(p)),
+    sweepExpired: (p) => commits.write(() => sweep(p)),
+    requestCancel: (p) =>
+      commits.write(() => {
+        const row = operations.find(p.id);
+        if (row === undefined) return { outcome: 'missing' };
+        const { outcome, operation } = operations.apply(row, { type: 'cancel_requested' }, p.now);
+        if (operation.state === 'running') return { outcome: 'requested', operation };
+        return { outcome: outcome === 'applied' ? 'cancelled' : 'already_final', operation };
+      }),
+    removeOperation: (p) => commits.write(() => prune.remove(p)),
+    setTaskPaused: ({ task, paused }) =>
+      commits.write(() => {
+        const entry = ledger.entry(task);
+        entry.paused = paused;
+        ledger.change(entry);
+      }),
+    pruneExpired: (p) => commits.write(() => prune.expired(p)),
+    // A write, since a full disk shows in nothing less.
+    ping: () =>
+      commits.write(() => {
+        ping.run();
+      }),
+  };
+}
+
+type ReadingVerbs = Pick<
+  Store,
+  | 'readOperation'
+  | 'isGone'
+  | 'readInput'
+  | 'readResult'
+  | 'listOperations'
+  | 'listAttempts'
+  | 'readTasks'
+>;
+
+function readingVerbs(p: {
+  readonly file: OpenFile;
+  readonly ledger: Ledger;
+  readonly requireOpen: () => void;
+}): ReadingVerbs {
+  const { requireOpen, ledger } = p;
+  const { reader } = p.file;
+  const reads = prepareOperationReads(reader);
+  const isGone = reader.prepare(isGoneSql);
+  const readResult = prepareReadResult(reader);
+  const list = prepareList(reader);
+  const listAttempts = prepareListAttempts(reader);
+  return {
+    readOperation: async ({ id }) => {
+      requireOpen();
+      return reads.operation(id);
+    },
+    isGone: async ({ id }) => {
+      requireOpen();
+      return isGone.first(id) !== undefined;
+    },
+    readInput: async ({ id }) => {
+      requireOpen();
+      return reads.input(id);
+    },
+    readResult: (p) => readResult(p, requireOpen),
+    listOperations: async (p) => {
+      requireOpen();
+      return list(p);
+    },
+    listAttempts: async ({ id }) => {
+      requireOpen();
+      return listAttempts(id);
+    },
+    readTasks: async () => {
+      requireOpen();
+      return ledger.records();
+    },
+  };
+}

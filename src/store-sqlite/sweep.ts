@@ -1,0 +1,61 @@
+import { limits } from '../core/limits.ts';
+import type { Operation } from '../core/operation.ts';
+import type { OperationEvent } from '../core/transitions.ts';
+import type { SweepExpired, SweepOutcome } from '../store/store.ts';
+import type { Row, WriteConnection } from './connection.ts';
+import type { Operations } from './operations.ts';
+import { operationColumns } from './rows.ts';
+
+/** Leases that ended, or that end further ahead than any legal lease (isPast in core/transitions.ts). */
+export const lapsedLeasesSql = `
+SELECT ${operationColumns}
+FROM operations
+WHERE lease_expires_at <= ?
+ORDER BY lease_expires_at
+LIMIT ?`;
+
+export const tooFarLeasesSql = `
+SELECT ${operationColumns}
+FROM operations
+WHERE lease_expires_at > ?
+ORDER BY lease_expires_at
+LIMIT ?`;
+
+export const waitedTooLongSql = `
+SELECT ${operationColumns}
+FROM operations
+WHERE give_up_at <= ?
+ORDER BY give_up_at
+LIMIT ?`;
+
+export type Sweep = (p: SweepExpired) => SweepOutcome;
+
+export function prepareSweep(writer: WriteConnection, operations: Operations): Sweep {
+  const lapsedLeases = writer.prepare(lapsedLeasesSql);
+  const tooFarLeases = writer.prepare(tooFarLeasesSql);
+  const waitedTooLong = writer.prepare(waitedTooLongSql);
+
+  return ({ now, limit, recoveriesMax, workerDead }) => {
+    const changed: Operation[] = [];
+    const leaseExpired = { type: 'lease_expired', recoveriesMax, workerDead } as const;
+    // One row more than may change tells whether there is more to do.
+    const rowsLeft = (): number => limit + 1 - changed.length;
+    let more = false;
+
+    function apply(rows: readonly Row[], event: OperationEvent): void {
+      for (const row of rows) {
+        more = changed.length >= limit;
+        if (more) return;
+        const { outcome, operation } = operations.apply(row, event, now);
+        if (outcome === 'applied') changed.push(operation);
+      }
+    }
+
+    // A dead worker's lease is over whenever it would have ended.
+    const lapsedAt = workerDead ? Number.MAX_SAFE_INTEGER : now;
+    apply(lapsedLeases.all(lapsedAt, rowsLeft()), leaseExpired);
+    if (!more) apply(tooFarLeases.all(now + limits.leaseMsMax, rowsLeft()), leaseExpired);
+    if (!more) apply(waitedTooLong.all(now, rowsLeft()), { type: 'waited_too_long' });
+    return { changed, more };
+  };
+}
