@@ -57,7 +57,7 @@ export async function checkStore(p: {
   readonly handlerLog: HandlerLog;
 }): Promise<Record<string, number>> {
   const { ledger } = p;
-  const store = openSqliteStore({ path: p.db });
+  const store = await openSqliteStore({ path: p.db });
   const counts = { stored: 0, unacknowledged: 0, completed: 0, failed: 0, workerLost: 0 };
   let recoveries = 0;
   try {

@@ -12,23 +12,23 @@ type Run = (this: StatementSync, ...values: SQLInputValue[]) => StatementResulti
 // oxlint-disable-next-line typescript/unbound-method
 const original = StatementSync.prototype.run as Run;
 const nothing: StatementResultingChanges = { changes: 0, lastInsertRowid: 0 };
-let late: StatementSync | null = null;
+let late: (() => void) | null = null;
 
 const run: Run = function run(...values) {
   if (late !== null && this.sourceSQL === 'BEGIN IMMEDIATE') return nothing;
   if (this.sourceSQL !== 'COMMIT') return original.apply(this, values);
   if (late === null) {
-    late = this;
+    late = () => original.apply(this, []);
     setTimeout(commit, lateMs);
   }
   return nothing;
 };
-StatementSync.prototype.run = run;
+Object.defineProperty(StatementSync.prototype, 'run', { value: run });
 
 function commit(): void {
   const statement = late;
   late = null;
-  if (statement !== null) original.apply(statement, []);
+  statement?.();
 }
 
 process.on('exit', commit);
