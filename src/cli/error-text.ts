@@ -44,10 +44,12 @@ function isExpected(error: unknown): error is Error {
 
 function problemLines(error: ProblemError): string[] {
   const { problem } = error;
-  const lines = [safeLine(problem.detail === '' ? problem.title : problem.detail)];
   const errors = (problem.errors ?? []).map(
     ({ pointer, detail }) => [fieldName(pointer), safeLine(detail)] as const,
   );
+  // The detail repeats the first field, for those who see nothing else.
+  const isTitleEnough = problem.detail === '' || errors.length > 0;
+  const lines = [safeLine(isTitleEnough ? problem.title : problem.detail)];
   const width = Math.max(0, ...errors.map(([field]) => field.length));
   for (const [field, detail] of errors) lines.push(`    ${field.padEnd(width)}  ${detail}`);
   if (error.status === 401) {

@@ -90,7 +90,8 @@ async function* listed(context: Context, flags: ListFlags): AsyncGenerator<WireO
 }
 
 function cellsOf(operation: WireOperation): string[] {
-  const detail = operation.error?.code ?? progressOf(operation) ?? '';
+  const progress = operation.status === 'processing' ? progressOf(operation) : null;
+  const detail = operation.error?.code ?? progress ?? '';
   const cells = [operation.id, operation.task, operation.status, operation.created_at, detail];
   return cells.map(safeLine);
 }

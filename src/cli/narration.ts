@@ -18,38 +18,43 @@ export function newsOf(
 ): readonly News[] {
   const news: News[] = [];
   const { id } = operation;
-  const failed = failedAttempt(before, operation);
-  if (failed !== null) {
-    const reason = attemptReason(operation, failed);
-    const startsIn = Date.parse(operation.ready_at ?? '') - now;
-    const next = operation.status === 'pending' ? `, retrying in ${inWords(startsIn)}` : '';
-    const counted = `attempt ${failed} of ${operation.attempts_max}`;
+  for (const attempt of failedAttempts(before, operation)) {
+    const reason = attemptReason(operation, attempt);
+    const next = attempt === operation.attempt ? `, ${retryText(operation, now)}` : '';
+    const counted = `attempt ${attempt} of ${operation.attempts_max}`;
     news.push({ text: `${id} ${counted} failed${reason}${next}`, lasting: true });
-  } else if (before?.status === 'processing' && operation.status === 'pending') {
+  }
+  if (news.length === 0 && before?.status === 'processing' && operation.status === 'pending') {
     news.push({ text: `${id} pending again: its worker stopped or was lost`, lasting: true });
   }
-  if (operation.cancel_requested_at !== null && (before?.cancel_requested_at ?? null) === null) {
-    if (!isEnded(operation)) news.push({ text: `${id} cancel requested`, lasting: true });
+  const isCancelling = operation.cancel_requested_at !== null && !isEnded(operation);
+  if (isCancelling && (before?.cancel_requested_at ?? null) === null) {
+    news.push({ text: `${id} cancel requested`, lasting: true });
   }
   const isOther = before?.status !== operation.status || before.attempt !== operation.attempt;
-  if (isOther && news.length < 1 + Number(operation.status === 'processing')) {
-    const state = stateText(operation, now);
-    if (state !== null) news.push({ text: `${id} ${state}`, lasting: false });
-  }
+  const isTold = operation.status === 'pending' && news.length > 0;
+  const state = isOther && !isTold ? stateText(operation, now) : null;
+  if (state !== null) news.push({ text: `${id} ${state}`, lasting: false });
   return news;
 }
 
-/** The number of an attempt that failed since `before` and was not the last; null when none did. */
-function failedAttempt(before: WireOperation | null, operation: WireOperation): number | null {
-  if (isEnded(operation)) return null;
-  const { attempt } = operation;
-  if (operation.status === 'pending' && attempt > 0) {
-    const isKnown = before?.status === 'pending' && before.attempt === attempt;
-    return isKnown ? null : attempt;
-  }
-  // The back-off was too short to be seen.
-  const missed = before?.status === 'processing' && attempt > before.attempt && before.attempt > 0;
-  return missed ? attempt - 1 : null;
+/** Numbers of the attempts that failed since `before`, also those too quick to be seen running. */
+function failedAttempts(before: WireOperation | null, operation: WireOperation): number[] {
+  if (isEnded(operation)) return [];
+  const failed = failedSoFar(operation);
+  // Who comes later hears of the latest only, and only while it matters.
+  const isRetrying = operation.status === 'pending' && failed > 0;
+  const known = before === null ? failed - Number(isRetrying) : failedSoFar(before);
+  return Array.from({ length: Math.max(0, failed - known) }, (_, i) => known + 1 + i);
+}
+
+/** The running attempt has not failed; a lost or handed-back one is not counted. */
+function failedSoFar(operation: WireOperation): number {
+  return Math.max(0, operation.attempt - Number(operation.status === 'processing'));
+}
+
+function retryText(operation: WireOperation, now: number): string {
+  return `retrying in ${inWords(Date.parse(operation.ready_at ?? '') - now)}`;
 }
 
 function attemptReason(operation: WireOperation, number: number): string {

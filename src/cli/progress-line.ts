@@ -27,25 +27,32 @@ export type LineParts = {
   readonly width: number;
 };
 
-/** The line without its escape sequences being counted; never wider than `width` - 1 columns. */
+/** Never wider than `width` - 1 columns: a full line would wrap, and then could not be rewritten. */
 export function progressText(p: LineParts, style: (format: Style, text: string) => string): string {
   const { operation } = p;
   const room = p.width - 1;
-  const id = room >= 110 ? operation.id : `${operation.id.slice(0, 13)}…`;
+  const id = shownId(operation.id, room);
   const fraction = operation.progress?.fraction ?? null;
   const about = aboutText(p);
   if (fraction === null || operation.status !== 'processing') {
-    const state = cutTo(about, room - displayWidth(id) - 1);
-    return cutTo(id, room) === id ? `${style('dim', id)} ${state}` : cutTo(id, room);
+    return style('dim', id) + cutTo(about, room - displayWidth(id));
   }
-  const percent = `${String(Math.floor(fraction * 100)).padStart(3)}%`;
-  const fixed = displayWidth(id) + 1 + 1 + percent.length + 2;
-  const cells = Math.min(barCells, room - fixed - displayWidth(about));
-  const shown = Math.max(cells, barCellsMin);
-  const rest = room - fixed - shown;
-  if (rest < 8) return `${style('dim', cutTo(id, room - 6))} ${percent}`;
+  const percent = ` ${String(Math.floor(fraction * 100)).padStart(3)}%`;
+  const used = displayWidth(id) + percent.length + 2;
+  const cells = Math.min(barCells, room - used - displayWidth(about));
+  // The words give way before the bar does, and the bar before the percentage.
+  const shown = Math.max(cells, Math.min(barCellsMin, room - used));
+  if (shown < 1) return cutTo(percent.trim(), room);
   const bar = barText(fraction, shown);
-  return `${style('dim', id)} ${style('cyan', bar.filled)}${style('dim', bar.empty)} ${percent}  ${cutTo(about, rest)}`;
+  const rest = cutTo(about, room - used - shown);
+  const drawn = style('cyan', bar.filled) + style('dim', bar.empty);
+  return `${style('dim', id)}${drawn}${percent}${rest === '' ? '' : `  ${rest}`}`;
+}
+
+/** All of it where there is room for more, its beginning, or nothing. With a space behind. */
+function shownId(id: string, room: number): string {
+  if (room >= 109) return `${id} `;
+  return room >= 64 ? `${cutTo(id, 14)} ` : '';
 }
 
 export function barText(fraction: number, cells: number): { filled: string; empty: string } {

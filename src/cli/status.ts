@@ -30,7 +30,7 @@ export function printStatus(context: Context, operation: WireOperation): void {
     ['operation', operation.id],
     ['task', operation.task],
     ['status', statusText(operation)],
-    ['progress', progressOf(operation)],
+    ['progress', operation.status === 'completed' ? null : progressOf(operation)],
     ['created', whenText(operation.created_at, transport.serverNow())],
     ['started', whenText(operation.started_at, transport.serverNow())],
     ['starts', laterText(operation, transport.serverNow())],
