@@ -60,8 +60,9 @@ export function writeReply(res: ServerResponse, reply: ExchangeReply, close: boo
   for (const name in headers) raw.push(name, headers[name] ?? '');
   if (close) raw.push('connection', 'close');
   if (typeof body === 'string') {
-    raw.push('content-length', String(Buffer.byteLength(body)));
-    res.writeHead(status, raw).end(body);
+    const length = Buffer.byteLength(body);
+    raw.push('content-length', String(length));
+    res.writeHead(status, raw).end(body, length === body.length ? 'latin1' : 'utf8');
   } else if (body === null) {
     if (mayHaveLength(status) && headers['content-length'] === undefined) {
       raw.push('content-length', '0');
