@@ -41,9 +41,12 @@ export class Alarm {
     const sleep = new AbortController();
     this.#sleep = sleep;
     this.#sleepEndsAt = at;
-    void this.#clock.sleep(Math.max(0, at - this.#clock.now()), sleep.signal).then(() => {
-      if (this.#sleep === sleep && !sleep.signal.aborted) this.#woke();
-    });
+    void this.#slept(Math.max(0, at - this.#clock.now()), sleep);
+  }
+
+  async #slept(ms: number, sleep: AbortController): Promise<void> {
+    await this.#clock.sleep(ms, sleep.signal);
+    if (this.#sleep === sleep && !sleep.signal.aborted) this.#woke();
   }
 
   #woke(): void {

@@ -30,7 +30,7 @@ export class Attempt {
   /** Stops the handler by force; only isolated ones can be. */
   kill: (() => void) | null = null;
   /** Tells a handler in another thread. */
-  forwardAbort: ((reason: RaincheckError) => void) | null = null;
+  forwardAbort: ((cause: AbortCause) => void) | null = null;
 
   progress: Progress | null = null;
   progressUnsent = false;
@@ -82,7 +82,7 @@ export class Attempt {
     this.cause = cause;
     this.#reason = abortReason(cause, this.task);
     this.#controller?.abort(this.#reason);
-    this.forwardAbort?.(this.#reason);
+    this.forwardAbort?.(cause);
     return true;
   }
 

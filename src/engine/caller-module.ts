@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
  * people's formatters change.
  */
 export function callerModule(callee: Function): string | null {
-  const formatter = Error.prepareStackTrace;
+  const formatter: unknown = Reflect.get(Error, 'prepareStackTrace');
   const limit = Error.stackTraceLimit;
   try {
     Error.stackTraceLimit = 1;
@@ -15,7 +15,7 @@ export function callerModule(callee: Function): string | null {
     Error.captureStackTrace(holder, callee);
     return moduleUrl(holder.stack);
   } finally {
-    Error.prepareStackTrace = formatter;
+    Reflect.set(Error, 'prepareStackTrace', formatter);
     Error.stackTraceLimit = limit;
   }
 }

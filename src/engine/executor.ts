@@ -4,11 +4,11 @@ import { nextRetryAt } from '../core/retry.ts';
 import type { Settlement } from '../store/store.ts';
 import { Alarm } from './alarm.ts';
 import { abortError, type AbortCause, type Attempt } from './attempt.ts';
-import { attemptFields, HandlerContext, type ContextParts } from './handler-context.ts';
-import { handlerFailure, plainError } from './handler-error.ts';
-import { productOf, type HandlerProduct } from './handler-result.ts';
-import { validateInput } from './input-validation.ts';
+import { attemptFields, type ContextParts } from './handler-context.ts';
+import { plainError } from './handler-error.ts';
+import type { HandlerProduct } from './handler-result.ts';
 import type { Logger } from './logger.ts';
+import { runHandler } from './run-handler.ts';
 import type { RunningAttempts } from './running-attempts.ts';
 import type { Settler } from './settler.ts';
 
@@ -146,32 +146,4 @@ export class Executor {
     }
     this.#alarm.setEarlier(next);
   }
-}
-
-/** The steps that run in the same thread as the handler. Never rejects. */
-export async function runHandler(
-  attempt: Pick<Attempt, 'inputText' | 'task'> & Attempt,
-  parts: ContextParts,
-): Promise<HandlerProduct> {
-  const { task } = attempt;
-  try {
-    const outcome = validateInput(task.schema, JSON.parse(attempt.inputText));
-    const validated = outcome instanceof Promise ? await outcome : outcome;
-    if (!validated.ok) return noLongerFits(validated.errors);
-    const returned = await task.run(new HandlerContext(validated.value, attempt, parts));
-    const product = productOf(returned, task.resultBytesMax);
-    return product instanceof Promise ? await product : product;
-  } catch (error) {
-    return { ok: false, ...handlerFailure(error) };
-  }
-}
-
-/** It did when it was accepted: the task was changed since. */
-function noLongerFits(
-  errors: readonly { readonly pointer: string; readonly detail: string }[],
-): HandlerProduct {
-  const first = errors[0];
-  const where = first === undefined ? '' : ` ${first.pointer}: ${first.detail}`;
-  const error = plainError('task_error', `The input no longer fits the task.${where}`);
-  return { ok: false, error, retryable: false };
 }

@@ -56,7 +56,7 @@ export function handlerLog(logger: Logger, attempt: Attempt): HandlerLog {
   const line = (level: keyof HandlerLog) => (message: string, fields?: object) => {
     try {
       const about = attemptFields(attempt);
-      const text = cleanText(String(message), logMessageCharsMax);
+      const text = cleanText(message, logMessageCharsMax);
       logger[level](fields === undefined ? about : { ...fields, ...about }, text);
     } catch {
       // A field whose getter throws must not fail the attempt; the line is lost.

@@ -1,4 +1,4 @@
-import { RaincheckError, TaskError } from '../core/errors.ts';
+import { TaskError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { OperationError } from '../core/operation.ts';
 
@@ -69,10 +69,7 @@ function isTaskError(thrown: unknown): boolean {
 function detailOf(thrown: unknown): string {
   if (typeof thrown === 'string')
     return thrown === '' ? 'The handler threw an empty string.' : thrown;
-  if (typeof thrown !== 'object' && typeof thrown !== 'function') {
-    return `The handler threw ${String(thrown)}.`;
-  }
-  if (thrown === null) return 'The handler threw null.';
+  if (thrown === undefined || thrown === null) return `The handler threw ${thrown}.`;
   const message = read(thrown, 'message');
   if (typeof message !== 'string') return 'The handler threw a value that is not an Error.';
   // fetch() says only "fetch failed"; what happened is in its cause.
@@ -113,10 +110,4 @@ function read(value: unknown, key: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-/** `error` as a RaincheckError: what the store rejected with, or `internal` around anything else. */
-export function asRaincheckError(error: unknown): RaincheckError {
-  if (error instanceof RaincheckError) return error;
-  return new RaincheckError('internal', 'Something went wrong inside.', { cause: error });
 }

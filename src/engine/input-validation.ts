@@ -18,7 +18,7 @@ export function validateInput(
   if (schema === null) return { ok: true, value };
   try {
     const outcome = schema['~standard'].validate(value);
-    return outcome instanceof Promise ? outcome.then(validated, threw) : validated(outcome);
+    return outcome instanceof Promise ? outcome.then(validated).catch(threw) : validated(outcome);
   } catch (error) {
     return threw(error);
   }
@@ -38,7 +38,7 @@ function threw(error: unknown): Validated {
 function fieldError(issue: StandardSchemaV1.Issue): FieldError {
   return {
     pointer: jsonPointer(issue.path ?? []),
-    detail: cleanText(String(issue.message), detailCharsMax),
+    detail: cleanText(issue.message, detailCharsMax),
   };
 }
 

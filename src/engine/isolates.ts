@@ -1,12 +1,117 @@
-import type { Attempt } from './attempt.ts';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { Piscina } from 'piscina';
+import type { Operation } from '../core/operation.ts';
+import type { ProgressReport } from '../core/progress.ts';
+import type { AbortCause, Attempt } from './attempt.ts';
 import type { ContextParts } from './handler-context.ts';
-import { plainError } from './handler-error.ts';
+import { describeThrown, plainError } from './handler-error.ts';
 import type { HandlerProduct } from './handler-result.ts';
+import type { HandlerLog } from './task.ts';
 
+/** What a thread is given. The operation tells everything a handler may ask for. */
+export type IsolateJob = {
+  readonly module: string;
+  readonly task: string;
+  readonly operation: Operation;
+  readonly input: string;
+  readonly now: number;
+  readonly port: MessagePort;
+};
+
+/** From the thread while its handler runs. */
+export type IsolateMessage =
+  | { readonly type: 'progress'; readonly report: ProgressReport; readonly message?: string }
+  | {
+      readonly type: 'log';
+      readonly level: keyof HandlerLog;
+      readonly fields: object;
+      readonly message: string;
+    };
+
+/** To the thread. */
+export type IsolateOrder = { readonly type: 'abort'; readonly cause: AbortCause };
+
+const idleMs = 30_000;
+
+/**
+ * Worker threads for handlers of tasks with `isolate`. A thread is the only thing that can be stopped while
+ * it computes: terminate() ends `while (true)` and a runaway regular expression within milliseconds. It does
+ * not end a running SQLite query, execSync or pbkdf2Sync (measured on Node 24.21); their thread goes when
+ * the call returns. Threads are kept for 30 s after use; none exists before the first such attempt.
+ */
 export class Isolates {
-  constructor(_p: { readonly threads: number; readonly context: ContextParts }) {}
-  async run(_attempt: Attempt): Promise<HandlerProduct> {
-    return { ok: false, error: plainError('task_error', 'not yet'), retryable: false };
+  readonly #threads: number;
+  readonly #context: ContextParts;
+  #pool: Piscina | null = null;
+
+  constructor(p: { readonly threads: number; readonly context: ContextParts }) {
+    this.#threads = p.threads;
+    this.#context = p.context;
   }
-  async close(): Promise<void> {}
+
+  /** Never rejects. The product is copied from the thread by structured clone. */
+  async run(attempt: Attempt): Promise<HandlerProduct> {
+    const { port1: port, port2 } = new MessageChannel();
+    const killed = new AbortController();
+    port.on('message', (message: IsolateMessage) => this.#heard(attempt, message));
+    attempt.kill = () => killed.abort();
+    attempt.forwardAbort = (cause) => {
+      port.postMessage({ type: 'abort', cause } satisfies IsolateOrder);
+    };
+    const job: IsolateJob = {
+      module: attempt.task.isolateModule ?? '',
+      task: attempt.task.name,
+      operation: attempt.operation,
+      input: attempt.inputText,
+      now: attempt.startedAt,
+      port: port2,
+    };
+    try {
+      this.#pool ??= createPool(this.#threads);
+      const options = { transferList: [port2], signal: killed.signal };
+      return (await this.#pool.run(job, options)) as HandlerProduct;
+    } catch (error) {
+      return threadDied(error);
+    } finally {
+      port.close();
+    }
+  }
+
+  /** Ends all threads, also those that run. */
+  async close(): Promise<void> {
+    await this.#pool?.destroy();
+    this.#pool = null;
+  }
+
+  #heard(attempt: Attempt, message: IsolateMessage): void {
+    if (message.type === 'progress') {
+      this.#context.report(attempt, message.report, message.message);
+    } else {
+      this.#context.logger[message.level](message.fields, message.message);
+    }
+  }
+}
+
+function createPool(threads: number): Piscina {
+  // The same file from source (.ts, run as it is) and from dist/ (.js).
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  return new Piscina({
+    filename: new URL(`./isolate-thread.${extension}`, import.meta.url).href,
+    minThreads: 0,
+    maxThreads: threads,
+    idleTimeout: idleMs,
+    // A thread that waits in Atomics.wait would not run what a handler left behind, e.g. its log lines.
+    atomics: 'disabled',
+    recordTiming: false,
+  });
+}
+
+/** Out of memory, process.exit(), an unhandled rejection in the handler's module, or our own kill. */
+function threadDied(error: unknown): HandlerProduct {
+  const { message } = describeThrown(error);
+  return {
+    ok: false,
+    error: plainError('task_error', `The worker thread of the handler ended: ${message}`),
+    retryable: true,
+  };
 }

@@ -97,20 +97,21 @@ export class Worker implements Service<{ readonly claimed: number }> {
     if (!this.#active) return;
     const { free, freeThreads } = this.#p.running;
     if (free === 0 && freeThreads === 0) return; // a freed slot wakes
-    this.#claiming = this.runOnce()
-      .then(
-        () => this.#outage.ended(),
-        (error: unknown) => {
-          this.#outage.failed(error);
-          if (this.#active) this.#alarm.set(this.#p.clock.now() + this.#p.pollMs);
-        },
-      )
-      .then(() => {
-        this.#claiming = null;
-        if (!this.#again) return;
-        this.#again = false;
-        this.wake();
-      });
+    this.#claiming = this.#claimRound();
+  }
+
+  async #claimRound(): Promise<void> {
+    try {
+      await this.runOnce();
+      this.#outage.ended();
+    } catch (error) {
+      this.#outage.failed(error);
+      if (this.#active) this.#alarm.set(this.#p.clock.now() + this.#p.pollMs);
+    }
+    this.#claiming = null;
+    if (!this.#again) return;
+    this.#again = false;
+    this.wake();
   }
 
   #claimCalls(): Promise<ClaimOutcome>[] {

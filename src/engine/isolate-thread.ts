@@ -1,0 +1,112 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { ProgressReport } from '../core/progress.ts';
+import { RaincheckError } from '../core/errors.ts';
+import { Attempt } from './attempt.ts';
+import { handlerFailure, plainError } from './handler-error.ts';
+import type { HandlerProduct } from './handler-result.ts';
+import { markIsolateThread } from './isolate-thread-mark.ts';
+import type { IsolateJob, IsolateMessage, IsolateOrder } from './isolates.ts';
+import type { Logger } from './logger.ts';
+import { runHandler } from './run-handler.ts';
+import type { Task } from './task.ts';
+
+/**
+ * The entry of a worker thread: imports the module of the task, runs the handler as the main thread would,
+ * and gives back its product. Progress, log and abort go over the job's port.
+ */
+const tasks = markIsolateThread();
+
+/** Progress is sent at most this often; a tight loop that reports would flood the port otherwise. */
+const progressMs = 100;
+
+/** Called by the pool, one job at a time. Never rejects. */
+export default async function runIsolated(job: IsolateJob): Promise<HandlerProduct> {
+  try {
+    return await runTask(job, await taskOf(job));
+  } catch (error) {
+    return moduleFailure(error);
+  } finally {
+    job.port.close();
+  }
+}
+
+async function taskOf(job: IsolateJob): Promise<Task> {
+  if (!tasks.has(job.task)) await import(job.module);
+  const task = tasks.get(job.task);
+  if (task !== undefined) return task;
+  throw new RaincheckError(
+    'invalid_option',
+    `The module of the isolated task \`${job.task}\` does not define it when imported in a thread.`,
+  );
+}
+
+/** A module that is not made for a thread stays so, however often it is tried. */
+function moduleFailure(error: unknown): HandlerProduct {
+  const isOurs = error instanceof RaincheckError && error.code === 'invalid_option';
+  const { detail } = handlerFailure(error).error;
+  return { ok: false, error: plainError('task_error', detail), retryable: !isOurs };
+}
+
+async function runTask(job: IsolateJob, task: Task): Promise<HandlerProduct> {
+  const { operation, input, now, port } = job;
+  const attempt = new Attempt({ operation, input, task, now });
+  port.on('message', (order: IsolateOrder) => attempt.abort(order.cause));
+  const progress = new ProgressSender(port);
+  try {
+    return await runHandler(attempt, {
+      logger: portLogger(port),
+      report: (_attempt, report, message) => progress.report(report, message),
+    });
+  } finally {
+    progress.close();
+  }
+}
+
+/** Sends the first report at once and then the last one of every stretch. Never throws. */
+class ProgressSender {
+  readonly #port: MessagePort;
+  #unsent: IsolateMessage | null = null;
+  #sentAt = -Infinity;
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(port: MessagePort) {
+    this.#port = port;
+  }
+
+  report(report: ProgressReport, message: string | undefined): void {
+    this.#unsent = { type: 'progress', report, ...(message === undefined ? {} : { message }) };
+    const waitMs = this.#sentAt + progressMs - performance.now();
+    if (waitMs <= 0) this.#send();
+    else this.#timer ??= setTimeout(() => this.#send(), waitMs);
+  }
+
+  close(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+  }
+
+  #send(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#sentAt = performance.now();
+    if (this.#unsent !== null) post(this.#port, this.#unsent);
+    this.#unsent = null;
+  }
+}
+
+function portLogger(port: MessagePort): Logger {
+  const line = (level: keyof Logger) => (fields: object, message: string) => {
+    const sent = post(port, { type: 'log', level, fields, message });
+    if (!sent) post(port, { type: 'log', level, fields: {}, message });
+  };
+  return { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') };
+}
+
+/** false: it cannot be cloned (a function among the fields, a report that is none). */
+function post(port: MessagePort, message: IsolateMessage): boolean {
+  try {
+    port.postMessage(message);
+    return true;
+  } catch {
+    return false;
+  }
+}

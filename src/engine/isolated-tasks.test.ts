@@ -1,0 +1,63 @@
+import { defineTask } from './define-task.ts';
+import { TaskError } from '../core/errors.ts';
+import { file } from './file.ts';
+
+/** Tasks for isolates.test.ts: a module of its own, since it is imported again in the worker threads. */
+export const spin = defineTask('spin', {
+  isolate: true,
+  timeout: 100,
+  attempts: 1,
+  run: () => {
+    for (;;); // what only terminate() stops
+  },
+});
+
+export const echo = defineTask('echo', {
+  isolate: true,
+  attempts: 1,
+  run: async ({ input, progress, log, attempt, operation }) => {
+    progress(0.25, 'a quarter');
+    log.info('Hello from the thread.', { input });
+    return { input, attempt, id: operation.id };
+  },
+});
+
+export const bytes = defineTask('bytes', {
+  isolate: true,
+  run: () => file(new Uint8Array(100_000).fill(7), { type: 'application/x-seven', name: 'seven' }),
+});
+
+export const obedient = defineTask('obedient', {
+  isolate: true,
+  attempts: 1,
+  run: async ({ signal, progress }) => {
+    progress(0.5, 'waiting');
+    await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    throw signal.reason;
+  },
+});
+
+export const thrower = defineTask('thrower', {
+  isolate: true,
+  run: () => {
+    throw new TaskError('No such customer.', { retryable: false, status: 404, title: 'Gone' });
+  },
+});
+
+export const quitter = defineTask('quitter', {
+  isolate: true,
+  attempts: 1,
+  run: () => {
+    process.exit(3);
+  },
+});
+
+export const missing = defineTask('missing', {
+  isolate: { module: 'data:text/javascript,' },
+  run: () => 1,
+});
+
+export const starter = defineTask('starter', {
+  isolate: { module: new URL('./isolated-starter.test.ts', import.meta.url).href },
+  run: () => 1,
+});

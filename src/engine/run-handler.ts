@@ -1,0 +1,30 @@
+import type { Attempt } from './attempt.ts';
+import { HandlerContext, type ContextParts } from './handler-context.ts';
+import { handlerFailure, plainError } from './handler-error.ts';
+import { productOf, type HandlerProduct } from './handler-result.ts';
+import { validateInput } from './input-validation.ts';
+
+/** The steps that run in the same thread as the handler. Never rejects. */
+export async function runHandler(attempt: Attempt, parts: ContextParts): Promise<HandlerProduct> {
+  const { task } = attempt;
+  try {
+    const outcome = validateInput(task.schema, JSON.parse(attempt.inputText));
+    const validated = outcome instanceof Promise ? await outcome : outcome;
+    if (!validated.ok) return noLongerFits(validated.errors);
+    const returned = await task.run(new HandlerContext(validated.value, attempt, parts));
+    const product = productOf(returned, task.resultBytesMax);
+    return product instanceof Promise ? await product : product;
+  } catch (error) {
+    return { ok: false, ...handlerFailure(error) };
+  }
+}
+
+/** It did when it was accepted: the task was changed since. */
+function noLongerFits(
+  errors: readonly { readonly pointer: string; readonly detail: string }[],
+): HandlerProduct {
+  const first = errors[0];
+  const where = first === undefined ? '' : ` ${first.pointer}: ${first.detail}`;
+  const error = plainError('task_error', `The input no longer fits the task.${where}`);
+  return { ok: false, error, retryable: false };
+}
