@@ -1,6 +1,4 @@
-import * as fc from 'fast-check';
 import { operationId } from '../core/id.ts';
-import { limits } from '../core/limits.ts';
 import type { Operation } from '../core/operation.ts';
 import type {
   ClaimOutcome,
@@ -39,7 +37,7 @@ export type Command =
 type CreateCommand = { readonly type: 'create'; readonly pendingMax: number } & {
   readonly operations: readonly CreatePlan[];
 };
-type CreatePlan = {
+export type CreatePlan = {
   readonly task: number;
   readonly priority: number;
   readonly delayMs: number;
@@ -50,7 +48,7 @@ type CreatePlan = {
   readonly label: string | null;
   readonly taskPendingMax: number | null;
 };
-type ClaimPlan = {
+export type ClaimPlan = {
   readonly limit: number;
   readonly tasks: readonly number[];
   readonly concurrency: number | null;
@@ -61,7 +59,7 @@ type EndPlan = {
   readonly how: 'inline' | 'stored' | 'failed' | 'retry' | 'released';
   readonly retryMs: number;
 };
-type FilterPlan = {
+export type FilterPlan = {
   readonly task: number | null;
   readonly states: readonly Operation['state'][] | null;
   readonly label: string | null;
@@ -80,8 +78,8 @@ export type RunState = {
 /** One call on one side. `newToken` gives both sides the same tokens. */
 export type Call = (store: Store, newToken: () => string) => Promise<unknown>;
 
-const leaseMs = 10_000;
-const retentionMs = 50_000;
+export const leaseMs = 10_000;
+export const retentionMs = 50_000;
 const taskNames = ['exports', 'reports', 'thumbnails'] as const;
 
 export function plan(command: Exclude<Command, { type: 'reopen' | 'turn' }>, s: RunState): Call {
@@ -249,133 +247,3 @@ function scattered(n: number): Uint8Array {
   new DataView(bytes.buffer).setUint32(6, n);
   return bytes;
 }
-
-const label = fc.constantFrom('a', 'B%', '__proto__');
-const small = fc.nat({ max: 7 });
-const orNull = <Value>(arbitrary: fc.Arbitrary<Value>): fc.Arbitrary<Value | null> =>
-  fc.option(arbitrary, { nil: null, freq: 2 });
-
-const claimPlan: fc.Arbitrary<ClaimPlan> = fc.record({
-  limit: fc.integer({ min: 1, max: 5 }),
-  tasks: fc.constantFrom([0, 1, 2], [0], [1, 0], []),
-  concurrency: fc.constantFrom(null, 1, 2, 4),
-  keyConcurrency: fc.constantFrom(null, 1, 2),
-});
-
-const createPlan: fc.Arbitrary<CreatePlan> = fc.record({
-  task: fc.constantFrom(0, 0, 0, 1, 2),
-  priority: fc.constantFrom(0, 0, 1, -1),
-  delayMs: fc.constantFrom(0, 0, 0, -5, 5, 1_000, limits.delayMsMax + 1),
-  waitMs: fc.constantFrom(null, null, 0, 1_000),
-  deadlineMs: fc.constantFrom(null, null, 5, 20_000),
-  key: fc.constantFrom(null, 'k', 'k', 'l'),
-  idempotency: orNull(
-    fc.record({ key: fc.nat({ max: 2 }), fingerprint: fc.constantFrom('f', 'f', 'g') }),
-  ),
-  label: orNull(label),
-  taskPendingMax: fc.constantFrom(null, null, null, 3),
-});
-
-const writes: fc.WeightedArbitrary<Command>[] = [
-  {
-    weight: 6,
-    arbitrary: fc.record({
-      type: fc.constant('create'),
-      operations: fc.array(createPlan, { minLength: 1, maxLength: 4 }),
-      pendingMax: fc.constantFrom(100, 100, 100, 6),
-    }),
-  },
-  {
-    weight: 6,
-    arbitrary: fc.record({
-      type: fc.constant('settle'),
-      ends: fc.array(
-        fc.record({
-          lease: small,
-          how: fc.constantFrom('inline', 'stored', 'failed', 'retry', 'released'),
-          retryMs: fc.constantFrom(0, 5, 1_000),
-        }),
-        { minLength: 1, maxLength: 3 },
-      ),
-    }),
-  },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      type: fc.constant('extend'),
-      leases: fc.array(small, { minLength: 1, maxLength: 3 }),
-      fraction: fc.constantFrom(null, 0.5, 1),
-    }),
-  },
-  { weight: 2, arbitrary: fc.record({ type: fc.constant('cancel'), operation: small }) },
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      type: fc.constant('remove'),
-      operation: small,
-      goneMs: fc.constantFrom(1_000, 100_000),
-    }),
-  },
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      type: fc.constant('pause'),
-      task: fc.nat({ max: 2 }),
-      paused: fc.boolean(),
-    }),
-  },
-];
-
-const filterPlan: fc.Arbitrary<FilterPlan> = fc.record({
-  task: orNull(fc.nat({ max: 2 })),
-  states: fc.constantFrom(
-    null,
-    ['running'],
-    ['scheduled', 'ready', 'parked'],
-    ['completed', 'failed'],
-  ),
-  label: orNull(label),
-  code: fc.constantFrom(null, null, 'cancelled', 'task_error'),
-  text: fc.constantFrom(null, null, 'b%', 'ERROR 1', 'op_'),
-});
-
-export const commandArbitrary: fc.Arbitrary<Command> = fc.oneof(
-  ...writes,
-  {
-    weight: 8,
-    arbitrary: claimPlan.map((claim): Command => ({ type: 'claim', ...claim })),
-  },
-  {
-    weight: 3,
-    arbitrary: fc.record({
-      type: fc.constant('turn'),
-      writes: fc.array(fc.oneof(...writes), { minLength: 1, maxLength: 4 }),
-      claim: claimPlan,
-    }),
-  },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      type: fc.constant('sweep'),
-      workerDead: fc.boolean(),
-      recoveriesMax: fc.constantFrom(1, 3),
-    }),
-  },
-  { weight: 1, arbitrary: fc.record({ type: fc.constant('prune') }) },
-  {
-    weight: 4,
-    arbitrary: fc.record({
-      type: fc.constant('advance'),
-      ms: fc.constantFrom(1, 5, 1_000, leaseMs, retentionMs, -5, -limits.leaseMsMax),
-    }),
-  },
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      type: fc.constant('list'),
-      filter: filterPlan,
-      limit: fc.constantFrom(1, 3, 200),
-    }),
-  },
-  { weight: 1, arbitrary: fc.record({ type: fc.constant('reopen') }) },
-);

@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import * as fc from 'fast-check';
 import type { Store } from '../store/store.ts';
 import { memoryStore } from '../store-memory/memory-store.ts';
 import { allPages, StoreBench, type OpenStore } from './store-bench.ts';
 import {
   claimCall,
-  commandArbitrary,
   plan,
   remember,
   type Call,
@@ -30,6 +28,9 @@ export function exerciseStoreCommands(p: {
   const { RAINCHECK_TEST_RUNS, RAINCHECK_TEST_SEED, RAINCHECK_TEST_PATH } = process.env;
   describe(p.name, () => {
     it('does what the model does, whatever the sequence of commands', async () => {
+      // Loaded here: whoever only wants the rest of testing/ need not have fast-check.
+      const fc = await import('fast-check');
+      const { commandArbitrary } = await import('./store-command-arbitrary.ts');
       const sequences = fc.array(commandArbitrary, { maxLength: 60, size: 'max' });
       await fc.assert(
         fc.asyncProperty(sequences, (commands) => assertAgrees(p.open, commands)),

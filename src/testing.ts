@@ -1,0 +1,11 @@
+/**
+ * `raincheck/testing`: what tests of a store, or of a program around Raincheck, are built from.
+ * exerciseStoreCommands needs fast-check; nothing else here does.
+ */
+export { ManualClock } from './testing/manual-clock.ts';
+export { exerciseStore } from './testing/store-conformance.ts';
+export { exerciseStoreCommands } from './testing/store-commands.ts';
+export type { OpenedStore, OpenStore } from './testing/store-bench.ts';
+export { faultyStore } from './testing/faulty-store.ts';
+export type { Fault, FaultyStore, StoreVerb } from './testing/faulty-store.ts';
+export { memoryStore } from './store-memory/memory-store.ts';
