@@ -7,6 +7,7 @@ export type DateRange = { readonly from: string; readonly to: string };
 export const dateRange = z
   .string()
   .regex(/^\d{4}-\d\d-\d\d\.\.\d{4}-\d\d-\d\d$/, 'Expected YYYY-MM-DD..YYYY-MM-DD')
+  .meta({ examples: ['2026-01-01..2026-06-30'] })
   .transform((text): DateRange => ({ from: text.slice(0, 10), to: text.slice(12) }))
   .refine(({ from, to }) => isDate(from) && isDate(to), 'No such date in the calendar')
   .refine(({ from, to }) => from <= to, 'The first date is after the second')

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import path from 'node:path';
 
 /** Whether only this machine can reach the address. Names other than localhost count as public. */
 export function isLoopback(host: string): boolean {
@@ -67,7 +68,7 @@ export function portHolder(port: number): string | null {
     if (inode === null) return null;
     for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
       if (holdsSocket(pid, inode)) {
-        return `${readFileSync(`/proc/${pid}/comm`, 'utf8').trim()} (process ${pid})`;
+        return `${programOf(pid)} (process ${pid})`;
       }
     }
   } catch {
@@ -86,6 +87,11 @@ function listeningInode(port: number): string | null {
     }
   }
   return null;
+}
+
+function programOf(pid: string): string {
+  const [program = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  return path.basename(program) || 'a program';
 }
 
 function holdsSocket(pid: string, inode: string): boolean {

@@ -49,7 +49,7 @@ export function consoleLogger(): Logger {
   return jsonLogger({ level: 'warn', fd: 2 });
 }
 
-/** Short lines for a person at a terminal: `02:31:07 request  POST /reports 202`. */
+/** Short lines for a person at a terminal: `02:31:07 POST /reports → 202 ms=3`. */
 export function prettyLogger(p: {
   readonly level: LogLevel;
   readonly write: (line: string) => void;
@@ -77,8 +77,12 @@ const levelStyle = { debug: 'gray', info: 'reset', warn: 'yellow', error: 'red' 
 function prettyLine(p: { level: LogLevel; fields: object; message: string; now: Date }): string {
   const time = styleText('gray', p.now.toTimeString().slice(0, 8));
   const level = p.level === 'silent' ? 'error' : p.level;
-  const message = styleText(levelStyle[level], printable(p.message));
-  const { err, ...rest } = p.fields as { err?: unknown };
+  const { err, method, path, status, ...rest } = p.fields as Record<string, unknown>;
+  const isRequest = status !== undefined && method !== undefined;
+  const text = isRequest
+    ? `${shown('', method)} ${shown('', path)} → ${shown('', status)}`
+    : p.message;
+  const message = styleText(levelStyle[level], printable(text));
   const fields = Object.entries(rest)
     .filter(([, value]) => value !== undefined && value !== null)
     .map(([name, value]) => styleText('gray', `${name}=`) + shown(name, value));

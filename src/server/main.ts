@@ -22,6 +22,8 @@ export type ServerParams = {
   readonly host?: string | undefined;
   readonly port?: number | string | undefined;
   readonly store?: string | undefined;
+  /** From a file that --token-file names. */
+  readonly token?: string | undefined;
   readonly basePath?: string | undefined;
   readonly publicUrl?: string | undefined;
   readonly concurrency?: number | string | undefined;
@@ -75,12 +77,14 @@ async function makePlan(p: ServerParams): Promise<Plan> {
   if (p.ephemeral === true && p.store !== undefined) {
     throw new RaincheckError('invalid_option', '--ephemeral and --store exclude each other.');
   }
-  const { mode, host, port, basePath, publicUrl, concurrency, drain, logLevel, logFormat } = p;
+  const { mode, host, port, token, basePath, publicUrl, concurrency, drain, logLevel, logFormat } =
+    p;
   const store = p.ephemeral === true ? 'memory:' : p.store;
   const flags: Flags = {
     host,
     port,
     store,
+    token,
     basePath,
     publicUrl,
     concurrency,
@@ -117,7 +121,7 @@ async function serve(plan: Plan, logger: FlushableLogger): Promise<number> {
     concurrency: settings.concurrency,
     drain: settings.drain,
     logger,
-    logRequests: true,
+    logRequests: plan.mode === 'dev' ? 'changes' : 'all',
     ...(settings.token === undefined ? {} : { token: settings.token }),
     ...(settings.basePath === undefined ? {} : { basePath: settings.basePath }),
     ...(settings.publicUrl === undefined ? {} : { publicUrl: settings.publicUrl }),

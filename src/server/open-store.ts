@@ -1,7 +1,7 @@
 import { expected } from '../core/options.ts';
 import { RaincheckError } from '../core/errors.ts';
 import { memoryStore } from '../store-memory/memory-store.ts';
-import { openSqliteStore } from '../store-sqlite/sqlite-store.ts';
+import { openSqliteStoreSync } from '../store-sqlite/sqlite-store.ts';
 import type { Store } from '../store/store.ts';
 
 /** Where a store is, taken apart. */
@@ -36,7 +36,7 @@ export function parseStoreAddress(address: string): StoreAddress {
 /** Opens the store at `address`; makes the file and its folder when they are not there. */
 export function openStore(address: string): Store {
   const parsed = parseStoreAddress(address);
-  return parsed.kind === 'memory' ? memoryStore() : openSqliteStore({ path: parsed.path });
+  return parsed.kind === 'memory' ? memoryStore() : openSqliteStoreSync({ path: parsed.path });
 }
 
 /** The address for people: the path, or `memory:`. */

@@ -45,8 +45,8 @@ export type RaincheckOptions<Tasks extends readonly Task[] = readonly Task[]> = 
   drain?: Duration;
   /** Gets the log lines: a pino logger, or anything shaped like one. Default: warnings and errors to stderr. */
   logger?: Logger;
-  /** Log a line for every request. Default false: the app around usually does. */
-  logRequests?: boolean;
+  /** Log a line for every request, or for those that change or fail. Default 'none': the app around usually does. */
+  logRequests?: 'all' | 'changes' | 'none';
 };
 
 export type Raincheck<Tasks extends readonly Task[] = readonly Task[]> = {
@@ -111,7 +111,9 @@ export function raincheck<const Tasks extends readonly Task[]>(
       version,
       ...given(options, ['token', 'basePath', 'publicUrl', 'bodyBytesMax']),
     });
-    const app = options.logRequests === true ? logRequests(plainApp, logger) : plainApp;
+    const { logRequests: wanted = 'none' } = options;
+    const app =
+      wanted === 'none' ? plainApp : logRequests(plainApp, { logger, reads: wanted === 'all' });
     const start = (): Promise<void> => (starting ??= engine.start());
     const startSoon = (): void => {
       if (starting !== null) return;

@@ -4,22 +4,26 @@ import type { ExchangeReply, ExchangeRequest } from '../http/exchange.ts';
 
 /**
  * The app with one wide line for every request, written when the reply is ready to be sent. Never a body, a
- * query or a credential: the query can hold labels and search texts of clients. Health checks are `debug`.
+ * query or a credential: the query can hold labels and search texts of clients. Health checks are `debug`, and
+ * without `reads` every GET that worked.
  */
-export function logRequests(app: App, logger: Logger): App {
+export function logRequests(
+  app: App,
+  p: { readonly logger: Logger; readonly reads: boolean },
+): App {
   return {
     ...app,
     async handle(request) {
       const startedAt = performance.now();
       const reply = await app.handle(request);
-      logRequest(logger, { request, reply, ms: performance.now() - startedAt });
+      logRequest(p, { request, reply, ms: performance.now() - startedAt });
       return reply;
     },
   };
 }
 
 function logRequest(
-  logger: Logger,
+  { logger, reads }: { readonly logger: Logger; readonly reads: boolean },
   p: { readonly request: ExchangeRequest; readonly reply: ExchangeReply; readonly ms: number },
 ): void {
   const { request, reply } = p;
@@ -34,10 +38,11 @@ function logRequest(
   if (reply.headers['idempotent-replayed'] !== undefined) fields['replayed'] = true;
   const requestId = request.header('x-request-id');
   if (requestId !== undefined) fields['request_id'] = requestId.slice(0, 200);
+  const isHealth = request.path.endsWith('/livez') || request.path.endsWith('/readyz');
+  const isRead = reply.status < 400 && (request.method === 'GET' || request.method === 'HEAD');
   if (reply.status >= 500 && reply.status !== 503) logger.error(fields, 'request');
-  else if (request.path.endsWith('/livez') || request.path.endsWith('/readyz')) {
-    logger.debug(fields, 'request');
-  } else logger.info(fields, 'request');
+  else if (isHealth || (isRead && !reads)) logger.debug(fields, 'request');
+  else logger.info(fields, 'request');
 }
 
 function operationIn(text: string): string | undefined {

@@ -33,6 +33,11 @@ export type SqliteStoreOptions = {
  * process is restarted.
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+  return openSqliteStoreSync(options);
+}
+
+/** As openSqliteStore, but throws instead of rejecting: for programs that compose at the top of a module. */
+export function openSqliteStoreSync(options: SqliteStoreOptions): Store {
   refuseUnknownKeys('openSqliteStore', options, ['path', 'synchronous']);
   const { path, synchronous = 'full' } = options;
   if (typeof path !== 'string') throw expected('path', 'the path of a file', path);

@@ -1,0 +1,165 @@
+import { accessSync, constants, existsSync, statfsSync } from 'node:fs';
+import path from 'node:path';
+import { RaincheckError } from '../core/errors.ts';
+import { formatBytes } from './format-bytes.ts';
+import { isLoopback, portHolder } from './listen.ts';
+import { exampleConfigFile, findConfig, loadConfig } from './load-config.ts';
+import { openStore, parseStoreAddress } from './open-store.ts';
+import { readSettings, type Settings } from './settings.ts';
+import { version } from './version.ts';
+
+export type DoctorLine = {
+  readonly ok: boolean;
+  /** One word: what was looked at. */
+  readonly what: string;
+  /** One sentence. */
+  readonly detail: string;
+};
+
+const nodeMajorMin = 24;
+/** Less than this and a busy server is soon out of disk. */
+const freeBytesMin = 512 * 1_048_576;
+const answerMsMax = 2_000;
+
+/**
+ * Looks at everything that must be right for a server to run here, and says each in a sentence. Changes nothing: a
+ * store that exists is opened and closed again, one that does not is not made. Never rejects.
+ */
+export async function doctor(
+  p: {
+    /** As --store. Default: as the config file or the defaults have it. */
+    readonly store?: string;
+    /** A server to ask. Default: the one that the settings describe. */
+    readonly url?: string;
+    readonly config?: string;
+    readonly folder?: string;
+    readonly env?: NodeJS.ProcessEnv;
+  } = {},
+): Promise<{ ok: boolean; lines: DoctorLine[] }> {
+  const lines: DoctorLine[] = [nodeLine(), sqliteLine()];
+  const { line, settings } = await configLine(p);
+  lines.push(line);
+  if (settings !== null) {
+    lines.push(...(await storeLines(settings.store)), await serverLine(p.url, settings));
+  }
+  return { ok: lines.every(({ ok }) => ok), lines };
+}
+
+function nodeLine(): DoctorLine {
+  const ok = Number.parseInt(process.versions.node, 10) >= nodeMajorMin;
+  const need = ok ? '' : `; raincheck ${version} needs ${nodeMajorMin} or newer`;
+  return { ok, what: 'node', detail: `${process.version} at ${process.execPath}${need}` };
+}
+
+/** The version alone: opening a store says whether it will do. */
+function sqliteLine(): DoctorLine {
+  const sqlite = process.versions['sqlite'];
+  return { ok: sqlite !== undefined, what: 'sqlite', detail: sqlite ?? 'this Node has none' };
+}
+
+async function configLine(
+  p: Parameters<typeof doctor>[0] & {},
+): Promise<{ line: DoctorLine; settings: Settings | null }> {
+  const what = 'config';
+  try {
+    const folder = p.folder ?? process.cwd();
+    const file = findConfig({ given: p.config, folder });
+    const { config } = await loadConfig(file ?? exampleConfigFile());
+    const { settings } = readSettings({
+      mode: file === null ? 'dev' : 'serve',
+      flags: { store: p.store },
+      env: p.env ?? process.env,
+      config,
+    });
+    const tasks = config.tasks.map((task) => task.name).join(', ') || 'none';
+    const from = file ?? 'no raincheck.config.ts here; `raincheck dev` would serve the example';
+    const line = { ok: true, what, detail: `${from}; tasks: ${tasks}` };
+    return { line: publicLine(settings) ?? line, settings };
+  } catch (error) {
+    return { line: { ok: false, what, detail: textOf(error) }, settings: null };
+  }
+}
+
+function publicLine({ host, token }: Settings): DoctorLine | null {
+  if (token !== undefined || isLoopback(host)) return null;
+  return { ok: false, what: 'config', detail: `host ${host} needs a token: set RAINCHECK_TOKEN` };
+}
+
+async function storeLines(address: string): Promise<DoctorLine[]> {
+  const what = 'store';
+  try {
+    const parsed = parseStoreAddress(address);
+    if (parsed.kind === 'memory') {
+      return [{ ok: true, what, detail: 'memory: operations are forgotten when the server ends' }];
+    }
+    const file = path.resolve(parsed.path);
+    const folder = nearestFolder(file);
+    accessSync(folder, constants.W_OK);
+    const line = existsSync(file) ? await openedLine(address, file) : newFileLine(file);
+    return [line, diskLine(folder)];
+  } catch (error) {
+    return [{ ok: false, what, detail: textOf(error) }];
+  }
+}
+
+function newFileLine(file: string): DoctorLine {
+  return { ok: true, what: 'store', detail: `${file} is not there yet and can be made` };
+}
+
+/** In use by a running server is fine: that server is then looked at, too. */
+async function openedLine(address: string, file: string): Promise<DoctorLine> {
+  try {
+    await openStore(address).close();
+    return { ok: true, what: 'store', detail: `${file} opens` };
+  } catch (error) {
+    const ok = error instanceof RaincheckError && error.code === 'store_locked';
+    return { ok, what: 'store', detail: textOf(error) };
+  }
+}
+
+function diskLine(folder: string): DoctorLine {
+  const { bavail, bsize } = statfsSync(folder);
+  const free = bavail * bsize;
+  const ok = free >= freeBytesMin;
+  const need = ok ? '' : `; less than ${formatBytes(freeBytesMin)} is soon used up`;
+  return { ok, what: 'disk', detail: `${formatBytes(free)} free at ${folder}${need}` };
+}
+
+/** The folder of the file, or the first above it that exists. */
+function nearestFolder(file: string): string {
+  let folder = path.dirname(file);
+  while (!existsSync(folder)) folder = path.dirname(folder);
+  return folder;
+}
+
+async function serverLine(given: string | undefined, settings: Settings): Promise<DoctorLine> {
+  const { host, port } = settings;
+  const url = given ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  try {
+    const response = await fetch(new URL('livez', url.endsWith('/') ? url : `${url}/`), {
+      signal: AbortSignal.timeout(answerMsMax),
+    });
+    await response.arrayBuffer();
+    const detail = `${url} answers ${response.status}`;
+    if (response.ok) return { ok: true, what: 'server', detail };
+    return { ok: false, what: 'server', detail: `${detail} to /livez: not a raincheck server?` };
+  } catch (error) {
+    const reason = `${url} does not answer (${causeOf(error)})`;
+    if (given !== undefined) return { ok: false, what: 'server', detail: reason };
+    const holder = portHolder(port);
+    if (holder === null)
+      return { ok: true, what: 'server', detail: `none yet; port ${port} is free` };
+    return { ok: false, what: 'server', detail: `${reason}; port ${port} is taken by ${holder}` };
+  }
+}
+
+/** fetch says "fetch failed" and keeps the reason in the cause. */
+function causeOf(error: unknown): string {
+  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+  const { code } = cause as { code?: unknown };
+  return typeof code === 'string' ? code : textOf(cause);
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
