@@ -5,8 +5,8 @@ import { retryDelayMs, type Answer, type Transport } from './transport.ts';
 /**
  * Follows one operation to its end.
  *
- * Every look asks `Prefer: wait=N` (RFC 7240) with the last ETag, so a server that knows it answers at
- * the next change and the end is seen at once. Such an answer carries `Preference-Applied: wait=…` and is
+ * The first look is answered at once. Every later one asks `Prefer: wait=N` (RFC 7240) with the last ETag,
+ * so a server that knows it answers at the next change and the end is seen at once. Such an answer carries `Preference-Applied: wait=…` and is
  * followed by the next look. Any other answer is plain polling: the next look comes after Retry-After.
  *
  *   look ── final ──────────────────────────► the operation
@@ -83,9 +83,12 @@ async function watchUntilFinal(watch: Watch, signal: AbortSignal): Promise<WireO
     signal.throwIfAborted();
     try {
       const startedAt = transport.clock.now();
-      const answer = await look(watch, { waitSeconds: longPollSeconds, signal });
+      // Without an ETag the wait would be for a change after this request, and hide what is now.
+      const isFirst = watch.seen === null;
+      const answer = await look(watch, { waitSeconds: isFirst ? 0 : longPollSeconds, signal });
       failures = 0;
       if (watch.seen !== null && isFinal(watch.seen)) return watch.seen;
+      if (isFirst) continue;
       const tookMs = transport.clock.now() - startedAt;
       await transport.clock.sleep(nextLookMs(watch, answer, tookMs), signal);
     } catch (error) {
