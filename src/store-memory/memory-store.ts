@@ -68,8 +68,10 @@ class MemoryStore implements Store {
 
   async createOperations(p: CreateOperations): Promise<CreateOutcome[]> {
     this.#requireOpen();
+    const ids = new Set<string>();
     for (const { id } of p.operations) {
-      if (this.#entries.has(id)) throw new Error(`There is an operation ${id} already.`);
+      if (ids.has(id) || this.#entries.has(id)) throw new Error(`A second operation ${id}.`);
+      ids.add(id);
     }
     return p.operations.map((operation) => this.#create(operation, p));
   }

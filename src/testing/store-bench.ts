@@ -266,6 +266,9 @@ export class StoreBench {
       assert.equal(record.meanDurationMs === null, record.completed === 0, 'meanDurationMs');
     }
     for (const operation of operations) assertSound(operation);
+    const pending = tasks.reduce((sum, record) => sum + record.pending, 0);
+    const full = { outcome: 'queue_full', pending, pendingMax: 0 };
+    assert.deepStrictEqual(await this.submit({}, 0), full, 'pending over all tasks');
   }
 }
 

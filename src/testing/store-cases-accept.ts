@@ -259,6 +259,29 @@ export const acceptCases: readonly StoreCase[] = [
     },
   },
   {
+    title: 'a call that cannot be done leaves nothing behind, and harms no other of its turn',
+    async run(bench) {
+      const known = await bench.create();
+      const plans = [bench.planned(), bench.planned(), bench.planned({ id: known.id })] as const;
+      const create = (...operations: NewOperation[]): Promise<unknown> =>
+        bench.store.createOperations({ operations, pendingMax: 100, now: bench.now });
+      const [before, culprit, twin, after, paused] = await Promise.allSettled([
+        create(plans[0]),
+        create(bench.planned({ idempotency: key({ expiresAt: bench.now + 1 }) }), plans[2]),
+        create(...Array.from({ length: 2 }, () => bench.planned({ id: 'op_twin' }))),
+        create(plans[1]),
+        bench.store.setTaskPaused({ task: 'exports', paused: true }),
+      ]);
+      assert.deepStrictEqual(
+        [before, culprit, twin, after, paused].map(({ status }) => status),
+        ['fulfilled', 'rejected', 'rejected', 'fulfilled', 'fulfilled'],
+      );
+      assert.deepStrictEqual(await bench.listIds(), [plans[1].id, plans[0].id, known.id]);
+      assert.equal((await bench.task('exports'))?.paused, true);
+      await bench.create({ idempotency: key({ expiresAt: bench.now + 1 }) });
+    },
+  },
+  {
     title: 'a refused submit leaves no key behind',
     async run(bench) {
       const idempotency = key({ expiresAt: bench.now + 1000 });

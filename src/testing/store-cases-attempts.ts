@@ -270,6 +270,24 @@ export const attemptCases: readonly StoreCase[] = [
     },
   },
   {
+    title: 'a cancel and a completion of one turn count in their order',
+    async run(bench) {
+      const [a, b] = [await bench.running(), await bench.running()];
+      const [asked, , , late] = await Promise.all([
+        bench.cancel(a.id),
+        bench.settle(completedBy(a)),
+        bench.settle(completedBy(b)),
+        bench.cancel(b.id),
+      ]);
+      assert.equal(asked.outcome, 'requested');
+      const done = await bench.record(a.id);
+      assert.deepStrictEqual([done.state, done.cancelRequestedAt], ['completed', bench.now]);
+      const operation = await bench.record(b.id);
+      assert.deepStrictEqual(late, { outcome: 'already_final', operation });
+      assert.deepStrictEqual([operation.state, operation.cancelRequestedAt], ['completed', null]);
+    },
+  },
+  {
     title: 'a final operation is changed by no verb',
     async run(bench) {
       const running = [await bench.running(), await bench.running()];
@@ -303,6 +321,7 @@ export const attemptCases: readonly StoreCase[] = [
         mean = meanDurationMs(mean, i, 100 * (i + 1) ** 2);
       }
       const failed = await bench.running();
+      bench.now += 1_000;
       await bench.fail(failed, bench.now);
       const [retried] = await bench.claim();
       bench.now += 40;
