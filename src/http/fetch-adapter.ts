@@ -18,11 +18,16 @@ export function fetchHandler(app: App): FetchHandler {
 }
 
 function toResponse(reply: ExchangeReply): Response {
-  const { status, headers, body } = reply;
+  const { status, body } = reply;
+  const headers = new Headers(reply.headers);
   const init = { status, headers };
-  if (body === null || typeof body === 'string') return new Response(body, init);
-  if (body instanceof Uint8Array) return new Response(new Uint8Array(body), init);
-  return new Response(toStream(body), init);
+  if (body === null) return new Response(null, init);
+  if (typeof body !== 'string' && !(body instanceof Uint8Array)) {
+    return new Response(toStream(body), init);
+  }
+  const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+  headers.set('content-length', String(bytes.byteLength));
+  return new Response(bytes as Uint8Array<ArrayBuffer>, init);
 }
 
 /** Pulled, so that a slow reader holds one chunk; cancelled when the reader goes away. */

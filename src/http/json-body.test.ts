@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { RaincheckError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { parseJsonBytes } from './json-body.ts';
@@ -78,13 +78,19 @@ describe('A JSON body', () => {
 
   it('of any bytes is a value or invalid_json', () => {
     fc.assert(
-      fc.property(fc.oneof(fc.uint8Array(), fc.json().map(Buffer.from)), (bytes) => {
-        try {
-          parseJsonBytes(bytes);
-        } catch (error) {
-          assert.ok(error instanceof RaincheckError && error.code === 'invalid_json');
-        }
-      }),
+      fc.property(
+        fc.oneof(
+          fc.uint8Array(),
+          fc.json().map((text) => Buffer.from(text)),
+        ),
+        (bytes) => {
+          try {
+            parseJsonBytes(bytes);
+          } catch (error) {
+            assert.ok(error instanceof RaincheckError && error.code === 'invalid_json');
+          }
+        },
+      ),
     );
   });
 });
