@@ -2,9 +2,10 @@ import { limits } from '../core/limits.ts';
 import type { Operation } from '../core/operation.ts';
 import { decide } from '../core/transitions.ts';
 import type { ClaimedOperation, ClaimOperations, ClaimOutcome, ClaimTask } from '../store/store.ts';
-import type { Row, WriteConnection } from './connection.ts';
+import type { Row, WriteConnection, WriteStatement } from './connection.ts';
 import type { Ledger, TaskEntry } from './ledger.ts';
 import type { Operations } from './operations.ts';
+import { ReadyAgain, Scan } from './ready-again.ts';
 import { operationColumnCount, operationColumns, operationOf, seqOf } from './rows.ts';
 
 /**
@@ -19,40 +20,6 @@ import { operationColumnCount, operationColumns, operationOf, seqOf } from './ro
  *
  * All of it looks at limits.claimScanRows rows at most; then nextDueAt is `now`: ask again.
  */
-export const dueSql = `
-UPDATE operations
-SET state = 'ready'
-WHERE seq IN (
-  SELECT seq
-  FROM operations
-  WHERE state = 'scheduled'
-    AND task = ?
-    AND ready_at <= ?
-  ORDER BY ready_at
-  LIMIT ?
-)`;
-
-export const tooFarSql = `
-UPDATE operations
-SET state = 'ready'
-WHERE seq IN (
-  SELECT seq
-  FROM operations
-  WHERE state = 'scheduled'
-    AND task = ?
-    AND ready_at > ?
-  ORDER BY ready_at DESC
-  LIMIT ?
-)`;
-
-export const nextDueSql = `
-SELECT ready_at
-FROM operations
-WHERE state = 'scheduled'
-  AND task = ?
-ORDER BY ready_at
-LIMIT 1`;
-
 export const readySql = `
 SELECT ${operationColumns}, input
 FROM operations
@@ -90,141 +57,124 @@ WHERE operation_seq = ?`;
 /** Rows of one task fetched ahead when several tasks compete: most of a smaller batch gets used. */
 const laneRowsMin = 8;
 
-export type Claim = (p: ClaimOperations) => ClaimOutcome;
+export class Claim {
+  readonly #ledger: Ledger;
+  readonly #readyAgain: ReadyAgain;
+  readonly #ready: WriteStatement;
+  readonly #park: WriteStatement;
+  readonly #claim: WriteStatement;
+  readonly #longInput: WriteStatement;
 
-export function prepareClaim(
-  writer: WriteConnection,
-  ledger: Ledger,
-  operations: Operations,
-): Claim {
-  const due = writer.prepare(dueSql);
-  const tooFar = writer.prepare(tooFarSql);
-  const nextDue = writer.prepare(nextDueSql);
-  const ready = writer.prepare(readySql);
-  const park = writer.prepare(parkSql);
-  const claimRow = writer.prepare(claimSql);
-  const longInput = writer.prepare(longInputSql);
+  constructor(writer: WriteConnection, ledger: Ledger, operations: Operations) {
+    this.#ledger = ledger;
+    this.#readyAgain = new ReadyAgain(writer, ledger, operations);
+    this.#ready = writer.prepare(readySql);
+    this.#park = writer.prepare(parkSql);
+    this.#claim = writer.prepare(claimSql);
+    this.#longInput = writer.prepare(longInputSql);
+  }
 
-  function makeDueReady(entry: TaskEntry, now: number, scan: Scan): void {
-    if (!entry.mayBeTooFar && entry.nextDueAt !== undefined) {
-      if (entry.nextDueAt === null || entry.nextDueAt > now) return;
-    }
-    const farAt = now + limits.delayMsMax;
-    for (const [statement, at] of [[due, now] as const, [tooFar, farAt] as const]) {
-      const count = scan.rowsLeft === 0 ? 0 : statement.run(entry.task, at, scan.rowsLeft);
-      scan.look(count);
-      for (let i = 0; i < count; i += 1) {
-        // Ready rows of any key: nothing but the numbers of scheduled and ready changes.
-        ledger.moved({ task: entry.task, key: null, from: 'scheduled', to: 'ready' });
+  run(p: ClaimOperations): ClaimOutcome {
+    const scan = new Scan(limits.claimScanRows);
+    const { lanes, nextDueAt } = this.#openLanes(p, scan);
+    const claimed: ClaimedOperation[] = [];
+    while (claimed.length < p.limit) {
+      const missing = p.limit - claimed.length;
+      const share = Math.max(laneRowsMin, Math.ceil(missing / Math.max(1, lanes.length)));
+      const lane = this.#best(lanes, lanes.length === 1 ? missing : share, scan);
+      const row = lane?.rows[lane.at];
+      if (lane === null || row === undefined || lane.head === null) break;
+      const operation = lane.head;
+      lane.at += 1;
+      lane.head = null;
+      if (hasKeySlot(lane, operation.concurrencyKey)) {
+        claimed.push(this.#claimRow(row, operation, p));
+      } else {
+        this.#parkRow(row, operation);
       }
     }
-    entry.mayBeTooFar = scan.rowsLeft === 0;
-    entry.nextDueAt = (nextDue.first(entry.task)?.[0] as number | undefined) ?? null;
+    const isCutShort = scan.rowsLeft === 0 && claimed.length < p.limit;
+    return { claimed, nextDueAt: isCutShort ? p.now : nextDueAt };
   }
 
-  function unparkFree(entry: TaskEntry, limit: number | null, scan: Scan): void {
-    if (entry.parkedByKey.size === 0) {
-      entry.keysToCheck.clear();
-      entry.keyConcurrencyChecked = limit;
-      return;
-    }
-    const checkAll = entry.keyConcurrencyChecked !== limit;
-    for (const key of [...(checkAll ? entry.parkedByKey : entry.keysToCheck).keys()]) {
-      const free = limit === null ? Infinity : limit - (entry.runningByKey.get(key) ?? 0);
-      const count = Math.min(free, scan.rowsLeft);
-      if (count > 0) scan.look(operations.unpark(entry, key, count));
-      if (scan.rowsLeft === 0) return;
-      entry.keysToCheck.delete(key);
-    }
-    entry.keyConcurrencyChecked = limit;
-  }
-
-  function refill(lane: Lane, wanted: number, scan: Scan): void {
-    lane.at = 0;
-    lane.rows = [];
-    lane.head = null;
-    const count = Math.min(wanted, slotsOf(lane.entry, lane.task), scan.rowsLeft);
-    if (lane.isExhausted || count === 0) return;
-    lane.rows = ready.all(lane.entry.task, count);
-    scan.look(lane.rows.length);
-    if (lane.rows.length < count) lane.isExhausted = true;
-  }
-
-  function claimHead(row: Row, operation: Operation, p: ClaimOperations): ClaimedOperation {
-    const { worker, leaseMs, now } = p;
-    const event = { type: 'claimed', worker, leaseMs, token: p.newToken() } as const;
-    const decision = decide(operation, event, now);
-    if (decision.outcome !== 'applied') throw new Error('A ready operation could not be claimed.');
-    const { operation: after } = decision;
-    const { lease } = after;
-    claimRow.run(
-      ...[after.version, after.startedAt, after.attempt, after.attemptStartedAt],
-      ...[lease?.expiresAt ?? null, lease?.token ?? null, worker, seqOf(row)],
-    );
-    const { task, concurrencyKey: key } = after;
-    ledger.moved({ task, key, from: 'ready', to: 'running' });
-    const input = row[operationColumnCount] ?? longInput.first(seqOf(row))?.[0];
-    return { operation: after, input: input as string };
-  }
-
-  function openLanes(p: ClaimOperations, scan: Scan): { lanes: Lane[]; nextDueAt: number | null } {
+  /** The tasks that may have something to claim, and when a scheduled operation of any of them is due. */
+  #openLanes(p: ClaimOperations, scan: Scan): { lanes: Lane[]; nextDueAt: number | null } {
     const lanes: Lane[] = [];
     let nextDueAt: number | null = null;
     for (const task of p.tasks) {
-      const entry = ledger.find(task.name);
+      const entry = this.#ledger.find(task.name);
       if (entry === undefined || entry.paused) continue;
-      makeDueReady(entry, p.now, scan);
+      this.#readyAgain.makeDueReady(entry, p.now, scan);
       if (typeof entry.nextDueAt === 'number') {
         nextDueAt = Math.min(nextDueAt ?? Infinity, entry.nextDueAt);
       }
-      if (!hasSlot(entry, task)) continue;
-      unparkFree(entry, task.keyConcurrency, scan);
+      if (slotsOf(entry, task) <= 0) continue;
+      this.#readyAgain.unparkFree(entry, task.keyConcurrency, scan);
       if (entry.noneReady) continue;
       lanes.push({ entry, task, rows: [], at: 0, head: null, isExhausted: false });
     }
     return { lanes, nextDueAt };
   }
 
-  function best(lanes: readonly Lane[], wanted: number, scan: Scan): Lane | null {
-    let found: Lane | null = null;
+  #best(lanes: readonly Lane[], wanted: number, scan: Scan): Lane | null {
+    let best: Lane | null = null;
+    let bestHead: Operation | null = null;
     for (const lane of lanes) {
-      if (!hasSlot(lane.entry, lane.task)) continue;
-      if (lane.at >= lane.rows.length) refill(lane, wanted, scan);
+      const slots = slotsOf(lane.entry, lane.task);
+      if (slots <= 0) continue;
+      if (lane.at >= lane.rows.length) this.#refill(lane, Math.min(wanted, slots), scan);
       const row = lane.rows[lane.at];
       if (row === undefined) {
         if (lane.isExhausted) lane.entry.noneReady = true;
         continue;
       }
       lane.head ??= operationOf(row);
-      if (found?.head == null || claimedBefore(lane.head, found.head)) found = lane;
-    }
-    return found;
-  }
-
-  return (p) => {
-    const scan = new Scan(limits.claimScanRows);
-    const { lanes, nextDueAt } = openLanes(p, scan);
-    const claimed: ClaimedOperation[] = [];
-    while (claimed.length < p.limit) {
-      const missing = p.limit - claimed.length;
-      const share = Math.max(laneRowsMin, Math.ceil(missing / Math.max(1, lanes.length)));
-      const lane = best(lanes, lanes.length === 1 ? missing : share, scan);
-      const row = lane?.rows[lane.at];
-      if (lane === null || row === undefined || lane.head === null) break;
-      const operation = lane.head;
-      lane.at += 1;
-      lane.head = null;
-      const { concurrencyKey: key, task } = operation;
-      if (key !== null && !hasKeySlot(lane, key)) {
-        park.run(seqOf(row));
-        ledger.moved({ task, key, from: 'ready', to: 'parked' });
-      } else {
-        claimed.push(claimHead(row, operation, p));
+      if (bestHead === null || claimedBefore(lane.head, bestHead)) {
+        best = lane;
+        bestHead = lane.head;
       }
     }
-    const stopped = scan.rowsLeft === 0 && claimed.length < p.limit;
-    return { claimed, nextDueAt: stopped ? p.now : nextDueAt };
-  };
+    return best;
+  }
+
+  /** What was fetched before has left the index by now, claimed or parked: the same query goes on. */
+  #refill(lane: Lane, wanted: number, scan: Scan): void {
+    lane.at = 0;
+    lane.rows = [];
+    const count = Math.min(wanted, scan.rowsLeft);
+    if (lane.isExhausted || count === 0) return;
+    lane.rows = this.#ready.all(lane.entry.task, count);
+    scan.look(lane.rows.length);
+    if (lane.rows.length < count) lane.isExhausted = true;
+  }
+
+  #claimRow(row: Row, operation: Operation, p: ClaimOperations): ClaimedOperation {
+    const { worker, leaseMs, now } = p;
+    const token = p.newToken();
+    const decision = decide(operation, { type: 'claimed', worker, leaseMs, token }, now);
+    if (decision.outcome !== 'applied') throw new Error('A ready operation could not be claimed.');
+    const after = decision.operation;
+    const seq = seqOf(row);
+    this.#claim.run(
+      after.version,
+      after.startedAt,
+      after.attempt,
+      after.attemptStartedAt,
+      now + leaseMs,
+      token,
+      worker,
+      seq,
+    );
+    const { task, concurrencyKey: key } = after;
+    this.#ledger.moved({ task, key, from: 'ready', to: 'running' });
+    const input = row[operationColumnCount] ?? this.#longInput.first(seq)?.[0];
+    return { operation: after, input: input as string };
+  }
+
+  #parkRow(row: Row, { task, concurrencyKey: key }: Operation): void {
+    this.#park.run(seqOf(row));
+    this.#ledger.moved({ task, key, from: 'ready', to: 'parked' });
+  }
 }
 
 /** One task in the merge. `rows` are its best ready ones, as fetched; `head` is rows[at] as a record. */
@@ -237,29 +187,12 @@ type Lane = {
   isExhausted: boolean;
 };
 
-/** The rows a claim may still look at. */
-class Scan {
-  rowsLeft: number;
-
-  constructor(rows: number) {
-    this.rowsLeft = rows;
-  }
-
-  look(rows: number): void {
-    this.rowsLeft = Math.max(0, this.rowsLeft - rows);
-  }
-}
-
 function slotsOf(entry: TaskEntry, task: ClaimTask): number {
   return task.concurrency === null ? Infinity : task.concurrency - entry.processing;
 }
 
-function hasSlot(entry: TaskEntry, task: ClaimTask): boolean {
-  return slotsOf(entry, task) > 0;
-}
-
-function hasKeySlot({ entry, task }: Lane, key: string): boolean {
-  if (task.keyConcurrency === null) return true;
+function hasKeySlot({ entry, task }: Lane, key: string | null): boolean {
+  if (key === null || task.keyConcurrency === null) return true;
   return (entry.runningByKey.get(key) ?? 0) < task.keyConcurrency;
 }
 

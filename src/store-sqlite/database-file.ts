@@ -86,7 +86,7 @@ export function notOurs(path: string): RaincheckError {
 }
 
 function refuseNetwork(path: string): void {
-  const kind = networkFileSystems.get(Number(statfsSync(dirname(path)).type));
+  const kind = networkFileSystems.get(statfsSync(dirname(path)).type);
   if (kind === undefined) return;
   throw incompatible(
     `${path} is on a network file system (${kind}), where SQLite's locks do not hold: use a local disk.`,

@@ -216,10 +216,14 @@ export class Ledger {
   flush(): void {
     for (const entry of this.#changed) {
       const statement = entry.isNew ? this.#insertTask : this.#updateTask;
-      const { pending, processing, completed, failed } = entry;
       statement.run(
-        ...[entry.paused ? 1 : 0, pending, processing, completed, failed],
-        ...[entry.meanDurationMs, entry.task],
+        entry.paused ? 1 : 0,
+        entry.pending,
+        entry.processing,
+        entry.completed,
+        entry.failed,
+        entry.meanDurationMs,
+        entry.task,
       );
     }
   }

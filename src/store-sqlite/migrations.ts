@@ -52,15 +52,28 @@ CREATE TABLE operations (
   result_etag TEXT,
   result_inline TEXT,
   input TEXT,
-  CHECK (state IN ('scheduled', 'ready', 'parked', 'running', 'completed', 'failed')),
-  CHECK ((state = 'running') = (lease_token IS NOT NULL)),
-  CHECK ((lease_token IS NULL) = (lease_expires_at IS NULL)),
-  CHECK ((state IN ('completed', 'failed')) = (finished_at IS NOT NULL)),
-  CHECK ((finished_at IS NULL) = (expires_at IS NULL)),
-  CHECK ((state = 'failed') = (error IS NOT NULL)),
-  CHECK ((state = 'completed') = (result_type IS NOT NULL)),
-  CHECK (state <> 'parked' OR concurrency_key IS NOT NULL),
-  CHECK (give_up_at IS NULL OR state IN ('scheduled', 'ready', 'parked'))
+  CHECK (
+    CASE state
+      WHEN 'ready' THEN
+        lease_expires_at IS NULL AND finished_at IS NULL
+      WHEN 'running' THEN
+        lease_expires_at IS NOT NULL AND lease_token IS NOT NULL AND lease_worker IS NOT NULL
+        AND attempt_started_at IS NOT NULL AND finished_at IS NULL AND give_up_at IS NULL
+      WHEN 'completed' THEN
+        lease_expires_at IS NULL AND lease_token IS NULL AND give_up_at IS NULL
+        AND finished_at IS NOT NULL AND expires_at IS NOT NULL
+        AND result_type IS NOT NULL AND error IS NULL
+      WHEN 'failed' THEN
+        lease_expires_at IS NULL AND lease_token IS NULL AND give_up_at IS NULL
+        AND finished_at IS NOT NULL AND expires_at IS NOT NULL
+        AND result_type IS NULL AND error IS NOT NULL AND error_code IS NOT NULL
+      WHEN 'scheduled' THEN
+        lease_expires_at IS NULL AND finished_at IS NULL
+      WHEN 'parked' THEN
+        lease_expires_at IS NULL AND finished_at IS NULL AND concurrency_key IS NOT NULL
+      ELSE FALSE
+    END
+  )
 ) STRICT;
 
 CREATE INDEX operations_ready

@@ -4,7 +4,6 @@ import type { ReadConnection, WriteConnection } from './connection.ts';
 import type { Ledger, TaskEntry } from './ledger.ts';
 import {
   attemptValues,
-  codeOf,
   giveUpAt,
   jsonOrNull,
   operationColumns,
@@ -84,12 +83,25 @@ export function prepareOperations(writer: WriteConnection, ledger: Ledger): Oper
 
   function save(seq: number, after: Operation): void {
     const waits = after.state !== 'running' && !isFinal(after.state);
+    const { lease, error } = after;
     update.run(
-      ...[after.state, after.version, after.finishedAt, after.expiresAt],
-      ...[after.attempt, after.recoveries, after.attemptStartedAt],
-      ...[after.lease?.expiresAt ?? null, after.lease?.token ?? null, after.lease?.worker ?? null],
-      ...[after.readyAt, waits ? giveUpAt(after) : null, after.cancelRequestedAt],
-      ...[jsonOrNull(after.progress), codeOf(after.error), jsonOrNull(after.error), seq],
+      after.state,
+      after.version,
+      after.finishedAt,
+      after.expiresAt,
+      after.attempt,
+      after.recoveries,
+      after.attemptStartedAt,
+      lease && lease.expiresAt,
+      lease && lease.token,
+      lease && lease.worker,
+      after.readyAt,
+      waits ? giveUpAt(after) : null,
+      after.cancelRequestedAt,
+      jsonOrNull(after.progress),
+      error && error.code,
+      jsonOrNull(error),
+      seq,
     );
   }
 

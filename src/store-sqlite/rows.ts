@@ -1,4 +1,3 @@
-import type { OutcomeCode } from '../core/errors.ts';
 import type {
   EndedAttempt,
   Operation,
@@ -57,11 +56,11 @@ export function operationOf(row: Row): Operation {
     waitUntil: row[19] as Nullable<number>,
     deadlineAt: row[20] as Nullable<number>,
     concurrencyKey: row[22] as Nullable<string>,
-    progress: parsed<Progress>(row[27] as Nullable<string>),
+    progress: parsed(row[27] ?? null) as Nullable<Progress>,
     cancelRequestedAt: row[21] as Nullable<number>,
-    error: parsed<OperationError>(row[28] as Nullable<string>),
+    error: parsed(row[28] ?? null) as Nullable<OperationError>,
     result: row[29] === null ? null : resultOf(row),
-    labels: parsed<Record<string, string>>(row[26] as Nullable<string>) ?? noLabels,
+    labels: (parsed(row[26] ?? null) as Nullable<Record<string, string>>) ?? noLabels,
     retryOf: row[24] as Nullable<string>,
     traceparent: row[25] as Nullable<string>,
   };
@@ -77,9 +76,9 @@ function resultOf(row: Row): Result {
   };
 }
 
-/** What we wrote ourselves needs no check. */
-function parsed<Kind>(json: string | null): Kind | null {
-  return json === null ? null : (JSON.parse(json) as Kind);
+/** What we wrote ourselves needs no check: the caller says what it is. */
+function parsed(json: Row[number]): unknown {
+  return json === null ? null : JSON.parse(json as string);
 }
 
 export function jsonOrNull(value: object | null): string | null {
@@ -111,7 +110,7 @@ export function attemptOf(operationId: string, row: Row): EndedAttempt {
     startedAt: row[2] as number,
     endedAt: row[3] as number,
     outcome: row[4] as EndedAttempt['outcome'],
-    error: parsed<OperationError>(row[6] as Nullable<string>),
+    error: parsed(row[6] ?? null) as Nullable<OperationError>,
     retryAt: row[5] as Nullable<number>,
   };
 }
@@ -119,8 +118,4 @@ export function attemptOf(operationId: string, row: Row): EndedAttempt {
 export function attemptValues(attempt: EndedAttempt): Value[] {
   const { number, worker, startedAt, endedAt, outcome, retryAt } = attempt;
   return [number, worker, startedAt, endedAt, outcome, retryAt, jsonOrNull(attempt.error)];
-}
-
-export function codeOf(error: OperationError | null): OutcomeCode | null {
-  return error === null ? null : error.code;
 }

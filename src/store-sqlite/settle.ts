@@ -3,11 +3,20 @@ import type { WriteConnection } from './connection.ts';
 import type { Ledger } from './ledger.ts';
 import type { Operations } from './operations.ts';
 import { prepareResultWrites } from './results.ts';
+import { seqOf } from './rows.ts';
 
 /**
- * Completion is the hot way out: one UPDATE whose WHERE is the fence, as decide() has it for `completed`.
- * All other ends read the row and go through decide().
+ * Completion is the hot way out: four columns read, one UPDATE whose WHERE is the fence, as decide() has
+ * it for `completed`. The UPDATE alone with RETURNING would do, but costs 14.5 µs against 8.3 without and
+ * 1.9 for the SELECT. All other ends read the whole row and go through decide().
  */
+export const findLeaseSql = `
+SELECT seq, task, concurrency_key, attempt_started_at, cancel_requested_at
+FROM operations
+WHERE id = ?
+  AND state = 'running'
+  AND lease_token = ?`;
+
 export const completeSql = `
 UPDATE operations
 SET state = 'completed',
@@ -22,10 +31,9 @@ SET state = 'completed',
     result_size = ?,
     result_etag = ?,
     result_inline = ?
-WHERE id = ?
+WHERE seq = ?
   AND state = 'running'
-  AND lease_token = ?
-RETURNING seq, task, concurrency_key, attempt_started_at`;
+  AND lease_token = ?`;
 
 export type Settle = (p: SettleAttempts) => SettleOutcome[];
 
@@ -34,17 +42,26 @@ export function prepareSettle(
   ledger: Ledger,
   operations: Operations,
 ): Settle {
+  const findLease = writer.prepare(findLeaseSql);
   const completeRow = writer.prepare(completeSql);
   const results = prepareResultWrites(writer);
 
   function complete(p: Settlement & { type: 'completed' }, now: number): SettleOutcome {
-    const { result } = p;
-    const [row] = completeRow.all(
-      ...[now, now, result.contentType, result.name, result.sizeBytes, result.etag, result.inline],
-      ...[p.id, p.token],
-    );
+    const row = findLease.first(p.id, p.token);
     if (row === undefined) return 'lost';
-    if (result.inline === null && p.body !== null) results.insert(row[0] as number, p.body);
+    const { result } = p;
+    completeRow.run(
+      now,
+      now,
+      result.contentType,
+      result.name,
+      result.sizeBytes,
+      result.etag,
+      result.inline,
+      seqOf(row),
+      p.token,
+    );
+    if (result.inline === null && p.body !== null) results.insert(seqOf(row), p.body);
     const task = row[1] as string;
     const key = row[2] as string | null;
     ledger.took(ledger.entry(task), now - (row[3] as number));

@@ -1,7 +1,7 @@
 import { expected, refuseUnknownKeys } from '../core/options.ts';
 import type { Store } from '../store/store.ts';
 import { prepareListAttempts } from './attempts.ts';
-import { prepareClaim } from './claim.ts';
+import { Claim } from './claim.ts';
 import { prepareCreate } from './create.ts';
 import { GroupCommit } from './group-commit.ts';
 import { Ledger } from './ledger.ts';
@@ -112,7 +112,7 @@ function writingVerbs(p: {
   const { ledger, operations, commits } = p;
   const { writer } = p.file;
   const create = prepareCreate(writer, ledger, operations);
-  const claim = prepareClaim(writer, ledger, operations);
+  const claim = new Claim(writer, ledger, operations);
   const settle = prepareSettle(writer, ledger, operations);
   const extend = prepareExtend(writer);
   const sweep = prepareSweep(writer, operations);
@@ -120,7 +120,7 @@ function writingVerbs(p: {
   const ping = writer.prepare(pingSql);
   return {
     createOperations: (p) => commits.write(() => create(p)),
-    claimOperations: (p) => commits.writeLast(() => claim(p)),
+    claimOperations: (p) => commits.writeLast(() => claim.run(p)),
     settleAttempts: (p) => commits.write(() => settle(p)),
     extendLeases: (p) => commits.write(() => extend(p)),
     sweepExpired: (p) => commits.write(() => sweep(p)),
