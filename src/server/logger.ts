@@ -94,7 +94,7 @@ function shown(name: string, value: unknown): string {
   if (secretNames.some((secret) => secret.toLowerCase() === name.toLowerCase()))
     return '[redacted]';
   if (typeof value === 'string')
-    return /^[\w./:@%+–-]+$/.test(value) ? value : JSON.stringify(value);
+    return /^[\w./:@%+–-]+$/.test(value) ? value : printable(JSON.stringify(value));
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
   try {
     return printable(JSON.stringify(value));

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { stripVTControlCharacters } from 'node:util';
+import { prettyLogger } from './logger.ts';
+
+function lines(level: 'debug' | 'info', use: (logger: ReturnType<typeof prettyLogger>) => void) {
+  const written: string[] = [];
+  const write = (line: string) => void written.push(stripVTControlCharacters(line));
+  use(prettyLogger({ level, write, now: () => new Date(2026, 0, 1, 2, 3, 4) }));
+  return written;
+}
+
+it('a request is one short line', () => {
+  const fields = { method: 'POST', path: '/reports', status: 202, ms: 3 };
+  const written = lines('info', (logger) => logger.info(fields, 'request'));
+  assert.deepEqual(written, ['  02:03:04 POST /reports → 202 ms=3\n']);
+});
+
+it('what is below the level is not written', () => {
+  assert.deepEqual(
+    lines('info', (logger) => logger.debug({}, 'detail')),
+    [],
+  );
+});
+
+it('texts of others cannot move the cursor, and secrets are not shown', () => {
+  const [line = ''] = lines('info', (logger) =>
+    logger.warn({ note: 'a\u001b[2Jb\u009b', token: 'hunter2' }, 'x\r\ny\u0007'),
+  );
+  assert.equal(
+    line,
+    '  02:03:04 x\\u000d\\u000ay\\u0007 note="a\\u001b[2Jb\u009b" token=[redacted]\n'.replace(
+      '\u009b',
+      '\\u009b',
+    ),
+  );
+});
+
+it('an error comes with its stack and its cause, values that cannot be shown without harm', () => {
+  const circular: Record<string, unknown> = {};
+  circular['self'] = circular;
+  const error = new Error('outer', { cause: new Error('inner') });
+  const [line = ''] = lines('info', (logger) => logger.error({ err: error, circular }, 'Failed'));
+  assert.match(
+    line,
+    /Failed circular=\[cannot be shown\]\n {2}Error: outer\n[^]*caused by Error: inner/,
+  );
+});

@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { isLoopback } from './listen.ts';
+import { parseStoreAddress } from './open-store.ts';
+import { sampleInput } from './sample-input.ts';
+import { readSettings, settingsDocs, settingTable } from './settings.ts';
+
+const none = { mode: 'dev', flags: {}, env: {}, config: {} } as const;
+
+describe('settings', () => {
+  it('put the flag before the variable, the variable before the file, the file before the default', () => {
+    const env = { RAINCHECK_PORT: '2' };
+    const config = { port: 3 };
+    const from = (p: Partial<Parameters<typeof readSettings>[0]>) => {
+      const { settings, sources } = readSettings({ ...none, ...p });
+      return [settings.port, sources.port];
+    };
+    assert.deepEqual(from({ flags: { port: 1 }, env, config }), [1, 'flag']);
+    assert.deepEqual(from({ env, config }), [2, 'environment']);
+    assert.deepEqual(from({ config }), [3, 'config file']);
+    assert.deepEqual(from({}), [7333, 'default']);
+  });
+
+  it('take our own variable before the common one, and an empty one as not set', () => {
+    const port = (env: NodeJS.ProcessEnv) => readSettings({ ...none, env }).settings.port;
+    assert.equal(port({ RAINCHECK_PORT: '1', PORT: '2' }), 1);
+    assert.equal(port({ RAINCHECK_PORT: '', PORT: '2' }), 2);
+  });
+
+  it('name the variable, the flag or the member that does not fit', () => {
+    const fails = (p: object, message: RegExp) =>
+      assert.throws(() => readSettings({ ...none, ...p }), { code: 'invalid_option', message });
+    fails({ env: { PORT: '99999' } }, /^PORT: expected a port from 0 to 65535, got "99999"/);
+    fails({ env: { RAINCHECK_DRAIN: '2 years' } }, /^RAINCHECK_DRAIN: /);
+    fails({ flags: { logLevel: 'loud' } }, /^--log-level: expected one of debug/);
+    fails({ config: { concurrency: 0 } }, /^`concurrency` of the config file: /);
+  });
+
+  it('never show a token that does not fit', () => {
+    const env = { RAINCHECK_TOKEN: 'sécret' };
+    assert.throws(
+      () => readSettings({ ...none, env }),
+      ({ message }: Error) => message.startsWith('RAINCHECK_TOKEN') && !message.includes('cret'),
+    );
+  });
+
+  it('stand in docs/config.md as they are', () => {
+    const docs = readFileSync(new URL('../../docs/config.md', import.meta.url), 'utf8');
+    assert.ok(
+      docs.includes(settingsDocs()),
+      `docs/config.md needs this table:\n\n${settingsDocs()}`,
+    );
+  });
+
+  it('have no two with one variable', () => {
+    const variables = Object.values(settingTable).flatMap(({ env }) => env);
+    assert.equal(new Set(variables).size, variables.length);
+  });
+});
+
+describe('a store address', () => {
+  it('is sqlite: with a path, a path alone, or memory:', () => {
+    assert.deepEqual(parseStoreAddress('memory:'), { kind: 'memory' });
+    for (const [address, path] of [
+      ['sqlite:.raincheck/dev.db', '.raincheck/dev.db'],
+      ['sqlite:/var/lib/a.db', '/var/lib/a.db'],
+      ['sqlite:///var/lib/a.db', '/var/lib/a.db'],
+      ['data/a.db', 'data/a.db'],
+      ['C:\\data\\a.db', 'C:\\data\\a.db'],
+    ]) {
+      assert.deepEqual(parseStoreAddress(address!), { kind: 'sqlite', path });
+    }
+  });
+
+  it('of another kind is refused without repeating what may be a password', () => {
+    for (const address of ['postgres://u:hunter2@h/db', 'redis://:hunter2@h', 'sqlite:', ' ', '']) {
+      assert.throws(
+        () => parseStoreAddress(address),
+        (error: Error & { code: string }) =>
+          error.code === 'invalid_option' && !error.message.includes('hunter2'),
+      );
+    }
+  });
+});
+
+it('only loopback addresses count as this machine alone', () => {
+  for (const host of ['127.0.0.1', '127.9.9.9', '::1', '[::1]', 'localhost', '::ffff:127.0.0.1']) {
+    assert.ok(isLoopback(host), host);
+  }
+  for (const host of ['0.0.0.0', '::', '10.0.0.1', 'example.com', '127.0.0.1.example.com', '']) {
+    assert.ok(!isLoopback(host), host);
+  }
+});
+
+it('a sample input uses examples, enums and defaults and leaves out what may be left out', () => {
+  const schema = {
+    type: 'object',
+    required: ['type', 'range', 'count', 'nested'],
+    properties: {
+      type: { enum: ['a', 'b'] },
+      range: { type: 'string', examples: ['2026'] },
+      count: { type: 'integer', minimum: 3 },
+      nested: { type: 'object', required: ['on'], properties: { on: { type: 'boolean' } } },
+      note: { type: 'string' },
+    },
+  };
+  assert.deepEqual(sampleInput(schema), {
+    type: 'a',
+    range: '2026',
+    count: 3,
+    nested: { on: true },
+  });
+  assert.deepEqual(sampleInput(null), {});
+});
