@@ -126,7 +126,7 @@ export const commandArbitrary: fc.Arbitrary<Command> = fc.oneof(
     weight: 4,
     arbitrary: fc.record({
       type: fc.constant('advance'),
-      ms: fc.constantFrom(1, 5, 1_000, leaseMs, retentionMs, -5, -limits.leaseMsMax),
+      ms: fc.constantFrom(1, 5, 1_000, leaseMs, retentionMs),
     }),
   },
   {
@@ -137,5 +137,11 @@ export const commandArbitrary: fc.Arbitrary<Command> = fc.oneof(
       limit: fc.constantFrom(1, 3, 200),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ type: fc.constant('reopen') }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constant('reopen'),
+      jumpMs: fc.constantFrom(0, 0, 5, -5, -1_000, -limits.leaseMsMax),
+    }),
+  },
 );

@@ -30,7 +30,8 @@ export type Command =
   | { readonly type: 'prune' }
   | { readonly type: 'advance'; readonly ms: number }
   | { readonly type: 'list'; readonly filter: FilterPlan; readonly limit: number }
-  | { readonly type: 'reopen' }
+  /** A restart. Only there may the clock go back: within one process it never does (core/clock.ts). */
+  | { readonly type: 'reopen'; readonly jumpMs: number }
   /** Calls of one turn of the event loop: one commit, where the store groups them. A claim comes last. */
   | { readonly type: 'turn'; readonly writes: readonly Command[]; readonly claim: ClaimPlan };
 
