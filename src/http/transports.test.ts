@@ -174,7 +174,7 @@ export async function kit(options: Partial<AppOptions> = {}): Promise<Kit> {
       run: () => file('x', { name: 'a"\r\nSet-Cookie: evil=1\r\n\r\n<script>' }),
     }),
     defineTask('nothing', { run: () => file('') }),
-    defineTask('big', { run: () => ({ list: Array.from({ length: 20_000 }, (_, i) => i) }) }),
+    defineTask('big', { run: () => ({ list: Array.from({ length: 200_000 }, (_, i) => i) }) }),
     defineTask('strict', {
       description: 'Takes a date range.',
       input: z.object({ from: z.string(), days: z.number().int().min(1) }),
