@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { suggestion } from '../core/suggest.ts';
 import { serverUrl, urlDefault, type GlobalOptions, type Shell } from './context.ts';
 import { reportError } from './error-text.ts';
 import { exitCodes, exitCodesHelp, UsageError } from './exit-codes.ts';
@@ -50,7 +51,8 @@ export async function main(argv: readonly string[]): Promise<number> {
 }
 
 function createProgram(shell: Shell): Command {
-  const program = new Command('raincheck')
+  const program = new Command('raincheck');
+  program
     .description('Work that takes longer than a request: submit it, follow it, fetch the result.')
     .version(packageVersion(), '-V, --version')
     .option('--url <address>', `the server (RAINCHECK_URL, default ${urlDefault})`)
@@ -58,6 +60,7 @@ function createProgram(shell: Shell): Command {
     .option('--json', 'JSON on stdout: one object, or one a line for what comes bit by bit')
     .option('-q, --quiet', 'no progress and no hints, only results and errors')
     .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ outputError: (text, write) => write(withSuggestion(text, program)) })
     .addHelpText('after', exitCodesHelp())
     .exitOverride();
   for (const add of commands) add(program, shell);
@@ -71,6 +74,21 @@ function refuseTokenArgument(argv: readonly string[]): void {
   throw new UsageError(
     'A token on the command line can be read by every process here: set RAINCHECK_TOKEN or use --token-file.',
   );
+}
+
+/** commander looks for the option that was meant only when no value hangs on it with '='. */
+function withSuggestion(text: string, program: Command): string {
+  if (text.includes('Did you mean')) return text;
+  const name = /unknown option '(--[^=']+)=/.exec(text)?.[1];
+  const options = [program, ...program.commands].flatMap((command) => command.options);
+  const meant =
+    name === undefined
+      ? null
+      : suggestion(
+          name,
+          options.map(({ long }) => long ?? ''),
+        );
+  return meant === null ? text : `${text}(Did you mean ${meant}?)\n`;
 }
 
 /** commander has printed its message by now; asking for help or the version is no error. */

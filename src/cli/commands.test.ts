@@ -1,0 +1,362 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { runCli, startCli } from '../../test/support/run-cli.ts';
+import { scriptedServer } from '../../test/support/scripted-server.ts';
+import { completed, sampleId, wireTask } from '../../test/support/wire-samples.ts';
+import type { WireOperation } from '../core/wire.ts';
+import { createEngine } from '../engine/create-engine.ts';
+import { defineTask } from '../engine/define-task.ts';
+import type { Engine } from '../engine/engine.ts';
+import { file } from '../engine/file.ts';
+import { createApp } from '../http/app.ts';
+import { createHttpServer } from '../http/node-server.ts';
+import { memoryStore } from '../store-memory/memory-store.ts';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { z } from 'zod';
+
+/** The real engine and HTTP API in this process, the command line as processes beside it. */
+const token = 'a-token-for-tests';
+const pdf = '%PDF-1.7\n'.repeat(1000);
+
+const tasks = [
+  defineTask('echo', {
+    input: z.object({
+      seconds: z.number().optional(),
+      name: z.string(),
+      range: z.object({ days: z.number() }).optional(),
+    }),
+    run: ({ input }) => ({ echoed: input }),
+  }),
+  defineTask('hang', {
+    run: ({ signal, progress }) => {
+      progress({ current: 1, total: 4 }, 'a quarter\u001b[2J');
+      return new Promise((_, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason as Error));
+      });
+    },
+  }),
+  defineTask('flaky', {
+    attempts: 2,
+    retry: { base: '10ms' },
+    run: () => Promise.reject(new Error('UpstreamError 503')),
+  }),
+  defineTask('slow', {
+    timeout: '20ms',
+    attempts: 1,
+    run: ({ signal }) => sleep(60_000, 0, { signal }),
+  }),
+  defineTask('report', {
+    path: '/make/report',
+    description: 'Makes a PDF.',
+    run: () => file(pdf, { type: 'application/pdf', name: 'sales.pdf' }),
+  }),
+];
+
+let engine: Engine;
+let server: Server;
+let url = '';
+let folder = '';
+const cli = (...args: string[]) => runCli(args, { url, env: { RAINCHECK_TOKEN: token } });
+
+before(async () => {
+  folder = mkdtempSync(path.join(os.tmpdir(), 'raincheck-cli-'));
+  engine = createEngine({ store: memoryStore(), tasks });
+  await engine.start();
+  server = createHttpServer(createApp({ engine, token, version: '0.0.0' }));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+after(async () => {
+  server.close();
+  server.closeAllConnections();
+  await engine.stop({ now: true });
+  rmSync(folder, { recursive: true });
+});
+
+const idIn = (text: string): string => /op_[0-9A-Z]{26}/.exec(text)?.[0] ?? 'none';
+
+describe('raincheck run', () => {
+  it('prints the JSON result on stdout and the story on stderr, and exits with 0', async () => {
+    const { code, stdout, stderr } = await cli(
+      'run',
+      'echo',
+      'name=7',
+      'seconds=7',
+      'range.days=2',
+    );
+    assert.equal(code, 0, stderr);
+    assert.equal(stdout, '{"echoed":{"seconds":7,"name":"7","range":{"days":2}}}\n');
+    assert.match(stderr, /^op_\w{26} pending\n/);
+    assert.match(stderr, /✔ op_\w{26} completed in \d/);
+    assert.match(stderr, new RegExp(`Result: ${url}/echo/op_`));
+    assert.ok(!stderr.includes('\u001b'), 'no colour in a pipe');
+  });
+
+  it('takes the input from stdin and files', async () => {
+    const input = path.join(folder, 'input.json');
+    writeFileSync(input, '{"name":"from a file"}');
+    const args = ['run', 'echo', '--quiet', '--input'];
+    const env = { RAINCHECK_TOKEN: token };
+    const [piped, read] = await Promise.all([
+      runCli([...args, '-'], { url, env, stdin: '{"name":"piped"}' }),
+      runCli([...args, `@${input}`, 'seconds=1'], { url, env }),
+    ]);
+    assert.deepEqual(piped, { code: 0, stdout: '{"echoed":{"name":"piped"}}\n', stderr: '' });
+    assert.equal(read.stdout, '{"echoed":{"seconds":1,"name":"from a file"}}\n');
+  });
+
+  it('names the fields of an input that does not fit, and exits with 2', async () => {
+    const { code, stdout, stderr } = await cli('run', 'echo', 'seconds=soon', 'range:={}');
+    assert.equal(code, 2);
+    assert.equal(stdout, '');
+    assert.match(stderr, /✖ Input does not fit the task\n/);
+    assert.match(stderr, /\n {4}seconds +\S.*\n {4}name +\S.*\n {4}range\.days +\S/);
+  });
+
+  it('says how attempts failed, and exits with 3', async () => {
+    const { code, stderr } = await cli('run', 'flaky');
+    assert.equal(code, 3);
+    assert.match(stderr, /attempt 1 of 2 failed/);
+    assert.match(
+      stderr,
+      /✖ op_\w+ failed after .* \(2 attempts\): task_error: UpstreamError 503\n/,
+    );
+    assert.match(stderr, /Try it again: raincheck retry op_/);
+  });
+
+  it('exits with 6 when the operation ran out of time', async () => {
+    const { code, stderr } = await cli('run', 'slow');
+    assert.equal(code, 6);
+    assert.match(stderr, /failed after .*: timeout: /);
+  });
+
+  it('exits with 9 when the queue is full, after trying again', async () => {
+    await using full = await scriptedServer((request) =>
+      request.method === 'GET'
+        ? { status: 200, body: wireTask() }
+        : {
+            status: 503,
+            headers: { 'retry-after': '60' },
+            body: { code: 'queue_full', title: 'Queue is full', detail: 'No room for more.' },
+          },
+    );
+    const { code, stderr } = await runCli(['run', 'countdown'], { url: full.url });
+    assert.equal(code, 9);
+    assert.equal(stderr, '✖ No room for more.\n');
+  });
+
+  it('writes the result to a file, whole, and says its size', async () => {
+    const target = path.join(folder, 'out.pdf');
+    const { code, stdout, stderr } = await cli('run', 'report', '-o', target);
+    assert.equal(code, 0, stderr);
+    assert.equal(stdout, '');
+    assert.equal(readFileSync(target, 'utf8'), pdf);
+    assert.ok(stderr.includes(`Wrote ${target} (9.0 kB)`), stderr);
+    assert.deepEqual(
+      readdirSync(folder).filter((name) => name.endsWith('.part')),
+      [],
+    );
+  });
+
+  it('gives the address of a file rather than the file', async () => {
+    const { code, stdout, stderr } = await cli('run', 'report');
+    assert.equal(code, 0);
+    assert.match(stdout, new RegExp(`^${url}/make/report/op_\\w{26}\\n$`));
+    assert.match(stderr, /application\/pdf, 9\.0 kB; -o sales\.pdf writes it to a file\./);
+  });
+
+  it('is one operation a line with --json', async () => {
+    const { code, stdout, stderr } = await cli('run', 'flaky', '--json');
+    assert.equal(code, 3);
+    assert.equal(stderr, '');
+    const lines = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as WireOperation);
+    assert.equal(lines[0]?.status, 'pending');
+    assert.equal(lines.at(-1)?.status, 'failed');
+    assert.equal(lines.at(-1)?.error?.code, 'task_error');
+  });
+
+  it('exits with 8 at --timeout, and the operation keeps running', async () => {
+    const { code, stderr } = await cli('run', 'hang', '--timeout', '200ms');
+    assert.equal(code, 8);
+    assert.match(stderr, /is still processing; it keeps running/);
+    const id = idIn(stderr);
+    assert.equal((await engine.read({ id, tenant: '' })).state, 'running');
+    const cancelled = await cli('cancel', id);
+    assert.equal(cancelled.code, 0, cancelled.stderr);
+    assert.equal((await cli('wait', id)).code, 7);
+  });
+
+  it('detaches at Ctrl-C, also when it comes twice, and says how to go on', async () => {
+    const run = startCli(['run', 'hang', '--url', url], { env: { RAINCHECK_TOKEN: token } });
+    await run.told(/ processing\n/);
+    run.child.kill('SIGINT');
+    run.child.kill('SIGINT');
+    const { code, stderr } = await run.ended;
+    assert.equal(code, 130);
+    const id = idIn(stderr);
+    assert.ok(
+      stderr.endsWith(
+        `Detached. The operation keeps running.   raincheck wait ${id} --url ${url}   |   raincheck cancel ${id} --url ${url}\n`,
+      ),
+      stderr,
+    );
+    assert.equal((await engine.read({ id, tenant: '' })).state, 'running');
+  });
+
+  it('gives the same operation for the same idempotency key', async () => {
+    const args = ['submit', 'echo', 'name=once', '--idempotency-key', 'k1', '--label', 'team=acme'];
+    const first = await cli(...args);
+    const second = await cli(...args);
+    assert.equal(first.stdout, second.stdout);
+    assert.match(second.stderr, /was accepted before under this idempotency key/);
+  });
+});
+
+describe('the other commands', () => {
+  it('submit prints the id, wait and result the result, status the state', async () => {
+    const submitted = await cli('submit', 'echo', 'name=a', '--label', 'run=1', '--priority', '5');
+    assert.match(submitted.stdout, /^op_\w{26}\n$/);
+    const id = submitted.stdout.trim();
+    const waited = await cli('wait', `${url}/operations/${id}`);
+    assert.equal(waited.stdout, '{"echoed":{"name":"a"}}\n');
+    const [status, result, json, list] = await Promise.all([
+      cli('status', id),
+      cli('result', id),
+      cli('status', id, '--json'),
+      cli('list', '--label', 'run=1', '--since', '1h'),
+    ]);
+    assert.match(status.stdout, /^operation +op_.*\ntask +echo\nstatus +completed/);
+    assert.match(status.stdout, /\nlabels +run=1\n/);
+    assert.equal(result.stdout, '{"echoed":{"name":"a"}}\n');
+    assert.equal((JSON.parse(json.stdout) as WireOperation).priority, 5);
+    assert.match(list.stdout, new RegExp(`^${id}\techo\tcompleted\t[\\dT:.-]+Z\t\\n$`));
+  });
+
+  it('result sends a file into a pipe as it is', async () => {
+    const id = idIn((await cli('run', 'report', '--json')).stdout);
+    assert.equal((await cli('result', id)).stdout, pdf);
+  });
+
+  it('retry makes a new operation of a failed one only', async () => {
+    const id = idIn((await cli('run', 'flaky', '-q')).stderr);
+    const again = await cli('retry', id, '--json');
+    assert.equal((JSON.parse(again.stdout) as WireOperation).retry_of, id);
+    const done = idIn((await cli('run', 'echo', 'name=b', '--json')).stdout);
+    const refused = await cli('retry', done);
+    assert.equal(refused.code, 1, refused.stderr);
+  });
+
+  it('tasks lists them and tells the fields of one', async () => {
+    const [all, one] = await Promise.all([cli('tasks'), cli('tasks', 'echo')]);
+    assert.match(all.stdout, /(^|\n)report\t\/make\/report\tactive\t0\t0\tMakes a PDF\.\n/);
+    assert.match(one.stdout, /name +string +required/);
+    assert.match(one.stdout, /seconds +number +optional/);
+  });
+
+  it('list --json is one operation a line, over pages', async () => {
+    const { stdout } = await cli('list', '--json', '-n', '3');
+    const ids = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as WireOperation).id);
+    assert.equal(new Set(ids).size, 3);
+  });
+});
+
+describe('what goes wrong', () => {
+  it('suggests the task, the command and the option that was meant', async () => {
+    const [task, command, option] = await Promise.all([
+      cli('run', 'ecko'),
+      cli('rum', 'echo'),
+      cli('run', 'echo', '--timout=3s'),
+    ]);
+    assert.equal(task.code, 5);
+    assert.match(task.stderr, /There is no task `ecko`\. Did you mean `echo`\?/);
+    assert.equal(command.code, 2);
+    assert.match(command.stderr, /Did you mean run\?/);
+    assert.equal(option.code, 2);
+    assert.match(option.stderr, /Did you mean --timeout\?/);
+  });
+
+  it('exits with 4 without the token, and never takes it as an argument', async () => {
+    const [without, argument] = await Promise.all([
+      runCli(['list'], { url }),
+      runCli(['list', '--token', token], { url }),
+    ]);
+    assert.equal(without.code, 4);
+    assert.match(without.stderr, /RAINCHECK_TOKEN/);
+    assert.equal(argument.code, 2);
+    assert.ok(!argument.stderr.includes(token));
+    const tokenFile = path.join(folder, 'token');
+    writeFileSync(tokenFile, `${token}\n`);
+    assert.equal((await runCli(['list', '--token-file', tokenFile], { url })).code, 0);
+  });
+
+  it('exits with 5 when there is no such operation', async () => {
+    const { code, stderr } = await cli('status', 'op_01M833QKVJTQ91318PAAN2267W', '--json');
+    assert.equal(code, 5);
+    const { error } = JSON.parse(stderr) as { error: Record<string, unknown> };
+    assert.equal(error['code'], 'operation_not_found');
+    assert.equal(error['exit_code'], 5);
+  });
+
+  it('says at once that no server is there, and what to do', async () => {
+    const { code, stderr } = await runCli(['run', 'echo', 'name=a']);
+    assert.equal(code, 1);
+    assert.match(
+      stderr,
+      /No Raincheck server answers at http:\/\/127\.0\.0\.1:1 .*\n.*npx raincheck dev/,
+    );
+  });
+
+  it('follows through a restart of the server', async () => {
+    const script = [
+      { status: 200, body: { ...completed(0), status: 'processing', result_url: null } } as const,
+      'hang up' as const,
+      { status: 502, body: 'bad gateway' } as const,
+      { status: 200, body: completed('after all') } as const,
+    ];
+    await using server = await scriptedServer((_, n) => script[n - 1] ?? 'hang');
+    const { code, stdout, stderr } = await runCli(['wait', sampleId], { url: server.url });
+    assert.equal(code, 0);
+    assert.equal(stdout, '"after all"\n');
+    assert.match(stderr, /No answer from .* Trying again in /);
+  });
+
+  it('lets nothing of a server steer the terminal', async () => {
+    await using server = await scriptedServer(() => ({
+      status: 404,
+      body: {
+        code: 'operation_not_found',
+        title: 'x',
+        detail: 'gone\u001b]0;owned\u0007\u001b[2J',
+      },
+    }));
+    const { stderr } = await runCli(['status', sampleId], { url: server.url });
+    assert.equal(stderr, '✖ gone\n');
+  });
+
+  it('ends quietly when the reader of its output went away', async () => {
+    const run = startCli(['list', '--json'], { url, env: { RAINCHECK_TOKEN: token } });
+    run.child.stdout?.destroy();
+    const { stderr } = await run.ended;
+    assert.equal(stderr, '');
+  });
+
+  it('shows help with the exit codes, on stdout', async () => {
+    const { code, stdout } = await cli('--help');
+    assert.equal(code, 0);
+    assert.match(stdout, /Exit codes:\n {4}0 {2}done\n/);
+    assert.match(stdout, / 130 {2}Ctrl-C/);
+  });
+});
