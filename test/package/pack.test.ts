@@ -1,0 +1,135 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+
+const root = path.join(import.meta.dirname, '..', '..');
+
+/**
+ * The package as a user gets it: built and packed from a copy, unpacked as node_modules/raincheck of an
+ * empty project. Its dependencies are ours, so that the test needs no network.
+ */
+describe('the packed package', () => {
+  let folder = '';
+  let project = '';
+  const files: string[] = [];
+
+  before(() => {
+    folder = mkdtempSync(path.join(tmpdir(), 'raincheck-pack-'));
+    const copy = path.join(folder, 'copy');
+    project = path.join(folder, 'project');
+    cpSync(root, copy, {
+      recursive: true,
+      filter: (file) =>
+        !/^(?:node_modules|dist|test|bench|\.git|\.raincheck)$/.test(path.relative(root, file)),
+    });
+    symlinkSync(path.join(root, 'node_modules'), path.join(copy, 'node_modules'));
+    run('node', ['scripts/build.ts'], copy);
+    const [packed] = JSON.parse(
+      run('npm', ['pack', '--json', '--pack-destination', folder], copy),
+    ) as [{ filename: string; files: { path: string }[] }];
+    files.push(...packed.files.map((file) => file.path));
+    mkdirSync(path.join(project, 'node_modules'), { recursive: true });
+    run('tar', ['-xzf', path.join(folder, packed.filename), '-C', folder], folder);
+    symlinkDependencies(path.join(project, 'node_modules'));
+    cpSync(path.join(folder, 'package'), path.join(project, 'node_modules/raincheck'), {
+      recursive: true,
+    });
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  /** As npm would install them: beside the package. */
+  function symlinkDependencies(target: string): void {
+    const names = Object.keys(
+      (
+        JSON.parse(readFileSync(path.join(root, 'package-lock.json'), 'utf8')) as {
+          packages: Record<string, { dev?: boolean }>;
+        }
+      ).packages,
+    ).filter((name) => /^node_modules\/(?:@[^/]+\/)?[^/]+$/.test(name));
+    for (const name of names) {
+      const bare = name.slice('node_modules/'.length);
+      mkdirSync(path.dirname(path.join(target, bare)), { recursive: true });
+      symlinkSync(path.join(root, name), path.join(target, bare));
+    }
+  }
+
+  it('holds what is run and nothing that only developers need', () => {
+    for (const file of [
+      'bin/raincheck.js',
+      'dist/index.js',
+      'dist/index.d.ts',
+      'dist/client.js',
+      'dist/testing.js',
+      'dist/cli/main.js',
+      'dist/examples/reports/raincheck.config.js',
+      'dist/examples/reports/sales.csv',
+      'examples/reports/reports.ts',
+      'LICENSE',
+    ]) {
+      assert.ok(files.includes(file), `${file} is missing`);
+    }
+    const unwanted = files.filter((file) =>
+      /\.test\.|\.fixture\.|\.bench\.|^src\/|^test\//.test(file),
+    );
+    assert.deepEqual(unwanted, []);
+  });
+
+  it('resolves no import to a .ts file', () => {
+    const built = files.filter((file) => /^dist\/.*\.js$/.test(file));
+    const left = built.filter((file) => {
+      const text = readFileSync(path.join(project, 'node_modules/raincheck', file), 'utf8');
+      return /(?:from|import\() ?['"]\.[^'"]*\.ts['"]/.test(text);
+    });
+    assert.deepEqual(left, []);
+  });
+
+  it('runs a task of a project that has it installed', () => {
+    const program = `
+      import { defineTask, raincheck } from 'raincheck';
+      const add = defineTask('add', { run: ({ input }) => input.a + input.b });
+      const rc = raincheck({ tasks: [add], store: 'sqlite:add.db' });
+      const response = await rc.fetch(new Request('http://localhost/add', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', prefer: 'wait=20' },
+        body: '{"a":1,"b":2}',
+      }));
+      console.log(response.status, await response.text());
+      await rc.stop();
+    `;
+    writeFileSync(path.join(project, 'add.mjs'), program);
+    assert.equal(run('node', ['add.mjs'], project), '200 3\n');
+  });
+
+  it('says its version and helps from its bin', () => {
+    const bin = path.join(project, 'node_modules/raincheck/bin/raincheck.js');
+    const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as {
+      version: string;
+    };
+    assert.ok(run('node', [bin, '--version'], project).includes(version));
+    assert.match(run('node', [bin, 'doctor'], project), /reports, countdown, flaky, noop, spin/);
+  });
+});
+
+function run(command: string, args: string[], cwd: string): string {
+  const result = spawnSync(command, args, { cwd, encoding: 'utf8', env: withoutPackageSettings() });
+  assert.equal(result.status, 0, `${command} ${args.join(' ')}\n${result.stdout}${result.stderr}`);
+  return result.stdout;
+}
+
+/** `npm test` hands its own settings down; the inner npm must not take them for its own. */
+function withoutPackageSettings(): NodeJS.ProcessEnv {
+  const bin = [path.join(root, 'node_modules/.bin'), process.env['PATH']].join(path.delimiter);
+  const inherited = Object.entries(process.env).filter(([name]) => !/^npm_|^NODE_/i.test(name));
+  return { ...Object.fromEntries(inherited), PATH: bin };
+}
