@@ -40,7 +40,7 @@ export function memoryStore(): Store {
 }
 
 /** All that is kept of one operation. */
-export type Entry = {
+type Entry = {
   operation: Operation;
   readonly input: string;
   readonly attempts: EndedAttempt[];

@@ -6,7 +6,7 @@ import type { TaskRecord } from '../store/store.ts';
 import { Heap } from './heap.ts';
 
 /** The record of an operation as it stands, by id. */
-export type Current = (id: string) => Operation | undefined;
+type Current = (id: string) => Operation | undefined;
 
 type KeySlots = { running: number; parked: number; readonly queue: Heap<Operation> };
 

@@ -303,7 +303,7 @@ export function decided(before: Operation, event: OperationEvent, now: number): 
   return (decision as { operation: Operation }).operation;
 }
 
-export function claimTasks(tasks: readonly (string | ClaimTask)[]): ClaimTask[] {
+function claimTasks(tasks: readonly (string | ClaimTask)[]): ClaimTask[] {
   return tasks.map((task) =>
     typeof task === 'string' ? { name: task, concurrency: null, keyConcurrency: null } : task,
   );
@@ -345,7 +345,7 @@ export function taskError(detail = 'The printer is on fire.'): OperationError {
   };
 }
 
-export function joined(chunks: readonly Uint8Array[]): Uint8Array {
+function joined(chunks: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
   let at = 0;
   for (const chunk of chunks) {

@@ -17,8 +17,8 @@ const orNull = <Value>(arbitrary: fc.Arbitrary<Value>): fc.Arbitrary<Value | nul
 
 const claimPlan: fc.Arbitrary<ClaimPlan> = fc.record({
   limit: fc.integer({ min: 1, max: 5 }),
-  tasks: fc.constantFrom([0, 1, 2], [0], [1, 0], []),
-  concurrency: fc.constantFrom(null, 1, 2, 4),
+  tasks: fc.constantFrom([0, 1, 2], [0, 1, 2], [0, 1, 2], [0], [1, 0], []),
+  concurrency: fc.constantFrom(null, null, 1, 2, 4),
   keyConcurrency: fc.constantFrom(null, 1, 2),
 });
 
@@ -81,7 +81,7 @@ const writes: fc.WeightedArbitrary<Command>[] = [
     arbitrary: fc.record({
       type: fc.constant('pause'),
       task: fc.nat({ max: 2 }),
-      paused: fc.boolean(),
+      paused: fc.constantFrom(false, false, true),
     }),
   },
 ];
@@ -126,7 +126,7 @@ export const commandArbitrary: fc.Arbitrary<Command> = fc.oneof(
     weight: 4,
     arbitrary: fc.record({
       type: fc.constant('advance'),
-      ms: fc.constantFrom(1, 5, 1_000, leaseMs, retentionMs),
+      ms: fc.constantFrom(1, 1, 5, 5, 1_000, leaseMs, retentionMs),
     }),
   },
   {
