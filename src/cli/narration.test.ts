@@ -58,6 +58,10 @@ describe('the story of an operation', () => {
       'attempt 2 of 4 failed',
       'processing (attempt 3 of 4)',
     ]);
+    assert.deepEqual(told(pending(), completed(1, { attempt: 2 })).slice(1), [
+      'attempt 1 of 4 failed',
+    ]);
+    assert.equal(told(processing(2), failed('task_error')).length, 3);
   });
 
   it('spares who comes later the past', () => {

@@ -20,7 +20,8 @@ export function newsOf(
   const { id } = operation;
   for (const attempt of failedAttempts(before, operation)) {
     const reason = attemptReason(operation, attempt);
-    const next = attempt === operation.attempt ? `, ${retryText(operation, now)}` : '';
+    const isWaiting = operation.status === 'pending' && attempt === operation.attempt;
+    const next = isWaiting ? `, ${retryText(operation, now)}` : '';
     const counted = `attempt ${attempt} of ${operation.attempts_max}`;
     news.push({ text: `${id} ${counted} failed${reason}${next}`, lasting: true });
   }
@@ -40,7 +41,6 @@ export function newsOf(
 
 /** Numbers of the attempts that failed since `before`, also those too quick to be seen running. */
 function failedAttempts(before: WireOperation | null, operation: WireOperation): number[] {
-  if (isEnded(operation)) return [];
   const failed = failedSoFar(operation);
   // Who comes later hears of the latest only, and only while it matters.
   const isRetrying = operation.status === 'pending' && failed > 0;
@@ -48,9 +48,12 @@ function failedAttempts(before: WireOperation | null, operation: WireOperation):
   return Array.from({ length: Math.max(0, failed - known) }, (_, i) => known + 1 + i);
 }
 
-/** The running attempt has not failed; a lost or handed-back one is not counted. */
+/**
+ * Between attempts the latest has failed; a running one has not, and how the last one ended is told with
+ * the outcome. A lost or handed-back attempt is not counted.
+ */
 function failedSoFar(operation: WireOperation): number {
-  return Math.max(0, operation.attempt - Number(operation.status === 'processing'));
+  return Math.max(0, operation.attempt - Number(operation.status !== 'pending'));
 }
 
 function retryText(operation: WireOperation, now: number): string {
@@ -59,7 +62,8 @@ function retryText(operation: WireOperation, now: number): string {
 
 function attemptReason(operation: WireOperation, number: number): string {
   const { attempts } = operation as { readonly attempts?: readonly WireAttempt[] };
-  const error = attempts?.find((attempt) => attempt.number === number)?.error;
+  const known = attempts ?? operation.error?.attempts;
+  const error = known?.find((attempt) => attempt.number === number)?.error;
   return error === undefined || error === null ? '' : `: ${safeLine(error.detail)}`;
 }
 

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 import { integerArgument, readToken, type GlobalOptions, type Shell } from './context.ts';
 
 type ServerFlags = GlobalOptions & {
@@ -8,7 +8,11 @@ type ServerFlags = GlobalOptions & {
   readonly store?: string;
   readonly ephemeral?: boolean;
   readonly concurrency?: number;
-  readonly logFormat?: 'pretty' | 'json';
+  readonly basePath?: string;
+  readonly publicUrl?: string;
+  readonly drain?: string;
+  readonly logLevel?: string;
+  readonly logFormat?: string;
 };
 
 /** What `dev` and `serve` share. What is not given is left to the environment and the config file. */
@@ -23,7 +27,11 @@ export function withServerOptions(command: Command): Command {
       'attempts that run at once (RAINCHECK_CONCURRENCY)',
       integerArgument,
     )
-    .addOption(new Option('--log-format <format>').choices(['pretty', 'json']));
+    .option('--base-path <path>', 'prefix of every address, like /ops (RAINCHECK_BASE_PATH)')
+    .option('--public-url <address>', 'how clients reach the server (RAINCHECK_PUBLIC_URL)')
+    .option('--drain <time>', 'how long a stop waits for running attempts (RAINCHECK_DRAIN)')
+    .option('--log-level <level>', 'least severe lines to log (RAINCHECK_LOG_LEVEL)')
+    .option('--log-format <format>', 'pretty or json (RAINCHECK_LOG_FORMAT)');
 }
 
 /** Runs the server until it is stopped. server/ is loaded here and not before: no other command needs it. */
@@ -31,11 +39,13 @@ export function serving(shell: Shell, mode: 'dev' | 'serve') {
   return async (...args: unknown[]): Promise<void> => {
     const command = args.at(-1) as Command;
     const flags = command.optsWithGlobals<ServerFlags>();
-    const { config, host, port, store, ephemeral, concurrency, logFormat } = flags;
+    const { config, host, port, store, ephemeral, concurrency } = flags;
+    const { basePath, publicUrl, drain, logLevel, logFormat } = flags;
     // RAINCHECK_TOKEN is read by the server itself, with its other settings.
     const token = flags.tokenFile === undefined ? undefined : readToken(flags);
     const { runServer } = await import('../server/main.ts');
-    const given = { config, host, port, store, ephemeral, concurrency, logFormat, token };
+    const running = { config, host, port, store, ephemeral, concurrency, token, drain };
+    const given = { ...running, basePath, publicUrl, logLevel, logFormat };
     shell.exitCode = await runServer({ mode, ...withoutUndefined(given) });
   };
 }
