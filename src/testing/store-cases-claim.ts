@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { limits } from '../core/limits.ts';
+import type { Operation } from '../core/operation.ts';
 import type { ClaimTask } from '../store/store.ts';
-import type { StoreCase } from './store-bench.ts';
+import { completedBy, type StoreCase } from './store-bench.ts';
 
 /** Claims, their order and their limits; parked ones and paused tasks. */
 export const claimCases: readonly StoreCase[] = [
@@ -344,6 +345,47 @@ export const claimCases: readonly StoreCase[] = [
       assert.deepStrictEqual(await bench.claimIds({ tasks: ['later'] }), []);
       await bench.reopen?.();
       assert.equal((await bench.task('later'))?.paused, true);
+    },
+  },
+  {
+    title: 'four racing workers drain hundreds of operations, each once, never above a limit',
+    async run(bench) {
+      const tasks = [
+        limited({ concurrency: 6, keyConcurrency: 2 }),
+        limited({ name: 'exports', concurrency: 5, keyConcurrency: 1 }),
+      ];
+      const operations = Array.from({ length: 240 }, (_, i) =>
+        bench.planned({
+          task: tasks[i % 2]!.name,
+          priority: (i * 7) % 3,
+          concurrencyKey: i % 5 === 0 ? null : `k${i % 7}`,
+        }),
+      );
+      await bench.store.createOperations({ operations, pendingMax: 1000, now: bench.now });
+      const done: string[] = [];
+      let running: Operation[] = [];
+      for (let round = 0; done.length < operations.length; round += 1) {
+        assert.ok(round < 240, 'every round gets something done');
+        const claims = await Promise.all(
+          ['w1', 'w2', 'w3', 'w4'].map((worker) => bench.claim({ worker, limit: 3, tasks })),
+        );
+        running.push(...claims.flat().map(({ operation }) => operation));
+        for (const { name, concurrency, keyConcurrency } of tasks) {
+          const own = running.filter(({ task }) => task === name);
+          assert.ok(own.length <= concurrency!, `${own.length} of ${name} run`);
+          const keys = own.map((o) => o.concurrencyKey).filter((key) => key !== null);
+          for (const key of keys) {
+            const same = keys.filter((other) => other === key).length;
+            assert.ok(same <= keyConcurrency!, `${same} of ${key} run`);
+          }
+        }
+        const ending = running.filter((_, i) => (i + round) % 2 === 0 || running.length === 1);
+        const outcomes = await Promise.all(ending.map((o) => bench.settle(completedBy(o))));
+        assert.ok(outcomes.flat().every((outcome) => outcome === 'applied'));
+        done.push(...ending.map(({ id }) => id));
+        running = running.filter((o) => !ending.includes(o));
+      }
+      assert.deepStrictEqual(done.toSorted(), operations.map(({ id }) => id).toSorted());
     },
   },
   {
