@@ -275,7 +275,7 @@ describe('The server', () => {
     await isHealthy();
   });
 
-  it('lets go of a long poll whose client goes away', async () => {
+  it('lets go of a long poll whose client goes away', { timeout: 30_000 }, async () => {
     const { operation } = await k.engine.submit({
       task: 'echo',
       tenant: '',
@@ -296,10 +296,8 @@ describe('The server', () => {
     const socket = connect(server.port, '127.0.0.1');
     socket.write(`GET /operations/${operation.id} HTTP/1.1\r\nHost: x\r\nPrefer: wait=60\r\n\r\n`);
     await called.promise;
-    const cutAt = performance.now();
     socket.destroy();
     assert.equal((await handled.promise).status, 200);
-    assert.ok(performance.now() - cutAt < 30_000, 'It waited to the end');
     await server.close();
   });
 
