@@ -37,8 +37,12 @@ const { values } = parseArgs({
 });
 
 const settings = values.quick
-  ? { rounds: 3, roundMs: 700, warmMs: 400, historyCount: 10_000, historyBatch: 3_000 }
-  : { rounds: 5, roundMs: 4_000, warmMs: 2_000, historyCount: 100_000, historyBatch: 15_000 };
+  ? { rounds: 3, roundMs: 500, warmMs: 300, ...history(10_000, 2_000, 2) }
+  : { rounds: 5, roundMs: 4_000, warmMs: 2_000, ...history(100_000, 15_000, 5) };
+
+function history(historyCount: number, historyBatch: number, historyRounds: number) {
+  return { historyCount, historyBatch, historyRounds };
+}
 
 const results = path.join(import.meta.dirname, 'results');
 

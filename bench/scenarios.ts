@@ -15,6 +15,7 @@ export type Bench = {
   readonly historyCount: number;
   /** Operations of one round of the history scenario. */
   readonly historyBatch: number;
+  readonly historyRounds: number;
   /** On a real disk. */
   readonly directory: string;
 };
@@ -136,7 +137,7 @@ export async function historyScenario(bench: Bench): Promise<HistoryRound[]> {
     await filler.stop();
   }
   const rounds: HistoryRound[] = [];
-  for (let round = 0; round < bench.rounds; round += 1) {
+  for (let round = 0; round < bench.historyRounds; round += 1) {
     const empty = freshFile(bench, 'history-empty');
     const order = round % 2 === 0 ? [full, empty] : [empty, full];
     const first = await submitThenDrain(bench, order[0] ?? full);

@@ -11,6 +11,7 @@ import type { Run } from './run.ts';
 export async function checkAtTheEnd({ ledger, clients, log }: Run): Promise<void> {
   const handlerLog = readHandlerLog(log);
   for (const [id, meant] of ledger.acknowledged) {
+    if (ledger.lost.has(id)) continue;
     const operation = await clients.read(id);
     if (operation === null) {
       ledger.violate(`The acknowledged ${id} cannot be read at the end.`);

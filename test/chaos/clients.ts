@@ -40,6 +40,7 @@ export class Clients {
     const answer = await this.#request('GET', `/operations/${id}`, {});
     if (answer === null || answer.status === 503) return null;
     if (answer.status !== 200) {
+      this.#ledger.lost.add(id);
       this.#ledger.violate(`The acknowledged ${id} answers ${answer.status}: ${answer.text}`);
       return null;
     }
@@ -61,7 +62,7 @@ export class Clients {
       if (dice < 0.1 && earlier !== undefined) await this.#submit(earlier);
       else if (dice < 0.2) await this.#submitTogether(this.#meant(true));
       else await this.#submit(this.#meant(dice < 0.45));
-      await sleep(this.#random() * 20);
+      await sleep(this.#random() * 10);
     }
   }
 

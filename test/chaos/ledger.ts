@@ -17,6 +17,8 @@ export class Ledger {
   readonly acknowledged = new Map<string, Meant>();
   readonly #idByKey = new Map<string, string>();
   readonly #finals = new Map<string, string>();
+  /** Acknowledged, and then unknown to the server: nothing more is asked about them. */
+  readonly lost = new Set<string>();
   replays = 0;
   lostAnswers = 0;
   refusals = 0;

@@ -36,6 +36,7 @@ if (values.help) {
     console.log(`${name.padEnd(20)}${String(count).padStart(10)}`);
   }
   console.log(violations.length === 0 ? '\nEvery promise was kept.' : '\nBroken promises:');
-  for (const violation of violations) console.log(`- ${violation}`);
+  for (const violation of violations.slice(0, 20)) console.log(`- ${violation}`);
+  if (violations.length > 20) console.log(`- and ${violations.length - 20} more`);
   process.exitCode = violations.length === 0 ? 0 : 1;
 }

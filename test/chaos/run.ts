@@ -44,7 +44,7 @@ export async function runChaos(p: ChaosOptions): Promise<ChaosSummary> {
   try {
     server.spawn();
     await server.ready();
-    clients.start({ submitters: 6, observers: 2 });
+    clients.start({ submitters: 16, observers: 2 });
     await sleep(300 + random() * 500);
     for (let kill = 1; kill <= p.kills; kill += 1) {
       await server.signal('SIGKILL');
@@ -124,9 +124,9 @@ async function resumed({ log, clients, ledger }: Run, since: number): Promise<nu
 async function drain({ ledger, clients }: Run): Promise<void> {
   const until = performance.now() + drainMsMax;
   for (const id of ledger.acknowledged.keys()) {
-    while (!ledger.isFinal(id)) {
+    while (!ledger.isFinal(id) && !ledger.lost.has(id)) {
       const operation = await clients.read(id);
-      if (ledger.isFinal(id)) break;
+      if (ledger.isFinal(id) || ledger.lost.has(id)) break;
       if (performance.now() > until) {
         const status = operation?.status ?? 'unreadable';
         ledger.violate(`The acknowledged ${id} is ${status} ${drainMsMax} ms after the last kill.`);

@@ -6,6 +6,9 @@ import process from 'node:process';
  * it makes every COMMIT return at once and take place later, so that answers leave before their commit.
  */
 const lateMs = 150;
+/** Before the first operation there is only the schema, which no one was promised. */
+const firstPromise = /INSERT INTO operations\b/i;
+let armed = false;
 
 type Run = (this: StatementSync, ...values: SQLInputValue[]) => StatementResultingChanges;
 // Called with the statement as `this` below.
@@ -13,15 +16,23 @@ type Run = (this: StatementSync, ...values: SQLInputValue[]) => StatementResulti
 const original = StatementSync.prototype.run as Run;
 const nothing: StatementResultingChanges = { changes: 0, lastInsertRowid: 0 };
 let late: (() => void) | null = null;
+/** Between the writer's BEGIN and COMMIT; the reader commits too, and is left alone. */
+let writing = false;
 
 const run: Run = function run(...values) {
-  if (late !== null && this.sourceSQL === 'BEGIN IMMEDIATE') return nothing;
-  if (this.sourceSQL !== 'COMMIT') return original.apply(this, values);
-  if (late === null) {
-    late = () => original.apply(this, []);
-    setTimeout(commit, lateMs);
+  armed ||= firstPromise.test(this.sourceSQL);
+  if (this.sourceSQL === 'BEGIN IMMEDIATE') {
+    writing = true;
+    if (late !== null) return nothing;
+  } else if (this.sourceSQL === 'COMMIT' && writing) {
+    writing = false;
+    if (armed) {
+      if (late === null) setTimeout(commit, lateMs);
+      late ??= () => original.apply(this, []);
+      return nothing;
+    }
   }
-  return nothing;
+  return original.apply(this, values);
 };
 Object.defineProperty(StatementSync.prototype, 'run', { value: run });
 
