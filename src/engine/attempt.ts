@@ -23,6 +23,8 @@ export class Attempt {
   readonly task: Task;
   readonly token: string;
   readonly startedAt: number;
+  /** When the lease was last taken or extended. */
+  leasedAt: number;
   phase: 'running' | 'aborting' | 'settling' | 'ended' = 'running';
   cause: AbortCause | null = null;
   /** What to do at the next look of the timekeeper, by phase: abort for time, or give up after the grace. */
@@ -46,6 +48,7 @@ export class Attempt {
     this.task = p.task;
     this.token = p.operation.lease?.token ?? '';
     this.startedAt = p.now;
+    this.leasedAt = p.now;
     this.alarmAt = Math.min(
       p.task.timeoutMs === null ? Infinity : p.now + p.task.timeoutMs,
       p.operation.deadlineAt ?? Infinity,

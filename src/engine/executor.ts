@@ -32,6 +32,10 @@ type ExecutorParts = {
  * Once aborted for time or by cancellation the outcome stands, whatever the handler still returns: a
  * timeout that counts only when the handler agrees would be none. At a stop the handler's result is
  * welcome as long as the process waits for it.
+ *
+ * Measured: 34 µs of CPU for a no-op operation from submit to completed, engine and memory store together,
+ * 100 in flight (42 µs with a waitFor on each; 100 µs one at a time). Node 24.21, one of 2 shared cores,
+ * 50,000 operations after 10,000 to warm up, process.cpuUsage(). About a quarter is garbage collection.
  */
 export class Executor {
   readonly #p: ExecutorParts;

@@ -94,6 +94,7 @@ function problemOf(value: object, depth: number): string | null {
     return `The result is nested deeper than ${depthMax} levels, or refers to itself.`;
   }
   if (Array.isArray(value)) return null;
+  if (isFileResult(value)) return 'A file() must be the whole result, not a part of it.';
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype === Object.prototype || prototype === null) return null;
   if (value instanceof Map || value instanceof Set) {
@@ -104,7 +105,6 @@ function problemOf(value: object, depth: number): string | null {
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) {
     return 'The result contains bytes, which JSON cannot hold; return file(bytes, { type }).';
   }
-  if (isFileResult(value)) return 'A file() must be the whole result, not a part of it.';
   return null;
 }
 

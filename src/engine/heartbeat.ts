@@ -34,7 +34,6 @@ export class Heartbeat {
   readonly #service: Service<BeatSummary>;
   readonly #progressAlarm: Alarm;
   #flushQueued = false;
-  #lastBeatAt = -Infinity;
   /** Beats never overlap: an older answer must not be read after a newer one. */
   #chain: Promise<unknown> = Promise.resolve();
 
@@ -60,20 +59,21 @@ export class Heartbeat {
   }
 
   /** Extends every lease held here. */
-  async runOnce(): Promise<BeatSummary> {
-    const startedAt = this.#p.clock.now();
-    const summary = await this.#enqueue((attempt) => attempt.leased);
-    this.#lastBeatAt = startedAt;
-    return summary;
+  runOnce(): Promise<BeatSummary> {
+    return this.#enqueue((attempt) => attempt.leased);
   }
 
   /**
-   * Extends them if half the lease has passed since they were: run before every sweep, so that after a
-   * blocked event loop (or a suspended machine) this process does not expire what it holds itself.
+   * Extends them all if half the lease of any has passed: run before every sweep, so that after a blocked
+   * event loop (or a suspended machine) this process does not expire what it holds itself.
    */
   async keepFresh(): Promise<void> {
-    const age = this.#p.clock.now() - this.#lastBeatAt;
-    if (this.#p.running.all.size > 0 && age > this.#p.leaseMs / 2) await this.runOnce();
+    const staleAt = this.#p.clock.now() - this.#p.leaseMs / 2;
+    for (const attempt of this.#p.running.all) {
+      if (!attempt.leased || attempt.leasedAt > staleAt) continue;
+      await this.runOnce();
+      return;
+    }
   }
 
   /** Never throws, whatever the handler passes. */
@@ -137,6 +137,7 @@ export class Heartbeat {
     for (const [i, attempt] of attempts.entries()) {
       const outcome = outcomes[i];
       if (outcome === undefined) continue;
+      attempt.leasedAt = now;
       if (outcome.outcome === 'lost') lost += 1;
       this.#learn(attempt, outcome, sent[i] ?? null);
     }

@@ -35,9 +35,10 @@ test('a file comes out of the thread whole', async (t) => {
   const done = await f.final((await f.submit()).id);
   assert.equal(done.result?.contentType, 'application/x-seven');
   assert.equal(done.result?.sizeBytes, 100_000);
-  const chunks = await Array.fromAsync(
-    f.engine.readResult({ id: done.id, start: 0, end: 100_000 }),
-  );
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of f.engine.readResult({ id: done.id, start: 0, end: 100_000 })) {
+    chunks.push(chunk);
+  }
   assert.ok(Buffer.concat(chunks).equals(Buffer.alloc(100_000, 7)));
 });
 

@@ -81,7 +81,9 @@ export class Worker implements Service<{ readonly claimed: number }> {
   }
 
   async runOnce(): Promise<{ readonly claimed: number }> {
-    const outcomes = await Promise.all(this.#claimCalls());
+    const outcomes = await Promise.all(
+      this.#openLanes().map(({ tasks, limit }) => this.#call(tasks, limit)),
+    );
     let nextAt = this.#p.clock.now() + this.#p.pollMs;
     let claimed = 0;
     for (const outcome of outcomes) {
@@ -94,10 +96,8 @@ export class Worker implements Service<{ readonly claimed: number }> {
   }
 
   #claim(): void {
-    if (!this.#active) return;
-    const { free, freeThreads } = this.#p.running;
-    if (free === 0 && freeThreads === 0) return; // a freed slot wakes
-    this.#claiming = this.#claimRound();
+    // Full: a freed slot wakes.
+    if (this.#active && this.#openLanes().length > 0) this.#claiming = this.#claimRound();
   }
 
   async #claimRound(): Promise<void> {
@@ -114,14 +114,11 @@ export class Worker implements Service<{ readonly claimed: number }> {
     this.wake();
   }
 
-  #claimCalls(): Promise<ClaimOutcome>[] {
-    const { running } = this.#p;
-    const calls: Promise<ClaimOutcome>[] = [];
-    for (const lane of this.#lanes) {
-      const limit = lane.isolated ? running.freeThreads : running.free;
-      if (limit > 0) calls.push(this.#call(lane.tasks, limit));
-    }
-    return calls;
+  #openLanes(): { readonly tasks: readonly ClaimTask[]; readonly limit: number }[] {
+    const { free, freeThreads } = this.#p.running;
+    return this.#lanes
+      .map(({ tasks, isolated }) => ({ tasks, limit: isolated ? freeThreads : free }))
+      .filter(({ limit }) => limit > 0);
   }
 
   #call(tasks: readonly ClaimTask[], limit: number): Promise<ClaimOutcome> {
