@@ -36,8 +36,7 @@ const patienceMs = 15_000;
 export function openContext(options: GlobalOptions): Context {
   const output = openOutput(options);
   const retries = {
-    tell: ({ error, delayMs }: RetryNotice): void =>
-      output.note(`${safeLine(error.message)} Trying again in ${formatDuration(delayMs)}.`),
+    tell: (notice: RetryNotice): void => output.note(retryText(notice)),
   };
   const transport = new Transport({
     baseUrl: serverUrl(options),
@@ -48,6 +47,11 @@ export function openContext(options: GlobalOptions): Context {
   });
   const flags = options.url === undefined ? '' : ` --url ${options.url}`;
   return { output, transport, client: clientOver(transport), retries, flags };
+}
+
+export function retryText({ error, delayMs }: RetryNotice): string {
+  const reason = safeLine(error.message).replace(/\.$/, '');
+  return `${reason}. Trying again in ${formatDuration(delayMs)}.`;
 }
 
 export function serverUrl(options: GlobalOptions): string {

@@ -1,11 +1,9 @@
 import type { OperationHandle } from '../client/operation.ts';
 import { WaitTimeout } from '../client/problem.ts';
-import { formatDuration } from '../core/duration.ts';
 import type { WireOperation } from '../core/wire.ts';
-import type { Context } from './context.ts';
+import { retryText, type Context } from './context.ts';
 import { newsOf } from './narration.ts';
 import { Pace, ProgressLine, progressText } from './progress-line.ts';
-import { safeLine } from './terminal-text.ts';
 
 export type Followed =
   | { readonly end: 'final'; readonly operation: WireOperation }
@@ -23,7 +21,6 @@ export async function follow(
 ): Promise<Followed> {
   const detach = new AbortController();
   const onInterrupt = (): void => detach.abort();
-  // Stays to the end: a terminal may deliver one Ctrl-C twice, to us and through a parent.
   process.on('SIGINT', onInterrupt);
   const view = createView(context, handle.accepted);
   try {
@@ -37,6 +34,8 @@ export async function follow(
     throw error;
   } finally {
     view.close();
+    // Once detached it stays: a terminal may deliver one Ctrl-C twice, to us and through a parent.
+    if (!signalled(detach)) process.off('SIGINT', onInterrupt);
   }
 }
 
@@ -77,9 +76,8 @@ function createView(context: Context, accepted: WireOperation | null): View {
   }
 
   retries.tell = (notice) => {
-    const text = `${safeLine(notice.error.message)} Trying again in ${formatDuration(notice.delayMs)}.`;
     // On a terminal the line itself says so; elsewhere once is enough, until there is better news.
-    if (line === null && trouble === null) output.note(text);
+    if (line === null && trouble === null) output.note(retryText(notice));
     trouble = 'server does not answer, trying again';
     line?.paint();
   };

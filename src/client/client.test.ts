@@ -388,7 +388,30 @@ describe('addresses', () => {
   it('says so when something else answers with a page', async () => {
     await using server = await scriptedServer(() => ({ status: 200, body: 'hello' }));
     const handle = createClient({ baseUrl: server.url }).operation(sampleId);
-    await assert.rejects(handle.status(), /is a Raincheck server there\?/);
+    await assert.rejects(handle.status(), /Is the address right\?/);
+  });
+
+  it('does not wait for ever on JSON that is no operation', async () => {
+    await using server = await scriptedServer(() => ({ status: 200, body: { ok: true } }));
+    const handle = createClient({ baseUrl: server.url }).operation(sampleId);
+    await assert.rejects(handle.wait(), /Is the address right\?/);
+  });
+
+  it('finds the operation by the address of its result too', () => {
+    const client = createClient({ baseUrl: 'http://127.0.0.1:1/ops' });
+    const status = `http://127.0.0.1:1/ops/operations/${sampleId}`;
+    assert.equal(client.operation(`http://127.0.0.1:1/ops/reports/${sampleId}`).url, status);
+    assert.equal(client.operation(`/ops/operations/${sampleId}`).url, status);
+  });
+
+  it('quotes an idempotency key, and refuses one that cannot stand in a header', async () => {
+    await using server = await scriptedServer(taskOr(() => accepted()));
+    const client = createClient({ baseUrl: server.url });
+    await client.submit('countdown', {}, { idempotencyKey: 'a "b" \\c' });
+    assert.equal(server.seen[1]?.headers['idempotency-key'], String.raw`"a \"b\" \\c"`);
+    await assert.rejects(client.submit('countdown', {}, { idempotencyKey: 'ü' }), {
+      code: 'invalid_option',
+    });
   });
 
   it('refuses a base address with a password in it', () => {

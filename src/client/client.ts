@@ -1,6 +1,10 @@
 import type { Duration } from '../core/duration.ts';
+import { isOperationId } from '../core/id.ts';
+import { limits } from '../core/limits.ts';
 import type { OperationStatus } from '../core/operation.ts';
+import { expected } from '../core/options.ts';
 import type { WireOperation, WireOperationPage, WireProgress, WireTask } from '../core/wire.ts';
+import { operationIn } from './answered-operation.ts';
 import { createOperationHandle, type OperationHandle, type WaitSettings } from './operation.ts';
 import type { InputOf, OutputOf, TaskName } from './task-types.ts';
 import { Transport, type TransportOptions } from './transport.ts';
@@ -147,10 +151,10 @@ async function postSubmission(
     method: 'POST',
     url,
     json: p.input === undefined ? {} : p.input,
-    headers: { 'idempotency-key': `"${p.options.idempotencyKey ?? randomKey()}"` },
+    headers: { 'idempotency-key': quotedKey(p.options.idempotencyKey ?? randomKey()) },
     signal,
   });
-  const accepted = answer.body as WireOperation;
+  const accepted = operationIn(answer, url);
   const replayed = answer.headers.get('idempotent-replayed') === 'true';
   return createOperationHandle(transport, {
     url: transport.address(accepted.status_url),
@@ -172,10 +176,28 @@ async function getPage(transport: Transport, filter: ListFilter): Promise<WireOp
   return (await transport.request({ method: 'GET', url, signal })).body as WireOperationPage;
 }
 
+/** An id, a status address, or the address of a result, which ends in the id too. */
 function operationAddress(transport: Transport, urlOrId: string | URL): URL {
   const text = String(urlOrId);
-  if (text.includes('/')) return transport.address(text);
+  if (text.includes('/')) {
+    const url = transport.address(text);
+    const [parent, last = ''] = url.pathname.split('/').slice(-2);
+    const isResult = isOperationId(last) && parent !== 'operations';
+    return isResult ? transport.address(`/operations/${last}`) : url;
+  }
   return transport.address(`/operations/${encodeURIComponent(text)}`);
+}
+
+/** As a string of RFC 9651, which is printable ASCII. */
+function quotedKey(key: string): string {
+  if (/^[\u0020-\u007e]+$/.test(key) && key.length <= limits.idempotencyKeyChars) {
+    return `"${key.replaceAll(/[\\"]/g, String.raw`\$&`)}"`;
+  }
+  throw expected(
+    'idempotencyKey',
+    `1 to ${limits.idempotencyKeyChars} printable ASCII characters`,
+    key,
+  );
 }
 
 function reporting(

@@ -1,5 +1,6 @@
 import { durationMs, type Duration } from '../core/duration.ts';
 import type { WireOperation } from '../core/wire.ts';
+import { operationIn } from './answered-operation.ts';
 import { OperationFailed, WaitTimeout } from './problem.ts';
 import type { Transport } from './transport.ts';
 import { isFinal, waitForFinal } from './wait.ts';
@@ -52,7 +53,7 @@ export function createOperationHandle<Output>(
     options: { signal?: AbortSignal | undefined } = {},
   ): Promise<WireOperation> {
     const answer = await transport.request({ method: 'GET', url, signal: options.signal });
-    return answer.body as WireOperation;
+    return operationIn(answer, url);
   }
 
   async function wait(settings: WaitSettings = {}): Promise<WireOperation> {
@@ -87,7 +88,7 @@ export function createOperationHandle<Output>(
     },
     async cancel() {
       const address = below(url, 'cancel');
-      return (await transport.request({ method: 'POST', url: address })).body as WireOperation;
+      return operationIn(await transport.request({ method: 'POST', url: address }), address);
     },
     async retry(input) {
       const address = below(url, 'retry');
@@ -97,7 +98,7 @@ export function createOperationHandle<Output>(
         json: input === undefined ? undefined : { input },
         idempotent: false,
       });
-      const accepted = answer.body as WireOperation;
+      const accepted = operationIn(answer, address);
       return createOperationHandle(transport, {
         url: transport.address(accepted.status_url),
         accepted,

@@ -1,6 +1,7 @@
 import { timerMsMax, type Clock } from '../core/clock.ts';
 import { durationMs, type Duration } from '../core/duration.ts';
 import { RaincheckError } from '../core/errors.ts';
+import { notRaincheck } from './answered-operation.ts';
 import { NetworkError, problemOf, ProblemError, retryAfterMs } from './problem.ts';
 
 /**
@@ -225,12 +226,6 @@ async function asNetworkError<T>(p: TransportRequest, act: () => Promise<T>): Pr
     if (error instanceof TypeError || isTimeout) throw new NetworkError(p.url.href, error);
     throw error;
   }
-}
-
-/** Keeps its own status, so that it is not tried again. */
-function notRaincheck(url: URL, status: number): ProblemError {
-  const detail = `${url.href} did not answer with JSON: is a Raincheck server there?`;
-  return new ProblemError(problemOf({ status, statusText: 'Not JSON', body: { detail } }), null);
 }
 
 function parsed(text: string): unknown {

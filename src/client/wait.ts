@@ -1,4 +1,5 @@
 import type { WireOperation } from '../core/wire.ts';
+import { operationIn } from './answered-operation.ts';
 import { WaitTimeout } from './problem.ts';
 import { retryDelayMs, type Answer, type Transport } from './transport.ts';
 
@@ -117,7 +118,7 @@ async function look(
   });
   const etag = answer.headers.get('etag');
   if (answer.status === 304) return answer;
-  const operation = answer.body as WireOperation;
+  const operation = operationIn(answer, watch.url);
   const isNews = watch.seen === null || etag === null || etag !== watch.etag;
   watch.seen = operation;
   watch.etag = etag;

@@ -1,0 +1,30 @@
+import type { WireOperation } from '../core/wire.ts';
+import { ProblemError } from './problem.ts';
+
+/**
+ * The operation that an answer carries. Something else that speaks JSON may live at a wrong address, and a
+ * wait for a member that never comes would never end: so it throws ProblemError for anything else.
+ */
+export function operationIn(answer: { readonly status: number; readonly body: unknown }, url: URL) {
+  const { body, status } = answer;
+  if (typeof body === 'object' && body !== null && 'id' in body && 'status' in body) {
+    if (typeof body.id === 'string' && typeof body.status === 'string') {
+      return body as WireOperation;
+    }
+  }
+  throw notRaincheck(url, status);
+}
+
+/** Keeps the status of the answer (a success), so that it is not tried again. */
+export function notRaincheck(url: URL, status: number): ProblemError {
+  return new ProblemError(
+    {
+      type: 'about:blank',
+      title: 'Not the answer of a Raincheck server',
+      status,
+      detail: `${url.href} did not answer as a Raincheck server does. Is the address right?`,
+      code: null,
+    },
+    null,
+  );
+}
