@@ -78,8 +78,8 @@ export type Run = ChaosOptions & {
 };
 
 /**
- * Starts the server again and gives the ms from its first answer until work that the kill interrupted
- * goes on. One time in five the next kill falls while it starts, and there is nothing to measure.
+ * Starts the server again and gives the ms until work that the kill interrupted goes on. One time in
+ * five the next kill falls while it starts; then it counts from the start after that.
  */
 async function restart(run: Run, kill: number): Promise<number> {
   const { server, random, report } = run;
@@ -93,12 +93,12 @@ async function restart(run: Run, kill: number): Promise<number> {
   const spawnedAt = performance.now();
   await server.ready();
   const readyAt = performance.now();
-  const interrupted = await resumed(run, readyAt);
-  const resumeMs = performance.now() - readyAt;
+  const interrupted = await resumed(run, spawnedAt);
+  const resumeMs = performance.now() - spawnedAt;
   const startMs = Math.round(readyAt - spawnedAt);
   report(
     `kill ${kill}: up again in ${startMs} ms, ${interrupted} interrupted handlers, ` +
-      `first one back after ${Math.round(resumeMs)} ms`,
+      `first one back ${Math.round(resumeMs)} ms after the restart`,
   );
   return resumeMs;
 }
