@@ -5,7 +5,7 @@ import { RaincheckError } from '../core/errors.ts';
 export const exitCodes = {
   ok: { code: 0, meaning: 'done' },
   error: { code: 1, meaning: 'something else went wrong, such as a server that cannot be reached' },
-  usage: { code: 2, meaning: 'the command line or the input is wrong (HTTP 400, 413, 422)' },
+  usage: { code: 2, meaning: 'the command line or the input is wrong (HTTP 400, 413, 415, 422)' },
   failed: { code: 3, meaning: 'the operation failed' },
   auth: { code: 4, meaning: 'the token is missing, wrong or not allowed to do this (401, 403)' },
   notFound: { code: 5, meaning: 'no such task or operation, or it has expired (404, 410)' },
@@ -14,7 +14,10 @@ export const exitCodes = {
     meaning: 'the operation ran out of time: timeout, queue_timeout, deadline_exceeded',
   },
   cancelled: { code: 7, meaning: 'the operation was cancelled' },
-  stillRunning: { code: 8, meaning: 'not finished yet when --timeout was over; it keeps running' },
+  stillRunning: {
+    code: 8,
+    meaning: 'not finished yet; it keeps running (at --timeout, or asked for its result)',
+  },
   refused: {
     code: 9,
     meaning: 'the server is full or busy, also after waiting a little (429, 503)',

@@ -30,7 +30,9 @@ export async function followAndFinish(
     return exitCodeOfOutcome(code);
   }
   output.note(output.style('green', outcomeText(operation)));
-  if (operation.result_url !== null) {
+  // A file without -o is its address on stdout: once is enough.
+  const isAddressed = p.to === undefined && !('result' in operation);
+  if (operation.result_url !== null && !isAddressed) {
     output.note(`Result: ${transport.address(operation.result_url).href}`);
   }
   await deliverResult(context, handle, { operation, to: p.to, filesToPipe: false });

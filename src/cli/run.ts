@@ -27,5 +27,5 @@ export function addRun(program: Command, shell: Shell): void {
 const examples = `
 Examples:
   raincheck run countdown seconds:=20
-  raincheck run reports type=sales_summary date_range.start=2026-01-01 date_range.end=2026-03-31 -o sales.pdf
+  raincheck run reports type=sales_summary date_range=2026-01-01..2026-06-30 -o sales.pdf
   raincheck run reports --input @request.json --timeout 30s`;

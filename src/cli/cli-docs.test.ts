@@ -1,0 +1,21 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { it } from 'node:test';
+import { runCli } from '../../test/support/run-cli.ts';
+import { exitCodes } from './exit-codes.ts';
+
+const text = readFileSync(new URL('../../docs/cli.md', import.meta.url), 'utf8');
+
+it('docs/cli.md lists the exit codes as they are', () => {
+  const rows = Object.values(exitCodes).map(({ code, meaning }) => `| ${code} | ${meaning} |`);
+  assert.ok(text.includes(`|---|---|\n${rows.join('\n')}\n`));
+});
+
+it('docs/cli.md lists the commands as --help does', async () => {
+  const { stdout } = await runCli(['--help']);
+  const commands = /\nCommands:\n([\s\S]*?)\n\n/.exec(stdout)?.[1] ?? '';
+  const names = [...commands.matchAll(/^ {2}(\w+)/gm)].map((match) => match[1]);
+  const table = text.slice(0, text.indexOf('\n## '));
+  const documented = [...table.matchAll(/^\| `(\w+)/gm)].map((match) => match[1]);
+  assert.deepEqual(new Set(documented), new Set(names.filter((name) => name !== 'help')));
+});
