@@ -54,16 +54,21 @@ export async function submit(
     : withPreference(await accepted(context, operation, replayed), preferences, false);
 }
 
-/** A replay may find its operation failed, which shows attempts. */
-async function accepted(
-  context: HttpContext,
-  operation: Operation,
-  replayed: boolean,
-): Promise<MutableReply> {
-  if (!replayed) return acceptedReply(context, view(context, operation));
+async function replayedReply(context: HttpContext, operation: Operation): Promise<MutableReply> {
+  // It may have failed since, and then shows its attempts.
   const reply = acceptedReply(context, await viewWithAttempts(context, operation));
   reply.headers['idempotent-replayed'] = 'true';
   return reply;
+}
+
+function accepted(
+  context: HttpContext,
+  operation: Operation,
+  replayed: boolean,
+): MutableReply | Promise<MutableReply> {
+  return replayed
+    ? replayedReply(context, operation)
+    : acceptedReply(context, view(context, operation));
 }
 
 async function submittedAndWaited(

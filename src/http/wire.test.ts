@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import * as fc from 'fast-check';
+import { operationId } from '../core/id.ts';
+import { isFinal, operationStates, statusOf, type Operation } from '../core/operation.ts';
+import type { WireOperation } from '../core/wire.ts';
+import { createEngine } from '../engine/create-engine.ts';
+import { defineTask } from '../engine/define-task.ts';
+import { silentLogger } from '../engine/logger.ts';
+import { memoryStore } from '../store-memory/memory-store.ts';
+import type { HttpContext } from './context.ts';
+import { iso, operationJson, type OperationView } from './wire.ts';
+
+const task = defineTask('reports.v1', { path: '/v1/reports', run: () => 1 });
+const context: HttpContext = {
+  engine: createEngine({ store: memoryStore(), tasks: [task] }),
+  basePath: '/ops',
+  publicOrigin: null,
+  secured: false,
+  logger: silentLogger,
+  bodyBytesMax: 1,
+  version: '0',
+};
+
+const instant = fc.integer({ min: 0, max: 4_102_444_800_000 });
+const orNull = <T>(of: fc.Arbitrary<T>): fc.Arbitrary<T | null> => fc.option(of, { nil: null });
+const text = fc.string({ unit: 'binary' });
+const id = fc
+  .tuple(instant, fc.uint8Array({ minLength: 10, maxLength: 10 }))
+  .map(([at, bytes]) => operationId(at, bytes));
+
+const operations: fc.Arbitrary<Operation> = fc
+  .record({
+    id,
+    state: fc.constantFrom(...operationStates),
+    createdAt: instant,
+    startedAt: orNull(instant),
+    finishedAt: orNull(instant),
+    expiresAt: orNull(instant),
+    attempt: fc.nat(1000),
+    attemptsMax: fc.nat(1000),
+    priority: fc.integer({ min: -100, max: 100 }),
+    readyAt: instant,
+    deadlineAt: orNull(instant),
+    progress: orNull(
+      fc.record({
+        fraction: orNull(fc.double({ min: 0, max: 1, noNaN: true })),
+        message: orNull(text),
+        current: orNull(fc.integer()),
+        total: orNull(fc.integer()),
+        updatedAt: instant,
+      }),
+    ),
+    cancelRequestedAt: orNull(instant),
+    labels: fc.dictionary(fc.string(), text, { maxKeys: 3, noNullPrototype: true }),
+    retryOf: orNull(id),
+    detail: text,
+    inline: orNull(fc.json()),
+    task: fc.constantFrom('reports.v1', 'removed-task'),
+  })
+  .map(({ detail, inline, ...p }) => ({
+    ...p,
+    tenant: '',
+    version: 1,
+    retentionMs: 1,
+    recoveries: 0,
+    attemptStartedAt: null,
+    lease: null,
+    waitUntil: null,
+    concurrencyKey: null,
+    traceparent: null,
+    error:
+      p.state === 'failed'
+        ? { code: 'task_error', detail, name: null, status: null, type: null, title: null }
+        : null,
+    result:
+      p.state === 'completed'
+        ? { contentType: 'application/json', name: null, sizeBytes: 1, etag: '"x"', inline }
+        : null,
+  }));
+
+/** The same by the plain way. */
+function plainly({ operation, completesAtMs, expected, attempts }: OperationView): WireOperation {
+  const at = (ms: number | null): string | null =>
+    ms === null ? null : new Date(ms).toISOString();
+  const status = statusOf(operation.state);
+  const url = `/ops/operations/${operation.id}`;
+  const result = operation.task === task.name ? `/ops/v1/reports/${operation.id}` : `${url}/result`;
+  const { progress } = operation;
+  const plain: WireOperation = {
+    id: operation.id,
+    operation_id: operation.id,
+    task: operation.task,
+    status,
+    created_at: at(operation.createdAt) ?? '',
+    started_at: at(operation.startedAt),
+    finished_at: at(operation.finishedAt),
+    expires_at: at(operation.expiresAt),
+    attempt: operation.attempt,
+    attempts_max: operation.attemptsMax,
+    ready_at: status === 'pending' ? at(operation.readyAt) : null,
+    deadline_at: at(operation.deadlineAt),
+    priority: operation.priority,
+    progress: progress && {
+      fraction: progress.fraction,
+      message: progress.message,
+      current: progress.current,
+      total: progress.total,
+      updated_at: at(progress.updatedAt) ?? '',
+    },
+    estimate:
+      expected === null || completesAtMs === null
+        ? null
+        : {
+            completes_at: at(completesAtMs) ?? '',
+            basis: expected.basis,
+            samples: expected.samples,
+          },
+    status_url: url,
+    result_url: status === 'completed' ? result : null,
+    cancel_url: isFinal(operation.state) ? null : `${url}/cancel`,
+    cancel_requested_at: at(operation.cancelRequestedAt),
+    error: operation.error && {
+      type: '/ops/problems/task_error',
+      title: 'Task failed',
+      status: 500,
+      detail: operation.error.detail,
+      code: operation.error.code,
+      attempts: attempts.map(() => assert.fail('No attempts here')),
+    },
+    labels: operation.labels,
+    retry_of: operation.retryOf,
+  };
+  const inline = operation.result?.inline ?? null;
+  return inline === null ? plain : { ...plain, result: JSON.parse(inline) as unknown };
+}
+
+describe('The JSON of an operation, written by hand', () => {
+  it('is what JSON.stringify would write', () => {
+    const expected = fc.record({
+      ms: fc.nat(),
+      basis: fc.constantFrom('declared' as const, 'history' as const),
+      samples: fc.nat(),
+    });
+    fc.assert(
+      fc.property(operations, orNull(expected), orNull(instant), (operation, expected, at) => {
+        const shown: OperationView = {
+          operation,
+          expected,
+          completesAtMs: at,
+          retryAfter: null,
+          attempts: [],
+        };
+        const written = operationJson(context, shown);
+        const plain = plainly(shown);
+        assert.deepEqual(JSON.parse(written), JSON.parse(JSON.stringify(plain)));
+        if (operation.result === null) assert.equal(written, JSON.stringify(plain));
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe('An instant', () => {
+  it('is written as Date.toISOString writes it', () => {
+    fc.assert(
+      fc.property(instant, fc.nat(200_000), (ms, more) => {
+        for (const one of [ms, ms + more, ms + 1]) {
+          assert.equal(iso(one), new Date(one).toISOString());
+        }
+      }),
+    );
+  });
+});
