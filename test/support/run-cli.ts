@@ -1,5 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import os from 'node:os';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const program = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
@@ -23,7 +25,10 @@ export function startCli(
   p: { readonly url?: string; readonly env?: NodeJS.ProcessEnv; readonly stdin?: string } = {},
 ): StartedCli {
   const { RAINCHECK_TOKEN: _token, NODE_TEST_CONTEXT: _context, ...inherited } = process.env;
-  const env = { ...inherited, RAINCHECK_URL: p.url ?? 'http://127.0.0.1:1', ...p.env };
+  // Stripping the types of every file again costs half of each start: 0.43 s of CPU, 0.19 s with the cache.
+  const cache = path.join(os.tmpdir(), 'raincheck-test-compile-cache');
+  const own = { NODE_COMPILE_CACHE: cache, RAINCHECK_URL: p.url ?? 'http://127.0.0.1:1' };
+  const env = { ...inherited, ...own, ...p.env };
   const child = spawn(
     process.execPath,
     ['--conditions=raincheck-source', '--disable-warning=ExperimentalWarning', program, ...args],
