@@ -625,6 +625,8 @@ function suite(transport: Transport): void {
       ['until=2026', 'invalid_request'],
       ['label.a%3Bb=1', 'invalid_request'],
       [`q=${'x'.repeat(300)}`, 'invalid_request'],
+      ['q=%00', 'invalid_request'],
+      ['task=a%00', 'invalid_request'],
     ];
     for (const [query, code] of refused) {
       it(`is refused for ${query.slice(0, 40)}`, async () => {

@@ -5,46 +5,63 @@ import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 
 export type NodeHandler = (req: IncomingMessage, res: ServerResponse) => void;
 
+export type NodeHandlerOptions = {
+  /** Silence of a client that reads a stream after which it is cut off, in ms. Default 30,000. */
+  readonly readerTimeoutMs?: number;
+};
+
 /**
  * The app as a node:http request listener: for http.createServer, or mounted in Express and the like. A
  * framework may have cut the base path off `req.url`; a body parser may have read the stream: then
  * `req.rawBody` is the body, or else `req.body`.
  */
-export function nodeHandler(app: App): NodeHandler {
+export function nodeHandler(app: App, options: NodeHandlerOptions = {}): NodeHandler {
+  const readerTimeoutMs = options.readerTimeoutMs ?? readerTimeoutMsDefault;
   return (req, res) => {
-    serve(app, new NodeRequest(req, res, false), res);
+    serve(app, new NodeRequest(req, res, false), { res, readerTimeoutMs });
   };
 }
 
 /** For `Expect: 100-continue`: the client is told to go on only when somebody wants its body. */
-export function continueHandler(app: App): NodeHandler {
+export function continueHandler(app: App, options: NodeHandlerOptions = {}): NodeHandler {
+  const readerTimeoutMs = options.readerTimeoutMs ?? readerTimeoutMsDefault;
   return (req, res) => {
-    serve(app, new NodeRequest(req, res, true), res);
+    serve(app, new NodeRequest(req, res, true), { res, readerTimeoutMs });
   };
 }
 
-/** Longest silence of a reader of a stream; then the connection is cut. */
-const drainTimeoutMs = 30_000;
+const readerTimeoutMsDefault = 30_000;
 /** What is read of a refused body, so that the client gets round to our answer; past it, it is cut off. */
 const drainBytesMax = 16 * 1_048_576;
 
-function serve(app: App, request: NodeRequest, res: ServerResponse): void {
-  // handle never rejects; a bug here that throws is to be loud
-  void app.handle(request).then((reply) => sendReply(app, request, { res, reply }));
+type Target = { readonly res: ServerResponse; readonly readerTimeoutMs: number };
+
+function serve(app: App, request: NodeRequest, target: Target): void {
+  app.handle(request).then(
+    (reply) => sendReply(app, request, { ...target, reply }),
+    // handle never rejects. If a wrapper around it does, one connection pays for it, not the process.
+    () => target.res.destroy(),
+  );
 }
 
 function sendReply(
   app: App,
   request: NodeRequest,
-  p: { readonly res: ServerResponse; readonly reply: ExchangeReply },
+  p: Target & { readonly reply: ExchangeReply },
 ): void {
-  const { res, reply } = p;
+  const { res, reply, readerTimeoutMs } = p;
   if (res.destroyed) {
     closeBody(reply.body);
     return;
   }
+  const close = request.mustClose;
   try {
-    writeReply(res, reply, request.mustClose);
+    if (isStream(reply.body)) {
+      res.writeHead(reply.status, rawHeaders(reply, close));
+      void writeStream(res, reply.body, readerTimeoutMs);
+    } else {
+      writeReply(res, reply, close);
+    }
   } catch (error) {
     // A header that node refuses. Nothing is out yet: writeHead checks before it writes.
     closeBody(reply.body);
@@ -53,27 +70,36 @@ function sendReply(
   }
 }
 
-/** Head and body in one write: the head waits in the response until `end` brings the body. */
-export function writeReply(res: ServerResponse, reply: ExchangeReply, close: boolean): void {
-  const { status, headers, body } = reply;
+function isStream(body: ExchangeReply['body']): body is AsyncIterable<Uint8Array> {
+  return body !== null && typeof body !== 'string' && !(body instanceof Uint8Array);
+}
+
+function rawHeaders({ headers }: ExchangeReply, close: boolean): string[] {
   const raw: string[] = [];
   for (const name in headers) raw.push(name, headers[name] ?? '');
   if (close) raw.push('connection', 'close');
+  return raw;
+}
+
+/**
+ * A reply that is no stream. Head and body leave in one write: the head waits in the response until `end`
+ * brings the body; latin1 spares node the transcoding of what is ASCII anyway.
+ */
+export function writeReply(res: ServerResponse, reply: ExchangeReply, close: boolean): void {
+  const { status, headers, body } = reply;
+  const raw = rawHeaders(reply, close);
   if (typeof body === 'string') {
     const length = Buffer.byteLength(body);
     raw.push('content-length', String(length));
     res.writeHead(status, raw).end(body, length === body.length ? 'latin1' : 'utf8');
-  } else if (body === null) {
-    if (mayHaveLength(status) && headers['content-length'] === undefined) {
-      raw.push('content-length', '0');
-    }
-    res.writeHead(status, raw).end();
   } else if (body instanceof Uint8Array) {
     raw.push('content-length', String(body.byteLength));
     res.writeHead(status, raw).end(body);
   } else {
-    res.writeHead(status, raw);
-    void writeStream(res, body);
+    if (mayHaveLength(status) && headers['content-length'] === undefined) {
+      raw.push('content-length', '0');
+    }
+    res.writeHead(status, raw).end();
   }
 }
 
@@ -81,11 +107,15 @@ function mayHaveLength(status: number): boolean {
   return status !== 204 && status !== 304;
 }
 
-async function writeStream(res: ServerResponse, body: AsyncIterable<Uint8Array>): Promise<void> {
+async function writeStream(
+  res: ServerResponse,
+  body: AsyncIterable<Uint8Array>,
+  readerTimeoutMs: number,
+): Promise<void> {
   try {
     for await (const chunk of body) {
       if (res.destroyed) return;
-      if (!res.write(chunk)) await drained(res);
+      if (!res.write(chunk)) await drained(res, readerTimeoutMs);
     }
     res.end();
   } catch {
@@ -95,9 +125,9 @@ async function writeStream(res: ServerResponse, body: AsyncIterable<Uint8Array>)
 }
 
 /** Resolves when the reader took what was written, or is gone; a reader that sits still is cut off. */
-function drained(res: ServerResponse): Promise<void> {
+function drained(res: ServerResponse, readerTimeoutMs: number): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(() => res.destroy(), drainTimeoutMs);
+    const timer = setTimeout(() => res.destroy(), readerTimeoutMs);
     const done = (): void => {
       clearTimeout(timer);
       res.off('drain', done);
@@ -110,7 +140,7 @@ function drained(res: ServerResponse): Promise<void> {
 }
 
 function closeBody(body: ExchangeReply['body']): void {
-  if (body === null || typeof body === 'string' || body instanceof Uint8Array) return;
+  if (!isStream(body)) return;
   body[Symbol.asyncIterator]()
     .return?.()
     .catch(() => undefined);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
-import { createApp } from './app.ts';
+import { createApp, type App } from './app.ts';
 import type { ExchangeReply } from './exchange.ts';
 import { nodeHandler } from './node-adapter.ts';
 import { Answer, assertProblem, kit, listening, type Kit } from './transports.test.ts';
@@ -390,6 +390,40 @@ describe('A server with short limits', () => {
     } finally {
       await server.close();
     }
+  });
+
+  it('cuts off a client that does not read its result', async () => {
+    const { operation } = await k.engine.submit({
+      task: 'huge',
+      tenant: '',
+      input: { value: 1, text: '1' },
+    });
+    const { id, version } = operation;
+    await k.engine.waitFor({ id, tenant: '', until: 'final', version, timeoutMs: 30_000 });
+    const cut = Promise.withResolvers<void>();
+    const app: App = {
+      ...k.app,
+      async handle(request) {
+        const reply = await k.app.handle(request);
+        const body = reply.body as AsyncIterable<Uint8Array>;
+        async function* watched(): AsyncGenerator<Uint8Array> {
+          try {
+            yield* body;
+          } finally {
+            cut.resolve();
+          }
+        }
+        return { ...reply, body: watched() };
+      },
+    };
+    const server = await listening(app, { readerTimeoutMs: 50 });
+    const socket = connect(server.port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.pause();
+    socket.write(`GET /huge/${id} HTTP/1.1\r\nHost: x\r\n\r\n`);
+    await cut.promise;
+    socket.destroy();
+    await server.close();
   });
 
   it('refuses settings that make no sense', async () => {

@@ -22,6 +22,8 @@ export type HttpServerOptions = {
   readonly keepAliveTimeoutMs?: number;
   /** Silence in both directions after which a connection is cut, in ms; above the longest wait. Default 120,000. */
   readonly socketTimeoutMs?: number;
+  /** Silence of a client that reads a large result after which it is cut off, in ms. Default 30,000. */
+  readonly readerTimeoutMs?: number;
   /** Connections past this are closed at once. Default 10,000. */
   readonly connectionsMax?: number;
 };
@@ -51,8 +53,8 @@ export function createHttpServer(app: App, options: HttpServerOptions = {}): Ser
       else writeReply(res, app.problem(fault), true);
     };
   };
-  server.on('request', guarded(nodeHandler(app)));
-  server.on('checkContinue', guarded(continueHandler(app)));
+  server.on('request', guarded(nodeHandler(app, settings)));
+  server.on('checkContinue', guarded(continueHandler(app, settings)));
   server.on('checkExpectation', (_, res) => {
     const error = new RaincheckError(
       'expectation_failed',
@@ -136,6 +138,7 @@ function checkedOptions(options: HttpServerOptions): Required<HttpServerOptions>
     'requestTimeoutMs',
     'keepAliveTimeoutMs',
     'socketTimeoutMs',
+    'readerTimeoutMs',
     'connectionsMax',
   ]);
   const ms = (name: keyof HttpServerOptions, fallback: number): number =>
@@ -145,6 +148,7 @@ function checkedOptions(options: HttpServerOptions): Required<HttpServerOptions>
     requestTimeoutMs: ms('requestTimeoutMs', 60_000),
     keepAliveTimeoutMs: ms('keepAliveTimeoutMs', 65_000),
     socketTimeoutMs: ms('socketTimeoutMs', 120_000),
+    readerTimeoutMs: ms('readerTimeoutMs', 30_000),
     connectionsMax: integerOption('connectionsMax', options.connectionsMax, {
       min: 1,
       max: 1_000_000,

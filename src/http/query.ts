@@ -57,6 +57,8 @@ function canonicalOptions(p: {
 export function single(parameters: URLSearchParams, name: string): string | null {
   const values = parameters.getAll(name);
   if (values.length > 1) throw invalid(`Give the query parameter \`${name}\` only once.`);
+  // No store takes it, and no value that means something has it.
+  if (values[0]?.includes('\0') === true) throw invalid(`\`${name}\` holds the character U+0000.`);
   return values[0] ?? null;
 }
 

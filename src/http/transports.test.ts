@@ -175,6 +175,7 @@ export async function kit(options: Partial<AppOptions> = {}): Promise<Kit> {
     }),
     defineTask('nothing', { run: () => file('') }),
     defineTask('big', { run: () => ({ list: Array.from({ length: 200_000 }, (_, i) => i) }) }),
+    defineTask('huge', { run: () => file(Buffer.alloc(32 * 1_048_576)) }),
     defineTask('strict', {
       description: 'Takes a date range.',
       input: z.object({ from: z.string(), days: z.number().int().min(1) }),
