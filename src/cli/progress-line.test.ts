@@ -111,6 +111,9 @@ describe('the time left', () => {
       running({ fraction, updated_at: at(seconds) }, { attempt: 2 });
     assert.equal(pace.leftMs(second(0.1, 20), start + 20_000), null);
     assert.equal(pace.leftMs(second(0.3, 22), start + 22_000), 7_000);
+    const again = 'a lost worker began anew under the same number';
+    assert.equal(pace.leftMs(second(0.1, 60), start + 60_000), null, again);
+    assert.equal(pace.leftMs(second(0.3, 64), start + 64_000), 14_000, again);
   });
 });
 

@@ -102,16 +102,21 @@ export function wholeSeconds(ms: number): string {
 export class Pace {
   #attempt = -1;
   #first: { fraction: number; at: number } | null = null;
+  #last = 0;
 
   leftMs(operation: WireOperation, now: number): number | null {
     const { progress, estimate } = operation;
     if (operation.attempt !== this.#attempt) {
       this.#attempt = operation.attempt;
+      this.#last = 0;
       const startedAt = Date.parse(operation.started_at ?? '');
       this.#first = operation.attempt === 1 && startedAt ? { fraction: 0, at: startedAt } : null;
     }
     if (progress !== null && progress.fraction !== null) {
       const here = { fraction: progress.fraction, at: Date.parse(progress.updated_at) };
+      // A lost worker's attempt begins again under the same number.
+      if (here.fraction < this.#last) this.#first = here;
+      this.#last = here.fraction;
       this.#first ??= here;
       const done = here.fraction - this.#first.fraction;
       const took = here.at - this.#first.at;

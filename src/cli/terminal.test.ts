@@ -8,7 +8,8 @@ import { completed, sampleId, wireOperation } from '../../test/support/wire-samp
 
 const program = fileURLToPath(new URL('main.ts', import.meta.url));
 // util-linux's script gives the command a real pseudo-terminal; BSD's has other options.
-const hasScript = spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout?.includes(
+const recorder = 'script';
+const hasScript = spawnSync(recorder, ['--version'], { encoding: 'utf8' }).stdout?.includes(
   'util-linux',
 );
 
@@ -22,7 +23,7 @@ async function onTerminal(url: string, env: NodeJS.ProcessEnv): Promise<string> 
     WT_SESSION: _wt,
     ...inherited
   } = process.env;
-  const child = spawn('script', ['-qec', command, '/dev/null'], {
+  const child = spawn(recorder, ['-qec', command, '/dev/null'], {
     env: { ...inherited, TERM: 'xterm-256color', RAINCHECK_URL: url, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
