@@ -276,6 +276,7 @@ test('a handler sees who it works for', async (t) => {
 test('a scheduled operation starts at its instant', async (t) => {
   const task = defineTask('later', { run: () => 1 });
   const f = await engineFixture(t, [task], { poll: '60s' });
+  await f.clock.advance(0);
   const { id } = await f.submit(null, { notBefore: f.clock.now() + 7_000 });
   await f.clock.advance(6_999);
   assert.equal((await f.read(id)).state, 'scheduled');

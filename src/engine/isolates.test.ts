@@ -8,8 +8,12 @@ import type { ManualClock } from '../testing/manual-clock.ts';
 import type { Task } from './task.ts';
 
 /** Threads live in real time. */
-function realTime(t: TestContext, task: Task): Promise<Fixture> {
-  return engineFixture(t, [task], { clock: systemClock as unknown as ManualClock, grace: 50 });
+function realTime(t: TestContext, ...tasks: Task[]): Promise<Fixture> {
+  return engineFixture(t, tasks, {
+    clock: systemClock as unknown as ManualClock,
+    grace: 50,
+    threads: 1,
+  });
 }
 
 test('isolate: true finds the module that calls defineTask', () => {
@@ -42,12 +46,12 @@ test('a file comes out of the thread whole', async (t) => {
   assert.ok(Buffer.concat(chunks).equals(Buffer.alloc(100_000, 7)));
 });
 
-test('a busy loop is terminated after timeout and grace, and the next operation runs', async (t) => {
-  const f = await realTime(t, isolated.spin);
+test('a busy loop is terminated after timeout and grace, and its thread is free again', async (t) => {
+  const f = await realTime(t, isolated.spin, isolated.echo); // with one thread
   const first = await f.final((await f.submit()).id);
   assert.equal(first.error?.code, 'timeout');
-  const second = await f.final((await f.submit()).id);
-  assert.equal(second.error?.code, 'timeout');
+  const second = await f.final((await f.submit(1, { task: 'echo' })).id);
+  assert.equal(second.state, 'completed');
 });
 
 test('a cancellation reaches the handler in its thread', async (t) => {

@@ -116,6 +116,7 @@ test('a stop with the store gone ends all the same', async (t) => {
   await f.clock.advance(5_000);
   await stopping;
   assert.equal((await f.read(id)).state, 'running');
+  assert.equal(f.clock.sleepers, 0, 'nothing is tried any more');
   faulty.heal();
   const next = held();
   next.work.open('recovered');
