@@ -1,0 +1,114 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { doctor } from './doctor.ts';
+import { findConfig, loadConfig } from './load-config.ts';
+import { raincheck } from './raincheck.ts';
+
+let folder = '';
+/** A port on which nobody listens. */
+let freePort = 0;
+before(async () => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  freePort = (server.address() as AddressInfo).port;
+  server.close();
+  folder = mkdtempSync(path.join(tmpdir(), 'raincheck-doctor-'));
+});
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('the doctor', () => {
+  const ask = async (p: {
+    store?: string;
+    url?: string;
+    config?: string;
+    env?: NodeJS.ProcessEnv;
+  }) => {
+    const { ok, lines } = await doctor({ folder, env: { PORT: String(freePort) }, ...p });
+    const details = Object.fromEntries(lines.map((line) => [line.what, line]));
+    return { ok, details };
+  };
+
+  it('finds nothing wrong with a folder in which nothing is yet, and makes nothing there', async () => {
+    const store = path.join(folder, 'new', 'a.db');
+    const { ok, details } = await ask({ store });
+    assert.ok(ok, JSON.stringify(details));
+    assert.match(details['store']!.detail, /not there yet and can be made/);
+    assert.ok(!existsSync(path.dirname(store)));
+  });
+
+  it('takes a store that a server has for a good one, and a foreign file for a bad one', async () => {
+    const store = path.join(folder, 'held.db');
+    const rc = raincheck({ tasks: [], store });
+    const held = await ask({ store });
+    assert.ok(held.ok);
+    assert.match(held.details['store']!.detail, /in use by this very process/);
+    await rc.stop();
+    const free = await ask({ store });
+    assert.match(free.details['store']!.detail, /opens$/);
+
+    const foreign = path.join(folder, 'letter.txt');
+    writeFileSync(foreign, 'Dear Sir or Madam, this is not a database.\n'.repeat(10));
+    const bad = await ask({ store: foreign });
+    assert.ok(!bad.ok);
+    assert.match(bad.details['store']!.detail, /not a Raincheck database/);
+  });
+
+  it('names a bad setting, a bad config and an address that needs a token', async () => {
+    const setting = await ask({ env: { RAINCHECK_PORT: 'x' } });
+    assert.match(setting.details['config']!.detail, /^RAINCHECK_PORT/);
+    const missing = await ask({ config: 'nowhere.ts' });
+    assert.match(missing.details['config']!.detail, /no config file at/);
+    const open = await ask({ env: { HOST: '0.0.0.0' }, store: 'memory:' });
+    assert.ok(!open.ok);
+    assert.match(open.details['config']!.detail, /needs a token/);
+  });
+
+  it('says when the server that was named does not answer, and who has the port', async () => {
+    const named = await ask({ url: `http://127.0.0.1:${freePort}`, store: 'memory:' });
+    assert.ok(!named.ok);
+    assert.match(named.details['server']!.detail, /does not answer \(ECONNREFUSED\)/);
+
+    const holder = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
+    await once(holder, 'listening');
+    const { port } = holder.address() as AddressInfo;
+    const taken = await ask({ env: { PORT: String(port) }, store: 'memory:' });
+    holder.close();
+    assert.match(
+      taken.details['server']!.detail,
+      new RegExp(`port ${port} is taken by .*${process.pid}`),
+    );
+  });
+});
+
+describe('a config file', () => {
+  const write = (name: string, text: string): string => {
+    const file = path.join(folder, name);
+    mkdirSync(path.dirname(file), { recursive: true });
+    writeFileSync(file, text);
+    return file;
+  };
+
+  it('is found by its name, and missing is not an error unless it was named', () => {
+    assert.equal(findConfig({ folder }), null);
+    const file = write('found/raincheck.config.mjs', '');
+    assert.equal(findConfig({ folder: path.dirname(file) }), file);
+    assert.throws(() => findConfig({ given: 'x.ts', folder }), /no config file at/);
+  });
+
+  it('that does not load, has no default export or an unknown member says so with its name', async () => {
+    const refuses = (file: string, message: RegExp) =>
+      assert.rejects(loadConfig(file), { code: 'invalid_option', message });
+    await refuses(write('a.mjs', 'import "not-there";'), /a\.mjs could not be loaded: .*not-there/);
+    await refuses(
+      write('b.mjs', 'export const tasks = [];'),
+      /b\.mjs has no config as its default/,
+    );
+    await refuses(write('c.mjs', 'export default {};'), /c\.mjs: expected `tasks`/);
+    await refuses(write('d.mjs', 'export default { tasks: [], prot: 1 };'), /`prot`.*`port`/);
+  });
+});
