@@ -71,7 +71,9 @@ describe('Range', () => {
   const cases: [string | undefined, ReturnType<typeof parseRange>][] = [
     [undefined, null],
     ['bytes=0-4', { start: 0, end: 5 }],
-    ['Bytes = 2 - 3', { start: 2, end: 4 }],
+    ['Bytes=2-3 ', { start: 2, end: 4 }],
+    ['bytes = 2 - 3', null],
+    [`bytes=0-${' '.repeat(16_000)}x`, null],
     ['bytes=7-', { start: 7, end: 10 }],
     ['bytes=-3', { start: 7, end: 10 }],
     ['bytes=-99', { start: 0, end: 10 }],
@@ -87,7 +89,7 @@ describe('Range', () => {
     ['bytes=0x0-0x1', null],
   ];
   for (const [header, range] of cases) {
-    it(`${JSON.stringify(header)} of 10 bytes`, () => {
+    it(`${JSON.stringify(header)?.slice(0, 40)} of 10 bytes`, () => {
       assert.deepEqual(parseRange(header, 10), range);
     });
   }

@@ -170,7 +170,8 @@ function parseLimit(text: string | null): number {
 const filterTextCharsMax = 200;
 
 function parseFilter(parameters: URLSearchParams, now: number): OperationFilter {
-  const statuses = parameters.getAll('status').flatMap((value) => value.split(','));
+  const given = parameters.getAll('status').flatMap((value) => value.split(','));
+  const statuses = [...new Set(given)];
   const code = single(parameters, 'code');
   const since = single(parameters, 'since');
   const until = single(parameters, 'until');

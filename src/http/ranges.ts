@@ -10,7 +10,7 @@ export function parseRange(
   sizeBytes: number,
 ): ByteRange | 'unsatisfiable' | null {
   if (header === undefined) return null;
-  const match = /^\s*bytes\s*=\s*(\d{0,15})\s*-\s*(\d{0,15})\s*$/i.exec(header);
+  const match = /^bytes=(\d{0,15})-(\d{0,15})$/i.exec(header.trim());
   if (match === null) return null;
   const [, first = '', last = ''] = match;
   if (first === '') {
