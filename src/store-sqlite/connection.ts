@@ -152,7 +152,8 @@ export class ReadConnection {
 
   constructor(path: string) {
     this.#db = openDatabase(path, true);
-    this.#db.exec('PRAGMA cache_size = -16384; PRAGMA mmap_size = 268435456;');
+    // No mmap: a disk error under a mapping is a SIGBUS, not an error code.
+    this.#db.exec('PRAGMA cache_size = -16384;');
     this.#begin = this.#db.prepare('BEGIN');
     this.#commit = this.#db.prepare('COMMIT');
   }

@@ -40,8 +40,11 @@ export function requireSqliteVersion(version: string): void {
   );
 }
 
-/** The absolute path, links resolved so that one file has one lock. Creates missing folders. */
-export function prepareFile(path: string): string {
+/**
+ * The absolute path, links resolved so that one file has one lock. Creates missing folders and the file.
+ * `refuse` gets the path before the file is opened for the first time.
+ */
+export function prepareFile(path: string, refuse: (real: string) => void): string {
   if (path === '' || path.startsWith(':')) {
     throw new RaincheckError(
       'invalid_option',
@@ -52,6 +55,7 @@ export function prepareFile(path: string): string {
   try {
     mkdirSync(dirname(absolute), { recursive: true });
     refuseNetwork(absolute);
+    if (existsSync(absolute)) refuse(realpathSync(absolute));
     // Opens for writing, makes it when missing, changes nothing.
     closeSync(openSync(absolute, 'a'));
     const real = realpathSync(absolute);

@@ -53,6 +53,11 @@ export class GroupCommit {
     this.#hooks = hooks;
   }
 
+  /** The disk failed in a way after which this process may not write to the file again. */
+  get isBroken(): boolean {
+    return this.#broken !== null;
+  }
+
   /** Runs `run` in this turn's transaction and resolves with what it returns once that is on disk. */
   write<Outcome>(run: () => Outcome): Promise<Outcome> {
     return this.#enqueue(this.#jobs, run);
@@ -170,6 +175,7 @@ export class GroupCommit {
    * fsync error: the log must not be reused then, so nothing may be written.
    */
   checkpoint(mode: 'passive' | 'truncate'): void {
+    if (this.#broken !== null) return;
     try {
       this.#hooks.afterCommit();
       this.#connection.checkpoint(mode);

@@ -117,6 +117,13 @@ export class Ledger {
     return this.#pending;
   }
 
+  /** Operations of all tasks that are not final. */
+  get unfinished(): number {
+    let count = this.#pending;
+    for (const entry of this.#entries.values()) count += entry.processing;
+    return count;
+  }
+
   find(task: string): TaskEntry | undefined {
     return this.#entries.get(task);
   }

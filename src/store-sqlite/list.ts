@@ -1,13 +1,15 @@
 import { smallestIdAt } from '../core/id.ts';
 import { limits } from '../core/limits.ts';
+import { isFinal } from '../core/operation.ts';
 import type { ListOperations, OperationFilter, OperationPage } from '../store/store.ts';
 import type { ReadConnection, ReadStatement, Value } from './connection.ts';
+import type { Ledger } from './ledger.ts';
 import { operationColumns, operationOf } from './rows.ts';
 
 /**
- * One page, newest first, by id. A filter is applied to the rows the index yields, limits.pageScanRows
- * at most; a page that ends there is short and goes on at the last row looked at. What is rare has an
- * index of its own: failed and running operations are found without walking the completed ones.
+ * One page, newest first, by id. A filter is applied to the rows an index yields, limits.pageScanRows
+ * at most; a page that ends there is short and goes on at the last row looked at. What is rare has a way
+ * of its own, so that nobody walks past a million completed operations to see what failed or is under way.
  */
 const inputText = `
 coalesce(input, (SELECT inputs.input FROM inputs WHERE operation_seq = scanned.seq))`;
@@ -18,8 +20,8 @@ const idMax = 'op_~';
 export type Page = { readonly sql: string; readonly endSql: string; readonly values: Value[] };
 
 /** The statement for the members that `filter` has; values follow in the same order. */
-export function pageOf({ filter, beforeId }: ListOperations): Page {
-  const { source, isExact } = sourceOf(filter);
+export function pageOf({ filter, beforeId }: ListOperations, unfinished: number): Page {
+  const { source, isExact } = sourceOf(filter, unfinished);
   const values: Value[] = [];
   const bounds = [`id < ?`];
   values.push(upperBound(filter, beforeId));
@@ -52,18 +54,39 @@ function upperBound({ until }: OperationFilter, beforeId: string | null): string
   return beforeId !== null && beforeId < untilId ? beforeId : untilId;
 }
 
-function sourceOf(filter: OperationFilter): { source: string; isExact: boolean } {
-  const { states, code } = filter;
-  const failedOnly = states?.length === 1 && states[0] === 'failed';
-  if (failedOnly || (code !== undefined && states === undefined)) {
-    return { source: "INDEXED BY operations_failed\n  WHERE state = 'failed'", isExact: true };
-  }
-  if (states?.length === 1 && states[0] === 'running') {
-    return {
-      source: 'INDEXED BY operations_running\n  WHERE lease_expires_at IS NOT NULL',
-      isExact: true,
-    };
-  }
+type Source = {
+  /** What stands between FROM and the bounds. */
+  readonly source: string;
+  /** It yields what the filter's states ask for and nothing else. */
+  readonly isExact: boolean;
+};
+
+const failedSource: Source = {
+  source: "INDEXED BY operations_failed\n  WHERE state = 'failed'",
+  isExact: true,
+};
+
+/** All unfinished operations, from the partial indexes that hold nothing else. */
+const unfinishedSource: Source = {
+  source: `
+  WHERE id IN (
+    SELECT id FROM operations INDEXED BY operations_ready WHERE state = 'ready'
+    UNION ALL
+    SELECT id FROM operations INDEXED BY operations_scheduled WHERE state = 'scheduled'
+    UNION ALL
+    SELECT id FROM operations INDEXED BY operations_parked WHERE state = 'parked'
+    UNION ALL
+    SELECT id FROM operations INDEXED BY operations_running WHERE lease_expires_at IS NOT NULL
+  )`,
+  isExact: false,
+};
+
+/** `unfinished`: how many there are. When they are many, the newest operations are mostly theirs. */
+function sourceOf({ states, code }: OperationFilter, unfinished: number): Source {
+  const failedOnly = states === undefined ? code !== undefined : states.join() === 'failed';
+  if (failedOnly) return failedSource;
+  const isUnfinishedOnly = states !== undefined && !states.some(isFinal);
+  if (isUnfinishedOnly && unfinished <= limits.pageScanRows) return unfinishedSource;
   return { source: 'WHERE TRUE', isExact: false };
 }
 
@@ -94,7 +117,10 @@ function conditionsOf(filter: OperationFilter, isExact: boolean, values: Value[]
 /** Shapes of filters are few; this many statements are kept. */
 const statementsMax = 64;
 
-export function prepareList(reader: ReadConnection): (p: ListOperations) => OperationPage {
+export function prepareList(
+  reader: ReadConnection,
+  ledger: Ledger,
+): (p: ListOperations) => OperationPage {
   const statements = new Map<string, ReadStatement>();
 
   function prepared(sql: string): ReadStatement {
@@ -108,7 +134,7 @@ export function prepareList(reader: ReadConnection): (p: ListOperations) => Oper
   }
 
   return (p) => {
-    const page = pageOf(p);
+    const page = pageOf(p, ledger.unfinished);
     const rows = prepared(page.sql).all(...page.values, p.limit + 1);
     const operations = rows.slice(0, p.limit).map(operationOf);
     if (rows.length > p.limit) return { operations, nextBeforeId: operations.at(-1)?.id ?? null };

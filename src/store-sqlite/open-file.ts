@@ -29,12 +29,18 @@ const quickCheckBytesMax = 64 * 1_048_576;
 const logBytesMax = 64 * 1_048_576;
 
 /**
+ * Real paths that this process has open. Closing any handle of a file drops all locks the process has on
+ * it (POSIX), so a second opening must be refused before it touches the file.
+ */
+const openPaths = new Set<string>();
+
+/**
  * Checks, locks, opens and migrates the file. Throws `store_incompatible` and leaves the file as it is
  * when it is not ours, damaged, newer or not writable; `store_locked` when a process has it.
  */
 export function openFile(path: string, p: { readonly synchronous: 'full' | 'normal' }): OpenFile {
   requireSqliteVersion(process.versions['sqlite'] ?? '0');
-  const real = prepareFile(path);
+  const real = prepareFile(path, refuseOpenHere);
   let lock: FileLock | undefined;
   let writer: WriteConnection | undefined;
   try {
@@ -43,7 +49,9 @@ export function openFile(path: string, p: { readonly synchronous: 'full' | 'norm
     refuseUnusable(real, writer);
     migrate(writer);
     noteHolder(writer);
-    return { path: real, writer, lock, reader: new ReadConnection(real) };
+    const reader = new ReadConnection(real);
+    openPaths.add(real);
+    return { path: real, writer, lock, reader };
   } catch (error) {
     writer?.close();
     lock?.release();
@@ -51,6 +59,27 @@ export function openFile(path: string, p: { readonly synchronous: 'full' | 'norm
     if (isUnusableFile(error)) throw damaged(real, error);
     throw unusable(real, error);
   }
+}
+
+/**
+ * The last connection to a file checkpoints it as it closes. After a failed fsync that must not happen:
+ * then the last one is the reader, which cannot.
+ */
+export function closeFile(file: OpenFile, p: { readonly mayCheckpoint: boolean }): void {
+  const { writer, reader } = file;
+  for (const connection of p.mayCheckpoint ? [reader, writer] : [writer, reader]) {
+    connection.close();
+  }
+  openPaths.delete(file.path);
+  file.lock.release();
+}
+
+function refuseOpenHere(real: string): void {
+  if (!openPaths.has(real)) return;
+  throw new RaincheckError(
+    'store_locked',
+    `${real} is in use by this very process (pid ${process.pid}). Share that store, or use another file.`,
+  );
 }
 
 function refuseUnusable(path: string, writer: WriteConnection): void {

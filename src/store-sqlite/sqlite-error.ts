@@ -7,11 +7,13 @@ import { RaincheckError } from '../core/errors.ts';
 const primary = {
   busy: 5,
   locked: 6,
+  outOfMemory: 7,
   readOnly: 8,
   ioError: 10,
   corrupt: 11,
   full: 13,
   cannotOpen: 14,
+  protocol: 15,
   notADatabase: 26,
 } as const;
 const outage: ReadonlySet<number> = new Set(Object.values(primary));

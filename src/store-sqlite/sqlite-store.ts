@@ -7,7 +7,7 @@ import { GroupCommit } from './group-commit.ts';
 import { Ledger } from './ledger.ts';
 import { prepareExtend } from './leases.ts';
 import { prepareList } from './list.ts';
-import { openFile, type OpenFile } from './open-file.ts';
+import { closeFile, openFile, type OpenFile } from './open-file.ts';
 import { prepareOperationReads, prepareOperations, type Operations } from './operations.ts';
 import { isGoneSql, preparePrune } from './prune.ts';
 import { prepareReadResult } from './results.ts';
@@ -77,9 +77,7 @@ function sqliteStore(file: OpenFile): Store {
       isClosed = true;
       commits.close(unavailable('The store is closed.'));
       commits.checkpoint('truncate');
-      reader.close();
-      writer.close();
-      file.lock.release();
+      closeFile(file, { mayCheckpoint: !commits.isBroken });
     },
   };
 }
@@ -169,7 +167,7 @@ function readingVerbs(p: {
   const reads = prepareOperationReads(reader);
   const isGone = reader.prepare(isGoneSql);
   const readResult = prepareReadResult(reader);
-  const list = prepareList(reader);
+  const list = prepareList(reader, ledger);
   const listAttempts = prepareListAttempts(reader);
   return {
     readOperation: async ({ id }) => {

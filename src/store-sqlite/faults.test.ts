@@ -1,0 +1,208 @@
+import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { describe, it, type TestContext } from 'node:test';
+import assert from 'node:assert/strict';
+import { RaincheckError } from '../core/errors.ts';
+import { StoreBench } from '../testing/store-bench.ts';
+import { openSqliteStore } from './sqlite-store.ts';
+
+/**
+ * What a store in one process cannot show: this file starts itself as a child with a role, and breaks
+ * that child for real.
+ */
+const [role, childPath = ''] = process.argv.slice(2);
+
+const roles: Readonly<Record<string, (file: string) => Promise<void>>> = {
+  /** Says every id it was told is stored; runs until it is killed. */
+  async submitter(file) {
+    const bench = new StoreBench({ store: await openSqliteStore({ path: file }), close });
+    bench.now = Date.now();
+    for (;;) {
+      const created = await Promise.all(Array.from({ length: 7 }, () => bench.create()));
+      for (const { id } of created) say(id);
+    }
+  },
+
+  async holder(file) {
+    await openSqliteStore({ path: file });
+    say('open');
+    process.stdin.resume();
+  },
+
+  /** Writes until a write fails, then says how it goes on. */
+  async untilFailure(file) {
+    // The kernel's way to say "file too large": without a listener it ends the process.
+    process.on('SIGXFSZ', () => {});
+    const store = await openSqliteStore({ path: file });
+    const bench = new StoreBench({ store, close });
+    const ids: string[] = [];
+    /** The error of a write of two pages, or undefined. */
+    const write = async (): Promise<unknown> => {
+      try {
+        ids.push((await bench.create({ input: JSON.stringify('x'.repeat(5_000)) })).id);
+      } catch (error) {
+        return error;
+      }
+    };
+    let failure: unknown;
+    // Never more than the fault needs: a fault that does not come must not fill the disk.
+    for (let i = 0; i < 500; i += 1) {
+      failure = await write();
+      if (failure !== undefined) break;
+    }
+    say(failureLine('first', failure));
+    const reads = await Promise.all(ids.map((id) => store.readOperation({ id })));
+    const [task] = await store.readTasks();
+    say(`reads ${reads.every((found) => found !== null)} ${task?.pending === ids.length}`);
+    say(failureLine('again', await write()));
+    for await (const line of createInterface({ input: process.stdin })) {
+      if (line === 'space') say(failureLine('after', await write()));
+      if (line === 'close') break;
+    }
+    await store.close();
+    say(`closed ${ids.length}`);
+    process.stdin.destroy();
+  },
+};
+
+async function close(): Promise<void> {}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+function failureLine(what: string, error: unknown): string {
+  if (!(error instanceof RaincheckError)) return `${what} ${String(error)}`;
+  const isForGood = error.message.includes('until the process is restarted');
+  return `${what} ${error.code}${isForGood ? ' for good' : ''}`;
+}
+
+function temporaryFile(t: TestContext): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'raincheck-faults-'));
+  t.after(() => {
+    rmSync(folder, { recursive: true });
+  });
+  return path.join(folder, 'raincheck.db');
+}
+
+/** The child, and its next line of output (null at the end). */
+function startChild(t: TestContext, p: { role: string; file: string; under?: readonly string[] }) {
+  const args = ['--conditions=raincheck-source', import.meta.filename, p.role, p.file];
+  const [under, ...underArgs] = p.under ?? [];
+  const child: ChildProcessWithoutNullStreams =
+    under === undefined
+      ? spawn(process.execPath, args)
+      : spawn(under, [...underArgs, process.execPath, ...args]);
+  t.after(() => child.kill('SIGKILL'));
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  let errors = '';
+  child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+  const nextLine = async (): Promise<string | null> => {
+    const next = await lines.next();
+    return next.done === true ? null : next.value;
+  };
+  return { child, nextLine, errors: () => errors };
+}
+
+function missing(...commands: string[]): string | false {
+  const absent = commands.filter((name) => spawnSync(name, ['--version']).error !== undefined);
+  return absent.length === 0 ? false : `needs ${absent.join(' and ')} (Linux)`;
+}
+
+function defineTests(): void {
+  describe('store-sqlite under faults', { timeout: 60_000 }, () => {
+    it('has every operation it acknowledged before kill -9', async (t) => {
+      const file = temporaryFile(t);
+      const { child, nextLine, errors } = startChild(t, { role: 'submitter', file });
+      const acknowledged: string[] = [];
+      for (let line = await nextLine(); line !== null; line = await nextLine()) {
+        acknowledged.push(line);
+        if (acknowledged.length === 150) child.kill('SIGKILL');
+      }
+      assert.ok(acknowledged.length >= 150, errors());
+      const store = await openSqliteStore({ path: file });
+      for (const id of acknowledged) {
+        assert.notEqual(await store.readOperation({ id }), null, `${id} is lost`);
+      }
+      await new StoreBench({ store, close }).assertCountersExact();
+      await store.close();
+    });
+
+    it('is locked while another process has it, says which, and is free once that was killed', async (t) => {
+      const file = temporaryFile(t);
+      const { child, nextLine, errors } = startChild(t, { role: 'holder', file });
+      assert.equal(await nextLine(), 'open', errors());
+      await assert.rejects(openSqliteStore({ path: file }), (error: RaincheckError) => {
+        assert.equal(error.code, 'store_locked');
+        assert.match(error.message, new RegExp(`pid ${child.pid}\\b.*Stop that process`));
+        return true;
+      });
+      child.kill('SIGKILL');
+      assert.equal(await nextLine(), null);
+      const store = await openSqliteStore({ path: file });
+      await store.close();
+    });
+
+    it(
+      'reports a commit that found no space, goes on reading, and writes again when there is space',
+      { skip: missing('prlimit') },
+      async (t) => {
+        const file = temporaryFile(t);
+        // A limit on file size: the log cannot grow, so it is the COMMIT that fails.
+        const under = ['sh', '-c', 'ulimit -S -f 400 && exec "$@"', 'sh'];
+        const { child, nextLine, errors } = startChild(t, { role: 'untilFailure', file, under });
+        assert.equal(await nextLine(), 'first store_unavailable', errors());
+        assert.equal(await nextLine(), 'reads true true');
+        assert.equal(await nextLine(), 'again store_unavailable');
+        spawnSync('prlimit', ['--pid', String(child.pid), '--fsize=unlimited:unlimited']);
+        child.stdin.write('space\nclose\n');
+        assert.equal(await nextLine(), 'after undefined');
+        const closed = await nextLine();
+        const store = await openSqliteStore({ path: file });
+        const [task] = await store.readTasks();
+        assert.equal(closed, `closed ${task?.pending}`);
+        await store.close();
+      },
+    );
+
+    it(
+      'writes nothing more after a failed fsync, and keeps what it had acknowledged',
+      { skip: missing('strace') },
+      async (t) => {
+        const file = temporaryFile(t);
+        const inject = 'inject=fsync,fdatasync:error=EIO:when=25';
+        const under = [
+          'strace',
+          '-f',
+          '-qq',
+          '-o',
+          '/dev/null',
+          '-e',
+          'trace=fsync,fdatasync',
+          '-e',
+          inject,
+        ];
+        const { child, nextLine, errors } = startChild(t, { role: 'untilFailure', file, under });
+        assert.equal(await nextLine(), 'first store_unavailable for good', errors());
+        assert.equal(await nextLine(), 'reads true true');
+        assert.equal(await nextLine(), 'again store_unavailable for good');
+        assert.ok(existsSync(`${file}-wal`));
+        child.stdin.write('close\n');
+        const [, acknowledged] = (await nextLine())?.split(' ') ?? [];
+        const store = await openSqliteStore({ path: file });
+        const [task] = await store.readTasks();
+        // The one that failed may be there or not.
+        const found = (task?.pending ?? 0) - Number(acknowledged);
+        assert.ok(found === 0 || found === 1, `${task?.pending} of ${acknowledged}`);
+        await store.close();
+      },
+    );
+  });
+}
+
+const runRole = role === undefined ? undefined : roles[role];
+if (runRole === undefined) defineTests();
+else await runRole(childPath);

@@ -1,0 +1,189 @@
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { describe, it, type TestContext } from 'node:test';
+import assert from 'node:assert/strict';
+import { RaincheckError } from '../core/errors.ts';
+import { StoreBench } from '../testing/store-bench.ts';
+import { WriteConnection } from './connection.ts';
+import { requireSqliteVersion } from './database-file.ts';
+import { migrations, schemaVersion } from './migrations.ts';
+import { migrateTo } from './open-file.ts';
+import { openSqliteStore } from './sqlite-store.ts';
+
+function temporaryFolder(t: TestContext): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'raincheck-open-'));
+  t.after(() => {
+    rmSync(folder, { recursive: true });
+  });
+  return folder;
+}
+
+async function close(): Promise<void> {}
+
+/** It is refused with `code`, and the folder is as it was, to the byte. */
+async function assertRefused(
+  file: string,
+  p: { readonly code: string; readonly message: RegExp },
+): Promise<void> {
+  const folder = path.dirname(file);
+  const before = new Map(
+    readdirSync(folder).map((name) => [name, readFileSync(path.join(folder, name), 'base64')]),
+  );
+  await assert.rejects(openSqliteStore({ path: file }), (error: RaincheckError) => {
+    assert.ok(error instanceof RaincheckError, String(error));
+    assert.equal(error.code, p.code);
+    assert.match(error.message, p.message);
+    return true;
+  });
+  for (const name of readdirSync(folder).filter((name) => !name.endsWith('.lock'))) {
+    assert.equal(readFileSync(path.join(folder, name), 'base64'), before.get(name), name);
+  }
+}
+
+async function filled(file: string, operations: number): Promise<void> {
+  const store = await openSqliteStore({ path: file, synchronous: 'normal' });
+  const bench = new StoreBench({ store, close });
+  await Promise.all(Array.from({ length: operations }, () => bench.create()));
+  await store.close();
+}
+
+describe('opening a SQLite store', () => {
+  it('makes the file and the folders above it, and leaves one file when closed', async (t) => {
+    const folder = path.join(temporaryFolder(t), 'some', 'where');
+    await filled(path.join(folder, 'raincheck.db'), 3);
+    assert.deepEqual(readdirSync(folder).sort(), ['raincheck.db', 'raincheck.db.lock']);
+  });
+
+  it('refuses a file that is no database', async (t) => {
+    const file = path.join(temporaryFolder(t), 'notes.txt');
+    writeFileSync(file, 'Dear diary, this is not a database. '.repeat(100));
+    await assertRefused(file, {
+      code: 'store_incompatible',
+      message: /not a Raincheck database.*unchanged/,
+    });
+  });
+
+  it('refuses the database of another program', async (t) => {
+    const file = path.join(temporaryFolder(t), 'other.db');
+    const db = new DatabaseSync(file);
+    db.exec('CREATE TABLE songs (title TEXT)');
+    db.close();
+    await assertRefused(file, { code: 'store_incompatible', message: /not a Raincheck database/ });
+    const marked = new DatabaseSync(file);
+    marked.exec('PRAGMA application_id = 1234');
+    marked.close();
+    await assertRefused(file, { code: 'store_incompatible', message: /not a Raincheck database/ });
+  });
+
+  it('refuses a file of a newer version', async (t) => {
+    const file = path.join(temporaryFolder(t), 'raincheck.db');
+    await filled(file, 1);
+    const db = new DatabaseSync(file);
+    db.exec(`PRAGMA user_version = ${schemaVersion + 1}`);
+    db.close();
+    await assertRefused(file, { code: 'store_incompatible', message: /newer Raincheck.*update/ });
+  });
+
+  it('refuses a damaged file and a half-copied one', async (t) => {
+    const folder = temporaryFolder(t);
+    const whole = path.join(folder, 'whole.db');
+    await filled(whole, 500);
+    const bytes = readFileSync(whole);
+    const half = path.join(folder, 'half.db');
+    writeFileSync(half, bytes);
+    truncateSync(half, Math.floor(bytes.length / 2 / 4096) * 4096);
+    await assertRefused(half, { code: 'store_incompatible', message: /damaged.*backup/ });
+    const damaged = path.join(folder, 'damaged.db');
+    writeFileSync(damaged, bytes.fill(0xa5, 3 * 4096, bytes.length - 4096));
+    await assertRefused(damaged, { code: 'store_incompatible', message: /damaged.*backup/ });
+  });
+
+  it('says what is wrong with a path that cannot be written', async (t) => {
+    const folder = temporaryFolder(t);
+    writeFileSync(path.join(folder, 'file'), '');
+    const expected = { code: 'store_incompatible', message: /must be writable/ };
+    await assertRefused(path.join(folder, 'file', 'raincheck.db'), expected).catch(
+      (error: NodeJS.ErrnoException) => {
+        // Listing "a folder" that is a file is not what this is about.
+        if (error.code !== 'ENOTDIR') throw error;
+      },
+    );
+    mkdirSync(path.join(folder, 'folder.db'));
+    for (const bad of [path.join(folder, 'file', 'x.db'), path.join(folder, 'folder.db')]) {
+      await assert.rejects(openSqliteStore({ path: bad }), expected);
+    }
+    await assert.rejects(openSqliteStore({ path: '' }), { code: 'invalid_option' });
+    await assert.rejects(openSqliteStore({ path: ':memory:' }), { code: 'invalid_option' });
+  });
+
+  it('refuses options it does not know or cannot use', async () => {
+    const open = openSqliteStore as (options: unknown) => Promise<unknown>;
+    await assert.rejects(open({ paht: 'x' }), { code: 'invalid_option', message: /`path`/ });
+    await assert.rejects(open({ path: 3 }), { code: 'invalid_option' });
+    await assert.rejects(open({ path: 'x', synchronous: 'off' }), { code: 'invalid_option' });
+  });
+
+  it('is locked against a second opening in the same process, under any name', async (t) => {
+    const file = path.join(temporaryFolder(t), 'raincheck.db');
+    const store = await openSqliteStore({ path: file });
+    const expected = { code: 'store_locked', message: new RegExp(`pid ${process.pid}`) };
+    await assert.rejects(openSqliteStore({ path: file }), expected);
+    await assert.rejects(openSqliteStore({ path: path.relative('.', file) }), expected);
+    await store.close();
+    await store.close();
+    await (await openSqliteStore({ path: file })).close();
+  });
+
+  it('needs a SQLite without the log-reset defect', () => {
+    for (const old of ['3.51.2', '3.50.9', '2.99.0']) {
+      assert.throws(() => requireSqliteVersion(old), { code: 'store_incompatible' });
+    }
+    for (const good of ['3.51.3', '3.53.0', '4.0.0']) requireSqliteVersion(good);
+  });
+
+  it('has the same schema fresh and migrated from every earlier version', async (t) => {
+    const folder = temporaryFolder(t);
+    const fresh = path.join(folder, 'fresh.db');
+    await filled(fresh, 1);
+    for (let version = 0; version <= migrations.length; version += 1) {
+      const old = path.join(folder, `from-${version}.db`);
+      const writer = new WriteConnection(old, { synchronous: 'normal' });
+      migrateTo(writer, version);
+      writer.close();
+      await filled(old, 1);
+      assert.deepEqual(schemaOf(old), schemaOf(fresh));
+    }
+  });
+
+  it('undoes a migration step that fails', (t) => {
+    const file = path.join(temporaryFolder(t), 'raincheck.db');
+    const writer = new WriteConnection(file, { synchronous: 'normal' });
+    writer.exec('CREATE TABLE meta (in_the_way TEXT)');
+    assert.throws(() => {
+      migrateTo(writer, schemaVersion);
+    }, /meta/);
+    assert.equal(writer.scalar('PRAGMA user_version'), 0);
+    assert.equal(writer.scalar('SELECT count(*) FROM sqlite_schema'), 1);
+    writer.close();
+  });
+});
+
+function schemaOf(file: string): unknown[] {
+  const db = new DatabaseSync(file, { readOnly: true });
+  const schema = db.prepare('SELECT type, name, sql FROM sqlite_schema ORDER BY type, name').all();
+  const pragmas = ['user_version', 'application_id', 'journal_mode'].map((name) =>
+    db.prepare(`PRAGMA ${name}`).get(),
+  );
+  db.close();
+  return [...schema, ...pragmas];
+}
