@@ -48,7 +48,7 @@ export function engineSettings(options: EngineOptions): EngineSettings {
     fallback: limits.concurrencyDefault,
   });
   return {
-    store: options.store,
+    store: storeOption(options.store),
     tasks: taskMap(options.tasks),
     clock: options.clock ?? systemClock,
     logger: options.logger ?? silentLogger,
@@ -76,6 +76,12 @@ export function engineSettings(options: EngineOptions): EngineSettings {
     pollMs: durationOption('poll', options.poll, { minMs: 10, maxMs: 60_000, fallback: 1_000 }),
     random: options.random ?? Math.random,
   };
+}
+
+function storeOption(store: unknown): Store {
+  const given = typeof store === 'object' && store !== null && 'createOperations' in store;
+  if (given) return store as Store;
+  throw expected('store', 'an open store', store);
 }
 
 function taskMap(tasks: unknown): ReadonlyMap<string, Task> {
