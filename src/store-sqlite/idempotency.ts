@@ -1,7 +1,7 @@
 import type { IdempotencyKey } from '../store/store.ts';
 import type { WriteConnection } from './connection.ts';
 
-const findKeySql = `
+export const findKeySql = `
 SELECT fingerprint, operation_id
 FROM idempotency_keys
 WHERE scope = ?

@@ -1,0 +1,179 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { after, before, describe, it } from 'node:test';
+import assert from 'node:assert/strict';
+import type { OperationFilter } from '../store/store.ts';
+import { StoreBench } from '../testing/store-bench.ts';
+import { listAttemptsSql } from './attempts.ts';
+import { claimSql, parkSql, readySql } from './claim.ts';
+import { findKeySql } from './idempotency.ts';
+import { oldestPendingSql } from './ledger.ts';
+import { extendSql, extendWithProgressSql } from './leases.ts';
+import { pageOf } from './list.ts';
+import { selectOperationSql, unparkSql } from './operations.ts';
+import { expiredOperationsSql, isGoneSql, pruneGoneIdsSql, pruneKeysSql } from './prune.ts';
+import { dueSql, nextDueSql, tooFarSql } from './ready-again.ts';
+import { readChunkSql } from './results.ts';
+import { completeSql, findLeaseSql } from './settle.ts';
+import { openSqliteStore } from './sqlite-store.ts';
+import { lapsedLeasesSql, tooFarLeasesSql, waitedTooLongSql } from './sweep.ts';
+
+/**
+ * A finished operation costs later work nothing: every hot statement is held to its index and, on Linux,
+ * to the pages it reads with 100,000 finished operations in the file.
+ */
+const finishedCount = 100_000;
+const folder = mkdtempSync(path.join(tmpdir(), 'raincheck-plans-'));
+const full = path.join(folder, 'full.db');
+const empty = path.join(folder, 'empty.db');
+
+/** As many finished operations as wanted, every tenth failed, none expired, and 100 ready ones. */
+async function fill(file: string, finished: number): Promise<void> {
+  await (await openSqliteStore({ path: file, synchronous: 'normal' })).close();
+  const db = new DatabaseSync(file);
+  db.exec(`
+    WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${finished})
+    INSERT INTO operations
+      (id, task, state, created_at, started_at, finished_at, expires_at, retention_ms, attempt,
+       attempts_max, attempt_started_at, priority, ready_at, tenant, input, error_code, error,
+       result_type, result_size, result_etag, result_inline)
+    SELECT 'op_' || printf('%026d', i), 'reports', iif(i % 10, 'completed', 'failed'), i, i, i,
+      i + 9e15, 1, 1, 3, i, 0, i, '', '{"n":1}', iif(i % 10, NULL, 'task_error'),
+      iif(i % 10, NULL, '{"code":"task_error","detail":"no"}'),
+      iif(i % 10, 'application/json', NULL), 4, '"e"', 'true'
+    FROM n
+    WHERE ${finished} > 0`);
+  db.close();
+  const store = await openSqliteStore({ path: file, synchronous: 'normal' });
+  const bench = new StoreBench({ store, close: async () => {} });
+  await Promise.all(Array.from({ length: 100 }, () => bench.create()));
+  await store.close();
+}
+
+/** SQL, and what its plan must say. INDEX means the one that is meant, and nothing is walked or sorted. */
+const hotStatements: Readonly<Record<string, readonly [sql: string, ...uses: RegExp[]]>> = {
+  'status read': [selectOperationSql, /SEARCH operations USING INDEX sqlite_autoindex.*\(id=\?\)/],
+  'idempotency key': [findKeySql, /USING PRIMARY KEY \(scope=\? AND key=\?\)/],
+  'claim, candidates': [readySql, /SEARCH operations USING INDEX operations_ready \(task=\?\)/],
+  'claim, the row': [claimSql, /USING INTEGER PRIMARY KEY/],
+  park: [parkSql, /USING INTEGER PRIMARY KEY/],
+  unpark: [unparkSql, /INDEX operations_parked \(task=\? AND concurrency_key=\?\)/],
+  due: [dueSql, /INDEX operations_scheduled \(task=\? AND ready_at<\?\)/],
+  'due, too far': [tooFarSql, /INDEX operations_scheduled \(task=\? AND ready_at>\?\)/],
+  'next due': [nextDueSql, /COVERING INDEX operations_scheduled \(task=\?\)/],
+  'settle, the lease': [findLeaseSql, /sqlite_autoindex.*\(id=\?\)/],
+  complete: [completeSql, /USING INTEGER PRIMARY KEY/],
+  extend: [extendSql, /USING INTEGER PRIMARY KEY/],
+  'extend with progress': [extendWithProgressSql, /USING INTEGER PRIMARY KEY/],
+  'sweep, leases': [lapsedLeasesSql, /INDEX operations_running \(lease_expires_at<\?\)/],
+  'sweep, too far': [tooFarLeasesSql, /INDEX operations_running \(lease_expires_at>\?\)/],
+  'sweep, waits': [waitedTooLongSql, /INDEX operations_giving_up \(give_up_at<\?\)/],
+  'prune, operations': [expiredOperationsSql, /INDEX operations_expiry \(expires_at<\?\)/],
+  'prune, gone ids': [pruneGoneIdsSql, /COVERING INDEX gone_ids_expiry \(gone_until<\?\)/],
+  'prune, keys': [pruneKeysSql, /COVERING INDEX idempotency_keys_expiry \(expires_at<\?\)/],
+  'is gone': [isGoneSql, /USING PRIMARY KEY \(id=\?\)/],
+  'oldest pending': [oldestPendingSql, /INDEX operations_oldest \(task=\?\)/],
+  'result chunk': [readChunkSql, /result_chunks_position \(operation_seq=\? AND position=\?\)/],
+  attempts: [listAttemptsSql, /INDEX attempts_operation \(operation_seq=\?\)/],
+};
+
+/** Few enough to be found by the index of what is unfinished. */
+const unfinished = 100;
+
+const filters: Readonly<Record<string, readonly [OperationFilter, RegExp]>> = {
+  all: [{}, /SEARCH operations USING INDEX sqlite_autoindex.*\(id<\?\)/],
+  failed: [{ states: ['failed'] }, /SEARCH operations USING INDEX operations_failed \(id<\?\)/],
+  pending: [{ states: ['scheduled', 'ready', 'parked'] }, /\(id=\?\)|operations_ready/],
+  'one task since': [{ task: 'reports', since: 5 }, /autoindex.*\(id>\? AND id<\?\)/],
+};
+
+function planOf(db: DatabaseSync, sql: string): string {
+  const rows = db.prepare(`EXPLAIN QUERY PLAN ${sql}`).all();
+  return rows.map(({ detail }) => String(detail)).join('\n');
+}
+
+/** Pages that `run` reads: system calls of a connection without a cache. undefined where /proc does not tell. */
+function pagesRead(run: () => void): number | undefined {
+  const reads = (): number =>
+    Number(/^syscr: (\d+)/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1] ?? 0);
+  try {
+    const start = reads();
+    const overhead = reads() - start;
+    const from = reads();
+    run();
+    return reads() - from - overhead;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+describe('with 100,000 finished operations', { timeout: 60_000 }, () => {
+  let db: DatabaseSync;
+  before(async () => {
+    await fill(full, finishedCount);
+    await fill(empty, 0);
+    db = new DatabaseSync(full, { readOnly: true });
+  });
+  after(() => {
+    db.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  for (const [name, [sql, ...uses]] of Object.entries(hotStatements)) {
+    it(`goes by its index: ${name}`, () => {
+      const plan = planOf(db, sql);
+      for (const use of uses) assert.match(plan, use);
+      assert.doesNotMatch(plan, /SCAN operations|TEMP B-TREE/, plan);
+    });
+  }
+
+  for (const [name, [filter, uses]] of Object.entries(filters)) {
+    it(`lists by an index, newest first: ${name}`, () => {
+      const page = pageOf({ filter, limit: 50, beforeId: null }, unfinished);
+      const plan = planOf(db, page.sql);
+      assert.match(plan, uses);
+      assert.doesNotMatch(plan, /USE TEMP B-TREE/, plan);
+    });
+  }
+
+  it('reads as many pages as without them, but for the depth of the trees', (t) => {
+    const statements: [string, (string | number)[]][] = [
+      [readySql, ['reports', 10]],
+      [lapsedLeasesSql, [8e15, 10]],
+      [waitedTooLongSql, [8e15, 10]],
+      [expiredOperationsSql, [8e12, 10]],
+      [selectOperationSql, ['op_00000000000000000000000001']],
+      [oldestPendingSql, ['reports']],
+      [nextDueSql, ['reports']],
+    ];
+    for (const [sql, values] of statements) {
+      const [few, many] = [empty, full].map((file) => {
+        const cold = new DatabaseSync(file, { readOnly: true });
+        cold.exec('PRAGMA cache_size = 0; PRAGMA mmap_size = 0;');
+        const statement = cold.prepare(sql);
+        statement.all(...values);
+        const pages = pagesRead(() => statement.all(...values));
+        cold.close();
+        return pages;
+      });
+      if (few === undefined || many === undefined) {
+        t.skip('needs /proc/self/io (Linux)');
+        return;
+      }
+      t.diagnostic(`${few} → ${many} pages: ${sql.trim().split('\n').slice(-4).join(' ')}`);
+      assert.ok(many <= 2 * few + 8, `${few} → ${many} pages read by ${sql}`);
+    }
+  });
+
+  it('finds what is pending at once, on the first page', async () => {
+    const store = await openSqliteStore({ path: full, synchronous: 'normal' });
+    const states = ['scheduled', 'ready', 'parked'] as const;
+    const page = await store.listOperations({ filter: { states }, limit: 200, beforeId: null });
+    assert.equal(page.operations.length, 100);
+    assert.equal(page.nextBeforeId, null);
+    await store.close();
+  });
+});
