@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, statfsSync } from 'node:fs';
 import path from 'node:path';
 import { RaincheckError } from '../core/errors.ts';
+import { refuseNetwork } from '../store-sqlite/database-file.ts';
 import { formatBytes } from './format-bytes.ts';
 import { isLoopback, portHolder } from './listen.ts';
 import { exampleConfigFile, findConfig, loadConfig } from './load-config.ts';
@@ -95,6 +96,7 @@ async function storeLines(address: string): Promise<DoctorLine[]> {
     const file = path.resolve(parsed.path);
     const folder = nearestFolder(file);
     accessSync(folder, constants.W_OK);
+    refuseNetwork(path.join(folder, path.basename(file)));
     const line = existsSync(file) ? await openedLine(address, file) : newFileLine(file);
     return [line, diskLine(folder)];
   } catch (error) {

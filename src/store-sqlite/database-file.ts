@@ -89,7 +89,8 @@ export function notOurs(path: string): RaincheckError {
   return incompatible(`${path} is not a Raincheck database. The file is unchanged.`);
 }
 
-function refuseNetwork(path: string): void {
+/** Throws `store_incompatible` when the folder of `path`, which must exist, is on a network file system. */
+export function refuseNetwork(path: string): void {
   const kind = networkFileSystems.get(statfsSync(dirname(path)).type);
   if (kind === undefined) return;
   throw incompatible(
