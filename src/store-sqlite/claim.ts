@@ -26,7 +26,7 @@ FROM operations
 WHERE state = 'ready'
   AND task = ?
 ORDER BY priority DESC, ready_at, id
-LIMIT ?`;
+LIMIT ? + 0`;
 
 export const parkSql = `
 UPDATE operations

@@ -16,6 +16,9 @@ import { storeError } from './sqlite-error.ts';
  *
  * Rows come as arrays in the order of the SELECT: an object of 33 columns costs 7 µs more per row than
  * an array (18.5 against 11.7 µs, 2 cores of a 2026 cloud VM).
+ *
+ * Limits are written `LIMIT ? + 0`: the planner looks at the value of a bare `LIMIT ?`, so that every
+ * binding compiles the statement anew (sqlite3Reprepare, 7 % of all CPU at one operation a commit).
  */
 export type Value = SQLInputValue;
 export type Row = readonly SQLOutputValue[];

@@ -42,7 +42,7 @@ FROM (
   LIMIT ${limits.pageScanRows}
 ) AS scanned
 ${where}
-LIMIT ?`;
+LIMIT ? + 0`;
   const endSql = `
 SELECT id${scan}
 LIMIT 2 OFFSET ${limits.pageScanRows - 1}`;

@@ -56,7 +56,7 @@ WHERE seq IN (
     AND task = ?
     AND concurrency_key = ?
   ORDER BY priority DESC, ready_at, id
-  LIMIT ?
+  LIMIT ? + 0
 )`;
 
 export type Change = {

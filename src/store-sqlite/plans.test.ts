@@ -127,6 +127,7 @@ describe('with 100,000 finished operations', { timeout: 60_000 }, () => {
       const plan = planOf(db, sql);
       for (const use of uses) assert.match(plan, use);
       assert.doesNotMatch(plan, /SCAN operations|TEMP B-TREE/, plan);
+      assert.doesNotMatch(sql, /LIMIT \?(?! \+ 0)/, 'compiled anew with every binding');
     });
   }
 

@@ -12,7 +12,7 @@ export const expiredOperationsSql = `${selectOfOperation}
 FROM operations
 WHERE expires_at <= ?
 ORDER BY expires_at
-LIMIT ?`;
+LIMIT ? + 0`;
 
 const removeStatements = {
   operation: `
@@ -41,7 +41,7 @@ WHERE id IN (
   FROM gone_ids
   WHERE gone_until <= ?
   ORDER BY gone_until
-  LIMIT ?
+  LIMIT ? + 0
 )`;
 
 export const pruneKeysSql = `
@@ -51,7 +51,7 @@ WHERE (scope, key) IN (
   FROM idempotency_keys
   WHERE expires_at <= ?
   ORDER BY expires_at
-  LIMIT ?
+  LIMIT ? + 0
 )`;
 
 export const isGoneSql = `

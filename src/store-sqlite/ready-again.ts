@@ -19,7 +19,7 @@ WHERE seq IN (
     AND task = ?
     AND ready_at <= ?
   ORDER BY ready_at
-  LIMIT ?
+  LIMIT ? + 0
 )`;
 
 export const tooFarSql = `
@@ -32,7 +32,7 @@ WHERE seq IN (
     AND task = ?
     AND ready_at > ?
   ORDER BY ready_at DESC
-  LIMIT ?
+  LIMIT ? + 0
 )`;
 
 export const nextDueSql = `

@@ -12,21 +12,21 @@ SELECT ${operationColumns}
 FROM operations
 WHERE lease_expires_at <= ?
 ORDER BY lease_expires_at
-LIMIT ?`;
+LIMIT ? + 0`;
 
 export const tooFarLeasesSql = `
 SELECT ${operationColumns}
 FROM operations
 WHERE lease_expires_at > ?
 ORDER BY lease_expires_at
-LIMIT ?`;
+LIMIT ? + 0`;
 
 export const waitedTooLongSql = `
 SELECT ${operationColumns}
 FROM operations
 WHERE give_up_at <= ?
 ORDER BY give_up_at
-LIMIT ?`;
+LIMIT ? + 0`;
 
 export type Sweep = (p: SweepExpired) => SweepOutcome;
 
