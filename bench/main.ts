@@ -14,6 +14,7 @@ import {
   submitScenario,
   type Bench,
 } from './scenarios.ts';
+import { stopServers } from './server-process.ts';
 import { startBare } from './servers.ts';
 
 /**
@@ -147,6 +148,7 @@ async function main(): Promise<void> {
     console.log(`\n${path.relative(process.cwd(), file)}`);
   } finally {
     load.stop();
+    await stopServers();
     rmSync(directory, { recursive: true, force: true });
   }
 }

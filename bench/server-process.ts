@@ -6,6 +6,12 @@ import process from 'node:process';
 
 const root = path.join(import.meta.dirname, '..');
 const startMsMax = 15_000;
+const started = new Set<ServerProcess>();
+
+/** Stops whatever still runs, as after a failure half-way. */
+export async function stopServers(): Promise<void> {
+  await Promise.all([...started].map((server) => server.stop()));
+}
 
 /** A server under test in a process of its own. */
 export type ServerProcess = {
@@ -39,6 +45,7 @@ export async function startServer(p: {
     if (errors.length < 50) errors.push(chunk.toString());
   });
   const server = new Child(p.name, { child, port, errors });
+  started.add(server);
   await server.answers();
   return server;
 }
@@ -74,6 +81,7 @@ class Child implements ServerProcess {
   }
 
   async stop(): Promise<void> {
+    started.delete(this);
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const exit = once(this.#child, 'exit');
     this.#child.kill('SIGTERM');
