@@ -1,5 +1,5 @@
 import { formatDuration } from '../core/duration.ts';
-import type { WireAttempt, WireOperation } from '../core/wire.ts';
+import type { WireOperation } from '../core/wire.ts';
 import { wholeSeconds } from './progress-line.ts';
 import { safeLine } from './terminal-text.ts';
 
@@ -61,8 +61,7 @@ function retryText(operation: WireOperation, now: number): string {
 }
 
 function attemptReason(operation: WireOperation, number: number): string {
-  const { attempts } = operation as { readonly attempts?: readonly WireAttempt[] };
-  const known = attempts ?? operation.error?.attempts;
+  const known = operation.attempts ?? operation.error?.attempts;
   const error = known?.find((attempt) => attempt.number === number)?.error;
   return error === undefined || error === null ? '' : `: ${safeLine(error.detail)}`;
 }

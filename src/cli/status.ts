@@ -41,7 +41,7 @@ export function printStatus(context: Context, operation: WireOperation): void {
       'error',
       operation.error === null ? null : `${operation.error.code}: ${operation.error.detail}`,
     ],
-    ...(operation.error?.attempts ?? []).map(
+    ...(operation.attempts ?? operation.error?.attempts ?? []).map(
       (one) => [`attempt ${one.number}`, `${one.outcome}: ${one.error?.detail ?? ''}`] as const,
     ),
     [

@@ -19,7 +19,7 @@ export type WireOperation = {
   /** The latest attempt, 0 before the first. */
   readonly attempt: number;
   readonly attempts_max: number;
-  /** While pending: not before this instant (delayed start or back-off); else null. */
+  /** While it waits for a delayed start or a back-off: not before this instant; else null. */
   readonly ready_at: string | null;
   readonly deadline_at: string | null;
   readonly priority: number;
@@ -32,6 +32,8 @@ export type WireOperation = {
   readonly cancel_url: string | null;
   readonly cancel_requested_at: string | null;
   readonly error: WireOperationError | null;
+  /** Attempts that ended so far, when there are any and it has not failed (then they are in `error`). */
+  readonly attempts?: readonly WireAttempt[];
   /** The result itself when it is JSON of at most 16 KiB; absent otherwise. */
   readonly result?: unknown;
   readonly labels: Readonly<Record<string, string>>;

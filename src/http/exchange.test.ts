@@ -509,6 +509,23 @@ function suite(transport: Transport): void {
     });
   });
 
+  describe('between two attempts', () => {
+    it('shows when the next one starts and why the last one failed', async () => {
+      const id = await submitted('/uphill');
+      let answer = await get(`/operations/${id}`);
+      while (answer.json.attempt === 0 || answer.json.status !== 'pending') {
+        const etag = answer.headers.get('etag')!;
+        answer = await get(`/operations/${id}`, { prefer: 'wait=30', 'if-none-match': etag });
+      }
+      assert.ok(Date.parse(answer.json.ready_at) > Date.parse(answer.json.created_at));
+      const [attempt, ...others] = answer.json.attempts;
+      assert.deepEqual(others, []);
+      assert.equal(attempt.number, 1);
+      assert.deepEqual(attempt.error, { code: 'task_error', detail: 'Upstream 503' });
+      assert.equal(attempt.retry_at, answer.json.ready_at);
+    });
+  });
+
   describe('retry', () => {
     it('makes a new operation linked to the failed one', async () => {
       const id = await finished('/broken', '{"a":1}');

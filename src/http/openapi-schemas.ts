@@ -79,11 +79,12 @@ const operation: Json = {
       cancel_url: textOrNull,
       cancel_requested_at: instantOrNull,
       error: orNull(operationError),
+      attempts: { type: 'array', items: attempt },
       result: { description: 'The result itself when it is JSON of at most 16 KiB.' },
       labels: { type: 'object', additionalProperties: text },
       retry_of: textOrNull,
     },
-    ['result'],
+    ['result', 'attempts'],
   ),
   description: '`completed` and `failed` are final and never change.',
 };

@@ -21,6 +21,7 @@ import { operationNotFound, readOperation } from './results.ts';
 import {
   acceptedReply,
   etagOf,
+  mayHaveEndedAttempts,
   notModifiedReply,
   operationJson,
   statusReply,
@@ -59,10 +60,9 @@ export async function readStatus(
       });
     }
   }
-  const shown =
-    operation.state === 'failed'
-      ? await viewWithAttempts(context, operation)
-      : view(context, operation);
+  const shown = mayHaveEndedAttempts(operation)
+    ? await viewWithAttempts(context, operation)
+    : view(context, operation);
   const reply = matchesEtag(ifNoneMatch, etagOf(shown))
     ? notModifiedReply(shown)
     : statusReply(context, shown);
@@ -142,7 +142,7 @@ export async function listOperations(
     limit: parseLimit(single(parameters, 'limit')),
     beforeId: cursor === null ? null : decodeCursor(cursor),
   });
-  // One read more for each failed operation of the page: they show their attempts here too.
+  // One read more for each operation of the page that had failed attempts: they show their attempts here too.
   const shown = await Promise.all(
     page.operations.map((operation) => viewWithAttempts(context, operation)),
   );

@@ -167,6 +167,13 @@ export async function kit(options: Partial<AppOptions> = {}): Promise<Kit> {
         });
       },
     }),
+    defineTask('uphill', {
+      attempts: 2,
+      retry: { base: '1d', cap: '1d' },
+      run() {
+        throw new Error('Upstream 503');
+      },
+    }),
     defineTask('digits', {
       run: () => file(digits, { type: 'text/plain; charset=utf-8', name: 'Zahlen ü.txt' }),
     }),

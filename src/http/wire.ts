@@ -20,13 +20,13 @@ export type OperationView = {
   readonly expected: ExpectedDuration | null;
   /** null once final. */
   readonly retryAfter: string | null;
-  /** Earlier attempts of a failed operation; empty otherwise. */
+  /** Attempts that ended without completing the operation. */
   readonly attempts: readonly EndedAttempt[];
 };
 
 const noAttempts: readonly EndedAttempt[] = [];
 
-/** No I/O; for a failed operation use viewWithAttempts. */
+/** No I/O, shows no attempts: for an operation that has just been accepted. */
 export function view(context: HttpContext, operation: Operation): OperationView {
   const final = isFinal(operation.state);
   const expected = final ? null : context.engine.expectedDuration(operation.task);
@@ -41,14 +41,21 @@ export function view(context: HttpContext, operation: Operation): OperationView 
   };
 }
 
-/** As view, with the attempts that a failed operation shows: one more read, for failed ones only. */
+/** As view, with the attempts that ended so far: one more read, only where there can be any. */
 export async function viewWithAttempts(
   context: HttpContext,
   operation: Operation,
 ): Promise<OperationView> {
-  if (operation.state !== 'failed') return view(context, operation);
+  if (!mayHaveEndedAttempts(operation)) return view(context, operation);
   const attempts = await context.engine.attempts({ id: operation.id, tenant });
   return { ...view(context, operation), attempts };
+}
+
+/** Most operations work at the first try, and their status is read without a second query. */
+export function mayHaveEndedAttempts(operation: Operation): boolean {
+  const { state, attempt, recoveries } = operation;
+  if (state === 'failed' || recoveries > 0) return true;
+  return attempt > (statusOf(state) === 'pending' ? 0 : 1);
 }
 
 export function statusUrl(context: HttpContext, id: string): string {
@@ -82,7 +89,7 @@ export function operationJson(context: HttpContext, shown: OperationView): strin
     `,"created_at":"${iso(operation.createdAt)}","started_at":${isoJson(operation.startedAt)}` +
     `,"finished_at":${isoJson(operation.finishedAt)},"expires_at":${isoJson(operation.expiresAt)}` +
     `,"attempt":${operation.attempt},"attempts_max":${operation.attemptsMax}` +
-    `,"ready_at":${status === 'pending' ? isoJson(operation.readyAt) : 'null'}` +
+    `,"ready_at":${operation.state === 'scheduled' ? `"${iso(operation.readyAt)}"` : 'null'}` +
     `,"deadline_at":${isoJson(operation.deadlineAt)},"priority":${operation.priority}` +
     `,"progress":${operation.progress === null ? 'null' : JSON.stringify(wireProgress(operation.progress))}` +
     `,"estimate":${estimateJson(shown)},"status_url":"${url}"` +
@@ -90,6 +97,7 @@ export function operationJson(context: HttpContext, shown: OperationView): strin
     `,"cancel_url":${final ? 'null' : `"${url}/cancel"`}` +
     `,"cancel_requested_at":${isoJson(operation.cancelRequestedAt)}` +
     `,"error":${status === 'failed' ? JSON.stringify(wireError(context, shown)) : 'null'}` +
+    attemptsJson(shown) +
     `,"labels":${labelsJson(operation.labels)}` +
     `,"retry_of":${operation.retryOf === null ? 'null' : `"${operation.retryOf}"`}` +
     (result === null || result.inline === null ? '}' : `,"result":${result.inline}}`)
@@ -100,6 +108,11 @@ function estimateJson({ completesAtMs, expected }: OperationView): string {
   return completesAtMs === null || expected === null
     ? 'null'
     : `{"completes_at":"${iso(completesAtMs)}","basis":"${expected.basis}","samples":${expected.samples}}`;
+}
+
+function attemptsJson({ operation, attempts }: OperationView): string {
+  if (attempts.length === 0 || operation.state === 'failed') return '';
+  return `,"attempts":${JSON.stringify(attempts.map(wireAttempt))}`;
 }
 
 function labelsJson(labels: Operation['labels']): string {
