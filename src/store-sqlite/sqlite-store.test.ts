@@ -27,4 +27,4 @@ async function openTemporary(): Promise<OpenedStore> {
 }
 
 exerciseStore({ name: 'store-sqlite', open: openTemporary });
-exerciseStoreCommands({ name: 'store-sqlite beside the model', open: openTemporary, runs: 60 });
+exerciseStoreCommands({ name: 'store-sqlite beside the model', open: openTemporary, runs: 40 });
