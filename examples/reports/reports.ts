@@ -43,6 +43,7 @@ export const reports = defineTask('reports', {
     const { drawReport } = await import('./report-pdf.ts');
     const pdf = drawReport(compose({ range, sales, salesYearBefore }));
 
+    progress(1, 'done');
     log.info('report drawn', { type: input.type, sales: sales.length });
     const name = `${input.type}_${range.from}_${range.to}.pdf`;
     return file(pdf, { type: 'application/pdf', name });

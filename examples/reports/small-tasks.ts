@@ -20,6 +20,7 @@ export const countdown = defineTask('countdown', {
     if (input.fail === true) {
       throw new TaskError('The countdown was asked to fail.', { retryable: false });
     }
+    progress({ current: input.seconds, total: input.seconds }, 'done');
     return { counted: input.seconds };
   },
 });

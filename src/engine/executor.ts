@@ -19,6 +19,7 @@ type ExecutorParts = {
   readonly graceMs: number;
   readonly running: RunningAttempts;
   readonly settler: Settler;
+  readonly sendLastProgress: (attempt: Attempt) => void;
   readonly context: ContextParts;
   /** Runs the handler in a worker thread. Never rejects. */
   readonly runIsolated: (attempt: Attempt) => Promise<HandlerProduct>;
@@ -101,7 +102,9 @@ export class Executor {
       this.#p.settler.drop(attempt);
       return;
     }
-    this.#p.settler.settle(attempt, this.#settlement(attempt, product));
+    const settlement = this.#settlement(attempt, product);
+    if (settlement.type === 'completed') this.#p.sendLastProgress(attempt);
+    this.#p.settler.settle(attempt, settlement);
   }
 
   #settlement(attempt: Attempt, product: HandlerProduct | null): Settlement {

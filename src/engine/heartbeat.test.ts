@@ -205,3 +205,17 @@ test('a heartbeat that fails is tried again in time, and the outage is logged on
   work.open('done');
   assert.equal((await f.final(id)).state, 'completed');
 });
+
+test('the last progress is recorded with the end, however soon it comes', async (t) => {
+  const task = defineTask('brief', {
+    async run({ progress }) {
+      progress(0.1, 'first');
+      await new Promise(setImmediate); // the first report is on its way, the next must wait its turn
+      progress({ current: 3, total: 3 }, 'last');
+      return null;
+    },
+  });
+  const f = await engineFixture(t, [task]);
+  const done = await f.final((await f.submit()).id);
+  assert.deepEqual([done.progress?.fraction, done.progress?.message], [1, 'last']);
+});

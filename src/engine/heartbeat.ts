@@ -89,6 +89,15 @@ export class Heartbeat {
     }
   }
 
+  /**
+   * Hands the store what was reported last and not sent yet, in this very turn and so before the settle
+   * that follows: else a completed operation would show the progress of half a second before its end.
+   */
+  sendLast(attempt: Attempt): void {
+    if (!attempt.progressUnsent) return;
+    this.#extend([attempt]).catch(() => undefined); // the settle that follows tells the outage
+  }
+
   #queueFlush(): void {
     if (this.#flushQueued) return;
     this.#flushQueued = true;

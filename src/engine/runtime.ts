@@ -64,6 +64,7 @@ export class Runtime {
       random,
       graceMs,
       settler: this.#settler,
+      sendLastProgress: (attempt) => this.#heartbeat.sendLast(attempt),
       context: { logger, report },
       runIsolated: (attempt) => this.#isolates.run(attempt),
     });
