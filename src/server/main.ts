@@ -39,7 +39,8 @@ export type ServerParams = {
 /**
  * `raincheck dev` and `raincheck serve`: runs until SIGTERM or SIGINT and resolves with the exit code. 0: asked
  * to stop and did; 1: could not start; 128 + n: a second signal n cut the stop short. What went wrong at start is
- * one sentence on stderr. An uncaught error in user code is logged and ends the process with 1.
+ * one sentence on stderr. An uncaught exception in user code is logged and
+ * ends the process with 1; an unhandled rejection is only logged.
  */
 export async function runServer(p: ServerParams): Promise<number> {
   try {

@@ -45,8 +45,15 @@ export async function stopOnSignal(p: {
   return exitCode;
 }
 
-/** From here on an error that nobody caught is logged and ends the process: its state cannot be trusted. */
+/**
+ * From here on an exception that nobody caught is logged and ends the process: what it cut short is unknown.
+ * A rejected promise that nobody waited for is only logged. It cut nothing short, and ending the process for
+ * one forgetful handler would lose the attempts of all others, whose third loss fails them (`worker_lost`).
+ */
 export function exitOnCrash(logger: FlushableLogger): void {
+  process.on('unhandledRejection', (error) => {
+    logger.error({ err: error }, 'A promise was rejected and nobody waited for it');
+  });
   process.on('uncaughtException', (error, origin) => {
     logger.error({ err: error, origin }, 'Uncaught error: the process ends');
     leave(logger, 1);

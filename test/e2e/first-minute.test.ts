@@ -169,10 +169,14 @@ describe('the first minute', () => {
     }
   });
 
-  it('logs an error that nobody caught and ends with 1', async () => {
+  it('outlives a rejection that nobody waited for, and ends with 1 at an uncaught exception', async () => {
     const args = ['serve', '--config', fixture, '--store', 'memory:', '--port', '0'];
     await using server = new ServerProcess(args);
-    await postJson(`${await server.url()}/stray-rejection`, null);
+    const url = await server.url();
+    const rejected = await postJson(`${url}/stray-rejection`, null, { prefer: 'wait=10' });
+    assert.equal(await rejected.json(), 'and yet it works');
+    await server.printed(/"level":"error".*nobody waited for this/);
+    await postJson(`${url}/stray-exception`, null);
     assert.equal(await server.exited, 1);
     assert.match(server.output, /"level":"error".*nobody caught this/);
   });
