@@ -47,7 +47,7 @@ function history(historyCount: number, historyBatch: number, historyRounds: numb
 
 const results = path.join(import.meta.dirname, 'results');
 
-type Scenario = { readonly name: string; run(bench: Bench): Promise<Line[] | string> };
+type Scenario = { readonly name: string; run(bench: Bench): Promise<Line[]> };
 const scenarios: readonly Scenario[] = [
   {
     name: 'submit',
@@ -98,18 +98,30 @@ const scenarios: readonly Scenario[] = [
   },
   {
     name: 'peers',
-    run: async (bench) => {
-      const peer = await startPeer(bench.directory);
-      if (typeof peer === 'string') return `peers: ${peer}`;
-      try {
-        const rounds = await endToEndScenario(bench, peer.start, false);
-        return [pairedLine('end to end / Fastify + BullMQ', '>= 3.50', rounds)];
-      } finally {
-        await peer.stop();
-      }
-    },
+    run: async (bench) => [
+      ...(await peerLines(bench, { durable: true, target: '>= 3.50' })),
+      ...(await peerLines(bench, { durable: false, target: '' })),
+    ],
   },
 ];
+
+async function peerLines(
+  bench: Bench,
+  p: { readonly durable: boolean; readonly target: string },
+): Promise<Line[]> {
+  const peer = await startPeer(bench.directory, p.durable);
+  if (typeof peer === 'string') {
+    console.log(`peers: ${peer}`);
+    return [];
+  }
+  try {
+    const rounds = await endToEndScenario(bench, peer.start, false);
+    const name = p.durable ? 'BullMQ, fsync always' : 'BullMQ, no disk';
+    return [pairedLine(`end to end / Fastify + ${name}`, p.target, rounds)];
+  } finally {
+    await peer.stop();
+  }
+}
 
 function chosen(): readonly Scenario[] {
   const names = values.only?.split(',') ?? null;
@@ -137,10 +149,6 @@ async function main(): Promise<void> {
   try {
     for (const scenario of selected) {
       const outcome = await scenario.run({ load, directory, ...settings });
-      if (typeof outcome === 'string') {
-        console.log(outcome);
-        continue;
-      }
       lines.push(...outcome);
       for (const line of outcome) console.log(tableRow(line));
     }

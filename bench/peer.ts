@@ -1,6 +1,6 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync } from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { freePort, startServer, type ServerProcess } from './server-process.ts';
@@ -15,9 +15,10 @@ export type Peer = {
 
 /**
  * Redis and a starter for bench/peers/server.js, whose packages are installed when missing; a text says
- * why not. Redis keeps nothing on disk here, the fastest it can be: our own figures include every fsync.
+ * why not. `durable`: Redis logs every write and fsyncs it before it answers, as our own store does;
+ * otherwise it keeps nothing on disk, the fastest it can be.
  */
-export async function startPeer(directory: string): Promise<Peer | string> {
+export async function startPeer(directory: string, durable: boolean): Promise<Peer | string> {
   if (spawnSync('redis-server', ['--version']).status !== 0) {
     return 'not run: redis-server not found';
   }
@@ -25,7 +26,9 @@ export async function startPeer(directory: string): Promise<Peer | string> {
     execFileSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: folder, stdio: 'ignore' });
   }
   const port = await freePort();
-  const settings = { port, bind: '127.0.0.1', dir: directory, save: '', appendonly: 'no' };
+  const persistence = durable ? { appendonly: 'yes', appendfsync: 'always' } : { appendonly: 'no' };
+  const folderOfRedis = mkdtempSync(path.join(directory, 'redis-'));
+  const settings = { port, bind: '127.0.0.1', dir: folderOfRedis, save: '', ...persistence };
   const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const redis = spawn('redis-server', args, { stdio: 'ignore' });
   const start = async (): Promise<ServerProcess> => {

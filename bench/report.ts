@@ -47,7 +47,7 @@ function medianSample(samples: readonly Sample[]): Sample {
 }
 
 const columns = [
-  ['scenario', 40],
+  ['scenario', 44],
   ['ops/s', 9],
   ['p50 ms', 9],
   ['p99 ms', 9],
@@ -123,7 +123,11 @@ export function origin() {
 
 function git(...args: string[]): string {
   try {
-    return execFileSync('git', args, { encoding: 'utf8', cwd: import.meta.dirname }).trim();
+    return execFileSync('git', args, {
+      encoding: 'utf8',
+      cwd: import.meta.dirname,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
   } catch {
     return 'unknown';
   }
