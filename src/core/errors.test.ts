@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { describe, it } from 'node:test';
 import { errorTable, outcomeCodes, RaincheckError, TaskError } from './errors.ts';
 
@@ -36,6 +38,17 @@ describe('the error table', () => {
   it('has a row for every outcome, each named once', () => {
     assert.equal(new Set(outcomeCodes).size, outcomeCodes.length);
     for (const code of outcomeCodes) assert.ok(code in errorTable, code);
+  });
+
+  it('promises no code that nothing raises', () => {
+    const source = path.join(import.meta.dirname, '..');
+    const texts = globSync('**/*.ts', { cwd: source })
+      .filter((file) => !/\.(?:test|fixture)\.ts$/.test(file) && file !== 'core/errors.ts')
+      .map((file) => readFileSync(path.join(source, file), 'utf8'));
+    const unused = rows
+      .map(([code]) => code)
+      .filter((code) => !texts.some((text) => text.includes(`'${code}'`)));
+    assert.deepEqual(unused, []);
   });
 });
 

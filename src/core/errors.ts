@@ -10,13 +10,11 @@ export const errorTable = {
   invalid_json: { status: 400, title: 'Body is not valid JSON', retryable: false },
   invalid_cursor: { status: 400, title: 'Cursor is not one of ours', retryable: false },
   unauthorized: { status: 401, title: 'Missing or unknown token', retryable: false },
-  forbidden: { status: 403, title: 'Not allowed', retryable: false },
   not_found: { status: 404, title: 'Not found', retryable: false },
   operation_not_found: { status: 404, title: 'No such operation', retryable: false },
   task_not_found: { status: 404, title: 'No such task', retryable: false },
   method_not_allowed: { status: 405, title: 'Method not allowed', retryable: false },
   request_timeout: { status: 408, title: 'Request took too long to arrive', retryable: true },
-  operation_not_final: { status: 409, title: 'Operation is not final yet', retryable: true },
   operation_not_failed: {
     status: 409,
     title: 'Only a failed operation can be retried',
@@ -34,7 +32,6 @@ export const errorTable = {
     title: 'Idempotency-Key was used with another request',
     retryable: false,
   },
-  too_many_requests: { status: 429, title: 'Too many requests', retryable: true },
   headers_too_large: { status: 431, title: 'Request header fields too large', retryable: false },
   // What the server cannot do now.
   internal: { status: 500, title: 'Internal error', retryable: true },
@@ -50,7 +47,6 @@ export const errorTable = {
   worker_lost: { status: 500, title: 'Worker was lost too often', retryable: true },
   result_too_large: { status: 500, title: 'Result is larger than allowed', retryable: false },
   result_invalid: { status: 500, title: 'Result cannot be stored', retryable: false },
-  task_unknown: { status: 500, title: 'Task is no longer defined', retryable: false },
   // What the program that embeds Raincheck did wrong, or the machine cannot do.
   invalid_option: { status: 500, title: 'Invalid option', retryable: false },
   store_locked: { status: 500, title: 'Store is in use by another process', retryable: false },
@@ -69,7 +65,6 @@ export const outcomeCodes = [
   'worker_lost',
   'result_too_large',
   'result_invalid',
-  'task_unknown',
 ] as const satisfies readonly ErrorCode[];
 export type OutcomeCode = (typeof outcomeCodes)[number];
 

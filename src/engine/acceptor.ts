@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import { RaincheckError, type FieldError } from '../core/errors.ts';
 import { operationId, randomBytesPerId } from '../core/id.ts';
 import { limits } from '../core/limits.ts';
-import { isFinal, type Operation } from '../core/operation.ts';
+import { statusOf, type Operation } from '../core/operation.ts';
 import type { CreateOutcome, NewOperation, Store } from '../store/store.ts';
 import type { Submission } from './engine.ts';
 import { handlerFailure } from './handler-error.ts';
@@ -57,10 +57,10 @@ export class Acceptor {
 
   /** A new operation linked to a failed one: same priority and labels, fresh times and attempts. */
   async retry(failed: Operation, edited: Submission['input'] | undefined): Promise<Operation> {
-    if (!isFinal(failed.state) || failed.state !== 'failed') {
+    if (failed.state !== 'failed') {
       throw new RaincheckError(
         'operation_not_failed',
-        `Only a failed operation can be retried; ${failed.id} is ${failed.state}.`,
+        `Only a failed operation can be retried; ${failed.id} is ${statusOf(failed.state)}.`,
       );
     }
     const task = this.#p.task(failed.task);

@@ -253,6 +253,15 @@ test('a failed operation can be retried as a new one, with its input or an edite
   );
 });
 
+test('what is not failed is refused a retry with the status that clients know', async (t) => {
+  const f = await engineFixture(t, [plain], { start: false });
+  const { id } = await f.submit();
+  await assert.rejects(f.engine.retry({ id, tenant: '' }), {
+    code: 'operation_not_failed',
+    message: `Only a failed operation can be retried; ${id} is pending.`,
+  });
+});
+
 test("another tenant's operation is not found, whatever is asked", async (t) => {
   const f = await engineFixture(t, [plain]);
   const { id } = await f.submit();

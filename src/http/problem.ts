@@ -24,19 +24,15 @@ export function problemReply(
   });
   const reply: Record<string, string> = { ...problemHeaders, ...headers };
   const seconds = known ? error.retryAfterSeconds : undefined;
-  if (seconds !== undefined || needsRetryAfter(problem.status)) {
+  if (seconds !== undefined || problem.status === 503) {
     reply['retry-after'] = String(Math.max(1, Math.ceil(seconds ?? retryAfterSecondsDefault)));
   }
   if (code === 'unauthorized') reply['www-authenticate'] = 'Bearer realm="raincheck"';
   return { status: problem.status, headers: reply, body: JSON.stringify(problem) };
 }
 
-/** For 429 and 503 that name no time of their own. */
+/** For a 503 that names no time of its own. */
 const retryAfterSecondsDefault = 2;
-
-function needsRetryAfter(status: number): boolean {
-  return status === 503 || status === 429;
-}
 
 const problemHeaders = {
   'content-type': 'application/problem+json',
@@ -58,10 +54,9 @@ export function wireProblem(
   return errors === undefined || errors.length === 0 ? plain : { ...plain, errors };
 }
 
-/** The two that IANA has a type for: https://www.iana.org/assignments/http-problem-types */
+/** The one that IANA has a type for: https://www.iana.org/assignments/http-problem-types */
 const ianaTypes: Partial<Record<ErrorCode, string>> = {
   queue_full: 'https://iana.org/assignments/http-problem-types#temporary-reduced-capacity',
-  too_many_requests: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
 };
 
 /** Relative and resolvable: GET tells what the code means. */
