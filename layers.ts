@@ -3,8 +3,8 @@
  * rules and test/package/layers.test.ts plants violations to prove that they bite.
  *
  * `layers` are folders of src/ (a layer may always import itself); `packages` are npm packages and
- * `node:` built-ins. Tests (*.test.ts) may import any layer: they are held to the public behaviour,
- * not to the table.
+ * `node:` built-ins. Tests (*.test.ts) and what they share (*.fixture.ts) may import any layer: they are
+ * held to the public behaviour, not to the table.
  */
 export type Layer = {
   readonly layers: readonly string[];
@@ -55,7 +55,7 @@ export const layers: Readonly<Record<string, Layer>> = {
     packages: ['node:http', 'node:stream', 'node:crypto', 'node:buffer', 'find-my-way'],
   },
   client: { layers: ['core'], packages: [] },
-  // The commands `dev`, `serve` and `doctor` load server/ lazily; no other command reaches it.
+  // The commands `dev`, `serve` and `doctor` load server/ lazily; all but its version.ts is out of others' reach.
   cli: { layers: ['core', 'client', 'server'], packages: 'any' },
   server: {
     layers: ['core', 'store', 'store-memory', 'store-sqlite', 'engine', 'http'],

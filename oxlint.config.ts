@@ -7,7 +7,7 @@ function pureLayerOverride(name: string, layer: Layer): OxlintOverride {
   const globals = (layer.forbiddenGlobals ?? []).map((global) => ({ name: global, message }));
   return {
     files: [`src/${name}/**/*.ts`],
-    excludeFiles: ['**/*.test.ts'],
+    excludeFiles: ['**/*.{test,fixture}.ts'],
     rules: { 'no-restricted-globals': ['error', ...globals] },
   };
 }
@@ -56,7 +56,7 @@ export default defineConfig({
     },
     {
       // node:test's describe/it return promises that the runner owns; suites are long lists of cases.
-      files: ['**/*.test.ts', 'test/**', 'src/testing/**'],
+      files: ['**/*.{test,fixture}.ts', 'test/**', 'src/testing/**'],
       rules: {
         'typescript/no-floating-promises': 'off',
         'max-lines-per-function': 'off',

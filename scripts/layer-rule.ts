@@ -16,7 +16,8 @@ const sourceRoot = path.join(import.meta.dirname, '..', 'src');
 /** What is wrong with `specifier` imported from `filename`, or null when the table allows it. */
 export function layerViolation(filename: string, specifier: string): string | null {
   const [layerName, ...rest] = path.relative(sourceRoot, filename).split(path.sep);
-  if (layerName === undefined || rest.length === 0 || filename.endsWith('.test.ts')) return null;
+  if (layerName === undefined || rest.length === 0) return null;
+  if (/\.(?:test|fixture)\.ts$/.test(filename)) return null;
   if (layerName === '..') return null;
   const layer = layers[layerName];
   if (layer === undefined) return `src/${layerName} is not a layer of layers.ts.`;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RaincheckError, TaskError } from '../core/errors.ts';
 import { defineTask } from './define-task.ts';
-import { engineFixture, gate, untilAborted } from './engine-fixture.test.ts';
+import { engineFixture, gate, untilAborted } from './engine.fixture.ts';
 
 test('a failed attempt is tried again after its back-off, until one works', async (t) => {
   const attempts: number[] = [];

@@ -6,7 +6,7 @@ import { memoryStore } from '../store-memory/memory-store.ts';
 import type { Store } from '../store/store.ts';
 import { faultyStore } from '../testing/faulty-store.ts';
 import { defineTask } from './define-task.ts';
-import { engineFixture, gate, untilAborted } from './engine-fixture.test.ts';
+import { engineFixture, gate, untilAborted } from './engine.fixture.ts';
 import type { TaskContext } from './task.ts';
 
 /** A task that hands its context out and runs until it is told to end. */

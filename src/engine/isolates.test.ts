@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
-import { engineFixture, type Fixture } from './engine-fixture.test.ts';
+import { engineFixture, type Fixture } from './engine.fixture.ts';
 import { isIsolateThread } from './isolate-thread-mark.ts';
-import * as isolated from './isolated-tasks.test.ts';
+import * as isolated from './isolated-tasks.fixture.ts';
 import { systemClock } from './system-clock.ts';
 import type { ManualClock } from '../testing/manual-clock.ts';
 import type { Task } from './task.ts';
@@ -19,7 +19,7 @@ function realTime(t: TestContext, ...tasks: Task[]): Promise<Fixture> {
 test('isolate: true finds the module that calls defineTask', () => {
   assert.equal(
     isolated.echo.isolateModule,
-    new URL('./isolated-tasks.test.ts', import.meta.url).href,
+    new URL('./isolated-tasks.fixture.ts', import.meta.url).href,
   );
   assert.equal(isIsolateThread(), false);
 });

@@ -6,7 +6,7 @@ import { faultyStore, type Fault, type StoreVerb } from '../testing/faulty-store
 import { ManualClock } from '../testing/manual-clock.ts';
 import { createEngine } from './create-engine.ts';
 import { defineTask } from './define-task.ts';
-import { collectingLogger, engineFixture, gate } from './engine-fixture.test.ts';
+import { collectingLogger, engineFixture, gate } from './engine.fixture.ts';
 
 function faulty(verbs: StoreVerb[], when: Fault['when'], p: { nth?: number; count?: number } = {}) {
   return faultyStore(memoryStore(), { nth: 1, count: Infinity, ...p, when, verbs });

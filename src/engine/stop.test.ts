@@ -4,7 +4,7 @@ import type { RaincheckError } from '../core/errors.ts';
 import { memoryStore } from '../store-memory/memory-store.ts';
 import { faultyStore } from '../testing/faulty-store.ts';
 import { defineTask } from './define-task.ts';
-import { engineFixture, gate, untilAborted } from './engine-fixture.test.ts';
+import { engineFixture, gate, untilAborted } from './engine.fixture.ts';
 
 function held() {
   const work = gate<string>();

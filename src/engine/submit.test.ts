@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { RaincheckError, type ErrorCode } from '../core/errors.ts';
 import { isOperationId } from '../core/id.ts';
 import { defineTask } from './define-task.ts';
-import { engineFixture } from './engine-fixture.test.ts';
+import { engineFixture } from './engine.fixture.ts';
 import type { Submission } from './engine.ts';
 
 const run = (): null => null;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { limits } from '../core/limits.ts';
 import { defineTask } from './define-task.ts';
-import { engineFixture, gate } from './engine-fixture.test.ts';
+import { engineFixture, gate } from './engine.fixture.ts';
 
 const hold = () => {
   const work = gate<string>();

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { errorTable } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
-import { kit, viaFetch } from './transports.test.ts';
+import { kit, viaFetch } from './transports.fixture.ts';
 
 function doc(name: string): string {
   return readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8');

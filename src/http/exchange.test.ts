@@ -10,7 +10,7 @@ import {
   type Kit,
   type Send,
   type Transport,
-} from './transports.test.ts';
+} from './transports.fixture.ts';
 
 const json = { 'content-type': 'application/json' };
 const unknownId = 'op_00000000000000000000000000';

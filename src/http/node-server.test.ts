@@ -5,7 +5,7 @@ import { after, before, describe, it } from 'node:test';
 import { createApp, type App } from './app.ts';
 import type { ExchangeReply } from './exchange.ts';
 import { nodeHandler } from './node-adapter.ts';
-import { Answer, assertProblem, kit, listening, type Kit } from './transports.test.ts';
+import { Answer, assertProblem, kit, listening, type Kit } from './transports.fixture.ts';
 
 let k: Kit;
 let port: number;

@@ -42,6 +42,8 @@ const allowed: Record<string, string> = {
   'store-sqlite/fine.ts': "export { x } from '../store/fine.ts';",
   'server/fine.ts': "import { z } from 'zod'; export const x = z.string();",
   'cli/fine.ts': "export const x = () => import('../server/fine.ts');",
+  'core/fine.fixture.ts':
+    "import { x } from '../server/fine.ts'; export const y = [x, Date.now()];",
   'core/fine.test.ts': "import { x } from '../server/fine.ts'; export const y = [x, Date.now()];",
 };
 

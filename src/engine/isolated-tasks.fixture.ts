@@ -58,6 +58,6 @@ export const missing = defineTask('missing', {
 });
 
 export const starter = defineTask('starter', {
-  isolate: { module: new URL('./isolated-starter.test.ts', import.meta.url).href },
+  isolate: { module: new URL('./isolated-starter.fixture.ts', import.meta.url).href },
   run: () => 1,
 });

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { Agent, request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { it } from 'node:test';
+import path from 'node:path';
 import { z } from 'zod';
-import { RaincheckError, TaskError } from '../core/errors.ts';
+import { TaskError } from '../core/errors.ts';
 import { createEngine } from '../engine/create-engine.ts';
 import { defineTask } from '../engine/define-task.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -12,6 +12,8 @@ import { memoryStore } from '../store-memory/memory-store.ts';
 import { createApp, type App, type AppOptions } from './app.ts';
 import { fetchHandler } from './fetch-adapter.ts';
 import { createHttpServer, type HttpServerOptions } from './node-server.ts';
+
+const repository = path.join(import.meta.dirname, '..', '..');
 
 /** What the suites send through both adapters. */
 export type Sent = {
@@ -209,53 +211,9 @@ export function assertProblem(answer: Answer, code: string): void {
   assert.equal(problem.code, code, answer.text);
   assert.equal(problem.status, answer.status);
   assert.ok(problem.title.length > 0 && problem.detail.length > 0);
-  assert.doesNotMatch(answer.text, /node:|\.ts\b|\/work|\bat [A-Z]\w+\.|SELECT|node_modules/);
+  assert.doesNotMatch(answer.text, /node:|\.ts\b|\bat [A-Z]\w+\.|SELECT|node_modules/);
+  assert.ok(!answer.text.includes(repository), answer.text);
   if ([429, 503].includes(answer.status)) {
     assert.match(answer.headers.get('retry-after') ?? '', /^[1-9]\d*$/);
   }
 }
-
-it('Every option of an app is checked, with its name and without its secret', () => {
-  const engine = createEngine({ store: memoryStore(), tasks: [] });
-  const refused: Record<string, unknown>[] = [
-    { basePath: 'ops' },
-    { basePath: '/ops?x' },
-    { publicUrl: 'example.com' },
-    { publicUrl: 'https://example.com/?x=1' },
-    { token: 'short' },
-    { token: 'has a space in it' },
-    { bodyBytesMax: 0 },
-    { basepath: '/ops' },
-  ];
-  for (const options of refused) {
-    const [name, value] = Object.entries(options)[0]!;
-    assert.throws(
-      () => createApp({ engine, ...options }),
-      (error) => {
-        assert.ok(error instanceof RaincheckError && error.code === 'invalid_option');
-        assert.ok(error.message.includes(name));
-        if (name === 'token') assert.ok(!error.message.includes(String(value)));
-        return true;
-      },
-    );
-  }
-});
-
-it('Two tasks at one address, or at one of ours, are refused by name', () => {
-  const conflicts: [string, string][] = [
-    ['/a', '/a'],
-    ['/a/async', '/a'],
-    ['/operations', '/b'],
-    ['/tasks/x', '/b'],
-    ['/livez', '/b'],
-  ];
-  for (const [one, two] of conflicts) {
-    const tasks = [
-      defineTask('one', { path: one, run: () => 1 }),
-      defineTask('two', { path: two, run: () => 1 }),
-    ];
-    const make = (): unknown =>
-      createApp({ engine: createEngine({ store: memoryStore(), tasks }) });
-    assert.throws(make, { code: 'invalid_option' }, `${one} and ${two}`);
-  }
-});

@@ -8,7 +8,7 @@ import type { Engine, EngineOptions, Submission } from './engine.ts';
 import type { Logger } from './logger.ts';
 import type { Task } from './task.ts';
 
-/** What the engine's tests share; it holds no tests itself. */
+/** What the engine's tests share. */
 export type LogLine = { level: keyof Logger; fields: Record<string, unknown>; message: string };
 
 export function collectingLogger(): { logger: Logger; lines: LogLine[] } {
