@@ -5,7 +5,7 @@ import type { RaincheckOptions } from './raincheck.ts';
 /** What a raincheck.config.ts exports as its default. Flags and environment variables go before its settings. */
 export type ServerConfig<Tasks extends readonly Task[] = readonly Task[]> = Omit<
   RaincheckOptions<Tasks>,
-  'logger' | 'logRequests' | 'store'
+  'clock' | 'logger' | 'logRequests' | 'store'
 > & {
   /** `sqlite:path`, a plain path or `memory:`. Default .raincheck/dev.db, or .raincheck/raincheck.db for `serve`. */
   store?: string;

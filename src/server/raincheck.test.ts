@@ -9,6 +9,8 @@ import { describe, it } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { defineTask } from '../engine/define-task.ts';
 import { memoryStore } from '../store-memory/memory-store.ts';
+import { faultyStore } from '../testing/faulty-store.ts';
+import { ManualClock } from '../testing/manual-clock.ts';
 import { raincheck, type RaincheckOptions } from './raincheck.ts';
 
 const double = defineTask('double', { run: ({ input }) => Number(input) * 2 });
@@ -25,6 +27,74 @@ describe('raincheck()', () => {
     const rc = raincheck({ tasks: [double], store: 'memory:' });
     const response = await rc.fetch(submit('http://localhost', 21));
     assert.equal(await response.text(), '42');
+    await rc.stop();
+  });
+
+  it('can be started again after a start that the store failed', async () => {
+    const { store } = faultyStore(memoryStore(), {
+      nth: 1,
+      when: 'before',
+      verbs: ['sweepExpired'],
+    });
+    const rc = raincheck({ tasks: [double], store });
+    const first = rc.start();
+    assert.equal(rc.start(), first, 'one start at a time');
+    await assert.rejects(first, { code: 'store_unavailable' });
+    await rc.start();
+    await rc.stop();
+  });
+
+  it('starts at a later request when the first one could not start it', async () => {
+    const { store, failures } = faultyStore(memoryStore(), {
+      nth: 1,
+      when: 'before',
+      verbs: ['sweepExpired'],
+    });
+    const errors: string[] = [];
+    const quiet = () => undefined;
+    const logger = {
+      debug: quiet,
+      info: quiet,
+      warn: quiet,
+      error: (_: object, message: string) => void errors.push(message),
+    };
+    const rc = raincheck({ tasks: [double], store, logger });
+    await rc.fetch(new Request('http://localhost/livez'));
+    await assert.rejects(rc.start(), { code: 'store_unavailable' });
+    assert.deepEqual([failures(), errors], [1, ['Raincheck could not start']]);
+    const response = await rc.fetch(submit('http://localhost', 21));
+    assert.equal(await response.text(), '42');
+    await rc.stop();
+  });
+
+  it('does not start again once it was stopped', async () => {
+    const rc = raincheck({ tasks: [double], store: 'memory:' });
+    await rc.stop();
+    await assert.rejects(rc.start(), { code: 'shutting_down' });
+    const response = await rc.fetch(submit('http://localhost', 1));
+    assert.equal(response.status, 503);
+  });
+
+  it('takes a clock, so that a test owns the time, and the number of worker threads', async () => {
+    const clock = new ManualClock();
+    const rc = raincheck({ tasks: [double], store: 'memory:', clock, threads: 1 });
+    const request = new Request('http://localhost/double?delay=1h', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '21',
+    });
+    const accepted = (await (await rc.fetch(request)).json()) as { id: string; ready_at: string };
+    assert.equal(Date.parse(accepted.ready_at), clock.now() + 3_600_000);
+    await rc.start();
+    await clock.advance(3_600_000);
+    const { state } = await rc.engine.waitFor({
+      id: accepted.id,
+      tenant: '',
+      until: 'final',
+      version: 0,
+      timeoutMs: 60_000,
+    });
+    assert.equal(state, 'completed');
     await rc.stop();
   });
 

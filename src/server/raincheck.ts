@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '../core/clock.ts';
 import type { Duration } from '../core/duration.ts';
 import { RaincheckError } from '../core/errors.ts';
 import { durationOption, expected, refuseUnknownKeys } from '../core/options.ts';
@@ -35,6 +36,8 @@ export type RaincheckOptions<Tasks extends readonly Task[] = readonly Task[]> = 
   bodyBytesMax?: number;
   /** Attempts that run at once in this process. Default 64. */
   concurrency?: number;
+  /** Attempts of tasks with `isolate` that run at once, each in a worker thread. Default: the number of cores. */
+  threads?: number;
   /** Pending operations over all tasks at which submits are refused with 503. Default 1,000,000. */
   pendingMax?: number;
   /** How long a worker's hold lasts without a heartbeat. Default 15 s. */
@@ -47,6 +50,8 @@ export type RaincheckOptions<Tasks extends readonly Task[] = readonly Task[]> = 
   logger?: Logger;
   /** Log a line for every request, or for those that change or fail. Default 'none': the app around usually does. */
   logRequests?: 'all' | 'changes' | 'none';
+  /** Where every instant comes from. Default: the machine's clock. For tests: ManualClock of `raincheck/testing`. */
+  clock?: Clock;
 };
 
 export type Raincheck<Tasks extends readonly Task[] = readonly Task[]> = {
@@ -58,9 +63,16 @@ export type Raincheck<Tasks extends readonly Task[] = readonly Task[]> = {
   readonly fetch: (request: Request) => Promise<Response>;
   /** node:http handler: `http.createServer(rc.handle)`, `app.use('/ops', rc.handle)`. */
   readonly handle: (req: IncomingMessage, res: ServerResponse) => void;
-  /** Recovers what a former process left and starts to work. The first request does it too. */
+  /**
+   * Recovers what a former process left and starts to work; the first request does it too. Rejects with
+   * `store_unavailable` (call it again: the next request does too) and, after stop(), with `shutting_down`.
+   */
   start(): Promise<void>;
-  /** Lets running attempts finish within `drain`, hands the others back, closes the store. `now`: does not wait. */
+  /**
+   * Lets running attempts finish within `drain`, hands the others back uncounted, then closes the store if
+   * raincheck() opened it. `now`: does not wait; it also cuts a stop() under way short. For good: nothing starts
+   * again. Rejects only when the store cannot be closed.
+   */
   stop(p?: { readonly now?: boolean }): Promise<void>;
 };
 
@@ -72,12 +84,14 @@ const optionNames = [
   'publicUrl',
   'bodyBytesMax',
   'concurrency',
+  'threads',
   'pendingMax',
   'lease',
   'grace',
   'drain',
   'logger',
   'logRequests',
+  'clock',
 ];
 
 /**
@@ -97,13 +111,12 @@ export function raincheck<const Tasks extends readonly Task[]>(
   const logger = options.logger ?? consoleLogger();
   const ownStore = typeof options.store !== 'object';
   const store = openedStore(options.store);
-  let starting: Promise<void> | null = null;
   try {
     const engine = createEngine({
       store,
       tasks: options.tasks,
       logger,
-      ...given(options, ['concurrency', 'pendingMax', 'lease', 'grace']),
+      ...given(options, ['clock', 'concurrency', 'threads', 'pendingMax', 'lease', 'grace']),
     });
     const plainApp = createApp({
       engine,
@@ -114,14 +127,7 @@ export function raincheck<const Tasks extends readonly Task[]>(
     const { logRequests: wanted = 'none' } = options;
     const app =
       wanted === 'none' ? plainApp : logRequests(plainApp, { logger, reads: wanted === 'all' });
-    const start = (): Promise<void> => (starting ??= engine.start());
-    const startSoon = (): void => {
-      if (starting !== null) return;
-      start().catch((error: unknown) => {
-        logger.error({ err: error }, 'Raincheck could not start');
-        starting = null; // the next request tries again
-      });
-    };
+    const { start, startSoon, forbidStart } = starter(engine, logger);
     const fetch = fetchHandler(app);
     const handle = nodeHandler(app);
     return {
@@ -138,7 +144,7 @@ export function raincheck<const Tasks extends readonly Task[]>(
       },
       start,
       async stop(p = {}) {
-        starting ??= Promise.resolve(); // a late request must not start it again
+        forbidStart();
         await engine.stop(p.now === true ? { now: true } : { drainMs });
         if (ownStore) await store.close();
       },
@@ -147,6 +153,31 @@ export function raincheck<const Tasks extends readonly Task[]>(
     if (ownStore) void store.close();
     throw error;
   }
+}
+
+/** One start at a time; one that failed may be repeated, by hand or by the next request. */
+function starter(engine: Engine, logger: Logger) {
+  let starting: Promise<void> | null = null;
+  let stopped = false;
+  const start = (): Promise<void> => {
+    if (starting !== null) return starting;
+    const started = engine.start();
+    starting = started;
+    started.catch(() => (starting = null));
+    return started;
+  };
+  return {
+    start,
+    startSoon: (): void => {
+      if (starting !== null || stopped) return;
+      start().catch((error: unknown) => logger.error({ err: error }, 'Raincheck could not start'));
+    },
+    /** A late request must not wake what was stopped; a late start() is told so by the engine. */
+    forbidStart: (): void => {
+      stopped = true;
+      starting = null;
+    },
+  };
 }
 
 function checkOptions(options: RaincheckOptions): void {
