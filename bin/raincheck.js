@@ -6,14 +6,15 @@ import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
-const nodeMin = 24;
+// Node 24.14 has an SQLite that can corrupt its log.
+const nodeMin = [24, 15, 0];
 const program = new URL('../dist/cli/main.js', import.meta.url);
 
-if (Number.parseInt(process.versions.node, 10) < nodeMin) {
+if (!isNewEnough(process.versions.node)) {
   const node = newerNode();
   if (node === null) {
     fail(
-      `raincheck needs Node ${nodeMin} or newer; this is ${process.versions.node} (${process.execPath}). ` +
+      `raincheck needs Node ${nodeMin.join('.')} or newer; this is ${process.versions.node} (${process.execPath}). ` +
         'Install a newer Node, or put one beside it with: npm install node@24',
     );
   } else {
@@ -25,13 +26,19 @@ if (Number.parseInt(process.versions.node, 10) < nodeMin) {
   fail('raincheck is not built yet. Run: npm run build');
 }
 
+function isNewEnough(version) {
+  const parts = version.split('.').map((part) => Number.parseInt(part, 10));
+  const differing = nodeMin.findIndex((least, i) => parts[i] !== least);
+  return differing === -1 || parts[differing] > nodeMin[differing];
+}
+
 /** The Node that npm installed beside us or in this project (the package `node`), or null. */
 function newerNode() {
   for (const from of [import.meta.url, `${process.cwd()}/package.json`]) {
     try {
       const require = createRequire(from);
       const { version } = require('node/package.json');
-      if (Number.parseInt(version, 10) >= nodeMin) return require.resolve('node/bin/node');
+      if (isNewEnough(version)) return require.resolve('node/bin/node');
     } catch {
       // Not installed there.
     }

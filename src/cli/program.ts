@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { suggestion } from '../core/suggest.ts';
+import { version } from '../server/version.ts';
 import { serverUrl, urlDefault, type GlobalOptions, type Shell } from './context.ts';
 import { reportError } from './error-text.ts';
 import { exitCodes, exitCodesHelp, UsageError } from './exit-codes.ts';
@@ -54,7 +54,7 @@ function createProgram(shell: Shell): Command {
   const program = new Command('raincheck');
   program
     .description('Work that takes longer than a request: submit it, follow it, fetch the result.')
-    .version(packageVersion(), '-V, --version')
+    .version(version, '-V, --version')
     .option('--url <address>', `the server (RAINCHECK_URL, default ${urlDefault})`)
     .option('--token-file <file>', 'file with the token (or set RAINCHECK_TOKEN)')
     .option('--json', 'JSON on stdout: one object, or one a line for what comes bit by bit')
@@ -95,10 +95,4 @@ function withSuggestion(text: string, program: Command): string {
 function commanderExitCode(error: CommanderError): number {
   const asked = ['commander.helpDisplayed', 'commander.version'].includes(error.code);
   return asked || error.exitCode === 0 ? exitCodes.ok.code : exitCodes.usage.code;
-}
-
-/** Beside src/ and dist/ alike. */
-function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

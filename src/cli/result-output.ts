@@ -4,10 +4,10 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { fileName, type OperationHandle } from '../client/operation.ts';
+import { formatBytes } from '../core/byte-size.ts';
 import type { WireOperation } from '../core/wire.ts';
 import type { Context } from './context.ts';
 import { UsageError } from './exit-codes.ts';
-import { formatBytes } from './terminal-text.ts';
 
 /**
  * Where the result goes: JSON to stdout (indented for eyes, compact for pipes); `-o file` for whatever it

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { cutTo, displayWidth, formatBytes, safeLine, safeText, table } from './terminal-text.ts';
+import { cutTo, displayWidth, safeLine, safeText, table } from './terminal-text.ts';
 
 it('nothing that steers a terminal gets through, line breaks and tabs do', () => {
   assert.equal(
@@ -21,18 +21,6 @@ it('widths are columns, not characters', () => {
   assert.equal(cutTo('日本語', 4), '日…');
   assert.equal(cutTo('abc', 3), 'abc');
   assert.equal(cutTo('abc', 0), '');
-});
-
-it('bytes are told in decimal units', () => {
-  assert.deepEqual([0, 999, 1000, 12_345, 999_949, 999_950, 4_000_000_000].map(formatBytes), [
-    '0 B',
-    '999 B',
-    '1.0 kB',
-    '12.3 kB',
-    '999.9 kB',
-    '1.0 MB',
-    '4.0 GB',
-  ]);
 });
 
 it('tables are aligned and cut at the width', () => {

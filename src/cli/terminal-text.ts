@@ -45,19 +45,6 @@ export function cutTo(text: string, columns: number): string {
   return columns <= 0 ? '' : `${kept}…`;
 }
 
-/** '812 B', '12.3 kB', '4.0 MB'. */
-export function formatBytes(bytes: number): string {
-  if (bytes < 1000) return `${bytes} B`;
-  const units = ['kB', 'MB', 'GB', 'TB'];
-  let value = bytes / 1000;
-  let unit = 0;
-  while (value >= 999.95 && unit < units.length - 1) {
-    value /= 1000;
-    unit += 1;
-  }
-  return `${value.toFixed(1)} ${units[unit]}`;
-}
-
 export type Column = { readonly title: string; readonly align?: 'right' };
 
 /** Aligned columns under their titles; the last one is cut at `width`. */

@@ -27,6 +27,7 @@ describe('the doctor', () => {
     url?: string;
     config?: string;
     env?: NodeJS.ProcessEnv;
+    versions?: { node: string; sqlite?: string };
   }) => {
     const { ok, lines } = await doctor({ folder, env: { PORT: String(freePort) }, ...p });
     const details = Object.fromEntries(lines.map((line) => [line.what, line]));
@@ -39,6 +40,18 @@ describe('the doctor', () => {
     assert.ok(ok, JSON.stringify(details));
     assert.match(details['store']!.detail, /not there yet and can be made/);
     assert.ok(!existsSync(path.dirname(store)));
+  });
+
+  it('refuses a Node or an SQLite that is too old, and takes the oldest that will do', async () => {
+    const store = 'memory:';
+    const old = await ask({ store, versions: { node: '24.14.0', sqlite: '3.51.2' } });
+    assert.ok(!old.details['node']!.ok && !old.details['sqlite']!.ok);
+    assert.match(old.details['node']!.detail, /^v24\.14\.0 at .* needs 24\.15\.0 or newer$/);
+    assert.match(old.details['sqlite']!.detail, /SQLite 3\.51\.2, which can corrupt/);
+    const good = await ask({ store, versions: { node: '24.15.0', sqlite: '3.51.3' } });
+    assert.ok(good.ok, JSON.stringify(good.details));
+    assert.ok((await ask({ store, versions: { node: '25.9.0', sqlite: '3.53.0' } })).ok);
+    assert.ok(!(await ask({ store, versions: { node: '24.15.0' } })).ok);
   });
 
   it('takes a store that a server has for a good one, and a foreign file for a bad one', async () => {

@@ -1,13 +1,13 @@
 import { accessSync, constants, existsSync, statfsSync } from 'node:fs';
 import path from 'node:path';
+import { formatBytes } from '../core/byte-size.ts';
 import { RaincheckError } from '../core/errors.ts';
-import { refuseNetwork } from '../store-sqlite/database-file.ts';
-import { formatBytes } from './format-bytes.ts';
+import { refuseNetwork, requireSqliteVersion } from '../store-sqlite/database-file.ts';
 import { isLoopback, portHolder } from './listen.ts';
 import { exampleConfigFile, findConfig, loadConfig } from './load-config.ts';
 import { openStore, parseStoreAddress } from './open-store.ts';
 import { readSettings, type Settings } from './settings.ts';
-import { version } from './version.ts';
+import { nodeVersionMin, version } from './version.ts';
 
 export type DoctorLine = {
   readonly ok: boolean;
@@ -17,7 +17,6 @@ export type DoctorLine = {
   readonly detail: string;
 };
 
-const nodeMajorMin = 24;
 /** Less than this and a busy server is soon out of disk. */
 const freeBytesMin = 512 * 1_048_576;
 const answerMsMax = 2_000;
@@ -35,9 +34,12 @@ export async function doctor(
     readonly config?: string;
     readonly folder?: string;
     readonly env?: NodeJS.ProcessEnv;
+    /** Default: process.versions. */
+    readonly versions?: { readonly node: string; readonly sqlite?: string };
   } = {},
 ): Promise<{ ok: boolean; lines: DoctorLine[] }> {
-  const lines: DoctorLine[] = [nodeLine(), sqliteLine()];
+  const { node, sqlite } = p.versions ?? process.versions;
+  const lines: DoctorLine[] = [nodeLine(node), sqliteLine(sqlite)];
   const { line, settings } = await configLine(p);
   lines.push(line);
   if (settings !== null) {
@@ -46,16 +48,21 @@ export async function doctor(
   return { ok: lines.every(({ ok }) => ok), lines };
 }
 
-function nodeLine(): DoctorLine {
-  const ok = Number.parseInt(process.versions.node, 10) >= nodeMajorMin;
-  const need = ok ? '' : `; raincheck ${version} needs ${nodeMajorMin} or newer`;
-  return { ok, what: 'node', detail: `${process.version} at ${process.execPath}${need}` };
+function nodeLine(node: string): DoctorLine {
+  const ok = node.localeCompare(nodeVersionMin, 'en', { numeric: true }) >= 0;
+  const need = ok ? '' : `; raincheck ${version} needs ${nodeVersionMin} or newer`;
+  return { ok, what: 'node', detail: `v${node} at ${process.execPath}${need}` };
 }
 
-/** The version alone: opening a store says whether it will do. */
-function sqliteLine(): DoctorLine {
-  const sqlite = process.versions['sqlite'];
-  return { ok: sqlite !== undefined, what: 'sqlite', detail: sqlite ?? 'this Node has none' };
+function sqliteLine(sqlite: string | undefined): DoctorLine {
+  const what = 'sqlite';
+  if (sqlite === undefined) return { ok: false, what, detail: 'this Node has none' };
+  try {
+    requireSqliteVersion(sqlite);
+    return { ok: true, what, detail: sqlite };
+  } catch (error) {
+    return { ok: false, what, detail: textOf(error) };
+  }
 }
 
 async function configLine(
@@ -66,7 +73,7 @@ async function configLine(
     const folder = p.folder ?? process.cwd();
     const file = findConfig({ given: p.config, folder });
     const { config } = await loadConfig(file ?? exampleConfigFile());
-    const { settings } = readSettings({
+    const settings = readSettings({
       mode: file === null ? 'dev' : 'serve',
       flags: { store: p.store },
       env: p.env ?? process.env,

@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs';
 
-/** The version in package.json, two folders up from here in src/ as in dist/. */
-export const version = String(
-  (
-    JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-      version: unknown;
-    }
-  ).version,
-);
+/** Two folders up from here in src/ as in dist/. */
+const file = new URL('../../package.json', import.meta.url);
+const manifest = JSON.parse(readFileSync(file, 'utf8')) as {
+  version: string;
+  engines: { node: string };
+};
+
+export const { version } = manifest;
+
+/** The oldest Node that will do, like '24.15.0': the first whose SQLite does (requireSqliteVersion). */
+export const nodeVersionMin = manifest.engines.node.replace(/^>=/, '');
