@@ -18,9 +18,9 @@ type ServerFlags = GlobalOptions & {
 /** What `dev` and `serve` share. What is not given is left to the environment and the config file. */
 export function withServerOptions(command: Command): Command {
   return command
-    .option('-c, --config <file>', 'default: raincheck.config.ts (or .js, .mjs) here')
-    .option('--host <address>', 'address to listen on (RAINCHECK_HOST)')
-    .option('-p, --port <n>', 'port to listen on (RAINCHECK_PORT)', portArgument)
+    .option('-c, --config <file>', 'default: raincheck.config.ts (or .mts, .js, .mjs) here')
+    .option('--host <address>', 'address to listen on (RAINCHECK_HOST, HOST)')
+    .option('-p, --port <n>', 'port to listen on (RAINCHECK_PORT, PORT)', portArgument)
     .option('--store <store>', 'sqlite:path or memory: (RAINCHECK_STORE)')
     .option(
       '--concurrency <n>',

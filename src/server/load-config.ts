@@ -5,6 +5,7 @@ import { RaincheckError } from '../core/errors.ts';
 import { refuseUnknownKeys } from '../core/options.ts';
 import { isIsolateThread } from '../engine/isolate-thread-mark.ts';
 import type { ServerConfig } from './define-config.ts';
+import { settingTable } from './settings.ts';
 
 export const configFileNames = [
   'raincheck.config.ts',
@@ -13,23 +14,15 @@ export const configFileNames = [
   'raincheck.config.mjs',
 ];
 
-/** Members of a config beyond the settings of config.ts. */
+/** What a config may hold: every setting, and what has neither flag nor variable. */
 const memberNames = [
+  ...Object.keys(settingTable),
   'tasks',
-  'store',
-  'token',
-  'host',
-  'port',
-  'basePath',
-  'publicUrl',
-  'concurrency',
-  'drain',
-  'logLevel',
-  'logFormat',
   'bodyBytesMax',
-  'pendingMax',
-  'lease',
   'grace',
+  'lease',
+  'pendingMax',
+  'threads',
 ];
 
 export type LoadedConfig = {

@@ -93,7 +93,7 @@ async function makePlan(p: ServerParams): Promise<Plan> {
     logLevel,
     logFormat,
   };
-  const { settings } = readSettings({ mode, flags, env: p.env ?? process.env, config });
+  const settings = readSettings({ mode, flags, env: p.env ?? process.env, config });
   refusePublicWithoutToken(settings);
   return { mode, folder, config, configFile, settings, ephemeral: p.ephemeral === true };
 }
@@ -142,8 +142,9 @@ async function serve(plan: Plan, logger: FlushableLogger): Promise<number> {
 
 /** Members of the config that are not settings. */
 function membersGiven(config: ServerConfig) {
-  const { bodyBytesMax, pendingMax, lease, grace } = config;
+  const { bodyBytesMax, pendingMax, lease, grace, threads } = config;
   return {
+    ...(threads === undefined ? {} : { threads }),
     ...(bodyBytesMax === undefined ? {} : { bodyBytesMax }),
     ...(pendingMax === undefined ? {} : { pendingMax }),
     ...(lease === undefined ? {} : { lease }),

@@ -12,18 +12,16 @@ describe('settings', () => {
   it('put the flag before the variable, the variable before the file, the file before the default', () => {
     const env = { RAINCHECK_PORT: '2' };
     const config = { port: 3 };
-    const from = (p: Partial<Parameters<typeof readSettings>[0]>) => {
-      const { settings, sources } = readSettings({ ...none, ...p });
-      return [settings.port, sources.port];
-    };
-    assert.deepEqual(from({ flags: { port: 1 }, env, config }), [1, 'flag']);
-    assert.deepEqual(from({ env, config }), [2, 'environment']);
-    assert.deepEqual(from({ config }), [3, 'config file']);
-    assert.deepEqual(from({}), [7333, 'default']);
+    const port = (p: Partial<Parameters<typeof readSettings>[0]>) =>
+      readSettings({ ...none, ...p }).port;
+    assert.equal(port({ flags: { port: 1 }, env, config }), 1);
+    assert.equal(port({ env, config }), 2);
+    assert.equal(port({ config }), 3);
+    assert.equal(port({}), 7333);
   });
 
   it('take our own variable before the common one, and an empty one as not set', () => {
-    const port = (env: NodeJS.ProcessEnv) => readSettings({ ...none, env }).settings.port;
+    const port = (env: NodeJS.ProcessEnv) => readSettings({ ...none, env }).port;
     assert.equal(port({ RAINCHECK_PORT: '1', PORT: '2' }), 1);
     assert.equal(port({ RAINCHECK_PORT: '', PORT: '2' }), 2);
   });

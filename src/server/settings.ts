@@ -27,8 +27,6 @@ export type Settings = {
 
 type Name = keyof Settings;
 
-export type SettingSource = 'flag' | 'environment' | 'config file' | 'default';
-
 type Setting<Value> = {
   /** Variables, the first that is set counts. */
   readonly env: readonly string[];
@@ -145,7 +143,7 @@ export const settingTable: { readonly [Key in Name]: Setting<Settings[Key]> } = 
 export type Flags = { readonly [Key in Name]?: unknown };
 
 /**
- * Every setting with where it came from. Throws `invalid_option` for the first value that does not fit, naming
+ * Every setting. Throws `invalid_option` for the first value that does not fit, naming
  * the flag, the variable or the member of the config file; a secret's value is not shown.
  */
 export function readSettings(p: {
@@ -153,39 +151,29 @@ export function readSettings(p: {
   readonly flags: Flags;
   readonly env: NodeJS.ProcessEnv;
   readonly config: Partial<ServerConfig>;
-}): { settings: Settings; sources: Record<Name, SettingSource> } {
-  const settings: Record<string, unknown> = {};
-  const sources: Record<string, SettingSource> = {};
-  for (const name of Object.keys(settingTable) as Name[]) {
-    const { value, source } = readSetting(name, p);
-    settings[name] = value;
-    sources[name] = source;
-  }
-  return { settings: settings as Settings, sources };
+}): Settings {
+  const names = Object.keys(settingTable) as Name[];
+  return Object.fromEntries(names.map((name) => [name, readSetting(name, p)])) as Settings;
 }
 
-function readSetting(
-  name: Name,
-  p: Parameters<typeof readSettings>[0],
-): { value: unknown; source: SettingSource } {
+function readSetting(name: Name, p: Parameters<typeof readSettings>[0]): unknown {
   const setting: Setting<unknown> = settingTable[name];
   // A variable set to nothing counts as not set, as shells and compose files mean it.
   const variable = setting.env.find((candidate) => (p.env[candidate] ?? '') !== '');
   const candidates = [
-    { source: 'flag', label: setting.flag ?? name, given: p.flags[name] },
-    { source: 'environment', label: variable, given: variable && p.env[variable] },
-    { source: 'config file', label: `\`${name}\` of the config file`, given: p.config[name] },
+    { label: setting.flag ?? name, given: p.flags[name] },
+    { label: variable, given: variable && p.env[variable] },
+    { label: `\`${name}\` of the config file`, given: p.config[name] },
   ] as const;
-  for (const { source, label, given } of candidates) {
+  for (const { label, given } of candidates) {
     if (given === undefined) continue;
     const value = setting.read(given);
-    if (value !== null) return { value, source };
+    if (value !== null) return value;
     const got = setting.secret === true ? '' : `, got ${JSON.stringify(given) ?? typeof given}`;
     throw new RaincheckError('invalid_option', `${label}: expected ${setting.expected}${got}.`);
   }
   const { fallback } = setting;
-  const value: unknown = typeof fallback === 'function' ? fallback(p.mode) : fallback;
-  return { value, source: 'default' };
+  return typeof fallback === 'function' ? fallback(p.mode) : fallback;
 }
 
 /** The table of docs/config.md. */
