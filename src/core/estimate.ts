@@ -2,8 +2,7 @@ import { limits } from './limits.ts';
 import { isFinal, type Operation } from './operation.ts';
 
 /**
- * When an operation will be done, from what its task usually takes. A plain mean for now: it says
- * nothing about the queue in front.
+ * What one operation of a task takes: a plain mean, which says nothing about the queue in front of it.
  */
 export type ExpectedDuration = {
   /** Service time of one operation of the task, in ms. */
@@ -52,6 +51,11 @@ export function retryAfterSeconds(
   const ageMs = Math.max(0, now - operation.createdAt);
   const waitMs =
     end === null || end <= now ? Math.max(ageMs / 4, operation.readyAt - now) : end - now;
-  const seconds = Math.ceil(waitMs / 1000);
+  return wholeRetryAfterSeconds(waitMs);
+}
+
+/** `ms` as a Retry-After: whole seconds, 1..60. */
+export function wholeRetryAfterSeconds(ms: number): number {
+  const seconds = Math.ceil(ms / 1000);
   return Math.min(limits.retryAfterSecondsMax, Math.max(limits.retryAfterSecondsMin, seconds));
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { createdAtOfId, isOperationId, operationId, randomBytesPerId, smallestIdAt } from './id.ts';
+import { isOperationId, operationId, randomBytesPerId, smallestIdAt } from './id.ts';
 
 const times = fc.integer({ min: 0, max: 2 ** 48 - 1 });
 const bytes = fc.uint8Array({ minLength: randomBytesPerId, maxLength: randomBytesPerId });
@@ -14,14 +14,6 @@ describe('operation ids', () => {
         const id = operationId(ms, random);
         assert.equal(id.length, 29);
         assert.equal(isOperationId(id), true);
-      }),
-    );
-  });
-
-  it('give back their time to the millisecond', () => {
-    fc.assert(
-      fc.property(times, bytes, (ms, random) => {
-        assert.equal(createdAtOfId(operationId(ms, random)), ms);
       }),
     );
   });

@@ -47,10 +47,3 @@ export function isOperationId(text: string): boolean {
 export function smallestIdAt(nowMs: number): string {
   return operationId(Math.max(0, nowMs), new Uint8Array(randomBytesPerId));
 }
-
-/** When the operation of this id was created, in ms. */
-export function createdAtOfId(id: string): number {
-  let ms = 0;
-  for (const character of id.slice(3, 13)) ms = ms * 32 + alphabet.indexOf(character);
-  return ms;
-}

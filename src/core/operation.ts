@@ -154,7 +154,14 @@ export function statesOf(status: OperationStatus): readonly OperationState[] {
   return operationStates.filter((state) => statusOf(state) === status);
 }
 
-/** A new operation waits for `readyAt`, or is ready at once. */
-export function initialState(readyAt: number, now: number): 'scheduled' | 'ready' {
+/** The order of claims, over all tasks: priority, then the longest ready, then id. */
+export function claimedBefore(a: Operation, b: Operation): boolean {
+  if (a.priority !== b.priority) return a.priority > b.priority;
+  if (a.readyAt !== b.readyAt) return a.readyAt < b.readyAt;
+  return a.id < b.id;
+}
+
+/** An operation, new or to be tried again, waits for `readyAt`, or is ready at once. */
+export function waitingState(readyAt: number, now: number): 'scheduled' | 'ready' {
   return readyAt > now ? 'scheduled' : 'ready';
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { limits } from './limits.ts';
-import { initialState, isFinal, statusOf, type EndedAttempt, type Operation } from './operation.ts';
+import { waitingState, isFinal, statusOf, type EndedAttempt, type Operation } from './operation.ts';
 import { nextRetryAt, retryPolicyDefault } from './retry.ts';
 import { decide, type Decision, type OperationEvent } from './transitions.ts';
 
@@ -71,7 +71,7 @@ const operations: fc.Arbitrary<Operation> = fc
     id: 'op_01JDZ00000000000000000000A',
     task: 'reports',
     tenant: '',
-    state: initialState(p.readyAt, start),
+    state: waitingState(p.readyAt, start),
     version: 1,
     createdAt: start,
     startedAt: null,

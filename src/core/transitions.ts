@@ -6,6 +6,7 @@ import {
   type OperationError,
   type Progress,
   type Result,
+  waitingState,
 } from './operation.ts';
 
 /**
@@ -290,7 +291,7 @@ function waitsAgain(
     outcome: 'applied',
     operation: {
       ...operation,
-      state: p.readyAt > p.now ? 'scheduled' : 'ready',
+      state: waitingState(p.readyAt, p.now),
       version: operation.version + 1,
       attempt: p.counted ? operation.attempt : operation.attempt - 1,
       attemptStartedAt: null,

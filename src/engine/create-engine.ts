@@ -1,4 +1,5 @@
 import { RaincheckError } from '../core/errors.ts';
+import { wholeRetryAfterSeconds } from '../core/estimate.ts';
 import { limits } from '../core/limits.ts';
 import { durationOption } from '../core/options.ts';
 import { isFinal, type Operation } from '../core/operation.ts';
@@ -184,9 +185,7 @@ class RaincheckEngine implements Engine {
 
   /** About the time in which one of the waiting operations ends and makes room. */
   #retryAfterSeconds(task: Task): number {
-    const ms = this.#durations.expected(task)?.ms ?? 5_000;
-    const seconds = Math.ceil(ms / 1000);
-    return Math.min(limits.retryAfterSecondsMax, Math.max(limits.retryAfterSecondsMin, seconds));
+    return wholeRetryAfterSeconds(this.#durations.expected(task)?.ms ?? 5_000);
   }
 }
 

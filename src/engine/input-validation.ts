@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { FieldError } from '../core/errors.ts';
+import { jsonPointer } from '../core/json-pointer.ts';
 import { cleanText, handlerFailure } from './handler-error.ts';
 
 export type Validated =
@@ -37,17 +38,11 @@ function threw(error: unknown): Validated {
 
 function fieldError(issue: StandardSchemaV1.Issue): FieldError {
   return {
-    pointer: jsonPointer(issue.path ?? []),
+    pointer: jsonPointer((issue.path ?? []).map(keyOf)),
     detail: cleanText(issue.message, detailCharsMax),
   };
 }
 
-/** RFC 6901. */
-export function jsonPointer(path: readonly (PropertyKey | StandardSchemaV1.PathSegment)[]): string {
-  return path
-    .map((segment) => {
-      const key = typeof segment === 'object' ? segment.key : segment;
-      return `/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`;
-    })
-    .join('');
+function keyOf(segment: PropertyKey | StandardSchemaV1.PathSegment): PropertyKey {
+  return typeof segment === 'object' ? segment.key : segment;
 }

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { RaincheckError } from '../core/errors.ts';
+import { jsonPointer } from '../core/json-pointer.ts';
 import { limits } from '../core/limits.ts';
 import type { ExchangeRequest } from './exchange.ts';
 
@@ -60,7 +61,7 @@ export function parseJsonBytes(bytes: Uint8Array): JsonBody {
   // Only an escape can bring in NUL or a lone surrogate: the bytes are valid UTF-8.
   const fault = findFault(value, 0, { escapes: text.includes('\\u'), members: 0 });
   if (fault !== null) {
-    const pointer = fault.path.toReversed().map(pointerToken).join('');
+    const pointer = jsonPointer(fault.path.toReversed());
     throw new RaincheckError('invalid_json', `The body ${fault.detail}.`, {
       errors: [{ pointer, detail: fault.detail }],
     });
@@ -123,10 +124,6 @@ function textFault(text: string): Fault | null {
   if (text.includes('\0')) return { detail: 'holds the character U+0000', path: [] };
   if (!text.isWellFormed()) return { detail: 'holds a lone surrogate', path: [] };
   return null;
-}
-
-function pointerToken(token: string): string {
-  return `/${token.replaceAll('~', '~0').replaceAll('/', '~1')}`;
 }
 
 /** V8 quotes the body in its message; we tell only the place. */

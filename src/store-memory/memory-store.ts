@@ -1,6 +1,6 @@
 import { RaincheckError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
-import { isFinal, type EndedAttempt, type Operation } from '../core/operation.ts';
+import { claimedBefore, isFinal, type EndedAttempt, type Operation } from '../core/operation.ts';
 import { decide, type Decision, type OperationEvent } from '../core/transitions.ts';
 import { newOperation } from '../store/new-operation.ts';
 import type {
@@ -28,7 +28,7 @@ import type {
 import { Expiring } from './expiring.ts';
 import { Heap } from './heap.ts';
 import { OperationIndex } from './operation-index.ts';
-import { claimedBefore, TaskQueue } from './task-queue.ts';
+import { TaskQueue } from './task-queue.ts';
 
 /**
  * A store without a file: `memory:` at runtime, and the model the other stores are held to in tests.

@@ -1,6 +1,6 @@
 import { isPast } from '../core/transitions.ts';
 import { limits } from '../core/limits.ts';
-import type { Operation } from '../core/operation.ts';
+import { claimedBefore, type Operation } from '../core/operation.ts';
 import { meanDurationMs } from '../store/durations.ts';
 import type { TaskRecord } from '../store/store.ts';
 import { Heap } from './heap.ts';
@@ -166,13 +166,6 @@ export class TaskQueue {
       meanDurationMs: this.#meanDurationMs,
     };
   }
-}
-
-/** The order of claims, over all tasks: priority, then the longest ready, then id. */
-export function claimedBefore(a: Operation, b: Operation): boolean {
-  if (a.priority !== b.priority) return a.priority > b.priority;
-  if (a.readyAt !== b.readyAt) return a.readyAt < b.readyAt;
-  return a.id < b.id;
 }
 
 function waits(operation: Operation | null): boolean {

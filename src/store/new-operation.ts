@@ -1,4 +1,4 @@
-import { initialState, type Operation } from '../core/operation.ts';
+import { waitingState, type Operation } from '../core/operation.ts';
 import type { NewOperation } from './store.ts';
 
 /** The record of an operation as it stands right after accept. */
@@ -7,7 +7,7 @@ export function newOperation(p: NewOperation, now: number): Operation {
     id: p.id,
     task: p.task,
     tenant: p.tenant,
-    state: initialState(p.readyAt, now),
+    state: waitingState(p.readyAt, now),
     version: 1,
     createdAt: now,
     startedAt: null,
