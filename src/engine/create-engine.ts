@@ -6,6 +6,7 @@ import { isFinal, type Operation } from '../core/operation.ts';
 import { Acceptor } from './acceptor.ts';
 import { engineSettings, type EngineSettings } from './engine-settings.ts';
 import type { Engine, EngineOptions, OperationKey } from './engine.ts';
+import { Readiness } from './readiness.ts';
 import { Runtime } from './runtime.ts';
 import { TaskDurations } from './task-durations.ts';
 import type { Task } from './task.ts';
@@ -27,11 +28,13 @@ class RaincheckEngine implements Engine {
   readonly #runtime: Runtime;
   readonly #acceptor: Acceptor;
   readonly #waiters: Waiters;
+  readonly #readiness: Readiness;
 
   constructor(settings: EngineSettings) {
     const { store, clock, pendingMax, pollMs } = settings;
     this.#s = settings;
     this.#durations = new TaskDurations(store, clock);
+    this.#readiness = new Readiness(store, clock);
     this.#waiters = new Waiters({ clock, pollMs, read: (id) => this.#existing(id) });
     this.#runtime = new Runtime({
       settings,
@@ -72,7 +75,7 @@ class RaincheckEngine implements Engine {
 
   async ready(): Promise<void> {
     this.#refuseWhenStopping();
-    await this.#s.store.ping();
+    await this.#readiness.ask();
   }
 
   async submit(p: Parameters<Engine['submit']>[0]): ReturnType<Engine['submit']> {

@@ -21,7 +21,10 @@ export type Engine = {
    * `now: true` does not wait. Idempotent; a second call with `now` cuts the first one short. The store stays open.
    */
   stop(p?: { readonly drainMs?: number; readonly now?: boolean }): Promise<void>;
-  /** Rejects with `store_unavailable` or `shutting_down` when requests should go elsewhere. */
+  /**
+   * Rejects with `store_unavailable` or `shutting_down` when requests should go elsewhere. The store is asked
+   * at most once a second; in between its last answer holds.
+   */
   ready(): Promise<void>;
 
   /** task_not_found, validation_failed, queue_full, idempotency_key_reused, operation_gone, shutting_down. */
