@@ -141,7 +141,8 @@ export class WriteStatement {
 /**
  * Reads, on a connection of their own that cannot write and goes on when the disk is full. The reads of
  * one turn of the event loop share a snapshot: opening and closing one for every statement costs 4 µs of
- * 9. The group commit ends it, so that whoever reads after a commit sees that commit.
+ * 9. The group commit holds it while a commit is on its way to the disk and ends it then, so that whoever reads
+ * after a commit was acknowledged sees it, and nobody sees it before.
  */
 export class ReadConnection {
   readonly #db: DatabaseSync;
@@ -150,7 +151,9 @@ export class ReadConnection {
   readonly #end = (): void => {
     this.endSnapshot();
   };
+  readonly #pin: StatementSync;
   #inSnapshot = false;
+  #held = false;
   #closed = false;
 
   constructor(path: string) {
@@ -159,6 +162,7 @@ export class ReadConnection {
     this.#db.exec('PRAGMA cache_size = -16384;');
     this.#begin = this.#db.prepare('BEGIN');
     this.#commit = this.#db.prepare('COMMIT');
+    this.#pin = this.#db.prepare('PRAGMA schema_version');
   }
 
   prepare(sql: string): ReadStatement {
@@ -173,14 +177,26 @@ export class ReadConnection {
     setImmediate(this.#end);
   }
 
+  /** Keeps this very snapshot, over turns and commits, until release(). */
+  hold(): void {
+    this.enter();
+    this.#pin.get(); // BEGIN alone takes no snapshot, the first read does
+    this.#held = true;
+  }
+
+  release(): void {
+    this.#held = false;
+    this.endSnapshot();
+  }
+
   endSnapshot(): void {
-    if (!this.#inSnapshot || this.#closed) return;
+    if (!this.#inSnapshot || this.#held || this.#closed) return;
     this.#inSnapshot = false;
     this.#commit.run();
   }
 
   close(): void {
-    this.endSnapshot();
+    this.release();
     this.#closed = true;
     this.#db.close();
   }

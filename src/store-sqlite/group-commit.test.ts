@@ -5,26 +5,32 @@ import { describe, it, type TestContext } from 'node:test';
 import assert from 'node:assert/strict';
 import { RaincheckError } from '../core/errors.ts';
 import { ReadConnection, WriteConnection } from './connection.ts';
-import { GroupCommit } from './group-commit.ts';
+import { GroupCommit, type GroupCommitHooks, type Sync } from './group-commit.ts';
 
 /** A table of words under group commit, and how many commits and rollbacks there were. */
-function openWords(t: TestContext) {
+function openWords(t: TestContext, sync: Sync | null = null) {
   const folder = mkdtempSync(path.join(tmpdir(), 'raincheck-commit-'));
   const file = path.join(folder, 'words.db');
   const writer = new WriteConnection(file, { synchronous: 'normal' });
   writer.exec('PRAGMA journal_mode = WAL; CREATE TABLE words (word TEXT UNIQUE)');
   const reader = new ReadConnection(file);
   const counts = { commits: 0, rollbacks: 0 };
-  const commits = new GroupCommit(writer, {
+  const hooks: GroupCommitHooks = {
     beforeCommit: () => {},
     afterCommit: () => {
       counts.commits += 1;
-      reader.endSnapshot();
     },
     afterRollback: () => {
       counts.rollbacks += 1;
     },
-  });
+    holdReads: () => {
+      reader.hold();
+    },
+    releaseReads: () => {
+      reader.release();
+    },
+  };
+  const commits = new GroupCommit(writer, hooks, sync);
   t.after(() => {
     reader.close();
     writer.close();
@@ -43,6 +49,8 @@ function openWords(t: TestContext) {
     words: () => select.all().map(([word]) => word),
   };
 }
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe('group commit', () => {
   it('commits all writes of one turn together, in order, claims last', async (t) => {
@@ -90,6 +98,42 @@ describe('group commit', () => {
     writer.exec(`PRAGMA max_page_count = ${pages * 1000}`);
     await add('after');
     assert.deepEqual(words(), ['before', 'after']);
+  });
+
+  it('tells nobody, and shows nobody, before the log is on the disk', async (t) => {
+    const syncs: ((error: Error | null) => void)[] = [];
+    const { add, words, commits } = openWords(t, (done) => syncs.push(done));
+    const told: string[] = [];
+    const tell = (word: string) => add(word).then(() => told.push(word));
+    const first = tell('one');
+    await turn();
+    assert.equal(syncs.length, 1);
+    const second = Promise.all([tell('two'), tell('three')]);
+    await turn();
+    assert.deepEqual([told, words(), syncs.length], [[], [], 1]); // the second round waits
+    syncs[0]?.(null);
+    await first;
+    assert.deepEqual([told, words()], [['one'], ['one']]);
+    await turn();
+    assert.deepEqual([words(), syncs.length], [['one'], 2]);
+    const closed = commits.close(new Error('closed'));
+    syncs[1]?.(null);
+    await Promise.all([second, closed]);
+    assert.deepEqual(words(), ['one', 'two', 'three']);
+  });
+
+  it('writes and shows nothing more after a failed sync', async (t) => {
+    const syncs: ((error: Error | null) => void)[] = [];
+    const { add, words, commits } = openWords(t, (done) => syncs.push(done));
+    const first = add('one');
+    await turn();
+    const second = add('two');
+    syncs[0]?.(new Error('EIO'));
+    for (const outcome of await Promise.allSettled([first, second, add('three')])) {
+      assert.equal((outcome as PromiseRejectedResult).reason?.code, 'store_unavailable');
+    }
+    assert.equal(commits.isBroken, true);
+    assert.deepEqual(words(), []);
   });
 
   it('lets no statement of the writer run outside of a transaction', (t) => {

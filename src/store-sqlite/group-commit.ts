@@ -3,33 +3,45 @@ import { isFsyncFailure, isOutage, reason, storeError, unavailable } from './sql
 
 /**
  * Group commit: all writes asked for in one turn of the event loop become one transaction, flushed by
- * setImmediate. Nothing waits for company: a lone write is flushed at the end of its own turn, and while
- * a commit waits for the disk the next turn's writes gather by themselves.
+ * setImmediate, and nobody is told before it is on the disk.
  *
- *   write() … write() … writeLast()   one turn
- *   └─ setImmediate: BEGIN IMMEDIATE, writes in order, then the claims, counters, COMMIT, resolve all
+ *   write() … write() … writeLast()   asked for
+ *   └─ setImmediate: hold reads · BEGIN IMMEDIATE, writes in order, then the claims, counters, COMMIT
+ *      └─ log.sync(), beside the event loop; writes asked for meanwhile gather for the next round
+ *         └─ release reads · resolve all · flush what has gathered
  *
- * Claims run last so that they see what the same turn created and settled.
+ * Nothing waits for company: a lone write is flushed at the end of its own turn. Reads are held at what is
+ * on the disk until the sync is over, so that nobody sees what the power could still take. Claims run last so
+ * that they see what the same round created and settled.
  *
  * When a write throws that should not (a defect, a duplicate id), everything is rolled back and each
  * runs again alone: only the culprit rejects. When SQLite reports an outage (full disk, I/O error) or the
  * COMMIT fails, all of them reject with `store_unavailable`: what became of them is unknown until
- * someone looks. After a failed fsync nothing is written any more: see isFsyncFailure.
+ * someone looks. After a failed sync nothing is written any more: see isFsyncFailure.
  */
-type Job = {
+type QueuedWrite = {
   readonly run: () => unknown;
   readonly resolve: (value: unknown) => void;
   readonly reject: (reason: unknown) => void;
 };
+/** Committed, but perhaps not on the disk yet. */
+type Committed = { readonly write: QueuedWrite; readonly outcome: unknown };
 
 export type GroupCommitHooks = {
   /** In the transaction, after all writes: what is written once per commit. */
   readonly beforeCommit: () => void;
-  /** The commit is durable; callers have not been told yet. */
+  /** SQLite has taken the commit; it may not be on the disk yet. */
   readonly afterCommit: () => void;
   /** What was done in memory alongside the writes is void. */
   readonly afterRollback: () => void;
+  /** From here on reads see what is there now, whatever is committed. */
+  readonly holdReads: () => void;
+  /** The next read sees everything that is committed. */
+  readonly releaseReads: () => void;
 };
+
+/** Brings what is committed to the disk (LogSync). */
+export type Sync = (done: (error: Error | null) => void) => void;
 
 /** Pages in the write-ahead log at which it is moved into the file: 4 MiB, SQLite's own default. */
 const checkpointFrames = 1_000;
@@ -37,20 +49,26 @@ const checkpointFrames = 1_000;
 export class GroupCommit {
   readonly #connection: WriteConnection;
   readonly #hooks: GroupCommitHooks;
+  readonly #sync: Sync | null;
   readonly #flush = (): void => {
+    this.#flushScheduled = false;
     this.flush();
   };
-  #jobs: Job[] = [];
-  #lastJobs: Job[] = [];
+  #writes: QueuedWrite[] = [];
+  #lastWrites: QueuedWrite[] = [];
   #flushScheduled = false;
   #checkpointScheduled = false;
+  /** Resolves when the sync under way is over. */
+  #syncing: Promise<void> | null = null;
   /** Why nothing can be written any more. */
   #broken: Error | null = null;
   #closed: Error | null = null;
 
-  constructor(connection: WriteConnection, hooks: GroupCommitHooks) {
+  /** Without `sync` a commit counts as on the disk at once. */
+  constructor(connection: WriteConnection, hooks: GroupCommitHooks, sync: Sync | null = null) {
     this.#connection = connection;
     this.#hooks = hooks;
+    this.#sync = sync;
   }
 
   /** The disk failed in a way after which this process may not write to the file again. */
@@ -58,59 +76,103 @@ export class GroupCommit {
     return this.#broken !== null;
   }
 
-  /** Runs `run` in this turn's transaction and resolves with what it returns once that is on disk. */
+  /** Runs `run` in the next transaction and resolves with what it returns once that is on disk. */
   write<Outcome>(run: () => Outcome): Promise<Outcome> {
-    return this.#enqueue(this.#jobs, run);
+    return this.#enqueue(this.#writes, run);
   }
 
-  /** As write(), after all writes of the turn. */
+  /** As write(), after all writes of the transaction. */
   writeLast<Outcome>(run: () => Outcome): Promise<Outcome> {
-    return this.#enqueue(this.#lastJobs, run);
+    return this.#enqueue(this.#lastWrites, run);
   }
 
-  /** Refuses all further writes with `error`; what is queued is still committed. */
-  close(error: Error): void {
+  /** Refuses all further writes with `error`; resolves when what was queued is on the disk, or could not be. */
+  async close(error: Error): Promise<void> {
     this.#closed = error;
     this.flush();
+    while (this.#syncing !== null) {
+      await this.#syncing;
+      this.flush();
+    }
   }
 
-  /** Commits what is queued, now. Never throws: every outcome goes to the caller of its write. */
+  /** Commits what is queued, now, unless a sync is under way. Never throws: every write hears of its outcome. */
   flush(): void {
-    this.#flushScheduled = false;
-    const jobs = this.#lastJobs.length === 0 ? this.#jobs : [...this.#jobs, ...this.#lastJobs];
-    if (jobs.length === 0) return;
-    this.#jobs = [];
-    this.#lastJobs = [];
-    this.#commitTogether(jobs);
-    this.#scheduleCheckpoint();
+    if (this.#syncing !== null) return;
+    const writes =
+      this.#lastWrites.length === 0 ? this.#writes : [...this.#writes, ...this.#lastWrites];
+    if (writes.length === 0) return;
+    this.#writes = [];
+    this.#lastWrites = [];
+    if (this.#broken !== null) {
+      this.#rejectAll(writes, this.#broken);
+      return;
+    }
+    const committed: Committed[] = [];
+    try {
+      if (this.#sync !== null) this.#hooks.holdReads();
+      this.#commitTogether(writes, committed);
+    } catch (error) {
+      this.#rejectAll(writes, storeError(error)); // holdReads: not even a read works
+      return;
+    }
+    if (this.#sync === null || committed.length === 0) this.#tell(committed);
+    else this.#syncThenTell(this.#sync, committed);
   }
 
-  #enqueue<Outcome>(queue: Job[], run: () => Outcome): Promise<Outcome> {
+  #enqueue<Outcome>(queue: QueuedWrite[], run: () => Outcome): Promise<Outcome> {
     const refusal = this.#closed ?? this.#broken;
     if (refusal !== null) return Promise.reject(refusal);
-    if (!this.#flushScheduled) {
-      this.#flushScheduled = true;
-      setImmediate(this.#flush);
-    }
+    this.#scheduleFlush();
     return new Promise((resolve, reject) => {
       queue.push({ run, resolve: resolve as (value: unknown) => void, reject });
     });
   }
 
-  #commitTogether(jobs: readonly Job[]): void {
+  #scheduleFlush(): void {
+    if (this.#flushScheduled || this.#syncing !== null) return;
+    this.#flushScheduled = true;
+    setImmediate(this.#flush);
+  }
+
+  #syncThenTell(sync: Sync, committed: readonly Committed[]): void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#syncing = promise;
+    sync((error) => {
+      this.#syncing = null;
+      if (error === null) this.#tell(committed);
+      else this.#syncFailed(committed, error);
+      if (this.#writes.length > 0 || this.#lastWrites.length > 0) this.#scheduleFlush();
+      resolve();
+    });
+  }
+
+  #tell(committed: readonly Committed[]): void {
+    this.#hooks.releaseReads();
+    for (const { write, outcome } of committed) write.resolve(outcome);
+    this.#scheduleCheckpoint();
+  }
+
+  /** Reads stay held: they go on showing what is known to be on the disk. */
+  #syncFailed(committed: readonly Committed[], error: Error): void {
+    const broken = this.#breakDown(error);
+    for (const { write } of committed) write.reject(broken);
+  }
+
+  #commitTogether(writes: readonly QueuedWrite[], committed: Committed[]): void {
     if (this.#broken !== null) {
-      this.#rejectAll(jobs, this.#broken);
+      this.#rejectAll(writes, this.#broken);
       return;
     }
     const outcomes: unknown[] = [];
     try {
       this.#connection.begin();
-      for (const job of jobs) outcomes.push(job.run());
+      for (const write of writes) outcomes.push(write.run());
       this.#hooks.beforeCommit();
     } catch (error) {
       this.#rollBack();
-      if (jobs.length === 1 || isOutage(error)) this.#rejectAll(jobs, storeError(error));
-      else for (const job of jobs) this.#commitTogether([job]);
+      if (writes.length === 1 || isOutage(error)) this.#rejectAll(writes, storeError(error));
+      else for (const write of writes) this.#commitTogether([write], committed);
       return;
     }
     try {
@@ -118,22 +180,24 @@ export class GroupCommit {
       this.#hooks.afterCommit();
     } catch (error) {
       this.#rollBack();
-      this.#rejectAll(jobs, this.#commitFailure(error));
+      this.#rejectAll(writes, this.#commitFailure(error));
       return;
     }
-    for (const [i, job] of jobs.entries()) job.resolve(outcomes[i]);
+    for (const [i, write] of writes.entries()) committed.push({ write, outcome: outcomes[i] });
   }
 
   #commitFailure(error: unknown): Error {
-    if (isFsyncFailure(error)) {
-      this.#broken = unavailable(
-        'The disk failed to store a commit: nothing is written until the process is restarted.',
-        error,
-      );
-      return this.#broken;
-    }
+    if (isFsyncFailure(error)) return this.#breakDown(error);
     const message = `The commit failed (${reason(error)}): it may or may not have been stored.`;
     return unavailable(message, error);
+  }
+
+  #breakDown(error: unknown): Error {
+    this.#broken = unavailable(
+      'The disk failed to store a commit: nothing is written until the process is restarted.',
+      error,
+    );
+    return this.#broken;
   }
 
   #rollBack(): void {
@@ -148,11 +212,14 @@ export class GroupCommit {
     }
   }
 
-  #rejectAll(jobs: readonly Job[], error: unknown): void {
-    for (const job of jobs) job.reject(error);
+  #rejectAll(writes: readonly QueuedWrite[], error: unknown): void {
+    for (const write of writes) write.reject(error);
   }
 
-  /** In the turn after the commit, so that its callers are answered first. */
+  /**
+   * In the turn after the commit, so that its callers are answered first, and before the next one: as long as
+   * reads are held, the log cannot be moved whole and so not start anew.
+   */
   #scheduleCheckpoint(): void {
     if (this.#checkpointScheduled || this.#logFrames() < checkpointFrames) return;
     this.#checkpointScheduled = true;
@@ -175,9 +242,9 @@ export class GroupCommit {
    * fsync error: the log must not be reused then, so nothing may be written.
    */
   checkpoint(mode: 'passive' | 'truncate'): void {
-    if (this.#broken !== null) return;
+    if (this.#broken !== null || this.#syncing !== null) return;
     try {
-      this.#hooks.afterCommit();
+      this.#hooks.releaseReads();
       this.#connection.checkpoint(mode);
     } catch (error) {
       if (isFsyncFailure(error)) this.#commitFailure(error);

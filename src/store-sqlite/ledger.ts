@@ -90,10 +90,10 @@ ORDER BY created_at
 LIMIT 1`;
 
 export class Ledger {
-  readonly #reader: ReadConnection;
-  readonly #selectTasks: ReadStatement;
-  readonly #countRunning: ReadStatement;
-  readonly #countParked: ReadStatement;
+  readonly #writer: WriteConnection;
+  readonly #selectTasks: WriteStatement;
+  readonly #countRunning: WriteStatement;
+  readonly #countParked: WriteStatement;
   readonly #oldestPending: ReadStatement;
   readonly #insertTask: WriteStatement;
   readonly #updateTask: WriteStatement;
@@ -102,10 +102,10 @@ export class Ledger {
   #pending = 0;
 
   constructor(writer: WriteConnection, reader: ReadConnection) {
-    this.#reader = reader;
-    this.#selectTasks = reader.prepare(selectTasksSql);
-    this.#countRunning = reader.prepare(countRunningSql);
-    this.#countParked = reader.prepare(countParkedSql);
+    this.#writer = writer;
+    this.#selectTasks = writer.prepare(selectTasksSql);
+    this.#countRunning = writer.prepare(countRunningSql);
+    this.#countParked = writer.prepare(countParkedSql);
     this.#oldestPending = reader.prepare(oldestPendingSql);
     this.#insertTask = writer.prepare(insertTaskSql);
     this.#updateTask = writer.prepare(updateTaskSql);
@@ -235,7 +235,7 @@ export class Ledger {
     }
   }
 
-  /** What flush() wrote is on disk. */
+  /** What flush() wrote is committed. */
   committed(): void {
     for (const entry of this.#changed) {
       entry.isChanged = false;
@@ -244,8 +244,20 @@ export class Ledger {
     this.#changed = [];
   }
 
+  /**
+   * Reads everything anew, through the writer: reads may be held at what is on the disk, while a part of a round
+   * is committed and only on its way there.
+   */
   reload(): void {
-    this.#reader.endSnapshot();
+    this.#writer.begin();
+    try {
+      this.#readAll();
+    } finally {
+      this.#writer.rollback();
+    }
+  }
+
+  #readAll(): void {
     this.#entries.clear();
     this.#changed = [];
     this.#pending = 0;

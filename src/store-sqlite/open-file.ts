@@ -20,6 +20,7 @@ export type OpenFile = {
   readonly writer: WriteConnection;
   readonly reader: ReadConnection;
   readonly lock: FileLock;
+  readonly synchronous: 'full' | 'normal';
 };
 
 /** Larger files are not checked page by page at start: that reads all of it, about 1 s per GB. */
@@ -51,7 +52,9 @@ export function openFile(path: string, p: { readonly synchronous: 'full' | 'norm
     noteHolder(writer);
     const reader = new ReadConnection(real);
     openPaths.add(real);
-    return { path: real, writer, lock, reader };
+    // From here on LogSync brings commits to the disk where `full` asks for it.
+    writer.exec('PRAGMA synchronous = NORMAL');
+    return { path: real, writer, lock, reader, synchronous: p.synchronous };
   } catch (error) {
     writer?.close();
     lock?.release();

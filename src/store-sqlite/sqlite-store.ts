@@ -3,12 +3,13 @@ import type { Store } from '../store/store.ts';
 import { prepareListAttempts } from './attempts.ts';
 import { Claim } from './claim.ts';
 import { prepareCreate } from './create.ts';
-import { GroupCommit } from './group-commit.ts';
+import { GroupCommit, type GroupCommitHooks } from './group-commit.ts';
 import { Ledger } from './ledger.ts';
 import { prepareExtend } from './leases.ts';
 import { prepareList } from './list.ts';
 import { closeFile, openFile, type OpenFile } from './open-file.ts';
 import { prepareOperationReads, prepareOperations, type Operations } from './operations.ts';
+import { LogSync } from './log-sync.ts';
 import { isGoneSql, preparePrune } from './prune.ts';
 import { prepareReadResult } from './results.ts';
 import { prepareSettle } from './settle.ts';
@@ -50,18 +51,25 @@ export function openSqliteStoreSync(options: SqliteStoreOptions): Store {
 function sqliteStore(file: OpenFile): Store {
   const { writer, reader } = file;
   const ledger = new Ledger(writer, reader);
-  const commits = new GroupCommit(writer, {
+  const log = file.synchronous === 'full' ? new LogSync(file.path) : null;
+  const hooks: GroupCommitHooks = {
     beforeCommit: () => {
       ledger.flush();
     },
     afterCommit: () => {
-      reader.endSnapshot();
       ledger.committed();
     },
     afterRollback: () => {
       ledger.reload();
     },
-  });
+    holdReads: () => {
+      reader.hold();
+    },
+    releaseReads: () => {
+      reader.release();
+    },
+  };
+  const commits = new GroupCommit(writer, hooks, log === null ? null : (done) => log.sync(done));
   const operations = prepareOperations(writer, ledger);
   let isClosed = false;
   const requireOpen = (): void => {
@@ -75,8 +83,9 @@ function sqliteStore(file: OpenFile): Store {
     close: async () => {
       if (isClosed) return;
       isClosed = true;
-      commits.close(unavailable('The store is closed.'));
+      await commits.close(unavailable('The store is closed.'));
       commits.checkpoint('truncate');
+      log?.close();
       closeFile(file, { mayCheckpoint: !commits.isBroken });
     },
   };
