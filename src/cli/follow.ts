@@ -1,5 +1,6 @@
 import type { OperationHandle } from '../client/operation.ts';
 import { WaitTimeout } from '../client/problem.ts';
+import { isFinal } from '../client/wait.ts';
 import type { WireOperation } from '../core/wire.ts';
 import { retryText, type Context } from './context.ts';
 import { newsOf } from './narration.ts';
@@ -53,7 +54,7 @@ function createView(context: Context, accepted: WireOperation | null): View {
   let trouble: string | null = null;
 
   const compose = (): string | null => {
-    if (latest === null || latest.status === 'completed' || latest.status === 'failed') return null;
+    if (latest === null || isFinal(latest)) return null;
     const now = transport.serverNow();
     const leftMs = pace.leftMs(latest, now);
     const line = { operation: latest, now, leftMs, trouble, width: output.width() };

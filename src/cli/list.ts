@@ -16,6 +16,7 @@ type ListFlags = {
   readonly task?: string;
   readonly label?: readonly string[];
   readonly code?: string;
+  readonly search?: string;
   readonly since?: string;
   readonly until?: string;
   readonly limit: number;
@@ -29,6 +30,7 @@ export function addList(program: Command, shell: Shell): void {
     .option('--task <name>', 'only of this task')
     .option('-l, --label <name=value>', 'only with this label; may be repeated', collected)
     .option('--code <code>', 'only failed with this error code')
+    .option('--search <text>', 'only with this in the id, the error or the input')
     .option('--since <time>', 'created since: 2h (ago), 2026-01-31 or 2026-01-31T09:00:00Z')
     .option('--until <time>', 'created before')
     .option('-n, --limit <n>', 'at most so many', integerArgument, 20)
@@ -75,6 +77,7 @@ async function* listed(context: Context, flags: ListFlags): AsyncGenerator<WireO
     task: flags.task,
     labels: labelsFrom(flags.label ?? []),
     code: flags.code,
+    q: flags.search,
     since: flags.since === undefined ? undefined : instantOf('--since', flags.since, now),
     until: flags.until === undefined ? undefined : instantOf('--until', flags.until, now),
   };

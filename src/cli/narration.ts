@@ -1,3 +1,4 @@
+import { isFinal } from '../client/wait.ts';
 import { formatDuration } from '../core/duration.ts';
 import type { WireOperation } from '../core/wire.ts';
 import { wholeSeconds } from './progress-line.ts';
@@ -28,7 +29,7 @@ export function newsOf(
   if (news.length === 0 && before?.status === 'processing' && operation.status === 'pending') {
     news.push({ text: `${id} pending again: its worker stopped or was lost`, lasting: true });
   }
-  const isCancelling = operation.cancel_requested_at !== null && !isEnded(operation);
+  const isCancelling = operation.cancel_requested_at !== null && !isFinal(operation);
   if (isCancelling && (before?.cancel_requested_at ?? null) === null) {
     news.push({ text: `${id} cancel requested`, lasting: true });
   }
@@ -78,10 +79,6 @@ function stateText(operation: WireOperation, now: number): string | null {
 
 function inWords(ms: number): string {
   return ms >= 1_000 ? wholeSeconds(ms) : formatDuration(Math.max(0, ms || 0));
-}
-
-function isEnded(operation: WireOperation): boolean {
-  return operation.status === 'completed' || operation.status === 'failed';
 }
 
 /** '✔ op_… completed in 4.3 s (3 attempts)', '✖ op_… failed after 12 s: timeout: …'. */

@@ -1,4 +1,4 @@
-import type { WireOperation } from '../core/wire.ts';
+import type { WireOperation, WireOperationPage, WireTask } from '../core/wire.ts';
 import { ProblemError } from './problem.ts';
 
 /**
@@ -11,6 +11,31 @@ export function operationIn(answer: { readonly status: number; readonly body: un
     if (typeof body.id === 'string' && typeof body.status === 'string') {
       return body as WireOperation;
     }
+  }
+  throw notRaincheck(url, status);
+}
+
+/** The task that an answer carries, as operationIn. */
+export function taskIn(answer: { readonly status: number; readonly body: unknown }, url: URL) {
+  const { body, status } = answer;
+  if (typeof body === 'object' && body !== null && 'path' in body) {
+    if (typeof body.path === 'string') return body as WireTask;
+  }
+  throw notRaincheck(url, status);
+}
+
+export function tasksIn(answer: { readonly status: number; readonly body: unknown }, url: URL) {
+  const { body, status } = answer;
+  if (typeof body === 'object' && body !== null && 'tasks' in body) {
+    if (Array.isArray(body.tasks)) return body.tasks as readonly WireTask[];
+  }
+  throw notRaincheck(url, status);
+}
+
+export function pageIn(answer: { readonly status: number; readonly body: unknown }, url: URL) {
+  const { body, status } = answer;
+  if (typeof body === 'object' && body !== null && 'operations' in body) {
+    if (Array.isArray(body.operations)) return body as WireOperationPage;
   }
   throw notRaincheck(url, status);
 }

@@ -73,6 +73,42 @@ describe('submit', () => {
     );
   });
 
+  it('lets a submit that is given up leave alone the others that wait for the same path', async () => {
+    const asked = Promise.withResolvers<void>();
+    const answer = Promise.withResolvers<void>();
+    await using server = await scriptedServer(async (request) => {
+      if (!request.path.startsWith('/tasks/')) return accepted();
+      asked.resolve();
+      await answer.promise;
+      return { status: 200, body: wireTask() };
+    });
+    const client = createClient({ baseUrl: server.url });
+    const stop = new AbortController();
+    const reason = new Error('the page was left');
+    const first = client.submit('countdown', {}, { signal: stop.signal });
+    const second = client.submit('countdown', {});
+    await asked.promise;
+    stop.abort(reason);
+    await assert.rejects(first, (error) => error === reason);
+    answer.resolve();
+    assert.equal((await second).id, sampleId);
+    await assert.rejects(client.submit('countdown', {}, { signal: stop.signal }), reason);
+    assert.deepEqual(
+      server.seen.map((request) => request.path),
+      ['/tasks/countdown', '/countdown'],
+    );
+  });
+
+  it('does not take any JSON for a task, a list of tasks or a page', async () => {
+    await using server = await scriptedServer(() => ({ status: 200, body: { path: 7 } }));
+    const client = createClient({ baseUrl: server.url });
+    const refused = { name: 'ProblemError', message: /did not answer as a Raincheck server/ };
+    await assert.rejects(client.submit('countdown', {}), refused);
+    await assert.rejects(client.task('countdown'), refused);
+    await assert.rejects(client.tasks(), refused);
+    await assert.rejects(client.list(), refused);
+  });
+
   it('asks again with the same key when the answer was lost or the server is busy', async () => {
     const script: Scripted[] = [
       'hang up',
@@ -348,6 +384,80 @@ describe('cancel and retry', () => {
     const again = await handle.retry({ seconds: 1 });
     assert.equal(again.id, 'op_new');
     assert.deepEqual(server.seen[0]?.body, { input: { seconds: 1 } });
+  });
+});
+
+describe('remove', () => {
+  it('is null for what is gone, the operation for what is cancelled instead', async () => {
+    const script: Scripted[] = [
+      { status: 202, body: wireOperation({ status: 'processing' }) },
+      'hang up',
+      { status: 410, body: { code: 'operation_gone', title: 'Gone' } },
+      { status: 204 },
+      { status: 404, body: { code: 'operation_not_found', title: 'No such operation' } },
+    ];
+    await using server = await scriptedServer((_, n) => script[n - 1] ?? 'hang');
+    const handle = createClient({ baseUrl: server.url, clock: skippingClock() }).operation(
+      sampleId,
+    );
+    assert.equal((await handle.remove())?.status, 'processing');
+    assert.equal(await handle.remove(), null, 'the answer of the first try was lost');
+    assert.equal(await handle.remove(), null);
+    await assert.rejects(handle.remove(), { code: 'operation_not_found' });
+    assert.deepEqual(new Set(server.seen.map(({ method }) => method)), new Set(['DELETE']));
+  });
+});
+
+describe('every call', () => {
+  it('can be given up by its signal, and rejects with its reason', async () => {
+    await using server = await scriptedServer(() => 'hang');
+    const client = createClient({ baseUrl: server.url });
+    const handle = client.operation(sampleId);
+    const reason = new Error('the page was left');
+    type Call = (options: { signal: AbortSignal }) => Promise<unknown>;
+    const calls: Record<string, Call> = {
+      submit: (options) => client.submit('countdown', {}, options),
+      list: (options) => client.list(options),
+      tasks: (options) => client.tasks(options),
+      task: (options) => client.task('countdown', options),
+      status: (options) => handle.status(options),
+      wait: (options) => handle.wait(options),
+      result: (options) => handle.result(options),
+      download: (options) => handle.download(options),
+      cancel: (options) => handle.cancel(options),
+      retry: (options) => handle.retry(undefined, options),
+      remove: (options) => handle.remove(options),
+    };
+    for (const [name, call] of Object.entries(calls)) {
+      const stop = new AbortController();
+      const pending = call({ signal: stop.signal });
+      stop.abort(reason);
+      await assert.rejects(pending, (error) => error === reason, name);
+    }
+  });
+});
+
+it('lists by every filter of the server', async () => {
+  await using server = await scriptedServer(() => ({
+    status: 200,
+    body: { operations: [], next_cursor: null },
+  }));
+  const since = new Date(0);
+  const client = createClient({ baseUrl: server.url });
+  const page = await client.list({
+    status: 'failed',
+    q: 'acme',
+    since,
+    labels: { a: 'b' },
+    limit: 5,
+  });
+  assert.deepEqual(page, { operations: [], next_cursor: null });
+  assert.deepEqual(Object.fromEntries(server.seen[0]?.query ?? []), {
+    status: 'failed',
+    q: 'acme',
+    limit: '5',
+    since: '1970-01-01T00:00:00.000Z',
+    'label.a': 'b',
   });
 });
 

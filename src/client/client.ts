@@ -4,8 +4,13 @@ import { limits } from '../core/limits.ts';
 import type { OperationStatus } from '../core/operation.ts';
 import { expected } from '../core/options.ts';
 import type { WireOperation, WireOperationPage, WireProgress, WireTask } from '../core/wire.ts';
-import { operationIn } from './answered-operation.ts';
-import { createOperationHandle, type OperationHandle, type WaitSettings } from './operation.ts';
+import { operationIn, pageIn, taskIn, tasksIn } from './answered-operation.ts';
+import {
+  createOperationHandle,
+  type CallOptions,
+  type OperationHandle,
+  type WaitSettings,
+} from './operation.ts';
 import type { InputOf, OutputOf, TaskName } from './task-types.ts';
 import { Transport, type TransportOptions } from './transport.ts';
 
@@ -38,8 +43,8 @@ export type Client<App = unknown> = {
   operation<Output = unknown>(urlOrId: string | URL): OperationHandle<Output>;
   /** One page, newest first. */
   list(filter?: ListFilter): Promise<WireOperationPage>;
-  tasks(): Promise<readonly WireTask[]>;
-  task(name: string): Promise<WireTask>;
+  tasks(options?: CallOptions): Promise<readonly WireTask[]>;
+  task(name: string, options?: CallOptions): Promise<WireTask>;
 };
 
 export type SubmitOptions = {
@@ -68,6 +73,8 @@ export type ListFilter = {
   readonly labels?: Readonly<Record<string, string>> | undefined;
   /** `error.code` of failed operations. */
   readonly code?: string | undefined;
+  /** Part of the id, the error or the input. */
+  readonly q?: string | undefined;
   /** Created at or after, before. */
   readonly since?: Date | undefined;
   readonly until?: Date | undefined;
@@ -77,6 +84,7 @@ export type ListFilter = {
   readonly signal?: AbortSignal | undefined;
 };
 
+/** No request is made. Throws `invalid_option` for a `baseUrl` or `patience` that cannot be used. */
 export function createClient<App = unknown>(options: TransportOptions): Client<App> {
   return clientOver<App>(new Transport(options));
 }
@@ -85,11 +93,11 @@ export function createClient<App = unknown>(options: TransportOptions): Client<A
 export function clientOver<App = unknown>(transport: Transport): Client<App> {
   const paths = new Map<string, Promise<string>>();
 
-  /** A task's path is its own choice, so it is asked for once. */
-  async function pathOf(task: string, signal: AbortSignal | undefined): Promise<string> {
+  /** A task's path is its own choice, so it is asked for once, for all who wait for it. */
+  function pathOf(task: string): Promise<string> {
     let path = paths.get(task);
     if (path === undefined) {
-      path = getTask(transport, task, signal).then((found) => found.path);
+      path = getTask(transport, task).then((found) => found.path);
       paths.set(task, path);
       path.catch(() => paths.delete(task));
     }
@@ -97,7 +105,8 @@ export function clientOver<App = unknown>(transport: Transport): Client<App> {
   }
 
   async function submit(task: string, input: unknown, options: SubmitOptions = {}) {
-    const path = await pathOf(task, options.signal);
+    // The lookup is everyone's, so one caller's signal ends only that caller's wait for it.
+    const path = await unlessAborted(pathOf(task), options.signal);
     return postSubmission(transport, { path, input, options });
   }
 
@@ -111,12 +120,11 @@ export function clientOver<App = unknown>(transport: Transport): Client<App> {
     operation: (urlOrId: string | URL) =>
       createOperationHandle(transport, { url: operationAddress(transport, urlOrId) }),
     list: (filter: ListFilter = {}) => getPage(transport, filter),
-    async tasks() {
+    async tasks({ signal }: CallOptions = {}) {
       const url = transport.address('/tasks');
-      const { body } = await transport.request({ method: 'GET', url });
-      return (body as { tasks: readonly WireTask[] }).tasks;
+      return tasksIn(await transport.request({ method: 'GET', url, signal }), url);
     },
-    task: (name: string) => getTask(transport, name, undefined),
+    task: (name: string, options: CallOptions = {}) => getTask(transport, name, options.signal),
   };
   // The types of `App` are promises about the server; nothing here depends on them.
   return client as Client<App>;
@@ -125,10 +133,24 @@ export function clientOver<App = unknown>(transport: Transport): Client<App> {
 async function getTask(
   transport: Transport,
   name: string,
-  signal: AbortSignal | undefined,
+  signal?: AbortSignal,
 ): Promise<WireTask> {
   const url = transport.address(`/tasks/${encodeURIComponent(name)}`);
-  return (await transport.request({ method: 'GET', url, signal })).body as WireTask;
+  return taskIn(await transport.request({ method: 'GET', url, signal }), url);
+}
+
+/** As `work`, or rejects with the signal's reason; the work itself goes on. */
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  const aborted = Promise.withResolvers<never>();
+  const abort = (): void => aborted.reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    signal.throwIfAborted();
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
 }
 
 async function postSubmission(
@@ -173,7 +195,7 @@ async function getPage(transport: Transport, filter: ListFilter): Promise<WireOp
   for (const [name, value] of Object.entries(labels ?? {})) {
     url.searchParams.append(`label.${name}`, value);
   }
-  return (await transport.request({ method: 'GET', url, signal })).body as WireOperationPage;
+  return pageIn(await transport.request({ method: 'GET', url, signal }), url);
 }
 
 /** An id, a status address, or the address of a result, which ends in the id too. */

@@ -1,7 +1,7 @@
 import { durationMs, type Duration } from '../core/duration.ts';
 import type { WireOperation } from '../core/wire.ts';
 import { operationIn } from './answered-operation.ts';
-import { OperationFailed, WaitTimeout } from './problem.ts';
+import { OperationFailed, ProblemError, WaitTimeout } from './problem.ts';
 import type { Transport } from './transport.ts';
 import { isFinal, waitForFinal } from './wait.ts';
 
@@ -15,7 +15,7 @@ export type OperationHandle<Output = unknown> = {
   /** The server knew the Idempotency-Key: this is the operation of an earlier submit. */
   readonly replayed: boolean;
   /** As it is now. */
-  status(options?: { signal?: AbortSignal | undefined }): Promise<WireOperation>;
+  status(options?: CallOptions): Promise<WireOperation>;
   /**
    * Resolves when it is final, completed or failed. Lasts through restarts of the server and lost
    * connections until `timeout` (then WaitTimeout) or `signal`; either ends the wait, not the operation.
@@ -27,11 +27,24 @@ export type OperationHandle<Output = unknown> = {
    */
   result(settings?: WaitSettings): Promise<Output>;
   /** The result as it is served, for streaming; OperationFailed or WaitTimeout when there is none (yet). */
-  download(options?: { signal?: AbortSignal | undefined }): Promise<Response>;
+  download(options?: CallOptions): Promise<Response>;
   /** Asks to cancel; a pending operation is final at once, a running one when its handler stops. */
-  cancel(): Promise<WireOperation>;
-  /** A new operation like this failed one; with other input when given. */
-  retry(input?: unknown): Promise<OperationHandle<Output>>;
+  cancel(options?: CallOptions): Promise<WireOperation>;
+  /**
+   * A new operation like this failed one; with other input when given. A lost answer is a NetworkError and not
+   * asked for again: that could double the work.
+   */
+  retry(input?: unknown, options?: CallOptions): Promise<OperationHandle<Output>>;
+  /**
+   * Removes a final operation with its result, and resolves to null, also when it was gone before. Any other is
+   * asked to cancel and stays: then as cancel().
+   */
+  remove(options?: CallOptions): Promise<WireOperation | null>;
+};
+
+export type CallOptions = {
+  /** Gives the call up: it rejects with the signal's reason. What the server was asked to do may be done. */
+  readonly signal?: AbortSignal | undefined;
 };
 
 export type WaitSettings = {
@@ -49,11 +62,8 @@ export function createOperationHandle<Output>(
   const { url } = p;
   const id = p.accepted?.id ?? decodeURIComponent(url.pathname.split('/').at(-1) ?? '');
 
-  async function status(
-    options: { signal?: AbortSignal | undefined } = {},
-  ): Promise<WireOperation> {
-    const answer = await transport.request({ method: 'GET', url, signal: options.signal });
-    return operationIn(answer, url);
+  async function status({ signal }: CallOptions = {}): Promise<WireOperation> {
+    return operationIn(await transport.request({ method: 'GET', url, signal }), url);
   }
 
   async function wait(settings: WaitSettings = {}): Promise<WireOperation> {
@@ -86,17 +96,31 @@ export function createOperationHandle<Output>(
     async download(options = {}) {
       return open(await status(options), options.signal);
     },
-    async cancel() {
+    async cancel({ signal } = {}) {
       const address = below(url, 'cancel');
-      return operationIn(await transport.request({ method: 'POST', url: address }), address);
+      return operationIn(
+        await transport.request({ method: 'POST', url: address, signal }),
+        address,
+      );
     },
-    async retry(input) {
+    async remove({ signal } = {}) {
+      try {
+        const answer = await transport.request({ method: 'DELETE', url, signal });
+        return answer.status === 204 ? null : operationIn(answer, url);
+      } catch (error) {
+        // Gone before, or by the try whose answer was lost.
+        if (error instanceof ProblemError && error.code === 'operation_gone') return null;
+        throw error;
+      }
+    },
+    async retry(input, { signal } = {}) {
       const address = below(url, 'retry');
       const answer = await transport.request({
         method: 'POST',
         url: address,
         json: input === undefined ? undefined : { input },
         idempotent: false,
+        signal,
       });
       const accepted = operationIn(answer, address);
       return createOperationHandle(transport, {

@@ -74,6 +74,7 @@ export async function waitForFinal(
   }
 }
 
+/** completed or failed: it will not change any more. */
 export function isFinal(operation: WireOperation): boolean {
   return operation.status === 'completed' || operation.status === 'failed';
 }
