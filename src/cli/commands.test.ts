@@ -138,18 +138,21 @@ describe('raincheck run', () => {
   });
 
   it('exits with 9 when the queue is full, after trying again', async () => {
-    await using full = await scriptedServer((request) =>
-      request.method === 'GET'
-        ? { status: 200, body: wireTask() }
-        : {
-            status: 503,
-            headers: { 'retry-after': '60' },
-            body: { code: 'queue_full', title: 'Queue is full', detail: 'No room for more.' },
-          },
-    );
-    const { code, stderr } = await runCli(['run', 'countdown'], { url: full.url });
+    const full = (seconds: string) => ({
+      status: 503,
+      headers: { 'retry-after': seconds },
+      body: { code: 'queue_full', title: 'Queue is full', detail: 'No room for more.' },
+    });
+    let posts = 0;
+    await using server = await scriptedServer(({ method }) => {
+      if (method === 'GET') return { status: 200, body: wireTask() };
+      posts += 1;
+      return full(posts === 1 ? '1' : '60'); // a minute is more than a person would wait
+    });
+    const { code, stderr } = await runCli(['run', 'countdown'], { url: server.url });
     assert.equal(code, 9);
-    assert.equal(stderr, '✖ No room for more.\n');
+    assert.match(stderr, /^No room for more\. Trying again in 1.*\n✖ No room for more\.\n$/);
+    assert.equal(posts, 2);
   });
 
   it('writes the result to a file, whole, and says its size', async () => {
@@ -239,6 +242,8 @@ describe('the other commands', () => {
     assert.match(status.stdout, /\nlabels +run=1\n/);
     assert.equal(result.stdout, '{"echoed":{"name":"a"}}\n');
     assert.equal((JSON.parse(json.stdout) as WireOperation).priority, 5);
+    const found = await cli('list', '--search', id);
+    assert.equal(found.stdout, list.stdout);
     assert.match(list.stdout, new RegExp(`^${id}\techo\tcompleted\t[\\dT:.-]+Z\t\\n$`));
   });
 
