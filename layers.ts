@@ -54,7 +54,11 @@ export const layers: Readonly<Record<string, Layer>> = {
     layers: ['core', 'engine'],
     packages: ['node:http', 'node:stream', 'node:crypto', 'node:buffer', 'find-my-way'],
   },
-  client: { layers: ['core'], packages: [] },
+  client: {
+    layers: ['core'],
+    packages: [],
+    forbiddenGlobals: ['process', 'Buffer', 'setImmediate'],
+  },
   // The commands `dev`, `serve` and `doctor` load server/ lazily; all but its version.ts is out of others' reach.
   cli: { layers: ['core', 'client', 'server'], packages: 'any' },
   server: {
@@ -65,4 +69,12 @@ export const layers: Readonly<Record<string, Layer>> = {
     layers: ['core', 'store', 'store-memory'],
     packages: ['node:test', 'node:assert/strict', 'node:timers/promises', 'fast-check'],
   },
+};
+
+/** The same for the entries of the package, src/*.ts: what each may hand on. */
+export const entries: Readonly<Record<string, Layer>> = {
+  'index.ts': { layers: ['core', 'store', 'engine', 'http', 'server'], packages: [] },
+  // Bundled for browsers: nothing of Node may come along.
+  'client.ts': { layers: ['core', 'client'], packages: [] },
+  'testing.ts': { layers: ['core', 'store', 'store-memory', 'testing'], packages: [] },
 };

@@ -1,8 +1,8 @@
 import path from 'node:path';
-import { layers, type Layer } from '../layers.ts';
+import { entries, layers, type Layer } from '../layers.ts';
 
 /**
- * The lint rule `raincheck/layers`: holds every import in src/<layer>/ to the table in layers.ts.
+ * The lint rule `raincheck/layers`: holds every import in src/<layer>/ and src/*.ts to the tables in layers.ts.
  * A rule of our own rather than no-restricted-imports, whose patterns know no negation ("anything but").
  */
 type Node = { readonly source: { readonly value: unknown } | null };
@@ -16,11 +16,10 @@ const sourceRoot = path.join(import.meta.dirname, '..', 'src');
 /** What is wrong with `specifier` imported from `filename`, or null when the table allows it. */
 export function layerViolation(filename: string, specifier: string): string | null {
   const [layerName, ...rest] = path.relative(sourceRoot, filename).split(path.sep);
-  if (layerName === undefined || rest.length === 0) return null;
+  if (layerName === undefined || layerName === '..') return null;
   if (/\.(?:test|fixture)\.ts$/.test(filename)) return null;
-  if (layerName === '..') return null;
-  const layer = layers[layerName];
-  if (layer === undefined) return `src/${layerName} is not a layer of layers.ts.`;
+  const layer = (rest.length === 0 ? entries : layers)[layerName];
+  if (layer === undefined) return `src/${layerName} is neither a layer nor an entry of layers.ts.`;
   return specifier.startsWith('.')
     ? relativeViolation({ layer, layerName, filename, specifier })
     : packageViolation({ layer, layerName, specifier });

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { layers } from '../../layers.ts';
+import { entries, layers } from '../../layers.ts';
 import { layerViolation } from '../../scripts/layer-rule.ts';
 
 const root = path.join(import.meta.dirname, '..', '..');
@@ -31,6 +31,11 @@ const forbidden: Record<string, string> = {
   'http/late.ts': "export const load = () => import('../store-sqlite/fine.ts');",
   'http/everything.ts': "export * from '../server/fine.ts';",
   'client/node.ts': "import type { Server } from 'node:http'; export type S = Server;",
+  'client/buffer.ts': "export const b = Buffer.from('');",
+  'client/process.ts': 'export const e = process.env;',
+  'client.ts': "export { x } from './engine/fine.ts';",
+  'testing.ts': "export { x } from './server/fine.ts';",
+  'entry.ts': "export { x } from './core/fine.ts';",
   'cli/engine.ts': "import { x } from '../engine/fine.ts'; export const y = x;",
   'server/cli.ts': "import { x } from '../cli/fine.ts'; export const y = x;",
   'unknown/layer.ts': "import { x } from '../core/fine.ts'; export const y = x;",
@@ -44,6 +49,7 @@ const allowed: Record<string, string> = {
   'cli/fine.ts': "export const x = () => import('../server/fine.ts');",
   'core/fine.fixture.ts':
     "import { x } from '../server/fine.ts'; export const y = [x, Date.now()];",
+  'index.ts': "export { x } from './server/fine.ts';",
   'core/fine.test.ts': "import { x } from '../server/fine.ts'; export const y = [x, Date.now()];",
 };
 
@@ -82,11 +88,12 @@ describe('the linter holds every import to layers.ts', () => {
     );
   });
 
-  it('knows every folder of src/ and no other', () => {
-    const folders = readdirSync(path.join(root, 'src'), { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .map(({ name }) => name);
-    assert.deepEqual(folders.toSorted(), Object.keys(layers).toSorted());
+  it('knows every folder and every file of src/ and no other', () => {
+    const found = readdirSync(path.join(root, 'src'), { withFileTypes: true });
+    const namesOf = (areFolders: boolean) =>
+      found.filter((entry) => entry.isDirectory() === areFolders).map(({ name }) => name);
+    assert.deepEqual(namesOf(true).toSorted(), Object.keys(layers).toSorted());
+    assert.deepEqual(namesOf(false).toSorted(), Object.keys(entries).toSorted());
   });
 
   it('says in its message what may be imported instead', () => {
