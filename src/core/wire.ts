@@ -118,4 +118,27 @@ export type WireProblem = {
   readonly detail: string;
   readonly code: ErrorCode;
   readonly errors?: readonly FieldError[];
+  /** Of the recorded problem of an operation: its status. */
+  readonly instance?: string;
+};
+
+/** `GET /problems/{code}`: what the `type` of a problem means. */
+export type WireProblemType = {
+  readonly type: string;
+  readonly code: ErrorCode;
+  readonly status: number;
+  readonly title: string;
+  readonly retryable: boolean;
+};
+
+/** `GET /`: where everything is. */
+export type WireIndex = {
+  readonly name: 'raincheck';
+  readonly version: string;
+  readonly operations_url: string;
+  readonly tasks_url: string;
+  readonly openapi_url: string;
+  readonly health_url: string;
+  /** Where to POST, by task. */
+  readonly submit_urls: Readonly<Record<string, string>>;
 };

@@ -6,6 +6,8 @@ import type { OperationFilter, OperationPage, Store, TaskRecord } from '../store
 import type { Logger } from './logger.ts';
 import type { Task } from './task.ts';
 
+export type { OperationFilter, TaskRecord } from '../store/store.ts';
+
 /**
  * The in-process API: everything a client can ask over HTTP, without HTTP. All verbs reject with a
  * RaincheckError whose code is named beside them; any of them with `store_unavailable`.

@@ -4,7 +4,7 @@ import { limits } from '../core/limits.ts';
 import { expected, integerOption, refuseUnknownKeys } from '../core/options.ts';
 import type { Engine } from '../engine/engine.ts';
 import { silentLogger, type Logger } from '../engine/logger.ts';
-import type { Handler, HttpContext } from './context.ts';
+import type { RouteAction, HttpContext } from './context.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 import { problemReply } from './problem.ts';
 import { createRouter, type Route, type Router } from './routes.ts';
@@ -77,15 +77,15 @@ function dispatch(parts: Parts, request: ExchangeRequest): ExchangeReply | Promi
     throw new RaincheckError('not_found', 'There is nothing at this address.');
   }
   const { route } = match;
-  const handler = handlerOf(route, method);
-  if (handler === undefined) return noHandlerReply(parts.context, route, method);
-  if (method !== 'HEAD') return handler(request, match.params);
-  return Promise.resolve(handler(request, match.params)).then(headReply);
+  const action = actionOf(route, method);
+  if (action === undefined) return noActionReply(parts.context, route, method);
+  if (method !== 'HEAD') return action(request, match.params);
+  return Promise.resolve(action(request, match.params)).then(headReply);
 }
 
 const allMethods = 'GET, HEAD, POST, DELETE, OPTIONS';
 
-function handlerOf(route: Route, method: string): Handler | undefined {
+function actionOf(route: Route, method: string): RouteAction | undefined {
   switch (method) {
     case 'GET':
     case 'HEAD':
@@ -99,7 +99,7 @@ function handlerOf(route: Route, method: string): Handler | undefined {
   }
 }
 
-function noHandlerReply(context: HttpContext, route: Route, method: string): ExchangeReply {
+function noActionReply(context: HttpContext, route: Route, method: string): ExchangeReply {
   if (method === 'OPTIONS') return optionsReply(route.allow);
   const error = new RaincheckError(
     'method_not_allowed',

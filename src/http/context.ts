@@ -2,7 +2,7 @@ import type { Engine } from '../engine/engine.ts';
 import type { Logger } from '../engine/logger.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 
-/** What every handler needs: made once by createApp, never changed. */
+/** What every route needs: made once by createApp, never changed. */
 export type HttpContext = {
   readonly engine: Engine;
   /** Public prefix of every address: '' or like '/ops'. */
@@ -24,7 +24,8 @@ export const tenant = '';
 /** Parameters of the matched path, percent-decoded. */
 export type Params = Readonly<Record<string, string | undefined>>;
 
-export type Handler = (
+/** What a route does with a request; the *handler* is the user's function of a task. */
+export type RouteAction = (
   request: ExchangeRequest,
   params: Params,
 ) => ExchangeReply | Promise<ExchangeReply>;

@@ -1,5 +1,5 @@
 /**
- * One request and its reply, free of any transport. Handlers see only these; fetch-adapter.ts and
+ * One request and its reply, free of any transport. Routes see only these; fetch-adapter.ts and
  * node-adapter.ts translate, and one suite runs through both.
  */
 export type ExchangeRequest = {

@@ -1,6 +1,7 @@
 import { decodeCursor, encodeCursor } from '../core/cursor.ts';
 import { parseDuration } from '../core/duration.ts';
 import { outcomeCodes, RaincheckError, type OutcomeCode } from '../core/errors.ts';
+import { isOperationId } from '../core/id.ts';
 import { limits } from '../core/limits.ts';
 import {
   isFinal,
@@ -10,7 +11,7 @@ import {
   type OperationStatus,
 } from '../core/operation.ts';
 import { suggestion } from '../core/suggest.ts';
-import type { Engine } from '../engine/engine.ts';
+import type { OperationFilter } from '../engine/engine.ts';
 import { matchesEtag, versionInEtag } from './conditional.ts';
 import { tenant, type HttpContext } from './context.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
@@ -28,9 +29,6 @@ import {
   view,
   viewWithAttempts,
 } from './wire.ts';
-import { isOperationId } from '../core/id.ts';
-
-type OperationFilter = Parameters<Engine['list']>[0]['filter'];
 
 /**
  * `GET /operations/{id}`: 200 in every state, 304 when If-None-Match names what stands. `Prefer: wait=N`

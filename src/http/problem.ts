@@ -77,7 +77,7 @@ export function recordedProblemReply(context: HttpContext, operation: Operation)
     body: JSON.stringify({
       ...problem,
       instance: `${context.basePath}/operations/${operation.id}`,
-    }),
+    } satisfies WireProblem),
   };
 }
 

@@ -1,9 +1,11 @@
 import findMyWay from 'find-my-way';
 import { RaincheckError } from '../core/errors.ts';
 import type { Task } from '../engine/task.ts';
-import type { Handler, HttpContext, Params } from './context.ts';
+import type { RouteAction, HttpContext, Params } from './context.ts';
 import type { ExchangeReply } from './exchange.ts';
-import { readIndex, readLiveness, readProblemType, readReadiness } from './health.ts';
+import { readLiveness, readReadiness } from './health.ts';
+import { readIndex } from './index-page.ts';
+import { jsonReply } from './json-reply.ts';
 import { openapiDocument } from './openapi.ts';
 import {
   cancelOperation,
@@ -12,16 +14,17 @@ import {
   removeOperation,
   retryOperation,
 } from './operations.ts';
+import { readProblemType } from './problem-types.ts';
 import { readResult } from './results.ts';
 import { submit } from './submit.ts';
-import { jsonReply, listTasks, readTask, setTaskPaused } from './tasks.ts';
+import { listTasks, readTask, setTaskPaused } from './tasks.ts';
 
 /** One address with what may be done there. HEAD follows GET, OPTIONS is answered by the app. */
 export type Route = {
   readonly pattern: string;
-  readonly get?: Handler;
-  readonly post?: Handler;
-  readonly delete?: Handler;
+  readonly get?: RouteAction;
+  readonly post?: RouteAction;
+  readonly delete?: RouteAction;
   /** The Allow header. */
   readonly allow: string;
   /** Answers without a token. */
@@ -53,34 +56,44 @@ const reservedSegments: ReadonlySet<string> = new Set([
 export function createRouter(context: HttpContext): Router {
   const finder = findMyWay({ maxParamLength: 200 });
   const fixed = new Map<string, Match>();
-  const add = (route: Route): void => {
-    if (route.pattern.includes(':')) finder.on('GET', route.pattern, unused, route);
-    else if (fixed.has(route.pattern)) throw new Error(`Two routes for ${route.pattern}`);
-    else fixed.set(route.pattern, { route, params: noParams });
-    // Also in the finder, which knows that %72 is an r.
-    if (!route.pattern.includes(':')) finder.on('GET', route.pattern, unused, route);
-  };
-  const own = ownRoutes(context);
-  own.all.forEach(add);
+  const { all, status } = routeTable(context);
+  for (const route of all) {
+    const { pattern } = route;
+    // The finder has the fixed ones too: it knows that %72 is an r.
+    finder.on('GET', pattern, unused, route);
+    if (!pattern.includes(':')) fixed.set(pattern, { route, params: noParams });
+  }
+  return (path) => fixed.get(path) ?? statusMatch(status, path) ?? found(finder, path);
+}
+
+/** Every route, ours and the tasks'. Throws as createRouter does. */
+export function routeTable(context: HttpContext): {
+  readonly all: readonly Route[];
+  readonly status: Route;
+} {
+  const { all, status } = ownRoutes(context);
+  const takenBy = new Map<string, string>();
   for (const task of context.engine.tasks.values()) {
     refuseReservedPath(task);
     for (const route of taskRoutes(context, task)) {
-      try {
-        add(route);
-      } catch (cause) {
-        throw new RaincheckError(
-          'invalid_option',
-          `The \`path\` ${task.path} of task '${task.name}' is taken by another task.`,
-          { cause },
-        );
-      }
+      const other = takenBy.get(route.pattern);
+      if (other !== undefined) throw taken(task, route.pattern, other);
+      takenBy.set(route.pattern, task.name);
+      all.push(route);
     }
   }
-  return (path) => fixed.get(path) ?? statusMatch(own.status, path) ?? found(finder, path);
+  return { all, status };
+}
+
+function taken(task: Task, pattern: string, other: string): RaincheckError {
+  return new RaincheckError(
+    'invalid_option',
+    `Task '${task.name}' needs the address ${pattern}, which task '${other}' has: choose another \`path\`.`,
+  );
 }
 
 function unused(): void {
-  // find-my-way insists on a handler; ours are in the route it stores.
+  // find-my-way insists on a function; ours are in the route it stores.
 }
 
 const noParams: Params = {};
@@ -164,9 +177,9 @@ function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly stat
 
 function route(
   pattern: string,
-  p: { get?: Handler; post?: Handler; delete?: Handler; open?: boolean },
+  p: { get?: RouteAction; post?: RouteAction; delete?: RouteAction; open?: boolean },
 ): Route {
-  const { open = false, ...handlers } = p;
+  const { open = false, ...actions } = p;
   const allow = [p.get && 'GET, HEAD', p.post && 'POST', p.delete && 'DELETE', 'OPTIONS'];
-  return { pattern, open, allow: allow.filter(Boolean).join(', '), ...handlers };
+  return { pattern, open, allow: allow.filter(Boolean).join(', '), ...actions };
 }

@@ -1,12 +1,11 @@
 import { RaincheckError } from '../core/errors.ts';
 import type { WireTask, WireTaskList } from '../core/wire.ts';
-import type { Engine } from '../engine/engine.ts';
+import type { TaskRecord } from '../engine/engine.ts';
 import type { Task } from '../engine/task.ts';
 import type { HttpContext } from './context.ts';
 import type { ExchangeReply } from './exchange.ts';
+import { jsonReply } from './json-reply.ts';
 import { iso } from './wire.ts';
-
-type TaskRecord = Awaited<ReturnType<Engine['taskRecords']>>[number];
 
 /** `GET /tasks`: the tasks that are defined here, by name. */
 export async function listTasks(context: HttpContext): Promise<ExchangeReply> {
@@ -66,13 +65,5 @@ function wireTask(context: HttpContext, task: Task, record: TaskRecord | undefin
     },
     oldest_pending_at: oldest === null ? null : iso(oldest),
     expected_duration_ms: context.engine.expectedDuration(task.name)?.ms ?? null,
-  };
-}
-
-export function jsonReply(body: unknown): ExchangeReply {
-  return {
-    status: 200,
-    headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
-    body: JSON.stringify(body),
   };
 }

@@ -1,0 +1,17 @@
+import { errorTable, RaincheckError, type ErrorCode } from '../core/errors.ts';
+import type { WireProblemType } from '../core/wire.ts';
+import type { HttpContext } from './context.ts';
+import type { ExchangeReply } from './exchange.ts';
+import { jsonReply } from './json-reply.ts';
+import { problemType } from './problem.ts';
+
+/** `GET /problems/{code}`: what the `type` of a problem means. */
+export function readProblemType(context: HttpContext, code: string): ExchangeReply {
+  if (!Object.hasOwn(errorTable, code)) {
+    throw new RaincheckError('not_found', 'No error has this code.');
+  }
+  const known = code as ErrorCode;
+  const { status, title, retryable } = errorTable[known];
+  const type = problemType(context.basePath, known);
+  return jsonReply({ type, code: known, status, title, retryable } satisfies WireProblemType);
+}
