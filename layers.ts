@@ -76,5 +76,6 @@ export const entries: Readonly<Record<string, Layer>> = {
   'index.ts': { layers: ['core', 'store', 'engine', 'http', 'server'], packages: [] },
   // Bundled for browsers: nothing of Node may come along.
   'client.ts': { layers: ['core', 'client'], packages: [] },
+  'store.ts': { layers: ['core', 'store'], packages: [] },
   'testing.ts': { layers: ['core', 'store', 'store-memory', 'testing'], packages: [] },
 };

@@ -5,7 +5,7 @@ export {
   type RunOptions,
   type SubmitOptions,
 } from './client/client.ts';
-export type { OperationHandle, WaitSettings } from './client/operation.ts';
+export type { CallOptions, OperationHandle, WaitSettings } from './client/operation.ts';
 export {
   NetworkError,
   OperationFailed,
@@ -13,6 +13,7 @@ export {
   WaitTimeout,
   type Problem,
 } from './client/problem.ts';
+export { isFinal } from './client/wait.ts';
 export type { InputOf, OutputOf, TaskName } from './client/task-types.ts';
 export type { RetryNotice, TransportOptions as ClientOptions } from './client/transport.ts';
 export type { OperationStatus } from './core/operation.ts';

@@ -1,14 +1,28 @@
-/** Everything a program that defines tasks or runs Raincheck needs. The client is `raincheck/client`. */
+/**
+ * Everything a program that defines tasks or runs Raincheck needs. The client is `raincheck/client`, what a store of
+ * your own needs `raincheck/store`, what tests need `raincheck/testing`.
+ */
+export type { Clock } from './core/clock.ts';
 export { parseDuration, type Duration } from './core/duration.ts';
 export { RaincheckError, TaskError, type ErrorCode, type FieldError } from './core/errors.ts';
+export type { EndedAttempt, Operation, OperationState, OperationStatus } from './core/operation.ts';
 export type { ProgressReport } from './core/progress.ts';
-export type { WireOperation, WireProblem, WireTask } from './core/wire.ts';
+export type {
+  WireOperation,
+  WireOperationPage,
+  WireProblem,
+  WireTask,
+  WireTaskList,
+} from './core/wire.ts';
 export { defineTask } from './engine/define-task.ts';
-export type { Engine } from './engine/engine.ts';
-export { file, type FileResult } from './engine/file.ts';
+export type { Engine, OperationKey, Submission } from './engine/engine.ts';
+export { file, type FileContent, type FileResult } from './engine/file.ts';
 export { isIsolateThread } from './engine/isolate-thread-mark.ts';
 export type { Logger } from './engine/logger.ts';
-export type { Task, TaskContext, TaskOptions } from './engine/task.ts';
+export type { HandlerLog, Task, TaskContext, TaskOptions } from './engine/task.ts';
+export type { App } from './http/app.ts';
+export type { ExchangeReply, ExchangeRequest } from './http/exchange.ts';
 export { defineConfig, type ServerConfig } from './server/define-config.ts';
+export type { LogFormat, LogLevel } from './server/logger.ts';
 export { raincheck, type Raincheck, type RaincheckOptions } from './server/raincheck.ts';
 export type { Store } from './store/store.ts';

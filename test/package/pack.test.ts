@@ -48,19 +48,16 @@ describe('the packed package', () => {
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  /** As npm would install them: beside the package. */
+  /** As npm would install them for a user: beside the package, without what only our own development needs. */
   function symlinkDependencies(target: string): void {
-    const names = Object.keys(
-      (
-        JSON.parse(readFileSync(path.join(root, 'package-lock.json'), 'utf8')) as {
-          packages: Record<string, { dev?: boolean }>;
-        }
-      ).packages,
-    ).filter((name) => /^node_modules\/(?:@[^/]+\/)?[^/]+$/.test(name));
-    for (const name of names) {
-      const bare = name.slice('node_modules/'.length);
+    const { packages } = JSON.parse(readFileSync(path.join(root, 'package-lock.json'), 'utf8')) as {
+      packages: Record<string, { dev?: boolean }>;
+    };
+    for (const [place, { dev = false }] of Object.entries(packages)) {
+      if (dev || !/^node_modules\/(?:@[^/]+\/)?[^/]+$/.test(place)) continue;
+      const bare = place.slice('node_modules/'.length);
       mkdirSync(path.dirname(path.join(target, bare)), { recursive: true });
-      symlinkSync(path.join(root, name), path.join(target, bare));
+      symlinkSync(path.join(root, place), path.join(target, bare));
     }
   }
 
@@ -70,6 +67,8 @@ describe('the packed package', () => {
       'dist/index.js',
       'dist/index.d.ts',
       'dist/client.js',
+      'dist/store.js',
+      'dist/store.d.ts',
       'dist/testing.js',
       'dist/cli/main.js',
       'dist/examples/reports/raincheck.config.js',
@@ -111,11 +110,34 @@ describe('the packed package', () => {
     assert.equal(run('node', ['add.mjs'], project), '200 3\n');
   });
 
+  it('gives its other entries, without what only our own tests need', () => {
+    assert.throws(() => run('node', ['-e', "require.resolve('fast-check')"], project));
+    const program = `
+      import { createClient, isFinal, ProblemError } from 'raincheck/client';
+      import { decide, newOperation } from 'raincheck/store';
+      import { exerciseStore, faultyStore, ManualClock, memoryStore } from 'raincheck/testing';
+      createClient({ baseUrl: 'http://127.0.0.1:7333' });
+      exerciseStore({
+        name: 'the packed store',
+        open: async () => {
+          const store = memoryStore();
+          return { store, close: () => store.close() };
+        },
+      });
+    `;
+    writeFileSync(path.join(project, 'entries.test.mjs'), program);
+    const output = run('node', ['--test', '--test-reporter=tap', 'entries.test.mjs'], project);
+    assert.match(output, /^# pass [1-9]\d+$/m);
+    assert.match(output, /^# fail 0$/m);
+  });
+
   it('says its version and helps from its bin', () => {
     const bin = path.join(project, 'node_modules/raincheck/bin/raincheck.js');
-    const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as {
-      version: string;
-    };
+    const { version, engines } = JSON.parse(
+      readFileSync(path.join(root, 'package.json'), 'utf8'),
+    ) as { version: string; engines: { node: string } };
+    const nodeMin = engines.node.slice('>='.length).split('.').join(', ');
+    assert.ok(readFileSync(bin, 'utf8').includes(`const nodeMin = [${nodeMin}];`), nodeMin);
     assert.ok(run('node', [bin, '--version'], project).includes(version));
     assert.match(run('node', [bin, 'doctor'], project), /reports, countdown, flaky, noop, spin/);
   });
