@@ -14,8 +14,11 @@ export const limits = {
   labels: 16,
   labelKeyChars: 64,
   labelValueChars: 256,
+  /** Misfits told of one input: a list of a million wrong items has a million. */
+  inputErrors: 100,
   // An operation.
   taskNameChars: 100,
+  taskPathChars: 200,
   concurrencyKeyChars: 200,
   attemptsMax: 1_000,
   recoveriesMax: 3,
@@ -34,6 +37,8 @@ export const limits = {
   resultInlineBytes: 16_384,
   resultBytesDefault: 64 * 1_048_576,
   resultChunkBytes: 262_144,
+  /** Deeper JSON is refused by many parsers; a cycle ends here as well. */
+  resultDepth: 256,
   // The queue.
   pendingMaxDefault: 1_000_000,
   // The engine.
@@ -51,6 +56,7 @@ export const limits = {
   pageSizeMax: 200,
   /** Rows one page of a filtered list looks at; past it the page is short and the cursor goes on. */
   pageScanRows: 10_000,
+  filterTextChars: 200,
   // Polling.
   retryAfterSecondsMin: 1,
   retryAfterSecondsMax: 60,

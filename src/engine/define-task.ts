@@ -108,8 +108,9 @@ function isObject(value: unknown): value is object {
 }
 
 function pathOption(name: string, path: unknown): string {
-  if (typeof path === 'string' && pathPattern.test(path) && path.length <= 200) return path;
-  const what = "a path like '/reports': plain segments, no parameters, no trailing slash";
+  const charsMax = limits.taskPathChars;
+  if (typeof path === 'string' && pathPattern.test(path) && path.length <= charsMax) return path;
+  const what = `a path like '/reports': plain segments, no parameters, no trailing slash, at most ${charsMax} long`;
   throw expected(name, what, path);
 }
 

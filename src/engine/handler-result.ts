@@ -16,9 +16,6 @@ export type HandlerProduct =
   | { readonly ok: true; readonly result: Result; readonly body: Uint8Array | null }
   | ({ readonly ok: false } & HandlerFailure);
 
-/** Deeper JSON is refused by many parsers; a cycle ends here as well. */
-const depthMax = 256;
-
 /** Sync for JSON; a promise only for a file whose content is a stream. */
 export function productOf(
   value: unknown,
@@ -90,8 +87,8 @@ function checkLeaf(value: unknown, walk: Walk): void {
 }
 
 function problemOf(value: object, depth: number): string | null {
-  if (depth > depthMax) {
-    return `The result is nested deeper than ${depthMax} levels, or refers to itself.`;
+  if (depth > limits.resultDepth) {
+    return `The result is nested deeper than ${limits.resultDepth} levels, or refers to itself.`;
   }
   if (Array.isArray(value)) return null;
   if (isFileResult(value)) return 'A file() must be the whole result, not a part of it.';

@@ -1,14 +1,13 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { FieldError } from '../core/errors.ts';
 import { jsonPointer } from '../core/json-pointer.ts';
+import { limits } from '../core/limits.ts';
 import { cleanText, handlerFailure } from './handler-error.ts';
 
 export type Validated =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly errors: readonly FieldError[] };
 
-/** More issues than this help no one; a list of a million wrong items has a million. */
-const errorsMax = 100;
 const detailCharsMax = 500;
 
 /** What the task's schema makes of `value`. Sync unless the validator is async. Never throws or rejects. */
@@ -27,7 +26,7 @@ export function validateInput(
 
 function validated(outcome: StandardSchemaV1.Result<unknown>): Validated {
   if (outcome.issues === undefined) return { ok: true, value: outcome.value };
-  return { ok: false, errors: outcome.issues.slice(0, errorsMax).map(fieldError) };
+  return { ok: false, errors: outcome.issues.slice(0, limits.inputErrors).map(fieldError) };
 }
 
 /** A refinement of the author that throws on some input: that input does not fit. */

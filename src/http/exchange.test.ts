@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { errorTable } from '../core/errors.ts';
+import { DocumentedAnswers } from './openapi.fixture.ts';
 import {
   assertProblem,
   digits,
@@ -24,7 +25,14 @@ function suite(transport: Transport): void {
 
   before(async () => {
     k = await kit();
-    ({ send, close } = await transport.open(k.app));
+    const opened = await transport.open(k.app);
+    ({ close } = opened);
+    const documented = new DocumentedAnswers((await opened.send('GET', '/openapi.json')).json);
+    send = async (method, target, sent) => {
+      const answer = await opened.send(method, target, sent);
+      documented.check(method, target, answer);
+      return answer;
+    };
   });
   after(async () => {
     await k.stop();

@@ -136,4 +136,21 @@ export const schemas: Json = {
   Task: task,
   TaskList: object({ tasks: { type: 'array', items: reference('Task') } }),
   Problem: problem,
+  ProblemType: object({
+    type: { type: 'string', format: 'uri-reference' },
+    code: { enum: Object.keys(errorTable) },
+    status: { type: 'integer' },
+    title: text,
+    retryable: { type: 'boolean' },
+  }),
+  Index: object({
+    name: { const: 'raincheck' },
+    version: text,
+    operations_url: text,
+    tasks_url: text,
+    openapi_url: text,
+    health_url: text,
+    submit_urls: { type: 'object', additionalProperties: text },
+  }),
+  Health: object({ status: { enum: ['ok', 'ready'] } }),
 };

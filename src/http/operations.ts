@@ -165,8 +165,6 @@ function parseLimit(text: string | null): number {
   throw invalid(`Expected \`limit\` to be a whole number from 1 to ${limits.pageSizeMax}.`);
 }
 
-const filterTextCharsMax = 200;
-
 function parseFilter(parameters: URLSearchParams, now: number): OperationFilter {
   const given = parameters.getAll('status').flatMap((value) => value.split(','));
   const statuses = [...new Set(given)];
@@ -174,8 +172,8 @@ function parseFilter(parameters: URLSearchParams, now: number): OperationFilter 
   const since = single(parameters, 'since');
   const until = single(parameters, 'until');
   const text = single(parameters, 'q') ?? undefined;
-  if (text !== undefined && text.length > filterTextCharsMax) {
-    throw invalid(`Expected \`q\` to be at most ${filterTextCharsMax} characters.`);
+  if (text !== undefined && text.length > limits.filterTextChars) {
+    throw invalid(`Expected \`q\` to be at most ${limits.filterTextChars} characters.`);
   }
   return {
     tenant,

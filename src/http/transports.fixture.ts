@@ -4,12 +4,15 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { z } from 'zod';
 import { TaskError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
 import { createEngine } from '../engine/create-engine.ts';
 import { defineTask } from '../engine/define-task.ts';
 import type { Engine } from '../engine/engine.ts';
 import { file } from '../engine/file.ts';
+import { silentLogger } from '../engine/logger.ts';
 import { memoryStore } from '../store-memory/memory-store.ts';
 import { createApp, type App, type AppOptions } from './app.ts';
+import type { HttpContext } from './context.ts';
 import { fetchHandler } from './fetch-adapter.ts';
 import { createHttpServer, type HttpServerOptions } from './node-server.ts';
 
@@ -202,6 +205,19 @@ export async function kit(options: Partial<AppOptions> = {}): Promise<Kit> {
       gate.resolve();
       await engine.stop({ now: true });
     },
+  };
+}
+
+/** What createApp makes of no options. */
+export function contextOf(engine: Engine): HttpContext {
+  return {
+    engine,
+    basePath: '',
+    publicOrigin: null,
+    secured: false,
+    logger: silentLogger,
+    bodyBytesMax: limits.bodyBytes,
+    version: '0',
   };
 }
 
