@@ -23,6 +23,15 @@ describe('nextProgress', () => {
     });
   });
 
+  it('takes nothing but text for a message, and no more of it than the limit', () => {
+    for (const message of [[1n], { toJSON: 1 }, 7, null] as unknown as string[]) {
+      assert.equal(next(0.5, null, message).message, null);
+    }
+    const long = next(0.5, null, 'x'.repeat(limits.progressMessageChars + 1));
+    assert.equal(long.message?.length, limits.progressMessageChars);
+    assert.equal(next(0.5, null, 'a\u0000b\ud800').message, 'ab\ufffd');
+  });
+
   it('keeps the fraction within 0..1', () => {
     assert.equal(next(-3).fraction, 0);
     assert.equal(next(7).fraction, 1);

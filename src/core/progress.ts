@@ -20,11 +20,17 @@ export function nextProgress(p: {
   const counts = typeof p.report === 'number' ? null : p.report;
   return {
     fraction: usable === null ? before : Math.max(before ?? 0, usable),
-    message: p.message?.slice(0, limits.progressMessageChars) ?? p.previous?.message ?? null,
+    message: messageText(p.message) ?? p.previous?.message ?? null,
     current: finiteOrNull(counts?.current),
     total: finiteOrNull(counts?.total),
     updatedAt: p.now,
   };
+}
+
+/** Handlers are not always type-checked, and one bad message must not spoil the heartbeat of all. */
+function messageText(message: unknown): string | null {
+  if (typeof message !== 'string') return null;
+  return message.slice(0, limits.progressMessageChars).toWellFormed().replaceAll('\u0000', '');
 }
 
 function finiteOrNull(n: number | undefined): number | null {

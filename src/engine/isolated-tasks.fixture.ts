@@ -52,6 +52,17 @@ export const quitter = defineTask('quitter', {
   },
 });
 
+export const litterer = defineTask('litterer', {
+  isolate: true,
+  attempts: 1,
+  run: () => {
+    setTimeout(() => {
+      throw new Error('left behind');
+    }, 10);
+    return 'done';
+  },
+});
+
 export const missing = defineTask('missing', {
   isolate: { module: 'data:text/javascript,' },
   run: () => 1,

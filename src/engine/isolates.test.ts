@@ -89,6 +89,17 @@ test('a handler that ends its thread fails, and the process lives', async (t) =>
   assert.match(done.error?.detail ?? '', /worker thread of the handler ended/);
 });
 
+test('what a handler left behind may throw: the process lives and says so', async (t) => {
+  const f = await realTime(t, isolated.litterer, isolated.echo);
+  const done = await f.final((await f.submit()).id);
+  assert.equal(done.state, 'completed', JSON.stringify(done.error));
+  while (!f.lines.some(({ message }) => message.startsWith('Leftover code'))) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const after = await f.final((await f.submit(1, { task: 'echo' })).id);
+  assert.equal(after.state, 'completed', JSON.stringify(after.error));
+});
+
 test('a module that does not define the task, or starts an engine, is refused in words', async (t) => {
   const f = await realTime(t, isolated.missing);
   const lost = await f.final((await f.submit()).id);

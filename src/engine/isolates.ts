@@ -67,7 +67,7 @@ export class Isolates {
       port: port2,
     };
     try {
-      this.#pool ??= createPool(this.#threads);
+      this.#pool ??= this.#createPool();
       const options = { transferList: [port2], signal: killed.signal };
       return (await this.#pool.run(job, options)) as HandlerProduct;
     } catch (error) {
@@ -81,6 +81,16 @@ export class Isolates {
   async close(): Promise<void> {
     await this.#pool?.destroy();
     this.#pool = null;
+  }
+
+  #createPool(): Piscina {
+    const pool = createPool(this.#threads);
+    // What a handler left behind, a timer or a forgotten promise, may throw after its attempt ended. The thread
+    // is replaced; without a listener here the whole process would end.
+    pool.on('error', (error: unknown) => {
+      this.#context.logger.error({ err: error }, 'Leftover code of an isolated handler threw.');
+    });
+    return pool;
   }
 
   #heard(attempt: Attempt, message: IsolateMessage): void {

@@ -16,6 +16,8 @@ type Signal = (typeof signals)[number];
 const sameKeyPressMs = 200;
 /** How long answers under way may take once everything else has stopped. */
 const connectionsMs = 1_000;
+/** How long handles of user code may keep the process after everything of ours has stopped. */
+const lingerMs = 1_000;
 /** How long a stop that was cut short may take before the process leaves without it. */
 const cutShortMs = 3_000;
 
@@ -42,6 +44,8 @@ export async function stopOnSignal(p: {
   received.end();
   logger.info({}, 'stopped');
   logger.flush();
+  // Whatever user code still holds open, a pool, an interval: it was told to stop.
+  setTimeout(() => process.exit(exitCode), lingerMs).unref();
   return exitCode;
 }
 
