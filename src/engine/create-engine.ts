@@ -89,9 +89,9 @@ class RaincheckEngine implements Engine {
   }
 
   async read(p: OperationKey): Promise<Operation> {
-    const operation = await this.#existing(p.id);
-    if (operation.tenant === p.tenant) return operation;
-    throw notFound(p.id);
+    const operation = await this.#s.store.readOperation({ id: p.id });
+    if (operation !== null && operation.tenant === p.tenant) return operation;
+    throw operation === null ? await this.#missing(p.id) : notFound(p.id);
   }
 
   async waitFor(p: Parameters<Engine['waitFor']>[0]): Promise<Operation> {

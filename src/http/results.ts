@@ -25,8 +25,8 @@ export async function readResult(
 }
 
 /** Garbage never reaches the store. */
-export async function readOperation(context: HttpContext, id: string): Promise<Operation> {
-  if (!isOperationId(id)) throw operationNotFound();
+export function readOperation(context: HttpContext, id: string): Promise<Operation> {
+  if (!isOperationId(id)) return Promise.reject(operationNotFound());
   return context.engine.read({ id, tenant });
 }
 
