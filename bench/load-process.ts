@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
-import type { LoadAnswer, LoadJob, LoadResult } from './load-job.ts';
+import type { LoadAnswer, LoadPlan, LoadResult } from './load-plan.ts';
 import type { ServerProcess } from './server-process.ts';
 
 /** A load with what it cost the server. */
@@ -14,17 +14,17 @@ export type Measured = LoadResult & {
 export class LoadProcess {
   readonly #child: ChildProcess = fork(path.join(import.meta.dirname, 'load.ts'));
 
-  async run(job: LoadJob): Promise<LoadResult> {
+  async run(plan: LoadPlan): Promise<LoadResult> {
     const answered = once(this.#child, 'message') as Promise<[LoadAnswer]>;
-    this.#child.send(job);
+    this.#child.send(plan);
     const [answer] = await answered;
     if (!answer.ok) throw new Error(answer.error);
     return answer.result;
   }
 
-  async measure(server: ServerProcess, job: Omit<LoadJob, 'port'>): Promise<Measured> {
+  async measure(server: ServerProcess, plan: Omit<LoadPlan, 'port'>): Promise<Measured> {
     const cpuBefore = await server.cpuMs();
-    const result = await this.run({ ...job, port: server.port });
+    const result = await this.run({ ...plan, port: server.port });
     const cpuMs = (await server.cpuMs()) - cpuBefore;
     return {
       ...result,

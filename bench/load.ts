@@ -1,18 +1,18 @@
 import net from 'node:net';
 import process from 'node:process';
-import { requestText, type LoadAnswer, type LoadJob, type LoadResult } from './load-job.ts';
+import { requestText, type LoadAnswer, type LoadPlan, type LoadResult } from './load-plan.ts';
 import { percentile } from './statistics.ts';
 
 /**
- * The load generator: a process of its own that runs one LoadJob at a time. It speaks HTTP/1.1 over
+ * The load generator: a process of its own that runs one LoadPlan at a time. It speaks HTTP/1.1 over
  * keep-alive sockets by hand, one request in flight on each, because it shares the machine's cores with
  * the server under test: a general client would cost more than the server.
  * It knows only responses with a Content-Length.
  */
 const locations: string[] = [];
 
-process.on('message', (job: LoadJob) => {
-  run(job).then(
+process.on('message', (plan: LoadPlan) => {
+  run(plan).then(
     (result) => answer({ ok: true, result }),
     (error: unknown) => answer({ ok: false, error: String(error) }),
   );
@@ -23,7 +23,7 @@ function answer(message: LoadAnswer): void {
 }
 
 class Load {
-  readonly #job: LoadJob;
+  readonly #plan: LoadPlan;
   readonly #requests: readonly Buffer[];
   readonly #countMax: number;
   readonly #latencies: number[] = [];
@@ -33,20 +33,20 @@ class Load {
   #lastBody = '';
   readonly #done = Promise.withResolvers<void>();
 
-  constructor(job: LoadJob) {
-    this.#job = job;
+  constructor(plan: LoadPlan) {
+    this.#plan = plan;
     const texts =
-      job.requests === 'locations'
+      plan.requests === 'locations'
         ? locations.map((location) => requestText('GET', location))
-        : job.requests;
+        : plan.requests;
     this.#requests = texts.map((text) => Buffer.from(text));
     if (texts.length === 0) throw new Error('Nothing to request.');
-    this.#countMax = 'afterCount' in job.stop ? job.stop.afterCount : Infinity;
-    if (job.collect) locations.length = 0;
+    this.#countMax = 'afterCount' in plan.stop ? plan.stop.afterCount : Infinity;
+    if (plan.collect) locations.length = 0;
   }
 
   async run(): Promise<LoadResult> {
-    const { port, connections, stop } = this.#job;
+    const { port, connections, stop } = this.#plan;
     const sockets = await Promise.all(Array.from({ length: connections }, () => connect(port)));
     const startedAt = performance.now();
     if ('afterMs' in stop) this.#endAt = startedAt + stop.afterMs;
@@ -87,7 +87,7 @@ class Load {
       rest = complete ? null : bytes;
       if (!complete) return;
       this.#latencies.push(performance.now() - sentAt);
-      if (this.#job.pauseMs > 0) setTimeout(next, this.#job.pauseMs);
+      if (this.#plan.pauseMs > 0) setTimeout(next, this.#plan.pauseMs);
       else next();
     });
     socket.on('error', (error) => this.#done.reject(error));
@@ -102,7 +102,7 @@ class Load {
     return request ?? null;
   }
 
-  /** Whether `bytes` hold the whole response. Rejects the job when it is not the expected one. */
+  /** Whether `bytes` hold the whole response. Rejects the load when it is not the expected one. */
   #read(bytes: Buffer): boolean {
     const headEnd = bytes.indexOf('\r\n\r\n');
     if (headEnd < 0) return false;
@@ -114,7 +114,7 @@ class Load {
     }
     const end = headEnd + 4 + Number(length);
     if (bytes.length < end) return false;
-    const { status, bodyHas, collect } = this.#job;
+    const { status, bodyHas, collect } = this.#plan;
     if (Number(head.slice(9, 12)) !== status || (bodyHas !== '' && !bytes.includes(bodyHas))) {
       const wanted = `Expected ${status}${bodyHas === '' ? '' : ` with ${bodyHas}`}`;
       this.#done.reject(new Error(`${wanted}, got:\n${bytes.toString().slice(0, 1_500)}`));
@@ -129,8 +129,8 @@ class Load {
   }
 }
 
-async function run(job: LoadJob): Promise<LoadResult> {
-  return new Load(job).run();
+async function run(plan: LoadPlan): Promise<LoadResult> {
+  return new Load(plan).run();
 }
 
 function connect(port: number): Promise<net.Socket> {

@@ -5,6 +5,7 @@ import path from 'node:path';
 import process from 'node:process';
 import { median } from './statistics.ts';
 import type { Pair, Sample } from './scenarios.ts';
+import { verdict, type Target } from './targets.ts';
 
 /** One line of the result: our figures, and the ratio to what stands beside them. */
 export type Line = {
@@ -15,14 +16,18 @@ export type Line = {
   readonly ratio: number | null;
   /** The same for CPU per operation: smaller is better. */
   readonly cpuRatio: number | null;
-  readonly target: string;
+  readonly targets: readonly Target[];
   readonly rounds: readonly Pair[];
 };
 
-export function pairedLine(scenario: string, target: string, rounds: readonly Pair[]): Line {
+export function pairedLine(
+  scenario: string,
+  rounds: readonly Pair[],
+  targets: readonly Target[] = [],
+): Line {
   return {
     scenario,
-    target,
+    targets,
     ours: medianSample(rounds.map((round) => round.ours)),
     other: medianSample(rounds.map((round) => round.other)),
     ratio: median(rounds.map(({ ours, other }) => ours.perSecond / other.perSecond)),
@@ -31,8 +36,8 @@ export function pairedLine(scenario: string, target: string, rounds: readonly Pa
   };
 }
 
-export function soloLine(scenario: string, target: string, ours: Sample): Line {
-  return { scenario, target, ours, other: null, ratio: null, cpuRatio: null, rounds: [] };
+export function soloLine(scenario: string, ours: Sample, targets: readonly Target[] = []): Line {
+  return { scenario, targets, ours, other: null, ratio: null, cpuRatio: null, rounds: [] };
 }
 
 function medianSample(samples: readonly Sample[]): Sample {
@@ -56,7 +61,7 @@ const columns = [
   ['CPU', 8],
   ['ratio', 8],
   ['CPU ratio', 11],
-  ['  target', 10],
+  ['  targets', 10],
 ] as const;
 
 export function tableHead(): string {
@@ -74,12 +79,16 @@ export function tableRow(line: Line): string {
     fixed(line.other?.cpuMs, 3),
     fixed(line.ratio, 2),
     fixed(line.cpuRatio, 2),
-    `  ${line.target}`,
+    `  ${line.targets.map((target) => verdict(target, figureOf(line, target))).join(', ')}`,
   ];
   return cells
     .map((cell, i) => pad(cell, columns[i]?.[1] ?? 10, i === 0))
     .join('')
     .trimEnd();
+}
+
+function figureOf({ ours, ratio }: Line, { figure }: Target): number | null {
+  return figure === 'ratio' ? ratio : ours[figure];
 }
 
 function pad(text: string, width: number, left: boolean): string {

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import path from 'node:path';
-import { jobDefaults, requestText, type LoadJob } from './load-job.ts';
+import { planDefaults, requestText, type LoadPlan } from './load-plan.ts';
 import type { LoadProcess, Measured } from './load-process.ts';
 import type { ServerProcess } from './server-process.ts';
 import { readTask, startBare, startRaincheck, steerTask } from './servers.ts';
@@ -35,15 +35,15 @@ export async function submitScenario(bench: Bench): Promise<Pair[]> {
   const ours = await startRaincheck(freshFile(bench, 'submit'));
   try {
     await steerTask(ours, 'pause');
-    const job = (status: number) => (ms: number) => ({
-      ...jobDefaults,
+    const plan = (status: number) => (ms: number) => ({
+      ...planDefaults,
       requests: [noopRequest],
       stop: { afterMs: ms },
       status,
     });
     const pairs = await alternate(bench, {
-      ours: (ms) => measured(bench.load, ours, job(202)(ms)),
-      other: (ms) => measured(bench.load, bare, job(200)(ms)),
+      ours: (ms) => measured(bench.load, ours, plan(202)(ms)),
+      other: (ms) => measured(bench.load, bare, plan(200)(ms)),
     });
     return pairs;
   } finally {
@@ -57,8 +57,8 @@ export async function pollScenario(bench: Bench): Promise<Pair[]> {
   const servers = [ours];
   try {
     await endToEnd(bench, ours, { afterCount: 1_000 });
-    const polls: Omit<LoadJob, 'port'> = {
-      ...jobDefaults,
+    const polls: Omit<LoadPlan, 'port'> = {
+      ...planDefaults,
       requests: 'locations',
       stop: { afterCount: 64 },
       status: 200,
@@ -71,7 +71,7 @@ export async function pollScenario(bench: Bench): Promise<Pair[]> {
       ours: (ms) => measured(bench.load, ours, { ...polls, stop: { afterMs: ms } }),
       other: (ms) =>
         measured(bench.load, bare, {
-          ...jobDefaults,
+          ...planDefaults,
           requests: [requestText('GET', '/operations/op_01')],
           stop: { afterMs: ms },
           status: 200,
@@ -90,7 +90,7 @@ export async function endToEndScenario(
 ): Promise<Pair[]> {
   const other = await startOther();
   const ours = await startRaincheck(freshFile(bench, 'end-to-end'));
-  const echo = { ...jobDefaults, requests: [noopRequest], status: 200 };
+  const echo = { ...planDefaults, requests: [noopRequest], status: 200 };
   try {
     return await alternate(bench, {
       ours: (ms) => endToEnd(bench, ours, { afterMs: ms }),
@@ -107,16 +107,16 @@ export async function endToEndScenario(
 /** What a client waits for one no-op operation when nothing else goes on: POST with Prefer: wait. */
 export async function lowLoadScenario(bench: Bench): Promise<Sample> {
   const ours = await startRaincheck(freshFile(bench, 'low-load'));
-  const job = {
-    ...jobDefaults,
+  const plan = {
+    ...planDefaults,
     connections: 1,
     requests: [requestText('POST', '/noop', { body: '{"n":1}', headers: { prefer: 'wait=10' } })],
     status: 200,
     pauseMs: 10,
   };
   try {
-    await measured(bench.load, ours, { ...job, stop: { afterMs: bench.warmMs } });
-    return await measured(bench.load, ours, { ...job, stop: { afterMs: bench.roundMs } });
+    await measured(bench.load, ours, { ...plan, stop: { afterMs: bench.warmMs } });
+    return await measured(bench.load, ours, { ...plan, stop: { afterMs: bench.roundMs } });
   } finally {
     await ours.stop();
   }
@@ -161,7 +161,7 @@ async function submitThenDrain(
     const before = await readTask(server);
     await steerTask(server, 'pause');
     const submit = await measured(bench.load, server, {
-      ...jobDefaults,
+      ...planDefaults,
       requests: [noopRequest],
       stop: { afterCount: bench.historyBatch },
       status: 202,
@@ -184,13 +184,13 @@ async function submitThenDrain(
 async function endToEnd(
   bench: Bench,
   server: ServerProcess,
-  stop: LoadJob['stop'],
+  stop: LoadPlan['stop'],
 ): Promise<Sample> {
   const before = await readTask(server);
   const cpuBefore = await server.cpuMs();
   const startedAt = performance.now();
   const { count, p50Ms, p99Ms } = await bench.load.run({
-    ...jobDefaults,
+    ...planDefaults,
     port: server.port,
     requests: [noopRequest],
     stop,
@@ -200,7 +200,7 @@ async function endToEnd(
   await drained(server, before.completed + count);
   const sample = await sampleSince(server, { count, startedAt, cpuBefore });
   await bench.load.run({
-    ...jobDefaults,
+    ...planDefaults,
     port: server.port,
     requests: 'locations',
     stop: { afterCount: count },
@@ -240,9 +240,9 @@ async function sampleSince(
 async function measured(
   load: LoadProcess,
   server: ServerProcess,
-  job: Omit<LoadJob, 'port'>,
+  plan: Omit<LoadPlan, 'port'>,
 ): Promise<Sample> {
-  const { count, perSecond, p50Ms, p99Ms, cpuMsPerRequest } = await load.measure(server, job);
+  const { count, perSecond, p50Ms, p99Ms, cpuMsPerRequest } = await load.measure(server, plan);
   return { count, perSecond, p50Ms, p99Ms, cpuMs: cpuMsPerRequest };
 }
 

@@ -1,15 +1,15 @@
 /** What bench/main.ts asks of the load process (bench/load.ts), and what it gets back. */
-export type LoadJob = {
+export type LoadPlan = {
   readonly port: number;
   readonly connections: number;
   /** Whole HTTP requests as text, sent in turn; 'locations': a GET of each collected Location. */
   readonly requests: readonly string[] | 'locations';
   readonly stop: { readonly afterMs: number } | { readonly afterCount: number };
-  /** Every response must have this status, or the job fails. */
+  /** Every response must have this status, or the load fails. */
   readonly status: number;
-  /** Every body must contain this text, or the job fails. '' for any. */
+  /** Every body must contain this text, or the load fails. '' for any. */
   readonly bodyHas: string;
-  /** Remember the Location of every response for a later job with `requests: 'locations'`. */
+  /** Remember the Location of every response for a later load with `requests: 'locations'`. */
   readonly collect: boolean;
   /** Pause between a response and the next request of a connection. 0: none. */
   readonly pauseMs: number;
@@ -29,7 +29,7 @@ export type LoadAnswer =
   | { readonly ok: true; readonly result: LoadResult }
   | { readonly ok: false; readonly error: string };
 
-export const jobDefaults = {
+export const planDefaults = {
   connections: 64,
   bodyHas: '',
   collect: false,
