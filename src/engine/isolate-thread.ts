@@ -5,38 +5,38 @@ import { Attempt } from './attempt.ts';
 import { handlerFailure, plainError } from './handler-error.ts';
 import type { HandlerProduct } from './handler-result.ts';
 import { markIsolateThread } from './isolate-thread-mark.ts';
-import type { IsolateJob, IsolateMessage, IsolateOrder } from './isolates.ts';
+import type { IsolateRequest, IsolateMessage, IsolateOrder } from './isolates.ts';
 import type { Logger } from './logger.ts';
 import { runHandler } from './run-handler.ts';
 import type { Task } from './task.ts';
 
 /**
  * The entry of a worker thread: imports the module of the task, runs the handler as the main thread would,
- * and gives back its product. Progress, log and abort go over the job's port.
+ * and gives back its product. Progress, log and abort go over the request's port.
  */
 const tasks = markIsolateThread();
 
 /** Progress is sent at most this often; a tight loop that reports would flood the port otherwise. */
 const progressMs = 100;
 
-/** Called by the pool, one job at a time. Never rejects. */
-export default async function runIsolated(job: IsolateJob): Promise<HandlerProduct> {
+/** Called by the pool, one request at a time. Never rejects. */
+export default async function runIsolated(request: IsolateRequest): Promise<HandlerProduct> {
   try {
-    return await runTask(job, await taskOf(job));
+    return await runTask(request, await taskOf(request));
   } catch (error) {
     return moduleFailure(error);
   } finally {
-    job.port.close();
+    request.port.close();
   }
 }
 
-async function taskOf(job: IsolateJob): Promise<Task> {
-  if (!tasks.has(job.task)) await import(job.module);
-  const task = tasks.get(job.task);
+async function taskOf(request: IsolateRequest): Promise<Task> {
+  if (!tasks.has(request.task)) await import(request.module);
+  const task = tasks.get(request.task);
   if (task !== undefined) return task;
   throw new RaincheckError(
     'invalid_option',
-    `The module of the isolated task \`${job.task}\` does not define it when imported in a thread.`,
+    `The module of the isolated task \`${request.task}\` does not define it when imported in a thread.`,
   );
 }
 
@@ -47,8 +47,8 @@ function moduleFailure(error: unknown): HandlerProduct {
   return { ok: false, error: plainError('task_error', detail), retryable: !isOurs };
 }
 
-async function runTask(job: IsolateJob, task: Task): Promise<HandlerProduct> {
-  const { operation, input, now, port } = job;
+async function runTask(request: IsolateRequest, task: Task): Promise<HandlerProduct> {
+  const { operation, input, now, port } = request;
   const attempt = new Attempt({ operation, input, task, now });
   port.on('message', (order: IsolateOrder) => attempt.abort(order.cause));
   const progress = new ProgressSender(port);

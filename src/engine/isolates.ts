@@ -9,7 +9,7 @@ import type { HandlerProduct } from './handler-result.ts';
 import type { HandlerLog } from './task.ts';
 
 /** What a thread is given. The operation tells everything a handler may ask for. */
-export type IsolateJob = {
+export type IsolateRequest = {
   readonly module: string;
   readonly task: string;
   readonly operation: Operation;
@@ -58,7 +58,7 @@ export class Isolates {
     attempt.forwardAbort = (cause) => {
       port.postMessage({ type: 'abort', cause } satisfies IsolateOrder);
     };
-    const job: IsolateJob = {
+    const request: IsolateRequest = {
       module: attempt.task.isolateModule ?? '',
       task: attempt.task.name,
       operation: attempt.operation,
@@ -69,7 +69,7 @@ export class Isolates {
     try {
       this.#pool ??= this.#createPool();
       const options = { transferList: [port2], signal: killed.signal };
-      return (await this.#pool.run(job, options)) as HandlerProduct;
+      return (await this.#pool.run(request, options)) as HandlerProduct;
     } catch (error) {
       return threadDied(error);
     } finally {
