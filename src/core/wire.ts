@@ -32,9 +32,9 @@ export type WireOperation = {
   readonly cancel_url: string | null;
   readonly cancel_requested_at: string | null;
   readonly error: WireOperationError | null;
-  /** Attempts that ended so far, when there are any and it has not failed (then they are in `error`). */
+  /** Attempts that ended so far, when there are any and it has not failed (then they are in `error`); absent in lists. */
   readonly attempts?: readonly WireAttempt[];
-  /** The result itself when it is JSON of at most 16 KiB; absent otherwise. */
+  /** The result itself when it is JSON of at most 16 KiB; absent otherwise, and in lists. */
   readonly result?: unknown;
   readonly labels: Readonly<Record<string, string>>;
   /** The failed operation that this one repeats. */
@@ -62,7 +62,8 @@ export type WireOperationError = {
   readonly status: number;
   readonly detail: string;
   readonly code: OutcomeCode;
-  readonly attempts: readonly WireAttempt[];
+  /** Every attempt with its own error; absent in lists. */
+  readonly attempts?: readonly WireAttempt[];
 };
 
 export type WireAttempt = {

@@ -47,14 +47,17 @@ const attempt = object({
   retry_at: instantOrNull,
 });
 
-const operationError = object({
-  type: text,
-  title: text,
-  status: { type: 'integer' },
-  detail: text,
-  code: { enum: outcomeCodes },
-  attempts: { type: 'array', items: attempt },
-});
+const operationError = object(
+  {
+    type: text,
+    title: text,
+    status: { type: 'integer' },
+    detail: text,
+    code: { enum: outcomeCodes },
+    attempts: { type: 'array', items: attempt },
+  },
+  ['attempts'],
+);
 
 const operation: Json = {
   ...object(

@@ -22,9 +22,9 @@ import { operationNotFound, readOperation } from './results.ts';
 import {
   acceptedReply,
   etagOf,
+  listedJson,
   mayHaveEndedAttempts,
   notModifiedReply,
-  operationJson,
   statusReply,
   view,
   viewWithAttempts,
@@ -140,12 +140,8 @@ export async function listOperations(
     limit: parseLimit(single(parameters, 'limit')),
     beforeId: cursor === null ? null : decodeCursor(cursor),
   });
-  // One read more for each operation of the page that had failed attempts: they show their attempts here too.
-  const shown = await Promise.all(
-    page.operations.map((operation) => viewWithAttempts(context, operation)),
-  );
   const next = page.nextBeforeId === null ? null : encodeCursor(page.nextBeforeId);
-  const operations = shown.map((one) => operationJson(context, one)).join(',');
+  const operations = page.operations.map((one) => listedJson(context, one)).join(',');
   const headers: Record<string, string> = {
     'content-type': 'application/json',
     'cache-control': 'no-store',

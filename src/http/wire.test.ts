@@ -107,7 +107,7 @@ const endedAttempts: fc.Arbitrary<EndedAttempt[]> = fc.array(
   }),
   { maxLength: 2 },
 );
-const lives = fc.tuple(operations, endedAttempts);
+const lives = fc.tuple(operations, orNull(endedAttempts));
 
 function wireAttempt(attempt: EndedAttempt): WireAttempt {
   const { error, retryAt } = attempt;
@@ -168,9 +168,10 @@ function plainly({ operation, completesAtMs, expected, attempts }: OperationView
       status: 500,
       detail: operation.error.detail,
       code: operation.error.code,
-      attempts: attempts.map(wireAttempt),
+      ...(attempts !== null && { attempts: attempts.map(wireAttempt) }),
     },
-    ...(attempts.length > 0 &&
+    ...(attempts !== null &&
+      attempts.length > 0 &&
       operation.state !== 'failed' && { attempts: attempts.map(wireAttempt) }),
     labels: operation.labels,
     retry_of: operation.retryOf,

@@ -20,8 +20,8 @@ export type OperationView = {
   readonly expected: ExpectedDuration | null;
   /** null once final. */
   readonly retryAfter: string | null;
-  /** Attempts that ended without completing the operation. */
-  readonly attempts: readonly EndedAttempt[];
+  /** Attempts that ended without completing the operation; null: not shown here. */
+  readonly attempts: readonly EndedAttempt[] | null;
 };
 
 const noAttempts: readonly EndedAttempt[] = [];
@@ -39,6 +39,17 @@ export function view(context: HttpContext, operation: Operation): OperationView 
     retryAfter: final ? null : String(retryAfterSeconds(operation, expected, now)),
     attempts: noAttempts,
   };
+}
+
+/**
+ * As a list shows it: without result and attempts, which of 200 operations would be megabytes (limits of 16 KiB
+ * and 4 KiB each, but up to 1,000 attempts) in one string.
+ */
+export function listedJson(context: HttpContext, operation: Operation): string {
+  const { result } = operation;
+  const listed =
+    result === null ? operation : { ...operation, result: { ...result, inline: null } };
+  return operationJson(context, { ...view(context, listed), attempts: null });
 }
 
 /** As view, with the attempts that ended so far: one more read, only where there can be any. */
@@ -111,7 +122,7 @@ function estimateJson({ completesAtMs, expected }: OperationView): string {
 }
 
 function attemptsJson({ operation, attempts }: OperationView): string {
-  if (attempts.length === 0 || operation.state === 'failed') return '';
+  if (attempts === null || attempts.length === 0 || operation.state === 'failed') return '';
   return `,"attempts":${JSON.stringify(attempts.map(wireAttempt))}`;
 }
 
@@ -133,7 +144,11 @@ function wireProgress(progress: Progress): WireProgress {
 function wireError(context: HttpContext, shown: OperationView): WireOperationError {
   const { type, title, status, detail } = recordedProblem(context.basePath, shown.operation);
   const code = shown.operation.error?.code ?? 'task_error';
-  return { type, title, status, detail, code, attempts: shown.attempts.map(wireAttempt) };
+  const { attempts } = shown;
+  return {
+    ...{ type, title, status, detail, code },
+    ...(attempts !== null && { attempts: attempts.map(wireAttempt) }),
+  };
 }
 
 function wireAttempt(attempt: EndedAttempt): WireAttempt {
