@@ -48,8 +48,9 @@ export const limits = {
   leaseMsMin: 1_000,
   leaseMsMax: 3_600_000,
   waitersMax: 10_000,
-  /** Rows one sweep, prune or claim looks at before it lets others write. */
+  /** Rows one sweep or prune changes before it lets others write. */
   sweepRows: 500,
+  /** Rows one claim looks at before it lets others write. */
   claimScanRows: 1_000,
   // A page of the list.
   pageSizeDefault: 50,

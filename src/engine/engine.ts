@@ -19,8 +19,9 @@ export type Engine = {
   /** Resolves once recovery ran and the workers claim. Without it the engine only accepts and answers. */
   start(): Promise<void>;
   /**
-   * Stops claiming, waits up to `drainMs` for running attempts, aborts the rest and hands them back uncounted.
-   * `now: true` does not wait. Idempotent; a second call with `now` cuts the first one short. The store stays open.
+   * Stops claiming, waits up to `drainMs` (default 10 s, at most a day) for running attempts, aborts the rest and
+   * hands them back uncounted. `now: true` does not wait. Idempotent; a second call with `now` cuts the first one
+   * short. The store stays open.
    */
   stop(p?: { readonly drainMs?: number; readonly now?: boolean }): Promise<void>;
   /**

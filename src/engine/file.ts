@@ -15,7 +15,8 @@ export type FileContent = string | Uint8Array | AsyncIterable<Uint8Array> | Iter
 /**
  * A handler's result as a file: `return file(pdf, { type: 'application/pdf', name: 'sales.pdf' })`.
  * `content` is text, bytes, or a stream of bytes that is read to its end within the attempt. `type` is the
- * Content-Type (default application/octet-stream), `name` the filename of the download.
+ * Content-Type (default application/octet-stream), `name` the filename of the download (default 'result').
+ * Throws a TaskError that is not tried again when `type` is not a media type.
  */
 export function file(
   content: FileContent,

@@ -34,7 +34,10 @@ export class Heartbeat {
   readonly #service: Service<BeatSummary>;
   readonly #progressAlarm: Alarm;
   #flushQueued = false;
-  /** Beats never overlap: an older answer must not be read after a newer one. */
+  /**
+   * Beats never overlap: an older answer must not be read after a newer one. Only sendLast does not wait for
+   * its turn; its attempt is over, and no answer changes that.
+   */
   #chain: Promise<unknown> = Promise.resolve();
 
   constructor(p: HeartbeatParts) {

@@ -12,7 +12,7 @@ export type Service<Summary> = {
 };
 
 /**
- * A service that runs a round every `everyMs`, never two at once, and goes on after a failed one: the
+ * A service that runs a round, waits `everyMs` and runs the next, and goes on after a failed one: the
  * outage is logged when it begins and when it ends, not every round. A round that returns `'again'`
  * left work behind and is followed by the next at once.
  */

@@ -18,7 +18,7 @@ export type TaskOptions<Schema extends StandardSchemaV1 = StandardSchemaV1, Outp
    * Default: any JSON.
    */
   input?: Schema;
-  /** Longest run of one attempt; then its signal aborts, and after `graceMs` it is given up. Default 10 m; null: none. */
+  /** Longest run of one attempt; then its signal aborts, and after the engine's `grace` it is given up. Default 10 m; null: none. */
   timeout?: Duration | null;
   /** Longest wait from being due to the start of the first attempt. Default null: none. */
   queueTimeout?: Duration | null;
@@ -64,7 +64,8 @@ export type TaskContext<Input = unknown> = {
   readonly input: Input;
   /**
    * Aborts on timeout, deadline, cancellation, loss of the lease and stop of the worker; `signal.reason` is a
-   * RaincheckError or TaskError whose code tells which. Pass it on to everything that takes a signal.
+   * RaincheckError with the code `timeout`, `deadline_exceeded`, `cancelled`, `worker_lost` or `shutting_down`.
+   * Pass it on to everything that takes a signal.
    */
   readonly signal: AbortSignal;
   /** Cheap: recorded at most every 500 ms (and at the first call). Never throws. */
@@ -76,6 +77,7 @@ export type TaskContext<Input = unknown> = {
     readonly id: string;
     readonly task: string;
     readonly attemptsMax: number;
+    /** Milliseconds since the Unix epoch. */
     readonly createdAt: number;
     readonly labels: Readonly<Record<string, string>>;
   };

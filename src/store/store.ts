@@ -7,7 +7,7 @@ import type {
 } from '../core/operation.ts';
 
 /**
- * Where operations live. Two stores and a model implement this one interface; exerciseStore in
+ * Where operations live. SQLite and a model in memory implement this one interface; exerciseStore in
  * testing/ is its specification in full.
  *
  * The contract, for every verb:
