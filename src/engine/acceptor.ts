@@ -207,8 +207,10 @@ function times(
 
 function checkRequest(p: Submission, now: number): void {
   checkInstant('not_before', p.notBefore, { min: 0, max: now + limits.delayMsMax });
+  // With a key this may be the repetition of a request whose deadline has passed since: the store knows. If
+  // it is not, the operation fails with `deadline_exceeded` before it starts.
   checkInstant('deadline', p.deadlineAt, {
-    min: Math.max(now, p.notBefore ?? 0) + 1,
+    min: p.idempotency === undefined ? Math.max(now, p.notBefore ?? 0) + 1 : 0,
     max: now + 2 * limits.delayMsMax,
   });
   const { priorityMin, priorityMax } = limits;

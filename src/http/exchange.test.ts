@@ -517,6 +517,23 @@ function suite(transport: Transport): void {
     });
   });
 
+  describe('a repeated submit', () => {
+    it('finds its operation although its deadline has passed since', async () => {
+      const deadline = new Date(Date.now() + 200).toISOString();
+      const target = `/echo?deadline=${deadline}`;
+      const headers = { 'idempotency-key': `late-${transport.name.length}` };
+      const first = await submit(target, '{}', headers);
+      assert.equal(first.status, 202);
+      while (Date.now() < Date.parse(deadline)) await new Promise(setImmediate);
+      const second = await submit(target, '{}', headers);
+      assert.equal(second.status, 202);
+      assert.equal(second.json.id, first.json.id);
+      const unkeyed = await submit(target);
+      assertProblem(unkeyed, 'invalid_request');
+      assert.match(unkeyed.json.detail, /deadline/);
+    });
+  });
+
   describe('between two attempts', () => {
     it('shows when the next one starts and why the last one failed', async () => {
       const id = await submitted('/uphill');
