@@ -1,5 +1,6 @@
 import type { WireOperation } from 'raincheck';
-import type { Operation } from '../../src/core/operation.ts';
+import { limits } from '../../src/core/limits.ts';
+import { isFinal, type Operation } from '../../src/core/operation.ts';
 import { openSqliteStore } from '../../src/store-sqlite/sqlite-store.ts';
 import type { OperationPage } from '../../src/store/store.ts';
 import { readHandlerLog, type HandlerLog } from './handler-log.ts';
@@ -33,7 +34,7 @@ export async function checkAtTheEnd({ ledger, clients, log }: Run): Promise<void
   }
 }
 
-/** An operation ends as its input says, or with worker_lost when kills used up its recoveries. */
+/** An operation ends as its input says, or with worker_lost when kills used up its recoveries (checkStored). */
 function checkOutcome(ledger: Ledger, meant: Meant, operation: WireOperation): void {
   const { id, status, error, result } = operation;
   if (status === 'failed' && error?.code === 'worker_lost') return;
@@ -72,7 +73,7 @@ export async function checkStore(p: {
         if (operation.state === 'completed') counts.completed += 1;
         if (operation.state === 'failed') counts.failed += 1;
         if (operation.error?.code === 'worker_lost') counts.workerLost += 1;
-        checkStarts(ledger, operation, p.handlerLog.starts.get(operation.id) ?? 0);
+        checkStored(ledger, operation, p.handlerLog.starts.get(operation.id) ?? 0);
       }
       beforeId = page.nextBeforeId;
     } while (beforeId !== null);
@@ -82,8 +83,13 @@ export async function checkStore(p: {
   return { ...counts, recoveries };
 }
 
-function checkStarts(ledger: Ledger, operation: Operation, starts: number): void {
-  const { id, attempt, recoveries, state } = operation;
+/** One operation as the file has it, long after the last kill. `starts` is what its handler wrote. */
+export function checkStored(ledger: Ledger, operation: Operation, starts: number): void {
+  const { id, attempt, recoveries, state, error } = operation;
+  if (!isFinal(state)) ledger.violate(`${id} is still ${state} at the end.`);
+  if (error?.code === 'worker_lost' && recoveries < limits.recoveriesMax) {
+    ledger.violate(`${id} failed as worker_lost after ${recoveries} recoveries only.`);
+  }
   if (attempt > attemptsMax) ledger.violate(`${id} was charged ${attempt} attempts.`);
   if (starts > attempt + recoveries) {
     ledger.violate(

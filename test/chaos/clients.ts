@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { WireOperation } from 'raincheck';
+import type { WireOperation, WireTaskList } from 'raincheck';
 import type { Ledger, Meant } from './ledger.ts';
 
 const requestMsMax = 5_000;
@@ -53,6 +53,14 @@ export class Clients {
   async readResult(path: string): Promise<string | null> {
     const answer = await this.#request('GET', path, {});
     return answer?.status === 200 ? answer.text : null;
+  }
+
+  /** How many operations are not final, whoever knows of them; null when the server did not answer. */
+  async unfinished(): Promise<number | null> {
+    const answer = await this.#request('GET', '/tasks', {});
+    if (answer?.status !== 200) return null;
+    const { tasks } = JSON.parse(answer.text) as WireTaskList;
+    return tasks.reduce((sum, { counts }) => sum + counts.pending + counts.processing, 0);
   }
 
   async #submitLoop(): Promise<void> {

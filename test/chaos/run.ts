@@ -30,6 +30,9 @@ export type ChaosSummary = {
 
 const resumeMsMax = 10_000;
 const drainMsMax = 60_000;
+/** Fewer say nothing about a promise; waited for before the last kill. */
+const acknowledgedMin = 100;
+const acknowledgedMsMax = 60_000;
 
 export async function runChaos(p: ChaosOptions): Promise<ChaosSummary> {
   const directory = mkdtempSync(path.join(os.tmpdir(), 'raincheck-chaos-'));
@@ -47,6 +50,7 @@ export async function runChaos(p: ChaosOptions): Promise<ChaosSummary> {
     clients.start({ submitters: 16, observers: 2 });
     await sleep(300 + random() * 500);
     for (let kill = 1; kill <= p.kills; kill += 1) {
+      if (kill === p.kills) await enoughAcknowledged(run);
       await server.signal('SIGKILL');
       const resumeMs = await restart(run, kill);
       slowestResumeMs = Math.max(slowestResumeMs, resumeMs);
@@ -120,7 +124,7 @@ async function resumed({ log, clients, ledger }: Run, since: number): Promise<nu
   }
 }
 
-/** Waits until every acknowledged operation is final. */
+/** Waits until every acknowledged operation is final, and then every other one. */
 async function drain({ ledger, clients }: Run): Promise<void> {
   const until = performance.now() + drainMsMax;
   for (const id of ledger.acknowledged.keys()) {
@@ -134,6 +138,20 @@ async function drain({ ledger, clients }: Run): Promise<void> {
       }
       await sleep(20);
     }
+  }
+  // Those whose 202 was lost were promised nothing, but what is stored comes to its end as well.
+  while (performance.now() < until && (await clients.unfinished()) !== 0) await sleep(20);
+}
+
+async function enoughAcknowledged({ ledger }: Run): Promise<void> {
+  const until = performance.now() + acknowledgedMsMax;
+  while (ledger.acknowledged.size < acknowledgedMin) {
+    if (performance.now() > until) {
+      const { size } = ledger.acknowledged;
+      ledger.violate(`Only ${size} operations were acknowledged in ${acknowledgedMsMax} ms.`);
+      return;
+    }
+    await sleep(20);
   }
 }
 
