@@ -20,12 +20,14 @@ const root = path.join(import.meta.dirname, '..', '..');
 /**
  * What the documents tell people to type is typed here. A fenced block is taken when its info string says so:
  *
- *   ```sh run      run by bash -eu against a server with the example's tasks; must end with 0
- *   ```ts run      type-checked, then run by node; must end with 0
- *   ```ts check    type-checked
+ *   ```sh run        run by bash -eu against a server with the example's tasks; must end with 0
+ *   ```console run   the same for the lines after `$ `; each `HTTP/1.1 …` line below them must be answered
+ *   ```ts run        type-checked, then run by node; must end with 0
+ *   ```ts check      type-checked
  *
- * `http://127.0.0.1:7333` stands for that server, `npx raincheck` for this version. The blocks of one
- * document run in order, in one folder, which is empty at first.
+ * `http://127.0.0.1:7333` stands for that server, `npx raincheck` for this version, an id in a console for the
+ * newest operation (of the task in the address), which is waited for where only its end makes sense; curl fails at an error's status. The
+ * blocks of one document run in order, in one folder, which is empty at first.
  */
 type Snippet = { file: string; line: number; language: string; mode: string; code: string };
 
@@ -64,19 +66,32 @@ describe('what the documents say works', () => {
     expectSuccess(path.join(root, 'node_modules/.bin/tsc'), ['-p', folder], folder);
   });
 
+  it('marks every program of the documents', () => {
+    const unmarked = documents.filter((file) =>
+      /^```ts *$/m.test(readFileSync(path.join(root, file), 'utf8')),
+    );
+    assert.deepEqual(unmarked, []);
+  });
+
   for (const snippet of snippets.filter(({ mode }) => mode === 'run')) {
     it(`runs ${snippet.file}:${snippet.line}`, () => {
-      if (snippet.language === 'sh') {
-        expectSuccess('bash', ['-euo', 'pipefail', '-c', live(snippet.code)], folder);
+      const cwd = path.join(folder, snippet.file.replaceAll(/\W/g, '-'));
+      mkdirSync(cwd, { recursive: true });
+      if (snippet.language !== 'ts') {
+        const { code } = snippet;
+        const commands = snippet.language === 'sh' ? code : commandsOf(code);
+        const output = expectSuccess('bash', ['-euo', 'pipefail', '-c', live(commands)], cwd);
+        const statusLines = code.match(/^HTTP\/1\.1 .*$/gm) ?? [];
+        for (const line of statusLines) assert.ok(output.includes(line), `${line}\n${output}`);
         return;
       }
       const file = path.join(folder, `${nameOf(snippet)}.ts`);
       writeFileSync(file, live(snippet.code));
-      expectSuccess('node', ['--conditions=raincheck-source', file], folder);
+      expectSuccess('node', ['--conditions=raincheck-source', file], cwd);
     });
   }
 
-  function expectSuccess(command: string, args: string[], cwd: string): void {
+  function expectSuccess(command: string, args: string[], cwd: string): string {
     const env = {
       ...process.env,
       PATH: [path.join(folder, 'bin'), path.dirname(process.execPath), process.env['PATH']].join(
@@ -87,12 +102,29 @@ describe('what the documents say works', () => {
     };
     const run = spawnSync(command, args, { cwd, env, encoding: 'utf8', timeout: 60_000 });
     assert.equal(run.status, 0, `${args.at(-1)}\n${run.stdout}${run.stderr}`);
+    return run.stdout;
   }
 });
 
+/** The lines after `$ ` with those that a backslash adds. */
+function commandsOf(session: string): string {
+  const commands = session.match(/^\$ (?:.*\\\n)*.*$/gm) ?? [];
+  return commands.map((command) => aboutNewest(command.slice(2))).join('\n');
+}
+
+function aboutNewest(command: string): string {
+  const id = /\bop_[0-9A-Z]{4,26}…?/;
+  if (!id.test(command)) return command;
+  const needsEnd = !new RegExp(`/operations/${id.source.slice(2)}(?:/cancel)?$`).test(command);
+  const waiting = needsEnd ? '{ raincheck wait "$id" --quiet > wait.txt || true; }; ' : '';
+  const task = /:7333\/(?!operations\/)(\w+)\/op_/.exec(command)?.[1];
+  const filter = task === undefined ? '' : ` --task ${task}`;
+  return `id=$(raincheck list -n 1${filter} | cut -f 1); ${waiting}${command.replace(id, '$id')}`;
+}
+
 function snippetsOf(file: string): Snippet[] {
   const text = readFileSync(path.join(root, file), 'utf8');
-  return [...text.matchAll(/^```(sh|ts) (run|check)\b.*\n([^]*?)^```$/gm)].map((match) => {
+  return [...text.matchAll(/^```(sh|console|ts) (run|check)\b.*\n([^]*?)^```$/gm)].map((match) => {
     const [, language = '', mode = '', code = ''] = match;
     return { file, line: text.slice(0, match.index).split('\n').length, language, mode, code };
   });
@@ -112,7 +144,8 @@ function prepareFolder(folder: string): void {
   }
   const program = `exec node --conditions=raincheck-source ${root}/src/cli/main.ts "$@"\n`;
   const npx = 'test "$1" = raincheck && shift\nexec raincheck "$@"\n';
-  for (const [name, text] of Object.entries({ raincheck: program, npx })) {
+  const curl = 'PATH=${PATH#*:} exec curl --silent --show-error --fail-with-body "$@"\n';
+  for (const [name, text] of Object.entries({ raincheck: program, npx, curl })) {
     writeFileSync(path.join(folder, 'bin', name), `#!/bin/sh\n${text}`, { mode: 0o755 });
   }
   writeFileSync(path.join(folder, 'package.json'), '{ "type": "module" }\n');
