@@ -48,6 +48,23 @@ test('the last attempt fails the operation', async (t) => {
   );
 });
 
+test('what a handler threw is logged with its stack, unless it is a TaskError', async (t) => {
+  const task = defineTask('bad', {
+    attempts: 2,
+    retry: { base: 0 },
+    run({ attempt }) {
+      throw attempt === 1 ? new RangeError('a bug') : new TaskError('meant');
+    },
+  });
+  const f = await engineFixture(t, [task]);
+  await f.final((await f.submit()).id);
+  const thrown = f.lines.filter(({ message }) => message === 'The handler threw.');
+  assert.equal(thrown.length, 1);
+  const { err, attempt } = thrown[0]!.fields as { err: { stack: string }; attempt: number };
+  assert.equal(attempt, 1);
+  assert.match(err.stack, /RangeError: a bug\n +at .*attempts\.test/);
+});
+
 test('a TaskError that is not retryable ends it at once', async (t) => {
   const task = defineTask('bad', {
     run: () => {

@@ -58,7 +58,7 @@ export function describeThrown(thrown: unknown): {
 }
 
 /** By name as well as by class: the package may be installed twice, or the error come from a thread. */
-function isTaskError(thrown: unknown): boolean {
+export function isTaskError(thrown: unknown): boolean {
   try {
     return thrown instanceof TaskError || read(thrown, 'name') === 'TaskError';
   } catch {

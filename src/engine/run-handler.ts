@@ -1,6 +1,6 @@
 import type { Attempt } from './attempt.ts';
-import { HandlerContext, type ContextParts } from './handler-context.ts';
-import { handlerFailure, plainError } from './handler-error.ts';
+import { attemptFields, HandlerContext, type ContextParts } from './handler-context.ts';
+import { describeThrown, handlerFailure, isTaskError, plainError } from './handler-error.ts';
 import { productOf, type HandlerProduct } from './handler-result.ts';
 import { validateInput } from './input-validation.ts';
 
@@ -15,6 +15,13 @@ export async function runHandler(attempt: Attempt, parts: ContextParts): Promise
     const product = productOf(returned, task.resultBytesMax);
     return product instanceof Promise ? await product : product;
   } catch (error) {
+    // A TaskError is meant and says it all; of anything else the author needs to know where it came from.
+    if (!isTaskError(error) && attempt.cause === null) {
+      parts.logger.warn(
+        { ...attemptFields(attempt), err: describeThrown(error) },
+        'The handler threw.',
+      );
+    }
     return { ok: false, ...handlerFailure(error) };
   }
 }
