@@ -34,6 +34,8 @@ test('a sleeper wakes when its signal aborts, also one that was aborted before',
 });
 
 test('a sleep longer than a timer can hold does not end at once', async () => {
+  // The only wait in these tests: a delay that setTimeout cannot hold fires after 1 ms. A slow machine can
+  // only hide a fault here, never make one up.
   const wake = new AbortController();
   const ended = systemClock.sleep(30 * 86_400_000, wake.signal).then(() => 'slept');
   const first = await Promise.race([ended, systemClock.sleep(20).then(() => 'still asleep')]);
