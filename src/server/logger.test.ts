@@ -39,10 +39,23 @@ it('texts of others cannot move the cursor, and secrets are not shown', () => {
 it('an error comes with its stack and its cause, values that cannot be shown without harm', () => {
   const circular: Record<string, unknown> = {};
   circular['self'] = circular;
-  const error = new Error('outer', { cause: new Error('inner') });
+  const error = new Error('outer');
+  error.cause = new Error('inner', { cause: error });
   const [line = ''] = lines('info', (logger) => logger.error({ err: error, circular }, 'Failed'));
   assert.match(
     line,
     /Failed circular=\[cannot be shown\]\n {2}Error: outer\n[^]*caused by Error: inner/,
   );
+});
+
+it('an error that came as a record of its name, message and stack reads as one, too', () => {
+  const fields = {
+    err: { name: 'Error', message: 'gone', stack: 'Error: gone\n    at run (a.ts:1:1)' },
+  };
+  const [line = ''] = lines('info', (logger) => logger.error(fields, 'Failed'));
+  assert.equal(line, '  02:03:04 Failed\n  Error: gone\n      at run (a.ts:1:1)\n');
+  const [bare = ''] = lines('info', (logger) =>
+    logger.error({ err: { name: null, message: 'a text was thrown\u0007' } }, 'Failed'),
+  );
+  assert.equal(bare, '  02:03:04 Failed\n  a text was thrown\\u0007\n');
 });

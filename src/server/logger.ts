@@ -136,14 +136,17 @@ function shown(name: string, value: unknown): string {
   }
 }
 
-function errorText(err: unknown): string {
-  if (!(err instanceof Error)) return shown('err', err);
-  const stack = (err.stack ?? err.message).replaceAll(
-    /\n +at .*(?:node:internal|node_modules).*/g,
-    '',
-  );
-  const cause = err.cause === undefined ? '' : `\ncaused by ${errorText(err.cause)}`;
-  return stack.split('\n').map(printable).join('\n') + cause;
+/** Of an Error, or of its name, message and stack in an object, as the engine tells what was thrown. */
+function errorText(err: unknown, depth = 0): string {
+  if (typeof err !== 'object' || err === null) return shown('err', err);
+  const { stack, message, cause } = err as { stack?: unknown; message?: unknown; cause?: unknown };
+  const text = stack ?? message;
+  if (typeof text !== 'string') return shown('err', err);
+  const own = text.replaceAll(/\n +at .*(?:node:internal|node_modules).*/g, '');
+  // A cause may be a cycle.
+  const hasCause = cause !== undefined && depth < 5;
+  const before = hasCause ? `\ncaused by ${errorText(cause, depth + 1)}` : '';
+  return own.split('\n').map(printable).join('\n') + before;
 }
 
 /** Control characters of other people's texts must not move the cursor or colour the terminal. */
