@@ -48,5 +48,6 @@ it('Two tasks at one address, or at one of ours, are refused by name', () => {
     const make = (): unknown =>
       createApp({ engine: createEngine({ store: memoryStore(), tasks }) });
     assert.throws(make, { code: 'invalid_option' }, `${one} and ${two}`);
+    if (one.startsWith(two)) assert.throws(make, /Task '(?:one|two)' .* task '(?:one|two)' has/);
   }
 });
