@@ -73,6 +73,21 @@ describe('what the documents say works', () => {
     assert.deepEqual(unmarked, []);
   });
 
+  it('finds tests by the names that the documents give to npm test', () => {
+    const tests = globSync('{src,test}/**/*.test.ts', { cwd: root });
+    for (const file of documents) {
+      const text = readFileSync(path.join(root, file), 'utf8');
+      for (const [, names = ''] of text.matchAll(/`npm test ([^`]+)`/g)) {
+        for (const name of names.split(' ')) {
+          assert.ok(
+            tests.some((test) => test.includes(name)),
+            `${file}: npm test ${name}`,
+          );
+        }
+      }
+    }
+  });
+
   for (const snippet of snippets.filter(({ mode }) => mode === 'run')) {
     it(`runs ${snippet.file}:${snippet.line}`, () => {
       const cwd = path.join(folder, snippet.file.replaceAll(/\W/g, '-'));
