@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, it } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { defineTask } from '../engine/define-task.ts';
 import { memoryStore } from '../store-memory/memory-store.ts';
@@ -131,6 +132,7 @@ describe('raincheck()', () => {
     assert.throws(() => raincheck({ tasks: [], store, token: 'short' }), {
       code: 'invalid_option',
     });
+    await turn(); // closing takes a promise or two
     await raincheck({ tasks: [], store }).stop();
     rmSync(folder, { recursive: true });
   });
