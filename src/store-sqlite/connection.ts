@@ -4,7 +4,7 @@ import {
   type SQLOutputValue,
   type StatementSync,
 } from 'node:sqlite';
-import { storeError } from './sqlite-error.ts';
+import { storeError, unavailable } from './sqlite-error.ts';
 
 /**
  * The only place that touches node:sqlite's handles, wrapped so that a swallowed commit is impossible.
@@ -23,12 +23,16 @@ import { storeError } from './sqlite-error.ts';
 export type Value = SQLInputValue;
 export type Row = readonly SQLOutputValue[];
 
-/** How long a statement waits for another process (a shell, a backup) that holds the file's write lock. */
-const busyMs = 2_000;
+/** At start only: how long a statement waits for another process that holds a lock on the file. */
+const busyMsAtOpen = 2_000;
+
+/** SQLite waits inside the one thread: from then on only as long as nobody notices. GroupCommit does the rest. */
+const busyMs = 10;
 
 export class WriteConnection {
   readonly #db: DatabaseSync;
   readonly #begin: StatementSync;
+  readonly #beginRead: StatementSync;
   readonly #commit: StatementSync;
   readonly #rollback: StatementSync;
   readonly #logFrames: StatementSync;
@@ -41,6 +45,7 @@ export class WriteConnection {
       this.#db.exec(`PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = ${p.synchronous};`);
       this.#db.exec('PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY;');
       this.#begin = this.#db.prepare('BEGIN IMMEDIATE');
+      this.#beginRead = this.#db.prepare('BEGIN');
       this.#commit = this.#db.prepare('COMMIT');
       this.#rollback = this.#db.prepare('ROLLBACK');
       this.#logFrames = this.#db.prepare('PRAGMA wal_checkpoint(NOOP)', { returnArrays: true });
@@ -54,8 +59,19 @@ export class WriteConnection {
     return this.#inTransaction;
   }
 
+  /** Opening is over: from here on no statement waits long for another process. */
+  waitBriefly(): void {
+    this.#db.exec(`PRAGMA busy_timeout = ${busyMs}`);
+  }
+
   begin(): void {
     this.#begin.run();
+    this.#inTransaction = true;
+  }
+
+  /** A transaction that only reads: it needs no lock that another process could hold. */
+  beginRead(): void {
+    this.#beginRead.run();
     this.#inTransaction = true;
   }
 
@@ -143,11 +159,15 @@ export class WriteStatement {
  * one turn of the event loop share a snapshot: opening and closing one for every statement costs 4 µs of
  * 9. The group commit holds it while a commit is on its way to the disk and ends it then, so that whoever reads
  * after a commit was acknowledged sees it, and nobody sees it before.
+ *
+ * After some errors (I/O, memory) SQLite ends the transaction by itself. A snapshot lost while it is held is not
+ * taken anew, as that would show what is not on the disk yet: reads fail until release().
  */
 export class ReadConnection {
   readonly #db: DatabaseSync;
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
+  readonly #rollback: StatementSync;
   readonly #end = (): void => {
     this.endSnapshot();
   };
@@ -158,11 +178,17 @@ export class ReadConnection {
 
   constructor(path: string) {
     this.#db = openDatabase(path, true);
-    // No mmap: a disk error under a mapping is a SIGBUS, not an error code.
-    this.#db.exec('PRAGMA cache_size = -16384;');
-    this.#begin = this.#db.prepare('BEGIN');
-    this.#commit = this.#db.prepare('COMMIT');
-    this.#pin = this.#db.prepare('PRAGMA schema_version');
+    try {
+      // No mmap: a disk error under a mapping is a SIGBUS, not an error code.
+      this.#db.exec(`PRAGMA cache_size = -16384; PRAGMA busy_timeout = ${busyMs};`);
+      this.#begin = this.#db.prepare('BEGIN');
+      this.#commit = this.#db.prepare('COMMIT');
+      this.#rollback = this.#db.prepare('ROLLBACK');
+      this.#pin = this.#db.prepare('PRAGMA schema_version');
+    } catch (error) {
+      this.#db.close();
+      throw error;
+    }
   }
 
   prepare(sql: string): ReadStatement {
@@ -172,15 +198,21 @@ export class ReadConnection {
   /** Begins the snapshot of this turn, if there is none yet. */
   enter(): void {
     if (this.#inSnapshot) return;
+    if (this.#held) throw unavailable('A read failed on the disk a moment ago.');
     this.#begin.run();
     this.#inSnapshot = true;
     setImmediate(this.#end);
   }
 
-  /** Keeps this very snapshot, over turns and commits, until release(). */
+  /** Keeps this very snapshot, over turns and commits, until release(). Throws when not even a read works. */
   hold(): void {
-    this.enter();
-    this.#pin.get(); // BEGIN alone takes no snapshot, the first read does
+    try {
+      this.enter();
+      this.#pin.get(); // BEGIN alone takes no snapshot, the first read does
+    } catch (error) {
+      this.noteFailure();
+      throw error;
+    }
     this.#held = true;
   }
 
@@ -189,10 +221,30 @@ export class ReadConnection {
     this.endSnapshot();
   }
 
+  /** Never throws: it runs in turns of its own and after commits, where nobody could do anything about it. */
   endSnapshot(): void {
     if (!this.#inSnapshot || this.#held || this.#closed) return;
     this.#inSnapshot = false;
-    this.#commit.run();
+    try {
+      this.#commit.run();
+    } catch {
+      this.#rollBack();
+    }
+  }
+
+  /** After an error of a statement: the snapshot may be lost. */
+  noteFailure(): void {
+    if (!this.#db.isTransaction) this.#inSnapshot = false;
+  }
+
+  /** Reading has changed nothing that could be lost; should it fail, the next turn tries again. */
+  #rollBack(): void {
+    try {
+      if (this.#db.isTransaction) this.#rollback.run();
+    } catch {
+      this.#inSnapshot = true;
+      setImmediate(this.#end);
+    }
   }
 
   close(): void {
@@ -217,7 +269,7 @@ export class ReadStatement {
       this.#connection.enter();
       return this.#statement.get(...values) as unknown as Row | undefined;
     } catch (error) {
-      throw storeError(error);
+      throw this.#failure(error);
     }
   }
 
@@ -226,15 +278,20 @@ export class ReadStatement {
       this.#connection.enter();
       return this.#statement.all(...values) as unknown as Row[];
     } catch (error) {
-      throw storeError(error);
+      throw this.#failure(error);
     }
+  }
+
+  #failure(error: unknown): unknown {
+    this.#connection.noteFailure();
+    return storeError(error);
   }
 }
 
 function openDatabase(path: string, readOnly: boolean): DatabaseSync {
   return new DatabaseSync(path, {
     readOnly,
-    timeout: busyMs,
+    timeout: busyMsAtOpen,
     enableForeignKeyConstraints: false,
     allowExtension: false,
     defensive: true,

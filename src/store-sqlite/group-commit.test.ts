@@ -13,14 +13,23 @@ function openWords(t: TestContext, sync: Sync | null = null) {
   const file = path.join(folder, 'words.db');
   const writer = new WriteConnection(file, { synchronous: 'normal' });
   writer.exec('PRAGMA journal_mode = WAL; CREATE TABLE words (word TEXT UNIQUE)');
+  writer.waitBriefly();
   const reader = new ReadConnection(file);
   const counts = { commits: 0, rollbacks: 0 };
+  const failReload = { times: 0 };
   const hooks: GroupCommitHooks = {
     beforeCommit: () => {},
     afterCommit: () => {
       counts.commits += 1;
     },
     afterRollback: () => {
+      if (failReload.times > 0) {
+        failReload.times -= 1;
+        throw Object.assign(new Error('disk I/O error'), {
+          errcode: 266,
+          errstr: 'disk I/O error',
+        });
+      }
       counts.rollbacks += 1;
     },
     holdReads: () => {
@@ -29,6 +38,7 @@ function openWords(t: TestContext, sync: Sync | null = null) {
     releaseReads: () => {
       reader.release();
     },
+    lost: () => null,
   };
   const commits = new GroupCommit(writer, hooks, sync);
   t.after(() => {
@@ -44,6 +54,7 @@ function openWords(t: TestContext, sync: Sync | null = null) {
     reader,
     commits,
     counts,
+    failReload,
     insert,
     add: (word: string) => commits.write(() => insert.run(word)),
     words: () => select.all().map(([word]) => word),
@@ -134,6 +145,114 @@ describe('group commit', () => {
     }
     assert.equal(commits.isBroken, true);
     assert.deepEqual(words(), []);
+  });
+
+  it('writes nothing more after a failed fsync inside a write', async (t) => {
+    const { add, words, commits } = openWords(t);
+    await add('before');
+    // As SQLite has it when a transaction outgrows the cache and is spilled into a log that starts anew.
+    const fsyncFailure = Object.assign(new Error('disk I/O error'), {
+      errcode: 1034,
+      errstr: 'disk I/O error',
+    });
+    const spilled = commits.write(() => {
+      throw fsyncFailure;
+    });
+    for (const outcome of await Promise.allSettled([spilled, add('beside'), add('three')])) {
+      assert.match(
+        String((outcome as PromiseRejectedResult).reason),
+        /until the process is restart/,
+      );
+    }
+    await assert.rejects(add('later'), { code: 'store_unavailable' });
+    assert.equal(commits.isBroken, true);
+    assert.deepEqual(words(), ['before']);
+  });
+
+  it('waits beside the event loop for another process that holds the write lock', async (t) => {
+    const { file, add, words, commits, counts } = openWords(t, (done) => setImmediate(done, null));
+    const other = new WriteConnection(file, { synchronous: 'normal' });
+    t.after(() => {
+      other.close();
+    });
+    other.begin();
+    const added = Promise.all([add('one'), commits.writeLast(() => words()), add('two')]);
+    for (let i = 0; i < 3; i += 1) await turn();
+    assert.deepEqual([words(), counts.commits], [[], 0]);
+    other.rollback();
+    await added;
+    assert.deepEqual([words(), counts.commits], [['one', 'two'], 1]);
+  });
+
+  it('refuses what has waited two seconds for another process, and goes on when that is gone', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    const { file, add, words, commits } = openWords(t);
+    const other = new WriteConnection(file, { synchronous: 'normal' });
+    t.after(() => {
+      other.close();
+    });
+    other.begin();
+    let refusal: unknown;
+    const refused = add('one').catch((error: unknown) => (refusal = error));
+    for (let tries = 0; tries < 50 && refusal === undefined; tries += 1) {
+      await turn();
+      t.mock.timers.tick(250); // the longest delay between two tries
+      await turn();
+      assert.ok(refusal === undefined || tries >= 8, 'waits about two seconds');
+    }
+    await refused;
+    assert.match(String(refusal), /Another process .* write lock/);
+    assert.equal((refusal as RaincheckError).code, 'store_unavailable');
+    const later = add('two');
+    other.rollback();
+    const closed = commits.close(new Error('closed'));
+    t.mock.timers.tick(250);
+    await Promise.all([later, closed]);
+    assert.deepEqual(words(), ['two']);
+  });
+
+  it('outlives a snapshot that SQLite ended by itself after an error', async (t) => {
+    const { reader, add, words } = openWords(t);
+    await add('one');
+    reader.prepare('ROLLBACK').all(); // as an I/O error does
+    await turn();
+    assert.deepEqual(words(), ['one']);
+    await turn();
+    assert.deepEqual(words(), ['one']);
+  });
+
+  it('shows nothing rather than what is not on the disk yet when a held snapshot was lost', async (t) => {
+    const syncs: ((error: Error | null) => void)[] = [];
+    const { reader, add, words } = openWords(t, (done) => syncs.push(done));
+    const added = add('one');
+    await turn();
+    reader.prepare('ROLLBACK').all();
+    assert.throws(() => reader.prepare("SELECT json('{')").all(), /malformed JSON/);
+    assert.throws(words, { code: 'store_unavailable' });
+    syncs[0]?.(null);
+    await added;
+    assert.deepEqual(words(), ['one']);
+  });
+
+  it('keeps a commit that is stored when reads fail right after it', async (t) => {
+    const { reader, add, words } = openWords(t, (done) => {
+      reader.prepare('ROLLBACK').all();
+      done(null);
+    });
+    await add('one');
+    assert.deepEqual(words(), ['one']);
+  });
+
+  it('reads its counters anew before the next write when that failed after a rollback', async (t) => {
+    const { add, commits, failReload, counts, words } = openWords(t);
+    failReload.times = 2;
+    const culprit = commits.write(() => {
+      throw new TypeError('a defect');
+    });
+    await assert.rejects(culprit, /a defect/);
+    await assert.rejects(add('one'), { code: 'store_unavailable' });
+    await add('two');
+    assert.deepEqual([words(), counts.rollbacks], [['two'], 1]);
   });
 
   it('lets no statement of the writer run outside of a transaction', (t) => {

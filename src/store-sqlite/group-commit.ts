@@ -1,12 +1,19 @@
 import type { WriteConnection } from './connection.ts';
-import { isFsyncFailure, isOutage, reason, storeError, unavailable } from './sqlite-error.ts';
+import {
+  isBusy,
+  isFsyncFailure,
+  isOutage,
+  reason,
+  storeError,
+  unavailable,
+} from './sqlite-error.ts';
 
 /**
  * Group commit: all writes asked for in one turn of the event loop become one transaction, flushed by
  * setImmediate, and nobody is told before it is on the disk.
  *
  *   write() … write() … writeLast()   asked for
- *   └─ setImmediate: hold reads · BEGIN IMMEDIATE, writes in order, then the claims, counters, COMMIT
+ *   └─ setImmediate: BEGIN IMMEDIATE · hold reads · writes in order, then the claims, counters, COMMIT
  *      └─ log.sync(), beside the event loop; writes asked for meanwhile gather for the next round
  *         └─ release reads · resolve all · flush what has gathered
  *
@@ -18,6 +25,10 @@ import { isFsyncFailure, isOutage, reason, storeError, unavailable } from './sql
  * runs again alone: only the culprit rejects. When SQLite reports an outage (full disk, I/O error) or the
  * COMMIT fails, all of them reject with `store_unavailable`: what became of them is unknown until
  * someone looks. After a failed sync nothing is written any more: see isFsyncFailure.
+ *
+ * While another process (a shell, a migration) holds the write lock, what is queued waits for it beside the
+ * event loop: BEGIN is tried again by timer, for lockWaitMs in all; then what is queued is refused, and stored
+ * for certain is none of it.
  */
 type QueuedWrite = {
   readonly run: () => unknown;
@@ -30,14 +41,16 @@ type Committed = { readonly write: QueuedWrite; readonly outcome: unknown };
 export type GroupCommitHooks = {
   /** In the transaction, after all writes: what is written once per commit. */
   readonly beforeCommit: () => void;
-  /** SQLite has taken the commit; it may not be on the disk yet. */
+  /** SQLite has taken the commit; it may not be on the disk yet. Must not throw: what is stored is stored. */
   readonly afterCommit: () => void;
-  /** What was done in memory alongside the writes is void. */
+  /** What was done in memory alongside the writes is void. When it throws, it is called again before the next write. */
   readonly afterRollback: () => void;
   /** From here on reads see what is there now, whatever is committed. */
   readonly holdReads: () => void;
   /** The next read sees everything that is committed. */
   readonly releaseReads: () => void;
+  /** Why this process may not write to the file any more; null: it may. Asked before every transaction. */
+  readonly lost: () => Error | null;
 };
 
 /** Brings what is committed to the disk (LogSync). */
@@ -45,6 +58,11 @@ export type Sync = (done: (error: Error | null) => void) => void;
 
 /** Pages in the write-ahead log at which it is moved into the file: 4 MiB, SQLite's own default. */
 const checkpointFrames = 1_000;
+
+/** How long writes wait for another process that holds the write lock, and between two tries at most. */
+const lockWaitMs = 2_000;
+const lockDelayMsMin = 10;
+const lockDelayMsMax = 250;
 
 export class GroupCommit {
   readonly #connection: WriteConnection;
@@ -58,8 +76,12 @@ export class GroupCommit {
   #lastWrites: QueuedWrite[] = [];
   #flushScheduled = false;
   #checkpointScheduled = false;
-  /** Resolves when the sync under way is over. */
-  #syncing: Promise<void> | null = null;
+  /** Resolves when the sync under way, or the wait for the write lock, is over. */
+  #waiting: Promise<void> | null = null;
+  /** How long what is queued has waited for the write lock. */
+  #waitedMs = 0;
+  /** What is kept in memory alongside must be read anew before the next write. */
+  #isStale = false;
   /** Why nothing can be written any more. */
   #broken: Error | null = null;
   #closed: Error | null = null;
@@ -89,35 +111,73 @@ export class GroupCommit {
   /** Refuses all further writes with `error`; resolves when what was queued is on the disk, or could not be. */
   async close(error: Error): Promise<void> {
     this.#closed = error;
-    this.flush();
-    while (this.#syncing !== null) {
-      await this.#syncing;
+    do {
       this.flush();
+      await this.#waiting;
+    } while (this.#waiting !== null || this.#hasQueued());
+  }
+
+  /** Commits what is queued, now, unless it must wait. Never throws: every write hears of its outcome. */
+  flush(): void {
+    if (this.#waiting !== null || !this.#hasQueued() || !this.#openRound()) return;
+    const committed: Committed[] = [];
+    this.#commitTogether(this.#take(), committed);
+    if (this.#sync === null || committed.length === 0) this.#tell(committed);
+    else this.#syncThenTell(this.#sync, committed);
+    if (this.#hasQueued()) this.#scheduleFlush();
+  }
+
+  #hasQueued(): boolean {
+    return this.#writes.length > 0 || this.#lastWrites.length > 0;
+  }
+
+  #take(): QueuedWrite[] {
+    const writes =
+      this.#lastWrites.length === 0 ? this.#writes : [...this.#writes, ...this.#lastWrites];
+    this.#writes = [];
+    this.#lastWrites = [];
+    return writes;
+  }
+
+  /** Whether a transaction is open and reads are held; if not, what is queued was refused, or waits. */
+  #openRound(): boolean {
+    try {
+      this.#begin();
+      if (this.#sync !== null) this.#hooks.holdReads();
+      this.#waitedMs = 0;
+      return true;
+    } catch (error) {
+      if (this.#connection.inTransaction) this.#rollBack(); // holdReads: not even a read works
+      if (isBusy(error) && this.#waitedMs < lockWaitMs) {
+        this.#waitForLock();
+        return false;
+      }
+      this.#waitedMs = 0;
+      this.#rejectAll(this.#take(), isBusy(error) ? lockedOut(error) : storeError(error));
+      return false;
     }
   }
 
-  /** Commits what is queued, now, unless a sync is under way. Never throws: every write hears of its outcome. */
-  flush(): void {
-    if (this.#syncing !== null) return;
-    const writes =
-      this.#lastWrites.length === 0 ? this.#writes : [...this.#writes, ...this.#lastWrites];
-    if (writes.length === 0) return;
-    this.#writes = [];
-    this.#lastWrites = [];
-    if (this.#broken !== null) {
-      this.#rejectAll(writes, this.#broken);
-      return;
+  #begin(): void {
+    this.#broken ??= this.#hooks.lost();
+    if (this.#broken !== null) throw this.#broken;
+    if (this.#isStale) {
+      this.#hooks.afterRollback();
+      this.#isStale = false;
     }
-    const committed: Committed[] = [];
-    try {
-      if (this.#sync !== null) this.#hooks.holdReads();
-      this.#commitTogether(writes, committed);
-    } catch (error) {
-      this.#rejectAll(writes, storeError(error)); // holdReads: not even a read works
-      return;
-    }
-    if (this.#sync === null || committed.length === 0) this.#tell(committed);
-    else this.#syncThenTell(this.#sync, committed);
+    this.#connection.begin();
+  }
+
+  #waitForLock(): void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting = promise;
+    const delayMs = Math.min(this.#waitedMs + lockDelayMsMin, lockDelayMsMax);
+    setTimeout(() => {
+      this.#waiting = null;
+      this.#waitedMs += delayMs;
+      this.flush();
+      resolve();
+    }, delayMs);
   }
 
   #enqueue<Outcome>(queue: QueuedWrite[], run: () => Outcome): Promise<Outcome> {
@@ -130,19 +190,19 @@ export class GroupCommit {
   }
 
   #scheduleFlush(): void {
-    if (this.#flushScheduled || this.#syncing !== null) return;
+    if (this.#flushScheduled || this.#waiting !== null) return;
     this.#flushScheduled = true;
     setImmediate(this.#flush);
   }
 
   #syncThenTell(sync: Sync, committed: readonly Committed[]): void {
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#syncing = promise;
+    this.#waiting = promise;
     sync((error) => {
-      this.#syncing = null;
+      this.#waiting = null;
       if (error === null) this.#tell(committed);
       else this.#syncFailed(committed, error);
-      if (this.#writes.length > 0 || this.#lastWrites.length > 0) this.#scheduleFlush();
+      if (this.#hasQueued()) this.#scheduleFlush();
       resolve();
     });
   }
@@ -159,31 +219,40 @@ export class GroupCommit {
     for (const { write } of committed) write.reject(broken);
   }
 
+  /** In the transaction that is open. */
   #commitTogether(writes: readonly QueuedWrite[], committed: Committed[]): void {
-    if (this.#broken !== null) {
-      this.#rejectAll(writes, this.#broken);
-      return;
-    }
     const outcomes: unknown[] = [];
     try {
-      this.#connection.begin();
       for (const write of writes) outcomes.push(write.run());
       this.#hooks.beforeCommit();
     } catch (error) {
       this.#rollBack();
-      if (writes.length === 1 || isOutage(error)) this.#rejectAll(writes, storeError(error));
-      else for (const write of writes) this.#commitTogether([write], committed);
+      // A transaction larger than the cache is written, and perhaps synced, before its COMMIT.
+      if (isFsyncFailure(error)) this.#rejectAll(writes, this.#breakDown(error));
+      else if (writes.length === 1 || isOutage(error)) this.#rejectAll(writes, storeError(error));
+      else for (const write of writes) this.#commitAlone(write, committed);
       return;
     }
     try {
       this.#connection.commit();
-      this.#hooks.afterCommit();
     } catch (error) {
       this.#rollBack();
       this.#rejectAll(writes, this.#commitFailure(error));
       return;
     }
+    this.#hooks.afterCommit();
     for (const [i, write] of writes.entries()) committed.push({ write, outcome: outcomes[i] });
+  }
+
+  #commitAlone(write: QueuedWrite, committed: Committed[]): void {
+    try {
+      this.#begin();
+    } catch (error) {
+      if (isBusy(error)) this.#writes.push(write);
+      else write.reject(storeError(error));
+      return;
+    }
+    this.#commitTogether([write], committed);
   }
 
   #commitFailure(error: unknown): Error {
@@ -203,12 +272,19 @@ export class GroupCommit {
   #rollBack(): void {
     try {
       this.#connection.rollback();
-      this.#hooks.afterRollback();
     } catch (error) {
       this.#broken = unavailable(
         `A failed write could not be undone (${reason(error)}): the process must be restarted.`,
         error,
       );
+      return;
+    }
+    this.#isStale = true;
+    try {
+      this.#hooks.afterRollback();
+      this.#isStale = false;
+    } catch {
+      // #begin() tries again and reports.
     }
   }
 
@@ -242,7 +318,7 @@ export class GroupCommit {
    * fsync error: the log must not be reused then, so nothing may be written.
    */
   checkpoint(mode: 'passive' | 'truncate'): void {
-    if (this.#broken !== null || this.#syncing !== null) return;
+    if (this.#broken !== null || this.#waiting !== null) return;
     try {
       this.#hooks.releaseReads();
       this.#connection.checkpoint(mode);
@@ -250,4 +326,9 @@ export class GroupCommit {
       if (isFsyncFailure(error)) this.#commitFailure(error);
     }
   }
+}
+
+function lockedOut(error: unknown): Error {
+  const message = 'Another process holds the write lock of the database file. Nothing was stored.';
+  return unavailable(message, error);
 }

@@ -246,10 +246,10 @@ export class Ledger {
 
   /**
    * Reads everything anew, through the writer: reads may be held at what is on the disk, while a part of a round
-   * is committed and only on its way there.
+   * is committed and only on its way there. When it throws, everything is as it was.
    */
   reload(): void {
-    this.#writer.begin();
+    this.#writer.beginRead();
     try {
       this.#readAll();
     } finally {
@@ -258,10 +258,13 @@ export class Ledger {
   }
 
   #readAll(): void {
+    const tasks = this.#selectTasks.all();
+    const running = this.#countRunning.all();
+    const parked = this.#countParked.all();
     this.#entries.clear();
     this.#changed = [];
     this.#pending = 0;
-    for (const row of this.#selectTasks.all()) {
+    for (const row of tasks) {
       const entry = newEntry(row[0] as string);
       entry.paused = row[1] === 1;
       entry.pending = row[2] as number;
@@ -272,10 +275,10 @@ export class Ledger {
       this.#pending += entry.pending;
       this.#entries.set(entry.task, entry);
     }
-    for (const [task, key, count] of this.#countRunning.all()) {
+    for (const [task, key, count] of running) {
       this.#entries.get(task as string)?.runningByKey.set(key as string, count as number);
     }
-    for (const [task, key, count] of this.#countParked.all()) {
+    for (const [task, key, count] of parked) {
       this.#entries.get(task as string)?.parkedByKey.set(key as string, count as number);
     }
   }

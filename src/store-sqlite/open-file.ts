@@ -51,9 +51,10 @@ export function openFile(path: string, p: { readonly synchronous: 'full' | 'norm
     migrate(writer);
     noteHolder(writer);
     const reader = new ReadConnection(real);
-    openPaths.add(real);
     // From here on LogSync brings commits to the disk where `full` asks for it.
     writer.exec('PRAGMA synchronous = NORMAL');
+    writer.waitBriefly();
+    openPaths.add(real);
     return { path: real, writer, lock, reader, synchronous: p.synchronous };
   } catch (error) {
     writer?.close();

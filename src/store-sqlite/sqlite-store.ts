@@ -68,6 +68,7 @@ function sqliteStore(file: OpenFile): Store {
     releaseReads: () => {
       reader.release();
     },
+    lost: () => null,
   };
   const commits = new GroupCommit(writer, hooks, log === null ? null : (done) => log.sync(done));
   const operations = prepareOperations(writer, ledger);
