@@ -11,6 +11,7 @@ import {
 import { dirname, resolve } from 'node:path';
 import { RaincheckError } from '../core/errors.ts';
 import { schemaVersion } from './migrations.ts';
+import { isBusy, isDenied, isFull, isOutage, sqliteCode, unavailable } from './sqlite-error.ts';
 
 /**
  * What is checked of the file before SQLite touches it: a file that is not ours is left as it is, not
@@ -62,17 +63,57 @@ export function prepareFile(path: string, refuse: (real: string) => void): strin
     refuseForeign(real);
     return real;
   } catch (error) {
-    if (error instanceof RaincheckError) throw error;
-    throw unusable(absolute, error);
+    throw openFailure(absolute, error);
   }
 }
 
+/** What opening throws for `error`: what a person can act on, or a defect as it is. */
+export function openFailure(path: string, error: unknown): unknown {
+  const isTold = error instanceof RaincheckError;
+  const isDefect = sqliteCode(error) === null && systemCode(error) === '';
+  return isTold || isDefect ? error : unusable(path, error);
+}
+
+/** Less than this is no space for the files SQLite needs beside the database. */
+const freeBytesMin = 1_048_576;
+
+/** What a person can do about a file that cannot be opened: free space, try later, or grant access. */
 export function unusable(path: string, error: unknown): RaincheckError {
   const why = error instanceof Error ? error.message : String(error);
+  if (isDiskFull(path, error)) {
+    return unavailable(
+      `${path} cannot be opened: the disk is full (${why}). Free some space, then start again.`,
+      error,
+    );
+  }
+  if (isOutage(error) ? !isDenied(error) : passingCodes.has(systemCode(error))) {
+    return unavailable(`${path} cannot be opened now: ${why}.`, error);
+  }
   return incompatible(
     `${path} cannot be used as the database: ${why}. The file and its folder must be writable by this process.`,
     error,
   );
+}
+
+/** Errors of system calls that say nothing of access. */
+const passingCodes = new Set(['EIO', 'EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EBUSY', 'EINTR']);
+const fullCodes = new Set(['ENOSPC', 'EDQUOT']);
+
+function systemCode(error: unknown): string {
+  if (!(error instanceof Error) || !('code' in error)) return '';
+  return typeof error.code === 'string' && /^E[A-Z0-9]+$/.test(error.code) ? error.code : '';
+}
+
+/** SQLite tells of a full disk as an I/O error where it makes the file it shares with its readers. */
+function isDiskFull(path: string, error: unknown): boolean {
+  if (isFull(error) || fullCodes.has(systemCode(error))) return true;
+  if (!isOutage(error) || isBusy(error)) return false;
+  try {
+    const { bavail, bsize } = statfsSync(dirname(path));
+    return bavail * bsize < freeBytesMin;
+  } catch {
+    return false;
+  }
 }
 
 export function incompatible(message: string, cause?: unknown): RaincheckError {

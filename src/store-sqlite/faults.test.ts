@@ -1,4 +1,5 @@
 import { spawn, spawnSync, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -30,6 +31,33 @@ const roles: Readonly<Record<string, (file: string) => Promise<void>>> = {
     await openSqliteStore({ path: file });
     say('open');
     process.stdin.resume();
+  },
+
+  /** Says why the file cannot be opened. */
+  async opener(file) {
+    const opened = await openSqliteStore({ path: file }).catch((error: unknown) => error);
+    say(opened instanceof RaincheckError ? `${opened.code}: ${opened.message}` : 'open');
+    process.exit();
+  },
+
+  /** Reads what it writes until a read fails, then says how it goes on. */
+  async untilReadFails(file) {
+    const store = await openSqliteStore({ path: file, synchronous: 'normal' });
+    const bench = new StoreBench({ store, close });
+    let failure: unknown;
+    for (let i = 0; i < 500 && failure === undefined; i += 1) {
+      const { id } = await bench.create({ input: JSON.stringify('x'.repeat(5_000)) });
+      failure = await store.readInput({ id }).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+    }
+    say(failureLine('first', failure));
+    await new Promise(setImmediate);
+    const { id } = await bench.create();
+    say(`again ${(await store.readOperation({ id })) !== null}`);
+    await store.close();
+    say('closed');
   },
 
   /** Writes until a write fails, then says how it goes on. */
@@ -109,6 +137,14 @@ function startChild(t: TestContext, p: { role: string; file: string; under?: rea
   return { child, nextLine, errors: () => errors };
 }
 
+/** What makes system calls fail: `fault` as in strace's inject, of the file at `only` when given. */
+function strace(fault: string, only?: string): string[] {
+  const calls = fault.slice(0, fault.indexOf(':'));
+  const filter = only === undefined ? [] : ['-P', only];
+  const under = ['strace', '-f', '-qq', '-o', '/dev/null', ...filter];
+  return [...under, '-e', `trace=${calls}`, '-e', `inject=${fault}`];
+}
+
 function missing(...commands: string[]): string | false {
   const absent = commands.filter((name) => spawnSync(name, ['--version']).error !== undefined);
   return absent.length === 0 ? false : `needs ${absent.join(' and ')} (Linux)`;
@@ -148,6 +184,52 @@ function defineTests(): void {
       await store.close();
     });
 
+    it('is refused to a second process although the lock file was removed', async (t) => {
+      const file = temporaryFile(t);
+      const { child, nextLine, errors } = startChild(t, { role: 'holder', file });
+      assert.equal(await nextLine(), 'open', errors());
+      rmSync(`${file}.lock`);
+      await assert.rejects(openSqliteStore({ path: file }), (error: RaincheckError) => {
+        assert.equal(error.code, 'store_locked');
+        assert.match(error.message, new RegExp(`pid ${child.pid}\\b`));
+        return true;
+      });
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+      await (await openSqliteStore({ path: file })).close();
+    });
+
+    it('goes on after a read that failed', { skip: missing('strace') }, async (t) => {
+      const file = temporaryFile(t);
+      const under = strace('pread64:error=EIO:when=40', `${file}-wal`);
+      const { nextLine, errors } = startChild(t, { role: 'untilReadFails', file, under });
+      assert.equal(await nextLine(), 'first store_unavailable', errors());
+      assert.equal(await nextLine(), 'again true', errors());
+      assert.equal(await nextLine(), 'closed', errors());
+    });
+
+    it(
+      'names a full disk, or one that fails, when it cannot be opened',
+      { skip: missing('strace') },
+      async (t) => {
+        const file = temporaryFile(t);
+        const store = await openSqliteStore({ path: file });
+        const bench = new StoreBench({ store, close });
+        await Promise.all(Array.from({ length: 200 }, () => bench.create()));
+        await store.close();
+        const full = startChild(t, {
+          role: 'opener',
+          file,
+          under: strace('pwrite64:error=ENOSPC'),
+        });
+        assert.match((await full.nextLine()) ?? '', /^store_unavailable: .*disk is full/);
+        const under = strace('pread64:error=EIO:when=12+', file);
+        const failing = startChild(t, { role: 'opener', file, under });
+        assert.match((await failing.nextLine()) ?? '', /^store_unavailable: .*could not be read: the disk/);
+        await (await openSqliteStore({ path: file })).close();
+      },
+    );
+
     it(
       'reports a commit that found no space, goes on reading, and writes again when there is space',
       { skip: missing('prlimit') },
@@ -175,18 +257,7 @@ function defineTests(): void {
       { skip: missing('strace') },
       async (t) => {
         const file = temporaryFile(t);
-        const inject = 'inject=fsync,fdatasync:error=EIO:when=25';
-        const under = [
-          'strace',
-          '-f',
-          '-qq',
-          '-o',
-          '/dev/null',
-          '-e',
-          'trace=fsync,fdatasync',
-          '-e',
-          inject,
-        ];
+        const under = strace('fsync,fdatasync:error=EIO:when=25');
         const { child, nextLine, errors } = startChild(t, { role: 'untilFailure', file, under });
         assert.equal(await nextLine(), 'first store_unavailable for good', errors());
         assert.equal(await nextLine(), 'reads true true');

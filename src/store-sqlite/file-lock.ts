@@ -1,6 +1,7 @@
+import { statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { RaincheckError } from '../core/errors.ts';
-import { isBusy } from './sqlite-error.ts';
+import { isBusy, unavailable } from './sqlite-error.ts';
 
 /**
  * One process per file. The lock is an exclusive transaction on a second, empty database beside it, held
@@ -8,26 +9,63 @@ import { isBusy } from './sqlite-error.ts';
  * however that ends, kill -9 included, and it cannot go stale the way a file with a pid does.
  *
  * A lock on the database itself would shut out readers, too: backups and the sqlite3 shell.
+ *
+ * The kernel locks the file, not its name: whoever removes the lock file lets a second process in. Two things
+ * stand against that: the holder looks whether its lock is still there (lost()), and a process that finds a
+ * new lock file asks whether the holder noted in the database lives (holder.ts).
  */
-export type FileLock = { release(): void };
+export type FileLock = {
+  /** Which file is locked, as inodeOf() has it. */
+  readonly inode: string;
+  /** Why this process must not write any more; null: it may. A stat, once a second at most. */
+  lost(): Error | null;
+  release(): void;
+};
+
+/** How long a look at the lock file counts. */
+const lookMs = 1_000;
 
 /** Throws `store_locked` when another holder has it. `whoHolds` says who, for the message. */
 export function lockFile(path: string, whoHolds: () => string): FileLock {
-  const db = new DatabaseSync(`${path}.lock`, { timeout: 0 });
+  const lockPath = `${path}.lock`;
+  const db = new DatabaseSync(lockPath, { timeout: 0 });
   try {
     db.exec('BEGIN EXCLUSIVE');
   } catch (error) {
     db.close();
     if (!isBusy(error)) throw error;
-    throw new RaincheckError(
-      'store_locked',
-      `${path} is in use by ${whoHolds()}. Stop that process, or give this one a file of its own.`,
-      { cause: error },
-    );
+    throw lockedBy(path, whoHolds(), error);
   }
+  const inode = inodeOf(lockPath) ?? '';
+  let lookedAt = performance.now();
   return {
+    inode,
+    lost: () => {
+      const now = performance.now();
+      if (now - lookedAt < lookMs) return null;
+      lookedAt = now;
+      // The one we hold open keeps its number, even removed: no other file can have it.
+      if (inodeOf(lockPath) === inode) return null;
+      return unavailable(
+        `The lock file ${lockPath} was removed or replaced, so another process may have the database: nothing is written until this one (pid ${process.pid}) is restarted.`,
+      );
+    },
     release: () => {
       db.close();
     },
   };
+}
+
+export function lockedBy(path: string, holder: string, cause?: unknown): RaincheckError {
+  return new RaincheckError(
+    'store_locked',
+    `${path} is in use by ${holder}. Stop that process, or give this one a file of its own.`,
+    { cause },
+  );
+}
+
+/** Device and inode: the file itself, whatever its name. null: there is none. */
+export function inodeOf(path: string): string | null {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return found === undefined ? null : `${found.dev}:${found.ino}`;
 }

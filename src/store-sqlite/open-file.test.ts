@@ -15,7 +15,7 @@ import assert from 'node:assert/strict';
 import { RaincheckError } from '../core/errors.ts';
 import { StoreBench } from '../testing/store-bench.ts';
 import { WriteConnection } from './connection.ts';
-import { requireSqliteVersion } from './database-file.ts';
+import { openFailure, requireSqliteVersion } from './database-file.ts';
 import { migrations, schemaVersion } from './migrations.ts';
 import { migrateTo } from './open-file.ts';
 import { openSqliteStore } from './sqlite-store.ts';
@@ -124,6 +124,57 @@ describe('opening a SQLite store', () => {
     }
     await assert.rejects(openSqliteStore({ path: '' }), { code: 'invalid_option' });
     await assert.rejects(openSqliteStore({ path: ':memory:' }), { code: 'invalid_option' });
+  });
+
+  it('says that the disk is full, or fails, rather than that the file cannot be written', () => {
+    const sqlite = (errcode: number): Error =>
+      Object.assign(new Error('of SQLite'), { code: 'ERR_SQLITE_ERROR', errcode });
+    const system = (code: string): Error => Object.assign(new Error(`${code}: told`), { code });
+    const [noSpace, quota, full] = [system('ENOSPC'), system('EDQUOT'), sqlite(13)];
+    for (const error of [noSpace, quota, full]) {
+      const told = openFailure('/tmp/a.db', error) as RaincheckError;
+      assert.equal(told.code, 'store_unavailable');
+      assert.match(told.message, /disk is full/);
+    }
+    for (const error of [system('EIO'), system('EMFILE'), sqlite(266), sqlite(5)]) {
+      const told = openFailure('/tmp/a.db', error) as RaincheckError;
+      assert.equal(told.code, 'store_unavailable');
+      assert.doesNotMatch(told.message, /writable|full/);
+    }
+    for (const error of [system('EACCES'), system('ENOTDIR'), sqlite(14), sqlite(8)]) {
+      const told = openFailure('/tmp/a.db', error) as RaincheckError;
+      assert.equal(told.code, 'store_incompatible');
+      assert.match(told.message, /must be writable/);
+    }
+    const defect = new TypeError('a defect');
+    assert.equal(openFailure('/tmp/a.db', defect), defect);
+  });
+
+  it('writes nothing more once its lock file is gone, and says so', async (t) => {
+    const file = path.join(temporaryFolder(t), 'raincheck.db');
+    const store = await openSqliteStore({ path: file, synchronous: 'normal' });
+    const bench = new StoreBench({ store, close });
+    const { id } = await bench.create();
+    rmSync(`${file}.lock`);
+    const openedAt = performance.now();
+    t.mock.method(performance, 'now', () => openedAt + 1_001);
+    const refusal = { code: 'store_unavailable', message: /lock file .* removed .* restarted/ };
+    await assert.rejects(bench.create(), refusal);
+    await assert.rejects(store.ping(), refusal);
+    assert.equal((await store.readOperation({ id }))?.id, id);
+    await store.close();
+    await (await openSqliteStore({ path: file })).close();
+  });
+
+  it('opens a copy of a file that is in use', async (t) => {
+    const folder = temporaryFolder(t);
+    const file = path.join(folder, 'raincheck.db');
+    const store = await openSqliteStore({ path: file });
+    const db = new DatabaseSync(file);
+    db.exec(`VACUUM INTO '${path.join(folder, 'backup.db')}'`);
+    db.close();
+    await (await openSqliteStore({ path: path.join(folder, 'backup.db') })).close();
+    await store.close();
   });
 
   it('refuses options it does not know or cannot use', async () => {

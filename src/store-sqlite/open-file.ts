@@ -1,5 +1,4 @@
 import { statSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
 import { RaincheckError } from '../core/errors.ts';
 import { ReadConnection, WriteConnection } from './connection.ts';
 import {
@@ -7,13 +6,14 @@ import {
   incompatible,
   newerVersion,
   notOurs,
+  openFailure,
   prepareFile,
   requireSqliteVersion,
-  unusable,
 } from './database-file.ts';
 import { lockFile, type FileLock } from './file-lock.ts';
+import { clearHolder, holderOf, noteHolder, refuseHeld } from './holder.ts';
 import { migrations, schemaVersion } from './migrations.ts';
-import { isUnusableFile, sqliteCode } from './sqlite-error.ts';
+import { isUnusableCode, isUnusableFile, unavailable } from './sqlite-error.ts';
 
 export type OpenFile = {
   readonly path: string;
@@ -37,7 +37,8 @@ const openPaths = new Set<string>();
 
 /**
  * Checks, locks, opens and migrates the file. Throws `store_incompatible` and leaves the file as it is
- * when it is not ours, damaged, newer or not writable; `store_locked` when a process has it.
+ * when it is not ours, damaged, newer or not writable; `store_locked` when a process has it;
+ * `store_unavailable` when the disk is full or fails, so that a later try may work.
  */
 export function openFile(path: string, p: { readonly synchronous: 'full' | 'normal' }): OpenFile {
   requireSqliteVersion(process.versions['sqlite'] ?? '0');
@@ -47,9 +48,9 @@ export function openFile(path: string, p: { readonly synchronous: 'full' | 'norm
   try {
     lock = lockFile(real, () => holderOf(real));
     writer = new WriteConnection(real, p);
-    refuseUnusable(real, writer);
+    refuseUnusable(real, writer, lock);
     migrate(writer);
-    noteHolder(writer);
+    noteHolder(real, writer, lock);
     const reader = new ReadConnection(real);
     // From here on LogSync brings commits to the disk where `full` asks for it.
     writer.exec('PRAGMA synchronous = NORMAL');
@@ -59,9 +60,7 @@ export function openFile(path: string, p: { readonly synchronous: 'full' | 'norm
   } catch (error) {
     writer?.close();
     lock?.release();
-    if (error instanceof RaincheckError || sqliteCode(error) === null) throw error;
-    if (isUnusableFile(error)) throw damaged(real, error);
-    throw unusable(real, error);
+    throw isUnusableFile(error) ? damaged(real, error) : openFailure(real, error);
   }
 }
 
@@ -71,6 +70,7 @@ export function openFile(path: string, p: { readonly synchronous: 'full' | 'norm
  */
 export function closeFile(file: OpenFile, p: { readonly mayCheckpoint: boolean }): void {
   const { writer, reader } = file;
+  if (p.mayCheckpoint) clearHolder(writer);
   for (const connection of p.mayCheckpoint ? [reader, writer] : [writer, reader]) {
     connection.close();
   }
@@ -86,7 +86,7 @@ function refuseOpenHere(real: string): void {
   );
 }
 
-function refuseUnusable(path: string, writer: WriteConnection): void {
+function refuseUnusable(path: string, writer: WriteConnection, lock: FileLock): void {
   const version = Number(writer.scalar('PRAGMA user_version'));
   const tables = Number(writer.scalar('SELECT count(*) FROM sqlite_schema'));
   const id = Number(writer.scalar('PRAGMA application_id'));
@@ -94,9 +94,18 @@ function refuseUnusable(path: string, writer: WriteConnection): void {
   if (isNew) return;
   if (id !== applicationId) throw notOurs(path);
   if (version > schemaVersion) throw newerVersion(path, version);
+  refuseHeld(path, writer, lock);
   if (statSync(path).size > quickCheckBytesMax) return;
   const found = writer.scalar('PRAGMA quick_check(1)');
-  if (found !== 'ok') throw damaged(path, new Error(String(found)));
+  if (found !== 'ok') throw unsound(path, String(found));
+}
+
+/** The check tells of pages it could not read in the same way as of pages that are wrong, but for the code. */
+function unsound(path: string, found: string): RaincheckError {
+  const cause = new Error(found);
+  const code = /error code=(\d+)/.exec(found)?.[1];
+  if (code === undefined || isUnusableCode(Number(code))) return damaged(path, cause);
+  return unavailable(`${path} could not be read: the disk reports an error.`, cause);
 }
 
 function damaged(path: string, cause: unknown): RaincheckError {
@@ -130,42 +139,4 @@ export function migrateTo(writer: WriteConnection, version: number): void {
       throw error;
     }
   }
-}
-
-const setHolderSql = `
-INSERT INTO meta (name, value)
-VALUES ('holder', ?)
-ON CONFLICT (name) DO UPDATE SET value = excluded.value`;
-
-function noteHolder(writer: WriteConnection): void {
-  const startedAt = new Date(Date.now() - process.uptime() * 1000).toISOString();
-  const holder = JSON.stringify({ pid: process.pid, startedAt });
-  writer.begin();
-  try {
-    writer.prepare(setHolderSql).run(holder);
-    writer.commit();
-  } catch (error) {
-    writer.rollback();
-    throw error;
-  }
-}
-
-/** For people: which process has the file. It may just have begun or ended, then nobody knows. */
-function holderOf(path: string): string {
-  try {
-    const db = new DatabaseSync(path, { readOnly: true, timeout: 500 });
-    try {
-      const row = db.prepare("SELECT value FROM meta WHERE name = 'holder'").get();
-      const holder: unknown = JSON.parse(String(row?.['value']));
-      if (typeof holder === 'object' && holder !== null && 'pid' in holder) {
-        const since = 'startedAt' in holder ? ` (running since ${String(holder.startedAt)})` : '';
-        return `the process with pid ${String(holder.pid)}${since}`;
-      }
-    } finally {
-      db.close();
-    }
-  } catch {
-    // Only the message suffers.
-  }
-  return 'another process';
 }

@@ -38,8 +38,21 @@ export function isBusy(error: unknown): boolean {
 }
 
 export function isUnusableFile(error: unknown): boolean {
+  return isUnusableCode(sqliteCode(error) ?? 0);
+}
+
+export function isUnusableCode(code: number): boolean {
+  return (code & 0xff) === primary.corrupt || (code & 0xff) === primary.notADatabase;
+}
+
+export function isFull(error: unknown): boolean {
+  return ((sqliteCode(error) ?? 0) & 0xff) === primary.full;
+}
+
+/** The file or its folder is not there, or not ours to write. */
+export function isDenied(error: unknown): boolean {
   const code = (sqliteCode(error) ?? 0) & 0xff;
-  return code === primary.corrupt || code === primary.notADatabase;
+  return code === primary.readOnly || code === primary.cannotOpen;
 }
 
 /**

@@ -7,6 +7,7 @@ import { GroupCommit, type GroupCommitHooks } from './group-commit.ts';
 import { Ledger } from './ledger.ts';
 import { prepareExtend } from './leases.ts';
 import { prepareList } from './list.ts';
+import { openFailure } from './database-file.ts';
 import { closeFile, openFile, type OpenFile } from './open-file.ts';
 import { prepareOperationReads, prepareOperations, type Operations } from './operations.ts';
 import { LogSync } from './log-sync.ts';
@@ -28,7 +29,8 @@ export type SqliteStoreOptions = {
 
 /**
  * Opens the store in one SQLite file. One process at a time: throws `store_locked` when another has it,
- * `store_incompatible` when the file is not ours, damaged, newer or not writable (it is left as it is).
+ * `store_incompatible` when the file is not ours, damaged, newer or not writable (it is left as it is),
+ * `store_unavailable` when the disk is full or fails.
  *
  * Survives kill -9 and, with `full`, power loss; a file whose disk fails to fsync refuses writes until the
  * process is restarted.
@@ -45,7 +47,13 @@ export function openSqliteStoreSync(options: SqliteStoreOptions): Store {
   if (synchronous !== 'full' && synchronous !== 'normal') {
     throw expected('synchronous', "'full' or 'normal'", synchronous);
   }
-  return sqliteStore(openFile(path, { synchronous }));
+  const file = openFile(path, { synchronous });
+  try {
+    return sqliteStore(file);
+  } catch (error) {
+    closeFile(file, { mayCheckpoint: true });
+    throw openFailure(file.path, error);
+  }
 }
 
 function sqliteStore(file: OpenFile): Store {
@@ -68,7 +76,7 @@ function sqliteStore(file: OpenFile): Store {
     releaseReads: () => {
       reader.release();
     },
-    lost: () => null,
+    lost: () => file.lock.lost(),
   };
   const commits = new GroupCommit(writer, hooks, log === null ? null : (done) => log.sync(done));
   const operations = prepareOperations(writer, ledger);

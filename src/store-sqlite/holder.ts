@@ -1,0 +1,125 @@
+import { readFileSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import type { WriteConnection } from './connection.ts';
+import { inodeOf, lockedBy, type FileLock } from './file-lock.ts';
+
+/**
+ * Which process has the file, noted in the file itself: for the message of those who find it locked, and for
+ * the one who finds a new lock file because somebody removed the one that is held.
+ */
+type Holder = {
+  readonly pid: number;
+  /** ISO, for people. */
+  readonly startedAt: string;
+  /** Tells it from a later process with the same pid: processStart(). */
+  readonly process: string | null;
+  /** The database, so that a copy of it (a backup) is nobody's; and the lock file. As inodeOf() has them. */
+  readonly file: string | null;
+  readonly lock: string;
+};
+
+const selectHolderSql = `
+SELECT value
+FROM meta
+WHERE name = 'holder'`;
+
+const setHolderSql = `
+INSERT INTO meta (name, value)
+VALUES ('holder', ?)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value`;
+
+const clearHolderSql = `
+DELETE FROM meta
+WHERE name = 'holder'`;
+
+export function noteHolder(path: string, writer: WriteConnection, lock: FileLock): void {
+  const holder: Holder = {
+    pid: process.pid,
+    startedAt: new Date(Date.now() - process.uptime() * 1000).toISOString(),
+    process: processStart(process.pid),
+    file: inodeOf(path),
+    lock: lock.inode,
+  };
+  writeMeta(writer, setHolderSql, JSON.stringify(holder));
+}
+
+/** For an orderly close. Whatever hinders it, the kernel's lock ends all the same. */
+export function clearHolder(writer: WriteConnection): void {
+  try {
+    writeMeta(writer, clearHolderSql);
+  } catch {
+    // Then the note stays, beside a lock file that is free.
+  }
+}
+
+function writeMeta(writer: WriteConnection, sql: string, ...values: string[]): void {
+  writer.begin();
+  try {
+    writer.prepare(sql).run(...values);
+    writer.commit();
+  } catch (error) {
+    writer.rollback();
+    throw error;
+  }
+}
+
+/** Throws `store_locked` when the process that was noted lives and what it locked is not what we locked. */
+export function refuseHeld(path: string, writer: WriteConnection, lock: FileLock): void {
+  const holder = parsed(writer.scalar(selectHolderSql));
+  if (holder === null || holder.pid === process.pid) return;
+  // The same lock file, and we have it: the other has let go of it.
+  if (holder.lock === lock.inode || holder.file !== inodeOf(path)) return;
+  if (isAlive(holder)) throw lockedBy(path, described(holder));
+}
+
+/** For people: which process has the file. It may just have begun or ended, then nobody knows. */
+export function holderOf(path: string): string {
+  try {
+    const db = new DatabaseSync(path, { readOnly: true, timeout: 500 });
+    try {
+      const holder = parsed(db.prepare(selectHolderSql).get()?.['value']);
+      if (holder !== null) return described(holder);
+    } finally {
+      db.close();
+    }
+  } catch {
+    // Only the message suffers.
+  }
+  return 'another process';
+}
+
+function described({ pid, startedAt }: Holder): string {
+  return `the process with pid ${pid} (running since ${startedAt})`;
+}
+
+/** null: none, or one that an older version noted with less. */
+function parsed(json: unknown): Holder | null {
+  if (typeof json !== 'string') return null;
+  const holder: unknown = JSON.parse(json);
+  if (typeof holder !== 'object' || holder === null || !('lock' in holder)) return null;
+  return holder as Holder;
+}
+
+function isAlive(holder: Holder): boolean {
+  if (holder.process !== null) return processStart(holder.pid) === holder.process;
+  try {
+    process.kill(holder.pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
+
+/** The boot and the tick at which a process started (proc(5)); null where /proc does not tell, or it has ended. */
+function processStart(pid: number): string | null {
+  try {
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The 2nd field is a name in parentheses that may hold anything; the 22nd is the start.
+    const fromThird = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    if (fromThird[0] === 'Z') return null; // dead, its parent has not looked yet
+    return `${boot}:${fromThird[19]}`;
+  } catch {
+    return null;
+  }
+}
