@@ -22,6 +22,8 @@ export const limits = {
   concurrencyKeyChars: 200,
   attemptsMax: 1_000,
   recoveriesMax: 3,
+  /** Ended attempts that are told of one operation: the latest. */
+  attemptsShown: 20,
   priorityMin: -100,
   priorityMax: 100,
   /** The longest delayed start or back-off. */
@@ -52,11 +54,16 @@ export const limits = {
   sweepRows: 500,
   /** Rows one claim looks at before it lets others write. */
   claimScanRows: 1_000,
+  /** Bytes one commit removes before it lets others write, and one prune in all. */
+  removeBytes: 16 * 1_048_576,
+  pruneBytes: 1_024 * 1_048_576,
   // A page of the list.
   pageSizeDefault: 50,
   pageSizeMax: 200,
   /** Rows one page of a filtered list looks at; past it the page is short and the cursor goes on. */
   pageScanRows: 10_000,
+  /** Bytes one page of a list filtered by text looks at. */
+  pageScanBytes: 16 * 1_048_576,
   filterTextChars: 200,
   // Polling.
   retryAfterSecondsMin: 1,

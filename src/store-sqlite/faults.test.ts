@@ -225,7 +225,10 @@ function defineTests(): void {
         assert.match((await full.nextLine()) ?? '', /^store_unavailable: .*disk is full/);
         const under = strace('pread64:error=EIO:when=12+', file);
         const failing = startChild(t, { role: 'opener', file, under });
-        assert.match((await failing.nextLine()) ?? '', /^store_unavailable: .*could not be read: the disk/);
+        assert.match(
+          (await failing.nextLine()) ?? '',
+          /^store_unavailable: .*could not be read: the disk/,
+        );
         await (await openSqliteStore({ path: file })).close();
       },
     );

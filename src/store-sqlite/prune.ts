@@ -1,6 +1,8 @@
+import { limits } from '../core/limits.ts';
 import { isFinal } from '../core/operation.ts';
-import type { PruneOutcome } from '../store/store.ts';
-import type { Row, WriteConnection } from './connection.ts';
+import type { Store } from '../store/store.ts';
+import type { WriteConnection } from './connection.ts';
+import type { GroupCommit } from './group-commit.ts';
 import type { Operations } from './operations.ts';
 import { operationOf, seqOf } from './rows.ts';
 
@@ -59,39 +61,106 @@ SELECT 1
 FROM gone_ids
 WHERE id = ?`;
 
-export type Prune = {
-  readonly expired: (p: { readonly now: number; readonly limit: number }) => PruneOutcome;
-  readonly remove: (p: {
-    readonly id: string;
-    readonly goneUntil: number;
-  }) => 'removed' | 'not_final' | 'missing';
-};
+/** Bytes of input and errors, and where the last chunk of the result stands. Reads no text: lengths only. */
+const selectSizeSql = `
+SELECT
+  coalesce((SELECT octet_length(input) FROM inputs WHERE operation_seq = ?1), 0)
+    + coalesce((SELECT sum(octet_length(error)) FROM attempts WHERE operation_seq = ?1), 0),
+  (SELECT max(position) FROM result_chunks WHERE operation_seq = ?1)`;
 
-export function preparePrune(writer: WriteConnection, operations: Operations): Prune {
+const removeChunksAfterSql = `
+DELETE FROM result_chunks
+WHERE operation_seq = ?
+  AND position > ?`;
+
+/** What is removed in several commits expires at once: cut short, the next prune finishes it. */
+const expireSql = `
+UPDATE operations
+SET expires_at = min(expires_at, ?)
+WHERE seq = ?`;
+
+export type Prune = Pick<Store, 'pruneExpired' | 'removeOperation'>;
+
+type Removable = { readonly seq: number; readonly id: string; readonly goneUntil: number };
+
+/**
+ * Both verbs take several commits when there is much to remove, each of limits.removeBytes: deleting 450 MB
+ * in one held up everything else for 0.7 s. The last one takes the operation itself.
+ */
+export function preparePrune(
+  writer: WriteConnection,
+  operations: Operations,
+  commits: GroupCommit,
+): Prune {
   const expiredOperations = writer.prepare(expiredOperationsSql);
   const removals = Object.values(removeStatements).map((sql) => writer.prepare(sql));
   const rememberGone = writer.prepare(rememberGoneSql);
   const pruneGoneIds = writer.prepare(pruneGoneIdsSql);
   const pruneKeys = writer.prepare(pruneKeysSql);
+  const selectSize = writer.prepare(selectSizeSql);
+  const removeChunksAfter = writer.prepare(removeChunksAfterSql);
+  const expire = writer.prepare(expireSql);
 
-  function remove(row: Row, id: string, goneUntil: number): void {
-    for (const removal of removals) removal.run(seqOf(row));
+  /** The bytes left of `bytesMax` afterwards; null: it was too large, only the end of its result is removed. */
+  function remove({ seq, id, goneUntil }: Removable, bytesMax: number): number | null {
+    const [bytes, lastChunkAt] = (selectSize.first(seq) ?? []) as [number, number | null];
+    const resultBytes = lastChunkAt === null ? 0 : lastChunkAt + limits.resultChunkBytes;
+    if (lastChunkAt !== null && resultBytes > bytesMax) {
+      removeChunksAfter.run(seq, lastChunkAt - bytesMax);
+      return null;
+    }
+    for (const removal of removals) removal.run(seq);
     rememberGone.run(id, goneUntil);
+    return bytesMax - resultBytes - bytes;
+  }
+
+  /** Removes expired operations while their bytes last. */
+  function removeExpired(now: number, limit: number): { removed: number; more: boolean } {
+    let bytesLeft: number = limits.removeBytes;
+    let removed = 0;
+    for (const row of expiredOperations.all(now, limit)) {
+      if (bytesLeft <= 0) return { removed, more: true };
+      const found = { seq: seqOf(row), id: row[1] as string, goneUntil: row[2] as number };
+      const left = remove(found, bytesLeft);
+      if (left === null) return { removed, more: true };
+      bytesLeft = left;
+      removed += 1;
+    }
+    return { removed, more: false };
   }
 
   return {
-    expired: ({ now, limit }) => {
-      const goneIds = pruneGoneIds.run(now, limit);
-      const rows = expiredOperations.all(now, limit);
-      for (const row of rows) remove(row, row[1] as string, row[2] as number);
-      return { operations: rows.length, goneIds, idempotencyKeys: pruneKeys.run(now, limit) };
+    pruneExpired: async ({ now, limit }) => {
+      const first = await commits.write(() => ({
+        goneIds: pruneGoneIds.run(now, limit),
+        idempotencyKeys: pruneKeys.run(now, limit),
+        round: removeExpired(now, limit),
+      }));
+      const { goneIds, idempotencyKeys } = first;
+      let round = first.round;
+      let removed = round.removed;
+      const roundsMax = limits.pruneBytes / limits.removeBytes;
+      for (let rounds = 1; round.more && rounds < roundsMax; rounds += 1) {
+        const rest = limit - removed;
+        round = await commits.write(() => removeExpired(now, rest));
+        removed += round.removed;
+      }
+      return { operations: removed, goneIds, idempotencyKeys };
     },
-    remove: ({ id, goneUntil }) => {
-      const row = operations.find(id);
-      if (row === undefined) return 'missing';
-      if (!isFinal(operationOf(row).state)) return 'not_final';
-      remove(row, id, goneUntil);
-      return 'removed';
+    removeOperation: async ({ id, now, goneUntil }) => {
+      let outcome: 'removed' | 'not_final' | 'missing' | 'more' = 'more';
+      while (outcome === 'more') {
+        outcome = await commits.write(() => {
+          const row = operations.find(id);
+          if (row === undefined) return 'missing';
+          if (!isFinal(operationOf(row).state)) return 'not_final';
+          const seq = seqOf(row);
+          if (remove({ seq, id, goneUntil }, limits.removeBytes) !== null) return 'removed';
+          expire.run(now, seq);
+          return 'more';
+        });
+      }
+      return outcome;
     },
   };
 }

@@ -132,9 +132,10 @@ function writingVerbs(p: {
   const settle = prepareSettle(writer, ledger, operations);
   const extend = prepareExtend(writer);
   const sweep = prepareSweep(writer, operations);
-  const prune = preparePrune(writer, operations);
+  const prune = preparePrune(writer, operations, commits);
   const ping = writer.prepare(pingSql);
   return {
+    ...prune,
     createOperations: (p) => commits.write(() => create(p)),
     claimOperations: (p) => commits.writeLast(() => claim.run(p)),
     settleAttempts: (p) => commits.write(() => settle(p)),
@@ -148,14 +149,12 @@ function writingVerbs(p: {
         if (operation.state === 'running') return { outcome: 'requested', operation };
         return { outcome: outcome === 'applied' ? 'cancelled' : 'already_final', operation };
       }),
-    removeOperation: (p) => commits.write(() => prune.remove(p)),
     setTaskPaused: ({ task, paused }) =>
       commits.write(() => {
         const entry = ledger.entry(task);
         entry.paused = paused;
         ledger.change(entry);
       }),
-    pruneExpired: (p) => commits.write(() => prune.expired(p)),
     // A write, since a full disk shows in nothing less.
     ping: () =>
       commits.write(() => {
