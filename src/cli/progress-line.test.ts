@@ -90,7 +90,7 @@ describe('the bar', () => {
 });
 
 describe('the time left', () => {
-  it('follows the pace of the attempt once a tenth is done', () => {
+  it('follows the pace of the attempt once it says how far it is', () => {
     const now = start + 12_000;
     assert.equal(new Pace().leftMs(running({ fraction: 0.6 }), now), 8_000);
     assert.equal(new Pace().leftMs(running({ fraction: 0.6 }), now + 3_000), 5_000);
@@ -98,9 +98,11 @@ describe('the time left', () => {
 
   it('is the estimate of the server before that, and unknown without one', () => {
     const estimate = { completes_at: at(30), basis: 'history', samples: 3 } as const;
-    const early = running({ fraction: 0.05 }, { estimate });
+    const early = running({}, { estimate });
     assert.equal(new Pace().leftMs(early, start + 12_000), 18_000);
-    assert.equal(new Pace().leftMs(running({ fraction: 0.05 }), start + 12_000), null);
+    assert.equal(new Pace().leftMs(running({}), start + 12_000), null);
+    const begun = running({ fraction: 0 }, { estimate });
+    assert.equal(new Pace().leftMs(begun, start + 12_000), null, 'what was usual says no more');
     assert.equal(new Pace().leftMs(early, start + 31_000), null, 'an estimate that passed is none');
   });
 
@@ -114,6 +116,26 @@ describe('the time left', () => {
     const again = 'a lost worker began anew under the same number';
     assert.equal(pace.leftMs(second(0.1, 60), start + 60_000), null, again);
     assert.equal(pace.leftMs(second(0.3, 64), start + 64_000), 14_000, again);
+  });
+
+  it('forgets the first start once the attempt was handed back and begins again', () => {
+    const pace = new Pace();
+    const first = (fraction: number, seconds: number, members: Partial<WireOperation> = {}) =>
+      running({ fraction, updated_at: at(seconds) }, members);
+    assert.equal(pace.leftMs(first(0.5, 10), start + 10_000), 10_000);
+    assert.equal(pace.leftMs(wireOperation({ started_at: at(0) }), start + 11_000), null);
+    assert.equal(pace.leftMs(first(0.1, 102), start + 102_000), null);
+    assert.equal(pace.leftMs(first(0.2, 104), start + 104_000), 16_000);
+
+    const lost = { number: 1, outcome: 'lost', error: null, started_at: at(0) } as const;
+    const attempts = [{ ...lost, ended_at: at(20), retry_at: at(20) }];
+    const late = new Pace();
+    assert.equal(
+      late.leftMs(first(0.1, 102, { attempts }), start + 102_000),
+      null,
+      'for who comes later too',
+    );
+    assert.equal(late.leftMs(first(0.2, 104, { attempts }), start + 104_000), 16_000);
   });
 });
 

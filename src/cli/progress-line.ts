@@ -95,22 +95,31 @@ export function wholeSeconds(ms: number): string {
   return seconds < 60 ? `${seconds} s` : formatDuration(seconds * 1000);
 }
 
+/** Less of it done in less time says nothing about the pace yet. */
+const paceFractionMin = 0.1;
+const paceMsMin = 900;
+
 /**
- * Time left: by the pace of this attempt once a tenth is done (what happens now beats what was usual), else
- * by the server's estimate. Both by the server's instants, so that the clock here does not matter.
+ * Time left: by the pace of this attempt once it reports how far it is (what happens now beats what was
+ * usual), else by the server's estimate. Both by the server's instants, so that the clock here does not matter.
  */
 export class Pace {
   #attempt = -1;
+  #begun = false;
   #first: { fraction: number; at: number } | null = null;
   #last = 0;
 
   leftMs(operation: WireOperation, now: number): number | null {
     const { progress, estimate } = operation;
     if (operation.attempt !== this.#attempt) {
-      this.#attempt = operation.attempt;
-      this.#last = 0;
       const startedAt = Date.parse(operation.started_at ?? '');
-      this.#first = operation.attempt === 1 && startedAt ? { fraction: 0, at: startedAt } : null;
+      // `started_at` stays what it was when an attempt is handed back and begins again under its number.
+      const isFirst =
+        operation.attempt === 1 && !this.#begun && (operation.attempts ?? []).length === 0;
+      this.#first = isFirst && startedAt ? { fraction: 0, at: startedAt } : null;
+      this.#attempt = operation.attempt;
+      this.#begun ||= operation.attempt > 0;
+      this.#last = 0;
     }
     if (progress !== null && progress.fraction !== null) {
       const here = { fraction: progress.fraction, at: Date.parse(progress.updated_at) };
@@ -120,10 +129,9 @@ export class Pace {
       this.#first ??= here;
       const done = here.fraction - this.#first.fraction;
       const took = here.at - this.#first.at;
-      if (done >= 0.1 && took > 0) {
-        const left = (took / done) * (1 - here.fraction) - (now - here.at);
-        return Math.max(0, left);
-      }
+      if (done <= 0 || took <= 0 || (done < paceFractionMin && took < paceMsMin)) return null;
+      const left = (took / done) * (1 - here.fraction) - (now - here.at);
+      return Math.max(0, left);
     }
     const byEstimate = estimate === null ? Number.NaN : Date.parse(estimate.completes_at) - now;
     return byEstimate > 0 ? byEstimate : null;
