@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import { doctor } from './doctor.ts';
 import { findConfig, loadConfig } from './load-config.ts';
 import { raincheck } from './raincheck.ts';
@@ -111,6 +112,21 @@ describe('a config file', () => {
     const file = write('found/raincheck.config.mjs', '');
     assert.equal(findConfig({ folder: path.dirname(file) }), file);
     assert.throws(() => findConfig({ given: 'x.ts', folder }), /no config file at/);
+  });
+
+  it('needs no "type": "module" beside it, and hears no complaint about that', async () => {
+    const heard: (string | undefined)[] = [];
+    const hear = (warning: Error & { code?: string }) => void heard.push(warning.code);
+    process.on('warning', hear);
+    const file = write(
+      'typeless/a.js',
+      'process.emitWarning("x", { code: "OURS" }); export default { tasks: [] };',
+    );
+    write('typeless/package.json', '{}');
+    await loadConfig(file);
+    await turn();
+    process.off('warning', hear);
+    assert.deepEqual(heard, ['OURS']);
   });
 
   it('that does not load, has no default export or an unknown member says so with its name', async () => {

@@ -55,13 +55,35 @@ export async function loadConfig(file: string): Promise<LoadedConfig> {
   }
   let module: { default?: unknown };
   try {
-    module = (await import(pathToFileURL(file).href)) as { default?: unknown };
+    module = await withoutTypelessWarning(
+      async () => (await import(pathToFileURL(file).href)) as { default?: unknown },
+    );
   } catch (error) {
     throw new RaincheckError('invalid_option', `${file} could not be loaded: ${textOf(error)}`, {
       cause: error,
     });
   }
   return { config: checkedConfig(module.default, file), file };
+}
+
+/**
+ * A config works without "type": "module" in its package.json: that Node parses the file twice is not worth
+ * four lines at every start. All other warnings are printed as ever.
+ */
+async function withoutTypelessWarning<T>(load: () => Promise<T>): Promise<T> {
+  const warn = process.emitWarning;
+  process.emitWarning = (...parameters: unknown[]): void => {
+    const [warning, options, code] = parameters;
+    const named = typeof options === 'object' ? (options as { code?: unknown } | null)?.code : code;
+    const own = (warning as { code?: unknown } | null)?.code;
+    if ([own, named].includes('MODULE_TYPELESS_PACKAGE_JSON')) return;
+    Reflect.apply(warn, process, parameters);
+  };
+  try {
+    return await load();
+  } finally {
+    process.emitWarning = warn;
+  }
 }
 
 /** The example that comes with the package: from source, or as built beside us. */
