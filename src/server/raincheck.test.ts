@@ -12,6 +12,7 @@ import { defineTask } from '../engine/define-task.ts';
 import { memoryStore } from '../store-memory/memory-store.ts';
 import { faultyStore } from '../testing/faulty-store.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
+import { openStore } from './open-store.ts';
 import { raincheck, type RaincheckOptions } from './raincheck.ts';
 
 const double = defineTask('double', { run: ({ input }) => Number(input) * 2 });
@@ -74,6 +75,35 @@ describe('raincheck()', () => {
     await assert.rejects(rc.start(), { code: 'shutting_down' });
     const response = await rc.fetch(submit('http://localhost', 1));
     assert.equal(response.status, 503);
+  });
+
+  it('takes up at start(), without a request, what a killed process was running', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'raincheck-'));
+    const file = path.join(folder, 'a.db');
+    const killed = openStore(file);
+    const former = raincheck({ tasks: [double], store: killed });
+    const input = { value: 21, text: '21' };
+    const { operation } = await former.engine.submit({ task: 'double', tenant: '', input });
+    // Its worker was in the middle of it, and is heard of no more.
+    const { claimed } = await killed.claimOperations({
+      worker: 'killed',
+      newToken: () => 'token',
+      leaseMs: 1,
+      limit: 1,
+      tasks: [{ name: 'double', concurrency: null, keyConcurrency: null }],
+      now: Date.now(),
+    });
+    assert.equal(claimed.length, 1);
+    await former.stop();
+    await killed.close();
+
+    const rc = raincheck({ tasks: [double], store: file });
+    await rc.start();
+    const { id, version } = operation;
+    const final = { id, version, tenant: '', until: 'final', timeoutMs: 60_000 } as const;
+    assert.equal((await rc.engine.waitFor(final)).state, 'completed');
+    await rc.stop();
+    rmSync(folder, { recursive: true });
   });
 
   it('takes a clock, so that a test owns the time, and the number of worker threads', async () => {
