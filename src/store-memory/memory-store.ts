@@ -249,7 +249,7 @@ class MemoryStore implements Store {
 
   async listAttempts({ id }: { id: string }): Promise<EndedAttempt[]> {
     this.#requireOpen();
-    return [...(this.#entries.get(id)?.attempts ?? [])];
+    return this.#entries.get(id)?.attempts.slice(-limits.attemptsShown) ?? [];
   }
 
   async requestCancel({ id, now }: { id: string; now: number }): Promise<CancelOutcome> {

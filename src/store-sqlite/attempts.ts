@@ -1,3 +1,4 @@
+import { limits } from '../core/limits.ts';
 import type { EndedAttempt } from '../core/operation.ts';
 import type { ReadConnection } from './connection.ts';
 import { attemptColumns, attemptOf } from './rows.ts';
@@ -6,9 +7,14 @@ export const listAttemptsSql = `
 SELECT ${attemptColumns}
 FROM attempts
 WHERE operation_seq = (SELECT operations.seq FROM operations WHERE id = ?)
-ORDER BY seq`;
+ORDER BY seq DESC
+LIMIT ${limits.attemptsShown}`;
 
 export function prepareListAttempts(reader: ReadConnection): (id: string) => EndedAttempt[] {
   const list = reader.prepare(listAttemptsSql);
-  return (id) => list.all(id).map((row) => attemptOf(id, row));
+  // Turned round here: a sort in SQL would be one more pass.
+  return (id) => {
+    const rows = list.all(id).toReversed();
+    return rows.map((row) => attemptOf(id, row));
+  };
 }

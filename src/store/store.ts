@@ -64,7 +64,7 @@ export type Store = {
     readonly end: number;
   }): AsyncIterable<Uint8Array>;
   listOperations(p: ListOperations): Promise<OperationPage>;
-  /** Attempts that did not complete their operation, oldest first. */
+  /** Attempts that did not complete their operation: the latest limits.attemptsShown, oldest of them first. */
   listAttempts(p: { readonly id: string }): Promise<EndedAttempt[]>;
 
   // Steer

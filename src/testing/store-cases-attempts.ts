@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { limits } from '../core/limits.ts';
 import type { EndedAttempt, Operation, Progress } from '../core/operation.ts';
 import { cancelledError } from '../core/transitions.ts';
 import { meanDurationMs } from '../store/durations.ts';
@@ -139,6 +140,23 @@ export const attemptCases: readonly StoreCase[] = [
       assert.deepStrictEqual(
         expected.map(({ number }) => number),
         [1, 2, 2, 3, 3],
+      );
+    },
+  },
+  {
+    title: 'of many attempts the latest are listed, oldest first',
+    async run(bench) {
+      const attemptsMax = limits.attemptsShown + 5;
+      let running = await bench.running({ attemptsMax });
+      for (let number = 1; number < attemptsMax; number += 1) {
+        bench.now += 10;
+        await bench.fail(running, bench.now);
+        running = (await bench.claim())[0]!.operation;
+      }
+      const attempts = await bench.store.listAttempts(running);
+      assert.deepStrictEqual(
+        attempts.map(({ number }) => number),
+        Array.from({ length: limits.attemptsShown }, (_, i) => i + 5),
       );
     },
   },
