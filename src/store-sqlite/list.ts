@@ -8,45 +8,82 @@ import { operationColumns, operationOf } from './rows.ts';
 
 /**
  * One page, newest first, by id. A filter is applied to the rows an index yields, limits.pageScanRows
- * at most; a page that ends there is short and goes on at the last row looked at. What is rare has a way
+ * at most, and limits.pageScanBytes of their texts (500 MB held up everything for 2 s); a page that ends
+ * there is short and goes on at the last row looked at. What is rare has a way
  * of its own, so that nobody walks past a million completed operations to see what failed or is under way.
  */
 const inputText = `
-coalesce(input, (SELECT inputs.input FROM inputs WHERE operation_seq = scanned.seq))`;
+coalesce(input, (SELECT inputs.input FROM inputs WHERE operation_seq = operations.seq))`;
+
+/** What a row's text is read with; the lengths are known without reading it. */
+const textBytes = `
+    coalesce(octet_length(result_inline), 0) +
+    coalesce(octet_length(error), 0)
+    + coalesce(octet_length(input),
+      (SELECT octet_length(inputs.input) FROM inputs WHERE operation_seq = operations.seq))`;
 
 /** Longer than any id. */
 const idMax = 'op_~';
 
-export type Page = { readonly sql: string; readonly endSql: string; readonly values: Value[] };
+export type Page = {
+  readonly sql: string;
+  /** Where the scan ended: its last row, and whether there is one more. */
+  readonly endSql: string;
+  /** Where the budget of bytes ends; null: only what is small is looked at. */
+  readonly budgetSql: string | null;
+  /** Bounds of the id, upper and lower. */
+  readonly bounds: readonly string[];
+  readonly conditions: readonly Value[];
+  readonly textConditions: readonly Value[];
+};
 
-/** The statement for the members that `filter` has; values follow in the same order. */
+/** The statements for the members that `filter` has, and their values in the same order. */
 export function pageOf({ filter, beforeId }: ListOperations, unfinished: number): Page {
   const { source, isExact } = sourceOf(filter, unfinished);
-  const values: Value[] = [];
-  const bounds = [`id < ?`];
-  values.push(upperBound(filter, beforeId));
-  if (filter.since !== undefined) {
-    bounds.push('id >= ?');
-    values.push(smallestIdAt(filter.since));
-  }
   const scan = `
   FROM operations ${source}
-    AND ${bounds.join('\n    AND ')}
+    AND id < ?
+    AND id >= ?
   ORDER BY id DESC`;
-  const conditions = conditionsOf(filter, isExact, values);
-  const where = conditions.length === 0 ? '' : `WHERE ${conditions.join('\n  AND ')}`;
-  const sql = `
-SELECT ${operationColumns}
+  const plain = conditionsOf(filter, isExact);
+  const text = textConditionOf(filter);
+  // Texts are read of those only that fit otherwise: in a row they stand behind its result.
+  const found = `
 FROM (
-  SELECT *${scan}
-  LIMIT ${limits.pageScanRows}
-) AS scanned
-${where}
+  SELECT seq AS found
+  FROM (
+    SELECT seq, tenant, task, state, error_code, labels${scan}
+    LIMIT ${limits.pageScanRows}
+  )
+  ${whereOf(plain.sql)}
+)
+CROSS JOIN operations ON operations.seq = found`;
+  const sql = `
+SELECT ${operationColumns}${found}
+${whereOf(text.sql)}
 LIMIT ? + 0`;
+  const budgetSql = `
+SELECT id
+FROM (
+  SELECT id, sum(${textBytes}) OVER (ROWS UNBOUNDED PRECEDING) AS bytes${found}
+)
+WHERE bytes > ${limits.pageScanBytes}
+LIMIT 1`;
   const endSql = `
 SELECT id${scan}
 LIMIT 2 OFFSET ${limits.pageScanRows - 1}`;
-  return { sql, endSql, values };
+  return {
+    sql,
+    endSql,
+    budgetSql: text.sql.length === 0 ? null : budgetSql,
+    bounds: [upperBound(filter, beforeId), lowerBound(filter)],
+    conditions: plain.values,
+    textConditions: text.values,
+  };
+}
+
+function lowerBound({ since }: OperationFilter): string {
+  return since === undefined ? '' : smallestIdAt(since);
 }
 
 function upperBound({ until }: OperationFilter, beforeId: string | null): string {
@@ -90,8 +127,15 @@ function sourceOf({ states, code }: OperationFilter, unfinished: number): Source
   return { source: 'WHERE TRUE', isExact: false };
 }
 
-function conditionsOf(filter: OperationFilter, isExact: boolean, values: Value[]): string[] {
+type Conditions = { readonly sql: readonly string[]; readonly values: readonly Value[] };
+
+function whereOf(conditions: readonly string[]): string {
+  return conditions.length === 0 ? '' : `WHERE ${conditions.join('\n  AND ')}`;
+}
+
+function conditionsOf(filter: OperationFilter, isExact: boolean): Conditions {
   const conditions: string[] = [];
+  const values: Value[] = [];
   const add = (sql: string, ...bound: Value[]): void => {
     conditions.push(sql);
     values.push(...bound);
@@ -105,13 +149,15 @@ function conditionsOf(filter: OperationFilter, isExact: boolean, values: Value[]
   for (const [key, value] of Object.entries(filter.labels ?? {})) {
     add('EXISTS (SELECT 1 FROM json_each(labels) WHERE key = ? AND value = ?)', key, value);
   }
-  if (filter.text !== undefined) {
-    // lower() changes ASCII only, as the contract wants.
-    const fields = ['id', "coalesce(json_extract(error, '$.detail'), '')", inputText];
-    const found = fields.map((field) => `instr(lower(${field}), lower(?)) > 0`);
-    add(`(${found.join(' OR ')})`, ...fields.map(() => filter.text ?? ''));
-  }
-  return conditions;
+  return { sql: conditions, values };
+}
+
+function textConditionOf({ text }: OperationFilter): Conditions {
+  if (text === undefined) return { sql: [], values: [] };
+  // lower() changes ASCII only, as the contract wants.
+  const fields = ['id', "coalesce(json_extract(error, '$.detail'), '')", inputText];
+  const found = fields.map((field) => `instr(lower(${field}), lower(?)) > 0`);
+  return { sql: [`(${found.join(' OR ')})`], values: fields.map(() => text) };
 }
 
 /** Shapes of filters are few; this many statements are kept. */
@@ -135,12 +181,19 @@ export function prepareList(
 
   return (p) => {
     const page = pageOf(p, ledger.unfinished);
-    const rows = prepared(page.sql).all(...page.values, p.limit + 1);
+    const bounds = [...page.bounds];
+    const { budgetSql, conditions, textConditions } = page;
+    const budgetEnd =
+      budgetSql === null ? undefined : prepared(budgetSql).first(...bounds, ...conditions);
+    const stopId = budgetEnd === undefined ? null : String(budgetEnd[0]);
+    if (stopId !== null) bounds[1] = stopId;
+    const values = [...bounds, ...conditions, ...textConditions, p.limit + 1];
+    const rows = prepared(page.sql).all(...values);
     const operations = rows.slice(0, p.limit).map(operationOf);
     if (rows.length > p.limit) return { operations, nextBeforeId: operations.at(-1)?.id ?? null };
+    if (stopId !== null) return { operations, nextBeforeId: stopId };
     // The scan ended before the page was full: at its limit, or at the last row?
-    const bounds = p.filter.since === undefined ? 1 : 2;
-    const end = prepared(page.endSql).all(...page.values.slice(0, bounds));
+    const end = prepared(page.endSql).all(...bounds);
     return { operations, nextBeforeId: end.length < 2 ? null : String(end[0]?.[0]) };
   };
 }

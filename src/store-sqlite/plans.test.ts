@@ -83,8 +83,11 @@ const hotStatements: Readonly<Record<string, readonly [sql: string, ...uses: Reg
 const unfinished = 100;
 
 const filters: Readonly<Record<string, readonly [OperationFilter, RegExp]>> = {
-  all: [{}, /SEARCH operations USING INDEX sqlite_autoindex.*\(id<\?\)/],
-  failed: [{ states: ['failed'] }, /SEARCH operations USING INDEX operations_failed \(id<\?\)/],
+  all: [{}, /SEARCH operations USING INDEX sqlite_autoindex.*\(id>\? AND id<\?\)/],
+  failed: [
+    { states: ['failed'] },
+    /SEARCH operations USING INDEX operations_failed \(id>\? AND id<\?\)/,
+  ],
   pending: [{ states: ['scheduled', 'ready', 'parked'] }, /\(id=\?\)|operations_ready/],
   'one task since': [{ task: 'reports', since: 5 }, /autoindex.*\(id>\? AND id<\?\)/],
 };
