@@ -1,5 +1,5 @@
 import { limits } from '../core/limits.ts';
-import type { Operation } from '../core/operation.ts';
+import { claimedBefore, type Operation } from '../core/operation.ts';
 import { decide } from '../core/transitions.ts';
 import type { ClaimedOperation, ClaimOperations, ClaimOutcome, ClaimTask } from '../store/store.ts';
 import type { Row, WriteConnection, WriteStatement } from './connection.ts';
@@ -194,11 +194,4 @@ function slotsOf(entry: TaskEntry, task: ClaimTask): number {
 function hasKeySlot({ entry, task }: Lane, key: string | null): boolean {
   if (key === null || task.keyConcurrency === null) return true;
   return (entry.runningByKey.get(key) ?? 0) < task.keyConcurrency;
-}
-
-/** The order of claims over all tasks: priority, then the longest ready, then id. */
-function claimedBefore(a: Operation, b: Operation): boolean {
-  if (a.priority !== b.priority) return a.priority > b.priority;
-  if (a.readyAt !== b.readyAt) return a.readyAt < b.readyAt;
-  return a.id < b.id;
 }

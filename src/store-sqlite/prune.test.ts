@@ -39,14 +39,10 @@ async function withResult(bench: StoreBench, sizeBytes: number): Promise<string>
 
 /** Commits of others while `work` is under way, one after the other. */
 async function commitsBeside(bench: StoreBench, work: Promise<unknown>): Promise<number> {
-  let isOver = false;
-  const over = work.finally(() => (isOver = true));
+  const over = work.then(() => 'over');
+  const ping = () => bench.store.ping();
   let commits = 0;
-  while (!isOver) {
-    await bench.store.ping();
-    commits += 1;
-  }
-  await over;
+  while ((await Promise.race([over, ping()])) !== 'over') commits += 1;
   return commits;
 }
 

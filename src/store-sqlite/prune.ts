@@ -1,6 +1,6 @@
 import { limits } from '../core/limits.ts';
 import { isFinal } from '../core/operation.ts';
-import type { Store } from '../store/store.ts';
+import type { PruneOutcome, Store } from '../store/store.ts';
 import type { WriteConnection } from './connection.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { Operations } from './operations.ts';
@@ -79,7 +79,7 @@ UPDATE operations
 SET expires_at = min(expires_at, ?)
 WHERE seq = ?`;
 
-export type Prune = Pick<Store, 'pruneExpired' | 'removeOperation'>;
+type RemoveOutcome = Awaited<ReturnType<Store['removeOperation']>>;
 
 type Removable = { readonly seq: number; readonly id: string; readonly goneUntil: number };
 
@@ -91,7 +91,34 @@ export function preparePrune(
   writer: WriteConnection,
   operations: Operations,
   commits: GroupCommit,
-): Prune {
+): Pick<Store, 'pruneExpired' | 'removeOperation'> {
+  const { removeRest, removeExpired, removePart } = prepareRemovals(writer, operations);
+  return {
+    pruneExpired: async ({ now, limit }) => {
+      const first = await commits.write(() => ({
+        rest: removeRest(now, limit),
+        expired: removeExpired(now, limit),
+      }));
+      let { removed, more } = first.expired;
+      for (let bytes = limits.removeBytes; more && bytes < limits.pruneBytes;) {
+        const limitLeft = limit - removed;
+        const next = await commits.write(() => removeExpired(now, limitLeft));
+        removed += next.removed;
+        more = next.more;
+        bytes += limits.removeBytes;
+      }
+      return { operations: removed, ...first.rest };
+    },
+    removeOperation: async ({ id, now, goneUntil }) => {
+      for (;;) {
+        const outcome = await commits.write(() => removePart(id, now, goneUntil));
+        if (outcome !== 'more') return outcome;
+      }
+    },
+  };
+}
+
+function prepareRemovals(writer: WriteConnection, operations: Operations) {
   const expiredOperations = writer.prepare(expiredOperationsSql);
   const removals = Object.values(removeStatements).map((sql) => writer.prepare(sql));
   const rememberGone = writer.prepare(rememberGoneSql);
@@ -129,38 +156,21 @@ export function preparePrune(
     return { removed, more: false };
   }
 
-  return {
-    pruneExpired: async ({ now, limit }) => {
-      const first = await commits.write(() => ({
-        goneIds: pruneGoneIds.run(now, limit),
-        idempotencyKeys: pruneKeys.run(now, limit),
-        round: removeExpired(now, limit),
-      }));
-      const { goneIds, idempotencyKeys } = first;
-      let round = first.round;
-      let removed = round.removed;
-      const roundsMax = limits.pruneBytes / limits.removeBytes;
-      for (let rounds = 1; round.more && rounds < roundsMax; rounds += 1) {
-        const rest = limit - removed;
-        round = await commits.write(() => removeExpired(now, rest));
-        removed += round.removed;
-      }
-      return { operations: removed, goneIds, idempotencyKeys };
-    },
-    removeOperation: async ({ id, now, goneUntil }) => {
-      let outcome: 'removed' | 'not_final' | 'missing' | 'more' = 'more';
-      while (outcome === 'more') {
-        outcome = await commits.write(() => {
-          const row = operations.find(id);
-          if (row === undefined) return 'missing';
-          if (!isFinal(operationOf(row).state)) return 'not_final';
-          const seq = seqOf(row);
-          if (remove({ seq, id, goneUntil }, limits.removeBytes) !== null) return 'removed';
-          expire.run(now, seq);
-          return 'more';
-        });
-      }
-      return outcome;
-    },
-  };
+  /** What has expired, apart from operations. */
+  function removeRest(now: number, limit: number): Omit<PruneOutcome, 'operations'> {
+    return { goneIds: pruneGoneIds.run(now, limit), idempotencyKeys: pruneKeys.run(now, limit) };
+  }
+
+  /** One commit's part of a removal on request. */
+  function removePart(id: string, now: number, goneUntil: number): RemoveOutcome | 'more' {
+    const row = operations.find(id);
+    if (row === undefined) return 'missing';
+    if (!isFinal(operationOf(row).state)) return 'not_final';
+    const seq = seqOf(row);
+    if (remove({ seq, id, goneUntil }, limits.removeBytes) !== null) return 'removed';
+    expire.run(now, seq);
+    return 'more';
+  }
+
+  return { removeRest, removeExpired, removePart };
 }
