@@ -41,7 +41,7 @@ const { values } = parseArgs({
 
 const settings = values.quick
   ? { rounds: 3, roundMs: 500, warmMs: 300, ...history(10_000, 2_000, 2) }
-  : { rounds: 5, roundMs: 4_000, warmMs: 2_000, ...history(100_000, 15_000, 5) };
+  : { rounds: 15, roundMs: 1_000, warmMs: 3_000, ...history(100_000, 15_000, 5) };
 
 function history(historyCount: number, historyBatch: number, historyRounds: number) {
   return { historyCount, historyBatch, historyRounds };

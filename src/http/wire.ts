@@ -146,7 +146,11 @@ function wireError(context: HttpContext, shown: OperationView): WireOperationErr
   const code = shown.operation.error?.code ?? 'task_error';
   const { attempts } = shown;
   return {
-    ...{ type, title, status, detail, code },
+    type,
+    title,
+    status,
+    detail,
+    code,
     ...(attempts !== null && { attempts: attempts.map(wireAttempt) }),
   };
 }
