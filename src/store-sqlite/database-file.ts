@@ -78,7 +78,7 @@ export function openFailure(path: string, error: unknown): unknown {
 const freeBytesMin = 1_048_576;
 
 /** What a person can do about a file that cannot be opened: free space, try later, or grant access. */
-export function unusable(path: string, error: unknown): RaincheckError {
+function unusable(path: string, error: unknown): RaincheckError {
   const why = error instanceof Error ? error.message : String(error);
   if (isDiskFull(path, error)) {
     return unavailable(
