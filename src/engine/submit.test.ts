@@ -282,7 +282,8 @@ test('a removed operation is gone, one that never was is not found', async (t) =
   const { id } = await f.final((await f.submit()).id);
   assert.equal(await f.engine.remove({ id, tenant: '' }), 'removed');
   await assert.rejects(f.read(id), code('operation_gone'));
-  await assert.rejects(f.read(`${id.slice(0, -1)}0`), code('operation_not_found'));
+  const other = id.endsWith('0') ? '1' : '0';
+  await assert.rejects(f.read(`${id.slice(0, -1)}${other}`), code('operation_not_found'));
 });
 
 test('removing what is not final cancels it', async (t) => {

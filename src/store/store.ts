@@ -11,9 +11,10 @@ import type {
  * testing/ is its specification in full.
  *
  * The contract, for every verb:
- * - **One commit a call.** What a verb changes is durable, all of it, when its promise fulfils. A store
- *   may commit many calls together (group commit): calls made in one turn of the event loop are meant
- *   to share a commit, so callers never batch for the store's sake.
+ * - **One commit a call.** What a verb changes is durable, all of it, when its promise fulfils.
+ *   (The removal of very much may take several commits, each whole.) A store may commit many calls together
+ *   (group commit): calls made in one turn of the event loop are meant to share a commit, so callers never
+ *   batch for the store's sake.
  * - **A rejection of a write is ambiguous**, not a no: `store_unavailable` says the commit may or may not
  *   have happened. An idempotency key or the fence finds the truth on the next try.
  * - **Expected outcomes are values** ('lost', null), never rejections.
