@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { WireOperation } from '../core/wire.ts';
-import { acting, type Shell } from './context.ts';
+import { acting, operationNamed, type Shell } from './context.ts';
 import { exitCodes } from './exit-codes.ts';
 
 export function addCancel(program: Command, shell: Shell): void {
@@ -12,7 +12,7 @@ export function addCancel(program: Command, shell: Shell): void {
     .argument('<operation>', 'id or status address')
     .action(
       acting(shell, async (context, command) => {
-        const operation = await context.client.operation(command.args[0] ?? '').cancel();
+        const operation = await operationNamed(context, command.args[0]).cancel();
         const { output } = context;
         if (output.json) output.resultJson(operation);
         else if (!output.quiet) output.result(`${operation.id} ${cancelText(operation)}`);

@@ -293,6 +293,37 @@ describe('what goes wrong', () => {
     assert.match(option.stderr, /Did you mean --timeout\?/);
   });
 
+  it('tells a wrong command line as all errors are told, and where to read more', async () => {
+    const [prose, json, none] = await Promise.all([
+      cli('run', 'echo', '--timeout=soon'),
+      cli('rum', '--json'),
+      cli('--json'),
+    ]);
+    assert.match(prose.stderr, /^✖ Option '--timeout <time>' .*\n  See: raincheck run --help\n$/);
+    const { error } = JSON.parse(json.stderr) as { error: Record<string, unknown> };
+    const detail = "Unknown command 'rum'. Did you mean run?";
+    assert.deepEqual(error, { code: 'usage', detail, exit_code: 2 });
+    assert.equal(none.code, 2);
+    assert.match(none.stderr.trimEnd().split('\n').at(-1) ?? '', /^\{"error":\{"code":"usage"/);
+  });
+
+  it('names the address, the variable or the id that makes no sense', async () => {
+    const env = { RAINCHECK_TOKEN: token };
+    const [flag, variable, id, path, https] = await Promise.all([
+      cli('tasks', '--url', 'foo'),
+      runCli(['tasks'], { url: 'xyz', env }),
+      cli('status', 'garbage'),
+      runCli(['run', 'echo'], { url: `${url}/wrong`, env }),
+      runCli(['tasks'], { url: url.replace('http:', 'https:'), env }),
+    ]);
+    assert.deepEqual([flag.code, variable.code, id.code, path.code], [2, 2, 2, 5]);
+    assert.match(flag.stderr, /Expected --url to be/);
+    assert.match(variable.stderr, /Expected RAINCHECK_URL to be/);
+    assert.match(id.stderr, /'garbage' is no id/);
+    assert.ok(path.stderr.includes(`${url}/wrong`), path.stderr);
+    assert.match(https.stderr, /does not speak https/);
+  });
+
   it('exits with 4 without the token, and never takes it as an argument', async () => {
     const [without, argument] = await Promise.all([
       runCli(['list'], { url }),

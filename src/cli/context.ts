@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { InvalidArgumentError, type Command } from 'commander';
 import { clientOver, type Client } from '../client/client.ts';
+import type { OperationHandle } from '../client/operation.ts';
 import { NetworkError } from '../client/problem.ts';
 import { Transport, type RetryNotice } from '../client/transport.ts';
+import { isOperationId } from '../core/id.ts';
 import { formatDuration, parseDuration } from '../core/duration.ts';
 import { UsageError } from './exit-codes.ts';
 import { openOutput, type Output } from './output.ts';
@@ -38,8 +40,10 @@ export function openContext(options: GlobalOptions): Context {
   const retries = {
     tell: (notice: RetryNotice): void => output.note(retryText(notice)),
   };
+  const baseUrl = serverUrl(options);
+  refuseBadUrl(baseUrl, options);
   const transport = new Transport({
-    baseUrl: serverUrl(options),
+    baseUrl,
     token: readToken(options),
     fetch: failingFastUntilHeard(),
     patience: patienceMs,
@@ -47,6 +51,26 @@ export function openContext(options: GlobalOptions): Context {
   });
   const flags = options.url === undefined ? '' : ` --url ${options.url}`;
   return { output, transport, client: clientOver(transport), retries, flags };
+}
+
+function refuseBadUrl(text: string, { url }: GlobalOptions): void {
+  const parsed = URL.parse(text);
+  const isHttp = parsed?.protocol === 'http:' || parsed?.protocol === 'https:';
+  if (isHttp && parsed.username === '' && parsed.password === '') return;
+  const name = url === undefined ? 'RAINCHECK_URL' : '--url';
+  throw new UsageError(
+    `Expected ${name} to be an http or https address without a password, like ${urlDefault}.`,
+  );
+}
+
+/** The operation that an argument names: an id, or any of its addresses. */
+export function operationNamed({ client }: Context, text = ''): OperationHandle {
+  if (!text.includes('/') && !isOperationId(text)) {
+    throw new UsageError(
+      `'${text}' is no id of an operation (op_ and 26 letters and digits) and no address of one.`,
+    );
+  }
+  return client.operation(text);
 }
 
 export function retryText({ error, delayMs }: RetryNotice): string {

@@ -29,7 +29,10 @@ function linesOf(error: unknown, url: string): string[] {
       '  Somewhere else? Name it with --url or RAINCHECK_URL.',
     ];
   }
-  if (error instanceof ProblemError) return problemLines(error);
+  if (error instanceof ProblemError) return problemLines(error, url);
+  if (error instanceof UsageError && error.hint !== null) {
+    return [safeText(error.message), `  ${error.hint}`];
+  }
   if (isExpected(error)) return [safeText(error.message)];
   // A fault of our own: the stack is what a report needs.
   return [error instanceof Error ? (error.stack ?? error.message) : String(error)];
@@ -42,7 +45,7 @@ function isExpected(error: unknown): error is Error {
   return error instanceof Error && 'syscall' in error;
 }
 
-function problemLines(error: ProblemError): string[] {
+function problemLines(error: ProblemError, url: string): string[] {
   const { problem } = error;
   const errors = (problem.errors ?? []).map(
     ({ pointer, detail }) => [fieldName(pointer), safeLine(detail)] as const,
@@ -54,6 +57,10 @@ function problemLines(error: ProblemError): string[] {
   for (const [field, detail] of errors) lines.push(`    ${field.padEnd(width)}  ${detail}`);
   if (error.status === 401) {
     lines.push('  Give the token in RAINCHECK_TOKEN or in a file named by --token-file.');
+  }
+  // Not one of what is looked for is missing, but everything: another server, or another base path.
+  if (error.status === 404 && (error.code === null || error.code === 'not_found')) {
+    lines.push(`  Is ${url} the address of a Raincheck server, with its base path?`);
   }
   return lines;
 }

@@ -28,6 +28,8 @@ export const exitCodes = {
 /** The command line asks for something that cannot be. */
 export class UsageError extends Error {
   override readonly name: string = 'UsageError';
+  /** A line below it, for people: where to read more. */
+  hint: string | null = null;
 }
 
 /** The code of an operation that ended as `failed`, by its error.code. */

@@ -44,9 +44,11 @@ export async function main(argv: readonly string[]): Promise<number> {
     await program.parseAsync(argv, { from: 'user' });
     return shell.exitCode;
   } catch (error) {
-    if (error instanceof CommanderError) return commanderExitCode(error);
+    if (isAnswered(error)) return exitCodes.ok.code;
     const json = argv.includes('--json');
-    return reportError(error, { json, url: serverUrl(program.opts<GlobalOptions>()) });
+    if (isHelpOnly(error) && !json) return exitCodes.usage.code;
+    const told = error instanceof CommanderError ? usageErrorOf(error, { argv, program }) : error;
+    return reportError(told, { json, url: serverUrl(program.opts<GlobalOptions>()) });
   }
 }
 
@@ -60,7 +62,7 @@ function createProgram(shell: Shell): Command {
     .option('--json', 'JSON on stdout: one object, or one a line for what comes bit by bit')
     .option('-q, --quiet', 'no progress and no hints, only results and errors')
     .configureHelp({ showGlobalOptions: true })
-    .configureOutput({ outputError: (text, write) => write(withSuggestion(text, program)) })
+    .configureOutput({ outputError: () => undefined }) // told in main, as all errors are
     .addHelpText('after', exitCodesHelp())
     .exitOverride();
   for (const add of commands) add(program, shell);
@@ -76,23 +78,39 @@ function refuseTokenArgument(argv: readonly string[]): void {
   );
 }
 
-/** commander looks for the option that was meant only when no value hangs on it with '='. */
-function withSuggestion(text: string, program: Command): string {
-  if (text.includes('Did you mean')) return text;
-  const name = /unknown option '(--[^=']+)=/.exec(text)?.[1];
-  const options = [program, ...program.commands].flatMap((command) => command.options);
-  const meant =
-    name === undefined
-      ? null
-      : suggestion(
-          name,
-          options.map(({ long }) => long ?? ''),
-        );
-  return meant === null ? text : `${text}(Did you mean ${meant}?)\n`;
+/** Asking for help or the version is no error. */
+function isAnswered(error: unknown): boolean {
+  if (!(error instanceof CommanderError)) return false;
+  return ['commander.helpDisplayed', 'commander.version'].includes(error.code);
 }
 
-/** commander has printed its message by now; asking for help or the version is no error. */
-function commanderExitCode(error: CommanderError): number {
-  const asked = ['commander.helpDisplayed', 'commander.version'].includes(error.code);
-  return asked || error.exitCode === 0 ? exitCodes.ok.code : exitCodes.usage.code;
+/** No command at all: commander has shown what there is. */
+function isHelpOnly(error: unknown): boolean {
+  return error instanceof CommanderError && error.code === 'commander.help';
+}
+
+/** commander's "error: unknown option '--x'\n(Did you mean --y?)" in the words of the other errors. */
+function usageErrorOf(
+  error: CommanderError,
+  { argv, program }: { readonly argv: readonly string[]; readonly program: Command },
+): UsageError {
+  const text = isHelpOnly(error) ? 'No command is given' : error.message.replace(/^error: /, '');
+  const [first = '', ...more] = withSuggestion(text, program).split('\n');
+  const sentence = `${first.charAt(0).toUpperCase()}${first.slice(1).replace(/\.$/, '')}.`;
+  const hints = more.map((line) => line.replace(/^\((.*)\)$/, '$1'));
+  const usage = new UsageError([sentence, ...hints].join(' '), { cause: error });
+  const names = program.commands.map((command) => command.name());
+  const command = argv.find((word) => names.includes(word));
+  usage.hint = `See: raincheck ${command === undefined ? '' : `${command} `}--help`;
+  return usage;
+}
+
+/** commander looks for the option that was meant only when no value hangs on it with '='. */
+function withSuggestion(text: string, program: Command): string {
+  const name = /unknown option '(--[^=']+)=/.exec(text)?.[1];
+  if (name === undefined || text.includes('Did you mean')) return text;
+  const options = [program, ...program.commands].flatMap((command) => command.options);
+  const names = options.map(({ long }) => long ?? '');
+  const meant = suggestion(name, names);
+  return meant === null ? text : `${text}\n(Did you mean ${meant}?)`;
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { OperationFailed } from '../client/problem.ts';
-import { acting, type Shell } from './context.ts';
+import { acting, operationNamed, type Shell } from './context.ts';
 import { exitCodeOfOutcome, exitCodes } from './exit-codes.ts';
 import { outcomeText } from './narration.ts';
 import { deliverResult } from './result-output.ts';
@@ -13,8 +13,8 @@ export function addResult(program: Command, shell: Shell): void {
     .option('-o, --output <file>', 'write the result to a file (- is stdout)')
     .action(
       acting(shell, async (context, command) => {
-        const { output, client } = context;
-        const handle = client.operation(command.args[0] ?? '');
+        const { output } = context;
+        const handle = operationNamed(context, command.args[0]);
         const operation = await handle.status();
         if (output.json) output.resultJson(operation);
         if (operation.status === 'failed') {

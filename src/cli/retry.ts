@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { inputOption } from './arguments.ts';
-import { acting, type Shell } from './context.ts';
+import { acting, operationNamed, type Shell } from './context.ts';
 import { exitCodes } from './exit-codes.ts';
 import { resumeText } from './finish.ts';
 
@@ -13,7 +13,7 @@ export function addRetry(program: Command, shell: Shell): void {
     .action(
       acting(shell, async (context, command) => {
         const { input } = command.opts<{ input?: string }>();
-        const failed = context.client.operation(command.args[0] ?? '');
+        const failed = operationNamed(context, command.args[0]);
         const again = await failed.retry(input === undefined ? undefined : inputOption(input));
         const { output } = context;
         if (output.json) output.resultJson(again.accepted);

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { formatDuration } from '../core/duration.ts';
 import type { WireOperation } from '../core/wire.ts';
-import { acting, type Context, type Shell } from './context.ts';
+import { acting, operationNamed, type Context, type Shell } from './context.ts';
 import { exitCodes } from './exit-codes.ts';
 import { wholeSeconds } from './progress-line.ts';
 import { safeLine } from './terminal-text.ts';
@@ -13,7 +13,7 @@ export function addStatus(program: Command, shell: Shell): void {
     .argument('<operation>', 'id or status address')
     .action(
       acting(shell, async (context, command) => {
-        const operation = await context.client.operation(command.args[0] ?? '').status();
+        const operation = await operationNamed(context, command.args[0]).status();
         printStatus(context, operation);
         return exitCodes.ok.code;
       }),

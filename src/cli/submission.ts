@@ -58,7 +58,7 @@ export async function findTask(context: Context, name: string): Promise<WireTask
   try {
     return await context.client.task(name);
   } catch (error) {
-    if (!(error instanceof ProblemError) || error.status !== 404) throw error;
+    if (!(error instanceof ProblemError) || error.code !== 'task_not_found') throw error;
     const names = await context.client.tasks().then(
       (tasks) => tasks.map((task) => task.name),
       () => [],

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { acting, durationArgument, type Shell } from './context.ts';
+import { acting, durationArgument, operationNamed, type Shell } from './context.ts';
 import { followAndFinish } from './finish.ts';
 
 export function addWait(program: Command, shell: Shell): void {
@@ -16,7 +16,7 @@ export function addWait(program: Command, shell: Shell): void {
     .action(
       acting(shell, async (context, command) => {
         const flags = command.opts<{ output?: string; timeout?: number }>();
-        const handle = context.client.operation(command.args[0] ?? '');
+        const handle = operationNamed(context, command.args[0]);
         const { timeout: timeoutMs, output: to } = flags;
         return followAndFinish(context, handle, { timeoutMs, to });
       }),

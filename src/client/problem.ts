@@ -118,6 +118,10 @@ function textOr(value: unknown, fallback: string): string {
 function reasonOf(error: unknown): string {
   let deepest = error;
   while (deepest instanceof Error && deepest.cause !== undefined) deepest = deepest.cause;
+  // OpenSSL says where in its sources it stumbled.
+  if (/:SSL routines:/.test(String(deepest))) {
+    return 'it does not speak https as asked; is it an http address?';
+  }
   if (deepest instanceof Error) return deepest.message === '' ? deepest.name : deepest.message;
   return String(deepest);
 }

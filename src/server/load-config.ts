@@ -71,19 +71,22 @@ export async function loadConfig(file: string): Promise<LoadedConfig> {
  * four lines at every start. All other warnings are printed as ever.
  */
 async function withoutTypelessWarning<T>(load: () => Promise<T>): Promise<T> {
-  const warn = process.emitWarning;
+  const { emitWarning } = process; // oxlint-disable-line typescript/unbound-method -- put back as it was
   process.emitWarning = (...parameters: unknown[]): void => {
     const [warning, options, code] = parameters;
-    const named = typeof options === 'object' ? (options as { code?: unknown } | null)?.code : code;
-    const own = (warning as { code?: unknown } | null)?.code;
-    if ([own, named].includes('MODULE_TYPELESS_PACKAGE_JSON')) return;
-    Reflect.apply(warn, process, parameters);
+    const codes = [code, codeOf(warning), codeOf(options)];
+    if (codes.includes('MODULE_TYPELESS_PACKAGE_JSON')) return;
+    Reflect.apply(emitWarning, process, parameters);
   };
   try {
     return await load();
   } finally {
-    process.emitWarning = warn;
+    process.emitWarning = emitWarning;
   }
+}
+
+function codeOf(value: unknown): unknown {
+  return typeof value === 'object' && value !== null && 'code' in value ? value.code : undefined;
 }
 
 /** The example that comes with the package: from source, or as built beside us. */
