@@ -1,3 +1,4 @@
+import { formatDuration } from '../core/duration.ts';
 import { RaincheckError, type ErrorCode } from '../core/errors.ts';
 import { nextProgress, type ProgressReport } from '../core/progress.ts';
 import type { Operation, OperationError, Progress } from '../core/operation.ts';
@@ -118,7 +119,7 @@ function abortReason(cause: AbortCause, task: Task): RaincheckError {
 }
 
 function timeoutDetail(task: Task): string {
-  return `The attempt ran longer than its timeout of ${task.timeoutMs} ms.`;
+  return `The attempt ran longer than its timeout of ${formatDuration(task.timeoutMs ?? 0)}.`;
 }
 
 /** The recorded error of an attempt that ended because of `cause`. */

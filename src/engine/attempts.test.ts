@@ -128,7 +128,7 @@ test('at its timeout the signal aborts with the reason, and the attempt is tried
   await f.clock.advance(10_000);
   const done = await f.final(id);
   assert.deepEqual([done.error?.code, done.attempt], ['timeout', 2]);
-  assert.match(done.error?.detail ?? '', /10000 ms/);
+  assert.match(done.error?.detail ?? '', /timeout of 10 s/);
 });
 
 test('a handler that never settles holds its slot until timeout and grace, and no longer', async (t) => {

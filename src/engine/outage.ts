@@ -16,7 +16,7 @@ export class Outage {
   failed(error: unknown): void {
     this.#failures += 1;
     if (this.#failures > 1) return;
-    this.#logger.error({ error: describeThrown(error) }, `Cannot ${this.#what}; trying again.`);
+    this.#logger.error({ err: describeThrown(error) }, `Cannot ${this.#what}; trying again.`);
   }
 
   ended(): void {

@@ -112,7 +112,7 @@ export class Settler {
   /** The store keeps refusing this record, so the operation fails with one that it can take. */
   #unstorable(attempt: Attempt, error: unknown): Settlement {
     this.#p.logger.error(
-      { ...attemptFields(attempt), error: describeThrown(error) },
+      { ...attemptFields(attempt), err: describeThrown(error) },
       'The store refuses the result of an attempt.',
     );
     return {
