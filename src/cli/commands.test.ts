@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -166,6 +166,25 @@ describe('raincheck run', () => {
       readdirSync(folder).filter((name) => name.endsWith('.part')),
       [],
     );
+  });
+
+  it('refuses a place for the result that cannot be, before any work', async () => {
+    const target = path.join(folder, 'not-there', 'out.pdf');
+    const before = (await cli('list', '--task', 'report', '--json')).stdout;
+    const { code, stderr } = await cli('run', 'report', '-o', target);
+    assert.equal(code, 2);
+    assert.match(stderr, /There is no folder .*not-there for -o/);
+    assert.equal((await cli('list', '--task', 'report', '--json')).stdout, before);
+  });
+
+  it('says how to fetch a result that could not be written after all', async () => {
+    const taken = path.join(folder, 'taken');
+    mkdirSync(taken);
+    writeFileSync(path.join(taken, 'sales.pdf'), 'mine');
+    const { code, stderr } = await cli('run', 'report', '-o', taken);
+    assert.equal(code, 2);
+    assert.match(stderr, new RegExp(`Fetch it again: raincheck result op_\\w{26} -o ${taken}`));
+    assert.equal(readFileSync(path.join(taken, 'sales.pdf'), 'utf8'), 'mine');
   });
 
   it('gives the address of a file rather than the file', async () => {

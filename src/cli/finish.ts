@@ -1,9 +1,11 @@
 import type { OperationHandle } from '../client/operation.ts';
+import { errorTable, type ErrorCode } from '../core/errors.ts';
 import type { Context } from './context.ts';
 import { exitCodeOfOutcome, exitCodes } from './exit-codes.ts';
 import { follow } from './follow.ts';
 import { outcomeText } from './narration.ts';
 import { deliverResult } from './result-output.ts';
+import { shellWord } from './terminal-text.ts';
 
 /** What `run` and `wait` share: follow to the end, tell the outcome, deliver the result. */
 export async function followAndFinish(
@@ -26,7 +28,10 @@ export async function followAndFinish(
   if (operation.status === 'failed') {
     const code = operation.error?.code ?? 'task_error';
     if (!output.json) output.problem(output.style('red', outcomeText(operation)));
-    output.note(`Try it again: raincheck retry ${operation.id}${context.flags}`);
+    // Asking for the same once more is no use where the code says so.
+    if (isRetryable(code)) {
+      output.note(`Try it again: raincheck retry ${operation.id}${context.flags}`);
+    }
     return exitCodeOfOutcome(code);
   }
   output.note(output.style('green', outcomeText(operation)));
@@ -35,8 +40,24 @@ export async function followAndFinish(
   if (operation.result_url !== null && !isAddressed) {
     output.note(`Result: ${transport.address(operation.result_url).href}`);
   }
-  await deliverResult(context, handle, { operation, to: p.to, filesToPipe: false });
+  try {
+    await deliverResult(context, handle, { operation, to: p.to, filesToPipe: false });
+  } catch (error) {
+    // The work is done and kept: only the last step is to be repeated.
+    const again = p.to === undefined ? '' : ` -o ${shellWord(p.to)}`;
+    output.note(`Fetch it again: raincheck result ${operation.id}${again}${context.flags}`);
+    throw error;
+  }
   return exitCodes.ok.code;
+}
+
+/** Codes of a newer server are given the benefit of the doubt. */
+function isRetryable(code: string): boolean {
+  return !isErrorCode(code) || errorTable[code].retryable;
+}
+
+function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(errorTable, code);
 }
 
 export function resumeText({ flags }: Context, id: string): string {

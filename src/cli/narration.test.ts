@@ -43,7 +43,7 @@ describe('the story of an operation', () => {
   });
 
   it('tells why an attempt failed, when the server says so', () => {
-    const error = { code: 'task_error', detail: 'UpstreamError\u001b[31m 503' } as const;
+    const error = { code: 'task_error', detail: 'UpstreamError\u001b[31m 503.' } as const;
     const times = { started_at: inSeconds(-1), ended_at: inSeconds(0), retry_at: inSeconds(1) };
     const attempts = [{ number: 1, outcome: 'failed', error, ...times }] as const;
     const backOff = { ...pending(1, { ready_at: inSeconds(1) }), attempts };

@@ -64,7 +64,9 @@ function retryText(operation: WireOperation, now: number): string {
 function attemptReason(operation: WireOperation, number: number): string {
   const known = operation.attempts ?? operation.error?.attempts;
   const error = known?.find((attempt) => attempt.number === number)?.error;
-  return error === undefined || error === null ? '' : `: ${safeLine(error.detail)}`;
+  return error === undefined || error === null
+    ? ''
+    : `: ${safeLine(error.detail).replace(/\.$/, '')}`;
 }
 
 function stateText(operation: WireOperation, now: number): string | null {

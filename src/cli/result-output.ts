@@ -1,5 +1,5 @@
-import { createWriteStream } from 'node:fs';
-import { rename, stat, unlink } from 'node:fs/promises';
+import { constants, createWriteStream } from 'node:fs';
+import { access, rename, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -8,6 +8,7 @@ import { formatBytes } from '../core/byte-size.ts';
 import type { WireOperation } from '../core/wire.ts';
 import type { Context } from './context.ts';
 import { UsageError } from './exit-codes.ts';
+import { shellWord } from './terminal-text.ts';
 
 /**
  * Where the result goes: JSON to stdout (indented for eyes, compact for pipes); `-o file` for whatever it
@@ -42,7 +43,7 @@ export async function deliverResult(
   output.result(context.transport.address(operation.result_url ?? '').href);
   const name = fileName(response.headers) ?? 'result';
   const type = response.headers.get('content-type') ?? 'a file';
-  output.note(`${type}${sizeText(response)}; -o ${name} writes it to a file.`);
+  output.note(`${type}${sizeText(response)}; -o ${shellWord(name)} writes it to a file.`);
 }
 
 function printJson({ output }: Context, value: unknown): void {
@@ -75,6 +76,26 @@ async function writeFileOf(context: Context, handle: OperationHandle, to: string
   } catch (error) {
     await unlink(partial).catch(() => undefined);
     throw error;
+  }
+}
+
+/** Refuses what `-o` names while it costs nothing: before the work, not after it. */
+export async function refuseBadTarget(to: string | undefined): Promise<void> {
+  if (to === undefined || to === '-') return;
+  if (to === '') throw new UsageError('-o wants the name of a file or folder.');
+  const isFolder = await stat(to).then(
+    (found) => found.isDirectory(),
+    () => /[\\/]$/.test(to),
+  );
+  const folder = isFolder ? to : path.dirname(to);
+  const found = await stat(folder).catch(() => null);
+  if (found?.isDirectory() !== true) {
+    throw new UsageError(`There is no folder ${folder} for -o ${to}.`);
+  }
+  try {
+    await access(folder, constants.W_OK);
+  } catch (error) {
+    throw new UsageError(`The folder ${folder} cannot be written to.`, { cause: error });
   }
 }
 

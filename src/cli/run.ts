@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { acting, durationArgument, type Shell } from './context.ts';
 import { followAndFinish } from './finish.ts';
+import { refuseBadTarget } from './result-output.ts';
 import { submitFromWords, withSubmitOptions, type SubmitFlags } from './submission.ts';
 
 export function addRun(program: Command, shell: Shell): void {
@@ -17,6 +18,7 @@ export function addRun(program: Command, shell: Shell): void {
       acting(shell, async (context, command) => {
         const [name = '', ...words] = command.args;
         const flags = command.opts<SubmitFlags & { output?: string; timeout?: number }>();
+        await refuseBadTarget(flags.output);
         const handle = await submitFromWords(context, name, { words, flags });
         const { timeout: timeoutMs, output: to } = flags;
         return followAndFinish(context, handle, { timeoutMs, to });

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { formatDuration } from '../core/duration.ts';
-import type { WireOperation } from '../core/wire.ts';
+import type { WireAttempt, WireOperation } from '../core/wire.ts';
 import { acting, operationNamed, type Context, type Shell } from './context.ts';
 import { exitCodes } from './exit-codes.ts';
 import { wholeSeconds } from './progress-line.ts';
@@ -42,7 +42,7 @@ export function printStatus(context: Context, operation: WireOperation): void {
       operation.error === null ? null : `${operation.error.code}: ${operation.error.detail}`,
     ],
     ...(operation.attempts ?? operation.error?.attempts ?? []).map(
-      (one) => [`attempt ${one.number}`, `${one.outcome}: ${one.error?.detail ?? ''}`] as const,
+      (one) => [`attempt ${one.number}`, attemptText(one)] as const,
     ),
     [
       'labels',
@@ -58,6 +58,12 @@ export function printStatus(context: Context, operation: WireOperation): void {
   for (const [name, text] of rows) {
     if (text !== null) output.result(`${name.padEnd(10)} ${safeLine(text)}`);
   }
+}
+
+function attemptText({ outcome, error }: WireAttempt): string {
+  if (error !== null && error.detail !== '') return `${outcome}: ${error.detail}`;
+  if (outcome === 'lost') return 'lost: its worker died; not counted';
+  return outcome === 'released' ? 'released: its worker stopped; not counted' : outcome;
 }
 
 function statusText(operation: WireOperation): string {

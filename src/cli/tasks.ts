@@ -53,7 +53,7 @@ function printTask({ output }: Context, task: WireTask): void {
     `${task.name}${task.paused ? ' (paused)' : ''}   POST ${task.path}`,
     ...(task.description === null ? [] : [`  ${task.description}`]),
     `  now       ${counts.pending} pending, ${counts.processing} processing, ${counts.completed} completed, ${counts.failed} failed`,
-    `  limits    ${limits.attempts} attempts, timeout ${ms(limits.timeout_ms)}, queue timeout ${ms(limits.queue_timeout_ms)}, deadline ${ms(limits.deadline_ms)}`,
+    `  limits    ${limits.attempts} attempt${limits.attempts === 1 ? '' : 's'}, timeout ${ms(limits.timeout_ms)}, queue timeout ${ms(limits.queue_timeout_ms)}, deadline ${ms(limits.deadline_ms)}`,
     ...(task.expected_duration_ms === null
       ? []
       : [`  takes     about ${ms(task.expected_duration_ms)}`]),

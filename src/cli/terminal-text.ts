@@ -17,6 +17,12 @@ export function safeLine(text: string): string {
   return safeText(text.replaceAll(/[\r\n\t]+/g, ' '));
 }
 
+/** As it is typed into a shell: quoted where it must be. */
+export function shellWord(text: string): string {
+  const plain = safeLine(text);
+  return /^[\p{L}\p{N}_@%+=:,./-]+$/u.test(plain) ? plain : `'${plain.replaceAll("'", "'\\''")}'`;
+}
+
 // CJK, Hangul, full-width forms and emoji take two columns; combining marks and joiners none.
 const wide =
   /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u;

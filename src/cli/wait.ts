@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { acting, durationArgument, operationNamed, type Shell } from './context.ts';
 import { followAndFinish } from './finish.ts';
+import { refuseBadTarget } from './result-output.ts';
 
 export function addWait(program: Command, shell: Shell): void {
   program
@@ -16,6 +17,7 @@ export function addWait(program: Command, shell: Shell): void {
     .action(
       acting(shell, async (context, command) => {
         const flags = command.opts<{ output?: string; timeout?: number }>();
+        await refuseBadTarget(flags.output);
         const handle = operationNamed(context, command.args[0]);
         const { timeout: timeoutMs, output: to } = flags;
         return followAndFinish(context, handle, { timeoutMs, to });
