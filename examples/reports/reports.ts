@@ -15,7 +15,7 @@ import { firstSaleDate, readSales, type Sale } from './sales.ts';
 export const reports = defineTask('reports', {
   path: '/reports',
   description: 'A PDF of the sales in a period: a summary, or the products that sold best.',
-  input: z.object({
+  input: z.strictObject({
     type: z.enum(['sales_summary', 'top_products']),
     date_range: dateRange,
   }),

@@ -7,7 +7,7 @@ import { z } from 'zod';
 /** Counts down aloud, a second at a time. With `fail` it gives up at the end. */
 export const countdown = defineTask('countdown', {
   description: 'Counts down from so many seconds.',
-  input: z.object({
+  input: z.strictObject({
     seconds: z.number().int().min(1).max(3600).default(10),
     fail: z.boolean().optional(),
   }),
@@ -28,7 +28,7 @@ export const countdown = defineTask('countdown', {
 /** Fails the first so many attempts, then works: what a retry looks like. */
 export const flaky = defineTask('flaky', {
   description: 'Fails so many times before it works.',
-  input: z.object({ failures: z.number().int().min(0).max(10).default(2) }),
+  input: z.strictObject({ failures: z.number().int().min(0).max(10).default(2) }),
   attempts: 4,
   retry: { base: '500ms', factor: 2, cap: '5s' },
   run({ input, attempt }) {
@@ -49,7 +49,7 @@ export const noop = defineTask('noop', {
  */
 export const spin = defineTask('spin', {
   description: 'Keeps a processor busy for so many seconds.',
-  input: z.object({ seconds: z.number().positive().max(3600).default(5) }),
+  input: z.strictObject({ seconds: z.number().positive().max(3600).default(5) }),
   isolate: true,
   timeout: '30s',
   attempts: 1,

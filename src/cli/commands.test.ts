@@ -120,6 +120,12 @@ describe('raincheck run', () => {
     assert.match(stderr, /\n {4}seconds +\S.*\n {4}name +\S.*\n {4}range\.days +\S/);
   });
 
+  it('warns of a name that the task does not know', async () => {
+    const { code, stderr } = await cli('run', 'echo', 'name=a', 'secnods:=1');
+    assert.equal(code, 0);
+    assert.match(stderr, /`secnods` is not a field of echo\. Did you mean `seconds`\?/);
+  });
+
   it('says how attempts failed, and exits with 3', async () => {
     const { code, stderr } = await cli('run', 'flaky');
     assert.equal(code, 3);

@@ -5,6 +5,8 @@ import { ProblemError } from '../client/problem.ts';
 import type { WireTask } from '../core/wire.ts';
 import { suggestion } from '../core/suggest.ts';
 import { inputFrom, inputOption, labelsFrom } from './arguments.ts';
+import { isObject } from './json-schema.ts';
+import { safeLine } from './terminal-text.ts';
 import { collected, durationArgument, integerArgument, type Context } from './context.ts';
 
 /** What `run` and `submit` share: the task, its input, and the options of a submit. */
@@ -39,6 +41,7 @@ export async function submitFromWords(
   const base = flags.input === undefined ? undefined : inputOption(flags.input);
   const task = await findTask(context, name);
   const input = inputFrom({ words: p.words, schema: task.input_schema, base });
+  for (const note of unknownFields(input, task)) context.output.note(note);
   const options: SubmitOptions = {
     idempotencyKey: flags.idempotencyKey,
     priority: flags.priority,
@@ -51,6 +54,24 @@ export async function submitFromWords(
     context.output.note(`${handle.id} was accepted before under this idempotency key.`);
   }
   return handle;
+}
+
+/**
+ * Names that the schema does not know, in sentences. Many schemas drop them without a word, so a typing error
+ * would go unseen; whether they are refused is the server's to say.
+ */
+function unknownFields(input: unknown, { name, input_schema: schema }: WireTask): string[] {
+  if (!isObject(input) || !isObject(schema) || !isObject(schema['properties'])) return [];
+  const extra = schema['additionalProperties'] ?? false;
+  const branching = ['$ref', 'anyOf', 'oneOf', 'allOf', 'patternProperties'];
+  if (extra !== false || branching.some((keyword) => keyword in schema)) return [];
+  const known = Object.keys(schema['properties']);
+  const unknown = Object.keys(input).filter((field) => !known.includes(field));
+  return unknown.map((field) => {
+    const meant = suggestion(field, known);
+    const hint = meant === null ? `Fields: ${known.join(', ')}.` : `Did you mean \`${meant}\`?`;
+    return safeLine(`\`${field}\` is not a field of ${name}. ${hint}`);
+  });
 }
 
 /** As client.task, with a "did you mean" when there is none of that name. */
