@@ -60,10 +60,19 @@ describe('the doctor', () => {
     const rc = raincheck({ tasks: [], store });
     const held = await ask({ store });
     assert.ok(held.ok);
-    assert.match(held.details['store']!.detail, /in use by this very process/);
+    assert.match(
+      held.details['store']!.detail,
+      new RegExp(`is in use by the running server \\(pid ${process.pid}\\)$`),
+    );
     await rc.stop();
     const free = await ask({ store });
     assert.match(free.details['store']!.detail, /opens$/);
+
+    const onFile = await ask({ store: path.join(store, 'a.db') });
+    assert.match(onFile.details['store']!.detail, /held\.db is a file, so .* cannot be made/);
+    const onFolder = await ask({ store: folder });
+    assert.match(onFolder.details['store']!.detail, /is a folder$/);
+    assert.ok(!onFile.ok && !onFolder.ok);
 
     const foreign = path.join(folder, 'letter.txt');
     writeFileSync(foreign, 'Dear Sir or Madam, this is not a database.\n'.repeat(10));

@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, statfsSync } from 'node:fs';
+import { accessSync, constants, existsSync, statfsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { formatBytes } from '../core/byte-size.ts';
 import { RaincheckError } from '../core/errors.ts';
@@ -104,6 +104,7 @@ async function storeLines(address: string): Promise<DoctorLine[]> {
     const folder = nearestFolder(file);
     accessSync(folder, constants.W_OK);
     refuseNetwork(path.join(folder, path.basename(file)));
+    if (existsSync(file) && statSync(file).isDirectory()) throw new Error(`${file} is a folder`);
     const line = existsSync(file) ? await openedLine(address, file) : newFileLine(file);
     return [line, diskLine(folder)];
   } catch (error) {
@@ -121,8 +122,13 @@ async function openedLine(address: string, file: string): Promise<DoctorLine> {
     await openStore(address).close();
     return { ok: true, what: 'store', detail: `${file} opens` };
   } catch (error) {
-    const ok = error instanceof RaincheckError && error.code === 'store_locked';
-    return { ok, what: 'store', detail: textOf(error) };
+    const text = textOf(error);
+    const inUse = error instanceof RaincheckError && error.code === 'store_locked';
+    if (!inUse) return { ok: false, what: 'store', detail: text };
+    // The advice to stop that process is for a second server; this is a look at the first.
+    const pid = /\bpid (\d+)/.exec(text)?.[1];
+    const holder = pid === undefined ? 'a running server' : `the running server (pid ${pid})`;
+    return { ok: true, what: 'store', detail: `${file} is in use by ${holder}` };
   }
 }
 
@@ -138,7 +144,8 @@ function diskLine(folder: string): DoctorLine {
 function nearestFolder(file: string): string {
   let folder = path.dirname(file);
   while (!existsSync(folder)) folder = path.dirname(folder);
-  return folder;
+  if (statSync(folder).isDirectory()) return folder;
+  throw new Error(`${folder} is a file, so ${file} cannot be made`);
 }
 
 async function serverLine(given: string | undefined, settings: Settings): Promise<DoctorLine> {
