@@ -37,6 +37,13 @@ function taskOr(answer: (request: Seen, number: number) => Scripted) {
   };
 }
 
+it('a client refuses to be made without an address, or with a name it does not know', () => {
+  const make = createClient as (options?: object) => unknown;
+  assert.throws(() => make(), { code: 'invalid_option', message: /`baseUrl`/ });
+  const mistyped = { baseUrl: 'http://127.0.0.1:1', tokn: 'secret' };
+  assert.throws(() => make(mistyped), { code: 'invalid_option', message: /Did you mean `token`/ });
+});
+
 describe('submit', () => {
   it('posts the input to the path of the task, options in the query, with a random key', async () => {
     await using server = await scriptedServer(taskOr(() => accepted()));

@@ -1,6 +1,7 @@
 import { timerMsMax, type Clock } from '../core/clock.ts';
 import { durationMs, type Duration } from '../core/duration.ts';
 import { RaincheckError } from '../core/errors.ts';
+import { expected, refuseUnknownKeys } from '../core/options.ts';
 import { notRaincheck } from './answered-operation.ts';
 import { NetworkError, problemOf, ProblemError, retryAfterMs } from './problem.ts';
 
@@ -48,6 +49,7 @@ export type Answer = {
   readonly body: unknown;
 };
 
+const optionNames = ['baseUrl', 'token', 'fetch', 'patience', 'onRetry', 'clock'];
 const requestTimeoutMs = 30_000;
 const backoffBaseMs = 250;
 const backoffCapMs = 10_000;
@@ -63,6 +65,10 @@ export class Transport {
 
   /** Throws `invalid_option` for an address or patience that cannot be used. */
   constructor(options: TransportOptions) {
+    // JavaScript may call without any, or with a name mistyped.
+    const given: object = options ?? {}; // oxlint-disable-line typescript/no-unnecessary-condition -- as said
+    refuseUnknownKeys('the client', given, optionNames);
+    if (!('baseUrl' in given)) throw expected('baseUrl', "the server's address", undefined);
     this.#options = options;
     this.base = checkedBaseUrl(options.baseUrl);
     this.clock = options.clock ?? systemClock;
