@@ -27,7 +27,7 @@ const pdf = '%PDF-1.7\n'.repeat(1000);
 const tasks = [
   defineTask('echo', {
     input: z.object({
-      seconds: z.number().optional(),
+      seconds: z.number().min(1).max(60).optional(),
       name: z.string(),
       range: z.object({ days: z.number() }).optional(),
     }),
@@ -290,7 +290,7 @@ describe('the other commands', () => {
     const [all, one] = await Promise.all([cli('tasks'), cli('tasks', 'echo')]);
     assert.match(all.stdout, /(^|\n)report\t\/make\/report\tactive\t0\t0\tMakes a PDF\.\n/);
     assert.match(one.stdout, /name +string +required/);
-    assert.match(one.stdout, /seconds +number +optional/);
+    assert.match(one.stdout, /seconds +number +optional +min 1, max 60\n/);
   });
 
   it('list --json is one operation a line, over pages', async () => {

@@ -62,6 +62,29 @@ function printTask({ output }: Context, task: WireTask): void {
   for (const line of lines) output.result(safeLine(line));
 }
 
+const boundNames = {
+  default: 'default',
+  minimum: 'min',
+  maximum: 'max',
+  minLength: 'min length',
+  maxLength: 'max length',
+  pattern: 'pattern',
+  examples: 'e.g.',
+};
+
+/** 'default 10, min 1, max 3600': what a value must be, as far as the schema says so in a word. */
+function boundsText(field: unknown): string {
+  if (!isObject(field)) return '';
+  const parts = Object.entries(boundNames).map(([keyword, name]) => {
+    const given = field[keyword];
+    const value: unknown = Array.isArray(given) ? given[0] : given;
+    // zod states the bounds of whole numbers themselves.
+    if (value === undefined || Math.abs(Number(value)) === Number.MAX_SAFE_INTEGER) return '';
+    return `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`;
+  });
+  return parts.filter((part) => part !== '').join(', ');
+}
+
 /** The first level of the input: name, types, whether it must be there. */
 function fieldLines(schema: unknown): string[] {
   const properties = isObject(schema) && isObject(schema['properties']) ? schema['properties'] : {};
@@ -77,7 +100,9 @@ function fieldLines(schema: unknown): string[] {
       name,
       values === null ? types : values.map(String).join(' | '),
       required.includes(name) ? 'required' : 'optional',
-      typeof description === 'string' ? description : '',
+      [boundsText(field), typeof description === 'string' ? description : '']
+        .filter((text) => text !== '')
+        .join('; '),
     ].map(safeLine);
   });
   const columns = ['', '', '', ''].map((title) => ({ title }));

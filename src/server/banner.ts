@@ -66,11 +66,13 @@ function tryIt(p: BannerFacts): string[] {
   const [first] = p.tasks;
   if (first === undefined) return [];
   const lines = ['Try it in a second terminal:'];
+  const input = JSON.stringify(sampleInput(first.inputJsonSchema)).replaceAll("'", "'\\''");
   const auth = p.settings.token === undefined ? '' : ` -H "authorization: Bearer $RAINCHECK_TOKEN"`;
   if (p.tasks.some((task) => task.name === 'countdown')) {
     lines.push('  npx raincheck run countdown seconds:=20');
+  } else {
+    lines.push(`  npx raincheck run ${first.name} --input '${input}'`);
   }
-  const input = JSON.stringify(sampleInput(first.inputJsonSchema)).replaceAll("'", "'\\''");
   lines.push(
     `  curl -i ${p.url}${first.path}${auth} -H 'content-type: application/json' -d '${input}'`,
   );

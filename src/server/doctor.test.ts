@@ -143,6 +143,10 @@ describe('a config file', () => {
       assert.rejects(loadConfig(file), { code: 'invalid_option', message });
     await refuses(write('a.mjs', 'import "not-there";'), /a\.mjs could not be loaded: .*not-there/);
     await refuses(
+      write('thrower.mjs', 'const a = 1;\nnull.tasks;'),
+      /thrower\.mjs could not be loaded: .* \(at .*thrower\.mjs:2:6\)$/,
+    );
+    await refuses(
       write('b.mjs', 'export const tasks = [];'),
       /b\.mjs has no config as its default/,
     );

@@ -59,9 +59,13 @@ export async function loadConfig(file: string): Promise<LoadedConfig> {
       async () => (await import(pathToFileURL(file).href)) as { default?: unknown },
     );
   } catch (error) {
-    throw new RaincheckError('invalid_option', `${file} could not be loaded: ${textOf(error)}`, {
-      cause: error,
-    });
+    throw new RaincheckError(
+      'invalid_option',
+      `${file} could not be loaded: ${textOf(error)}${placeOf(error)}`,
+      {
+        cause: error,
+      },
+    );
   }
   return { config: checkedConfig(module.default, file), file };
 }
@@ -111,6 +115,18 @@ function checkedConfig(config: unknown, file: string): ServerConfig {
     );
   }
   return config as ServerConfig;
+}
+
+/** ' (at file:line:column)': the first place of the stack outside of node_modules, node and Raincheck itself. */
+function placeOf(error: unknown): string {
+  if (!(error instanceof Error)) return '';
+  // A syntax error begins with its place instead: 'file:///app/raincheck.config.ts:3'.
+  const places = [...(error.stack ?? '').matchAll(/(file:\/\/\S+?:\d+(?::\d+)?)(?=[)\s]|$)/gm)];
+  const own = new URL('../', import.meta.url).href;
+  const place = places
+    .map(([, text = '']) => text)
+    .find((text) => !text.includes('/node_modules/') && !text.startsWith(own));
+  return place === undefined ? '' : ` (at ${place.replace('file://', '')})`;
 }
 
 function textOf(error: unknown): string {
