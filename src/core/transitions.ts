@@ -55,7 +55,7 @@ export type OperationEvent =
   | { readonly type: 'released'; readonly token: string }
   | {
       readonly type: 'lease_expired';
-      /** The loss of this many workers fails the operation: its handler probably kills them. */
+      /** The loss of this many workers fails the operation: its handler may be what ends them. */
       readonly recoveriesMax: number;
       /** The holder is known to be dead, e.g. a former process on a single-process store. */
       readonly workerDead: boolean;
@@ -348,6 +348,6 @@ function workerLostError(recoveries: number): OperationError {
   return {
     ...plain,
     code: 'worker_lost',
-    detail: `The worker was lost during ${recoveries} attempts; the handler probably kills its process.`,
+    detail: `The worker was lost during ${recoveries} attempts; the handler, or one that ran beside it, may end its process.`,
   };
 }
