@@ -36,6 +36,7 @@ function operation(change: Partial<Operation>): Operation {
     labels: {},
     retryOf: null,
     traceparent: null,
+    webhook: null,
     ...change,
   };
 }

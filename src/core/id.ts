@@ -1,6 +1,7 @@
 /**
- * Operation ids: `op_` + 26 characters of Crockford base32 = 48 bits of milliseconds + 80 random bits,
+ * Ids: a prefix + 26 characters of Crockford base32 = 48 bits of milliseconds + 80 random bits,
  * so that ids sort by time of creation and cannot be guessed. Ids of one millisecond sort at random.
+ * `op_` operations, `msg_` deliveries (the `webhook-id`), `ep_` endpoints.
  */
 const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 const operationIdPattern = /^op_[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
@@ -9,6 +10,18 @@ export const randomBytesPerId = 10;
 
 /** `random` is at least 10 bytes from a cryptographic source, read from `offset`. */
 export function operationId(nowMs: number, random: Uint8Array, offset = 0): string {
+  return `op_${timeOrdered(nowMs, random, offset)}`;
+}
+
+export function deliveryId(nowMs: number, random: Uint8Array): string {
+  return `msg_${timeOrdered(nowMs, random, 0)}`;
+}
+
+export function endpointId(nowMs: number, random: Uint8Array): string {
+  return `ep_${timeOrdered(nowMs, random, 0)}`;
+}
+
+function timeOrdered(nowMs: number, random: Uint8Array, offset: number): string {
   let time = '';
   let rest = nowMs;
   for (let i = 0; i < 10; i += 1) {
@@ -19,7 +32,7 @@ export function operationId(nowMs: number, random: Uint8Array, offset = 0): stri
   for (let group = 0; group < randomBytesPerId; group += 5) {
     tail += fiveBytes(random, offset + group);
   }
-  return `op_${time}${tail}`;
+  return `${time}${tail}`;
 }
 
 /** Five bytes are exactly eight characters. */

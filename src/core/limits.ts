@@ -65,6 +65,42 @@ export const limits = {
   /** Bytes one page of a list filtered by text looks at. */
   pageScanBytes: 16 * 1_048_576,
   filterTextChars: 200,
+  // Webhooks.
+  webhookUrlChars: 2_048,
+  webhookHeaders: 10,
+  webhookHeaderBytes: 4_096,
+  /** Registered endpoints of one tenant. */
+  endpointsMax: 100,
+  /** Live secrets of one owner: each signs every delivery. */
+  secretsMax: 5,
+  secretGraceMsDefault: 86_400_000,
+  secretGraceMsMax: 7 * 86_400_000,
+  /** Attempts of a delivery, the first included (core/delivery-schedule.ts). */
+  deliveryFailuresMax: 12,
+  deliveryAttemptMsDefault: 15_000,
+  deliveryConnectMsDefault: 5_000,
+  /** How long a delivery may wait, held included, before it expires. */
+  deliveryTtlMs: 5 * 86_400_000,
+  /** How long delivered, cancelled and expired ones are kept. */
+  deliveryMs: 7 * 86_400_000,
+  deadLetterMs: 30 * 86_400_000,
+  deliveryResponseBytes: 16_384,
+  deliveryExcerptBytes: 4_096,
+  deliveryAnswerHeaderChars: 4_096,
+  deliveryAttemptsShown: 50,
+  deliveryCountMax: 10_000,
+  /** Attempts of this process in flight at once, and of all processes to one endpoint and one origin. */
+  deliveriesInFlightDefault: 64,
+  deliveriesInFlightMax: 4,
+  originInFlightDefault: 16,
+  /** Endpoints one claim looks at. */
+  deliveryScanEndpoints: 1_000,
+  circuitFailures: 5,
+  failingMsMax: 5 * 86_400_000,
+  /** The longest Retry-After that is honoured. */
+  retryAfterGateMsMax: 86_400_000,
+  /** Between two progress events of one operation. */
+  progressEventMs: 500,
   // Polling.
   retryAfterSecondsMin: 1,
   retryAfterSecondsMax: 60,

@@ -1,3 +1,4 @@
+import type { WebhookTarget } from './delivery.ts';
 import type { OutcomeCode } from './errors.ts';
 
 /**
@@ -71,6 +72,8 @@ export type Operation = {
   readonly retryOf: string | null;
   /** W3C trace context of the submitting request. */
   readonly traceparent: string | null;
+  /** What the request asked to be told; null: nothing. Registered endpoints are not in it. */
+  readonly webhook: WebhookTarget | null;
 };
 
 export type Lease = {

@@ -91,6 +91,7 @@ const operations: fc.Arbitrary<Operation> = fc
     labels: {},
     retryOf: null,
     traceparent: null,
+    webhook: null,
     ...p,
   }));
 

@@ -64,6 +64,7 @@ const waiting: Operation = {
   labels: { team: 'acme' },
   retryOf: null,
   traceparent: null,
+  webhook: null,
 };
 const running: Operation = {
   ...waiting,

@@ -48,6 +48,7 @@ export class Acceptor {
       concurrencyKey: key,
       labels: p.labels ?? {},
       traceparent: p.traceparent ?? null,
+      webhook: p.webhook ?? null,
       idempotency:
         p.idempotency === undefined
           ? null
@@ -77,6 +78,7 @@ export class Acceptor {
       labels: failed.labels,
       retryOf: failed.id,
       traceparent: failed.traceparent,
+      webhook: failed.webhook,
       idempotency: null,
     });
     return operation;

@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { Duration } from '../core/duration.ts';
 import type { ExpectedDuration } from '../core/estimate.ts';
+import type { WebhookTarget } from '../core/delivery.ts';
 import type { EndedAttempt, Operation } from '../core/operation.ts';
 import type { OperationFilter, OperationPage, Store, TaskRecord } from '../store/store.ts';
 import type { Logger } from './logger.ts';
@@ -93,6 +94,8 @@ export type Submission = {
   readonly deadlineAt?: number | undefined;
   readonly labels?: Readonly<Record<string, string>> | undefined;
   readonly traceparent?: string | undefined;
+  /** Whom to tell; checked by the caller (webhooks/target.ts). */
+  readonly webhook?: WebhookTarget | undefined;
 };
 
 export type EngineOptions = {

@@ -75,6 +75,7 @@ const operations: fc.Arbitrary<Operation> = fc
     waitUntil: null,
     concurrencyKey: null,
     traceparent: null,
+    webhook: null,
     error:
       p.state === 'failed'
         ? { code: 'task_error', detail, name: null, status: null, type: null, title: null }

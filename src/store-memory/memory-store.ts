@@ -2,6 +2,7 @@ import { RaincheckError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { claimedBefore, isFinal, type EndedAttempt, type Operation } from '../core/operation.ts';
 import { decide, type Decision, type OperationEvent } from '../core/transitions.ts';
+import { noDeliveries } from '../store/no-deliveries.ts';
 import { newOperation } from '../store/new-operation.ts';
 import type {
   CancelOutcome,
@@ -20,6 +21,7 @@ import type {
   SettleAttempts,
   Settlement,
   SettleOutcome,
+  OperationStore,
   Store,
   SweepExpired,
   SweepOutcome,
@@ -36,7 +38,7 @@ import { TaskQueue } from './task-queue.ts';
  * are frozen: what is handed out cannot change what is kept.
  */
 export function memoryStore(): Store {
-  return new MemoryStore();
+  return Object.assign(new MemoryStore(), noDeliveries);
 }
 
 /** All that is kept of one operation. */
@@ -49,7 +51,7 @@ type Entry = {
 
 type UsedKey = { readonly fingerprint: string; readonly operationId: string };
 
-class MemoryStore implements Store {
+class MemoryStore implements OperationStore {
   readonly name = 'memory';
   readonly capabilities = { singleProcess: true, durable: false } as const;
   readonly #entries = new Map<string, Entry>();
@@ -296,7 +298,7 @@ class MemoryStore implements Store {
       this.#remove(operation, (operation.expiresAt ?? now) + operation.retentionMs);
     }
     const idempotencyKeys = this.#usedKeys.takeExpired(now, limit).length;
-    return { operations: expired.length, goneIds, idempotencyKeys };
+    return { operations: expired.length, goneIds, idempotencyKeys, deliveries: 0, endpoints: 0 };
   }
 
   async ping(): Promise<void> {

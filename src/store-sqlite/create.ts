@@ -10,13 +10,13 @@ import type { WriteConnection } from './connection.ts';
 import { prepareIdempotencyKeys } from './idempotency.ts';
 import type { Ledger } from './ledger.ts';
 import type { Operations } from './operations.ts';
-import { giveUpAt, labelsText, operationOf } from './rows.ts';
+import { giveUpAt, jsonOrNull, labelsText, operationOf } from './rows.ts';
 
 const createOperationSql = `
 INSERT INTO operations
   (id, task, state, created_at, retention_ms, attempts_max, priority, ready_at, wait_until, deadline_at,
-   give_up_at, concurrency_key, tenant, retry_of, traceparent, labels, input)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+   give_up_at, concurrency_key, tenant, retry_of, traceparent, labels, input, webhook)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 const lastSeqSql = `
 SELECT last_insert_rowid()`;
@@ -63,6 +63,7 @@ export function prepareCreate(
       operation.traceparent,
       labelsText(operation.labels),
       isLong ? null : input,
+      jsonOrNull(operation.webhook),
     );
     if (isLong) insertInput.run(lastSeq.first()?.[0] ?? null, input);
   }

@@ -165,7 +165,11 @@ CREATE TABLE meta (
 ) STRICT, WITHOUT ROWID;
 `;
 
+const step2 = `
+ALTER TABLE operations ADD COLUMN webhook TEXT;
+`;
+
 /** In order; the user_version of a file is the number of steps it has taken. */
-export const migrations: readonly string[] = [step1];
+export const migrations: readonly string[] = [step1, step2];
 
 export const schemaVersion = migrations.length;

@@ -158,7 +158,12 @@ function prepareRemovals(writer: WriteConnection, operations: Operations) {
 
   /** What has expired, apart from operations. */
   function removeRest(now: number, limit: number): Omit<PruneOutcome, 'operations'> {
-    return { goneIds: pruneGoneIds.run(now, limit), idempotencyKeys: pruneKeys.run(now, limit) };
+    return {
+      goneIds: pruneGoneIds.run(now, limit),
+      idempotencyKeys: pruneKeys.run(now, limit),
+      deliveries: 0,
+      endpoints: 0,
+    };
   }
 
   /** One commit's part of a removal on request. */

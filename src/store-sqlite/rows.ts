@@ -1,3 +1,4 @@
+import type { WebhookTarget } from '../core/delivery.ts';
 import type {
   EndedAttempt,
   Operation,
@@ -17,10 +18,10 @@ export const operationColumns = `
   attempt, attempts_max, recoveries, attempt_started_at, lease_expires_at, lease_token, lease_worker,
   priority, ready_at, wait_until, deadline_at, cancel_requested_at, concurrency_key, tenant, retry_of,
   traceparent, labels, progress, error, result_type, result_name, result_size, result_etag,
-  result_inline`;
+  result_inline, webhook`;
 
 /** Where the columns that follow operationColumns in a SELECT begin. */
-export const operationColumnCount = 34;
+export const operationColumnCount = 35;
 
 const noLabels: Readonly<Record<string, string>> = Object.freeze({});
 
@@ -63,6 +64,7 @@ export function operationOf(row: Row): Operation {
     labels: (parsed(row[26] ?? null) as Nullable<Record<string, string>>) ?? noLabels,
     retryOf: row[24] as Nullable<string>,
     traceparent: row[25] as Nullable<string>,
+    webhook: parsed(row[34] ?? null) as Nullable<WebhookTarget>,
   };
 }
 

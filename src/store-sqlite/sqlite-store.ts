@@ -1,4 +1,5 @@
 import { expected, refuseUnknownKeys } from '../core/options.ts';
+import { noDeliveries } from '../store/no-deliveries.ts';
 import type { Store } from '../store/store.ts';
 import { prepareListAttempts } from './attempts.ts';
 import { Claim } from './claim.ts';
@@ -89,6 +90,7 @@ function sqliteStore(file: OpenFile): Store {
     capabilities: { singleProcess: true, durable: true },
     ...writingVerbs({ file, ledger, operations, commits }),
     ...readingVerbs({ file, ledger, requireOpen }),
+    ...noDeliveries,
     close: async () => {
       if (isClosed) return;
       isClosed = true;

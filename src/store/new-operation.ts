@@ -31,5 +31,6 @@ export function newOperation(p: NewOperation, now: number): Operation {
     labels: p.labels,
     retryOf: p.retryOf,
     traceparent: p.traceparent,
+    webhook: p.webhook,
   };
 }

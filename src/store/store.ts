@@ -1,3 +1,4 @@
+import type { WebhookTarget } from '../core/delivery.ts';
 import type {
   EndedAttempt,
   Operation,
@@ -5,6 +6,7 @@ import type {
   Progress,
   Result,
 } from '../core/operation.ts';
+import type { DeliveryStore, Outbox } from './delivery-store.ts';
 
 /**
  * Where operations live. SQLite and a model in memory implement this one interface; exerciseStore in
@@ -23,7 +25,10 @@ import type {
  * - `now` is the caller's clock. A store shared by several machines uses its own clock in production.
  * - Reads see everything that was committed before the read began.
  */
-export type Store = {
+export type Store = OperationStore & DeliveryStore;
+
+/** The half that keeps operations; the other is in delivery-store.ts. */
+export type OperationStore = {
   readonly name: string;
   readonly capabilities: StoreCapabilities;
 
@@ -69,7 +74,12 @@ export type Store = {
   listAttempts(p: { readonly id: string }): Promise<EndedAttempt[]>;
 
   // Steer
-  requestCancel(p: { readonly id: string; readonly now: number }): Promise<CancelOutcome>;
+  requestCancel(p: {
+    readonly id: string;
+    /** As in SettleAttempts. */
+    readonly outbox?: Outbox | undefined;
+    readonly now: number;
+  }): Promise<CancelOutcome>;
   /** Removes a final operation with its result; the id is remembered as gone until `goneUntil`. */
   removeOperation(p: {
     readonly id: string;
@@ -83,7 +93,7 @@ export type Store = {
 
   // Keep
   /**
-   * Removes what has expired: operations, remembered ids, idempotency keys; at most `limit` of each. The
+   * Removes what has expired: operations, remembered ids, idempotency keys, deliveries; at most `limit` of each. The
    * id of an expired operation is remembered for as long again: until expiresAt + retentionMs.
    */
   pruneExpired(p: { readonly now: number; readonly limit: number }): Promise<PruneOutcome>;
@@ -121,6 +131,7 @@ export type NewOperation = {
   readonly labels: Readonly<Record<string, string>>;
   readonly retryOf: string | null;
   readonly traceparent: string | null;
+  readonly webhook: WebhookTarget | null;
   readonly idempotency: IdempotencyKey | null;
   /** Pending operations of this task at which the queue is full; null: no cap of its own. */
   readonly taskPendingMax: number | null;
@@ -181,7 +192,12 @@ export type ClaimOutcome = {
 
 export type ClaimedOperation = { readonly operation: Operation; readonly input: string };
 
-export type SettleAttempts = { readonly settlements: readonly Settlement[]; readonly now: number };
+export type SettleAttempts = {
+  readonly settlements: readonly Settlement[];
+  /** What becomes final is told to webhooks in the same commit; absent: to none. */
+  readonly outbox?: Outbox | undefined;
+  readonly now: number;
+};
 
 export type Settlement =
   | {
@@ -224,6 +240,8 @@ export type SweepExpired = {
   readonly recoveriesMax: number;
   /** true at the start of a single-process store: every lease is a dead process's. */
   readonly workerDead: boolean;
+  /** As in SettleAttempts. */
+  readonly outbox?: Outbox | undefined;
 };
 
 export type SweepOutcome = {
@@ -288,6 +306,10 @@ export type TaskRecord = {
 };
 
 export type PruneOutcome = {
+  /** Deliveries past removeAt. */
+  readonly deliveries: number;
+  /** Endpoints of kind `request` that have no delivery left. */
+  readonly endpoints: number;
   readonly operations: number;
   readonly goneIds: number;
   readonly idempotencyKeys: number;

@@ -84,6 +84,7 @@ export class StoreBench {
       labels: {},
       retryOf: null,
       traceparent: null,
+      webhook: null,
       idempotency: null,
       taskPendingMax: null,
       ...p,

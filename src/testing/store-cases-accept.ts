@@ -215,12 +215,16 @@ export const acceptCases: readonly StoreCase[] = [
         operations: 0,
         goneIds: 0,
         idempotencyKeys: 0,
+        deliveries: 0,
+        endpoints: 0,
       });
       bench.now += 10_000;
       assert.deepStrictEqual(await bench.prune(), {
         operations: 0,
         goneIds: 0,
         idempotencyKeys: 1,
+        deliveries: 0,
+        endpoints: 0,
       });
       await bench.create({ idempotency: key({ expiresAt: bench.now + 1 }) });
     },

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { IdempotencyKey } from '../store/store.ts';
 import type { StoreCase } from './store-bench.ts';
 
-const nothing = { operations: 0, goneIds: 0, idempotencyKeys: 0 };
+const nothing = { operations: 0, goneIds: 0, idempotencyKeys: 0, deliveries: 0, endpoints: 0 };
 
 /** What is forgotten, and when. */
 export const keepCases: readonly StoreCase[] = [
@@ -84,17 +84,23 @@ export const keepCases: readonly StoreCase[] = [
         operations: 2,
         goneIds: 2,
         idempotencyKeys: 2,
+        deliveries: 0,
+        endpoints: 0,
       });
       assert.equal((await bench.list()).length, 3);
       assert.deepStrictEqual(await bench.prune(2), {
         operations: 2,
         goneIds: 2,
         idempotencyKeys: 2,
+        deliveries: 0,
+        endpoints: 0,
       });
       assert.deepStrictEqual(await bench.prune(2), {
         operations: 1,
         goneIds: 1,
         idempotencyKeys: 1,
+        deliveries: 0,
+        endpoints: 0,
       });
       assert.deepStrictEqual(await bench.prune(2), nothing);
     },
@@ -113,7 +119,12 @@ export const keepCases: readonly StoreCase[] = [
         operationId: done.id,
       });
       bench.now += 800;
-      assert.deepStrictEqual(await bench.prune(), { ...nothing, idempotencyKeys: 1 });
+      assert.deepStrictEqual(await bench.prune(), {
+        ...nothing,
+        idempotencyKeys: 1,
+        deliveries: 0,
+        endpoints: 0,
+      });
     },
   },
   {

@@ -159,7 +159,7 @@ export function remember(outcome: unknown, s: RunState): void {
 
 /** Which of one kind goes first is the store's own business: prunes until nothing is left to. */
 async function pruneAll(store: Store, now: number): Promise<object> {
-  const sum = { operations: 0, goneIds: 0, idempotencyKeys: 0 };
+  const sum = { operations: 0, goneIds: 0, idempotencyKeys: 0, deliveries: 0, endpoints: 0 };
   for (;;) {
     const once = await store.pruneExpired({ now, limit: 1000 });
     if (once.operations + once.goneIds + once.idempotencyKeys === 0) return sum;
@@ -187,6 +187,7 @@ function newOperationOf(p: CreatePlan, s: RunState): NewOperation {
     labels: p.label === null ? {} : { [p.label]: p.label },
     retryOf: s.ids.at(-1) ?? null,
     traceparent: null,
+    webhook: null,
     idempotency: p.idempotency && {
       scope: 's',
       key: String(p.idempotency.key),

@@ -1,0 +1,372 @@
+import { limits } from './limits.ts';
+import { isPast } from './transitions.ts';
+
+/**
+ * A delivery: one webhook event on its way to one endpoint, with attempts of its own. The state machine of it is
+ * here, whole and pure; stores read, call `decideDelivery`, and write what it says.
+ *
+ *   pending  waits for `nextAt`           sending    an attempt holds the lease
+ *   held     its endpoint is disabled     delivered  a 2xx came
+ *   dead     used up its attempts: a dead letter, waits for a person
+ *   cancelled  discarded, or overtaken    expired    waited past `expiresAt`
+ *
+ *   pending --claimed--> sending --delivered--> delivered
+ *      ^  ^                 |--failed (again), lease_expired--> pending
+ *      |  |                 '--failed (last) --> dead
+ *      |  '--released-- held <--held-- pending
+ *      '--redelivered (by a person) -- dead, held, delivered, cancelled, expired, pending
+ *   pending, held, dead --discarded--> cancelled        pending, held --expired--> expired
+ *
+ * The id never changes, whatever is sent again. Two attempts of one delivery never overlap: the lease is the
+ * fence, and a person's wish to send again waits for the attempt under way.
+ */
+export const webhookEvents = [
+  'operation.started',
+  'operation.progress',
+  'operation.completed',
+  'operation.failed',
+] as const;
+/** What an endpoint may ask for. */
+export type WebhookEvent = (typeof webhookEvents)[number];
+/** The events of a final state: sent unless others are asked for, and the only ones that are retried. */
+export const finalWebhookEvents = ['operation.completed', 'operation.failed'] as const;
+/** What a delivery may carry: `webhook.test` is sent when a person asks for it. */
+export type DeliveryEvent = WebhookEvent | 'webhook.test';
+
+/** What a request asks to be told of its operation. */
+export type WebhookTarget = {
+  /** As it came, query included. */
+  readonly url: string;
+  readonly events: readonly WebhookEvent[];
+  readonly headers: Readonly<Record<string, string>>;
+  /** Signs instead of the tenant's secret; null: the tenant's. Never shown. */
+  readonly secret: string | null;
+};
+
+export const deliveryStates = [
+  'pending',
+  'sending',
+  'delivered',
+  'held',
+  'dead',
+  'cancelled',
+  'expired',
+] as const;
+export type DeliveryState = (typeof deliveryStates)[number];
+
+/** Why an attempt was made. */
+export type DeliveryTrigger = 'schedule' | 'manual' | 'redrive';
+
+export type Delivery = {
+  readonly id: string;
+  readonly tenant: string;
+  readonly endpointId: string;
+  /** null: a test event. */
+  readonly operationId: string | null;
+  readonly event: DeliveryEvent;
+  /** Where it goes, query included. */
+  readonly url: string;
+  readonly state: DeliveryState;
+  /** Counts up with every change. */
+  readonly version: number;
+  readonly createdAt: number;
+  /** Attempts begun so far. */
+  readonly attempts: number;
+  /** Failures that count for the schedule; a person's wish sets it back to 0, a crash does not count. */
+  readonly failures: number;
+  /** Failures at which it is dead. */
+  readonly failuresMax: number;
+  /** pending: not before this instant; else null. */
+  readonly nextAt: number | null;
+  /** Why then, for people: "schedule step 3 ±20 %", "Retry-After 120"; null when not pending. */
+  readonly nextReason: string | null;
+  readonly trigger: DeliveryTrigger;
+  readonly lease: {
+    readonly token: string;
+    readonly worker: string;
+    readonly expiresAt: number;
+  } | null;
+  /** HTTP status and error class of the latest attempt that ended. */
+  readonly lastStatus: number | null;
+  readonly lastError: string | null;
+  /** Past it nothing is sent any more: `expired`. */
+  readonly expiresAt: number;
+  /** When it reached delivered, dead, cancelled or expired. */
+  readonly finishedAt: number | null;
+  /** When it is forgotten; set with finishedAt. */
+  readonly removeAt: number | null;
+};
+
+export type DeliveryAttempt = {
+  readonly deliveryId: string;
+  /** From 1. */
+  readonly number: number;
+  readonly trigger: DeliveryTrigger;
+  readonly worker: string;
+  readonly startedAt: number;
+  /** null while it is under way. */
+  readonly endedAt: number | null;
+  /** unknown: the worker died; the receiver may have it. */
+  readonly outcome: 'sending' | 'delivered' | 'failed' | 'unknown';
+  /** null: no answer, or none yet. */
+  readonly answer: DeliveryAnswer | null;
+  /** `blocked_address`, `dns`, `connect_refused`, `connect_timeout`, `reset`, `tls`, `timeout`, `protocol`, `http_NNN`; null: none. */
+  readonly error: string | null;
+  /** For operators; never tells why or how an address was blocked. */
+  readonly detail: string | null;
+  /** Duration of each phase; null where it did not get there, or a kept connection spared it. */
+  readonly timings: DeliveryTimings | null;
+  /** When the next attempt was planned, and why; null: none was. */
+  readonly nextAt: number | null;
+  readonly nextReason: string | null;
+};
+
+export type DeliveryTimings = {
+  readonly dnsMs: number | null;
+  readonly connectMs: number | null;
+  readonly tlsMs: number | null;
+  readonly firstByteMs: number | null;
+  readonly totalMs: number;
+};
+
+export type DeliveryAnswer = {
+  readonly status: number;
+  /** At most limits.deliveryAnswerHeaderChars in all, names in lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The first limits.deliveryExcerptBytes of the body as UTF-8 text, or base64 when it is none; null: no body. */
+  readonly excerpt: { readonly text: string } | { readonly base64: string } | null;
+};
+
+/** How an attempt ended, as its sender saw it. */
+export type AttemptResult = {
+  readonly delivered: boolean;
+  readonly answer: DeliveryAnswer | null;
+  readonly error: string | null;
+  readonly detail: string | null;
+  readonly timings: DeliveryTimings | null;
+  /** Speaks against the endpoint, not just this message: transport, timeout, 5xx, 429. */
+  readonly endpointFault: boolean;
+  /** The endpoint wants nothing before this instant (429, 503 with Retry-After); null: it did not say. */
+  readonly retryAfterAt: number | null;
+  /** The endpoint wants no more at all: 410, or `webhook-delivery: disable`. */
+  readonly disable: 'gone' | 'requested' | null;
+  /** `webhook-delivery: abort-message`: dead at once. */
+  readonly abort: boolean;
+};
+
+export type DeliveryEventOf =
+  | {
+      readonly type: 'claimed';
+      readonly worker: string;
+      readonly token: string;
+      readonly leaseMs: number;
+    }
+  | {
+      readonly type: 'ended';
+      readonly token: string;
+      readonly result: AttemptResult;
+      /** When the schedule would send again (core/delivery-schedule.ts); null: this failure was the last. */
+      readonly next: { readonly at: number; readonly reason: string } | null;
+    }
+  | { readonly type: 'lease_expired'; readonly workerDead: boolean }
+  | { readonly type: 'redelivered'; readonly trigger: 'manual' | 'redrive' }
+  | { readonly type: 'discarded' }
+  /** Its endpoint was disabled, or enabled again. */
+  | { readonly type: 'held' }
+  | { readonly type: 'released' }
+  | { readonly type: 'expired' };
+
+export type DeliveryDecision =
+  | {
+      readonly outcome: 'applied';
+      readonly delivery: Delivery;
+      /** The attempt that this event began or ended, to be written in the same commit. */
+      readonly attempt: DeliveryAttempt | null;
+    }
+  /** The lease is another's, or gone. */
+  | { readonly outcome: 'lost' }
+  | { readonly outcome: 'unchanged' };
+
+const lost: DeliveryDecision = { outcome: 'lost' };
+const unchanged: DeliveryDecision = { outcome: 'unchanged' };
+
+/** What `event` does to `delivery` at `now`. Never throws, never mutates. */
+export function decideDelivery(
+  delivery: Delivery,
+  event: DeliveryEventOf,
+  now: number,
+): DeliveryDecision {
+  switch (event.type) {
+    case 'claimed':
+      return isDue(delivery, now) ? claimed(delivery, event, now) : lost;
+    case 'ended':
+      return delivery.lease?.token === event.token ? ended(delivery, event, now) : lost;
+    case 'lease_expired':
+      return leaseExpired(delivery, event.workerDead, now);
+    case 'redelivered':
+      if (delivery.state === 'sending') return unchanged;
+      return applied(delivery, {
+        ...waiting(now, event.trigger === 'manual' ? 'sent again by hand' : 'redrive'),
+        failures: 0,
+        trigger: event.trigger,
+        expiresAt: now + limits.deliveryTtlMs,
+      });
+    case 'discarded':
+      return ['pending', 'held', 'dead'].includes(delivery.state)
+        ? applied(delivery, finished('cancelled', now))
+        : unchanged;
+    case 'held':
+      if (delivery.state !== 'pending') return unchanged;
+      return applied(delivery, { state: 'held', nextAt: null, nextReason: null });
+    case 'released':
+      if (delivery.state !== 'held') return unchanged;
+      return applied(delivery, waiting(now, 'endpoint enabled'));
+    case 'expired': {
+      const waits = delivery.state === 'pending' || delivery.state === 'held';
+      return waits && delivery.expiresAt <= now
+        ? applied(delivery, finished('expired', now))
+        : unchanged;
+    }
+  }
+}
+
+/** Whether the delivery itself may be sent now; its endpoint may still say no. */
+export function isDue(delivery: Delivery, now: number): boolean {
+  return (
+    delivery.state === 'pending' &&
+    delivery.nextAt !== null &&
+    isPast(delivery.nextAt, now, limits.deliveryTtlMs)
+  );
+}
+
+function claimed(
+  delivery: Delivery,
+  event: { readonly worker: string; readonly token: string; readonly leaseMs: number },
+  now: number,
+): DeliveryDecision {
+  const { worker, token, leaseMs } = event;
+  const number = delivery.attempts + 1;
+  return applied(
+    delivery,
+    {
+      state: 'sending',
+      attempts: number,
+      nextAt: null,
+      nextReason: null,
+      lease: { token, worker, expiresAt: now + leaseMs },
+    },
+    {
+      deliveryId: delivery.id,
+      number,
+      trigger: delivery.trigger,
+      worker,
+      startedAt: now,
+      endedAt: null,
+      outcome: 'sending',
+      answer: null,
+      error: null,
+      detail: null,
+      timings: null,
+      nextAt: null,
+      nextReason: null,
+    },
+  );
+}
+
+function ended(
+  delivery: Delivery,
+  event: DeliveryEventOf & { readonly type: 'ended' },
+  now: number,
+): DeliveryDecision {
+  const { result } = event;
+  const failures = delivery.failures + (result.delivered ? 0 : 1);
+  const again =
+    result.delivered || result.abort || failures >= delivery.failuresMax ? null : event.next;
+  const told = {
+    failures,
+    lease: null,
+    trigger: 'schedule',
+    lastStatus: result.answer?.status ?? null,
+    lastError: result.error,
+  } as const;
+  const attempt = {
+    ...attemptOf(delivery, now),
+    outcome: result.delivered ? 'delivered' : 'failed',
+    answer: result.answer,
+    error: result.error,
+    detail: result.detail,
+    timings: result.timings,
+    nextAt: again?.at ?? null,
+    nextReason: again?.reason ?? null,
+  } as const;
+  if (result.delivered) {
+    return applied(delivery, { ...told, ...finished('delivered', now) }, attempt);
+  }
+  if (again === null) return applied(delivery, { ...told, ...finished('dead', now) }, attempt);
+  return applied(delivery, { ...told, ...waiting(again.at, again.reason) }, attempt);
+}
+
+/** The receiver may have got it: it is sent again with the same id, and the schedule does not count it. */
+function leaseExpired(delivery: Delivery, workerDead: boolean, now: number): DeliveryDecision {
+  if (delivery.state !== 'sending' || delivery.lease === null) return unchanged;
+  const { expiresAt } = delivery.lease;
+  if (!workerDead && !isPast(expiresAt, now, limits.leaseMsMax)) return unchanged;
+  const reason = 'outcome unknown: the worker was lost';
+  const attempt = {
+    ...attemptOf(delivery, now),
+    outcome: 'unknown',
+    nextAt: now,
+    nextReason: reason,
+  } as const;
+  if (delivery.failuresMax === 1) {
+    // Never retried: an event that is out of date by then.
+    return applied(delivery, { lease: null, ...finished('dead', now) }, attempt);
+  }
+  return applied(delivery, { lease: null, ...waiting(now, reason) }, attempt);
+}
+
+/** What claimed() began, as far as the delivery knows it: a store keeps `startedAt` of the row it has. */
+function attemptOf(delivery: Delivery, now: number): DeliveryAttempt {
+  return {
+    deliveryId: delivery.id,
+    number: delivery.attempts,
+    trigger: delivery.trigger,
+    worker: delivery.lease?.worker ?? '',
+    startedAt: now,
+    endedAt: now,
+    outcome: 'sending',
+    answer: null,
+    error: null,
+    detail: null,
+    timings: null,
+    nextAt: null,
+    nextReason: null,
+  };
+}
+
+function waiting(nextAt: number, nextReason: string) {
+  return { state: 'pending', nextAt, nextReason, finishedAt: null, removeAt: null } as const;
+}
+
+function finished(state: 'delivered' | 'dead' | 'cancelled' | 'expired', now: number) {
+  const keptMs = state === 'dead' ? limits.deadLetterMs : limits.deliveryMs;
+  return {
+    state,
+    nextAt: null,
+    nextReason: null,
+    finishedAt: now,
+    removeAt: now + keptMs,
+  } as const;
+}
+
+function applied(
+  delivery: Delivery,
+  change: Partial<Delivery>,
+  attempt: DeliveryAttempt | null = null,
+): DeliveryDecision {
+  return {
+    outcome: 'applied',
+    delivery: { ...delivery, ...change, version: delivery.version + 1 },
+    attempt,
+  };
+}

@@ -1,0 +1,133 @@
+import type { AttemptResult } from './delivery.ts';
+import type { Endpoint, EndpointHealth } from './endpoint.ts';
+import { limits } from './limits.ts';
+
+/**
+ * What attempts tell about their endpoint, pure. The circuit opens after limits.circuitFailures failures in a
+ * row over at least two deliveries; then nothing goes out until the pause is over, then one attempt, the probe.
+ * A probe that fails makes the next pause longer; a success closes the circuit and lets 1, 2, 4 … attempts be in
+ * flight. An answer that speaks against one message only (404, 422 …) neither opens nor closes anything.
+ */
+const second = 1_000;
+const minute = 60 * second;
+export const probePausesMs = [
+  30 * second,
+  minute,
+  2 * minute,
+  4 * minute,
+  8 * minute,
+  15 * minute,
+] as const;
+
+export const newHealth: EndpointHealth = Object.freeze({
+  circuit: 'closed',
+  failures: 0,
+  firstFailedDelivery: null,
+  severalFailed: false,
+  probes: 0,
+  gateAt: null,
+  gateReason: null,
+  inFlightMax: limits.deliveriesInFlightMax,
+  failingSince: null,
+  lastSuccessAt: null,
+  lastFailureAt: null,
+});
+
+/** The endpoint after an attempt of `deliveryId` ended with `result` at `now`. Never mutates. */
+export function afterAttempt(
+  endpoint: Endpoint,
+  p: { readonly deliveryId: string; readonly result: AttemptResult },
+  now: number,
+): Endpoint {
+  const { result } = p;
+  const health = result.delivered
+    ? succeeded(endpoint.health, now)
+    : failedOnce(endpoint.health, p, now);
+  const gated = withRetryAfter(health, result.retryAfterAt, now);
+  if (endpoint.disabled !== null) return { ...endpoint, health: gated };
+  const reason = result.disable ?? (hasFailedTooLong(gated, now) ? 'failing' : null);
+  if (reason === null) return { ...endpoint, health: gated };
+  return {
+    ...endpoint,
+    health: gated,
+    disabled: { reason, at: now },
+    version: endpoint.version + 1,
+  };
+}
+
+/** Enabled by a person: what was before is forgotten, and the first attempt is a single one. */
+export function enabledAgain(endpoint: Endpoint): Endpoint {
+  if (endpoint.disabled === null) return endpoint;
+  const { lastSuccessAt, lastFailureAt } = endpoint.health;
+  return {
+    ...endpoint,
+    disabled: null,
+    health: { ...newHealth, inFlightMax: 1, lastSuccessAt, lastFailureAt },
+    version: endpoint.version + 1,
+  };
+}
+
+/** Attempts that may be in flight to the endpoint at `now`, of at most `inFlightMax` in health; 0: none. */
+export function inFlightAllowed(endpoint: Endpoint, inFlightMax: number, now: number): number {
+  const { health, disabled } = endpoint;
+  if (disabled !== null) return 0;
+  if (health.gateAt !== null && gateStands(health.gateAt, now)) return 0;
+  return health.circuit === 'open' ? 1 : Math.min(health.inFlightMax, inFlightMax);
+}
+
+/** A gate further ahead than any legal one can only come from a clock that was wrong. */
+export function gateStands(gateAt: number, now: number): boolean {
+  return gateAt > now && gateAt <= now + limits.retryAfterGateMsMax;
+}
+
+function succeeded(health: EndpointHealth, now: number): EndpointHealth {
+  const wasOpen = health.circuit === 'open';
+  const inFlightMax = wasOpen ? 1 : Math.min(health.inFlightMax * 2, limits.deliveriesInFlightMax);
+  return { ...newHealth, inFlightMax, lastSuccessAt: now, lastFailureAt: health.lastFailureAt };
+}
+
+function failedOnce(
+  health: EndpointHealth,
+  p: { readonly deliveryId: string; readonly result: AttemptResult },
+  now: number,
+): EndpointHealth {
+  const failing = { ...health, failingSince: health.failingSince ?? now, lastFailureAt: now };
+  if (!p.result.endpointFault) return failing;
+  const first = health.firstFailedDelivery ?? p.deliveryId;
+  const counted = {
+    ...failing,
+    failures: health.failures + 1,
+    firstFailedDelivery: first,
+    severalFailed: health.severalFailed || first !== p.deliveryId,
+  };
+  const wasOpen = health.circuit === 'open';
+  const opens = counted.failures >= limits.circuitFailures && counted.severalFailed;
+  if (!wasOpen && !opens) return counted;
+  // Attempts that were in flight when it opened are no probes: the gate they end behind still stands.
+  const isProbe = wasOpen && !(health.gateAt !== null && gateStands(health.gateAt, now));
+  if (wasOpen && !isProbe) return counted;
+  const probes = wasOpen ? health.probes + 1 : 0;
+  const pauseMs = probePausesMs[Math.min(probes, probePausesMs.length - 1)] ?? minute;
+  return {
+    ...counted,
+    circuit: 'open',
+    probes,
+    inFlightMax: 1,
+    gateAt: now + pauseMs,
+    gateReason: 'circuit_open',
+  };
+}
+
+function withRetryAfter(health: EndpointHealth, at: number | null, now: number): EndpointHealth {
+  if (at === null || at <= now) return health;
+  const gateAt = Math.min(at, now + limits.retryAfterGateMsMax);
+  if (health.gateAt !== null && health.gateAt >= gateAt && gateStands(health.gateAt, now)) {
+    return health;
+  }
+  return { ...health, gateAt, gateReason: 'retry_after' };
+}
+
+/** Nothing but failures since then, of whatever kind, and more than a bad afternoon of them. */
+function hasFailedTooLong(health: EndpointHealth, now: number): boolean {
+  return health.failingSince !== null && now - health.failingSince >= limits.failingMsMax;
+}

@@ -1,0 +1,238 @@
+import type {
+  AttemptResult,
+  Delivery,
+  DeliveryAttempt,
+  DeliveryEvent,
+  DeliveryState,
+  WebhookEvent,
+} from '../core/delivery.ts';
+import type { Endpoint } from '../core/endpoint.ts';
+import type { Operation } from '../core/operation.ts';
+import type { SettleOutcome } from './store.ts';
+
+/**
+ * The half of Store that keeps webhooks: endpoints, deliveries, their attempts and the secrets that sign them.
+ * The contract of Store holds for every verb; what an event does to a delivery is decideDelivery(), what an attempt
+ * tells about its endpoint afterAttempt(), both in core/.
+ *
+ * Claims go by endpoint, then by delivery: an endpoint that hangs keeps its own deliveries waiting, nobody
+ * else's. What is in flight is counted from leases, so a crash leaks no count.
+ */
+export type DeliveryStore = {
+  /** Deliveries that no final state brings: started, progress and test events. One commit. */
+  createDeliveries(p: {
+    readonly deliveries: readonly NewDelivery[];
+    readonly now: number;
+  }): Promise<void>;
+  /**
+   * Takes up to `limit` due deliveries under new leases, the attempt rows written, endpoints in turn: the one
+   * whose delivery has been due longest first, and round again. At most inFlightAllowed() of an endpoint and
+   * `originInFlightMax` of an origin are in flight afterwards, over all workers. Looks at
+   * limits.deliveryScanEndpoints endpoints at most.
+   */
+  claimDeliveries(p: ClaimDeliveries): Promise<ClaimDeliveriesOutcome>;
+  /** Ends attempts: the delivery, its attempt row and the health of its endpoint in one commit. */
+  settleDeliveries(p: {
+    readonly settlements: readonly DeliverySettlement[];
+    readonly now: number;
+  }): Promise<SettleOutcome[]>;
+  /** Deliveries whose worker is lost wait again at once; those past their expiresAt expire. */
+  sweepDeliveries(p: {
+    readonly now: number;
+    readonly limit: number;
+    /** As in sweepExpired: every lease is a dead process's. */
+    readonly workerDead: boolean;
+  }): Promise<{ readonly changed: readonly Delivery[]; readonly more: boolean }>;
+
+  readDelivery(p: { readonly id: string }): Promise<StoredDelivery | null>;
+  /** The delivery that tells the final state to the address that the request itself named; null: none (yet). */
+  readOperationDelivery(p: { readonly operationId: string }): Promise<Delivery | null>;
+  listDeliveries(p: ListDeliveries): Promise<DeliveryPage>;
+  /** The latest limits.deliveryAttemptsShown, oldest of them first. */
+  listDeliveryAttempts(p: { readonly id: string }): Promise<DeliveryAttempt[]>;
+  /** Counts at most limits.deliveryCountMax. */
+  countDeliveries(p: { readonly filter: DeliveryFilter }): Promise<number>;
+
+  /** A person's wish, delivery by delivery, in order. */
+  redeliver(p: {
+    readonly ids: readonly string[];
+    readonly trigger: 'manual' | 'redrive';
+    readonly now: number;
+  }): Promise<SteerOutcome[]>;
+  discardDeliveries(p: {
+    readonly ids: readonly string[];
+    readonly now: number;
+  }): Promise<SteerOutcome[]>;
+
+  /** `full`: the tenant has limits.endpointsMax registered ones. */
+  createEndpoint(p: {
+    readonly endpoint: Endpoint;
+    /** Its own secret; null: signed with the tenant's. */
+    readonly secret: string | null;
+    readonly now: number;
+  }): Promise<'created' | 'full'>;
+  /** Enabling releases what is held, disabling holds what is pending, all in the same commit. */
+  updateEndpoint(p: {
+    readonly id: string;
+    readonly tenant: string;
+    readonly change: EndpointChange;
+    readonly now: number;
+  }): Promise<Endpoint | null>;
+  readEndpoint(p: { readonly id: string }): Promise<EndpointWithCounts | null>;
+  /** Newest first by id; both kinds, or one. */
+  listEndpoints(p: {
+    readonly tenant: string;
+    readonly kind?: Endpoint['kind'] | undefined;
+    readonly limit: number;
+    readonly beforeId: string | null;
+  }): Promise<EndpointPage>;
+  /** Its pending and held deliveries are cancelled; what is final stays until it is pruned. */
+  removeEndpoint(p: {
+    readonly id: string;
+    readonly tenant: string;
+    readonly now: number;
+  }): Promise<'removed' | 'missing'>;
+
+  /** Live secrets of an owner (an endpoint's id, or `tenant:` and the tenant), newest first. */
+  readSecrets(p: { readonly owner: string; readonly now: number }): Promise<WebhookSecret[]>;
+  /**
+   * `secret` becomes the newest; those before it expire after `graceMs`, the oldest beyond
+   * limits.secretsMax at once.
+   */
+  rotateSecret(p: {
+    readonly owner: string;
+    readonly secret: string;
+    readonly graceMs: number;
+    readonly now: number;
+  }): Promise<WebhookSecret[]>;
+};
+
+/**
+ * What becomes of a final state: called by a store within the commit that makes it final, with the registered
+ * endpoints of its tenant; what it returns is written in that commit. Pure but for the ids it makes; must not
+ * throw. Also called again when that commit is repeated: the returned ids may differ then.
+ */
+export type Outbox = (
+  operation: Operation,
+  registered: readonly Endpoint[],
+) => readonly NewDelivery[];
+
+export type NewDelivery = {
+  readonly id: string;
+  readonly tenant: string;
+  readonly endpointId: string;
+  /** Made when it does not exist yet; null: it is registered. A delivery to a missing registered one is dropped. */
+  readonly endpoint: Endpoint | null;
+  readonly operationId: string | null;
+  readonly event: DeliveryEvent;
+  readonly url: string;
+  /** Beside the endpoint's own. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Signs instead of the endpoint's or tenant's secrets; null: those. */
+  readonly secret: string | null;
+  /** The body as it is sent, every time the same bytes. JSON text. */
+  readonly body: string;
+  readonly failuresMax: number;
+  readonly expiresAt: number;
+};
+
+export type StoredDelivery = {
+  readonly delivery: Delivery;
+  readonly body: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly secret: string | null;
+};
+
+export type ClaimDeliveries = {
+  readonly worker: string;
+  /** As in ClaimOperations. */
+  readonly newToken: () => string;
+  readonly leaseMs: number;
+  readonly limit: number;
+  /** Attempts in flight to one endpoint, over all workers. */
+  readonly endpointInFlightMax: number;
+  readonly originInFlightMax: number;
+  readonly now: number;
+};
+
+export type ClaimedDelivery = StoredDelivery & {
+  /** Of the endpoint, else of the tenant: newest first. */
+  readonly secrets: readonly string[];
+  readonly endpoint: Endpoint;
+};
+
+export type ClaimDeliveriesOutcome = {
+  readonly claimed: readonly ClaimedDelivery[];
+  /** As in ClaimOutcome: when asking again may give something although nothing else happens. */
+  readonly nextDueAt: number | null;
+};
+
+export type DeliverySettlement = {
+  readonly id: string;
+  readonly token: string;
+  readonly result: AttemptResult;
+  readonly next: { readonly at: number; readonly reason: string } | null;
+};
+
+export type SteerOutcome =
+  | { readonly outcome: 'applied'; readonly delivery: Delivery }
+  /** An attempt is under way, or there is nothing to discard. */
+  | { readonly outcome: 'unchanged'; readonly delivery: Delivery }
+  | { readonly outcome: 'missing' };
+
+export type DeliveryFilter = {
+  readonly tenant?: string | undefined;
+  readonly states?: readonly DeliveryState[] | undefined;
+  readonly endpointId?: string | undefined;
+  readonly operationId?: string | undefined;
+  readonly event?: DeliveryEvent | undefined;
+  /** lastError */
+  readonly error?: string | undefined;
+  readonly since?: number | undefined;
+  readonly until?: number | undefined;
+};
+
+export type ListDeliveries = {
+  readonly filter: DeliveryFilter;
+  readonly limit: number;
+  /** Only ids smaller than this one; null: from the newest. */
+  readonly beforeId: string | null;
+};
+
+export type DeliveryPage = {
+  /** Newest first. */
+  readonly deliveries: readonly Delivery[];
+  /** As in OperationPage. */
+  readonly nextBeforeId: string | null;
+};
+
+export type EndpointChange = {
+  readonly url?: { readonly url: string; readonly origin: string } | undefined;
+  readonly events?: readonly WebhookEvent[] | undefined;
+  readonly tasks?: readonly string[] | null | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly description?: string | null | undefined;
+  /** false: disabled by hand. true: enabledAgain(). */
+  readonly enabled?: boolean | undefined;
+};
+
+export type EndpointWithCounts = {
+  readonly endpoint: Endpoint;
+  /** Counted up to limits.deliveryCountMax each. */
+  readonly waiting: number;
+  readonly held: number;
+  readonly dead: number;
+};
+
+export type EndpointPage = {
+  readonly endpoints: readonly Endpoint[];
+  readonly nextBeforeId: string | null;
+};
+
+export type WebhookSecret = {
+  /** `whsec_…` or `whsk_…`; never shown, never logged. */
+  readonly value: string;
+  readonly createdAt: number;
+  /** null: until it is rotated. */
+  readonly expiresAt: number | null;
+};
