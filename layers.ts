@@ -50,8 +50,21 @@ export const layers: Readonly<Record<string, Layer>> = {
       '@standard-schema/spec',
     ],
   },
+  // Of the engine only what its loops are made of: service, alarm, outage, logger, the clock.
+  webhooks: {
+    layers: ['core', 'store', 'engine'],
+    packages: [
+      'node:crypto',
+      'node:dns',
+      'node:dns/promises',
+      'node:net',
+      'node:tls',
+      'node:timers/promises',
+      'undici',
+    ],
+  },
   http: {
-    layers: ['core', 'engine'],
+    layers: ['core', 'engine', 'webhooks'],
     packages: ['node:http', 'node:stream', 'node:crypto', 'node:buffer', 'find-my-way'],
   },
   client: {
@@ -62,7 +75,7 @@ export const layers: Readonly<Record<string, Layer>> = {
   // The commands `dev`, `serve` and `doctor` load server/ lazily; all but its version.ts is out of others' reach.
   cli: { layers: ['core', 'client', 'server'], packages: 'any' },
   server: {
-    layers: ['core', 'store', 'store-memory', 'store-sqlite', 'engine', 'http'],
+    layers: ['core', 'store', 'store-memory', 'store-sqlite', 'engine', 'webhooks', 'http'],
     packages: 'any',
   },
   testing: {

@@ -13,6 +13,8 @@ export const errorTable = {
   not_found: { status: 404, title: 'Not found', retryable: false },
   operation_not_found: { status: 404, title: 'No such operation', retryable: false },
   task_not_found: { status: 404, title: 'No such task', retryable: false },
+  endpoint_not_found: { status: 404, title: 'No such webhook endpoint', retryable: false },
+  delivery_not_found: { status: 404, title: 'No such delivery', retryable: false },
   method_not_allowed: { status: 405, title: 'Method not allowed', retryable: false },
   request_timeout: { status: 408, title: 'Request took too long to arrive', retryable: true },
   operation_not_failed: {
@@ -20,6 +22,13 @@ export const errorTable = {
     title: 'Only a failed operation can be retried',
     retryable: false,
   },
+  delivery_in_flight: { status: 409, title: 'An attempt is under way', retryable: true },
+  delivery_not_waiting: {
+    status: 409,
+    title: 'Only a delivery that waits or is dead can be discarded',
+    retryable: false,
+  },
+  endpoints_full: { status: 409, title: 'Too many webhook endpoints', retryable: false },
   operation_gone: { status: 410, title: 'Operation has expired or was removed', retryable: false },
   payload_too_large: { status: 413, title: 'Body too large', retryable: false },
   uri_too_long: { status: 414, title: 'Address too long', retryable: false },
@@ -27,6 +36,11 @@ export const errorTable = {
   range_not_satisfiable: { status: 416, title: 'Range cannot be satisfied', retryable: false },
   expectation_failed: { status: 417, title: 'Expectation cannot be met', retryable: false },
   validation_failed: { status: 422, title: 'Input does not fit the task', retryable: false },
+  webhook_url_blocked: {
+    status: 422,
+    title: 'Webhooks are not sent to this address',
+    retryable: false,
+  },
   idempotency_key_reused: {
     status: 422,
     title: 'Idempotency-Key was used with another request',

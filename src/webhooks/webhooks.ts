@@ -1,0 +1,131 @@
+import type {
+  AttemptResult,
+  Delivery,
+  DeliveryAttempt,
+  DeliveryEvent,
+  WebhookEvent,
+  WebhookTarget,
+} from '../core/delivery.ts';
+import type { Endpoint } from '../core/endpoint.ts';
+import type {
+  DeliveryFilter,
+  DeliveryPage,
+  EndpointPage,
+  EndpointWithCounts,
+  Outbox,
+  StoredDelivery,
+  WebhookSecret,
+} from '../store/delivery-store.ts';
+
+/**
+ * The in-process API of webhooks: everything a client can ask of them over HTTP, without HTTP, and the loops
+ * that send. All verbs reject with a RaincheckError whose code is named beside them, any of them with
+ * `store_unavailable`. Bodies come as parsed JSON and are checked here: `validation_failed` names each field.
+ */
+export type Webhooks = {
+  /** Given to the engine: writes deliveries in the commit of a final state. */
+  readonly outbox: Outbox;
+  /** Given to the engine: an attempt began, or reported progress, durably. Never throws. */
+  readonly tell: (event: 'started' | 'progress', operationId: string) => void;
+
+  start(): Promise<void>;
+  /** Claims no more, waits up to `drainMs` for attempts under way, then hands them back by their lease. */
+  stop(p?: { readonly drainMs?: number; readonly now?: boolean }): Promise<void>;
+
+  /**
+   * What the reserved members of a submitted body ask for; null when there is neither. Checks shape and address
+   * before anything is stored. `validation_failed`, `webhook_url_blocked`.
+   */
+  target(p: {
+    readonly webhookUrl: unknown;
+    readonly webhook: unknown;
+  }): Promise<WebhookTarget | null>;
+
+  /** `secret` is told this once; null: the endpoint is signed for with the tenant's. `validation_failed`, `webhook_url_blocked`, `endpoints_full`. */
+  createEndpoint(p: {
+    readonly tenant: string;
+    readonly body: unknown;
+  }): Promise<{ readonly endpoint: Endpoint; readonly secret: string | null }>;
+  /** `endpoint_not_found`, `validation_failed`, `webhook_url_blocked`. */
+  updateEndpoint(p: EndpointKey & { readonly body: unknown }): Promise<Endpoint>;
+  /** `endpoint_not_found`. */
+  readEndpoint(p: EndpointKey): Promise<EndpointWithCounts>;
+  listEndpoints(p: {
+    readonly tenant: string;
+    readonly kind?: Endpoint['kind'] | undefined;
+    readonly limit: number;
+    readonly beforeId: string | null;
+  }): Promise<EndpointPage>;
+  /** `endpoint_not_found`. */
+  removeEndpoint(p: EndpointKey): Promise<void>;
+  /** Sends `webhook.test` and resolves with the attempt once it has ended. `endpoint_not_found`. */
+  testEndpoint(p: EndpointKey): Promise<TestedDelivery>;
+
+  /** Creation and expiry of the live secrets, newest first; never their values. Of an endpoint: `endpoint_not_found`. */
+  listSecrets(p: SecretOwner): Promise<readonly Omit<WebhookSecret, 'value'>[]>;
+  /** The new secret, told this once. `body`: {secret?, grace_seconds?}. `endpoint_not_found`, `validation_failed`. */
+  rotateSecret(
+    p: SecretOwner & { readonly body: unknown },
+  ): Promise<{
+    readonly secret: string;
+    readonly secrets: readonly Omit<WebhookSecret, 'value'>[];
+  }>;
+
+  /** `delivery_not_found`. */
+  readDelivery(p: DeliveryKey): Promise<StoredDelivery>;
+  /** Of the operation's own address; null: it has none, or is not final. No check of the tenant: the caller has the operation. */
+  readOperationDelivery(p: { readonly operationId: string }): Promise<Delivery | null>;
+  listDeliveries(p: {
+    readonly filter: DeliveryFilter;
+    readonly limit: number;
+    readonly beforeId: string | null;
+  }): Promise<DeliveryPage>;
+  /** `delivery_not_found`. */
+  listAttempts(p: DeliveryKey): Promise<readonly DeliveryAttempt[]>;
+  countDeliveries(p: { readonly filter: DeliveryFilter }): Promise<number>;
+  /** `delivery_not_found`, `delivery_in_flight`. */
+  redeliver(p: DeliveryKey): Promise<Delivery>;
+  /** `delivery_not_found`, `delivery_not_waiting`. */
+  discard(p: DeliveryKey): Promise<Delivery>;
+};
+
+export type EndpointKey = { readonly id: string; readonly tenant: string };
+export type DeliveryKey = { readonly id: string; readonly tenant: string };
+/** `endpointId` null: the tenant's own. */
+export type SecretOwner = { readonly tenant: string; readonly endpointId: string | null };
+
+export type TestedDelivery = { readonly delivery: Delivery; readonly attempt: DeliveryAttempt };
+
+/** The body of POST /webhooks/endpoints, as checked. */
+export type EndpointInput = {
+  readonly url: string;
+  /** Default: both final events. */
+  readonly events: readonly WebhookEvent[];
+  readonly tasks: readonly string[] | null;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly description: string | null;
+  readonly enabled: boolean;
+  /** Brought along, or null: one is made. */
+  readonly secret: string | null;
+  readonly signature: 'v1' | 'v1a';
+};
+
+/** What one attempt needs: webhooks/sender.ts makes it one HTTP request and one AttemptResult. Never rejects. */
+export type Sender = {
+  send(p: SendRequest): Promise<AttemptResult>;
+  /** Closes kept connections. */
+  close(): Promise<void>;
+};
+
+export type SendRequest = {
+  readonly id: string;
+  readonly event: DeliveryEvent;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+  /** Newest first; each signs. */
+  readonly secrets: readonly string[];
+  readonly traceparent: string | null;
+  /** Ends the attempt at once. */
+  readonly signal: AbortSignal;
+};
