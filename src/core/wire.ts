@@ -105,6 +105,7 @@ export type WireTask = {
     readonly completed: number;
     readonly failed: number;
   };
+  /** Since when the operation that waits longest could have run. */
   readonly oldest_pending_at: string | null;
   readonly expected_duration_ms: number | null;
 };
