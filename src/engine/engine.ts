@@ -53,6 +53,14 @@ export type Engine = {
       readonly signal?: AbortSignal | undefined;
     },
   ): Promise<Operation>;
+  /**
+   * Every state newer than `operation`, which the caller has read; only the newest when the reader is slow; to the
+   * final one. Ends early when `signal` aborts or the engine stops. Throws `streams_full` at once.
+   */
+  watch(p: {
+    readonly operation: Operation;
+    readonly signal: AbortSignal;
+  }): AsyncGenerator<Operation>;
   /** operation_not_found, operation_gone. */
   cancel(p: OperationKey): Promise<{
     readonly outcome: 'cancelled' | 'requested' | 'already_final';
