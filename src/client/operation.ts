@@ -3,6 +3,7 @@ import type { WireOperation } from '../core/wire.ts';
 import { operationIn } from './answered-operation.ts';
 import { operationEvents, type OperationEvent } from './events.ts';
 import { OperationFailed, ProblemError, WaitTimeout } from './problem.ts';
+import { randomKey } from './random-key.ts';
 import type { Transport } from './transport.ts';
 import { isFinal, waitForFinal } from './wait.ts';
 
@@ -36,10 +37,7 @@ export type OperationHandle<Output = unknown> = {
   download(options?: CallOptions): Promise<Response>;
   /** Asks to cancel; a pending operation is final at once, a running one when its handler stops. */
   cancel(options?: CallOptions): Promise<WireOperation>;
-  /**
-   * A new operation like this failed one; with other input when given. A lost answer is a NetworkError and not
-   * asked for again: that could double the work.
-   */
+  /** A new operation like this failed one; with other input when given. An Idempotency-Key goes with it, as with a submit. */
   retry(input?: unknown, options?: CallOptions): Promise<OperationHandle<Output>>;
   /**
    * Removes a final operation with its result, and resolves to null, also when it was gone before. Any other is
@@ -126,7 +124,7 @@ export function createOperationHandle<Output>(
         method: 'POST',
         url: address,
         json: input === undefined ? undefined : { input },
-        idempotent: false,
+        headers: { 'idempotency-key': randomKey() },
         signal,
       });
       const accepted = operationIn(answer, address);

@@ -90,9 +90,9 @@ class RaincheckEngine implements Engine {
     return this.#acceptor.submit(p);
   }
 
-  async retry(p: Parameters<Engine['retry']>[0]): Promise<Operation> {
+  async retry(p: Parameters<Engine['retry']>[0]): ReturnType<Engine['retry']> {
     this.#refuseWhenStopping();
-    return this.#acceptor.retry(await this.read(p), p.input);
+    return this.#acceptor.retry(await this.read(p), p);
   }
 
   async read(p: OperationKey): Promise<Operation> {

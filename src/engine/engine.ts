@@ -33,12 +33,16 @@ export type Engine = {
 
   /** task_not_found, validation_failed, queue_full, idempotency_key_reused, operation_gone, shutting_down. */
   submit(p: Submission): Promise<{ readonly operation: Operation; readonly replayed: boolean }>;
-  /** A new operation like a failed one, its input replaced when given. operation_not_found, operation_gone, operation_not_failed. */
+  /**
+   * A new operation like a failed one, its input replaced when given. operation_not_found, operation_gone,
+   * operation_not_failed, idempotency_key_reused.
+   */
   retry(p: {
     readonly id: string;
     readonly tenant: string;
     readonly input?: { readonly value: unknown; readonly text: string } | undefined;
-  }): Promise<Operation>;
+    readonly idempotency?: Submission['idempotency'];
+  }): Promise<{ readonly operation: Operation; readonly replayed: boolean }>;
   /** operation_not_found, operation_gone. */
   read(p: OperationKey): Promise<Operation>;
   /**

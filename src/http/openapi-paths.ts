@@ -174,6 +174,7 @@ const operationPaths: Json = {
       operationId: 'retryOperation',
       summary: 'Run a failed operation again, as a new one',
       tags: ['operations'],
+      parameters: [shared('IdempotencyKey')],
       requestBody: {
         content: json({ type: 'object', properties: { input: {} }, additionalProperties: false }),
       },

@@ -244,3 +244,13 @@ export function acceptedReply(context: HttpContext, shown: OperationView): Mutab
     body: operationJson(context, shown),
   };
 }
+
+/** The same for an operation that an earlier request made; it may have failed since, and then shows its attempts. */
+export async function replayedReply(
+  context: HttpContext,
+  operation: Operation,
+): Promise<MutableReply> {
+  const reply = acceptedReply(context, await viewWithAttempts(context, operation));
+  reply.headers['idempotent-replayed'] = 'true';
+  return reply;
+}
