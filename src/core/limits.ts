@@ -101,6 +101,9 @@ export const limits = {
   retryAfterGateMsMax: 86_400_000,
   /** Between two progress events of one operation. */
   progressEventMs: 500,
+  /** Deliveries a second that a bulk redrive sends again or discards. */
+  redrivePerSecondDefault: 50,
+  redrivePerSecondMax: 1_000,
   // Polling.
   retryAfterSecondsMin: 1,
   retryAfterSecondsMax: 60,

@@ -1,6 +1,7 @@
 import { parseDuration } from '../core/duration.ts';
 import { RaincheckError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import { instantMs } from '../engine/instant.ts';
 
 /**
  * What may stand in a query, read and checked. Names that are not known are ignored; a known one with a
@@ -125,17 +126,12 @@ function parseDeadline(text: string, now: number): number {
   return instant;
 }
 
-const instantPattern =
-  /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+ -]\d{2}:\d{2})$/;
-
 /**
  * Milliseconds of an ISO 8601 instant with its offset; null when it is none. A space stands for the '+'
  * of an offset: that is what an unescaped '+' in a query decodes to.
  */
 export function parseInstant(text: string): number | null {
-  if (!instantPattern.test(text)) return null;
-  const ms = Date.parse(text.replace(' ', '+'));
-  return Number.isFinite(ms) && ms >= 0 ? ms : null;
+  return instantMs(text.replace(' ', '+'));
 }
 
 export function invalid(detail: string): RaincheckError {
