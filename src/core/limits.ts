@@ -101,6 +101,10 @@ export const limits = {
   retryAfterGateMsMax: 86_400_000,
   /** Between two progress events of one operation. */
   progressEventMs: 500,
+  /** How long started and progress events may wait: then they are out of date. */
+  progressEventTtlMs: 60_000,
+  /** A larger result is not in the body of an event; its address is. */
+  webhookResultBytes: 2_048,
   /** Deliveries a second that a bulk redrive sends again or discards. */
   redrivePerSecondDefault: 50,
   redrivePerSecondMax: 1_000,
