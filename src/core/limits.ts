@@ -71,6 +71,9 @@ export const limits = {
   webhookHeaderBytes: 4_096,
   /** Registered endpoints of one tenant. */
   endpointsMax: 100,
+  endpointDescriptionChars: 500,
+  /** Names of tasks that one endpoint may be kept to. */
+  endpointTasks: 100,
   /** Live secrets of one owner: each signs every delivery. */
   secretsMax: 5,
   secretGraceMsDefault: 86_400_000,

@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts';
+import type { AttemptResult } from '../core/delivery.ts';
 import { Alarm } from '../engine/alarm.ts';
 import { ClaimLoop, type ClaimRound } from '../engine/claim-loop.ts';
 import type { Logger } from '../engine/logger.ts';
@@ -53,7 +54,7 @@ export class Dispatcher implements Service<ClaimRound> {
   readonly #loop: ClaimLoop;
   readonly #sendings: Sendings;
   readonly #settler: DeliverySettler;
-  readonly #secretsOutage: Outage;
+  readonly #outage: Outage;
   readonly #leaseAlarm: Alarm;
   readonly #endpointSlots: number;
   #tokens = 0;
@@ -66,7 +67,7 @@ export class Dispatcher implements Service<ClaimRound> {
       Math.max(1, Math.floor(p.slots * endpointShare)),
     );
     this.#sendings = new Sendings(p.slots);
-    this.#secretsOutage = new Outage(logger, 'read the secrets that sign deliveries');
+    this.#outage = new Outage(logger, 'send deliveries');
     this.#leaseAlarm = new Alarm(clock, () => this.cutOffOverdue());
     this.#loop = new ClaimLoop({
       clock,
@@ -184,28 +185,23 @@ export class Dispatcher implements Service<ClaimRound> {
   }
 
   async #send(sending: Sending): Promise<void> {
-    const { claimed, signal } = sending;
-    const { delivery, endpoint, body } = claimed;
-    let secrets: readonly string[];
     try {
-      secrets = await this.#p.secretsOf(claimed);
+      const result = await this.#attempt(sending.claimed, sending.signal);
+      this.#outage.ended();
+      if (sending.phase === 'sending') this.#settler.settle(sending, result);
     } catch (error) {
-      this.#secretsOutage.failed(error);
+      // No secret to sign with: whatever the receiver would say to that is no answer of its.
+      this.#outage.failed(error);
       if (sending.phase === 'sending') this.#drop(sending);
-      return;
     }
-    this.#secretsOutage.ended();
-    const { traceparent, headers } = takeTraceparent(claimed.headers);
-    const result = await this.#p.sender.send({
-      id: delivery.id,
-      event: delivery.event,
-      url: delivery.url,
-      headers: { ...endpoint.headers, ...headers },
-      body,
-      secrets,
-      traceparent,
-      signal,
-    });
-    if (sending.phase === 'sending') this.#settler.settle(sending, result);
+  }
+
+  async #attempt(claimed: ClaimedDelivery, signal: AbortSignal): Promise<AttemptResult> {
+    const { delivery, endpoint, body } = claimed;
+    const { id, event, url } = delivery;
+    const secrets = await this.#p.secretsOf(claimed);
+    const { traceparent, headers: own } = takeTraceparent(claimed.headers);
+    const headers = { ...endpoint.headers, ...own };
+    return this.#p.sender.send({ id, event, url, headers, body, secrets, traceparent, signal });
   }
 }
