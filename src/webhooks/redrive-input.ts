@@ -1,11 +1,9 @@
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from '@standard-schema/spec';
 import { webhookEvents, type DeliveryEvent } from '../core/delivery.ts';
 import { RaincheckError } from '../core/errors.ts';
-import { jsonPointer } from '../core/json-pointer.ts';
 import { limits } from '../core/limits.ts';
-import { suggestion } from '../core/suggest.ts';
-import { instantMs } from '../engine/instant.ts';
 import type { DeliveryFilter } from '../store/delivery-store.ts';
+import { BodyReading, type Members } from './body-reading.ts';
 
 /**
  * A bulk redrive is an operation like any other, of a task of our own: progress, pace, cancel and retry come with
@@ -53,13 +51,10 @@ const filterMembers = [
 
 /** The body as checked. Throws `validation_failed` with a pointer for everything that is wrong. */
 export function redriveInput(body: unknown): RedriveInput {
-  const reading = new Reading();
+  const reading = new BodyReading();
   const input = readInput(reading, body);
   if (input !== null && reading.misfits.length === 0) return input;
-  const errors = reading.misfits.map(({ path, message }) => ({
-    pointer: jsonPointer(path),
-    detail: message,
-  }));
+  const { errors } = reading;
   const [first] = errors;
   const detail = first === undefined ? 'Expected an object.' : `${first.pointer}: ${first.detail}`;
   throw new RaincheckError('validation_failed', detail, { errors });
@@ -71,7 +66,7 @@ export const redriveSchema = {
     version: 1,
     vendor: 'raincheck',
     validate(value) {
-      const reading = new Reading();
+      const reading = new BodyReading();
       const input = readInput(reading, value);
       return input !== null && reading.misfits.length === 0
         ? { value: input }
@@ -114,9 +109,7 @@ const redriveJsonSchema = {
   additionalProperties: false,
 } as const;
 
-type Members = Readonly<Record<string, unknown>>;
-
-function readInput(reading: Reading, body: unknown): RedriveInput | null {
+function readInput(reading: BodyReading, body: unknown): RedriveInput | null {
   const given = reading.object([], body, members);
   if (given === null) return null;
   const filter = reading.object(['filter'], given['filter'], filterMembers);
@@ -134,7 +127,7 @@ function readInput(reading: Reading, body: unknown): RedriveInput | null {
   return { action, filter: read, perSecond, dryRun };
 }
 
-function readFilter(reading: Reading, given: Members): RedriveFilter {
+function readFilter(reading: BodyReading, given: Members): RedriveFilter {
   const event = given['event'];
   const known: readonly DeliveryEvent[] = webhookEvents;
   return {
@@ -150,65 +143,4 @@ function readFilter(reading: Reading, given: Members): RedriveFilter {
     since: reading.instant(['filter', 'since'], given['since']),
     until: reading.instant(['filter', 'until'], given['until']),
   };
-}
-
-/** Collects what is wrong; a member that is wrong reads as if it were not there. */
-class Reading {
-  readonly misfits: { readonly path: readonly string[]; readonly message: string }[] = [];
-
-  fail(path: readonly string[], message: string): null {
-    this.misfits.push({ path, message });
-    return null;
-  }
-
-  object(path: readonly string[], value: unknown, known: readonly string[]): Members | null {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      return this.fail(path, 'Expected an object; `{}` is no filter.');
-    }
-    for (const name of Object.keys(value)) {
-      if (known.includes(name)) continue;
-      const meant = suggestion(name, known);
-      const hint = meant === null ? `Known: ${known.join(', ')}.` : `Did you mean \`${meant}\`?`;
-      this.fail([...path, name], `There is no such member. ${hint}`);
-    }
-    return value as Members;
-  }
-
-  oneOf<T extends string>(path: readonly string[], value: unknown, known: readonly T[]): T | null {
-    const found = known.find((one) => one === value);
-    return found ?? this.fail(path, `Expected one of ${known.join(', ')}.`);
-  }
-
-  text(path: readonly string[], value: unknown): string | undefined {
-    if (value === undefined || (typeof value === 'string' && value !== '')) return value;
-    this.fail(path, 'Expected a text.');
-    return undefined;
-  }
-
-  instant(path: readonly string[], value: unknown): number | undefined {
-    if (value === undefined) return undefined;
-    const ms = typeof value === 'string' ? instantMs(value) : null;
-    if (ms !== null) return ms;
-    this.fail(path, "Expected an instant like '2030-01-31T09:00:00Z'.");
-    return undefined;
-  }
-
-  integer(
-    path: readonly string[],
-    value: unknown,
-    p: { readonly max: number; readonly fallback: number },
-  ): number {
-    if (value === undefined) return p.fallback;
-    if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= p.max) {
-      return value;
-    }
-    this.fail(path, `Expected a whole number from 1 to ${p.max}.`);
-    return p.fallback;
-  }
-
-  boolean(path: readonly string[], value: unknown): boolean {
-    if (typeof value === 'boolean') return value;
-    this.fail(path, 'Expected true or false.');
-    return false;
-  }
 }
