@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Redrive } from '../client/webhooks.ts';
 import { acting, durationArgument, integerArgument, type Context, type Shell } from './context.ts';
 import { deliveryFilter, withDeliveryFilters, type DeliveryFlags } from './delivery-filters.ts';
-import { showDelivery } from './delivery-text.ts';
+import { showDelivery } from './webhook-text.ts';
 import { exitCodes, UsageError } from './exit-codes.ts';
 import { followAndFinish } from './finish.ts';
 import { paged, printListing } from './listing.ts';

@@ -1,6 +1,6 @@
 import type { WireEndpoint } from '../core/wire.ts';
 import type { Context } from './context.ts';
-import { ageText, waitText } from './delivery-text.ts';
+import { ageText, waitText } from './webhook-text.ts';
 import { printRows, type Listing } from './listing.ts';
 
 /** Words for endpoints. */

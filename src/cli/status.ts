@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { formatDuration } from '../core/duration.ts';
 import type { WireAttempt, WireOperation, WireOperationWebhook } from '../core/wire.ts';
 import { acting, operationNamed, type Context, type Shell } from './context.ts';
-import { deliveryStateText } from './delivery-text.ts';
+import { deliveryStateText } from './webhook-text.ts';
 import { exitCodes } from './exit-codes.ts';
 import { printRows } from './listing.ts';
 import { wholeSeconds } from './progress-line.ts';

@@ -5,7 +5,7 @@ import { suggestion } from '../core/suggest.ts';
 import type { WireDelivery } from '../core/wire.ts';
 import { acting, integerArgument, type Context, type Shell } from './context.ts';
 import { deliveryFilter, withDeliveryFilters, type DeliveryFlags } from './delivery-filters.ts';
-import { ageText, deliveryStateText, lastText, showDelivery, waitText } from './delivery-text.ts';
+import { ageText, deliveryStateText, lastText, showDelivery, waitText } from './webhook-text.ts';
 import { showEndpoint } from './endpoint-text.ts';
 import { exitCodes, UsageError } from './exit-codes.ts';
 import { paged, printListing, type Listing } from './listing.ts';

@@ -12,7 +12,7 @@ import {
   type Context,
   type Shell,
 } from './context.ts';
-import { attemptText, deliveryStateText } from './delivery-text.ts';
+import { attemptText, deliveryStateText } from './webhook-text.ts';
 import { endpointListing, printEndpoint } from './endpoint-text.ts';
 import { exitCodes, UsageError } from './exit-codes.ts';
 import { paged, printListing } from './listing.ts';
@@ -54,7 +54,8 @@ function addList(webhooks: Command, shell: Shell): void {
 }
 
 type EndpointFlags = {
-  readonly url?: string;
+  /** Not --url, which names the server. */
+  readonly to?: string;
   readonly event?: readonly WebhookEvent[];
   readonly task?: readonly string[];
   readonly allTasks?: boolean;
@@ -90,12 +91,12 @@ function eventOf(text: string): string {
 
 /** Only what was given. */
 function membersFrom(flags: EndpointFlags): EndpointMembers {
-  const { url, event, task, allTasks, header, description } = flags;
+  const { to, event, task, allTasks, header, description } = flags;
   if (allTasks === true && task !== undefined) {
     throw new UsageError('Give --task or --all-tasks, not both.');
   }
   return {
-    url,
+    url: to,
     events: event,
     tasks: allTasks === true ? null : task,
     headers: header === undefined ? undefined : Object.fromEntries(header.map(headerFrom)),
@@ -155,7 +156,7 @@ function addUpdate(webhooks: Command, shell: Shell): void {
   withEndpointOptions(webhooks.command('update'))
     .description('change an endpoint; what is given replaces what was')
     .argument('<endpoint>', 'id (ep_…)')
-    .option('--url <url>', 'where to send')
+    .option('--to <url>', 'where to send')
     .option('--all-tasks', 'of all tasks again')
     .action(
       acting(shell, async (context, command) => {
