@@ -101,10 +101,15 @@ function readTasks(
 ): readonly string[] | null {
   if (value === undefined || value === null) return null;
   if (!Array.isArray(value) || value.length === 0 || value.length > limits.endpointTasks) {
-    reading.fail(['tasks'], `Expected a list of 1 to ${limits.endpointTasks} names, or null for all.`);
+    reading.fail(
+      ['tasks'],
+      `Expected a list of 1 to ${limits.endpointTasks} names, or null for all.`,
+    );
     return null;
   }
-  const tasks = value.map((task: unknown, i) => readTask(reading, ['tasks', String(i)], { task, names }));
+  const tasks = value.map((task: unknown, i) =>
+    readTask(reading, ['tasks', String(i)], { task, names }),
+  );
   return [...new Set(tasks.filter((task) => task !== null))];
 }
 

@@ -75,9 +75,7 @@ export function readEvents(
     reading.fail(path, `Expected at most ${webhookEvents.length} events.`);
     return [];
   }
-  const events = value.map((event, i) =>
-    reading.oneOf([...path, String(i)], event, webhookEvents),
-  );
+  const events = value.map((event, i) => reading.oneOf([...path, String(i)], event, webhookEvents));
   return [...new Set(events.filter((event) => event !== null))];
 }
 
