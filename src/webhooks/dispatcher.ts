@@ -10,6 +10,7 @@ import type { Store } from '../store/store.ts';
 import { DeliverySettler } from './delivery-settler.ts';
 import { takeTraceparent } from './event-deliveries.ts';
 import { Sending, Sendings } from './sending.ts';
+import type { CheckedWebhookSettings } from './webhook-settings.ts';
 import type { Sender } from './webhooks.ts';
 
 type DispatcherParts = {
@@ -21,12 +22,10 @@ type DispatcherParts = {
   /** Those that sign a delivery; rejects when there are none to be had. */
   readonly secretsOf: (claimed: ClaimedDelivery) => readonly string[] | Promise<readonly string[]>;
   readonly worker: string;
-  readonly slots: number;
-  readonly endpointSlots: number;
-  readonly originSlots: number;
-  readonly leaseMs: number;
-  readonly pollMs: number;
-  readonly pausesMs: readonly number[];
+  readonly settings: Pick<
+    CheckedWebhookSettings,
+    'slots' | 'endpointSlots' | 'originSlots' | 'leaseMs' | 'pollMs' | 'pausesMs'
+  >;
   /** An attempt has ended, durably. */
   readonly ended: (deliveryId: string) => void;
 };
@@ -61,12 +60,10 @@ export class Dispatcher implements Service<ClaimRound> {
 
   constructor(p: DispatcherParts) {
     this.#p = p;
-    const { clock, logger, pollMs } = p;
-    this.#endpointSlots = Math.min(
-      p.endpointSlots,
-      Math.max(1, Math.floor(p.slots * endpointShare)),
-    );
-    this.#sendings = new Sendings(p.slots);
+    const { clock, logger } = p;
+    const { slots, endpointSlots, pollMs, pausesMs } = p.settings;
+    this.#endpointSlots = Math.min(endpointSlots, Math.max(1, Math.floor(slots * endpointShare)));
+    this.#sendings = new Sendings(slots);
     this.#outage = new Outage(logger, 'send deliveries');
     this.#leaseAlarm = new Alarm(clock, () => this.cutOffOverdue());
     this.#loop = new ClaimLoop({
@@ -81,7 +78,7 @@ export class Dispatcher implements Service<ClaimRound> {
       clock,
       logger,
       random: p.random,
-      pausesMs: p.pausesMs,
+      pausesMs,
       sendings: this.#sendings,
       freed: () => this.wake(),
       settled: (id, nextAt) => {
@@ -149,10 +146,10 @@ export class Dispatcher implements Service<ClaimRound> {
     const { claimed, nextDueAt } = await p.store.claimDeliveries({
       worker: p.worker,
       newToken: () => `${p.worker}.${(this.#tokens += 1).toString(36)}`,
-      leaseMs: p.leaseMs,
+      leaseMs: p.settings.leaseMs,
       limit: this.#sendings.free,
       endpointInFlightMax: this.#endpointSlots,
-      originInFlightMax: p.originSlots,
+      originInFlightMax: p.settings.originSlots,
       now: p.clock.now(),
     });
     for (const one of claimed) this.#begin(one);

@@ -6,6 +6,7 @@ import type { Operation } from '../core/operation.ts';
 import { Alarm } from '../engine/alarm.ts';
 import type { Tell } from '../engine/engine.ts';
 import type { Outage } from '../engine/outage.ts';
+import type { NewDelivery } from '../store/delivery-store.ts';
 import type { Store } from '../store/store.ts';
 import type { AskingEndpoints } from './asking-endpoints.ts';
 import type { EventDeliveries } from './event-deliveries.ts';
@@ -69,8 +70,7 @@ export class ProgressEvents {
   #tellTo(asking: readonly Endpoint[], event: WebhookEvent, operation: Operation): void {
     const isAsked =
       operation.webhook?.events.includes(event) === true ||
-      (asking.length > 0 &&
-        asking.some((endpoint) => this.#p.deliveries.isAskedBy(endpoint, event, operation)));
+      asking.some((endpoint) => this.#p.deliveries.isAskedBy(endpoint, event, operation));
     if (!isAsked) return;
     if (event === 'operation.progress') this.#coalesce(operation);
     else this.#create(asking, event, operation);
@@ -119,12 +119,18 @@ export class ProgressEvents {
   #create(asking: readonly Endpoint[], event: WebhookEvent, operation: Operation): void {
     const deliveries = this.#p.deliveries.of(event, operation, asking);
     if (deliveries.length === 0) return;
-    this.#p.store.createDeliveries({ deliveries, now: this.#p.clock.now() }).then(
-      () => {
-        this.#p.outage.ended();
-        this.#p.wrote();
-      },
-      (error: unknown) => this.#p.outage.failed(error),
-    );
+    void this.#stored(deliveries);
+  }
+
+  async #stored(deliveries: readonly NewDelivery[]): Promise<void> {
+    const { store, clock, outage, wrote } = this.#p;
+    try {
+      await store.createDeliveries({ deliveries, now: clock.now() });
+    } catch (error) {
+      outage.failed(error);
+      return;
+    }
+    outage.ended();
+    wrote();
   }
 }
