@@ -121,20 +121,33 @@ function fileLine(path: string, option: string): string {
   }
 }
 
+type CreateFlags = EndpointFlags & {
+  readonly secretFile?: string;
+  readonly signature?: 'v1' | 'v1a';
+  readonly disabled?: boolean;
+};
+
 function addCreate(webhooks: Command, shell: Shell): void {
   withEndpointOptions(webhooks.command('create'))
     .description('register an endpoint; prints its id and, only this once, its signing secret')
     .argument('<url>', 'where to send')
     .option('--secret-file <file>', 'sign with the whsec_… in it instead of a new one')
+    .addOption(
+      new Option('--signature <version>', 'v1a: a key pair instead of a secret').choices([
+        'v1',
+        'v1a',
+      ]),
+    )
     .option('--disabled', 'hold what would be sent until it is enabled')
     .action(
       acting(shell, async (context, command) => {
-        const flags = command.opts<EndpointFlags & { secretFile?: string; disabled?: boolean }>();
+        const flags = command.opts<CreateFlags>();
         const { secretFile } = flags;
         const created = await context.client.webhooks.createEndpoint({
           ...membersFrom(flags),
           url: command.args[0] ?? '',
           enabled: flags.disabled === true ? false : undefined,
+          signature: flags.signature,
           secret: secretFile === undefined ? undefined : fileLine(secretFile, '--secret-file'),
         });
         const { output } = context;
@@ -144,7 +157,11 @@ function addCreate(webhooks: Command, shell: Shell): void {
           if (created.secret !== null) output.result(created.secret);
         }
         if (created.secret !== null) {
-          output.note('The second line is the signing secret. It is not shown again: keep it.');
+          output.note(
+            flags.signature === 'v1a'
+              ? 'The second line is the public key that verifies the signatures.'
+              : 'The second line is the signing secret. It is not shown again: keep it.',
+          );
         }
         output.note(`Try it: raincheck webhooks test ${created.id}${context.flags}`);
         return exitCodes.ok.code;

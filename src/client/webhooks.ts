@@ -81,6 +81,8 @@ export type NewEndpoint = EndpointMembers & {
   readonly url: string;
   /** Brought along; default: one is made. */
   readonly secret?: string | undefined;
+  /** `v1`: a shared secret; `v1a`: a key pair, of which the answer tells the public key. Default v1. */
+  readonly signature?: 'v1' | 'v1a' | undefined;
 };
 
 type PageFilter = CallOptions & {
