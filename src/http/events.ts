@@ -4,7 +4,7 @@ import { elapsedClock } from '../core/clock.ts';
 import type { HttpContext } from './context.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 import { readOperation } from './results.ts';
-import { operationJson, viewWithAttempts } from './wire.ts';
+import { operationJson, wholeView } from './wire.ts';
 
 /** What a client that lost its connection should wait before it comes back. */
 const reconnectMs = 2_000;
@@ -131,7 +131,7 @@ async function eventText(
   operation: Operation,
   before: Operation | null,
 ): Promise<string> {
-  const data = operationJson(context, await viewWithAttempts(context, operation));
+  const data = operationJson(context, await wholeView(context, operation));
   return `id: ${operation.version}\nevent: ${eventName(operation, before)}\ndata: ${oneLine(data)}\n\n`;
 }
 
