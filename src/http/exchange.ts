@@ -16,6 +16,11 @@ export type ExchangeRequest = {
    * Called at most once.
    */
   body(maxBytes: number): Promise<Uint8Array>;
+  /**
+   * Scheme, host and port that the client used, as far as the request tells; null when it tells none that can be
+   * trusted in an address.
+   */
+  readonly origin: string | null;
   /** Aborts when the client goes away. */
   readonly signal: AbortSignal;
 };

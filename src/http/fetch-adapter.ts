@@ -49,6 +49,7 @@ class FetchRequest implements ExchangeRequest {
   readonly method: string;
   readonly path: string;
   readonly query: string;
+  readonly origin: string;
   readonly #request: Request;
 
   constructor(request: Request) {
@@ -57,6 +58,7 @@ class FetchRequest implements ExchangeRequest {
     this.method = request.method;
     this.path = url.pathname;
     this.query = url.search.slice(1);
+    this.origin = url.origin;
   }
 
   header(name: string): string | undefined {

@@ -203,6 +203,13 @@ class NodeRequest implements ExchangeRequest {
     return Array.isArray(value) ? value.join(', ') : value;
   }
 
+  get origin(): string | null {
+    const { host } = this.#req.headers;
+    if (host === undefined || !hostPattern.test(host)) return null;
+    const { encrypted } = this.#req.socket as { encrypted?: boolean };
+    return `${encrypted === true ? 'https' : 'http'}://${host}`;
+  }
+
   /** Only long waits ask for it: no listener on the others. */
   get signal(): AbortSignal {
     if (this.#signal === null) {
@@ -234,6 +241,9 @@ class NodeRequest implements ExchangeRequest {
     return this.#continueOwed;
   }
 }
+
+/** A name or address with a port: nothing that could end a header or lead elsewhere. */
+const hostPattern = /^(?:[\w.-]{1,253}|\[[\da-f:.]{2,45}\])(?::\d{1,5})?$/i;
 
 /** RFC 9112, 3.2: a target may be absolute (`http://host/path`); only its path and query count here. */
 function originForm(target: string): string {

@@ -14,6 +14,15 @@ export function problemReply(
   error: unknown,
   headers: Readonly<Record<string, string>> = {},
 ): ExchangeReply {
+  const { problem, headers: own } = problemOf(context, error);
+  return { status: problem.status, headers: { ...own, ...headers }, body: JSON.stringify(problem) };
+}
+
+/** The problem and the headers that go with it, for views that say it in words of their own. */
+export function problemOf(
+  context: Pick<HttpContext, 'basePath'>,
+  error: unknown,
+): { readonly problem: WireProblem; readonly headers: Record<string, string> } {
   const known = error instanceof RaincheckError;
   const code = known ? error.code : 'internal';
   const detail = known ? error.message : 'Something went wrong on our side; the log tells more.';
@@ -22,13 +31,13 @@ export function problemReply(
     detail,
     errors: known ? error.errors : undefined,
   });
-  const reply: Record<string, string> = { ...problemHeaders, ...headers };
+  const headers: Record<string, string> = { ...problemHeaders };
   const seconds = known ? error.retryAfterSeconds : undefined;
   if (seconds !== undefined || problem.status === 503) {
-    reply['retry-after'] = String(Math.max(1, Math.ceil(seconds ?? retryAfterSecondsDefault)));
+    headers['retry-after'] = String(Math.max(1, Math.ceil(seconds ?? retryAfterSecondsDefault)));
   }
-  if (code === 'unauthorized') reply['www-authenticate'] = 'Bearer realm="raincheck"';
-  return { status: problem.status, headers: reply, body: JSON.stringify(problem) };
+  if (code === 'unauthorized') headers['www-authenticate'] = 'Bearer realm="raincheck"';
+  return { problem, headers };
 }
 
 /** For a 503 that names no time of its own. */

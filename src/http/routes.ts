@@ -20,6 +20,7 @@ import { readResult } from './results.ts';
 import { route, type Route } from './route.ts';
 import { submit } from './submit.ts';
 import { listTasks, readTask, setTaskPaused } from './tasks.ts';
+import { viewRoutes, viewTaskRoutes } from './view-routes.ts';
 import { webhookRoutes } from './webhook-routes.ts';
 
 export type Match = { readonly route: Route; readonly params: Params };
@@ -41,6 +42,9 @@ const reservedSegments: ReadonlySet<string> = new Set([
   'inbox',
   'webhooks',
   'worker',
+  'azure',
+  'v1',
+  'async',
 ]);
 
 /** Throws `invalid_option` when two tasks, or a task and we, want the same address. */
@@ -126,6 +130,7 @@ function taskRoutes(context: HttpContext, task: Task): Route[] {
       get: (request, params) =>
         readResult(context, request, { id: params['id'] ?? '', task: task.name }),
     }),
+    ...viewTaskRoutes(context, task),
   ];
 }
 
@@ -169,6 +174,7 @@ function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly stat
       post: (_, params) => setTaskPaused(context, name(params), false),
     }),
     ...webhookRoutes(context),
+    ...viewRoutes(context),
   ];
   return { all, status };
 }

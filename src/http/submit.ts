@@ -3,6 +3,7 @@ import { tenant, type HttpContext } from './context.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 import { fingerprint, parseIdempotencyKey } from './idempotency-key.ts';
 import { readJsonBody, type JsonBody } from './json-body.ts';
+import { withOperationLocation } from './operation-location.ts';
 import { parsePrefer, preferenceApplied, type Preferences } from './prefer.ts';
 import { parseSubmitOptions } from './query.ts';
 import { finalResultReply } from './results.ts';
@@ -57,21 +58,24 @@ export async function submit(
     webhook: asked?.target,
   });
   const header = request.header('prefer');
-  if (header === undefined) return accepted(context, operation, replayed);
+  if (header === undefined) return accepted(context, request, { operation, replayed });
   const preferences = parsePrefer(header);
   return p.mayWait && preferences.waitSeconds !== null
     ? submittedAndWaited(context, request, { operation, replayed, preferences })
-    : withPreference(await accepted(context, operation, replayed), preferences, false);
+    : withPreference(await accepted(context, request, { operation, replayed }), preferences, false);
 }
 
 function accepted(
   context: HttpContext,
-  operation: Operation,
-  replayed: boolean,
+  request: ExchangeRequest,
+  p: { readonly operation: Operation; readonly replayed: boolean },
 ): MutableReply | Promise<MutableReply> {
-  return replayed
-    ? replayedReply(context, operation)
-    : acceptedReply(context, view(context, operation));
+  const { operation } = p;
+  const located = (reply: MutableReply): MutableReply =>
+    withOperationLocation(context, request, { reply, id: operation.id });
+  return p.replayed
+    ? replayedReply(context, operation).then(located)
+    : located(acceptedReply(context, view(context, operation)));
 }
 
 async function submittedAndWaited(
@@ -94,7 +98,8 @@ async function submittedAndWaited(
         signal: request.signal,
       });
   if (!isFinal(latest.state)) {
-    return withPreference(await accepted(context, latest, p.replayed), p.preferences, true);
+    const reply = await accepted(context, request, { operation: latest, replayed: p.replayed });
+    return withPreference(reply, p.preferences, true);
   }
   const reply = await finalResultReply(context, latest);
   const headers: Record<string, string> = {
