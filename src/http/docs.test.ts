@@ -56,7 +56,8 @@ describe('The documents', () => {
       return task === undefined ? path : path.replace(task.path, '{task.path}');
     };
     const methods = ['get', 'post', 'delete'] as const;
-    const routed = routeTable(contextOf(k.engine)).all.flatMap((route) =>
+    const own = routeTable(contextOf(k.engine)).all.filter((route) => !route.view);
+    const routed = own.flatMap((route) =>
       methods
         .filter((method) => route[method] !== undefined)
         .map((method) => [method, route.pattern.replaceAll(/:(\w+)/g, '{$1}')]),

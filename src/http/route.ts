@@ -11,6 +11,8 @@ export type Route = {
   readonly allow: string;
   /** Answers without a token. */
   readonly open: boolean;
+  /** In the words of other makers' clients: told in docs/compatibility.md, not in our OpenAPI document. */
+  readonly view: boolean;
 };
 
 export function route(
@@ -21,9 +23,10 @@ export function route(
     readonly patch?: RouteAction;
     readonly delete?: RouteAction;
     readonly open?: boolean;
+    readonly view?: boolean;
   },
 ): Route {
-  const { open = false, ...actions } = p;
+  const { open = false, view = false, ...actions } = p;
   const methods = [
     p.get && 'GET, HEAD',
     p.post && 'POST',
@@ -31,5 +34,5 @@ export function route(
     p.delete && 'DELETE',
     'OPTIONS',
   ];
-  return { pattern, open, allow: methods.filter(Boolean).join(', '), ...actions };
+  return { pattern, open, view, allow: methods.filter(Boolean).join(', '), ...actions };
 }
