@@ -13,9 +13,9 @@ export function viewRoutes(context: HttpContext): Route[] {
   const id = (params: Params): string => params['id'] ?? '';
   const google = {
     view: true,
-    get: (request, params) => readGoogle(context, request, id(params)),
-    post: (request, params) => steerGoogle(context, request, id(params)),
-    delete: (_, params) => forgetGoogle(context, id(params)),
+    get: (request, params) => readGoogle(context, request, googleId(params)),
+    post: (request, params) => steerGoogle(context, request, googleId(params)),
+    delete: (_, params) => forgetGoogle(context, googleId(params)),
   } satisfies Parameters<typeof route>[1];
   return [
     route('/azure/operations/:id', {
@@ -28,13 +28,7 @@ export function viewRoutes(context: HttpContext): Route[] {
       get: (request) => listGoogle(context, request),
     }),
     route('/v1/operations/:id', google),
-    // google-gax sends the name as one segment: operations%2Fop_…
-    route('/v1/:name', {
-      view: true,
-      get: (request, params) => google.get(request, named(params)),
-      post: (request, params) => google.post(request, named(params)),
-      delete: (request, params) => google.delete(request, named(params)),
-    }),
+    route('/v1/:name', google),
     route('/async/operations/:id', {
       view: true,
       get: (request, params) => readMonitor(context, request, id(params)),
@@ -43,9 +37,15 @@ export function viewRoutes(context: HttpContext): Route[] {
   ];
 }
 
-function named(params: Params): Params {
-  const name = params['name'] ?? '';
-  return { id: name.startsWith('operations/') ? name.slice('operations/'.length) : '' };
+/**
+ * Of `/v1/operations/{id}`, and of what clients make of `/v1/{name=operations/**}` that take the name for one segment:
+ * `/v1/operations%2F{id}` and, google-gax, `/v1/operations/operations%2F{id}`.
+ */
+function googleId({ id, name }: Params): string {
+  const given = id ?? name ?? '';
+  const prefix = 'operations/';
+  if (given.startsWith(prefix)) return given.slice(prefix.length);
+  return id ?? '';
 }
 
 /** Where each view's clients submit to a task. */
