@@ -16,13 +16,23 @@ export {
 export { isFinal } from './client/wait.ts';
 export type { InputOf, OutputOf, TaskName } from './client/task-types.ts';
 export type { RetryNotice, TransportOptions as ClientOptions } from './client/transport.ts';
+export {
+  verifyWebhook,
+  type VerifyOptions,
+  type WebhookBody,
+  type WebhookHeaders,
+} from './client/verify-webhook.ts';
+export { WebhookVerificationError, type WebhookErrorCode } from './client/webhook-error.ts';
 export type { OperationStatus } from './core/operation.ts';
 export type {
   WireAttempt,
   WireEstimate,
   WireOperation,
+  WireOperationEvent,
   WireOperationError,
   WireOperationPage,
   WireProgress,
   WireTask,
+  WireTestEvent,
+  WireWebhookEvent,
 } from './core/wire.ts';
