@@ -28,6 +28,7 @@ async function refusal(
   await assert.rejects(verified, (error) => {
     assert.ok(error instanceof WebhookVerificationError, String(error));
     assert.equal(error.code, code, error.message);
+    assert.equal(error.status, code === 'bad_secret' || code === 'bad_body' ? 500 : 401);
     assert.match(error.message, message);
     return true;
   });

@@ -1,7 +1,4 @@
-/**
- * Why a delivery was not accepted. `bad_secret`, and `bad_body` for a body that was parsed already, are faults
- * of the receiver's own program; the rest speak of the request.
- */
+/** Why a delivery was not accepted. */
 export const webhookErrorCodes = [
   /** A header is missing, empty or there more than once. */
   'missing_header',
@@ -23,9 +20,12 @@ export type WebhookErrorCode = (typeof webhookErrorCodes)[number];
 export class WebhookVerificationError extends Error {
   override readonly name: string = 'WebhookVerificationError';
   readonly code: WebhookErrorCode;
+  /** What to answer: 401, or 500 when this program is to be mended. Raincheck sends again after either. */
+  readonly status: 401 | 500;
 
   constructor(code: WebhookErrorCode, message: string, options: { cause?: unknown } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
+    this.status = code === 'bad_secret' || code === 'bad_body' ? 500 : 401;
   }
 }
