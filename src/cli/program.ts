@@ -9,6 +9,7 @@ import { addCancel } from './cancel.ts';
 import { addDev } from './dev.ts';
 import { addDoctor } from './doctor.ts';
 import { addList } from './list.ts';
+import { addListen } from './listen.ts';
 import { addResult } from './result.ts';
 import { addRetry } from './retry.ts';
 import { addServe } from './serve.ts';
@@ -31,6 +32,7 @@ const commands = [
   addRetry,
   addList,
   addTasks,
+  addListen,
   addDoctor,
 ];
 
