@@ -60,6 +60,7 @@ export const layers: Readonly<Record<string, Layer>> = {
       'node:net',
       'node:tls',
       'node:timers/promises',
+      '@standard-schema/spec',
       'undici',
     ],
   },

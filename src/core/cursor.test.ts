@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import { RaincheckError } from './errors.ts';
-import { operationId } from './id.ts';
+import { deliveryId, endpointId, operationId } from './id.ts';
 
 const ids = fc
   .tuple(fc.integer({ min: 0, max: 2 ** 48 - 1 }), fc.uint8Array({ minLength: 10, maxLength: 10 }))
@@ -36,5 +36,21 @@ describe('cursors', () => {
     const more = [`${good}0`, `${good}\n`, ` ${good}`, good.replace('c1_', 'c1_op_'), '\0'];
     for (const cursor of [...bad, ...more]) assert.ok(isRefused(cursor), JSON.stringify(cursor));
     fc.assert(fc.property(fc.string(), (text) => isRefused(text)));
+  });
+
+  it('of one list are refused by the others', () => {
+    const random = new Uint8Array(10).fill(7);
+    const made = {
+      operations: operationId(1, random),
+      deliveries: deliveryId(1, random),
+      endpoints: endpointId(1, random),
+    } as const;
+    for (const kind of ['operations', 'deliveries', 'endpoints'] as const) {
+      const cursor = encodeCursor(made[kind], kind);
+      for (const other of ['operations', 'deliveries', 'endpoints'] as const) {
+        if (other === kind) assert.equal(decodeCursor(cursor, other), made[kind]);
+        else assert.throws(() => decodeCursor(cursor, other), { code: 'invalid_cursor' });
+      }
+    }
   });
 });

@@ -1,20 +1,28 @@
 import { RaincheckError } from './errors.ts';
-import { isOperationId } from './id.ts';
+import { isDeliveryId, isEndpointId, isOperationId } from './id.ts';
 
 /**
  * The opaque cursor of a list: the id after which the next page starts, newest first. It carries no
- * filter; a client keeps its own query and adds the cursor to it.
+ * filter; a client keeps its own query and adds the cursor to it. Each list has its own kind, so that a
+ * cursor of another list is refused rather than obeyed.
  */
-const prefix = 'c1_';
+const kinds = {
+  operations: { prefix: 'c1_', idPrefix: 'op_', isId: isOperationId },
+  deliveries: { prefix: 'd1_', idPrefix: 'msg_', isId: isDeliveryId },
+  endpoints: { prefix: 'e1_', idPrefix: 'ep_', isId: isEndpointId },
+} as const;
+export type CursorKind = keyof typeof kinds;
 
-export function encodeCursor(beforeId: string): string {
-  return prefix + beforeId.slice('op_'.length);
+export function encodeCursor(beforeId: string, kind: CursorKind = 'operations'): string {
+  const { prefix, idPrefix } = kinds[kind];
+  return prefix + beforeId.slice(idPrefix.length);
 }
 
 /** Throws `invalid_cursor` for anything that encodeCursor did not make. */
-export function decodeCursor(cursor: string): string {
-  const id = `op_${cursor.slice(prefix.length)}`;
-  if (cursor.startsWith(prefix) && isOperationId(id)) return id;
+export function decodeCursor(cursor: string, kind: CursorKind = 'operations'): string {
+  const { prefix, idPrefix, isId } = kinds[kind];
+  const id = idPrefix + cursor.slice(prefix.length);
+  if (cursor.startsWith(prefix) && isId(id)) return id;
   throw new RaincheckError(
     'invalid_cursor',
     'The `cursor` is not one this server gave; start again without it.',

@@ -19,6 +19,12 @@ export const probePausesMs = [
   15 * minute,
 ] as const;
 
+/**
+ * Where the ramp after an outage ends, and a healthy endpoint is: far above what a claim allows
+ * (`endpointInFlightMax`), which then is the only limit.
+ */
+export const healthyInFlight = 1_024;
+
 export const newHealth: EndpointHealth = Object.freeze({
   circuit: 'closed',
   failures: 0,
@@ -27,7 +33,7 @@ export const newHealth: EndpointHealth = Object.freeze({
   probes: 0,
   gateAt: null,
   gateReason: null,
-  inFlightMax: limits.deliveriesInFlightMax,
+  inFlightMax: healthyInFlight,
   failingSince: null,
   lastSuccessAt: null,
   lastFailureAt: null,
@@ -82,8 +88,13 @@ export function gateStands(gateAt: number, now: number): boolean {
 
 function succeeded(health: EndpointHealth, now: number): EndpointHealth {
   const wasOpen = health.circuit === 'open';
-  const inFlightMax = wasOpen ? 1 : Math.min(health.inFlightMax * 2, limits.deliveriesInFlightMax);
-  return { ...newHealth, inFlightMax, lastSuccessAt: now, lastFailureAt: health.lastFailureAt };
+  const inFlightMax = wasOpen ? 1 : Math.min(health.inFlightMax * 2, healthyInFlight);
+  const { gateAt, gateReason, lastFailureAt } = health;
+  const closed = { ...newHealth, inFlightMax, lastSuccessAt: now, lastFailureAt };
+  // Another attempt was asked to come back later: this one, under way since before, does not unsay it.
+  return gateReason === 'retry_after' && gateAt !== null && gateStands(gateAt, now)
+    ? { ...closed, gateAt, gateReason }
+    : closed;
 }
 
 function failedOnce(

@@ -5,6 +5,8 @@
  */
 const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 const operationIdPattern = /^op_[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
+const deliveryIdPattern = /^msg_[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
+const endpointIdPattern = /^ep_[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
 
 export const randomBytesPerId = 10;
 
@@ -56,7 +58,20 @@ export function isOperationId(text: string): boolean {
   return operationIdPattern.test(text);
 }
 
+export function isDeliveryId(text: string): boolean {
+  return deliveryIdPattern.test(text);
+}
+
+export function isEndpointId(text: string): boolean {
+  return endpointIdPattern.test(text);
+}
+
 /** The smallest id an operation created at `nowMs` can have: turns a time filter into a key range. */
 export function smallestIdAt(nowMs: number): string {
   return operationId(Math.max(0, nowMs), new Uint8Array(randomBytesPerId));
+}
+
+/** The same of deliveries. */
+export function smallestDeliveryIdAt(nowMs: number): string {
+  return deliveryId(Math.max(0, nowMs), new Uint8Array(randomBytesPerId));
 }

@@ -71,6 +71,9 @@ export const limits = {
   webhookHeaderBytes: 4_096,
   /** Registered endpoints of one tenant. */
   endpointsMax: 100,
+  endpointDescriptionChars: 500,
+  /** Names of tasks that one endpoint may be kept to. */
+  endpointTasks: 100,
   /** Live secrets of one owner: each signs every delivery. */
   secretsMax: 5,
   secretGraceMsDefault: 86_400_000,
@@ -101,6 +104,13 @@ export const limits = {
   retryAfterGateMsMax: 86_400_000,
   /** Between two progress events of one operation. */
   progressEventMs: 500,
+  /** How long started and progress events may wait: then they are out of date. */
+  progressEventTtlMs: 60_000,
+  /** A larger result is not in the body of an event; its address is. */
+  webhookResultBytes: 2_048,
+  /** Deliveries a second that a bulk redrive sends again or discards. */
+  redrivePerSecondDefault: 50,
+  redrivePerSecondMax: 1_000,
   // Polling.
   retryAfterSecondsMin: 1,
   retryAfterSecondsMax: 60,

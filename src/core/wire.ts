@@ -1,4 +1,5 @@
-import type { WebhookEvent } from './delivery.ts';
+import type { DeliveryEvent, DeliveryState, DeliveryTrigger, WebhookEvent } from './delivery.ts';
+import type { EndpointDisabled } from './endpoint.ts';
 import type { ErrorCode, FieldError, OutcomeCode } from './errors.ts';
 import type { OperationStatus } from './operation.ts';
 
@@ -40,6 +41,29 @@ export type WireOperation = {
   readonly labels: Readonly<Record<string, string>>;
   /** The failed operation that this one repeats. */
   readonly retry_of: string | null;
+  /** How the address that the request named gets to know of the end; null: it named none. Absent in lists. */
+  readonly webhook?: WireOperationWebhook | null;
+};
+
+/** Registered endpoints are not in it: theirs are in the list of deliveries. */
+export type WireOperationWebhook = {
+  /** Without its query, which may be a secret of the receiver. */
+  readonly url: string;
+  readonly events: readonly WebhookEvent[];
+  /**
+   * Of the delivery that tells the end. `waiting`: not final yet. `none`: there is no such delivery, as its event
+   * was not asked for, or it has been forgotten after its time.
+   */
+  readonly state: 'waiting' | 'none' | DeliveryState;
+  readonly delivery_id: string | null;
+  readonly attempts: number;
+  /** HTTP status and error class of the latest attempt that ended. */
+  readonly last_status: number | null;
+  readonly last_error: string | null;
+  readonly next_attempt_at: string | null;
+  /** Why then, or why it waits for no instant. */
+  readonly next_attempt_reason: string | null;
+  readonly delivery_url: string | null;
 };
 
 export type WireProgress = {
@@ -138,6 +162,162 @@ export type WireTestEvent = {
   readonly data: { readonly endpoint_id: string };
 };
 
+export type WireEndpoint = {
+  readonly id: string;
+  /** `request`: came into being with the first request that named its address. */
+  readonly kind: 'registered' | 'request';
+  /** Of kind `request` without the query. */
+  readonly url: string;
+  /** Of kind `request` empty: each request asks for its own. */
+  readonly events: readonly WebhookEvent[];
+  /** null: of all tasks. */
+  readonly tasks: readonly string[] | null;
+  /** The headers of its own that go with every delivery; their values are never shown. */
+  readonly header_names: readonly string[];
+  readonly description: string | null;
+  readonly enabled: boolean;
+  /** null while it is enabled. */
+  readonly disabled_reason: EndpointDisabled['reason'] | null;
+  readonly disabled_at: string | null;
+  readonly created_at: string;
+  readonly health: WireEndpointHealth;
+  /** Nothing is sent before this instant; null: it waits for none. */
+  readonly next_attempt_at: string | null;
+  /** Why nothing is sent now; null: it is. */
+  readonly next_attempt_reason: string | null;
+  /** How many deliveries are pending or being sent, held and dead, counted up to 10,000 each. Absent in lists. */
+  readonly counts?: { readonly waiting: number; readonly held: number; readonly dead: number };
+  readonly endpoint_url: string;
+  readonly deliveries_url: string;
+};
+
+export type WireEndpointHealth = {
+  /** open: failed too often in a row; a probe is sent now and then. */
+  readonly circuit: 'closed' | 'open';
+  /** In a row, of those that speak against the endpoint. */
+  readonly failures: number;
+  /** Attempts that may be in flight at once. */
+  readonly in_flight_max: number;
+  readonly failing_since: string | null;
+  readonly last_success_at: string | null;
+  readonly last_failure_at: string | null;
+};
+
+/** 201 to POST /webhooks/endpoints. */
+export type WireCreatedEndpoint = WireEndpoint & {
+  /** Told only now; null: it is signed for with the server's own secret. */
+  readonly secret: string | null;
+};
+
+export type WireEndpointPage = {
+  readonly endpoints: readonly WireEndpoint[];
+  readonly next_cursor: string | null;
+};
+
+export type WireSecretList = {
+  /** Those that sign, newest first. Never their values. */
+  readonly secrets: readonly { readonly created_at: string; readonly expires_at: string | null }[];
+};
+
+/** To POST …/secret/rotate: the new secret, told only now. */
+export type WireRotatedSecret = WireSecretList & { readonly secret: string };
+
+export type WireDelivery = {
+  /** The `webhook-id`: the same on every attempt. */
+  readonly id: string;
+  readonly event: DeliveryEvent;
+  readonly state: DeliveryState;
+  readonly operation_id: string | null;
+  readonly endpoint_id: string;
+  /** Without its query. */
+  readonly url: string;
+  readonly created_at: string;
+  /** Begun so far. */
+  readonly attempts: number;
+  /** Of those the failures that count, and how many make it a dead letter. */
+  readonly failures: number;
+  readonly failures_max: number;
+  readonly last_status: number | null;
+  readonly last_error: string | null;
+  readonly next_attempt_at: string | null;
+  readonly next_attempt_reason: string | null;
+  /** What made the next attempt, or the latest one, due. */
+  readonly trigger: DeliveryTrigger;
+  /** Past it nothing is sent any more. */
+  readonly expires_at: string;
+  readonly finished_at: string | null;
+  /** Forgotten then; null until finished. */
+  readonly kept_until: string | null;
+  /** What was and will be sent; absent in lists. */
+  readonly request?: WireDeliveryRequest;
+  readonly delivery_url: string;
+  readonly attempts_url: string;
+  readonly operation_url: string | null;
+};
+
+export type WireDeliveryRequest = {
+  readonly method: 'POST';
+  /** The headers that are the same on every attempt, but for those of the receiver's own choice. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The headers of the receiver's own choice; their values are never shown. */
+  readonly header_names: readonly string[];
+  /** The very bytes, as text. */
+  readonly body: string;
+};
+
+export type WireDeliveryPage = {
+  readonly deliveries: readonly WireDelivery[];
+  readonly next_cursor: string | null;
+};
+
+export type WireDeliveryAttempt = {
+  readonly number: number;
+  readonly trigger: DeliveryTrigger;
+  readonly started_at: string;
+  readonly ended_at: string | null;
+  /** unknown: the worker died; the receiver may have it. */
+  readonly outcome: 'sending' | 'delivered' | 'failed' | 'unknown';
+  /** Of the answer; null: there was none. */
+  readonly status: number | null;
+  readonly error: string | null;
+  readonly detail: string | null;
+  readonly timings: {
+    readonly dns_ms: number | null;
+    readonly connect_ms: number | null;
+    readonly tls_ms: number | null;
+    readonly first_byte_ms: number | null;
+    readonly total_ms: number;
+  } | null;
+  readonly answer: {
+    readonly headers: Readonly<Record<string, string>>;
+    /** The beginning of the body: text, or base64 when it is none. */
+    readonly excerpt: { readonly text: string } | { readonly base64: string } | null;
+  } | null;
+  /** When the next attempt was planned then, and why. */
+  readonly next_attempt_at: string | null;
+  readonly next_attempt_reason: string | null;
+};
+
+/** The latest 50, oldest of them first. */
+export type WireDeliveryAttemptList = { readonly attempts: readonly WireDeliveryAttempt[] };
+
+/** To POST /webhooks/endpoints/{id}/test. */
+export type WireTestedEndpoint = {
+  readonly delivery: WireDelivery;
+  /** null: none could be made, as the delivery says why. */
+  readonly attempt: WireDeliveryAttempt | null;
+};
+
+/** To POST /webhooks/dead-letters/redrive with `dry_run`. */
+export type WireRedriveCount = {
+  readonly dry_run: true;
+  readonly action: 'redrive' | 'discard';
+  /** Counted up to 10,000. */
+  readonly count: number;
+  /** Whether there are more than that. */
+  readonly more: boolean;
+};
+
 /** application/problem+json, RFC 9457. */
 export type WireProblem = {
   readonly type: string;
@@ -167,6 +347,9 @@ export type WireIndex = {
   readonly tasks_url: string;
   readonly openapi_url: string;
   readonly health_url: string;
+  /** Absent where no webhooks are sent. */
+  readonly webhook_endpoints_url?: string;
+  readonly webhook_deliveries_url?: string;
   /** Where to POST, by task. */
   readonly submit_urls: Readonly<Record<string, string>>;
 };

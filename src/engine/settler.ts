@@ -1,23 +1,20 @@
 import type { Clock } from '../core/clock.ts';
-import { RaincheckError } from '../core/errors.ts';
+import type { Outbox } from '../store/delivery-store.ts';
 import type { Settlement, SettleOutcome, Store } from '../store/store.ts';
 import type { Attempt } from './attempt.ts';
 import { describeThrown, plainError } from './handler-error.ts';
 import { attemptFields } from './handler-context.ts';
 import type { Logger } from './logger.ts';
 import { Outage } from './outage.ts';
+import { repeatWrite } from './repeat-write.ts';
 import type { RunningAttempts } from './running-attempts.ts';
-
-const retryMsFirst = 100;
-const retryMsMax = 2_000;
-/** Rejections that are not about now, e.g. a value this database refuses: tried this often. */
-const refusalsMax = 3;
 
 type SettlerParts = {
   readonly store: Store;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly running: RunningAttempts;
+  readonly outbox: Outbox | undefined;
   /** A slot became free. */
   readonly freed: () => void;
   /** The settlement is durable, or was lost. */
@@ -67,6 +64,7 @@ export class Settler {
   async #call(settlement: Settlement): Promise<SettleOutcome> {
     const [outcome] = await this.#p.store.settleAttempts({
       settlements: [settlement],
+      outbox: this.#p.outbox,
       now: this.#p.clock.now(),
     });
     return outcome ?? 'lost';
@@ -83,22 +81,16 @@ export class Settler {
     const { clock, running } = this.#p;
     running.takeSlot(attempt);
     let settlement = first;
-    let error = firstError;
-    let outcome: SettleOutcome | null = null;
-    let refusals = 0;
-    for (let tries = 0; outcome === null && !this.#stop.signal.aborted; tries += 1) {
-      this.#outage.failed(error);
-      if (!isAboutNow(error)) refusals += 1;
-      if (refusals === refusalsMax) settlement = this.#unstorable(attempt, error);
-      if (refusals > 2 * refusalsMax) break;
-      await clock.sleep(Math.min(retryMsMax, retryMsFirst * 2 ** tries), this.#stop.signal);
-      if (this.#stop.signal.aborted) break;
-      try {
-        outcome = await this.#call(settlement);
-      } catch (again) {
-        error = again;
-      }
-    }
+    const outcome = await repeatWrite({
+      clock,
+      outage: this.#outage,
+      stop: this.#stop.signal,
+      firstError,
+      call: () => this.#call(settlement),
+      refused: (error) => {
+        settlement = this.#unstorable(attempt, error);
+      },
+    });
     if (outcome === null) {
       this.#p.logger.error(attemptFields(attempt), 'The end of an attempt could not be recorded.');
       this.drop(attempt);
@@ -123,8 +115,4 @@ export class Settler {
       retryAt: null,
     };
   }
-}
-
-function isAboutNow(error: unknown): boolean {
-  return error instanceof RaincheckError && error.code === 'store_unavailable';
 }

@@ -4,13 +4,17 @@ import { limits } from '../core/limits.ts';
 import { expected, integerOption, refuseUnknownKeys } from '../core/options.ts';
 import type { Engine } from '../engine/engine.ts';
 import { silentLogger, type Logger } from '../engine/logger.ts';
+import type { Webhooks } from '../webhooks/webhooks.ts';
 import type { RouteAction, HttpContext } from './context.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 import { problemReply } from './problem.ts';
-import { createRouter, type Route, type Router } from './routes.ts';
+import type { Route } from './route.ts';
+import { createRouter, type Router } from './routes.ts';
 
 export type AppOptions = {
   readonly engine: Engine;
+  /** Default: none are sent; their addresses are 404, and a submit that asks for one is refused. */
+  readonly webhooks?: Webhooks;
   /**
    * Public prefix of every address, like '/ops'. Requests may come with it or, when a proxy or a
    * framework has cut it off, without. Default: the path of `publicUrl`, else ''.
@@ -83,7 +87,7 @@ function dispatch(parts: Parts, request: ExchangeRequest): ExchangeReply | Promi
   return Promise.resolve(action(request, match.params)).then(headReply);
 }
 
-const allMethods = 'GET, HEAD, POST, DELETE, OPTIONS';
+const allMethods = 'GET, HEAD, POST, PATCH, DELETE, OPTIONS';
 
 function actionOf(route: Route, method: string): RouteAction | undefined {
   switch (method) {
@@ -92,6 +96,8 @@ function actionOf(route: Route, method: string): RouteAction | undefined {
       return route.get;
     case 'POST':
       return route.post;
+    case 'PATCH':
+      return route.patch;
     case 'DELETE':
       return route.delete;
     default:
@@ -111,6 +117,7 @@ function noActionReply(context: HttpContext, route: Route, method: string): Exch
 function optionsReply(allow: string): ExchangeReply {
   const headers: Record<string, string> = { allow };
   if (allow.includes('POST')) headers['accept-post'] = 'application/json';
+  if (allow.includes('PATCH')) headers['accept-patch'] = 'application/json';
   return { status: 204, headers, body: null };
 }
 
@@ -156,6 +163,7 @@ function requireToken(authorization: string | undefined, tokenDigest: Buffer): v
 function createContext(options: AppOptions): HttpContext {
   refuseUnknownKeys('createApp', options, [
     'engine',
+    'webhooks',
     'basePath',
     'publicUrl',
     'token',
@@ -166,6 +174,7 @@ function createContext(options: AppOptions): HttpContext {
   const publicUrl = options.publicUrl === undefined ? null : checkedPublicUrl(options.publicUrl);
   return {
     engine: options.engine,
+    webhooks: options.webhooks ?? null,
     basePath: checkedBasePath(options.basePath ?? publicUrl?.pathname ?? ''),
     publicOrigin: publicUrl === null ? null : publicUrl.origin,
     secured: options.token !== undefined,

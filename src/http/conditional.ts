@@ -19,16 +19,22 @@ export function holdsIfRange(ifRange: string | undefined, etag: string): boolean
 
 /**
  * The tag of a status: its version, and the second the estimate names, since that moves without a new
- * version and a strong tag must change with every byte.
+ * version and a strong tag must change with every byte. Of a final one instead, after a dot, what is shown of its
+ * delivery (letters and digits).
  */
-export function statusEtag(version: number, completesAtMs: number | null): string {
-  if (completesAtMs === null) return `"${version}"`;
-  return `"${version}-${Math.floor(completesAtMs / 1000).toString(36)}"`;
+export function statusEtag(
+  version: number,
+  completesAtMs: number | null,
+  delivery: string | null = null,
+): string {
+  const rest = delivery === null ? '' : `.${delivery}`;
+  if (completesAtMs === null) return `"${version}${rest}"`;
+  return `"${version}-${Math.floor(completesAtMs / 1000).toString(36)}${rest}"`;
 }
 
 /** The version in the first tag of an If-None-Match that statusEtag made, else null. */
 export function versionInEtag(ifNoneMatch: string | undefined): number | null {
   if (ifNoneMatch === undefined) return null;
-  const match = /^\s*(?:W\/)?"(\d{1,15})(?:-[0-9a-z]+)?"/.exec(ifNoneMatch);
+  const match = /^\s*(?:W\/)?"(\d{1,15})(?:-[0-9a-z]+)?(?:\.[0-9a-z]+)?"/.exec(ifNoneMatch);
   return match === null ? null : Number(match[1]);
 }

@@ -1,10 +1,13 @@
 import type { Engine } from '../engine/engine.ts';
 import type { Logger } from '../engine/logger.ts';
+import type { Webhooks } from '../webhooks/webhooks.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 
 /** What every route needs: made once by createApp, never changed. */
 export type HttpContext = {
   readonly engine: Engine;
+  /** null: none are sent, their addresses are 404, and a submit that asks for one is refused. */
+  readonly webhooks: Webhooks | null;
   /** Public prefix of every address: '' or like '/ops'. */
   readonly basePath: string;
   /** Scheme and host clients use; null: unknown. */
@@ -17,6 +20,9 @@ export type HttpContext = {
   /** Shown in the OpenAPI document. */
   readonly version: string;
 };
+
+/** What the routes of webhooks need: the context of a server that sends them. */
+export type WebhookContext = HttpContext & { readonly webhooks: Webhooks };
 
 /** Everything belongs to one tenant as long as there is only one. */
 export const tenant = '';

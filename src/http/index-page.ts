@@ -13,6 +13,10 @@ export function readIndex(context: HttpContext): ExchangeReply {
     tasks_url: at('/tasks'),
     openapi_url: at('/openapi.json'),
     health_url: at('/readyz'),
+    ...(context.webhooks !== null && {
+      webhook_endpoints_url: at('/webhooks/endpoints'),
+      webhook_deliveries_url: at('/webhooks/deliveries'),
+    }),
     submit_urls: Object.fromEntries(
       [...context.engine.tasks.values()].map((task) => [task.name, at(task.path)]),
     ),

@@ -72,6 +72,10 @@ export const string: Json = { type: 'string' };
 
 export const parameters: Json = {
   Id: { name: 'id', in: 'path', required: true, schema: string },
+  Limit: query('limit', { type: 'integer', minimum: 1, maximum: limits.pageSizeMax }, 'Page size.'),
+  Cursor: query('cursor', string, '`next_cursor` of the page before.'),
+  Since: query('since', string, "Created since: an instant, or how long ago ('2h')."),
+  Until: query('until', string, 'Created before: an instant, or how long ago.'),
   TaskName: { name: 'name', in: 'path', required: true, schema: string },
   ErrorCode: {
     name: 'code',

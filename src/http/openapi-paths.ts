@@ -4,6 +4,7 @@ import { operationStatuses } from '../core/operation.ts';
 import type { Task } from '../engine/task.ts';
 import { json, problemReference, query, retryAfter, shared, string } from './openapi-components.ts';
 import { reference, type Json } from './openapi-schemas.ts';
+import { submitCallbacks, submittedWebhook } from './openapi-webhooks.ts';
 
 const submitQuery: readonly Json[] = [
   query(
@@ -17,7 +18,8 @@ const submitQuery: readonly Json[] = [
   shared('Labels'),
 ];
 
-export function taskPaths(task: Task): Json {
+/** `webhooks`: whether this server sends them. */
+export function taskPaths(task: Task, webhooks: boolean): Json {
   const about = task.description === null ? {} : { description: task.description };
   const accepted = {
     '202': { $ref: '#/components/responses/Accepted' },
@@ -26,7 +28,8 @@ export function taskPaths(task: Task): Json {
   const common = {
     ...about,
     tags: [task.name],
-    requestBody: { content: json(task.inputJsonSchema ?? {}) },
+    requestBody: { content: json(submitSchema(task.inputJsonSchema ?? {}, webhooks)) },
+    ...(webhooks ? { callbacks: submitCallbacks } : null),
   };
   return {
     [task.path]: {
@@ -56,6 +59,13 @@ export function taskPaths(task: Task): Json {
       tags: [task.name],
     }),
   };
+}
+
+/** The input, and the members beside it that say whom to tell: only an object can have them. */
+function submitSchema(input: Json, webhooks: boolean): Json {
+  const { type, properties } = input;
+  if (!webhooks || type !== 'object' || typeof properties !== 'object') return input;
+  return { ...input, properties: { ...properties, ...submittedWebhook } };
 }
 
 function resultPath(about: Json): Json {
@@ -92,15 +102,15 @@ const operationPaths: Json = {
         query('task', string, 'Name of the task.'),
         shared('Labels'),
         query('code', { enum: outcomeCodes }, 'The error code of failed ones.'),
-        query('since', string, "Created since: an instant, or how long ago ('2h')."),
-        query('until', string, 'Created before: an instant, or how long ago.'),
+        shared('Since'),
+        shared('Until'),
         query(
           'q',
           { type: 'string', maxLength: limits.filterTextChars },
           'Part of the id, the error or the input.',
         ),
-        query('limit', { type: 'integer', minimum: 1, maximum: limits.pageSizeMax }, 'Page size.'),
-        query('cursor', string, '`next_cursor` of the page before.'),
+        shared('Limit'),
+        shared('Cursor'),
       ],
       responses: {
         '200': { description: 'One page.', content: json(reference('OperationPage')) },

@@ -1,22 +1,24 @@
+import { deliveryStates, webhookEvents } from '../core/delivery.ts';
 import { errorTable, outcomeCodes } from '../core/errors.ts';
 import { operationStatuses } from '../core/operation.ts';
 
 /** A JSON Schema 2020-12, or a piece of an OpenAPI document. */
 export type Json = Readonly<Record<string, unknown>>;
 
-const text: Json = { type: 'string' };
-const instant: Json = { type: 'string', format: 'date-time' };
-const textOrNull: Json = { type: ['string', 'null'] };
-const instantOrNull: Json = { type: ['string', 'null'], format: 'date-time' };
+export const text: Json = { type: 'string' };
+export const instant: Json = { type: 'string', format: 'date-time' };
+export const textOrNull: Json = { type: ['string', 'null'] };
+export const instantOrNull: Json = { type: ['string', 'null'], format: 'date-time' };
 const numberOrNull: Json = { type: ['number', 'null'] };
-const count: Json = { type: 'integer', minimum: 0 };
+export const integerOrNull: Json = { type: ['integer', 'null'] };
+export const count: Json = { type: 'integer', minimum: 0 };
 
-function object(properties: Json, optional: readonly string[] = []): Json {
+export function object(properties: Json, optional: readonly string[] = []): Json {
   const required = Object.keys(properties).filter((name) => !optional.includes(name));
   return { type: 'object', properties, required };
 }
 
-function orNull(schema: Json): Json {
+export function orNull(schema: Json): Json {
   return { anyOf: [schema, { type: 'null' }] };
 }
 
@@ -59,6 +61,23 @@ const operationError = object(
   ['attempts'],
 );
 
+const operationWebhook: Json = {
+  ...object({
+    url: text,
+    events: { type: 'array', items: { enum: webhookEvents } },
+    state: { enum: ['waiting', 'none', ...deliveryStates] },
+    delivery_id: textOrNull,
+    attempts: count,
+    last_status: integerOrNull,
+    last_error: textOrNull,
+    next_attempt_at: instantOrNull,
+    next_attempt_reason: textOrNull,
+    delivery_url: textOrNull,
+  }),
+  description:
+    'How the address that the request named gets to know of the end. `waiting`: not final yet; `none`: there is no delivery.',
+};
+
 const operation: Json = {
   ...object(
     {
@@ -86,13 +105,12 @@ const operation: Json = {
       result: { description: 'The result itself when it is JSON of at most 16 KiB.' },
       labels: { type: 'object', additionalProperties: text },
       retry_of: textOrNull,
+      webhook: orNull(operationWebhook),
     },
-    ['result', 'attempts'],
+    ['result', 'attempts', 'webhook'],
   ),
   description: '`completed` and `failed` are final and never change.',
 };
-
-const integerOrNull: Json = { type: ['integer', 'null'] };
 
 const task = object({
   name: text,
@@ -146,14 +164,19 @@ export const schemas: Json = {
     title: text,
     retryable: { type: 'boolean' },
   }),
-  Index: object({
-    name: { const: 'raincheck' },
-    version: text,
-    operations_url: text,
-    tasks_url: text,
-    openapi_url: text,
-    health_url: text,
-    submit_urls: { type: 'object', additionalProperties: text },
-  }),
+  Index: object(
+    {
+      name: { const: 'raincheck' },
+      version: text,
+      operations_url: text,
+      tasks_url: text,
+      openapi_url: text,
+      health_url: text,
+      webhook_endpoints_url: text,
+      webhook_deliveries_url: text,
+      submit_urls: { type: 'object', additionalProperties: text },
+    },
+    ['webhook_endpoints_url', 'webhook_deliveries_url'],
+  ),
   Health: object({ status: { enum: ['ok', 'ready'] } }),
 };

@@ -2,13 +2,17 @@ import type { HttpContext } from './context.ts';
 import { links, parameters, responses } from './openapi-components.ts';
 import { ownPaths, taskPaths } from './openapi-paths.ts';
 import { schemas, type Json } from './openapi-schemas.ts';
+import { webhookPaths } from './openapi-webhook-paths.ts';
+import { webhookSchemas } from './openapi-webhook-schemas.ts';
+import { openapiWebhooks } from './openapi-webhooks.ts';
 
 /**
  * The OpenAPI 3.1 document of this very server: its tasks with their schemas, and Links that lead from a
  * 202 to the status and from there to the result.
  */
 export function openapiDocument(context: HttpContext): Json {
-  const tasks = [...context.engine.tasks.values()];
+  const sends = context.webhooks !== null;
+  const tasks = [...context.engine.tasks.values()].map((task) => taskPaths(task, sends));
   return {
     openapi: '3.1.0',
     info: {
@@ -18,9 +22,10 @@ export function openapiDocument(context: HttpContext): Json {
     },
     servers: [{ url: `${context.publicOrigin ?? ''}${context.basePath}` || '/' }],
     ...(context.secured ? { security: [{ token: [] }] } : null),
-    paths: Object.assign({}, ...tasks.map(taskPaths), ownPaths) as Json,
+    paths: Object.assign({}, ...tasks, ownPaths, sends ? webhookPaths : null) as Json,
+    ...(sends ? { webhooks: openapiWebhooks } : null),
     components: {
-      schemas,
+      schemas: sends ? { ...schemas, ...webhookSchemas } : schemas,
       responses,
       parameters,
       links,

@@ -1,33 +1,26 @@
-import { decodeCursor, encodeCursor } from '../core/cursor.ts';
-import { parseDuration } from '../core/duration.ts';
-import { outcomeCodes, RaincheckError, type OutcomeCode } from '../core/errors.ts';
+import { outcomeCodes, RaincheckError } from '../core/errors.ts';
 import { isOperationId } from '../core/id.ts';
 import { limits } from '../core/limits.ts';
-import {
-  isFinal,
-  operationStatuses,
-  statesOf,
-  type Operation,
-  type OperationStatus,
-} from '../core/operation.ts';
-import { suggestion } from '../core/suggest.ts';
+import { isFinal, operationStatuses, statesOf, type Operation } from '../core/operation.ts';
 import type { OperationFilter } from '../engine/engine.ts';
 import { matchesEtag, versionInEtag } from './conditional.ts';
 import { tenant, type HttpContext } from './context.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 import { readJsonBody } from './json-body.ts';
+import { pageAsked, pageReply } from './page.ts';
 import { parsePrefer, preferenceApplied } from './prefer.ts';
-import { invalid, parseInstant, parseLabels, single } from './query.ts';
+import { invalid, parseLabels, parseTime, parseWord, parseWords, single } from './query.ts';
 import { operationNotFound, readOperation } from './results.ts';
+import { reservedMembers } from './submitted-webhook.ts';
 import {
   acceptedReply,
   etagOf,
   listedJson,
-  mayHaveEndedAttempts,
+  needsMoreReads,
   notModifiedReply,
   statusReply,
   view,
-  viewWithAttempts,
+  wholeView,
 } from './wire.ts';
 
 /**
@@ -58,11 +51,11 @@ export async function readStatus(
       });
     }
   }
-  const shown = mayHaveEndedAttempts(operation)
-    ? await viewWithAttempts(context, operation)
+  const shown = needsMoreReads(operation)
+    ? await wholeView(context, operation)
     : view(context, operation);
-  const reply = matchesEtag(ifNoneMatch, etagOf(shown))
-    ? notModifiedReply(shown)
+  const reply = matchesEtag(ifNoneMatch, etagOf(context, shown))
+    ? notModifiedReply(context, shown)
     : statusReply(context, shown);
   if (applied !== null) reply.headers['preference-applied'] = applied;
   return reply;
@@ -76,7 +69,7 @@ export async function cancelOperation(context: HttpContext, id: string): Promise
 }
 
 async function currentReply(context: HttpContext, operation: Operation): Promise<ExchangeReply> {
-  const shown = await viewWithAttempts(context, operation);
+  const shown = await wholeView(context, operation);
   return isFinal(operation.state) ? statusReply(context, shown) : acceptedReply(context, shown);
 }
 
@@ -96,8 +89,8 @@ export async function retryOperation(
 ): Promise<ExchangeReply> {
   requireId(id);
   const body = await readJsonBody(request, context.bodyBytesMax);
-  const input = body === null ? undefined : retryInput(body.value);
   try {
+    const input = body === null ? undefined : retryInput(body.value);
     const operation = await context.engine.retry({ id, tenant, input });
     return acceptedReply(context, view(context, operation));
   } catch (error) {
@@ -114,7 +107,19 @@ function retryInput(body: unknown): { value: unknown; text: string } | undefined
     throw invalid('Expected the body to have no member but `input`.');
   }
   if (!('input' in body)) return undefined;
+  refuseReserved(body.input);
   return { value: body.input, text: JSON.stringify(body.input) };
+}
+
+/** Whom to tell is the failed one's choice; in the input it would be taken for a wish that nobody fulfils. */
+function refuseReserved(input: unknown): void {
+  if (typeof input !== 'object' || input === null) return;
+  const member = reservedMembers.find((one) => Object.hasOwn(input, one));
+  if (member === undefined) return;
+  const detail = 'The new operation tells the address that the failed one named: leave it out.';
+  throw new RaincheckError('validation_failed', `\`${member}\` is no part of an input. ${detail}`, {
+    errors: [{ pointer: `/${member}`, detail }],
+  });
 }
 
 /** The engine points into the input; the client wrote it one level down. */
@@ -134,75 +139,32 @@ export async function listOperations(
   request: ExchangeRequest,
 ): Promise<ExchangeReply> {
   const parameters = new URLSearchParams(request.query);
-  const cursor = single(parameters, 'cursor');
   const page = await context.engine.list({
     filter: parseFilter(parameters, context.engine.clock.now()),
-    limit: parseLimit(single(parameters, 'limit')),
-    beforeId: cursor === null ? null : decodeCursor(cursor),
+    ...pageAsked(parameters, 'operations'),
   });
-  const next = page.nextBeforeId === null ? null : encodeCursor(page.nextBeforeId);
-  const operations = page.operations.map((one) => listedJson(context, one)).join(',');
-  const headers: Record<string, string> = {
-    'content-type': 'application/json',
-    'cache-control': 'no-store',
-  };
-  if (next !== null) {
-    parameters.set('cursor', next);
-    headers['link'] = `<${context.basePath}/operations?${parameters.toString()}>; rel="next"`;
-  }
-  const body = `{"operations":[${operations}],"next_cursor":${JSON.stringify(next)}}`;
-  return { status: 200, headers, body };
-}
-
-function parseLimit(text: string | null): number {
-  if (text === null) return limits.pageSizeDefault;
-  const limit = /^\d{1,6}$/.test(text) ? Number(text) : 0;
-  if (limit >= 1 && limit <= limits.pageSizeMax) return limit;
-  throw invalid(`Expected \`limit\` to be a whole number from 1 to ${limits.pageSizeMax}.`);
+  return pageReply(context, {
+    kind: 'operations',
+    path: '/operations',
+    parameters,
+    items: page.operations.map((one) => listedJson(context, one)),
+    nextBeforeId: page.nextBeforeId,
+  });
 }
 
 function parseFilter(parameters: URLSearchParams, now: number): OperationFilter {
-  const given = parameters.getAll('status').flatMap((value) => value.split(','));
-  const statuses = [...new Set(given)];
-  const code = single(parameters, 'code');
-  const since = single(parameters, 'since');
-  const until = single(parameters, 'until');
   const text = single(parameters, 'q') ?? undefined;
   if (text !== undefined && text.length > limits.filterTextChars) {
     throw invalid(`Expected \`q\` to be at most ${limits.filterTextChars} characters.`);
   }
   return {
     tenant,
-    states: statuses.length === 0 ? undefined : statuses.map(parseStatus).flatMap(statesOf),
+    states: parseWords(parameters, 'status', operationStatuses)?.flatMap(statesOf),
     task: single(parameters, 'task') ?? undefined,
     labels: parseLabels(parameters) ?? undefined,
-    code: code === null ? undefined : parseCode(code),
-    since: since === null ? undefined : parseTime('since', since, now),
-    until: until === null ? undefined : parseTime('until', until, now),
+    code: parseWord(parameters, 'code', outcomeCodes),
+    since: parseTime(parameters, 'since', now),
+    until: parseTime(parameters, 'until', now),
     text: text === '' ? undefined : text,
   };
-}
-
-function parseStatus(text: string): OperationStatus {
-  const status = operationStatuses.find((known) => known === text);
-  if (status !== undefined) return status;
-  throw invalid(`Expected \`status\` to be one of ${operationStatuses.join(', ')}.`);
-}
-
-function parseCode(text: string): OutcomeCode {
-  const code = outcomeCodes.find((known) => known === text);
-  if (code !== undefined) return code;
-  const meant = suggestion(text, outcomeCodes);
-  const hint = meant === null ? `one of ${outcomeCodes.join(', ')}` : `\`${meant}\`, perhaps`;
-  throw invalid(`Expected \`code\` to be ${hint}.`);
-}
-
-/** An instant, or how long ago: `since=2h`. */
-function parseTime(name: string, text: string, now: number): number {
-  const ago = parseDuration(text);
-  const instant = ago === null ? parseInstant(text) : Math.max(0, now - ago);
-  if (instant !== null) return instant;
-  throw invalid(
-    `Expected \`${name}\` to be an instant in ISO 8601, or how long ago, like '2h' or '7d'.`,
-  );
 }

@@ -1,6 +1,8 @@
 import { parseDuration } from '../core/duration.ts';
 import { RaincheckError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import { suggestion } from '../core/suggest.ts';
+import { instantMs } from '../engine/instant.ts';
 
 /**
  * What may stand in a query, read and checked. Names that are not known are ignored; a known one with a
@@ -125,17 +127,66 @@ function parseDeadline(text: string, now: number): number {
   return instant;
 }
 
-const instantPattern =
-  /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+ -]\d{2}:\d{2})$/;
-
 /**
  * Milliseconds of an ISO 8601 instant with its offset; null when it is none. A space stands for the '+'
  * of an offset: that is what an unescaped '+' in a query decodes to.
  */
 export function parseInstant(text: string): number | null {
-  if (!instantPattern.test(text)) return null;
-  const ms = Date.parse(text.replace(' ', '+'));
-  return Number.isFinite(ms) && ms >= 0 ? ms : null;
+  return instantMs(text.replace(' ', '+'));
+}
+
+/** The size of a page. */
+export function parseLimit(parameters: URLSearchParams): number {
+  const text = single(parameters, 'limit');
+  if (text === null) return limits.pageSizeDefault;
+  const limit = /^\d{1,6}$/.test(text) ? Number(text) : 0;
+  if (limit >= 1 && limit <= limits.pageSizeMax) return limit;
+  throw invalid(`Expected \`limit\` to be a whole number from 1 to ${limits.pageSizeMax}.`);
+}
+
+/** An instant, or how long ago: `since=2h`. undefined: not given. */
+export function parseTime(
+  parameters: URLSearchParams,
+  name: string,
+  now: number,
+): number | undefined {
+  const text = single(parameters, name);
+  if (text === null) return undefined;
+  const ago = parseDuration(text);
+  const instant = ago === null ? parseInstant(text) : Math.max(0, now - ago);
+  if (instant !== null) return instant;
+  throw invalid(
+    `Expected \`${name}\` to be an instant in ISO 8601, or how long ago, like '2h' or '7d'.`,
+  );
+}
+
+/** One of `known`, undefined when not given; a word beside them is told what it was probably meant to be. */
+export function parseWord<T extends string>(
+  parameters: URLSearchParams,
+  name: string,
+  known: readonly T[],
+): T | undefined {
+  const text = single(parameters, name);
+  return text === null ? undefined : knownWord(name, text, known);
+}
+
+/** As parseWord, of a parameter that may be given several times and hold several by commas. */
+export function parseWords<T extends string>(
+  parameters: URLSearchParams,
+  name: string,
+  known: readonly T[],
+): readonly T[] | undefined {
+  const given = parameters.getAll(name).flatMap((value) => value.split(','));
+  if (given.length === 0) return undefined;
+  return [...new Set(given)].map((text) => knownWord(name, text, known));
+}
+
+function knownWord<T extends string>(name: string, text: string, known: readonly T[]): T {
+  const found = known.find((one) => one === text);
+  if (found !== undefined) return found;
+  const meant = suggestion(text, known);
+  const hint = meant === null ? `one of ${known.join(', ')}` : `\`${meant}\`, perhaps`;
+  throw invalid(`Expected \`${name}\` to be ${hint}.`);
 }
 
 export function invalid(detail: string): RaincheckError {

@@ -1,7 +1,7 @@
 import findMyWay from 'find-my-way';
 import { RaincheckError } from '../core/errors.ts';
 import type { Task } from '../engine/task.ts';
-import type { RouteAction, HttpContext, Params } from './context.ts';
+import type { HttpContext, Params } from './context.ts';
 import type { ExchangeReply } from './exchange.ts';
 import { readLiveness, readReadiness } from './health.ts';
 import { readIndex } from './index-page.ts';
@@ -16,20 +16,10 @@ import {
 } from './operations.ts';
 import { readProblemType } from './problem-types.ts';
 import { readResult } from './results.ts';
+import { route, type Route } from './route.ts';
 import { submit } from './submit.ts';
 import { listTasks, readTask, setTaskPaused } from './tasks.ts';
-
-/** One address with what may be done there. HEAD follows GET, OPTIONS is answered by the app. */
-export type Route = {
-  readonly pattern: string;
-  readonly get?: RouteAction;
-  readonly post?: RouteAction;
-  readonly delete?: RouteAction;
-  /** The Allow header. */
-  readonly allow: string;
-  /** Answers without a token. */
-  readonly open: boolean;
-};
+import { webhookRoutes } from './webhook-routes.ts';
 
 export type Match = { readonly route: Route; readonly params: Params };
 
@@ -126,10 +116,10 @@ function refuseReservedPath(task: Task): void {
 function taskRoutes(context: HttpContext, task: Task): Route[] {
   return [
     route(task.path, {
-      post: (request) => submit(context, request, { task, mayWait: true }),
+      post: (request) => submit(context, request, { task: task.name, mayWait: true }),
     }),
     route(`${task.path}/async`, {
-      post: (request) => submit(context, request, { task, mayWait: false }),
+      post: (request) => submit(context, request, { task: task.name, mayWait: false }),
     }),
     route(`${task.path}/:id`, {
       get: (request, params) =>
@@ -171,15 +161,7 @@ function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly stat
     route('/tasks/:name/resume', {
       post: (_, params) => setTaskPaused(context, name(params), false),
     }),
+    ...webhookRoutes(context),
   ];
   return { all, status };
-}
-
-function route(
-  pattern: string,
-  p: { get?: RouteAction; post?: RouteAction; delete?: RouteAction; open?: boolean },
-): Route {
-  const { open = false, ...actions } = p;
-  const allow = [p.get && 'GET, HEAD', p.post && 'POST', p.delete && 'DELETE', 'OPTIONS'];
-  return { pattern, open, allow: allow.filter(Boolean).join(', '), ...actions };
 }

@@ -1,6 +1,4 @@
-import { RaincheckError } from '../core/errors.ts';
 import { isFinal, type Operation } from '../core/operation.ts';
-import type { Task } from '../engine/task.ts';
 import { tenant, type HttpContext } from './context.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 import { fingerprint, parseIdempotencyKey } from './idempotency-key.ts';
@@ -8,34 +6,38 @@ import { readJsonBody, type JsonBody } from './json-body.ts';
 import { parsePrefer, preferenceApplied, type Preferences } from './prefer.ts';
 import { parseSubmitOptions } from './query.ts';
 import { finalResultReply } from './results.ts';
-import {
-  acceptedReply,
-  resultUrl,
-  statusUrl,
-  view,
-  viewWithAttempts,
-  type MutableReply,
-} from './wire.ts';
+import { asksForWebhook, withoutWebhook } from './submitted-webhook.ts';
+import { acceptedReply, resultUrl, statusUrl, view, wholeView, type MutableReply } from './wire.ts';
 
 /** No body at all is the empty object, for every task: `curl -X POST …/tick` just works. */
 const emptyBody: JsonBody = { bytes: new Uint8Array(0), text: '{}', value: {} };
 
-/** `POST {task.path}` and `POST {task.path}/async`, which never waits. */
+/**
+ * `POST {task.path}` and `POST {task.path}/async`, which never waits. `instead` may look at the input, without what it
+ * asks of webhooks, and answer itself.
+ */
 export async function submit(
   context: HttpContext,
   request: ExchangeRequest,
-  p: { readonly task: Task; readonly mayWait: boolean },
+  p: {
+    readonly task: string;
+    readonly mayWait: boolean;
+    readonly instead?: (input: unknown) => Promise<ExchangeReply> | null;
+  },
 ): Promise<ExchangeReply> {
   const { engine } = context;
   const key = parseIdempotencyKey(request.header('idempotency-key'));
   const options = parseSubmitOptions(request.query, engine.clock.now());
   const body = (await readJsonBody(request, context.bodyBytesMax)) ?? emptyBody;
-  refuseReservedMembers(body.value);
-  const task = p.task.name;
+  const asked = asksForWebhook(body.value) ? await withoutWebhook(context, body.value) : null;
+  const input = asked?.input ?? body;
+  const answer = p.instead?.(input.value) ?? null;
+  if (answer !== null) return answer;
+  const { task } = p;
   const { operation, replayed } = await engine.submit({
     task,
     tenant,
-    input: body,
+    input,
     idempotency:
       key === null
         ? undefined
@@ -45,6 +47,7 @@ export async function submit(
     deadlineAt: options.deadlineAt,
     labels: options.labels,
     traceparent: traceparent(request.header('traceparent')),
+    webhook: asked?.target,
   });
   const header = request.header('prefer');
   if (header === undefined) return accepted(context, operation, replayed);
@@ -56,7 +59,7 @@ export async function submit(
 
 async function replayedReply(context: HttpContext, operation: Operation): Promise<MutableReply> {
   // It may have failed since, and then shows its attempts.
-  const reply = acceptedReply(context, await viewWithAttempts(context, operation));
+  const reply = acceptedReply(context, await wholeView(context, operation));
   reply.headers['idempotent-replayed'] = 'true';
   return reply;
 }
@@ -113,21 +116,6 @@ function withPreference(
   const applied = preferenceApplied(preferences, { async: true, wait });
   if (applied !== null) reply.headers['preference-applied'] = applied;
   return reply;
-}
-
-/** Reserved for webhooks. As long as there are none, silence would be a promise nobody keeps. */
-const reservedMembers = ['webhook_url', 'webhook'] as const;
-
-function refuseReservedMembers(value: unknown): void {
-  if (typeof value !== 'object' || value === null) return;
-  for (const member of reservedMembers) {
-    if (!Object.hasOwn(value, member)) continue;
-    throw new RaincheckError(
-      'validation_failed',
-      `\`${member}\` is reserved for webhooks, which this version does not send yet: leave it out and read the status instead.`,
-      { errors: [{ pointer: `/${member}`, detail: 'Webhooks are not supported yet.' }] },
-    );
-  }
 }
 
 const traceparentPattern = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;

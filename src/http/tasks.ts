@@ -5,7 +5,7 @@ import type { Task } from '../engine/task.ts';
 import type { HttpContext } from './context.ts';
 import type { ExchangeReply } from './exchange.ts';
 import { jsonReply } from './json-reply.ts';
-import { iso } from './wire.ts';
+import { iso } from './iso.ts';
 
 /** `GET /tasks`: the tasks that are defined here, by name. */
 export async function listTasks(context: HttpContext): Promise<ExchangeReply> {

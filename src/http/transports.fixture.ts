@@ -212,6 +212,7 @@ export async function kit(options: Partial<AppOptions> = {}): Promise<Kit> {
 export function contextOf(engine: Engine): HttpContext {
   return {
     engine,
+    webhooks: null,
     basePath: '',
     publicOrigin: null,
     secured: false,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
+import { deliveryStates, finalWebhookEvents } from '../core/delivery.ts';
 import { operationId } from '../core/id.ts';
 import {
   isFinal,
@@ -9,17 +10,20 @@ import {
   type EndedAttempt,
   type Operation,
 } from '../core/operation.ts';
-import type { WireAttempt, WireOperation } from '../core/wire.ts';
+import type { WireAttempt, WireOperation, WireOperationWebhook } from '../core/wire.ts';
 import { createEngine } from '../engine/create-engine.ts';
 import { defineTask } from '../engine/define-task.ts';
 import { silentLogger } from '../engine/logger.ts';
 import { memoryStore } from '../store-memory/memory-store.ts';
 import type { HttpContext } from './context.ts';
-import { iso, operationJson, type OperationView } from './wire.ts';
+import { iso } from './iso.ts';
+import type { ShownDelivery } from './webhook-wire.ts';
+import { operationJson, type OperationView } from './wire.ts';
 
 const task = defineTask('reports.v1', { path: '/v1/reports', run: () => 1 });
 const context: HttpContext = {
   engine: createEngine({ store: memoryStore(), tasks: [task] }),
+  webhooks: null,
   basePath: '/ops',
   publicOrigin: null,
   secured: false,
@@ -63,6 +67,14 @@ const operations: fc.Arbitrary<Operation> = fc
     detail: text,
     inline: orNull(fc.json()),
     task: fc.constantFrom('reports.v1', 'removed-task'),
+    webhook: orNull(
+      fc.record({
+        url: fc.webUrl({ withQueryParameters: true, withFragments: true }),
+        events: fc.constant(finalWebhookEvents),
+        headers: fc.constant({ authorization: 'hidden-value' }),
+        secret: fc.constant('whsec_hidden'),
+      }),
+    ),
   })
   .map(({ detail, inline, ...p }) => ({
     ...p,
@@ -75,7 +87,6 @@ const operations: fc.Arbitrary<Operation> = fc
     waitUntil: null,
     concurrencyKey: null,
     traceparent: null,
-    webhook: null,
     error:
       p.state === 'failed'
         ? { code: 'task_error', detail, name: null, status: null, type: null, title: null }
@@ -108,7 +119,38 @@ const endedAttempts: fc.Arbitrary<EndedAttempt[]> = fc.array(
   }),
   { maxLength: 2 },
 );
-const lives = fc.tuple(operations, orNull(endedAttempts));
+const deliveries: fc.Arbitrary<ShownDelivery> = fc
+  .record({
+    id: id.map((one) => one.replace('op_', 'msg_')),
+    state: fc.constantFrom(...deliveryStates),
+    version: fc.nat(),
+    attempts: fc.nat(12),
+    lastStatus: orNull(fc.nat(599)),
+    lastError: orNull(text),
+    wait: fc.record({ at: orNull(instant), reason: orNull(text) }),
+  })
+  .map(({ wait, ...p }) => ({
+    wait,
+    delivery: {
+      ...p,
+      tenant: '',
+      endpointId: 'ep_x',
+      operationId: 'op_x',
+      event: 'operation.completed',
+      url: 'https://example.com/?token=hidden',
+      createdAt: 0,
+      failures: 0,
+      failuresMax: 12,
+      nextAt: null,
+      nextReason: null,
+      trigger: 'schedule',
+      lease: null,
+      expiresAt: 0,
+      finishedAt: null,
+      removeAt: null,
+    },
+  }));
+const lives = fc.tuple(operations, orNull(endedAttempts), orNull(deliveries));
 
 function wireAttempt(attempt: EndedAttempt): WireAttempt {
   const { error, retryAt } = attempt;
@@ -122,8 +164,28 @@ function wireAttempt(attempt: EndedAttempt): WireAttempt {
   };
 }
 
+function plainWebhook({ operation, delivery: shown }: OperationView): WireOperationWebhook | null {
+  const { webhook } = operation;
+  if (webhook === null) return null;
+  const ended = isFinal(operation.state) ? 'none' : 'waiting';
+  const at = shown?.wait.at ?? null;
+  return {
+    url: webhook.url.replace(/[?#].*$/, ''),
+    events: webhook.events,
+    state: shown?.delivery.state ?? ended,
+    delivery_id: shown?.delivery.id ?? null,
+    attempts: shown?.delivery.attempts ?? 0,
+    last_status: shown?.delivery.lastStatus ?? null,
+    last_error: shown?.delivery.lastError ?? null,
+    next_attempt_at: at === null ? null : new Date(at).toISOString(),
+    next_attempt_reason: shown?.wait.reason ?? null,
+    delivery_url: shown === null ? null : `/ops/webhooks/deliveries/${shown.delivery.id}`,
+  };
+}
+
 /** The same by the plain way. */
-function plainly({ operation, completesAtMs, expected, attempts }: OperationView): WireOperation {
+function plainly(shown: OperationView): WireOperation {
+  const { operation, completesAtMs, expected, attempts } = shown;
   const at = (ms: number | null): string | null =>
     ms === null ? null : new Date(ms).toISOString();
   const status = statusOf(operation.state);
@@ -176,6 +238,7 @@ function plainly({ operation, completesAtMs, expected, attempts }: OperationView
       operation.state !== 'failed' && { attempts: attempts.map(wireAttempt) }),
     labels: operation.labels,
     retry_of: operation.retryOf,
+    ...(attempts !== null && { webhook: plainWebhook(shown) }),
   };
   const inline = operation.result?.inline ?? null;
   return inline === null ? plain : { ...plain, result: JSON.parse(inline) as unknown };
@@ -193,18 +256,20 @@ describe('The JSON of an operation, written by hand', () => {
         lives,
         orNull(expected),
         orNull(instant),
-        ([operation, attempts], expected, at) => {
+        ([operation, attempts, delivery], expected, at) => {
           const shown: OperationView = {
             operation,
             expected,
             completesAtMs: at,
             retryAfter: null,
             attempts,
+            delivery,
           };
           const written = operationJson(context, shown);
           const plain = plainly(shown);
           assert.deepEqual(JSON.parse(written), JSON.parse(JSON.stringify(plain)));
           if (operation.result === null) assert.equal(written, JSON.stringify(plain));
+          assert.ok(!written.includes('hidden'), written);
         },
       ),
       { numRuns: 500 },

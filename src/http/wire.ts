@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { completesAt, retryAfterSeconds, type ExpectedDuration } from '../core/estimate.ts';
 import {
   isFinal,
@@ -10,6 +11,8 @@ import type { WireAttempt, WireOperationError, WireProgress } from '../core/wire
 import { statusEtag } from './conditional.ts';
 import { tenant, type HttpContext } from './context.ts';
 import type { ExchangeReply } from './exchange.ts';
+import { iso, isoJson, isoOrNull } from './iso.ts';
+import { operationDelivery, wireOperationWebhook, type ShownDelivery } from './webhook-wire.ts';
 import { recordedProblem } from './problem.ts';
 
 /** An operation as one moment shows it: the estimate belongs to that moment, so it is taken once. */
@@ -20,13 +23,15 @@ export type OperationView = {
   readonly expected: ExpectedDuration | null;
   /** null once final. */
   readonly retryAfter: string | null;
-  /** Attempts that ended without completing the operation; null: not shown here. */
+  /** Attempts that ended without completing the operation; null: as a list shows it, without them and without the webhook. */
   readonly attempts: readonly EndedAttempt[] | null;
+  /** What tells the end to the address that the request named; null: nothing, or nothing yet. */
+  readonly delivery: ShownDelivery | null;
 };
 
 const noAttempts: readonly EndedAttempt[] = [];
 
-/** No I/O, shows no attempts: for an operation that has just been accepted. */
+/** No I/O, shows no attempts and no delivery: for an operation that has just been accepted. */
 export function view(context: HttpContext, operation: Operation): OperationView {
   const final = isFinal(operation.state);
   const expected = final ? null : context.engine.expectedDuration(operation.task);
@@ -38,12 +43,13 @@ export function view(context: HttpContext, operation: Operation): OperationView 
     expected,
     retryAfter: final ? null : String(retryAfterSeconds(operation, expected, now)),
     attempts: noAttempts,
+    delivery: null,
   };
 }
 
 /**
  * As a list shows it: without result and attempts, which of 200 operations would be megabytes (limits of 16 KiB
- * and 4 KiB each, but up to 1,000 attempts) in one string.
+ * and 4 KiB each, but up to 1,000 attempts) in one string, and without the webhook, which would be 200 more reads.
  */
 export function listedJson(context: HttpContext, operation: Operation): string {
   const { result } = operation;
@@ -52,18 +58,31 @@ export function listedJson(context: HttpContext, operation: Operation): string {
   return operationJson(context, { ...view(context, listed), attempts: null });
 }
 
-/** As view, with the attempts that ended so far: one more read, only where there can be any. */
-export async function viewWithAttempts(
+/** As view, with the attempts that ended so far and the delivery: more reads, only where there can be any. */
+export async function wholeView(
   context: HttpContext,
   operation: Operation,
 ): Promise<OperationView> {
-  if (!mayHaveEndedAttempts(operation)) return view(context, operation);
-  const attempts = await context.engine.attempts({ id: operation.id, tenant });
-  return { ...view(context, operation), attempts };
+  const [attempts, delivery] = await Promise.all([
+    mayHaveEndedAttempts(operation)
+      ? context.engine.attempts({ id: operation.id, tenant })
+      : noAttempts,
+    mayHaveDelivery(operation) ? operationDelivery(context, operation.id) : null,
+  ]);
+  return { ...view(context, operation), attempts, delivery };
+}
+
+/** Whether wholeView would show more than view. */
+export function needsMoreReads(operation: Operation): boolean {
+  return mayHaveEndedAttempts(operation) || mayHaveDelivery(operation);
+}
+
+function mayHaveDelivery(operation: Operation): boolean {
+  return operation.webhook !== null && isFinal(operation.state);
 }
 
 /** Most operations work at the first try, and their status is read without a second query. */
-export function mayHaveEndedAttempts(operation: Operation): boolean {
+function mayHaveEndedAttempts(operation: Operation): boolean {
   const { state, attempt, recoveries } = operation;
   if (state === 'failed' || recoveries > 0) return true;
   return attempt > (statusOf(state) === 'pending' ? 0 : 1);
@@ -111,6 +130,7 @@ export function operationJson(context: HttpContext, shown: OperationView): strin
     attemptsJson(shown) +
     `,"labels":${labelsJson(operation.labels)}` +
     `,"retry_of":${operation.retryOf === null ? 'null' : `"${operation.retryOf}"`}` +
+    webhookJson(context, shown) +
     (result === null || result.inline === null ? '}' : `,"result":${result.inline}}`)
   );
 }
@@ -124,6 +144,18 @@ function estimateJson({ completesAtMs, expected }: OperationView): string {
 function attemptsJson({ operation, attempts }: OperationView): string {
   if (attempts === null || attempts.length === 0 || operation.state === 'failed') return '';
   return `,"attempts":${JSON.stringify(attempts.map(wireAttempt))}`;
+}
+
+function webhookJson(context: HttpContext, shown: OperationView): string {
+  if (shown.attempts === null) return '';
+  return shown.operation.webhook === null
+    ? ',"webhook":null'
+    : `,"webhook":${JSON.stringify(wireWebhook(context, shown))}`;
+}
+
+function wireWebhook(context: HttpContext, { operation, delivery }: OperationView) {
+  const { webhook, state } = operation;
+  return webhook && wireOperationWebhook(context, webhook, { final: isFinal(state), delivery });
 }
 
 function labelsJson(labels: Operation['labels']): string {
@@ -166,59 +198,23 @@ function wireAttempt(attempt: EndedAttempt): WireAttempt {
   };
 }
 
-const dayMs = 86_400_000;
-/** '2026-06-28T' of the days in use: today, and the day on which what ends today expires. */
-const dayTexts = new Map<number, string>();
-const dayTextsMax = 64;
-
-/** As Date.toISOString, which costs 1.0 us: 0.15 us, as only the first instant of a day makes a Date. */
-export function iso(ms: number): string {
-  const day = Math.floor(ms / dayMs);
-  const second = Math.floor((ms - day * dayMs) / 1000);
-  const minute = Math.floor(second / 60);
-  const hour = Math.floor(minute / 60);
-  return `${dayText(day)}${two(hour)}:${two(minute - hour * 60)}:${two(second - minute * 60)}.${String(1000 + (ms - day * dayMs - second * 1000)).slice(1)}Z`;
-}
-
-function dayText(day: number): string {
-  let text = dayTexts.get(day);
-  if (text === undefined) {
-    if (dayTexts.size === dayTextsMax) dayTexts.clear();
-    text = new Date(day * dayMs).toISOString().slice(0, -13);
-    dayTexts.set(day, text);
-  }
-  return text;
-}
-
-function two(n: number): string {
-  return n < 10 ? `0${n}` : String(n);
-}
-
-function isoOrNull(ms: number | null): string | null {
-  return ms === null ? null : iso(ms);
-}
-
-function isoJson(ms: number | null): string {
-  return ms === null ? 'null' : `"${iso(ms)}"`;
-}
-
 /** A reply whose headers the caller may still add to. */
 export type MutableReply = ExchangeReply & { readonly headers: Record<string, string> };
 
 /** The status resource itself (RFC 9110: ETag, Vary); a 202 to a submit is `acceptedReply`. */
 export function statusReply(context: HttpContext, shown: OperationView): MutableReply {
-  const headers = statusHeaders(shown);
+  const headers = statusHeaders(context, shown);
   headers['content-type'] = 'application/json';
   return { status: 200, headers, body: operationJson(context, shown) };
 }
 
-export function notModifiedReply(shown: OperationView): MutableReply {
-  return { status: 304, headers: statusHeaders(shown), body: null };
+export function notModifiedReply(context: HttpContext, shown: OperationView): MutableReply {
+  return { status: 304, headers: statusHeaders(context, shown), body: null };
 }
 
-function statusHeaders(shown: OperationView): Record<string, string> {
+function statusHeaders(context: HttpContext, shown: OperationView): Record<string, string> {
   const headers: Record<string, string> = {
-    etag: etagOf(shown),
+    etag: etagOf(context, shown),
     // `private, no-cache`: a final status may be kept, but is asked for again, as it can be removed.
     'cache-control': shown.retryAfter === null ? 'private, no-cache' : 'no-store',
     vary: 'Accept, Prefer',
@@ -227,8 +223,15 @@ function statusHeaders(shown: OperationView): Record<string, string> {
   return headers;
 }
 
-export function etagOf(shown: OperationView): string {
-  return statusEtag(shown.operation.version, shown.completesAtMs);
+/**
+ * A delivery goes on after the version of its operation has come to rest, and what it waits for is its endpoint's to
+ * say: so the tag is of what is shown. The rare case may cost a digest (64 bits are plenty for one operation).
+ */
+export function etagOf(context: HttpContext, shown: OperationView): string {
+  const { operation, completesAtMs, delivery } = shown;
+  if (delivery === null) return statusEtag(operation.version, completesAtMs, null);
+  const digest = hash('sha256', JSON.stringify(wireWebhook(context, shown)), 'hex').slice(0, 16);
+  return statusEtag(operation.version, completesAtMs, digest);
 }
 
 /** 202 with the operation: for whatever is not done yet, wherever it was asked. */

@@ -1,0 +1,50 @@
+import type { Delivery } from './delivery.ts';
+import { gateStands } from './endpoint-health.ts';
+import type { Endpoint, EndpointDisabled } from './endpoint.ts';
+
+/** Until when something is not sent, and why, for people. `at` null: until somebody or something else acts. */
+export type Wait = { readonly at: number | null; readonly reason: string | null };
+
+const noWait: Wait = Object.freeze({ at: null, reason: null });
+
+const disabledBecause: Readonly<Record<EndpointDisabled['reason'], string>> = {
+  manual: 'by hand',
+  gone: 'it answered 410',
+  requested: 'its answer asked for it',
+  failing: 'it did nothing but fail',
+};
+
+/** What holds up everything to `endpoint` at `now`; both null: nothing does. */
+export function endpointWait(endpoint: Endpoint, now: number): Wait {
+  const { disabled, health } = endpoint;
+  if (disabled !== null) {
+    return { at: null, reason: `endpoint disabled: ${disabledBecause[disabled.reason]}` };
+  }
+  const { gateAt } = health;
+  if (gateAt === null || !gateStands(gateAt, now)) return noWait;
+  const reason =
+    health.gateReason === 'retry_after'
+      ? 'Retry-After of the endpoint'
+      : `circuit open after ${health.failures} failures, probe ${health.probes + 1}`;
+  return { at: gateAt, reason };
+}
+
+/**
+ * When `delivery` is sent next and why not sooner: the later of its own time and its endpoint's. `endpoint` null:
+ * it is removed, or was not looked at as it cannot be what the delivery waits for (see needsEndpoint).
+ */
+export function deliveryWait(delivery: Delivery, endpoint: Endpoint | null, now: number): Wait {
+  if (delivery.state !== 'pending' && delivery.state !== 'held') return noWait;
+  const own = { at: delivery.nextAt, reason: delivery.nextReason };
+  const held = delivery.state === 'held' ? { at: null, reason: 'endpoint disabled' } : own;
+  if (endpoint === null) return held;
+  const wait = endpointWait(endpoint, now);
+  if (delivery.state === 'held') return wait.at === null && wait.reason !== null ? wait : held;
+  return wait.at !== null && wait.at > (own.at ?? 0) ? wait : own;
+}
+
+/** Whether its endpoint may be what `delivery` waits for: most others are told without a look at it. */
+export function needsEndpoint(delivery: Delivery, now: number): boolean {
+  if (delivery.state === 'held') return true;
+  return delivery.state === 'pending' && (delivery.nextAt ?? 0) <= now;
+}

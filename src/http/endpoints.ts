@@ -1,0 +1,103 @@
+import { RaincheckError } from '../core/errors.ts';
+import { isEndpointId } from '../core/id.ts';
+import type { WireCreatedEndpoint, WireEndpoint, WireTestedEndpoint } from '../core/wire.ts';
+import { tenant, type WebhookContext } from './context.ts';
+import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
+import { readJsonBody } from './json-body.ts';
+import { jsonReply } from './json-reply.ts';
+import { pageAsked, pageReply } from './page.ts';
+import { parseWord } from './query.ts';
+import {
+  endpointUrl,
+  shownDelivery,
+  wireDelivery,
+  wireDeliveryAttempt,
+  wireEndpoint,
+} from './webhook-wire.ts';
+
+/** `POST /webhooks/endpoints`: 201 with the endpoint and, told only now, its secret. */
+export async function createEndpoint(
+  context: WebhookContext,
+  request: ExchangeRequest,
+): Promise<ExchangeReply> {
+  const body = await readJsonBody(request, context.bodyBytesMax);
+  const { endpoint, secret } = await context.webhooks.createEndpoint({
+    tenant,
+    body: body === null ? {} : body.value,
+  });
+  const created: WireCreatedEndpoint = { ...wireEndpoint(context, endpoint), secret };
+  const reply = jsonReply(created);
+  const location = endpointUrl(context, endpoint.id);
+  return { ...reply, status: 201, headers: { ...reply.headers, location } };
+}
+
+/** `GET /webhooks/endpoints`: newest first, without their counts. */
+export async function listEndpoints(
+  context: WebhookContext,
+  request: ExchangeRequest,
+): Promise<ExchangeReply> {
+  const parameters = new URLSearchParams(request.query);
+  const page = await context.webhooks.listEndpoints({
+    tenant,
+    kind: parseWord(parameters, 'kind', ['registered', 'request']),
+    ...pageAsked(parameters, 'endpoints'),
+  });
+  return pageReply(context, {
+    kind: 'endpoints',
+    path: '/webhooks/endpoints',
+    parameters,
+    items: page.endpoints.map((one) => JSON.stringify(wireEndpoint(context, one))),
+    nextBeforeId: page.nextBeforeId,
+  });
+}
+
+/** `GET /webhooks/endpoints/{id}` */
+export async function readEndpoint(context: WebhookContext, id: string): Promise<ExchangeReply> {
+  requireEndpointId(id);
+  return endpointReply(context, id);
+}
+
+/** `PATCH /webhooks/endpoints/{id}`: what is given is replaced; `enabled` holds its deliveries or lets them go. */
+export async function updateEndpoint(
+  context: WebhookContext,
+  request: ExchangeRequest,
+  id: string,
+): Promise<ExchangeReply> {
+  requireEndpointId(id);
+  const body = await readJsonBody(request, context.bodyBytesMax);
+  await context.webhooks.updateEndpoint({ id, tenant, body: body === null ? {} : body.value });
+  return endpointReply(context, id);
+}
+
+async function endpointReply(context: WebhookContext, id: string): Promise<ExchangeReply> {
+  const { endpoint, ...counts } = await context.webhooks.readEndpoint({ id, tenant });
+  const { waiting, held, dead } = counts;
+  const wire: WireEndpoint = {
+    ...wireEndpoint(context, endpoint),
+    counts: { waiting, held, dead },
+  };
+  return jsonReply(wire);
+}
+
+/** `DELETE /webhooks/endpoints/{id}`: what waits for it is cancelled. */
+export async function removeEndpoint(context: WebhookContext, id: string): Promise<ExchangeReply> {
+  requireEndpointId(id);
+  await context.webhooks.removeEndpoint({ id, tenant });
+  return { status: 204, headers: {}, body: null };
+}
+
+/** `POST /webhooks/endpoints/{id}/test`: 200 with the attempt, whatever came of it. */
+export async function testEndpoint(context: WebhookContext, id: string): Promise<ExchangeReply> {
+  requireEndpointId(id);
+  const { delivery, attempt } = await context.webhooks.testEndpoint({ id, tenant });
+  return jsonReply({
+    delivery: wireDelivery(context, await shownDelivery(context, delivery)),
+    attempt: attempt && wireDeliveryAttempt(attempt),
+  } satisfies WireTestedEndpoint);
+}
+
+/** Garbage never reaches the store. */
+export function requireEndpointId(id: string): void {
+  if (isEndpointId(id)) return;
+  throw new RaincheckError('endpoint_not_found', 'There is no webhook endpoint with this id here.');
+}

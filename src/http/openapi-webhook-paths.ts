@@ -1,0 +1,197 @@
+import { deliveryStates, webhookEvents } from '../core/delivery.ts';
+import { redriveTask } from '../webhooks/redrive-input.ts';
+import { json, problemReference, query, shared, string } from './openapi-components.ts';
+import { reference, type Json } from './openapi-schemas.ts';
+
+type About = {
+  readonly operationId: string;
+  readonly summary: string;
+  readonly parameters?: readonly Json[];
+  /** Name of the schema. */
+  readonly body?: string;
+  readonly bodyRequired?: boolean;
+  readonly answers: Json;
+};
+
+function action({ parameters, body, bodyRequired = false, answers, ...about }: About): Json {
+  return {
+    ...about,
+    tags: ['webhooks'],
+    ...(parameters === undefined ? null : { parameters }),
+    ...(body === undefined
+      ? null
+      : { requestBody: { required: bodyRequired, content: json(reference(body)) } }),
+    responses: { ...answers, default: problemReference },
+  };
+}
+
+/** With the address of what it made or moves, where the status is one that has such. */
+function answer(status: '200' | '201' | '202', description: string, schema: string): Json {
+  const content = json(reference(schema));
+  return {
+    [status]: { description, content, ...(status === '200' ? null : { headers: location }) },
+  };
+}
+
+const location: Json = {
+  Location: { required: true, schema: { type: 'string', format: 'uri-reference' } },
+};
+
+const ofId: Json = { parameters: [shared('Id')] };
+
+function secretPaths(path: string, of: 'Endpoint' | 'Server'): Json {
+  const item = of === 'Endpoint' ? ofId : {};
+  const whose = of === 'Endpoint' ? 'of the endpoint' : 'that signs for what has none of its own';
+  return {
+    [path]: {
+      ...item,
+      get: action({
+        operationId: `list${of}Secrets`,
+        summary: `Since when and until when the secrets ${whose} sign`,
+        answers: answer('200', 'Never their values.', 'SecretList'),
+      }),
+    },
+    [`${path}/rotate`]: {
+      ...item,
+      post: action({
+        operationId: `rotate${of}Secret`,
+        summary: `Replace the secret ${whose}`,
+        body: 'SecretRotation',
+        answers: answer('200', 'The new one, told only now.', 'RotatedSecret'),
+      }),
+    },
+  };
+}
+
+const endpointPaths: Json = {
+  '/webhooks/endpoints': {
+    get: action({
+      operationId: 'listEndpoints',
+      summary: 'List endpoints, newest first',
+      parameters: [
+        query('kind', { enum: ['registered', 'request'] }, 'Only these.'),
+        shared('Limit'),
+        shared('Cursor'),
+      ],
+      answers: answer('200', 'One page.', 'EndpointPage'),
+    }),
+    post: action({
+      operationId: 'createEndpoint',
+      summary: 'Register an endpoint',
+      body: 'NewEndpoint',
+      bodyRequired: true,
+      answers: answer('201', 'Registered.', 'CreatedEndpoint'),
+    }),
+  },
+  '/webhooks/endpoints/{id}': {
+    ...ofId,
+    get: action({
+      operationId: 'readEndpoint',
+      summary: 'Read an endpoint, its health and what waits for it',
+      answers: answer('200', 'The endpoint.', 'Endpoint'),
+    }),
+    patch: action({
+      operationId: 'updateEndpoint',
+      summary: 'Change, disable or enable an endpoint',
+      body: 'EndpointChange',
+      bodyRequired: true,
+      answers: answer('200', 'The endpoint as it is then.', 'Endpoint'),
+    }),
+    delete: action({
+      operationId: 'removeEndpoint',
+      summary: 'Remove an endpoint; what waits for it is cancelled',
+      answers: { '204': { description: 'Removed.' } },
+    }),
+  },
+  '/webhooks/endpoints/{id}/test': {
+    ...ofId,
+    post: action({
+      operationId: 'testEndpoint',
+      summary: 'Send a test event now',
+      answers: answer('200', 'The attempt, whatever came of it.', 'TestedEndpoint'),
+    }),
+  },
+  ...secretPaths('/webhooks/endpoints/{id}/secret', 'Endpoint'),
+  ...secretPaths('/webhooks/secret', 'Server'),
+};
+
+/** What lists of deliveries share. */
+const filters: readonly Json[] = [
+  query('endpoint', string, 'Id of the endpoint.'),
+  query('operation', string, 'Id of the operation.'),
+  query('event', { enum: [...webhookEvents, 'webhook.test'] }, 'Only of this event.'),
+  query('error', string, "Error class of the latest attempt: 'timeout', 'dns', 'http_500' …"),
+  shared('Since'),
+  shared('Until'),
+  shared('Limit'),
+  shared('Cursor'),
+];
+
+const deliveryPaths: Json = {
+  '/webhooks/deliveries': {
+    get: action({
+      operationId: 'listDeliveries',
+      summary: 'List deliveries, newest first',
+      parameters: [query('state', { enum: deliveryStates }, 'Several by commas.'), ...filters],
+      answers: answer('200', 'One page.', 'DeliveryPage'),
+    }),
+  },
+  '/webhooks/deliveries/{id}': {
+    ...ofId,
+    get: action({
+      operationId: 'readDelivery',
+      summary: 'Read a delivery and what it sends',
+      answers: answer('200', 'The delivery.', 'Delivery'),
+    }),
+  },
+  '/webhooks/deliveries/{id}/attempts': {
+    ...ofId,
+    get: action({
+      operationId: 'listDeliveryAttempts',
+      summary: 'What became of each attempt',
+      answers: answer('200', 'The latest, oldest of them first.', 'DeliveryAttemptList'),
+    }),
+  },
+  '/webhooks/deliveries/{id}/redeliver': {
+    ...ofId,
+    post: action({
+      operationId: 'redeliver',
+      summary: 'Send a delivery again, with the same id',
+      answers: answer('202', 'It is sent as soon as its endpoint takes it.', 'Delivery'),
+    }),
+  },
+  '/webhooks/deliveries/{id}/discard': {
+    ...ofId,
+    post: action({
+      operationId: 'discardDelivery',
+      summary: 'Give a delivery up',
+      answers: answer('200', 'The delivery, cancelled.', 'Delivery'),
+    }),
+  },
+  '/webhooks/dead-letters': {
+    get: action({
+      operationId: 'listDeadLetters',
+      summary: 'List the deliveries that used up their attempts, newest first',
+      parameters: filters,
+      answers: answer('200', 'One page.', 'DeliveryPage'),
+    }),
+  },
+  [redriveTask.path]: {
+    post: action({
+      operationId: 'redriveDeadLetters',
+      summary: 'Send dead letters again, or discard them, as an operation; or only count them',
+      parameters: [shared('IdempotencyKey'), shared('Prefer')],
+      body: 'Redrive',
+      bodyRequired: true,
+      answers: {
+        '200': {
+          description: 'How many, to `dry_run`; else `Prefer: wait` was long enough: the result.',
+          content: json({ anyOf: [reference('RedriveCount'), {}] }),
+        },
+        '202': { $ref: '#/components/responses/Accepted' },
+      },
+    }),
+  },
+};
+
+export const webhookPaths: Json = { ...endpointPaths, ...deliveryPaths };

@@ -1,0 +1,91 @@
+import type { Clock } from '../core/clock.ts';
+import { finalWebhookEvents, type WebhookEvent } from '../core/delivery.ts';
+import type { Endpoint } from '../core/endpoint.ts';
+import { limits } from '../core/limits.ts';
+import type { Outage } from '../engine/outage.ts';
+import type { Store } from '../store/store.ts';
+
+/** What other processes changed is seen after at most this long; what this one changes, at once. */
+const freshMs = 10_000;
+/** Tenants remembered; past it all are read anew. */
+const tenantsMax = 1_000;
+
+type AskingEndpointsParts = {
+  readonly store: Pick<Store, 'listEndpoints'>;
+  readonly clock: Clock;
+  readonly outage: Outage;
+};
+
+type Known = { readonly endpoints: readonly Endpoint[]; readonly freshUntil: number };
+
+/**
+ * The registered endpoints that ask for events of operations that have not ended. Hardly anyone has one, and
+ * every start of an attempt wants to know: so they are kept in memory, and asking costs a look into a map. Final
+ * events do without: the store itself hands their endpoints to the outbox.
+ */
+export class AskingEndpoints {
+  readonly #p: AskingEndpointsParts;
+  readonly #known = new Map<string, Known>();
+  readonly #loading = new Map<string, Promise<readonly Endpoint[]>>();
+  #changes = 0;
+
+  constructor(p: AskingEndpointsParts) {
+    this.#p = p;
+  }
+
+  /** null: not known yet, see load(). What is stale is given all the same, and read anew. */
+  of(tenant: string): readonly Endpoint[] | null {
+    const known = this.#known.get(tenant);
+    if (known === undefined) return null;
+    if (this.#p.clock.now() >= known.freshUntil) void this.load(tenant);
+    return known.endpoints;
+  }
+
+  /** Reads them, once however many ask. Never rejects: when the store cannot tell, those known before, or none. */
+  load(tenant: string): Promise<readonly Endpoint[]> {
+    let loading = this.#loading.get(tenant);
+    if (loading === undefined) {
+      loading = this.#load(tenant);
+      this.#loading.set(tenant, loading);
+    }
+    return loading;
+  }
+
+  /** An endpoint was made, changed or removed here. */
+  changed(tenant: string): void {
+    this.#changes += 1;
+    this.#known.delete(tenant);
+    this.#loading.delete(tenant);
+  }
+
+  async #load(tenant: string): Promise<readonly Endpoint[]> {
+    const changes = this.#changes;
+    let endpoints = this.#known.get(tenant)?.endpoints ?? [];
+    try {
+      endpoints = await this.#read(tenant);
+      this.#p.outage.ended();
+    } catch (error) {
+      this.#p.outage.failed(error);
+    }
+    // It may be of before the change: good enough for who waits for it, but not to be kept.
+    if (changes !== this.#changes) return endpoints;
+    this.#loading.delete(tenant);
+    if (this.#known.size >= tenantsMax) this.#known.clear();
+    this.#known.set(tenant, { endpoints, freshUntil: this.#p.clock.now() + freshMs });
+    return endpoints;
+  }
+
+  async #read(tenant: string): Promise<readonly Endpoint[]> {
+    const { endpoints } = await this.#p.store.listEndpoints({
+      tenant,
+      kind: 'registered',
+      limit: limits.endpointsMax,
+      beforeId: null,
+    });
+    return endpoints.filter(({ events }) => events.some((event) => isBeforeTheEnd(event)));
+  }
+}
+
+function isBeforeTheEnd(event: WebhookEvent): boolean {
+  return !finalWebhookEvents.some((final) => final === event);
+}

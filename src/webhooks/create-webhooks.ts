@@ -1,0 +1,180 @@
+import { randomBytes } from 'node:crypto';
+import type { Clock } from '../core/clock.ts';
+import { durationOption } from '../core/options.ts';
+import type { Logger } from '../engine/logger.ts';
+import { Outage } from '../engine/outage.ts';
+import type { Task } from '../engine/task.ts';
+import type { Store } from '../store/store.ts';
+import { createAddressGuard, type AddressGuard } from './address-guard.ts';
+import { AskingEndpoints } from './asking-endpoints.ts';
+import { DeliveryIds } from './delivery-ids.ts';
+import { DeliveryRuntime } from './delivery-runtime.ts';
+import { Dispatcher } from './dispatcher.ts';
+import { EndpointTests } from './endpoint-test.ts';
+import type { Describe } from './event-body.ts';
+import { EventDeliveries } from './event-deliveries.ts';
+import { KeptDeliveries } from './kept-deliveries.ts';
+import type { Lookup } from './lookup.ts';
+import { createOutbox } from './outbox.ts';
+import { ProgressEvents } from './progress-events.ts';
+import { createRedriveTask } from './redrive.ts';
+import { redriveTask } from './redrive-input.ts';
+import { RegisteredEndpoints } from './registered-endpoints.ts';
+import { createSender } from './sender.ts';
+import { SigningSecrets } from './signing-secrets.ts';
+import { readTarget, type CheckUrl } from './target.ts';
+import {
+  checkedWebhookSettings,
+  type CheckedWebhookSettings,
+  type WebhookSettings,
+} from './webhook-settings.ts';
+import type { Sender, Webhooks } from './webhooks.ts';
+
+export type WebhooksOptions = {
+  readonly store: Store;
+  readonly settings: WebhookSettings;
+  /** The operation in the words of the HTTP API. Called in the store's commits. */
+  readonly describe: Describe;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Shown to receivers. */
+  readonly userAgent: string;
+  /** Names that the `tasks` of an endpoint may hold. Default: any. */
+  readonly taskNames?: readonly string[];
+  /** Uniform in [0, 1); for the jitter. Default Math.random. */
+  readonly random?: () => number;
+  /** Resolves the names of receivers. Default: the machine's name servers. */
+  readonly lookup?: Lookup;
+  /** Makes the attempts. Default: HTTP through the guard. */
+  readonly sender?: Sender;
+};
+
+/** Webhooks, with the tasks of their own that the engine is to run. */
+export type ComposedWebhooks = Webhooks & { readonly tasks: readonly Task[] };
+
+const drainMsDefault = 10_000;
+const drainMsMax = 86_400_000;
+
+type Parts = WebhooksOptions & {
+  readonly checked: CheckedWebhookSettings;
+  readonly guard: AddressGuard;
+  readonly ids: DeliveryIds;
+  /** There is something to send. */
+  readonly wrote: () => void;
+};
+
+/**
+ * Webhooks over `store`: everything works at once but the sending, which begins with start(). The store stays the
+ * caller's to close, after stop(). Throws `invalid_option`.
+ */
+export function createWebhooks(options: WebhooksOptions): ComposedWebhooks {
+  const { store, clock, settings } = options;
+  const checked = checkedWebhookSettings(settings);
+  const guard = createAddressGuard({
+    policy: checked.policy,
+    clock,
+    ...(options.lookup !== undefined && { lookup: options.lookup }),
+  });
+  const checkUrl: CheckUrl = (text, pointer) => guard.resolveAndCheck(text, pointer);
+  const ids = new DeliveryIds();
+  const wrote = (): void => sending.dispatcher.wake();
+  const parts: Parts = { ...options, checked, guard, ids, wrote };
+  const events = eventParts(parts);
+  const tests = new EndpointTests({ store, clock, ids, attemptMs: checked.attemptMs, wrote });
+  const sending = sendingParts(parts, { events, tests });
+  const deliveries = new KeptDeliveries({ store, clock, wrote });
+  const endpoints = new RegisteredEndpoints({
+    store,
+    clock,
+    checkUrl,
+    taskNames: options.taskNames === undefined ? null : [...options.taskNames, redriveTask.name],
+    configured: checked.secrets,
+    changed: (tenant) => {
+      events.asking.changed(tenant);
+      wrote(); // one that was enabled again has something to get
+    },
+  });
+  return {
+    outbox: events.outbox,
+    tell: events.progress.tell,
+    tasks: [createRedriveTask({ store, clock, wrote })],
+    start: () => sending.runtime.start(),
+    stop: (p = {}) =>
+      sending.runtime.stop({ drainMs: drainOption(p.drainMs), now: p.now ?? false }),
+    target: (p) => readTarget(p, checkUrl),
+    createEndpoint: (p) => endpoints.create(p),
+    updateEndpoint: (p) => endpoints.update(p),
+    readEndpoint: (p) => endpoints.read(p),
+    listEndpoints: (p) => store.listEndpoints(p),
+    removeEndpoint: (p) => endpoints.remove(p),
+    testEndpoint: async (p) => tests.test((await endpoints.read(p)).endpoint),
+    listSecrets: (p) => endpoints.listSecrets(p),
+    rotateSecret: (p) => endpoints.rotateSecret(p),
+    readDelivery: (p) => deliveries.read(p),
+    readOperationDelivery: (p) => store.readOperationDelivery(p),
+    listDeliveries: (p) => store.listDeliveries(p),
+    listAttempts: (p) => deliveries.listAttempts(p),
+    countDeliveries: (p) => store.countDeliveries(p),
+    redeliver: (p) => deliveries.redeliver(p),
+    discard: (p) => deliveries.discard(p),
+  };
+}
+
+/** What makes deliveries: the outbox of final states, and news before the end. */
+function eventParts(p: Parts) {
+  const { store, clock, logger, ids, wrote, describe, checked } = p;
+  const deliveries = new EventDeliveries({
+    ids,
+    describe,
+    failuresMax: checked.pausesMs.length + 1,
+    ownTasks: new Set([redriveTask.name]),
+  });
+  const asking = new AskingEndpoints({
+    store,
+    clock,
+    outage: new Outage(logger, 'read who asks for started and progress events'),
+  });
+  const progress = new ProgressEvents({
+    store,
+    clock,
+    deliveries,
+    asking,
+    outage: new Outage(logger, 'tell of starts and progress'),
+    wrote,
+  });
+  const ended = (id: string): void => progress.ended(id);
+  return { asking, progress, outbox: createOutbox({ deliveries, ended, wrote }) };
+}
+
+/** What sends them. */
+function sendingParts(
+  p: Parts,
+  { events, tests }: { events: ReturnType<typeof eventParts>; tests: EndpointTests },
+) {
+  const { store, clock, logger, guard, userAgent, checked } = p;
+  const { attemptMs, connectMs } = checked;
+  const sender = p.sender ?? createSender({ guard, clock, userAgent, attemptMs, connectMs });
+  const secrets = new SigningSecrets({ store, clock, configured: checked.secrets });
+  const dispatcher = new Dispatcher({
+    store,
+    clock,
+    logger,
+    sender,
+    settings: checked,
+    random: p.random ?? Math.random,
+    secretsOf: (claimed) => secrets.of(claimed),
+    worker: `d_${randomBytes(9).toString('base64url')}`,
+    ended: (id) => tests.ended(id),
+  });
+  const stopped = (): void => events.progress.stop();
+  const runtime = new DeliveryRuntime({ store, clock, logger, dispatcher, sender, stopped });
+  return { dispatcher, runtime };
+}
+
+function drainOption(drainMs: number | undefined): number {
+  return durationOption('drainMs', drainMs, {
+    minMs: 0,
+    maxMs: drainMsMax,
+    fallback: drainMsDefault,
+  });
+}

@@ -1,0 +1,88 @@
+import type { Clock } from '../core/clock.ts';
+import { RaincheckError } from '../core/errors.ts';
+import type { Logger } from '../engine/logger.ts';
+import type { Service } from '../engine/service.ts';
+import type { Store } from '../store/store.ts';
+import { createDeliverySweeper, recoverDeliveries } from './delivery-sweeper.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import type { Sender } from './webhooks.ts';
+
+type DeliveryRuntimeParts = {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly dispatcher: Dispatcher;
+  readonly sender: Sender;
+  /** What else must end. */
+  readonly stopped: () => void;
+};
+
+/** The half of webhooks that sends: dispatcher and sweeper, started after recovery and stopped in the reverse. */
+export class DeliveryRuntime {
+  readonly #p: DeliveryRuntimeParts;
+  readonly #sweeper: Service<unknown>;
+  readonly #sweeping: Parameters<typeof recoverDeliveries>[0];
+  readonly #cutShort = new AbortController();
+  #starting: Promise<void> | null = null;
+  #stopping: Promise<void> | null = null;
+
+  constructor(p: DeliveryRuntimeParts) {
+    this.#p = p;
+    this.#sweeping = {
+      ...p,
+      cutOffOverdue: () => p.dispatcher.cutOffOverdue(),
+      wrote: () => p.dispatcher.wake(),
+    };
+    this.#sweeper = createDeliverySweeper(this.#sweeping);
+  }
+
+  /** Idempotent; one that failed may be called again. */
+  start(): Promise<void> {
+    if (this.#stopping !== null) {
+      const stopped = 'These webhooks were stopped; make new ones.';
+      return Promise.reject(new RaincheckError('shutting_down', stopped));
+    }
+    this.#starting ??= this.#start().catch((error: unknown) => {
+      this.#starting = null;
+      throw error;
+    });
+    return this.#starting;
+  }
+
+  async stop(p: { readonly drainMs: number; readonly now: boolean }): Promise<void> {
+    if (p.now || p.drainMs === 0) this.#cutShort.abort();
+    this.#stopping ??= this.#stop(p.drainMs);
+    await this.#stopping;
+  }
+
+  async #start(): Promise<void> {
+    const { dispatcher, logger } = this.#p;
+    const recovered = await recoverDeliveries(this.#sweeping);
+    if (recovered > 0) logger.info({ recovered }, 'Recovered deliveries of former processes.');
+    if (this.#stopping !== null) return; // stopped meanwhile
+    this.#sweeper.start();
+    dispatcher.start();
+  }
+
+  async #stop(drainMs: number): Promise<void> {
+    const { dispatcher, sender, stopped } = this.#p;
+    stopped();
+    await dispatcher.stop();
+    await this.#idleWithin(drainMs);
+    dispatcher.giveUp();
+    await this.#sweeper.stop();
+    await sender.close();
+  }
+
+  async #idleWithin(ms: number): Promise<void> {
+    const { dispatcher, clock } = this.#p;
+    const cut = this.#cutShort.signal;
+    if (dispatcher.inFlight === 0 || cut.aborted) return;
+    const awake = new AbortController();
+    const wake = (): void => awake.abort();
+    cut.addEventListener('abort', wake);
+    await Promise.race([dispatcher.idle(), clock.sleep(ms, awake.signal)]);
+    cut.removeEventListener('abort', wake);
+    awake.abort();
+  }
+}

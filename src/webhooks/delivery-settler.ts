@@ -1,0 +1,127 @@
+import type { Clock } from '../core/clock.ts';
+import type { AttemptResult } from '../core/delivery.ts';
+import { nextDeliveryAt } from '../core/delivery-schedule.ts';
+import { describeThrown } from '../engine/handler-error.ts';
+import type { Logger } from '../engine/logger.ts';
+import { Outage } from '../engine/outage.ts';
+import { repeatWrite } from '../engine/repeat-write.ts';
+import type { DeliverySettlement } from '../store/delivery-store.ts';
+import type { SettleOutcome, Store } from '../store/store.ts';
+import { logAttempt } from './attempt-log.ts';
+import type { Sending, Sendings } from './sending.ts';
+
+type DeliverySettlerParts = {
+  readonly store: Pick<Store, 'settleDeliveries'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly random: () => number;
+  /** core/delivery-schedule.ts, or what a setting has in its place. */
+  readonly pausesMs: readonly number[];
+  readonly sendings: Sendings;
+  /** A slot became free. */
+  readonly freed: () => void;
+  /** The end of the attempt is durable; the next one, if there is one, is due then. */
+  readonly settled: (deliveryId: string, nextAt: number | null) => void;
+};
+
+/**
+ * Records how attempts ended. What the store could not take is repeated until the fence answers: the receiver has
+ * the event already, and forgetting that would only send it again. When the process dies meanwhile, the lease ends
+ * and it is sent again, with the same id.
+ */
+export class DeliverySettler {
+  readonly #p: DeliverySettlerParts;
+  readonly #outage: Outage;
+  readonly #stop = new AbortController();
+
+  constructor(p: DeliverySettlerParts) {
+    this.#p = p;
+    this.#outage = new Outage(p.logger, 'record how deliveries ended');
+  }
+
+  /** Calls the store at once, in this very turn; the slot is free when this returns. */
+  settle(sending: Sending, result: AttemptResult): void {
+    const { sendings } = this.#p;
+    sending.phase = 'settling';
+    const settlement = this.#settlement(sending, result);
+    const first = this.#call(settlement);
+    sendings.freeSlot();
+    this.#p.freed();
+    first.then(
+      (outcome) => this.#done(sending, settlement, outcome),
+      (error: unknown) => this.#repeat(sending, settlement, error),
+    );
+  }
+
+  /** No more repetitions. */
+  abandon(): void {
+    this.#stop.abort();
+  }
+
+  #settlement(sending: Sending, result: AttemptResult): DeliverySettlement {
+    const { id, failures } = sending.claimed.delivery;
+    const next = result.delivered
+      ? null
+      : nextDeliveryAt({
+          pausesMs: this.#p.pausesMs,
+          failures: failures + 1,
+          retryAfterAt: result.retryAfterAt,
+          now: this.#p.clock.now(),
+          random: this.#p.random(),
+        });
+    return { id, token: sending.token, result, next };
+  }
+
+  async #call(settlement: DeliverySettlement): Promise<SettleOutcome> {
+    const [outcome] = await this.#p.store.settleDeliveries({
+      settlements: [settlement],
+      now: this.#p.clock.now(),
+    });
+    return outcome ?? 'lost';
+  }
+
+  #done(sending: Sending, settlement: DeliverySettlement, outcome: SettleOutcome): void {
+    const { sendings, clock, logger, settled } = this.#p;
+    sendings.remove(sending);
+    this.#outage.ended();
+    const nextAt = logAttempt(logger, { sending, settlement, outcome, now: clock.now() });
+    settled(settlement.id, nextAt);
+  }
+
+  async #repeat(sending: Sending, first: DeliverySettlement, firstError: unknown): Promise<void> {
+    const { clock, logger, sendings } = this.#p;
+    sendings.takeSlot();
+    let settlement = first;
+    const outcome = await repeatWrite({
+      clock,
+      outage: this.#outage,
+      stop: this.#stop.signal,
+      firstError,
+      call: () => this.#call(settlement),
+      refused: (error) => {
+        logger.error(
+          { delivery: settlement.id, err: describeThrown(error) },
+          'The store refuses the answer of a receiver: only how the attempt ended is kept.',
+        );
+        settlement = { ...settlement, result: withoutWords(settlement.result) };
+      },
+    });
+    sendings.freeSlot();
+    if (outcome === null) {
+      logger.error(
+        { delivery: settlement.id },
+        'The end of a delivery attempt could not be recorded: it will be sent again.',
+      );
+      sendings.remove(sending);
+    } else {
+      this.#done(sending, settlement, outcome);
+    }
+    this.#p.freed();
+  }
+}
+
+/** What others wrote may be what the store refuses. */
+function withoutWords(result: AttemptResult): AttemptResult {
+  const answer = result.answer && { status: result.answer.status, headers: {}, excerpt: null };
+  return { ...result, answer, detail: null };
+}

@@ -1,0 +1,204 @@
+import type { Clock } from '../core/clock.ts';
+import type { AttemptResult } from '../core/delivery.ts';
+import { Alarm } from '../engine/alarm.ts';
+import { ClaimLoop, type ClaimRound } from '../engine/claim-loop.ts';
+import type { Logger } from '../engine/logger.ts';
+import { Outage } from '../engine/outage.ts';
+import type { Service } from '../engine/service.ts';
+import type { ClaimedDelivery } from '../store/delivery-store.ts';
+import type { Store } from '../store/store.ts';
+import { DeliverySettler } from './delivery-settler.ts';
+import { takeTraceparent } from './event-deliveries.ts';
+import { Sending, Sendings } from './sending.ts';
+import type { CheckedWebhookSettings } from './webhook-settings.ts';
+import type { Sender } from './webhooks.ts';
+
+type DispatcherParts = {
+  readonly store: Pick<Store, 'claimDeliveries' | 'settleDeliveries'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly random: () => number;
+  readonly sender: Sender;
+  /** Those that sign a delivery; rejects when there are none to be had. */
+  readonly secretsOf: (claimed: ClaimedDelivery) => readonly string[] | Promise<readonly string[]>;
+  readonly worker: string;
+  readonly settings: Pick<
+    CheckedWebhookSettings,
+    'slots' | 'endpointSlots' | 'originSlots' | 'leaseMs' | 'pollMs' | 'pausesMs'
+  >;
+  /** An attempt has ended, durably. */
+  readonly ended: (deliveryId: string) => void;
+};
+
+/** One endpoint may take this share of the slots, however much waits for it. */
+const endpointShare = 0.25;
+/** An attempt is cut off this long before its lease ends, and not begun when less is left. */
+const leaseReserveMs = 2_000;
+
+/**
+ * Sends what is due: claims as many deliveries as there are free slots, makes one HTTP request of each, and records
+ * how it ended. It looks when the outbox wrote, when a slot is free, when the store said the next one is due, and
+ * every `pollMs`. A slot is free as soon as the settle has been called, and the next claim is asked for in the same
+ * turn: both share a commit.
+ *
+ * Who may be sent to is the store's to say (claimDeliveries): so many to one endpoint, none to one that is
+ * disabled or whose circuit is open. Nothing here remembers an endpoint.
+ *
+ * Two attempts of one delivery never overlap, since an attempt ends before its lease does: it has its deadline
+ * (the sender's), the lease is longer than that, and what a blocked event loop or a slow commit has held up until
+ * the lease is nearly over is cut off.
+ */
+export class Dispatcher implements Service<ClaimRound> {
+  readonly #p: DispatcherParts;
+  readonly #loop: ClaimLoop;
+  readonly #sendings: Sendings;
+  readonly #settler: DeliverySettler;
+  readonly #outage: Outage;
+  readonly #leaseAlarm: Alarm;
+  readonly #endpointSlots: number;
+  #tokens = 0;
+
+  constructor(p: DispatcherParts) {
+    this.#p = p;
+    const { clock, logger } = p;
+    const { slots, endpointSlots, pollMs, pausesMs } = p.settings;
+    this.#endpointSlots = Math.min(endpointSlots, Math.max(1, Math.floor(slots * endpointShare)));
+    this.#sendings = new Sendings(slots);
+    this.#outage = new Outage(logger, 'send deliveries');
+    this.#leaseAlarm = new Alarm(clock, () => this.cutOffOverdue());
+    this.#loop = new ClaimLoop({
+      clock,
+      pollMs,
+      outage: new Outage(logger, 'claim deliveries'),
+      full: () => this.#sendings.free === 0,
+      round: () => this.#round(),
+    });
+    this.#settler = new DeliverySettler({
+      store: p.store,
+      clock,
+      logger,
+      random: p.random,
+      pausesMs,
+      sendings: this.#sendings,
+      freed: () => this.wake(),
+      settled: (id, nextAt) => {
+        if (nextAt !== null) this.#loop.wakeAt(nextAt);
+        p.ended(id);
+      },
+    });
+  }
+
+  /** Attempts under way. */
+  get inFlight(): number {
+    return this.#sendings.all.size;
+  }
+
+  start(): void {
+    this.#loop.start();
+  }
+
+  /** There may be something to send. */
+  wake(): void {
+    this.#loop.wake();
+  }
+
+  /** Claims no more; what is under way goes on. */
+  stop(): Promise<void> {
+    return this.#loop.stop();
+  }
+
+  /** Resolves when nothing is under way any more. */
+  idle(): Promise<void> {
+    return this.#sendings.idle();
+  }
+
+  /** Cuts off what is under way: it is sent again when its lease is over. */
+  giveUp(): void {
+    this.#settler.abandon();
+    this.#leaseAlarm.clear();
+    for (const sending of this.#sendings.all) {
+      if (sending.phase === 'sending') this.#drop(sending);
+    }
+  }
+
+  runOnce(): Promise<ClaimRound> {
+    return this.#loop.runOnce();
+  }
+
+  /**
+   * Cuts off attempts whose lease is nearly over; run before every sweep, so that nothing is on the wire twice
+   * after a blocked event loop or a suspended machine.
+   */
+  cutOffOverdue(): void {
+    const now = this.#p.clock.now();
+    let next = Infinity;
+    for (const sending of this.#sendings.all) {
+      if (sending.phase !== 'sending') continue;
+      const cutOffAt = sending.leaseEndsAt - leaseReserveMs;
+      if (cutOffAt <= now) sending.abort();
+      else next = Math.min(next, cutOffAt);
+    }
+    this.#leaseAlarm.setEarlier(next);
+  }
+
+  async #round(): Promise<ClaimRound> {
+    const p = this.#p;
+    const { claimed, nextDueAt } = await p.store.claimDeliveries({
+      worker: p.worker,
+      newToken: () => `${p.worker}.${(this.#tokens += 1).toString(36)}`,
+      leaseMs: p.settings.leaseMs,
+      limit: this.#sendings.free,
+      endpointInFlightMax: this.#endpointSlots,
+      originInFlightMax: p.settings.originSlots,
+      now: p.clock.now(),
+    });
+    for (const one of claimed) this.#begin(one);
+    return { claimed: claimed.length, nextDueAt };
+  }
+
+  #begin(claimed: ClaimedDelivery): void {
+    const { clock, logger } = this.#p;
+    const sending = new Sending(claimed, clock.now());
+    this.#sendings.all.add(sending);
+    this.#sendings.takeSlot();
+    const cutOffAt = sending.leaseEndsAt - leaseReserveMs;
+    if (cutOffAt <= sending.startedAt) {
+      logger.warn(
+        { delivery: claimed.delivery.id },
+        'A claim took so long that its lease is over.',
+      );
+      this.#drop(sending);
+      return;
+    }
+    this.#leaseAlarm.setEarlier(cutOffAt);
+    void this.#send(sending);
+  }
+
+  /** Without a record: its lease ends, and it is sent again. */
+  #drop(sending: Sending): void {
+    sending.abort();
+    this.#sendings.freeSlot();
+    this.#sendings.remove(sending);
+  }
+
+  async #send(sending: Sending): Promise<void> {
+    try {
+      const result = await this.#attempt(sending.claimed, sending.signal);
+      this.#outage.ended();
+      if (sending.phase === 'sending') this.#settler.settle(sending, result);
+    } catch (error) {
+      // No secret to sign with: whatever the receiver would say to that is no answer of its.
+      this.#outage.failed(error);
+      if (sending.phase === 'sending') this.#drop(sending);
+    }
+  }
+
+  async #attempt(claimed: ClaimedDelivery, signal: AbortSignal): Promise<AttemptResult> {
+    const { delivery, endpoint, body } = claimed;
+    const { id, event, url } = delivery;
+    const secrets = await this.#p.secretsOf(claimed);
+    const { traceparent, headers: own } = takeTraceparent(claimed.headers);
+    const headers = { ...endpoint.headers, ...own };
+    return this.#p.sender.send({ id, event, url, headers, body, secrets, traceparent, signal });
+  }
+}

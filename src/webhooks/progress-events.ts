@@ -1,0 +1,136 @@
+import type { WebhookEvent } from '../core/delivery.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Endpoint } from '../core/endpoint.ts';
+import { limits } from '../core/limits.ts';
+import type { Operation } from '../core/operation.ts';
+import { Alarm } from '../engine/alarm.ts';
+import type { Tell } from '../engine/engine.ts';
+import type { Outage } from '../engine/outage.ts';
+import type { NewDelivery } from '../store/delivery-store.ts';
+import type { Store } from '../store/store.ts';
+import type { AskingEndpoints } from './asking-endpoints.ts';
+import type { EventDeliveries } from './event-deliveries.ts';
+
+type ProgressEventsParts = {
+  readonly store: Pick<Store, 'createDeliveries'>;
+  readonly clock: Clock;
+  readonly outage: Outage;
+  readonly deliveries: EventDeliveries;
+  readonly asking: AskingEndpoints;
+  /** There is something to send. */
+  readonly wrote: () => void;
+};
+
+type Recent = {
+  /** Not before this instant is progress of the operation told again. */
+  dueAt: number;
+  /** What was held back until then; null: nothing. */
+  latest: Operation | null;
+};
+
+/**
+ * Makes `operation.started` and `operation.progress` for those who asked. Best effort, unlike final events: what
+ * the store does not take, or a crash cuts off, is not told.
+ *
+ * Progress of one operation goes out at once and then at most every limits.progressEventMs, the last
+ * value winning. Nothing is made after its end: what was held back is dropped when the outbox hears of the end,
+ * and what is on its way already is dropped when it is to be sent (dispatcher.ts).
+ */
+export class ProgressEvents {
+  readonly #p: ProgressEventsParts;
+  /** Operations whose progress was told within the last progressEventMs. */
+  readonly #recent = new Map<string, Recent>();
+  readonly #alarm: Alarm;
+
+  constructor(p: ProgressEventsParts) {
+    this.#p = p;
+    this.#alarm = new Alarm(p.clock, () => this.#tellHeldBack());
+  }
+
+  readonly tell: Tell = (event, operation) => {
+    const name = event === 'started' ? 'operation.started' : 'operation.progress';
+    const asking = this.#p.asking.of(operation.tenant);
+    if (asking === null) void this.#tellWhenKnown(name, operation);
+    else this.#tellTo(asking, name, operation);
+  };
+
+  ended(operationId: string): void {
+    if (this.#recent.size > 0) this.#recent.delete(operationId);
+  }
+
+  stop(): void {
+    this.#alarm.clear();
+    this.#recent.clear();
+  }
+
+  async #tellWhenKnown(event: WebhookEvent, operation: Operation): Promise<void> {
+    this.#tellTo(await this.#p.asking.load(operation.tenant), event, operation);
+  }
+
+  #tellTo(asking: readonly Endpoint[], event: WebhookEvent, operation: Operation): void {
+    const isAsked =
+      operation.webhook?.events.includes(event) === true ||
+      asking.some((endpoint) => this.#p.deliveries.isAskedBy(endpoint, event, operation));
+    if (!isAsked) return;
+    if (event === 'operation.progress') this.#coalesce(operation);
+    else this.#create(asking, event, operation);
+  }
+
+  #coalesce(operation: Operation): void {
+    const now = this.#p.clock.now();
+    const recent = this.#recent.get(operation.id);
+    if (recent === undefined) {
+      const dueAt = now + limits.progressEventMs;
+      this.#recent.set(operation.id, { dueAt, latest: null });
+      this.#alarm.setEarlier(dueAt);
+      this.#createProgress(operation);
+    } else if (recent.dueAt > now) {
+      recent.latest = operation;
+    } else {
+      recent.dueAt = now + limits.progressEventMs;
+      recent.latest = null;
+      this.#createProgress(operation);
+    }
+  }
+
+  #tellHeldBack(): void {
+    const now = this.#p.clock.now();
+    let next = Infinity;
+    for (const [id, recent] of this.#recent) {
+      if (recent.dueAt <= now) {
+        if (recent.latest === null) {
+          this.#recent.delete(id);
+          continue;
+        }
+        this.#createProgress(recent.latest);
+        recent.latest = null;
+        recent.dueAt = now + limits.progressEventMs;
+      }
+      next = Math.min(next, recent.dueAt);
+    }
+    this.#alarm.setEarlier(next);
+  }
+
+  #createProgress(operation: Operation): void {
+    const asking = this.#p.asking.of(operation.tenant) ?? [];
+    this.#create(asking, 'operation.progress', operation);
+  }
+
+  #create(asking: readonly Endpoint[], event: WebhookEvent, operation: Operation): void {
+    const deliveries = this.#p.deliveries.of(event, operation, asking);
+    if (deliveries.length === 0) return;
+    void this.#stored(deliveries);
+  }
+
+  async #stored(deliveries: readonly NewDelivery[]): Promise<void> {
+    const { store, clock, outage, wrote } = this.#p;
+    try {
+      await store.createDeliveries({ deliveries, now: clock.now() });
+    } catch (error) {
+      outage.failed(error);
+      return;
+    }
+    outage.ended();
+    wrote();
+  }
+}

@@ -1,0 +1,146 @@
+import type { StandardJSONSchemaV1, StandardSchemaV1 } from '@standard-schema/spec';
+import { webhookEvents, type DeliveryEvent } from '../core/delivery.ts';
+import { RaincheckError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import type { DeliveryFilter } from '../store/delivery-store.ts';
+import { BodyReading, type Members } from './body-reading.ts';
+
+/**
+ * A bulk redrive is an operation like any other, of a task of our own: progress, pace, cancel and retry come with
+ * it. The task has no other address than this one; its results are read at `/operations/{id}/result`.
+ */
+export const redriveTask = {
+  name: 'webhooks.redrive',
+  path: '/webhooks/dead-letters/redrive',
+} as const;
+
+/** What a bulk redrive is to do: the body of its submit, checked. */
+export type RedriveInput = {
+  /** Sends again with the same ids, or gives up for good. */
+  readonly action: 'redrive' | 'discard';
+  readonly filter: RedriveFilter;
+  readonly perSecond: number;
+  /** Only count. Answered by the route itself (http/dead-letters.ts) and never stored. */
+  readonly dryRun: boolean;
+};
+
+/** `state` is what an undelivered delivery can end as; all else as in DeliveryFilter. */
+export type RedriveFilter = Omit<DeliveryFilter, 'tenant' | 'states'> & {
+  readonly state: 'dead' | 'expired';
+};
+
+/** The filter as the store takes it. */
+export function redriveFilter(p: {
+  readonly filter: RedriveFilter;
+  readonly tenant: string;
+}): DeliveryFilter {
+  const { state, ...rest } = p.filter;
+  return { ...rest, states: [state], tenant: p.tenant };
+}
+
+const members = ['action', 'filter', 'per_second', 'dry_run'] as const;
+const filterMembers = [
+  'state',
+  'endpoint',
+  'operation',
+  'event',
+  'error',
+  'since',
+  'until',
+] as const;
+
+/** The body as checked. Throws `validation_failed` with a pointer for everything that is wrong. */
+export function redriveInput(body: unknown): RedriveInput {
+  const reading = new BodyReading();
+  const input = readInput(reading, body);
+  if (input !== null && reading.misfits.length === 0) return input;
+  const { errors } = reading;
+  const [first] = errors;
+  const detail = first === undefined ? 'Expected an object.' : `${first.pointer}: ${first.detail}`;
+  throw new RaincheckError('validation_failed', detail, { errors });
+}
+
+/** For defineTask: the same check as a Standard Schema, and what OpenAPI and the command line show of it. */
+export const redriveSchema = {
+  '~standard': {
+    version: 1,
+    vendor: 'raincheck',
+    validate(value) {
+      const reading = new BodyReading();
+      const input = readInput(reading, value);
+      return input !== null && reading.misfits.length === 0
+        ? { value: input }
+        : { issues: reading.misfits };
+    },
+    jsonSchema: { input: () => ({ ...redriveJsonSchema }), output: () => ({}) },
+  },
+} as const satisfies StandardSchemaV1<unknown, RedriveInput> & StandardJSONSchemaV1;
+
+const text = { type: 'string', minLength: 1 } as const;
+const instant = { type: 'string', format: 'date-time' } as const;
+
+const redriveJsonSchema = {
+  type: 'object',
+  properties: {
+    filter: {
+      type: 'object',
+      description: '{} is all of them.',
+      properties: {
+        state: { enum: ['dead', 'expired'], default: 'dead' },
+        endpoint: text,
+        operation: text,
+        event: { enum: webhookEvents },
+        error: text,
+        since: instant,
+        until: instant,
+      },
+      additionalProperties: false,
+    },
+    action: { enum: ['redrive', 'discard'], default: 'redrive' },
+    per_second: {
+      type: 'integer',
+      minimum: 1,
+      maximum: limits.redrivePerSecondMax,
+      default: limits.redrivePerSecondDefault,
+    },
+    dry_run: { type: 'boolean', default: false, description: 'Only count.' },
+  },
+  required: ['filter'],
+  additionalProperties: false,
+} as const;
+
+function readInput(reading: BodyReading, body: unknown): RedriveInput | null {
+  const given = reading.object([], body, members);
+  if (given === null) return null;
+  const filter = reading.object(['filter'], given['filter'], filterMembers);
+  const action = reading.oneOf(['action'], given['action'] ?? 'redrive', ['redrive', 'discard']);
+  const perSecond = reading.integer(['per_second'], given['per_second'], {
+    max: limits.redrivePerSecondMax,
+    fallback: limits.redrivePerSecondDefault,
+  });
+  const dryRun = reading.boolean(['dry_run'], given['dry_run'] ?? false);
+  if (filter === null || action === null) return null;
+  const read = readFilter(reading, filter);
+  if (action === 'discard' && read.state === 'expired') {
+    reading.fail(['filter', 'state'], 'Only dead letters can be discarded.');
+  }
+  return { action, filter: read, perSecond, dryRun };
+}
+
+function readFilter(reading: BodyReading, given: Members): RedriveFilter {
+  const event = given['event'];
+  const known: readonly DeliveryEvent[] = webhookEvents;
+  return {
+    state:
+      reading.oneOf(['filter', 'state'], given['state'] ?? 'dead', ['dead', 'expired']) ?? 'dead',
+    endpointId: reading.text(['filter', 'endpoint'], given['endpoint']),
+    operationId: reading.text(['filter', 'operation'], given['operation']),
+    event:
+      event === undefined
+        ? undefined
+        : (reading.oneOf(['filter', 'event'], event, known) ?? undefined),
+    error: reading.text(['filter', 'error'], given['error']),
+    since: reading.instant(['filter', 'since'], given['since']),
+    until: reading.instant(['filter', 'until'], given['until']),
+  };
+}

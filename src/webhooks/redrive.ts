@@ -1,0 +1,133 @@
+import type { Clock } from '../core/clock.ts';
+import { RaincheckError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import type { ProgressReport } from '../core/progress.ts';
+import { defineTask } from '../engine/define-task.ts';
+import type { Task } from '../engine/task.ts';
+import type { DeliveryFilter, SteerOutcome } from '../store/delivery-store.ts';
+import type { Store } from '../store/store.ts';
+import { redriveFilter, redriveSchema, redriveTask, type RedriveInput } from './redrive-input.ts';
+
+type RedriveParts = {
+  readonly store: Pick<
+    Store,
+    'readOperation' | 'countDeliveries' | 'listDeliveries' | 'redeliver' | 'discardDeliveries'
+  >;
+  readonly clock: Clock;
+  /** There is something to send. */
+  readonly wrote: () => void;
+};
+
+/** What the operation gives as its result. */
+export type Redriven = {
+  readonly action: 'redrive' | 'discard';
+  /** Sent again, or given up for good. */
+  readonly changed: number;
+  /** Left alone: somebody else was faster, or the endpoint was removed. */
+  readonly skipped: number;
+};
+
+/** Chunks a second: what one commit changes follows from the pace. */
+const chunksPerSecond = 4;
+const chunkMax = 100;
+
+/**
+ * The task behind a bulk redrive. It goes through the dead letters that its filter names, newest first, at the
+ * pace that was asked for; ids and bodies of what is sent again stay as they are.
+ *
+ * It may be cut off anywhere and run again: what has been redriven is no dead letter any more and is not found
+ * again. What has died again since is one, but of later than the operation, and is left to the next redrive:
+ * else a receiver that is still down would keep it going for ever.
+ */
+export function createRedriveTask(p: RedriveParts): Task {
+  return defineTask(redriveTask.name, {
+    path: redriveTask.path,
+    description: 'Sends dead letters again, or gives them up.',
+    input: redriveSchema,
+    timeout: null,
+    attempts: 5,
+    run: async ({ input, signal, progress, operation }): Promise<Redriven> => {
+      const stored = await p.store.readOperation({ id: operation.id });
+      if (stored === null) throw new RaincheckError('operation_gone', 'The operation was removed.');
+      const { action, perSecond, filter: asked } = input as RedriveInput;
+      const filter = redriveFilter({ filter: asked, tenant: stored.tenant });
+      const expected = await p.store.countDeliveries({ filter });
+      const round = new Round(p, { action, perSecond, signal });
+      for await (const ids of waiting(p, { filter, diedBy: operation.createdAt })) {
+        for (let at = 0; at < ids.length; at += round.chunk) {
+          await round.change(ids.slice(at, at + round.chunk));
+          progress(...told(round.done, expected));
+        }
+      }
+      return { action, changed: round.changed, skipped: round.done - round.changed };
+    },
+  }) as Task;
+}
+
+/** Page by page the ids of what the filter names and what had died by that instant. */
+async function* waiting(
+  { store }: RedriveParts,
+  p: { readonly filter: DeliveryFilter; readonly diedBy: number },
+): AsyncGenerator<readonly string[]> {
+  let beforeId: string | null = null;
+  do {
+    const page: Awaited<ReturnType<Store['listDeliveries']>> = await store.listDeliveries({
+      filter: p.filter,
+      limit: limits.pageSizeMax,
+      beforeId,
+    });
+    yield page.deliveries
+      .filter(({ finishedAt }) => finishedAt !== null && finishedAt <= p.diedBy)
+      .map(({ id }) => id);
+    beforeId = page.nextBeforeId;
+  } while (beforeId !== null);
+}
+
+/** The count stops at a limit, and then there is no total to tell. */
+function told(done: number, expected: number): [report: ProgressReport, message: string] {
+  const isCounted = expected < limits.deliveryCountMax;
+  const total = Math.max(expected, done);
+  return isCounted
+    ? [{ current: done, total }, `${done} of ${total}`]
+    : [Number.NaN, `${done} so far, of more than ${limits.deliveryCountMax}`];
+}
+
+type RoundParts = Pick<RedriveInput, 'action' | 'perSecond'> & { readonly signal: AbortSignal };
+
+/** Changes chunk after chunk, each when it is its turn. */
+class Round {
+  readonly chunk: number;
+  done = 0;
+  changed = 0;
+  readonly #parts: RedriveParts;
+  readonly #p: RoundParts;
+  readonly #startedAt: number;
+
+  constructor(parts: RedriveParts, p: RoundParts) {
+    this.#parts = parts;
+    this.#p = p;
+    this.#startedAt = parts.clock.now();
+    this.chunk = Math.max(1, Math.min(chunkMax, Math.floor(p.perSecond / chunksPerSecond)));
+  }
+
+  /** Changes these, when it is their turn. Rejects with the reason of the signal. */
+  async change(ids: readonly string[]): Promise<void> {
+    const { clock, wrote } = this.#parts;
+    const { perSecond, signal } = this.#p;
+    const dueAt = this.#startedAt + (this.done / perSecond) * 1_000;
+    if (dueAt > clock.now()) await clock.sleep(dueAt - clock.now(), signal);
+    signal.throwIfAborted();
+    const outcomes = await this.#call(ids);
+    this.done += ids.length;
+    this.changed += outcomes.filter(({ outcome }) => outcome === 'applied').length;
+    if (this.#p.action === 'redrive') wrote();
+  }
+
+  #call(ids: readonly string[]): Promise<SteerOutcome[]> {
+    const { store, clock } = this.#parts;
+    const now = clock.now();
+    return this.#p.action === 'redrive'
+      ? store.redeliver({ ids, trigger: 'redrive', now })
+      : store.discardDeliveries({ ids, now });
+  }
+}

@@ -1,0 +1,179 @@
+import { randomBytes } from 'node:crypto';
+import type { Clock } from '../core/clock.ts';
+import { newHealth } from '../core/endpoint-health.ts';
+import type { Endpoint } from '../core/endpoint.ts';
+import { RaincheckError } from '../core/errors.ts';
+import { endpointId, randomBytesPerId } from '../core/id.ts';
+import { limits } from '../core/limits.ts';
+import type { EndpointWithCounts, WebhookSecret } from '../store/delivery-store.ts';
+import type { Store } from '../store/store.ts';
+import { tenantOwner } from '../store/webhook-secrets.ts';
+import { readEndpointChange, readEndpointInput, readRotation } from './endpoint-input.ts';
+import {
+  makeSecret,
+  privatePrefix,
+  randomBytesPerSecret,
+  verificationKey,
+  type SignatureVersion,
+} from './secrets.ts';
+import type { CheckUrl } from './target.ts';
+import type { EndpointKey, SecretOwner, Webhooks } from './webhooks.ts';
+
+type RegisteredEndpointsParts = {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly checkUrl: CheckUrl;
+  readonly taskNames: readonly string[] | null;
+  /** Of the setting `webhooks.secret`, newest first. */
+  readonly configured: readonly string[];
+  /** An endpoint of the tenant was made, changed or removed. */
+  readonly changed: (tenant: string) => void;
+};
+
+type ToldSecret = Omit<WebhookSecret, 'value'>;
+
+/** What people do with endpoints and their secrets: the part of Webhooks that it names. */
+export class RegisteredEndpoints {
+  readonly #p: RegisteredEndpointsParts;
+  readonly #startedAt: number;
+
+  constructor(p: RegisteredEndpointsParts) {
+    this.#p = p;
+    this.#startedAt = p.clock.now();
+  }
+
+  async create(
+    p: Parameters<Webhooks['createEndpoint']>[0],
+  ): ReturnType<Webhooks['createEndpoint']> {
+    const { store, clock, changed } = this.#p;
+    const {
+      url,
+      enabled,
+      secret: brought,
+      signature,
+      ...told
+    } = await readEndpointInput(p.body, this.#p);
+    const now = clock.now();
+    const endpoint: Endpoint = {
+      ...told,
+      id: endpointId(now, randomBytes(randomBytesPerId)),
+      tenant: p.tenant,
+      kind: 'registered',
+      url,
+      origin: new URL(url).origin,
+      disabled: enabled ? null : { reason: 'manual', at: now },
+      health: newHealth,
+      version: 1,
+      createdAt: now,
+    };
+    const secret = brought ?? newSecret(signature);
+    if ((await store.createEndpoint({ endpoint, secret, now })) === 'full') {
+      throw new RaincheckError(
+        'endpoints_full',
+        `There are ${limits.endpointsMax} endpoints already: remove one first.`,
+      );
+    }
+    changed(p.tenant);
+    return { endpoint, secret: verificationKey(secret) };
+  }
+
+  async update(p: Parameters<Webhooks['updateEndpoint']>[0]): Promise<Endpoint> {
+    const { id, tenant } = p;
+    const { endpoint } = await this.read(p);
+    const change = await readEndpointChange(p.body, this.#p);
+    if (endpoint.kind === 'request') refuseAllBut(change, ['enabled', 'description']);
+    const { store, clock, changed } = this.#p;
+    const updated = await store.updateEndpoint({ id, tenant, change, now: clock.now() });
+    if (updated === null) throw missing(id);
+    changed(tenant);
+    return updated;
+  }
+
+  /** `endpoint_not_found`, also when it is another tenant's. */
+  async read({ id, tenant }: EndpointKey): Promise<EndpointWithCounts> {
+    const found = await this.#p.store.readEndpoint({ id });
+    if (found === null || found.endpoint.tenant !== tenant) throw missing(id);
+    return found;
+  }
+
+  async remove({ id, tenant }: EndpointKey): Promise<void> {
+    const { store, clock, changed } = this.#p;
+    const outcome = await store.removeEndpoint({ id, tenant, now: clock.now() });
+    if (outcome === 'missing') throw missing(id);
+    changed(tenant);
+  }
+
+  async listSecrets(p: SecretOwner): Promise<readonly ToldSecret[]> {
+    if (this.#isConfigured(p)) {
+      return this.#p.configured.map(() => ({ createdAt: this.#startedAt, expiresAt: null }));
+    }
+    return (await this.#liveSecrets(p)).map(told);
+  }
+
+  async rotateSecret(
+    p: Parameters<Webhooks['rotateSecret']>[0],
+  ): ReturnType<Webhooks['rotateSecret']> {
+    if (this.#isConfigured(p)) {
+      throw wrongOwner('The secret is set by the setting `webhooks.secret`: change it there.');
+    }
+    const [newest] = await this.#liveSecrets(p);
+    const version = newest?.value.startsWith(privatePrefix) === true ? 'v1a' : 'v1';
+    const { secret: brought, graceMs } = readRotation(p.body, version);
+    const secret = brought ?? newSecret(version);
+    const now = this.#p.clock.now();
+    const live = await this.#p.store.rotateSecret({ owner: ownerOf(p), secret, graceMs, now });
+    return { secret: verificationKey(secret), secrets: live.map(told) };
+  }
+
+  #isConfigured(p: SecretOwner): boolean {
+    return p.endpointId === null && this.#p.configured.length > 0;
+  }
+
+  async #liveSecrets(p: SecretOwner): Promise<readonly WebhookSecret[]> {
+    if (p.endpointId !== null) {
+      const { endpoint } = await this.read({ id: p.endpointId, tenant: p.tenant });
+      if (endpoint.kind === 'request') {
+        throw wrongOwner(
+          "What goes to an address that requests name is signed with the tenant's secret.",
+        );
+      }
+    }
+    const { store, clock } = this.#p;
+    return store.readSecrets({ owner: ownerOf(p), now: clock.now() });
+  }
+}
+
+function ownerOf({ tenant, endpointId: id }: SecretOwner): string {
+  return id ?? tenantOwner(tenant);
+}
+
+function told({ createdAt, expiresAt }: WebhookSecret): ToldSecret {
+  return { createdAt, expiresAt };
+}
+
+function newSecret(version: SignatureVersion): string {
+  return makeSecret(version, randomBytes(randomBytesPerSecret));
+}
+
+function refuseAllBut(change: object, allowed: readonly string[]): void {
+  const errors = Object.keys(change)
+    .filter((name) => !allowed.includes(name))
+    .map((name) => ({
+      pointer: `/${name}`,
+      detail: 'The requests that name this address say it.',
+    }));
+  if (errors.length === 0) return;
+  throw new RaincheckError(
+    'validation_failed',
+    'An endpoint that requests name can only be enabled and disabled.',
+    { errors },
+  );
+}
+
+function wrongOwner(detail: string): RaincheckError {
+  return new RaincheckError('validation_failed', detail, { errors: [{ pointer: '', detail }] });
+}
+
+export function missing(id: string): RaincheckError {
+  return new RaincheckError('endpoint_not_found', `There is no endpoint ${id.slice(0, 100)}.`);
+}
