@@ -15,6 +15,13 @@ export {
 } from './client/problem.ts';
 export { isFinal } from './client/wait.ts';
 export type { InputOf, OutputOf, TaskName } from './client/task-types.ts';
+export type {
+  DeliveryListFilter,
+  EndpointMembers,
+  NewEndpoint,
+  Redrive,
+  WebhooksClient,
+} from './client/webhooks.ts';
 export type { RetryNotice, TransportOptions as ClientOptions } from './client/transport.ts';
 export {
   verifyWebhook,
@@ -23,16 +30,28 @@ export {
   type WebhookHeaders,
 } from './client/verify-webhook.ts';
 export { WebhookVerificationError, type WebhookErrorCode } from './client/webhook-error.ts';
+export type { DeliveryEvent, DeliveryState, WebhookEvent } from './core/delivery.ts';
 export type { OperationStatus } from './core/operation.ts';
 export type {
   WireAttempt,
+  WireCreatedEndpoint,
+  WireDelivery,
+  WireDeliveryAttempt,
+  WireDeliveryPage,
+  WireEndpoint,
+  WireEndpointPage,
   WireEstimate,
   WireOperation,
   WireOperationEvent,
   WireOperationError,
   WireOperationPage,
+  WireOperationWebhook,
   WireProgress,
+  WireRedriveCount,
+  WireRotatedSecret,
+  WireSecretList,
   WireTask,
   WireTestEvent,
   WireWebhookEvent,
+  WireTestedEndpoint,
 } from './core/wire.ts';
