@@ -13,6 +13,8 @@ import {
 } from '../../test/support/signed-delivery.ts';
 import { failed } from '../../test/support/wire-samples.ts';
 import type { WireWebhookEvent } from '../core/wire.ts';
+import { makeSecret, verificationKey } from '../webhooks/secrets.ts';
+import { webhookSignature } from '../webhooks/signature.ts';
 import { verifyWebhook, type WebhookBody, type WebhookHeaders } from './verify-webhook.ts';
 import { WebhookVerificationError, type WebhookErrorCode } from './webhook-error.ts';
 
@@ -81,6 +83,52 @@ describe('a delivery signed by the reference libraries', () => {
     const verify = (text: string) => verifyWebhook(text, example, secret, { clock });
     await refusal(verify('{"test": 2432232314}'), 'bad_body', /signature fits/);
     await refusal(verify('{"test": 2432232315}'), 'no_match');
+  });
+});
+
+describe('a delivery signed by our own sender', () => {
+  const timestamp = Math.floor(Date.now() / 1000);
+  const [shared, older, pair] = [
+    makeSecret('v1', randomBytes(32)),
+    makeSecret('v1', randomBytes(32)),
+    makeSecret('v1a', randomBytes(32)),
+  ];
+  const signedWith = (...secrets: string[]) => ({
+    'webhook-id': id,
+    'webhook-timestamp': String(timestamp),
+    'webhook-signature': webhookSignature({ id, timestamp, body: Buffer.from(body), secrets }),
+  });
+
+  it('fits under what receivers are told of its secret', async () => {
+    for (const secret of [shared, pair]) {
+      const told = verificationKey(secret);
+      assert.deepEqual(await verifyWebhook(body, signedWith(secret), told), event);
+      await refusal(verifyWebhook(`${body} `, signedWith(secret), told), 'no_match');
+    }
+  });
+
+  it('fits under either secret during a rotation, and under one of many', async () => {
+    const both = signedWith(shared, older);
+    for (const secret of [shared, older]) assert.ok(await verifyWebhook(body, both, secret));
+    const five = signedWith(pair, older, older, older, shared);
+    for (const secret of [shared, verificationKey(pair)]) {
+      assert.ok(await verifyWebhook(body, five, secret));
+    }
+    await refusal(verifyWebhook(body, signedWith(older), shared), 'no_match');
+  });
+
+  it('fits whatever is in the body', async () => {
+    const texts = fc.record({ type: fc.string({ unit: 'binary' }), timestamp: fc.string() });
+    await fc.assert(
+      fc.asyncProperty(texts, async (value) => {
+        const text = JSON.stringify(value);
+        const bytes = Buffer.from(text);
+        const signature = webhookSignature({ id, timestamp, body: bytes, secrets: [shared] });
+        const signed = { ...signedWith(shared), 'webhook-signature': signature };
+        assert.deepEqual(await verifyWebhook(bytes, signed, shared), JSON.parse(text));
+        assert.deepEqual(await verifyWebhook(text, signed, shared), JSON.parse(text));
+      }),
+    );
   });
 });
 
@@ -299,6 +347,21 @@ describe('the signatures', () => {
 });
 
 describe('ed25519 (v1a)', () => {
+  // The example in the tests of the Svix server.
+  it('fits the published example', async () => {
+    const example = {
+      'webhook-id': 'msg_p5jXN8AQM9LWM0D4loKWxJek',
+      'webhook-timestamp': '1614265330',
+      'webhook-signature':
+        'v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg==',
+    };
+    const publicKey = 'whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=';
+    const clock = { now: () => 1_614_265_330_000 };
+    const verify = (text: string) => verifyWebhook(text, example, publicKey, { clock });
+    await refusal(verify('{"test": 2432232314}'), 'bad_body', /signature fits/);
+    await refusal(verify('{"test": 2432232315}'), 'no_match');
+  });
+
   const { privateKey, publicKey } = generateKeyPairSync('ed25519');
   const rawKey = Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url');
   const secret = `whpk_${rawKey.toString('base64')}`;
