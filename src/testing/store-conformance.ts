@@ -3,8 +3,11 @@ import assert from 'node:assert/strict';
 import { acceptCases } from './store-cases-accept.ts';
 import { attemptCases } from './store-cases-attempts.ts';
 import { claimCases } from './store-cases-claim.ts';
+import { deliveryClaimCases } from './store-cases-delivery-claim.ts';
+import { deliveryTurnCases } from './store-cases-delivery-turns.ts';
 import { keepCases } from './store-cases-keep.ts';
 import { listCases } from './store-cases-list.ts';
+import { outboxCases } from './store-cases-outbox.ts';
 import { resultCases } from './store-cases-results.ts';
 import { steerCases } from './store-cases-steer.ts';
 import { sweepCases } from './store-cases-sweep.ts';
@@ -19,6 +22,9 @@ const groups: Readonly<Record<string, readonly StoreCase[]>> = {
   results: resultCases,
   list: listCases,
   keep: keepCases,
+  outbox: outboxCases,
+  'delivery claim': deliveryClaimCases,
+  'delivery turns': deliveryTurnCases,
 };
 
 /**
