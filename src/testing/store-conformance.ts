@@ -4,6 +4,9 @@ import { acceptCases } from './store-cases-accept.ts';
 import { attemptCases } from './store-cases-attempts.ts';
 import { claimCases } from './store-cases-claim.ts';
 import { deliveryClaimCases } from './store-cases-delivery-claim.ts';
+import { deliverySettleCases } from './store-cases-delivery-settle.ts';
+import { deliverySteerCases } from './store-cases-delivery-steer.ts';
+import { deliverySweepCases } from './store-cases-delivery-sweep.ts';
 import { deliveryTurnCases } from './store-cases-delivery-turns.ts';
 import { keepCases } from './store-cases-keep.ts';
 import { listCases } from './store-cases-list.ts';
@@ -25,6 +28,9 @@ const groups: Readonly<Record<string, readonly StoreCase[]>> = {
   outbox: outboxCases,
   'delivery claim': deliveryClaimCases,
   'delivery turns': deliveryTurnCases,
+  'delivery settle': deliverySettleCases,
+  'delivery sweep': deliverySweepCases,
+  'delivery steer': deliverySteerCases,
 };
 
 /**
