@@ -6,7 +6,8 @@ import type { StoreCase } from './store-bench.ts';
 /** Lost workers, and what outlives its time. */
 export const deliverySweepCases: readonly StoreCase[] = [
   {
-    title: 'a delivery whose lease ran out waits again at once, uncounted, and is sent under its id',
+    title:
+      'a delivery whose lease ran out waits again at once, uncounted, and is sent under its id',
     async run(bench) {
       const { webhooks } = bench;
       const to = await webhooks.endpoint();
