@@ -239,6 +239,12 @@ export function isDue(delivery: Delivery, now: number): boolean {
   );
 }
 
+/** Whether an attempt of it counts as in flight: after a crash its lease ends, and then it does no more. */
+export function isInFlight(delivery: Delivery, now: number): boolean {
+  const { lease } = delivery;
+  return lease !== null && !isPast(lease.expiresAt, now, limits.leaseMsMax);
+}
+
 function claimed(
   delivery: Delivery,
   event: { readonly worker: string; readonly token: string; readonly leaseMs: number },

@@ -26,9 +26,10 @@ export type DeliveryStore = {
   }): Promise<void>;
   /**
    * Takes up to `limit` due deliveries under new leases, the attempt rows written, endpoints in turn: the one
-   * whose delivery has been due longest first, and round again. At most inFlightAllowed() of an endpoint and
-   * `originInFlightMax` of an origin are in flight afterwards, over all workers. Looks at
-   * limits.deliveryScanEndpoints endpoints at most.
+   * that has waited longest by claimableAt() first, one delivery of each, by nextAt and id, and round again. At most
+   * inFlightAllowed() of an endpoint and `originInFlightMax` of an origin are in flight (isInFlight) afterwards, over
+   * all workers. Looks at limits.deliveryScanEndpoints endpoints at most; those whose origin is full delay others
+   * no longer than one look.
    */
   claimDeliveries(p: ClaimDeliveries): Promise<ClaimDeliveriesOutcome>;
   /** Ends attempts: the delivery, its attempt row and the health of its endpoint in one commit. */
@@ -163,7 +164,11 @@ export type ClaimedDelivery = StoredDelivery & {
 
 export type ClaimDeliveriesOutcome = {
   readonly claimed: readonly ClaimedDelivery[];
-  /** As in ClaimOutcome: when asking again may give something although nothing else happens. */
+  /**
+   * When asking again may give something although nothing else happens: the earliest instant by claimableAt() that
+   * is still to come, or the end of a lease that frees a slot of a full origin; `now` when the scan stopped at its
+   * own limit; null: nothing known.
+   */
   readonly nextDueAt: number | null;
 };
 
