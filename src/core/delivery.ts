@@ -8,11 +8,12 @@ import { isPast } from './transitions.ts';
  *   pending  waits for `nextAt`           sending    an attempt holds the lease
  *   held     its endpoint is disabled     delivered  a 2xx came
  *   dead     used up its attempts: a dead letter, waits for a person
- *   cancelled  discarded, or overtaken    expired    waited past `expiresAt`
+ *   cancelled  discarded; or failed and is never retried, as later events overtake it
+ *   expired    waited past `expiresAt`
  *
  *   pending --claimed--> sending --delivered--> delivered
  *      ^  ^                 |--failed (again), lease_expired--> pending
- *      |  |                 '--failed (last) --> dead
+ *      |  |                 '--failed (last) --> dead, or cancelled when it is never retried
  *      |  '--released-- held <--held-- pending
  *      '--redelivered (by a person) -- dead, held, delivered, cancelled, expired, pending
  *   pending, held, dead --discarded--> cancelled        pending, held --expired--> expired
@@ -308,7 +309,9 @@ function ended(
   if (result.delivered) {
     return applied(delivery, { ...told, ...finished('delivered', now) }, attempt);
   }
-  if (again === null) return applied(delivery, { ...told, ...finished('dead', now) }, attempt);
+  if (again === null) {
+    return applied(delivery, { ...told, ...finished(givenUp(delivery), now) }, attempt);
+  }
   return applied(delivery, { ...told, ...waiting(again.at, again.reason) }, attempt);
 }
 
@@ -324,11 +327,21 @@ function leaseExpired(delivery: Delivery, workerDead: boolean, now: number): Del
     nextAt: now,
     nextReason: reason,
   } as const;
-  if (delivery.failuresMax === 1) {
-    // Never retried: an event that is out of date by then.
-    return applied(delivery, { lease: null, ...finished('dead', now) }, attempt);
+  if (isNeverRetried(delivery)) {
+    const over = { ...attempt, nextAt: null, nextReason: null };
+    return applied(delivery, { lease: null, ...finished(givenUp(delivery), now) }, over);
   }
   return applied(delivery, { lease: null, ...waiting(now, reason) }, attempt);
+}
+
+/** started, progress and test events: out of date by the time they could be sent again. */
+function isNeverRetried(delivery: Delivery): boolean {
+  return delivery.failuresMax === 1;
+}
+
+/** A dead letter waits for a person, who can do nothing with an event that is out of date. */
+function givenUp(delivery: Delivery): 'dead' | 'cancelled' {
+  return isNeverRetried(delivery) ? 'cancelled' : 'dead';
 }
 
 /** What claimed() began, as far as the delivery knows it: a store keeps `startedAt` of the row it has. */

@@ -1,3 +1,4 @@
+import type { WebhookEvent } from './delivery.ts';
 import type { ErrorCode, FieldError, OutcomeCode } from './errors.ts';
 import type { OperationStatus } from './operation.ts';
 
@@ -110,6 +111,32 @@ export type WireTask = {
 };
 
 export type WireTaskList = { readonly tasks: readonly WireTask[] };
+
+/**
+ * The body of a delivery, as it is signed and sent. A newer server may send types that are not here:
+ * answer those with 2xx and leave them alone.
+ */
+export type WireWebhookEvent = WireOperationEvent | WireTestEvent;
+
+export type WireOperationEvent = {
+  readonly type: WebhookEvent;
+  /** When it happened; of a final event the end of the operation. Order by this, not by arrival. */
+  readonly timestamp: string;
+  // The same as in data.operation, for receivers written for a bare {status, result_url}.
+  readonly operation_id: string;
+  readonly status: OperationStatus;
+  readonly result_url: string | null;
+  readonly error: WireOperationError | null;
+  /** The status resource at that instant. */
+  readonly data: { readonly operation: WireOperation };
+};
+
+/** Sent when a person asks for it. */
+export type WireTestEvent = {
+  readonly type: 'webhook.test';
+  readonly timestamp: string;
+  readonly data: { readonly endpoint_id: string };
+};
 
 /** application/problem+json, RFC 9457. */
 export type WireProblem = {

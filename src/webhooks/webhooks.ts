@@ -7,6 +7,7 @@ import type {
   WebhookTarget,
 } from '../core/delivery.ts';
 import type { Endpoint } from '../core/endpoint.ts';
+import type { Tell } from '../engine/engine.ts';
 import type {
   DeliveryFilter,
   DeliveryPage,
@@ -25,8 +26,8 @@ import type {
 export type Webhooks = {
   /** Given to the engine: writes deliveries in the commit of a final state. */
   readonly outbox: Outbox;
-  /** Given to the engine: an attempt began, or reported progress, durably. Never throws. */
-  readonly tell: (event: 'started' | 'progress', operationId: string) => void;
+  /** Given to the engine. */
+  readonly tell: Tell;
 
   start(): Promise<void>;
   /** Claims no more, waits up to `drainMs` for attempts under way, then hands them back by their lease. */
@@ -58,7 +59,10 @@ export type Webhooks = {
   }): Promise<EndpointPage>;
   /** `endpoint_not_found`. */
   removeEndpoint(p: EndpointKey): Promise<void>;
-  /** Sends `webhook.test` and resolves with the attempt once it has ended. `endpoint_not_found`. */
+  /**
+   * Sends `webhook.test` and resolves with the attempt once it has ended; null when none could be made in time,
+   * as the endpoint is disabled or waits: then the delivery is cancelled. `endpoint_not_found`.
+   */
   testEndpoint(p: EndpointKey): Promise<TestedDelivery>;
 
   /** Creation and expiry of the live secrets, newest first; never their values. Of an endpoint: `endpoint_not_found`. */
@@ -94,7 +98,10 @@ export type DeliveryKey = { readonly id: string; readonly tenant: string };
 /** `endpointId` null: the tenant's own. */
 export type SecretOwner = { readonly tenant: string; readonly endpointId: string | null };
 
-export type TestedDelivery = { readonly delivery: Delivery; readonly attempt: DeliveryAttempt };
+export type TestedDelivery = {
+  readonly delivery: Delivery;
+  readonly attempt: DeliveryAttempt | null;
+};
 
 /** The body of POST /webhooks/endpoints, as checked. */
 export type EndpointInput = {
