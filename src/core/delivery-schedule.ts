@@ -1,3 +1,5 @@
+import { limits } from './limits.ts';
+
 /**
  * When a delivery that failed is sent again. Twelve attempts over about 75 hours: a receiver that is down for a
  * weekend misses nothing, and one that is down for a minute is told within it.
@@ -26,7 +28,8 @@ export const deliveryJitter = 0.2;
 
 /**
  * The next attempt after the `failures`th failure, which ended at `now`; null: that was the last of the schedule.
- * A Retry-After that ends later takes the schedule's place. `random` is uniform in [0, 1).
+ * A Retry-After that ends later takes the schedule's place, for as long as the endpoint is spared for it
+ * (limits.retryAfterGateMsMax). `random` is uniform in [0, 1).
  */
 export function nextDeliveryAt(p: {
   readonly pausesMs: readonly number[];
@@ -39,9 +42,10 @@ export function nextDeliveryAt(p: {
   const pauseMs = p.pausesMs[p.failures - 1];
   if (pauseMs === undefined) return null;
   const at = p.now + Math.round(pauseMs * (1 + deliveryJitter * (2 * p.random - 1)));
-  if (p.retryAfterAt !== null && p.retryAfterAt > at) {
-    const seconds = Math.ceil((p.retryAfterAt - p.now) / second);
-    return { at: p.retryAfterAt, reason: `Retry-After ${seconds}` };
+  const retryAfterAt = Math.min(p.retryAfterAt ?? 0, p.now + limits.retryAfterGateMsMax);
+  if (retryAfterAt > at) {
+    const seconds = Math.ceil((retryAfterAt - p.now) / second);
+    return { at: retryAfterAt, reason: `Retry-After ${seconds}` };
   }
   return { at, reason: `schedule step ${p.failures} ±20 %` };
 }

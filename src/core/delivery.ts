@@ -210,7 +210,7 @@ export function decideDelivery(
         ...waiting(now, event.trigger === 'manual' ? 'sent again by hand' : 'redrive'),
         failures: 0,
         trigger: event.trigger,
-        expiresAt: now + limits.deliveryTtlMs,
+        expiresAt: Math.max(delivery.expiresAt, now + limits.deliveryTtlMs),
       });
     case 'discarded':
       return ['pending', 'held', 'dead'].includes(delivery.state)
@@ -236,14 +236,9 @@ export function isDue(delivery: Delivery, now: number): boolean {
   return (
     delivery.state === 'pending' &&
     delivery.nextAt !== null &&
-    isPast(delivery.nextAt, now, limits.deliveryTtlMs)
+    isPast(delivery.nextAt, now, limits.deliveryTtlMs) &&
+    delivery.expiresAt > now
   );
-}
-
-/** Whether an attempt of it counts as in flight: after a crash its lease ends, and then it does no more. */
-export function isInFlight(delivery: Delivery, now: number): boolean {
-  const { lease } = delivery;
-  return lease !== null && !isPast(lease.expiresAt, now, limits.leaseMsMax);
 }
 
 function claimed(
@@ -321,17 +316,15 @@ function leaseExpired(delivery: Delivery, workerDead: boolean, now: number): Del
   const { expiresAt } = delivery.lease;
   if (!workerDead && !isPast(expiresAt, now, limits.leaseMsMax)) return unchanged;
   const reason = 'outcome unknown: the worker was lost';
-  const attempt = {
-    ...attemptOf(delivery, now),
-    outcome: 'unknown',
-    nextAt: now,
-    nextReason: reason,
-  } as const;
+  const attempt = { ...attemptOf(delivery, now), outcome: 'unknown' } as const;
   if (isNeverRetried(delivery)) {
-    const over = { ...attempt, nextAt: null, nextReason: null };
-    return applied(delivery, { lease: null, ...finished(givenUp(delivery), now) }, over);
+    return applied(delivery, { lease: null, ...finished(givenUp(delivery), now) }, attempt);
   }
-  return applied(delivery, { lease: null, ...waiting(now, reason) }, attempt);
+  if (delivery.expiresAt <= now) {
+    return applied(delivery, { lease: null, ...finished('expired', now) }, attempt);
+  }
+  const planned = { ...attempt, nextAt: now, nextReason: reason };
+  return applied(delivery, { lease: null, ...waiting(now, reason) }, planned);
 }
 
 /** started, progress and test events: out of date by the time they could be sent again. */

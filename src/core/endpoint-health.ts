@@ -19,6 +19,12 @@ export const probePausesMs = [
   15 * minute,
 ] as const;
 
+/**
+ * Where the ramp after an outage ends, and a healthy endpoint is: far above what a claim allows
+ * (`endpointInFlightMax`), which then is the only limit.
+ */
+export const healthyInFlight = 1_024;
+
 export const newHealth: EndpointHealth = Object.freeze({
   circuit: 'closed',
   failures: 0,
@@ -27,7 +33,7 @@ export const newHealth: EndpointHealth = Object.freeze({
   probes: 0,
   gateAt: null,
   gateReason: null,
-  inFlightMax: limits.deliveriesInFlightMax,
+  inFlightMax: healthyInFlight,
   failingSince: null,
   lastSuccessAt: null,
   lastFailureAt: null,
@@ -75,32 +81,6 @@ export function inFlightAllowed(endpoint: Endpoint, inFlightMax: number, now: nu
   return health.circuit === 'open' ? 1 : Math.min(health.inFlightMax, inFlightMax);
 }
 
-/**
- * Since when, or from when on, an attempt to the endpoint may begin: not before its gate, nor before the earliest
- * `nextAt` of its deliveries, nor, while as many are in flight as may be, before enough of their leases end. null:
- * as things stand, never. The order of claims: this instant, then the endpoint's id.
- */
-export function claimableAt(
-  endpoint: Endpoint,
-  p: {
-    /** Of its pending deliveries the earliest; null: it has none. */
-    readonly nextAt: number | null;
-    /** The ends of the leases of its deliveries in flight (isInFlight), ascending. */
-    readonly leaseEnds: readonly number[];
-    readonly inFlightMax: number;
-  },
-  now: number,
-): number | null {
-  const { gateAt } = endpoint.health;
-  if (p.nextAt === null || endpoint.disabled !== null) return null;
-  const isTooFar = gateAt !== null && gateAt > now && !gateStands(gateAt, now);
-  // A gate that is passed still counts, so that the place in the order does not depend on when one looks.
-  const gate = gateAt === null || isTooFar ? 0 : gateAt;
-  const allowed = inFlightAllowed(endpoint, p.inFlightMax, Math.max(now, gate));
-  const leaseEnd = p.leaseEnds[p.leaseEnds.length - allowed] ?? 0;
-  return Math.max(p.nextAt, gate, leaseEnd);
-}
-
 /** A gate further ahead than any legal one can only come from a clock that was wrong. */
 export function gateStands(gateAt: number, now: number): boolean {
   return gateAt > now && gateAt <= now + limits.retryAfterGateMsMax;
@@ -108,8 +88,13 @@ export function gateStands(gateAt: number, now: number): boolean {
 
 function succeeded(health: EndpointHealth, now: number): EndpointHealth {
   const wasOpen = health.circuit === 'open';
-  const inFlightMax = wasOpen ? 1 : Math.min(health.inFlightMax * 2, limits.deliveriesInFlightMax);
-  return { ...newHealth, inFlightMax, lastSuccessAt: now, lastFailureAt: health.lastFailureAt };
+  const inFlightMax = wasOpen ? 1 : Math.min(health.inFlightMax * 2, healthyInFlight);
+  const { gateAt, gateReason, lastFailureAt } = health;
+  const closed = { ...newHealth, inFlightMax, lastSuccessAt: now, lastFailureAt };
+  // Another attempt was asked to come back later: this one, under way since before, does not unsay it.
+  return gateReason === 'retry_after' && gateAt !== null && gateStands(gateAt, now)
+    ? { ...closed, gateAt, gateReason }
+    : closed;
 }
 
 function failedOnce(

@@ -54,7 +54,7 @@ export type EndpointHealth = {
   /** Nothing is sent before this instant; null: no gate. */
   readonly gateAt: number | null;
   readonly gateReason: 'circuit_open' | 'retry_after' | null;
-  /** Attempts that may be in flight: 1, 2, 4 … after an outage, limits.deliveriesInFlightMax in health. */
+  /** Attempts that may be in flight, below the claim's own limit: 1, 2, 4 … after an outage, healthyInFlight in health. */
   readonly inFlightMax: number;
   /** When the failures since the last success of any kind (or since the beginning) began; null: none. */
   readonly failingSince: number | null;

@@ -60,3 +60,8 @@ export function isOperationId(text: string): boolean {
 export function smallestIdAt(nowMs: number): string {
   return operationId(Math.max(0, nowMs), new Uint8Array(randomBytesPerId));
 }
+
+/** The same of deliveries. */
+export function smallestDeliveryIdAt(nowMs: number): string {
+  return deliveryId(Math.max(0, nowMs), new Uint8Array(randomBytesPerId));
+}

@@ -103,7 +103,8 @@ class RaincheckEngine implements Engine {
 
   async cancel(p: OperationKey): ReturnType<Engine['cancel']> {
     await this.read(p);
-    const outcome = await this.#s.store.requestCancel({ id: p.id, now: this.#s.clock.now() });
+    const { store, clock, outbox } = this.#s;
+    const outcome = await store.requestCancel({ id: p.id, outbox, now: clock.now() });
     if (outcome.outcome === 'missing') throw await this.#missing(p.id);
     if (outcome.outcome === 'requested') this.#runtime.cancelHere(p.id);
     // A cancelled operation may have stood in the way of others: a parked key, a full queue.
@@ -150,13 +151,13 @@ class RaincheckEngine implements Engine {
   }
 
   async setTaskPaused(p: Parameters<Engine['setTaskPaused']>[0]): Promise<void> {
-    this.#task(p.task);
+    if (!this.#s.tasks.has(p.task)) throw unknownTask(p.task);
     await this.#s.store.setTaskPaused(p);
     if (!p.paused) this.#runtime.wake();
   }
 
   expectedDuration(name: string): ReturnType<Engine['expectedDuration']> {
-    const task = this.#s.tasks.get(name);
+    const task = this.#s.allTasks.get(name);
     return task === undefined ? null : this.#durations.expected(task);
   }
 
@@ -168,9 +169,9 @@ class RaincheckEngine implements Engine {
   }
 
   #task(name: string): Task {
-    const task = this.#s.tasks.get(name);
+    const task = this.#s.allTasks.get(name);
     if (task !== undefined) return task;
-    throw new RaincheckError('task_not_found', `There is no task \`${name}\`.`);
+    throw unknownTask(name);
   }
 
   async #existing(id: string): Promise<Operation> {
@@ -190,6 +191,10 @@ class RaincheckEngine implements Engine {
   #retryAfterSeconds(task: Task): number {
     return wholeRetryAfterSeconds(this.#durations.expected(task)?.ms ?? 5_000);
   }
+}
+
+function unknownTask(name: string): RaincheckError {
+  return new RaincheckError('task_not_found', `There is no task \`${name}\`.`);
 }
 
 function notFound(id: string): RaincheckError {

@@ -1,18 +1,24 @@
 import { RaincheckError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { durationOption, expected, integerOption, refuseUnknownKeys } from '../core/options.ts';
-import type { EngineOptions } from './engine.ts';
+import type { EngineOptions, Tell } from './engine.ts';
 import { isIsolateThread } from './isolate-thread-mark.ts';
 import { silentLogger, type Logger } from './logger.ts';
 import { systemClock } from './system-clock.ts';
 import type { Task } from './task.ts';
 import type { Clock } from '../core/clock.ts';
+import type { Outbox } from '../store/delivery-store.ts';
 import type { Store } from '../store/store.ts';
 
 /** EngineOptions, checked and filled in. */
 export type EngineSettings = {
   readonly store: Store;
+  /** The user's. */
   readonly tasks: ReadonlyMap<string, Task>;
+  /** The user's and our own. */
+  readonly allTasks: ReadonlyMap<string, Task>;
+  readonly outbox: Outbox | undefined;
+  readonly tell: Tell;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly concurrency: number;
@@ -27,6 +33,9 @@ export type EngineSettings = {
 const optionNames = [
   'store',
   'tasks',
+  'builtInTasks',
+  'outbox',
+  'tell',
   'clock',
   'logger',
   'concurrency',
@@ -47,9 +56,13 @@ export function engineSettings(options: EngineOptions): EngineSettings {
     max: limits.concurrencyMax,
     fallback: limits.concurrencyDefault,
   });
+  const tasks = taskMap(options.tasks);
   return {
     store: storeOption(options.store),
-    tasks: taskMap(options.tasks),
+    tasks,
+    allTasks: withBuiltIn(tasks, options.builtInTasks ?? []),
+    outbox: options.outbox,
+    tell: options.tell ?? (() => undefined),
     clock: options.clock ?? systemClock,
     logger: options.logger ?? silentLogger,
     concurrency,
@@ -104,6 +117,24 @@ function taskMap(tasks: unknown): ReadonlyMap<string, Task> {
     byPath.set(task.path, task);
   }
   return byName;
+}
+
+function withBuiltIn(
+  tasks: ReadonlyMap<string, Task>,
+  builtIn: readonly Task[],
+): ReadonlyMap<string, Task> {
+  if (builtIn.length === 0) return tasks;
+  const all = new Map(tasks);
+  for (const task of builtIn) {
+    if (all.has(task.name)) {
+      throw new RaincheckError(
+        'invalid_option',
+        `The name \`${task.name}\` is one of Raincheck's own: choose another for your task.`,
+      );
+    }
+    all.set(task.name, task);
+  }
+  return all;
 }
 
 /** The module of an isolated task is imported again in its thread; a second engine there would be a bug. */

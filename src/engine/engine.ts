@@ -3,6 +3,7 @@ import type { Duration } from '../core/duration.ts';
 import type { ExpectedDuration } from '../core/estimate.ts';
 import type { WebhookTarget } from '../core/delivery.ts';
 import type { EndedAttempt, Operation } from '../core/operation.ts';
+import type { Outbox } from '../store/delivery-store.ts';
 import type { OperationFilter, OperationPage, Store, TaskRecord } from '../store/store.ts';
 import type { Logger } from './logger.ts';
 import type { Task } from './task.ts';
@@ -98,9 +99,21 @@ export type Submission = {
   readonly webhook?: WebhookTarget | undefined;
 };
 
+/**
+ * Told of what is no final state and yet news: the first attempt began, or an attempt reported progress, both
+ * durably. `operation` is as it is then. Must not throw and should cost nothing when nobody wants to know.
+ */
+export type Tell = (event: 'started' | 'progress', operation: Operation) => void;
+
 export type EngineOptions = {
   readonly store: Store;
   readonly tasks: readonly Task[];
+  /** Tasks of Raincheck's own: they run like others, but are in no list and have no address. Default none. */
+  readonly builtInTasks?: readonly Task[];
+  /** Makes the webhook deliveries of a final state, in its commit. Default: nobody is told. */
+  readonly outbox?: Outbox;
+  /** Default: nobody is told. */
+  readonly tell?: Tell;
   readonly clock?: Clock;
   readonly logger?: Logger;
   /** Attempts that run at once in this process. Default 64. */

@@ -3,6 +3,7 @@ import type { ProgressReport } from '../core/progress.ts';
 import type { ExtendOutcome, Store } from '../store/store.ts';
 import { Alarm } from './alarm.ts';
 import type { AbortCause, Attempt } from './attempt.ts';
+import type { Tell } from './engine.ts';
 import type { Logger } from './logger.ts';
 import { Outage } from './outage.ts';
 import type { RunningAttempts } from './running-attempts.ts';
@@ -20,6 +21,7 @@ type HeartbeatParts = {
   readonly abort: (attempt: Attempt, cause: AbortCause) => void;
   /** A change that clients can see was recorded. */
   readonly changed: (id: string) => void;
+  readonly tell: Tell;
 };
 
 export type BeatSummary = { readonly extended: number; readonly lost: number };
@@ -165,6 +167,8 @@ export class Heartbeat {
     if (sent !== null) {
       if (attempt.progress === sent) attempt.progressUnsent = false;
       this.#p.changed(attempt.operation.id);
+      // Of one that is being settled the next news is its end.
+      if (attempt.live) this.#p.tell('progress', { ...attempt.operation, progress: sent });
     }
     if (outcome.cancelRequested) this.#p.abort(attempt, 'cancel');
   }

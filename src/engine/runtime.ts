@@ -42,7 +42,8 @@ export class Runtime {
 
   constructor(p: RuntimeParts) {
     this.#p = p;
-    const { store, clock, logger, leaseMs, graceMs, pollMs, random, tasks } = p.settings;
+    const { store, clock, logger, leaseMs, graceMs, pollMs, random, allTasks } = p.settings;
+    const { outbox, tell } = p.settings;
     const { changed } = p;
     this.#running = new RunningAttempts({
       slots: p.settings.concurrency,
@@ -51,9 +52,10 @@ export class Runtime {
     const running = this.#running;
     const shared = { store, clock, logger, running, changed };
     const abort = this.abort.bind(this);
-    this.#heartbeat = new Heartbeat({ ...shared, leaseMs, abort });
+    this.#heartbeat = new Heartbeat({ ...shared, leaseMs, abort, tell });
     this.#settler = new Settler({
       ...shared,
+      outbox,
       freed: () => this.#worker.wake(),
       settled: (attempt, settlement, outcome) => this.#settled(attempt, settlement, outcome),
     });
@@ -70,15 +72,16 @@ export class Runtime {
     });
     this.#worker = new Worker({
       ...shared,
-      tasks,
+      tasks: allTasks,
       leaseMs,
       pollMs,
+      tell,
       worker: `w_${randomBytes(9).toString('base64url')}`,
       execute: (attempt) => this.#executor.execute(attempt),
     });
     const swept = (operation: Operation): void => this.#swept(operation);
     this.#services = [
-      createSweeper({ ...shared, heartbeat: this.#heartbeat, swept }),
+      createSweeper({ ...shared, outbox, heartbeat: this.#heartbeat, swept }),
       createPruner(shared),
     ];
   }
@@ -114,10 +117,11 @@ export class Runtime {
       throw new RaincheckError('shutting_down', 'This engine was stopped; make a new one.');
     }
     this.#state = 'starting';
-    const { store, clock, logger } = this.#p.settings;
+    const { store, clock, logger, outbox } = this.#p.settings;
     try {
       const recovered = await recover({
         store,
+        outbox,
         clock,
         logger,
         swept: (operation) => this.#swept(operation),
@@ -205,9 +209,9 @@ export class Runtime {
   }
 
   async #warnOfUnknownTasks(): Promise<void> {
-    const { store, tasks, logger } = this.#p.settings;
+    const { store, allTasks, logger } = this.#p.settings;
     for (const { task, pending } of await store.readTasks()) {
-      if (pending === 0 || tasks.has(task)) continue;
+      if (pending === 0 || allTasks.has(task)) continue;
       logger.warn({ task, pending }, 'Operations wait for a task that is not defined here.');
     }
   }

@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 import { RaincheckError } from '../core/errors.ts';
+import type { Outbox } from '../store/delivery-store.ts';
 import type { Settlement, SettleOutcome, Store } from '../store/store.ts';
 import type { Attempt } from './attempt.ts';
 import { describeThrown, plainError } from './handler-error.ts';
@@ -18,6 +19,7 @@ type SettlerParts = {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly running: RunningAttempts;
+  readonly outbox: Outbox | undefined;
   /** A slot became free. */
   readonly freed: () => void;
   /** The settlement is durable, or was lost. */
@@ -67,6 +69,7 @@ export class Settler {
   async #call(settlement: Settlement): Promise<SettleOutcome> {
     const [outcome] = await this.#p.store.settleAttempts({
       settlements: [settlement],
+      outbox: this.#p.outbox,
       now: this.#p.clock.now(),
     });
     return outcome ?? 'lost';

@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import { limits } from '../core/limits.ts';
 import type { Operation } from '../core/operation.ts';
+import type { Outbox } from '../store/delivery-store.ts';
 import type { Store } from '../store/store.ts';
 import type { Heartbeat } from './heartbeat.ts';
 import type { Logger } from './logger.ts';
@@ -13,6 +14,7 @@ type SweeperParts = {
   readonly store: Store;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly outbox: Outbox | undefined;
   readonly heartbeat: Heartbeat;
   /** An operation was changed by the sweep: failed, or ready to run again. */
   readonly swept: (operation: Operation) => void;
@@ -57,6 +59,7 @@ async function sweep(
     limit: limits.sweepRows,
     recoveriesMax: limits.recoveriesMax,
     workerDead,
+    outbox: p.outbox,
   });
   for (const operation of changed) {
     p.swept(operation);

@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import type { ClaimOutcome, ClaimTask, Store } from '../store/store.ts';
 import { Alarm } from './alarm.ts';
 import { Attempt } from './attempt.ts';
+import type { Tell } from './engine.ts';
 import type { Logger } from './logger.ts';
 import { Outage } from './outage.ts';
 import type { RunningAttempts } from './running-attempts.ts';
@@ -19,6 +20,7 @@ type WorkerParts = {
   readonly worker: string;
   readonly execute: (attempt: Attempt) => void;
   readonly changed: (id: string) => void;
+  readonly tell: Tell;
 };
 
 /**
@@ -144,6 +146,7 @@ export class Worker implements Service<{ readonly claimed: number }> {
     });
     this.#p.running.takeSlot(attempt);
     this.#p.changed(operation.id);
+    if (operation.startedAt === operation.attemptStartedAt) this.#p.tell('started', operation);
     this.#p.execute(attempt);
   }
 }

@@ -12,24 +12,34 @@ import type { SettleOutcome } from './store.ts';
 
 /**
  * The half of Store that keeps webhooks: endpoints, deliveries, their attempts and the secrets that sign them.
- * The contract of Store holds for every verb; what an event does to a delivery is decideDelivery(), what an attempt
- * tells about its endpoint afterAttempt(), both in core/.
+ * The contract of Store holds for every verb; what an event does to a delivery is decideAtEndpoint(), what an
+ * attempt tells about its endpoint afterAttempt(), both in core/; a new delivery is newDelivery(), a person's change
+ * of an endpoint changedEndpoint(), a new secret rotatedSecrets(), beside this file.
  *
  * Claims go by endpoint, then by delivery: an endpoint that hangs keeps its own deliveries waiting, nobody
- * else's. What is in flight is counted from leases, so a crash leaks no count.
+ * else's. In flight is what holds a lease until it is settled or swept, so a crash leaks no count.
+ *
+ * An endpoint of kind `request` is one for each tenant and `url`: what is made for another id of the same goes to
+ * the one that is kept. It goes when its last delivery is pruned.
+ *
+ * Once a final event of an operation is kept, its started and progress events are out of date: those that are
+ * pending or held are cancelled in the same commit, and those that come later are dropped.
  */
 export type DeliveryStore = {
-  /** Deliveries that no final state brings: started, progress and test events. One commit. */
+  /**
+   * Deliveries that no final state brings: started, progress and test events. One commit. Those that are there
+   * already stay as they are, so that the call can be repeated.
+   */
   createDeliveries(p: {
     readonly deliveries: readonly NewDelivery[];
     readonly now: number;
   }): Promise<void>;
   /**
-   * Takes up to `limit` due deliveries under new leases, the attempt rows written, endpoints in turn: the one
-   * that has waited longest by claimableAt() first, one delivery of each, by nextAt and id, and round again. At most
-   * inFlightAllowed() of an endpoint and `originInFlightMax` of an origin are in flight (isInFlight) afterwards, over
-   * all workers. Looks at limits.deliveryScanEndpoints endpoints at most; those whose origin is full delay others
-   * no longer than one look.
+   * Takes up to `limit` due deliveries under new leases, the attempt rows written, endpoints in turn: one of each,
+   * the one whose delivery has been due longest first (nextAt, then id), and round again in that order. At most
+   * inFlightAllowed() of an endpoint and `originInFlightMax` of an origin are in flight afterwards, over all
+   * workers and, of an origin, all tenants. Looks at limits.deliveryScanEndpoints endpoints at most; neither
+   * endpoints behind a gate nor those of an origin that was full before stand in the way of others.
    */
   claimDeliveries(p: ClaimDeliveries): Promise<ClaimDeliveriesOutcome>;
   /** Ends attempts: the delivery, its attempt row and the health of its endpoint in one commit. */
@@ -54,7 +64,7 @@ export type DeliveryStore = {
   /** Counts at most limits.deliveryCountMax. */
   countDeliveries(p: { readonly filter: DeliveryFilter }): Promise<number>;
 
-  /** A person's wish, delivery by delivery, in order. */
+  /** A person's wish, delivery by delivery, in order. Of a disabled endpoint they wait as held. */
   redeliver(p: {
     readonly ids: readonly string[];
     readonly trigger: 'manual' | 'redrive';
@@ -87,7 +97,10 @@ export type DeliveryStore = {
     readonly limit: number;
     readonly beforeId: string | null;
   }): Promise<EndpointPage>;
-  /** Its pending and held deliveries are cancelled; what is final stays until it is pruned. */
+  /**
+   * Its pending and held deliveries are cancelled, its secrets go; what is final stays until it is pruned, and an
+   * attempt in flight ends as it ends, but is not followed by another.
+   */
   removeEndpoint(p: {
     readonly id: string;
     readonly tenant: string;
@@ -97,8 +110,8 @@ export type DeliveryStore = {
   /** Live secrets of an owner (an endpoint's id, or `tenant:` and the tenant), newest first. */
   readSecrets(p: { readonly owner: string; readonly now: number }): Promise<WebhookSecret[]>;
   /**
-   * `secret` becomes the newest; those before it expire after `graceMs`, the oldest beyond
-   * limits.secretsMax at once.
+   * `secret` becomes the newest; those before it expire after `graceMs` or when they were to, the oldest beyond
+   * limits.secretsMax at once. Resolves with the live ones, newest first.
    */
   rotateSecret(p: {
     readonly owner: string;
@@ -110,7 +123,7 @@ export type DeliveryStore = {
 
 /**
  * What becomes of a final state: called by a store within the commit that makes it final, with the registered
- * endpoints of its tenant; what it returns is written in that commit. Pure but for the ids it makes; must not
+ * endpoints of its tenant, disabled ones too, ascending by id; what it returns is written in that commit. Pure but for the ids it makes; must not
  * throw. Also called again when that commit is repeated: the returned ids may differ then.
  */
 export type Outbox = (
@@ -122,7 +135,10 @@ export type NewDelivery = {
   readonly id: string;
   readonly tenant: string;
   readonly endpointId: string;
-  /** Made when it does not exist yet; null: it is registered. A delivery to a missing registered one is dropped. */
+  /**
+   * Of kind `request`, of the id above: made unless the tenant has one of its `url`. null: it is registered; a
+   * delivery to a missing registered one is dropped.
+   */
   readonly endpoint: Endpoint | null;
   readonly operationId: string | null;
   readonly event: DeliveryEvent;
@@ -157,17 +173,18 @@ export type ClaimDeliveries = {
 };
 
 export type ClaimedDelivery = StoredDelivery & {
-  /** Of the endpoint, else of the tenant: newest first. */
+  /** Live ones of the endpoint, else of the tenant: newest first. Not of the delivery, which is in `secret`. */
   readonly secrets: readonly string[];
   readonly endpoint: Endpoint;
 };
 
 export type ClaimDeliveriesOutcome = {
+  /** In the order they were taken; as many as `limit`: there may be more. */
   readonly claimed: readonly ClaimedDelivery[];
   /**
-   * When asking again may give something although nothing else happens: the earliest instant by claimableAt() that
-   * is still to come, or the end of a lease that frees a slot of a full origin; `now` when the scan stopped at its
-   * own limit; null: nothing known.
+   * As in ClaimOutcome: the earliest instant after `now` at which the first delivery of an endpoint is due and its
+   * gate is over; or `now` when the scan stopped at its own limit; null: nothing known. What is due and waits for
+   * an attempt in flight is not in it: the end of that attempt, or a sweep, is what it waits for.
    */
   readonly nextDueAt: number | null;
 };
@@ -181,7 +198,7 @@ export type DeliverySettlement = {
 
 export type SteerOutcome =
   | { readonly outcome: 'applied'; readonly delivery: Delivery }
-  /** An attempt is under way, or there is nothing to discard. */
+  /** An attempt is under way, its endpoint was removed, or there is nothing to discard. */
   | { readonly outcome: 'unchanged'; readonly delivery: Delivery }
   | { readonly outcome: 'missing' };
 
@@ -193,6 +210,7 @@ export type DeliveryFilter = {
   readonly event?: DeliveryEvent | undefined;
   /** lastError */
   readonly error?: string | undefined;
+  /** createdAt >= since and < until, by id. */
   readonly since?: number | undefined;
   readonly until?: number | undefined;
 };
@@ -223,7 +241,7 @@ export type EndpointChange = {
 
 export type EndpointWithCounts = {
   readonly endpoint: Endpoint;
-  /** Counted up to limits.deliveryCountMax each. */
+  /** pending, held and dead ones, counted up to limits.deliveryCountMax each. */
   readonly waiting: number;
   readonly held: number;
   readonly dead: number;

@@ -308,7 +308,7 @@ export type TaskRecord = {
 export type PruneOutcome = {
   /** Deliveries past removeAt. */
   readonly deliveries: number;
-  /** Endpoints of kind `request` that have no delivery left. */
+  /** Endpoints of kind `request` whose last delivery was among them. */
   readonly endpoints: number;
   readonly operations: number;
   readonly goneIds: number;
