@@ -21,6 +21,13 @@ export class Heap<Item> {
     else this.#up(this.#items.length - 1);
   }
 
+  /** Takes the first live item. */
+  pop(): Item | undefined {
+    const top = this.peek();
+    if (top !== undefined) this.#drop();
+    return top;
+  }
+
   /** The first live item; it stays. */
   peek(): Item | undefined {
     for (;;) {

@@ -2,7 +2,7 @@ import { RaincheckError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { claimedBefore, isFinal, type EndedAttempt, type Operation } from '../core/operation.ts';
 import { decide, type Decision, type OperationEvent } from '../core/transitions.ts';
-import { noDeliveries } from '../store/no-deliveries.ts';
+import type { Outbox } from '../store/delivery-store.ts';
 import { newOperation } from '../store/new-operation.ts';
 import type {
   CancelOutcome,
@@ -27,7 +27,10 @@ import type {
   SweepOutcome,
   TaskRecord,
 } from '../store/store.ts';
+import { DeliveryBook } from './delivery-book.ts';
+import { deliveryVerbs } from './delivery-verbs.ts';
 import { Expiring } from './expiring.ts';
+import { frozenCopy } from './frozen-copy.ts';
 import { Heap } from './heap.ts';
 import { OperationIndex } from './operation-index.ts';
 import { TaskQueue } from './task-queue.ts';
@@ -38,7 +41,22 @@ import { TaskQueue } from './task-queue.ts';
  * are frozen: what is handed out cannot change what is kept.
  */
 export function memoryStore(): Store {
-  return Object.assign(new MemoryStore(), noDeliveries);
+  const deliveries = new DeliveryBook();
+  const open = new OpenState();
+  const verbs = deliveryVerbs(deliveries, () => open.require());
+  return Object.assign(new MemoryStore(deliveries, open), verbs);
+}
+
+class OpenState {
+  #closed = false;
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  require(): void {
+    if (this.#closed) throw new RaincheckError('store_unavailable', 'The store is closed.');
+  }
 }
 
 /** All that is kept of one operation. */
@@ -65,8 +83,14 @@ class MemoryStore implements OperationStore {
   readonly #usedKeys = new Expiring<UsedKey>();
   readonly #expiries = new Expiring<null>();
   readonly #gone = new Expiring<null>();
+  readonly #deliveries: DeliveryBook;
+  readonly #open: OpenState;
   #pending = 0;
-  #closed = false;
+
+  constructor(deliveries: DeliveryBook, open: OpenState) {
+    this.#deliveries = deliveries;
+    this.#open = open;
+  }
 
   async createOperations(p: CreateOperations): Promise<CreateOutcome[]> {
     this.#requireOpen();
@@ -97,7 +121,8 @@ class MemoryStore implements OperationStore {
     if (this.#pending >= pendingMax) {
       return { outcome: 'queue_full', pending: this.#pending, pendingMax };
     }
-    const operation = newOperation({ ...p, labels: Object.freeze({ ...p.labels }) }, now);
+    const [labels, webhook] = [Object.freeze({ ...p.labels }), frozenCopy(p.webhook)];
+    const operation = newOperation({ ...p, labels, webhook }, now);
     const entry: Entry = { operation, input: p.input, attempts: [], body: null };
     this.#entries.set(p.id, entry);
     this.#index.add(p.id);
@@ -177,6 +202,7 @@ class MemoryStore implements OperationStore {
       if (entry !== undefined && settlement.type === 'completed') {
         entry.body = settlement.body && settlement.body.slice();
       }
+      this.#tell(decision.operation, p);
       return 'applied';
     });
   }
@@ -205,7 +231,9 @@ class MemoryStore implements OperationStore {
       if (changed.length >= p.limit) return { changed, more: true };
       const event = { type: 'lease_expired', recoveriesMax, workerDead } as const;
       const decision = this.#apply(id, event, p.now);
-      if (decision?.outcome === 'applied') changed.push(decision.operation);
+      if (decision?.outcome !== 'applied') continue;
+      this.#tell(decision.operation, p);
+      changed.push(decision.operation);
     }
     for (;;) {
       const waiting = this.#waiting.peek();
@@ -213,6 +241,7 @@ class MemoryStore implements OperationStore {
       if (changed.length >= p.limit) return { changed, more: true };
       const decision = this.#apply(waiting.id, { type: 'waited_too_long' }, p.now);
       if (decision?.outcome !== 'applied') throw new Error('decide() left a wait that is over.');
+      this.#tell(decision.operation, p);
       changed.push(decision.operation);
     }
   }
@@ -254,14 +283,20 @@ class MemoryStore implements OperationStore {
     return this.#entries.get(id)?.attempts.slice(-limits.attemptsShown) ?? [];
   }
 
-  async requestCancel({ id, now }: { id: string; now: number }): Promise<CancelOutcome> {
+  async requestCancel(p: {
+    id: string;
+    outbox?: Outbox | undefined;
+    now: number;
+  }): Promise<CancelOutcome> {
     this.#requireOpen();
-    const decision = this.#apply(id, { type: 'cancel_requested' }, now);
+    const { id } = p;
+    const decision = this.#apply(id, { type: 'cancel_requested' }, p.now);
     const operation = this.#current(id);
     if (operation === undefined) return { outcome: 'missing' };
     if (operation.state === 'running') return { outcome: 'requested', operation };
-    const outcome = decision?.outcome === 'applied' ? 'cancelled' : 'already_final';
-    return { outcome, operation };
+    if (decision?.outcome !== 'applied') return { outcome: 'already_final', operation };
+    this.#tell(operation, p);
+    return { outcome: 'cancelled', operation };
   }
 
   async removeOperation(p: {
@@ -298,7 +333,8 @@ class MemoryStore implements OperationStore {
       this.#remove(operation, (operation.expiresAt ?? now) + operation.retentionMs);
     }
     const idempotencyKeys = this.#usedKeys.takeExpired(now, limit).length;
-    return { operations: expired.length, goneIds, idempotencyKeys, deliveries: 0, endpoints: 0 };
+    const { deliveries, endpoints } = this.#deliveries.prune(now, limit);
+    return { operations: expired.length, goneIds, idempotencyKeys, deliveries, endpoints };
   }
 
   async ping(): Promise<void> {
@@ -306,11 +342,11 @@ class MemoryStore implements OperationStore {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#open.close();
   }
 
   #requireOpen(): void {
-    if (this.#closed) throw new RaincheckError('store_unavailable', 'The store is closed.');
+    this.#open.require();
   }
 
   #current(id: string): Operation | undefined {
@@ -336,6 +372,13 @@ class MemoryStore implements OperationStore {
     if (decision.ended !== null) entry.attempts.push(Object.freeze(decision.ended));
     this.#replace(entry, before, decision.operation);
     return decision;
+  }
+
+  /** What became final goes out, in the step that made it so. */
+  #tell(operation: Operation, p: { outbox?: Outbox | undefined; now: number }): void {
+    if (p.outbox === undefined || !isFinal(operation.state)) return;
+    const registered = this.#deliveries.endpoints.registered(operation.tenant);
+    this.#deliveries.add(p.outbox(operation, registered), p.now);
   }
 
   /** The one place where a record changes: everything that is kept about it follows. */

@@ -56,7 +56,10 @@ export type DeliveryStore = {
   }): Promise<{ readonly changed: readonly Delivery[]; readonly more: boolean }>;
 
   readDelivery(p: { readonly id: string }): Promise<StoredDelivery | null>;
-  /** The delivery that tells the final state to the address that the request itself named; null: none (yet). */
+  /**
+   * The latest delivery that tells the final state to the address that the request itself named, whether that
+   * endpoint is still there or not; null: none (yet).
+   */
   readOperationDelivery(p: { readonly operationId: string }): Promise<Delivery | null>;
   listDeliveries(p: ListDeliveries): Promise<DeliveryPage>;
   /** The latest limits.deliveryAttemptsShown, oldest of them first. */

@@ -1,0 +1,121 @@
+import type { Delivery } from '../core/delivery.ts';
+import type { Endpoint } from '../core/endpoint.ts';
+import { limits } from '../core/limits.ts';
+import type { DeliveryStore, EndpointPage, WebhookSecret } from '../store/delivery-store.ts';
+import { liveSecrets, rotatedSecrets, tenantOwner } from '../store/webhook-secrets.ts';
+import { EndpointQueue } from './endpoint-queue.ts';
+import { frozenCopy } from './frozen-copy.ts';
+import { OrderedIds } from './ordered-ids.ts';
+
+/** All endpoints with what waits for each, and the secrets. */
+export class EndpointBook {
+  readonly #current: (id: string) => Delivery | undefined;
+  readonly #queues = new Map<string, EndpointQueue>();
+  readonly #ids = new OrderedIds(this.#queues);
+  /** Ascending ids of each tenant's registered ones: at most limits.endpointsMax. */
+  readonly #registered = new Map<string, string[]>();
+  /** Those of kind `request` by tenant and url. */
+  readonly #requests = new Map<string, EndpointQueue>();
+  /** By owner, newest first. */
+  readonly #secrets = new Map<string, readonly WebhookSecret[]>();
+
+  /** `current`: the record of a delivery as it stands. */
+  constructor(current: (id: string) => Delivery | undefined) {
+    this.#current = current;
+  }
+
+  get(id: string): EndpointQueue | undefined {
+    return this.#queues.get(id);
+  }
+
+  all(): IterableIterator<EndpointQueue> {
+    return this.#queues.values();
+  }
+
+  registered(tenant: string): Endpoint[] {
+    const ids = this.#registered.get(tenant) ?? [];
+    return ids.flatMap((id) => this.#queues.get(id)?.endpoint ?? []);
+  }
+
+  create(p: Parameters<DeliveryStore['createEndpoint']>[0]): 'created' | 'full' {
+    const registered = this.#registered.get(p.endpoint.tenant) ?? [];
+    if (registered.length >= limits.endpointsMax) return 'full';
+    this.#add(p.endpoint);
+    this.#registered.set(p.endpoint.tenant, [...registered, p.endpoint.id].sort());
+    if (p.secret !== null) {
+      this.rotate({ owner: p.endpoint.id, secret: p.secret, graceMs: 0, now: p.now });
+    }
+    return 'created';
+  }
+
+  /** The one for the address of `endpoint`, of kind `request`, made when there is none. */
+  requested(endpoint: Endpoint): EndpointQueue {
+    const name = requestName(endpoint);
+    let queue = this.#requests.get(name) ?? this.#queues.get(endpoint.id);
+    if (queue === undefined) {
+      queue = this.#add(endpoint);
+      this.#requests.set(name, queue);
+    }
+    return queue;
+  }
+
+  #add(endpoint: Endpoint): EndpointQueue {
+    if (this.#queues.has(endpoint.id)) throw new Error(`A second endpoint ${endpoint.id}.`);
+    const queue = new EndpointQueue(frozenCopy(endpoint), this.#current);
+    this.#queues.set(endpoint.id, queue);
+    this.#ids.add(endpoint.id);
+    return queue;
+  }
+
+  replace(queue: EndpointQueue, after: Endpoint): void {
+    const before = queue.endpoint;
+    queue.endpoint = frozenCopy(after);
+    if (before.kind !== 'request' || before.url === after.url) return;
+    this.#requests.delete(requestName(before));
+    this.#requests.set(requestName(after), queue);
+  }
+
+  remove({ endpoint }: EndpointQueue): void {
+    const { id, tenant } = endpoint;
+    this.#queues.delete(id);
+    this.#secrets.delete(id);
+    if (endpoint.kind === 'request') this.#requests.delete(requestName(endpoint));
+    const registered = this.#registered.get(tenant)?.filter((other) => other !== id);
+    if (registered !== undefined) this.#registered.set(tenant, registered);
+  }
+
+  page(p: Parameters<DeliveryStore['listEndpoints']>[0]): EndpointPage {
+    const { values, nextBeforeId } = this.#ids.page({
+      limit: p.limit,
+      scanMax: Infinity,
+      before: [p.beforeId],
+      find: (id) => {
+        const endpoint = this.#queues.get(id)?.endpoint;
+        if (endpoint?.tenant !== p.tenant) return null;
+        return p.kind === undefined || endpoint.kind === p.kind ? endpoint : null;
+      },
+    });
+    return { endpoints: values, nextBeforeId };
+  }
+
+  secrets(owner: string, now: number): WebhookSecret[] {
+    return liveSecrets(this.#secrets.get(owner) ?? [], now);
+  }
+
+  rotate(p: Parameters<DeliveryStore['rotateSecret']>[0]): WebhookSecret[] {
+    const secrets = rotatedSecrets(this.#secrets.get(p.owner) ?? [], p);
+    this.#secrets.set(p.owner, frozenCopy(secrets));
+    return secrets;
+  }
+
+  /** What signs for the endpoint: newest first. */
+  signing(endpoint: Endpoint, now: number): string[] {
+    const own = this.secrets(endpoint.id, now);
+    const secrets = own.length > 0 ? own : this.secrets(tenantOwner(endpoint.tenant), now);
+    return secrets.map(({ value }) => value);
+  }
+}
+
+function requestName({ tenant, url }: Endpoint): string {
+  return JSON.stringify([tenant, url]);
+}
