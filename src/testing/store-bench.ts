@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { WebhookTarget } from '../core/delivery.ts';
 import { operationId } from '../core/id.ts';
 import type { Operation, OperationError, Result } from '../core/operation.ts';
 import { isFinal } from '../core/operation.ts';
@@ -45,6 +46,8 @@ export class StoreBench {
   now = Date.UTC(2026, 0, 1);
   readonly leaseMs = 15_000;
   readonly webhooks = new WebhookBench(this);
+  /** Of new operations. */
+  webhook: WebhookTarget | null = null;
   /** Given to every verb that can make an operation final. */
   outbox: Outbox | undefined = undefined;
   /** The case closed the store itself. */
@@ -90,7 +93,7 @@ export class StoreBench {
       labels: {},
       retryOf: null,
       traceparent: null,
-      webhook: null,
+      webhook: this.webhook,
       idempotency: null,
       taskPendingMax: null,
       ...p,

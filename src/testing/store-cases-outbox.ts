@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { WebhookTarget } from '../core/delivery.ts';
 import type { Endpoint } from '../core/endpoint.ts';
 import type { Operation } from '../core/operation.ts';
 import type { Outbox } from '../store/delivery-store.ts';
@@ -144,6 +145,37 @@ export const outboxCases: readonly StoreCase[] = [
     },
   },
   {
+    title: 'the outbox is not asked about what nobody can want to be told of',
+    async run(bench) {
+      const { webhooks } = bench;
+      const asked = recording(bench);
+      const ids: string[] = [];
+      const endEach = async (p: { tenant: string; webhook: WebhookTarget | null }) => {
+        ids.push((await bench.completed(p)).id, (await bench.failed(p)).id);
+        const cancelled = await bench.create(p);
+        await bench.cancel(cancelled.id);
+        const late = await bench.create({ ...p, waitUntil: bench.now });
+        await bench.sweep();
+        ids.push(cancelled.id, late.id);
+      };
+      await endEach({ tenant: 'a', webhook: null });
+      await webhooks.create(webhooks.requestEndpoint('https://r.example.com/a', { tenant: 'a' }));
+      await endEach({ tenant: 'a', webhook: null });
+      assert.equal(asked.length, 0);
+      await endEach({ tenant: 'a', webhook: target });
+      const registered = await webhooks.endpoint({ tenant: 'a' });
+      await endEach({ tenant: 'b', webhook: null });
+      await endEach({ tenant: 'a', webhook: null });
+      await webhooks.remove(registered);
+      await endEach({ tenant: 'a', webhook: null });
+      const told = [...ids.slice(8, 12), ...ids.slice(16, 20)];
+      assert.deepStrictEqual(
+        asked.map(({ operation }) => operation.id),
+        told,
+      );
+    },
+  },
+  {
     title: 'without an outbox nothing is written',
     async run(bench) {
       await bench.webhooks.endpoint();
@@ -158,6 +190,7 @@ export const outboxCases: readonly StoreCase[] = [
     async run(bench) {
       const { webhooks, store } = bench;
       const made = webhooks.requestEndpoint('https://r.example.com/cb?op=1');
+      bench.webhook = target;
       bench.outbox = webhooks.outbox(made);
       const first = await bench.completed();
       assert.deepStrictEqual(await webhooks.kept(made), made);
@@ -349,6 +382,7 @@ export const outboxCases: readonly StoreCase[] = [
     title: 'deliveries outlive the removal of their operation',
     async run(bench) {
       const { webhooks, store } = bench;
+      bench.webhook = target;
       bench.outbox = webhooks.outbox(webhooks.requestEndpoint('https://r.example.com/cb'));
       const { id } = await bench.completed();
       const told = await store.readOperationDelivery({ operationId: id });
@@ -384,6 +418,13 @@ export const outboxCases: readonly StoreCase[] = [
 
 type Asked = { readonly operation: Operation; readonly registered: readonly Endpoint[] };
 
+const target: WebhookTarget = {
+  url: 'https://r.example.com/cb?op=1',
+  events: ['operation.completed', 'operation.failed'],
+  headers: {},
+  secret: null,
+};
+
 /** What the outbox was asked, in order; it makes nothing of it. */
 function recording(bench: StoreBench): Asked[] {
   const asked: Asked[] = [];
@@ -392,5 +433,6 @@ function recording(bench: StoreBench): Asked[] {
     return [];
   };
   bench.outbox = outbox;
+  bench.webhook = target;
   return asked;
 }
