@@ -247,7 +247,7 @@ describe('what listen answers', () => {
   it('goes by any of several secrets, and by a public key', async () => {
     const { privateKey, publicKey } = generateKeyPairSync('ed25519');
     const raw = Buffer.from(publicKey.export({ format: 'jwk' }).x ?? '', 'base64url');
-    const secrets = `${otherSecret}\n whpk_${raw.toString('base64')} ${sampleSecret}`;
+    const secrets = `${otherSecret},whpk_${raw.toString('base64')} ${sampleSecret}`;
     const { post, stop } = await listener([], { RAINCHECK_WEBHOOK_SECRET: secrets });
     assert.equal((await post(delivery)).status, 200);
     const signed = `${delivery.id}.${delivery.headers['webhook-timestamp']}.${delivery.body}`;

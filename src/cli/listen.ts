@@ -42,7 +42,7 @@ export function addListen(program: Command, shell: Shell): void {
 }
 
 const listenHelp = `
-Several secrets in RAINCHECK_WEBHOOK_SECRET are separated by spaces. A signature that does not fit is answered with
+Several secrets in RAINCHECK_WEBHOOK_SECRET have spaces or commas between. A signature that does not fit is answered with
 401, unless --forward-to decides. With --json: one object a line, {"kind": "listening" | "delivery" | "summary", …}.`;
 
 async function listenForWebhooks(flags: ListenFlags): Promise<number> {
@@ -79,7 +79,7 @@ async function listenForWebhooks(flags: ListenFlags): Promise<number> {
 /** From --secret, else RAINCHECK_WEBHOOK_SECRET. A bad one is told now, not at the first delivery. */
 async function checkedSecrets({ secret }: ListenFlags): Promise<readonly string[]> {
   const fromEnv = process.env['RAINCHECK_WEBHOOK_SECRET'] ?? '';
-  const secrets = secret ?? fromEnv.split(/\s+/).filter((text) => text !== '');
+  const secrets = secret ?? fromEnv.split(/[\s,]+/).filter((text) => text !== '');
   for (const one of secrets) {
     try {
       await importWebhookKey(one);
