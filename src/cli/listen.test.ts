@@ -414,7 +414,8 @@ describe('listen refuses', () => {
 });
 
 // util-linux's script gives the command a real pseudo-terminal; BSD's has other options.
-const hasScript = spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout?.includes(
+const recorder = 'script';
+const hasScript = spawnSync(recorder, ['--version'], { encoding: 'utf8' }).stdout?.includes(
   'util-linux',
 );
 
@@ -425,7 +426,7 @@ it(
     const program = fileURLToPath(new URL('main.ts', import.meta.url));
     const command = `stty cols 80; exec ${process.execPath} --conditions=raincheck-source ${program} listen --port 0 --fail 1`;
     const { CI: _ci, NO_COLOR: _no, FORCE_COLOR: _force, ...inherited } = process.env;
-    const child = spawn('script', ['-qec', command, '/dev/null'], {
+    const child = spawn(recorder, ['-qec', command, '/dev/null'], {
       env: { ...inherited, ...withSecret, TERM: 'xterm-256color', NODE_NO_WARNINGS: '1' },
       stdio: ['pipe', 'pipe', 'inherit'],
     });
