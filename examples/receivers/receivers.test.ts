@@ -10,6 +10,7 @@ import { after, before, describe, it, mock } from 'node:test';
 import { Readable } from 'node:stream';
 import express from 'express';
 import fastify from 'fastify';
+import { defineTask, raincheck, type Raincheck } from 'raincheck';
 import type { WireWebhookEvent } from 'raincheck/client';
 import {
   operationEvent,
@@ -174,6 +175,41 @@ for (const [name, start] of Object.entries(receivers)) {
     }
   });
 }
+
+describe('a server of ours tells of an operation', () => {
+  let rc: Raincheck;
+  before(async () => {
+    rc = raincheck({
+      tasks: [defineTask('add', { run: ({ input }) => Object.values(input as object).length })],
+      store: 'memory:',
+      webhooks: { secret: sampleSecret, httpAllowed: true, allowedCidrs: ['127.0.0.0/8'] },
+    });
+    await rc.start();
+  });
+  after(() => rc.stop({ now: true }));
+
+  for (const [name, start] of Object.entries(receivers)) {
+    it(`to the receiver for ${name}`, async () => {
+      const told = Promise.withResolvers<WireWebhookEvent>();
+      const inbox = new Inbox(':memory:', async (event) => told.resolve(event));
+      await using receiver = await start({ inbox, secrets: [sampleSecret] });
+      const accepted = await rc.fetch(
+        new Request('http://localhost/add', {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ a: 1, b: 2, webhook_url: receiver.url + place }),
+        }),
+      );
+      const { id } = (await accepted.json()) as { id: string };
+      const event = await told.promise;
+      inbox.close();
+      assert.ok(event.type === 'operation.completed', event.type);
+      assert.deepEqual([event.operation_id, event.status], [id, 'completed']);
+      assert.equal(event.result_url, `/add/${id}`);
+      assert.equal(event.data.operation.result, 2);
+    });
+  }
+});
 
 describe('a body parser in the way', () => {
   const inbox = { add: () => assert.fail('nothing is kept') };
