@@ -73,7 +73,7 @@ export const layers: Readonly<Record<string, Layer>> = {
     packages: [],
     forbiddenGlobals: ['process', 'Buffer', 'setImmediate'],
   },
-  // The commands `dev`, `serve` and `doctor` load server/ lazily; all but its version.ts is out of others' reach.
+  // The commands `dev`, `serve`, `listen` and `doctor` load server/ lazily; all but its version.ts is out of others' reach.
   cli: { layers: ['core', 'client', 'server'], packages: 'any' },
   server: {
     layers: ['core', 'store', 'store-memory', 'store-sqlite', 'engine', 'webhooks', 'http'],
@@ -87,7 +87,7 @@ export const layers: Readonly<Record<string, Layer>> = {
 
 /** The same for the entries of the package, src/*.ts: what each may hand on. */
 export const entries: Readonly<Record<string, Layer>> = {
-  'index.ts': { layers: ['core', 'store', 'engine', 'http', 'server'], packages: [] },
+  'index.ts': { layers: ['core', 'store', 'engine', 'webhooks', 'http', 'server'], packages: [] },
   // Bundled for browsers: nothing of Node may come along.
   'client.ts': { layers: ['core', 'client'], packages: [] },
   'store.ts': { layers: ['core', 'store'], packages: [] },
