@@ -1,0 +1,32 @@
+import { createHmac, sign } from 'node:crypto';
+import { privateKey, privatePrefix, sharedKey } from './secrets.ts';
+
+/**
+ * The `webhook-signature` of one attempt, as Standard Webhooks 1.0 has it: for each secret, in the order given,
+ * a signature of `id.timestamp.body`, separated by spaces. `v1` is HMAC-SHA256, `v1a` ed25519; the prefix of a
+ * secret says which. `body` is the bytes that are sent; `timestamp` is in whole seconds since 1970.
+ */
+export function webhookSignature(p: {
+  readonly id: string;
+  readonly timestamp: number;
+  readonly body: Buffer;
+  readonly secrets: readonly string[];
+}): string {
+  const head = `${p.id}.${p.timestamp}.`;
+  return p.secrets
+    .map((secret) =>
+      secret.startsWith(privatePrefix)
+        ? `v1a,${asymmetric(secret, head, p.body)}`
+        : `v1,${symmetric(secret, head, p.body)}`,
+    )
+    .join(' ');
+}
+
+function symmetric(secret: string, head: string, body: Buffer): string {
+  return createHmac('sha256', sharedKey(secret)).update(head).update(body).digest('base64');
+}
+
+function asymmetric(secret: string, head: string, body: Buffer): string {
+  const signed = Buffer.concat([Buffer.from(head), body]);
+  return sign(null, signed, privateKey(secret)).toString('base64');
+}
