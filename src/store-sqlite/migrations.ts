@@ -299,7 +299,7 @@ CREATE TABLE deliveries (
 ) STRICT;
 
 CREATE INDEX deliveries_pending
-  ON deliveries (endpoint_seq, next_at, id)
+  ON deliveries (endpoint_seq, next_at, id, expires_at)
   WHERE next_at IS NOT NULL;
 CREATE INDEX deliveries_sending
   ON deliveries (lease_expires_at)
