@@ -11,17 +11,16 @@ import type { EndpointEntry, EndpointLedger } from './endpoint-ledger.ts';
  * more than `alignedMax` the rest is left to the sweeps that follow. Until they come, nothing is sent that must not
  * be: the endpoint stands in no lane.
  */
-const pendingCondition = 'next_at IS NOT NULL';
-const heldCondition = "state = 'held'";
+const pendingSource = 'deliveries INDEXED BY deliveries_pending WHERE next_at IS NOT NULL';
+const heldSource = "deliveries INDEXED BY deliveries_held WHERE state = 'held'";
 
-const selectSql = (condition: string): string => `
+const selectSql = (source: string): string => `
 SELECT ${deliveryColumns}
-FROM deliveries
-WHERE endpoint_seq = ?
-  AND ${condition}
+FROM ${source}
+  AND endpoint_seq = ?
 LIMIT ? + 0`;
 
-const moveSql = (condition: string): string => `
+const moveSql = (source: string): string => `
 UPDATE deliveries
 SET state = ?,
     version = version + 1,
@@ -31,16 +30,15 @@ SET state = ?,
     remove_at = ?
 WHERE seq IN (
   SELECT seq
-  FROM deliveries
-  WHERE endpoint_seq = ?
-    AND ${condition}
+  FROM ${source}
+    AND endpoint_seq = ?
   LIMIT ? + 0
 )`;
 
-export const pendingOfEndpointSql = selectSql(pendingCondition);
-export const heldOfEndpointSql = selectSql(heldCondition);
-export const movePendingSql = moveSql(pendingCondition);
-export const moveHeldSql = moveSql(heldCondition);
+export const pendingOfEndpointSql = selectSql(pendingSource);
+export const heldOfEndpointSql = selectSql(heldSource);
+export const movePendingSql = moveSql(pendingSource);
+export const moveHeldSql = moveSql(heldSource);
 
 /** 0.1 s of one commit. */
 const alignedMax = 20_000;
@@ -59,11 +57,12 @@ export function prepareAlign(
   endpoints: EndpointLedger,
   deliveries: Deliveries,
 ): Align {
-  const pending = {
-    select: writer.prepare(pendingOfEndpointSql),
-    move: writer.prepare(movePendingSql),
-  };
-  const held = { select: writer.prepare(heldOfEndpointSql), move: writer.prepare(moveHeldSql) };
+  const source = (selectSql: string, moveSql: string): Source => ({
+    select: writer.prepare(selectSql),
+    move: writer.prepare(moveSql),
+  });
+  const pending = source(pendingOfEndpointSql, movePendingSql);
+  const held = source(heldOfEndpointSql, moveHeldSql);
 
   function sourcesOf({ removedAt, endpoint }: EndpointEntry): readonly Source[] {
     if (removedAt !== null) return [pending, held];

@@ -6,7 +6,7 @@ import type { WriteConnection, WriteStatement } from './connection.ts';
  */
 export const countInFlightSql = `
 SELECT endpoint_seq, endpoints.origin, count(*)
-FROM deliveries
+FROM deliveries INDEXED BY deliveries_sending
 CROSS JOIN endpoints ON endpoints.seq = endpoint_seq
 WHERE lease_expires_at IS NOT NULL
   AND removed_at IS NULL

@@ -308,7 +308,7 @@ CREATE INDEX deliveries_held
   ON deliveries (endpoint_seq, id)
   WHERE state = 'held';
 CREATE INDEX deliveries_unfinished
-  ON deliveries (expires_at)
+  ON deliveries (expires_at, finished_at)
   WHERE finished_at IS NULL;
 CREATE INDEX deliveries_dead
   ON deliveries (id)
