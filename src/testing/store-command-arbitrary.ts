@@ -41,6 +41,7 @@ const createPlan: fc.Arbitrary<CreatePlan> = fc.record({
   ),
   label: orNull(label),
   taskPendingMax: fc.constantFrom(null, null, null, 3),
+  webhook: fc.constantFrom(null, null, 0, 1, 2),
 });
 
 const writes: fc.WeightedArbitrary<Command>[] = [

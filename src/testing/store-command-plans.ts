@@ -14,6 +14,7 @@ import {
   outboxOf,
   rememberClaimed,
   scattered,
+  targetOf,
   webhookCall,
   type DeliveryClaimPlan,
   type WebhookCommand,
@@ -64,6 +65,8 @@ export type CreatePlan = {
   readonly idempotency: { readonly key: number; readonly fingerprint: string } | null;
   readonly label: string | null;
   readonly taskPendingMax: number | null;
+  /** What is told to whom: an address of store-command-webhooks.ts. */
+  readonly webhook: number | null;
 };
 export type ClaimPlan = {
   readonly limit: number;
@@ -219,7 +222,7 @@ function newOperationOf(p: CreatePlan, s: RunState): NewOperation {
     labels: p.label === null ? {} : { [p.label]: p.label },
     retryOf: s.ids.at(-1) ?? null,
     traceparent: null,
-    webhook: null,
+    webhook: p.webhook === null ? null : targetOf(p.webhook, s.made),
     idempotency: p.idempotency && {
       scope: 's',
       key: String(p.idempotency.key),

@@ -1,4 +1,10 @@
-import type { AttemptResult, DeliveryEvent, DeliveryState } from '../core/delivery.ts';
+import {
+  webhookEvents,
+  type AttemptResult,
+  type DeliveryEvent,
+  type DeliveryState,
+  type WebhookTarget,
+} from '../core/delivery.ts';
 import type { Endpoint } from '../core/endpoint.ts';
 import { newHealth } from '../core/endpoint-health.ts';
 import { deliveryId, endpointId } from '../core/id.ts';
@@ -177,7 +183,7 @@ export function deliveryClaimCall(p: DeliveryClaimPlan, { now }: RunState): Call
 
 /**
  * The same deliveries for the same operation, whoever asks and how often: to every registered endpoint that wants
- * the event and, for two operations of three, to an address of its request.
+ * the event, and to the address of its request.
  */
 export function outboxOf(s: RunState): Outbox {
   const { now, ids } = s;
@@ -186,8 +192,9 @@ export function outboxOf(s: RunState): Outbox {
     const event = operation.state === 'completed' ? 'operation.completed' : 'operation.failed';
     const index = ids.indexOf(operation.id);
     const wanted = registered.filter(({ events }) => events.includes(event));
-    const requested =
-      index % 3 === 0 ? [] : [requestEndpoint(index, { now, tenant: '', made: 2_000_000 + index })];
+    const address = addresses.findIndex((url) => operation.webhook?.url.startsWith(url));
+    const p = { now, tenant: '', made: 2_000_000 + index };
+    const requested = address < 0 ? [] : [requestEndpoint(address, p)];
     return [...wanted, ...requested].map((to, i) => ({
       id: deliveryId(now, scattered(1_000_000 + index * 100 + i)),
       tenant: operation.tenant,
@@ -202,6 +209,15 @@ export function outboxOf(s: RunState): Outbox {
       failuresMax: 3,
       expiresAt: now + 100_000,
     }));
+  };
+}
+
+export function targetOf(address: number, made: number): WebhookTarget {
+  return {
+    url: `${addressOf(address).url}?made=${made}`,
+    events: address === 2 ? webhookEvents : ['operation.completed', 'operation.failed'],
+    headers: { 'x-made': `ü ${made}` },
+    secret: address === 1 ? `whsec_${made}` : null,
   };
 }
 
