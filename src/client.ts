@@ -15,14 +15,33 @@ export {
 } from './client/problem.ts';
 export { isFinal } from './client/wait.ts';
 export type { InputOf, OutputOf, TaskName } from './client/task-types.ts';
+export type {
+  DeliveryListFilter,
+  EndpointMembers,
+  NewEndpoint,
+  Redrive,
+  WebhooksClient,
+} from './client/webhooks.ts';
 export type { RetryNotice, TransportOptions as ClientOptions } from './client/transport.ts';
+export type { DeliveryEvent, DeliveryState, WebhookEvent } from './core/delivery.ts';
 export type { OperationStatus } from './core/operation.ts';
 export type {
   WireAttempt,
+  WireCreatedEndpoint,
+  WireDelivery,
+  WireDeliveryAttempt,
+  WireDeliveryPage,
+  WireEndpoint,
+  WireEndpointPage,
   WireEstimate,
   WireOperation,
   WireOperationError,
   WireOperationPage,
+  WireOperationWebhook,
   WireProgress,
+  WireRedriveCount,
+  WireRotatedSecret,
+  WireSecretList,
   WireTask,
+  WireTestedEndpoint,
 } from './core/wire.ts';

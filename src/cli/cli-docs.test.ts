@@ -22,6 +22,20 @@ it('docs/cli.md lists the commands as --help does', async () => {
   assert.deepEqual(new Set(documented), new Set(names.filter((name) => name !== 'help')));
 });
 
+it('docs/cli.md lists the commands of webhooks and dlq as their --help does', async () => {
+  for (const group of ['webhooks', 'dlq']) {
+    const { stdout } = await runCli([group, '--help']);
+    const commands = /\nCommands:\n([\s\S]*)$/.exec(stdout)?.[1] ?? '';
+    const names = [...commands.matchAll(/^ {2}(\w+)/gm)].map((match) => match[1]);
+    const documented = [...text.matchAll(new RegExp(`^\\| \`${group} (\\w+)`, 'gm'))];
+    assert.deepEqual(
+      documented.map((match) => match[1]).toSorted(),
+      names.filter((name) => name !== 'help').toSorted(),
+      group,
+    );
+  }
+});
+
 it('the help of dev and serve names every flag, every variable and every name of a config file', async () => {
   for (const command of ['dev', 'serve']) {
     const { stdout } = await runCli([command, '--help']);

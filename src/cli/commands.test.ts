@@ -116,7 +116,7 @@ describe('raincheck run', () => {
     const { code, stdout, stderr } = await cli('run', 'echo', 'seconds=soon', 'range:={}');
     assert.equal(code, 2);
     assert.equal(stdout, '');
-    assert.match(stderr, /✖ Input does not fit the task\n/);
+    assert.match(stderr, /✖ Input does not fit\n/);
     assert.match(stderr, /\n {4}seconds +\S.*\n {4}name +\S.*\n {4}range\.days +\S/);
   });
 

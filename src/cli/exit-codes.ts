@@ -6,9 +6,12 @@ export const exitCodes = {
   ok: { code: 0, meaning: 'done' },
   error: { code: 1, meaning: 'something else went wrong, such as a server that cannot be reached' },
   usage: { code: 2, meaning: 'the command line or the input is wrong (HTTP 400, 413, 415, 422)' },
-  failed: { code: 3, meaning: 'the operation failed' },
+  failed: { code: 3, meaning: 'the operation failed, or the test of a webhook endpoint' },
   auth: { code: 4, meaning: 'the token is missing, wrong or not allowed to do this (401, 403)' },
-  notFound: { code: 5, meaning: 'no such task or operation, or it has expired (404, 410)' },
+  notFound: {
+    code: 5,
+    meaning: 'no such task, operation, endpoint or delivery, or it has expired (404, 410)',
+  },
   timedOut: {
     code: 6,
     meaning: 'the operation ran out of time: timeout, queue_timeout, deadline_exceeded',

@@ -1,15 +1,14 @@
 import { Option, type Command } from 'commander';
 import type { ListFilter } from '../client/client.ts';
-import { limits } from '../core/limits.ts';
 import { operationStatuses, type OperationStatus } from '../core/operation.ts';
 import type { WireOperation } from '../core/wire.ts';
 import { labelsFrom } from './arguments.ts';
 import { acting, collected, integerArgument, type Context, type Shell } from './context.ts';
-import { exitCodes, UsageError } from './exit-codes.ts';
+import { exitCodes } from './exit-codes.ts';
 import { instantOf } from './instant.ts';
+import { paged, printListing } from './listing.ts';
 import { wholeSeconds } from './progress-line.ts';
 import { progressOf } from './status.ts';
-import { safeLine, table } from './terminal-text.ts';
 
 type ListFlags = {
   readonly status?: OperationStatus;
@@ -48,29 +47,17 @@ const pipeHelp = `
 In a pipe: one operation a line, tab-separated: id, task, status, created, detail.`;
 
 async function printOperations(context: Context, flags: ListFlags): Promise<void> {
-  const { output } = context;
-  const found: WireOperation[] = [];
-  for await (const operation of listed(context, flags)) {
-    if (output.json) output.resultJson(operation);
-    else if (output.resultIsSeen) found.push(operation);
-    else output.result(cellsOf(operation).join('\t'));
-  }
-  if (!output.resultIsSeen || output.json) return;
-  if (found.length === 0) return output.note('No operations.');
-  const columns = ['ID', 'TASK', 'STATUS', 'AGE', 'DETAIL'].map((title) => ({ title }));
   const now = context.transport.serverNow();
-  const rows = found.map((operation) => {
-    const cells = cellsOf(operation);
-    return cells.with(3, wholeSeconds(now - Date.parse(operation.created_at)));
+  await printListing(context, listed(context, flags), {
+    cells: cellsOf,
+    columns: ['ID', 'TASK', 'STATUS', 'AGE', 'DETAIL'].map((title) => ({ title })),
+    row: (one) => cellsOf(one).with(3, wholeSeconds(now - Date.parse(one.created_at))),
+    none: 'No operations.',
   });
-  const [head = '', ...lines] = table(columns, rows, process.stdout.columns || 80);
-  output.report(output.styleResult('dim', head));
-  for (const line of lines) output.result(line);
 }
 
 /** Page by page, as far as --limit goes. */
-async function* listed(context: Context, flags: ListFlags): AsyncGenerator<WireOperation> {
-  if (flags.limit < 1) throw new UsageError('Expected --limit to be 1 or more.');
+function listed(context: Context, flags: ListFlags): AsyncGenerator<WireOperation> {
   const now = context.transport.clock.now();
   const filter: ListFilter = {
     status: flags.status,
@@ -81,20 +68,14 @@ async function* listed(context: Context, flags: ListFlags): AsyncGenerator<WireO
     since: flags.since === undefined ? undefined : instantOf('--since', flags.since, now),
     until: flags.until === undefined ? undefined : instantOf('--until', flags.until, now),
   };
-  let left = flags.limit;
-  let cursor: string | undefined;
-  do {
-    const limit = Math.min(left, limits.pageSizeMax);
-    const page = await context.client.list({ ...filter, limit, cursor });
-    yield* page.operations;
-    left -= page.operations.length;
-    cursor = page.next_cursor ?? undefined;
-  } while (left > 0 && cursor !== undefined);
+  return paged(flags.limit, async (part) => {
+    const page = await context.client.list({ ...filter, ...part });
+    return { items: page.operations, next: page.next_cursor };
+  });
 }
 
 function cellsOf(operation: WireOperation): string[] {
   const progress = operation.status === 'processing' ? progressOf(operation) : null;
   const detail = operation.error?.code ?? progress ?? '';
-  const cells = [operation.id, operation.task, operation.status, operation.created_at, detail];
-  return cells.map(safeLine);
+  return [operation.id, operation.task, operation.status, operation.created_at, detail];
 }

@@ -7,6 +7,7 @@ import { exitCodes, exitCodesHelp, UsageError } from './exit-codes.ts';
 import { endQuietlyOnClosedPipe } from './output.ts';
 import { addCancel } from './cancel.ts';
 import { addDev } from './dev.ts';
+import { addDlq } from './dlq.ts';
 import { addDoctor } from './doctor.ts';
 import { addList } from './list.ts';
 import { addResult } from './result.ts';
@@ -17,6 +18,7 @@ import { addRun } from './run.ts';
 import { addStatus } from './status.ts';
 import { addSubmit } from './submit.ts';
 import { addWait } from './wait.ts';
+import { addWebhooks } from './webhooks.ts';
 
 /** In the order of --help: start one, use it, look around. */
 const commands = [
@@ -31,6 +33,8 @@ const commands = [
   addRetry,
   addList,
   addTasks,
+  addWebhooks,
+  addDlq,
   addDoctor,
 ];
 
@@ -99,17 +103,29 @@ function usageErrorOf(
   const sentence = `${first.charAt(0).toUpperCase()}${first.slice(1).replace(/\.$/, '')}.`;
   const hints = more.map((line) => line.replace(/^\((.*)\)$/, '$1'));
   const usage = new UsageError([sentence, ...hints].join(' '), { cause: error });
-  const names = program.commands.map((command) => command.name());
-  const command = argv.find((word) => names.includes(word));
-  usage.hint = `See: raincheck ${command === undefined ? '' : `${command} `}--help`;
+  const path = commandPath(program, argv).join('');
+  usage.hint = `See: raincheck ${path}--help`;
   return usage;
+}
+
+/** The names of the command that was meant, each with a space behind. */
+function commandPath(program: Command, argv: readonly string[]): string[] {
+  for (const [i, word] of argv.entries()) {
+    const command = program.commands.find((one) => one.name() === word);
+    if (command !== undefined) return [`${word} `, ...commandPath(command, argv.slice(i + 1))];
+  }
+  return [];
+}
+
+function allCommands(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(allCommands)];
 }
 
 /** commander looks for the option that was meant only when no value hangs on it with '='. */
 function withSuggestion(text: string, program: Command): string {
   const name = /unknown option '(--[^=']+)=/.exec(text)?.[1];
   if (name === undefined || text.includes('Did you mean')) return text;
-  const options = [program, ...program.commands].flatMap((command) => command.options);
+  const options = allCommands(program).flatMap((command) => command.options);
   const names = options.map(({ long }) => long ?? '');
   const meant = suggestion(name, names);
   return meant === null ? text : `${text}\n(Did you mean ${meant}?)`;

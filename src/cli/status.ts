@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
 import { formatDuration } from '../core/duration.ts';
-import type { WireAttempt, WireOperation } from '../core/wire.ts';
+import type { WireAttempt, WireOperation, WireOperationWebhook } from '../core/wire.ts';
 import { acting, operationNamed, type Context, type Shell } from './context.ts';
+import { deliveryStateText } from './webhook-text.ts';
 import { exitCodes } from './exit-codes.ts';
+import { printRows } from './listing.ts';
 import { wholeSeconds } from './progress-line.ts';
-import { safeLine } from './terminal-text.ts';
 
 export function addStatus(program: Command, shell: Shell): void {
   program
@@ -51,13 +52,13 @@ export function printStatus(context: Context, operation: WireOperation): void {
         .join(' ') || null,
     ],
     ['repeats', operation.retry_of],
+    ['webhook', webhookText(operation.webhook ?? null, transport.serverNow())],
+    ['sent to', operation.webhook?.url ?? null],
     ['expires', operation.expires_at],
     ['address', address(operation.status_url)],
     ['result', address(operation.result_url)],
   ];
-  for (const [name, text] of rows) {
-    if (text !== null) output.result(`${name.padEnd(10)} ${safeLine(text)}`);
-  }
+  printRows(context, rows);
 }
 
 function attemptText({ outcome, error }: WireAttempt): string {
@@ -84,6 +85,15 @@ export function progressOf(operation: WireOperation): string | null {
     message,
   ];
   return parts.filter((part) => part !== null && part !== '').join(' · ') || null;
+}
+
+/** How the address that the request named gets to know of the end. */
+function webhookText(webhook: WireOperationWebhook | null, now: number): string | null {
+  if (webhook === null) return null;
+  const { state, delivery_id: id } = webhook;
+  if (state === 'waiting') return 'waits for the end of the operation';
+  if (id === null) return 'nothing was sent, or it is forgotten by now';
+  return `${deliveryStateText(webhook, now)}   raincheck webhooks show ${id}`;
 }
 
 function whenText(instant: string | null, now: number): string | null {

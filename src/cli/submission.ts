@@ -17,6 +17,7 @@ export type SubmitFlags = {
   readonly delay?: number;
   readonly deadline?: number;
   readonly idempotencyKey?: string;
+  readonly webhookUrl?: string;
 };
 
 export function withSubmitOptions(command: Command): Command {
@@ -28,7 +29,8 @@ export function withSubmitOptions(command: Command): Command {
     .option('--priority <n>', 'higher goes first, -100 to 100', integerArgument)
     .option('--delay <time>', 'start no sooner than so long from now, like 10m', durationArgument)
     .option('--deadline <time>', 'fail when not finished so long from now', durationArgument)
-    .option('--idempotency-key <key>', 'the same key and input give the same operation');
+    .option('--idempotency-key <key>', 'the same key and input give the same operation')
+    .option('--webhook-url <url>', 'where to send a signed POST when it is final');
 }
 
 export async function submitFromWords(
@@ -48,6 +50,7 @@ export async function submitFromWords(
     delay: flags.delay,
     deadline: flags.deadline,
     labels,
+    webhookUrl: flags.webhookUrl,
   };
   const handle = await context.client.submit(name, input, options);
   if (handle.replayed) {
@@ -66,7 +69,10 @@ function unknownFields(input: unknown, { name, input_schema: schema }: WireTask)
   const branching = ['$ref', 'anyOf', 'oneOf', 'allOf', 'patternProperties'];
   if (extra !== false || branching.some((keyword) => keyword in schema)) return [];
   const known = Object.keys(schema['properties']);
-  const unknown = Object.keys(input).filter((field) => !known.includes(field));
+  const reserved = ['webhook', 'webhook_url'];
+  const unknown = Object.keys(input).filter(
+    (field) => !known.includes(field) && !reserved.includes(field),
+  );
   return unknown.map((field) => {
     const meant = suggestion(field, known);
     const hint = meant === null ? `Fields: ${known.join(', ')}.` : `Did you mean \`${meant}\`?`;

@@ -40,6 +40,17 @@ export function pageIn(answer: { readonly status: number; readonly body: unknown
   throw notRaincheck(url, status);
 }
 
+/** The object that an answer carries, known by a member that only it has; as operationIn. */
+export function objectIn<T>(
+  answer: { readonly status: number; readonly body: unknown },
+  url: URL,
+  member: keyof T & string,
+): T {
+  const { body, status } = answer;
+  if (typeof body === 'object' && body !== null && member in body) return body as T;
+  throw notRaincheck(url, status);
+}
+
 /** Keeps the status of the answer (a success), so that it is not tried again. */
 export function notRaincheck(url: URL, status: number): ProblemError {
   return new ProblemError(

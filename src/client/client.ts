@@ -1,18 +1,19 @@
-import type { Duration } from '../core/duration.ts';
 import { isOperationId } from '../core/id.ts';
-import { limits } from '../core/limits.ts';
 import type { OperationStatus } from '../core/operation.ts';
-import { expected } from '../core/options.ts';
 import type { WireOperation, WireOperationPage, WireProgress, WireTask } from '../core/wire.ts';
-import { operationIn, pageIn, taskIn, tasksIn } from './answered-operation.ts';
+import { pageIn, taskIn, tasksIn } from './answered-operation.ts';
 import {
   createOperationHandle,
   type CallOptions,
   type OperationHandle,
   type WaitSettings,
 } from './operation.ts';
+import { postSubmission, type SubmitOptions } from './submission.ts';
 import type { InputOf, OutputOf, TaskName } from './task-types.ts';
 import { Transport, type TransportOptions } from './transport.ts';
+import { webhooksOver, type WebhooksClient } from './webhooks.ts';
+
+export type { SubmitOptions } from './submission.ts';
 
 /**
  * The typed client: `createClient<typeof rc>({ baseUrl, token })` knows the names, inputs and outputs of
@@ -45,19 +46,8 @@ export type Client<App = unknown> = {
   list(filter?: ListFilter): Promise<WireOperationPage>;
   tasks(options?: CallOptions): Promise<readonly WireTask[]>;
   task(name: string, options?: CallOptions): Promise<WireTask>;
-};
-
-export type SubmitOptions = {
-  /** At most 255 characters. The same key with the same input gives the same operation. */
-  readonly idempotencyKey?: string | undefined;
-  /** Higher goes first, -100..100. */
-  readonly priority?: number | undefined;
-  /** Not before so long from now. */
-  readonly delay?: Duration | undefined;
-  /** Fails with `deadline_exceeded` when not finished so long from now. */
-  readonly deadline?: Duration | undefined;
-  readonly labels?: Readonly<Record<string, string>> | undefined;
-  readonly signal?: AbortSignal | undefined;
+  /** Endpoints, deliveries and dead letters. */
+  readonly webhooks: WebhooksClient;
 };
 
 export type RunOptions = SubmitOptions &
@@ -125,6 +115,7 @@ export function clientOver<App = unknown>(transport: Transport): Client<App> {
       return tasksIn(await transport.request({ method: 'GET', url, signal }), url);
     },
     task: (name: string, options: CallOptions = {}) => getTask(transport, name, options.signal),
+    webhooks: webhooksOver(transport),
   };
   // The types of `App` are promises about the server; nothing here depends on them.
   return client as Client<App>;
@@ -153,38 +144,6 @@ async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefine
   }
 }
 
-async function postSubmission(
-  transport: Transport,
-  p: { readonly path: string; readonly input: unknown; readonly options: SubmitOptions },
-): Promise<OperationHandle> {
-  const url = transport.address(p.path);
-  const { priority, delay, deadline, labels, signal } = p.options;
-  for (const [name, value] of Object.entries({ priority, delay, deadline })) {
-    // A bare number is milliseconds here; the query wants its unit.
-    if (value !== undefined) {
-      const isDuration = name !== 'priority' && typeof value === 'number';
-      url.searchParams.set(name, isDuration ? `${value}ms` : String(value));
-    }
-  }
-  for (const [name, value] of Object.entries(labels ?? {})) {
-    url.searchParams.append(`label.${name}`, value);
-  }
-  const answer = await transport.request({
-    method: 'POST',
-    url,
-    json: p.input === undefined ? {} : p.input,
-    headers: { 'idempotency-key': quotedKey(p.options.idempotencyKey ?? randomKey()) },
-    signal,
-  });
-  const accepted = operationIn(answer, url);
-  const replayed = answer.headers.get('idempotent-replayed') === 'true';
-  return createOperationHandle(transport, {
-    url: transport.address(accepted.status_url),
-    accepted,
-    replayed,
-  });
-}
-
 async function getPage(transport: Transport, filter: ListFilter): Promise<WireOperationPage> {
   const url = transport.address('/operations');
   const { labels, since, until, signal, ...rest } = filter;
@@ -210,18 +169,6 @@ function operationAddress(transport: Transport, urlOrId: string | URL): URL {
   return transport.address(`/operations/${encodeURIComponent(text)}`);
 }
 
-/** As a string of RFC 9651, which is printable ASCII. */
-function quotedKey(key: string): string {
-  if (/^[\u0020-\u007e]+$/.test(key) && key.length <= limits.idempotencyKeyChars) {
-    return `"${key.replaceAll(/[\\"]/g, String.raw`\$&`)}"`;
-  }
-  throw expected(
-    'idempotencyKey',
-    `1 to ${limits.idempotencyKeyChars} printable ASCII characters`,
-    key,
-  );
-}
-
 function reporting(
   onProgress: RunOptions['onProgress'],
   onChange: RunOptions['onChange'],
@@ -235,10 +182,4 @@ function reporting(
     last = shown;
     onProgress(operation.progress, operation);
   };
-}
-
-/** randomUUID exists only in secure contexts; a page served over plain http still has getRandomValues. */
-function randomKey(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

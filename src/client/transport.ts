@@ -30,7 +30,7 @@ export type TransportOptions = {
 export type RetryNotice = { readonly error: NetworkError | ProblemError; readonly delayMs: number };
 
 export type TransportRequest = {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   readonly url: URL;
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent as JSON; undefined: no body. */

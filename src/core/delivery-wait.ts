@@ -34,7 +34,7 @@ export function endpointWait(endpoint: Endpoint, now: number): Wait {
  * it is removed, or was not looked at as it cannot be what the delivery waits for (see needsEndpoint).
  */
 export function deliveryWait(delivery: Delivery, endpoint: Endpoint | null, now: number): Wait {
-  if (delivery.state !== 'pending' && delivery.state !== 'held') return noWait;
+  if (!needsEndpoint(delivery)) return noWait;
   const own = { at: delivery.nextAt, reason: delivery.nextReason };
   const held = delivery.state === 'held' ? { at: null, reason: 'endpoint disabled' } : own;
   if (endpoint === null) return held;
@@ -43,8 +43,7 @@ export function deliveryWait(delivery: Delivery, endpoint: Endpoint | null, now:
   return wait.at !== null && wait.at > (own.at ?? 0) ? wait : own;
 }
 
-/** Whether its endpoint may be what `delivery` waits for: most others are told without a look at it. */
-export function needsEndpoint(delivery: Delivery, now: number): boolean {
-  if (delivery.state === 'held') return true;
-  return delivery.state === 'pending' && (delivery.nextAt ?? 0) <= now;
+/** Whether its endpoint may be what `delivery` waits for: what is sent or over is told without a look at it. */
+export function needsEndpoint({ state }: Delivery): boolean {
+  return state === 'pending' || state === 'held';
 }

@@ -35,7 +35,7 @@ export const errorTable = {
   unsupported_media_type: { status: 415, title: 'Unsupported content type', retryable: false },
   range_not_satisfiable: { status: 416, title: 'Range cannot be satisfied', retryable: false },
   expectation_failed: { status: 417, title: 'Expectation cannot be met', retryable: false },
-  validation_failed: { status: 422, title: 'Input does not fit the task', retryable: false },
+  validation_failed: { status: 422, title: 'Input does not fit', retryable: false },
   webhook_url_blocked: {
     status: 422,
     title: 'Webhooks are not sent to this address',

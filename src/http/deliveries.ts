@@ -8,6 +8,7 @@ import { deliveryWait } from '../core/delivery-wait.ts';
 import { RaincheckError } from '../core/errors.ts';
 import { isDeliveryId, isEndpointId, isOperationId } from '../core/id.ts';
 import type { WireDelivery, WireDeliveryAttemptList } from '../core/wire.ts';
+import { takeTraceparent } from '../webhooks/event-deliveries.ts';
 import type { Webhooks } from '../webhooks/webhooks.ts';
 import { tenant, type WebhookContext } from './context.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
@@ -92,12 +93,17 @@ export async function readDelivery(context: WebhookContext, id: string): Promise
   const { delivery, body, headers } = await context.webhooks.readDelivery({ id, tenant });
   const endpoint = await endpointOrNull(context.webhooks, delivery.endpointId);
   const wait = deliveryWait(delivery, endpoint, context.engine.clock.now());
-  const names = [...Object.keys(endpoint?.headers ?? {}), ...Object.keys(headers)];
+  const { traceparent, headers: own } = takeTraceparent(headers);
+  const names = [...Object.keys(endpoint?.headers ?? {}), ...Object.keys(own)];
   const wire: WireDelivery = {
     ...wireDelivery(context, { delivery, wait }),
     request: {
       method: 'POST',
-      headers: { 'content-type': 'application/json', 'webhook-id': delivery.id },
+      headers: {
+        'content-type': 'application/json',
+        'webhook-id': delivery.id,
+        ...(traceparent === null ? null : { traceparent }),
+      },
       header_names: [...new Set(names)],
       body,
     },

@@ -76,16 +76,24 @@ const createdEndpoint: Json = {
   },
 };
 
+const signature: Json = {
+  enum: ['v1', 'v1a'],
+  default: 'v1',
+  description:
+    '`v1`: a shared secret. `v1a`: a key pair (ed25519), of which the public key is told.',
+};
+
 const endpointMembers: Json = {
   url: webhookUrl,
   events: { ...events, minItems: 1, description: 'Default: both final ones.' },
   tasks: {
     type: ['array', 'null'],
     items: text,
+    maxItems: limits.endpointTasks,
     description: 'Of which tasks. Default null: of all.',
   },
   headers: { ...ownHeaders, description: 'Sent with every delivery; never shown again.' },
-  description: textOrNull,
+  description: { ...textOrNull, maxLength: limits.endpointDescriptionChars },
   enabled: { type: 'boolean', description: 'false: deliveries are held until it is true again.' },
 };
 
@@ -190,7 +198,7 @@ export const webhookSchemas: Json = {
   }),
   NewEndpoint: {
     type: 'object',
-    properties: { ...endpointMembers, secret },
+    properties: { ...endpointMembers, secret, signature },
     required: ['url'],
     additionalProperties: false,
   },

@@ -19,14 +19,14 @@ export type ShownDelivery = { readonly delivery: Delivery; readonly wait: Wait }
 
 /**
  * Each with what it waits for, in order. Endpoints are read where they can be the reason, each once: of a page whose
- * deliveries are done, or wait for times of their own, none.
+ * deliveries are over, none.
  */
 export async function shownDeliveries(
   context: WebhookContext,
   deliveries: readonly Delivery[],
 ): Promise<ShownDelivery[]> {
   const now = context.engine.clock.now();
-  const asked = deliveries.filter((one) => needsEndpoint(one, now)).map((one) => one.endpointId);
+  const asked = deliveries.filter(needsEndpoint).map((one) => one.endpointId);
   const ids = [...new Set(asked)];
   const endpoints = await Promise.all(ids.map((id) => endpointOrNull(context.webhooks, id)));
   const byId = new Map(ids.map((id, i) => [id, endpoints[i] ?? null]));
@@ -41,7 +41,7 @@ export async function shownDelivery(
   delivery: Delivery,
 ): Promise<ShownDelivery> {
   const now = engine.clock.now();
-  const isAsked = needsEndpoint(delivery, now);
+  const isAsked = needsEndpoint(delivery);
   const endpoint = isAsked ? await endpointOrNull(webhooks, delivery.endpointId) : null;
   return { delivery, wait: deliveryWait(delivery, endpoint, now) };
 }

@@ -1,0 +1,35 @@
+import { Option, type Command } from 'commander';
+import { webhookEvents, type DeliveryEvent } from '../core/delivery.ts';
+import { instantOf } from './instant.ts';
+
+/** The filters that lists of deliveries and bulk redrives share. */
+export type DeliveryFlags = {
+  readonly endpoint?: string;
+  readonly operation?: string;
+  readonly event?: DeliveryEvent;
+  readonly error?: string;
+  readonly since?: string;
+  readonly until?: string;
+};
+
+export function withDeliveryFilters(command: Command): Command {
+  return command
+    .option('--endpoint <id>', 'only to this endpoint')
+    .option('--operation <id>', 'only of this operation')
+    .addOption(new Option('--event <event>', 'only of this event').choices(webhookEvents))
+    .option('--error <class>', 'only whose latest attempt failed so: timeout, dns, http_500 …')
+    .option('--since <time>', 'created since: 2h (ago), 2026-01-31 or 2026-01-31T09:00:00Z')
+    .option('--until <time>', 'created before');
+}
+
+export function deliveryFilter(flags: DeliveryFlags, now: number) {
+  const { endpoint, operation, event, error, since, until } = flags;
+  return {
+    endpoint,
+    operation,
+    event,
+    error,
+    since: since === undefined ? undefined : instantOf('--since', since, now),
+    until: until === undefined ? undefined : instantOf('--until', until, now),
+  };
+}

@@ -1,0 +1,145 @@
+import { InvalidArgumentError, type Command } from 'commander';
+import { deliveryStates, type DeliveryState } from '../core/delivery.ts';
+import { isDeliveryId, isEndpointId } from '../core/id.ts';
+import { suggestion } from '../core/suggest.ts';
+import type { WireDelivery } from '../core/wire.ts';
+import { acting, integerArgument, type Context, type Shell } from './context.ts';
+import { deliveryFilter, withDeliveryFilters, type DeliveryFlags } from './delivery-filters.ts';
+import { ageText, deliveryStateText, lastText, showDelivery, waitText } from './webhook-text.ts';
+import { showEndpoint } from './endpoint-text.ts';
+import { exitCodes, UsageError } from './exit-codes.ts';
+import { paged, printListing, type Listing } from './listing.ts';
+
+/** The commands of `raincheck webhooks` that are about deliveries. */
+export function addDeliveryCommands(webhooks: Command, shell: Shell): void {
+  withDeliveryFilters(webhooks.command('deliveries'))
+    .description('list deliveries, newest first')
+    .option('--state <state>', 'only these; several by commas', statesArgument)
+    .option('-n, --limit <n>', 'at most so many', integerArgument, 20)
+    .addHelpText('after', pipeHelp)
+    .action(
+      acting(shell, async (context, command) => {
+        const flags = command.opts<DeliveryFlags & { state?: DeliveryState[]; limit: number }>();
+        const filter = deliveryFilter(flags, context.transport.clock.now());
+        const found = paged(flags.limit, async (part) => {
+          const { state } = flags;
+          const page = await context.client.webhooks.deliveries({ ...filter, state, ...part });
+          return { items: page.deliveries, next: page.next_cursor };
+        });
+        await printListing(context, found, deliveryListing(context));
+        return exitCodes.ok.code;
+      }),
+    );
+  webhooks
+    .command('show')
+    .description('show an endpoint with its health, or a delivery with its attempts')
+    .argument('<id>', 'of an endpoint (ep_…) or a delivery (msg_…)')
+    .action(
+      acting(shell, async (context, command) => {
+        const [id = ''] = command.args;
+        if (isDeliveryId(id)) await showDelivery(context, id);
+        else if (isEndpointId(id)) await showEndpoint(context, id);
+        else throw noSuchId(id, 'an endpoint (ep_…) or a delivery (msg_…)');
+        return exitCodes.ok.code;
+      }),
+    );
+  webhooks
+    .command('resend')
+    .description('send deliveries again, whatever became of them, with the same ids')
+    .argument('<delivery...>', 'ids (msg_…)')
+    .action(
+      acting(shell, async (context, command) => {
+        for (const id of deliveryIds(command.args)) {
+          printSteered(context, await context.client.webhooks.redeliver(id));
+        }
+        return exitCodes.ok.code;
+      }),
+    );
+}
+
+const pipeHelp = `
+In a pipe: one delivery a line, tab-separated: id, event, state, attempts, created, last outcome,
+next attempt and why, address.`;
+
+function deliveryListing(context: Context): Listing<WireDelivery> {
+  const now = context.transport.serverNow();
+  return {
+    cells: (one) => [
+      one.id,
+      one.event,
+      one.state,
+      String(one.attempts),
+      one.created_at,
+      lastText(one),
+      [one.next_attempt_at, one.next_attempt_reason].filter((part) => part !== null).join(' '),
+      one.url,
+    ],
+    columns: ['ID', 'EVENT', 'STATE', 'AGE', 'DETAIL'].map((title) => ({ title })),
+    row: (one) => [
+      one.id,
+      eventName(one.event),
+      one.state,
+      ageText(one.created_at, now),
+      [lastText(one), waitText(one, now)].filter((part) => part !== '').join(', '),
+    ],
+    none: 'No deliveries.',
+  };
+}
+
+/** The dead letters of `raincheck dlq list`: none of them waits for an instant. */
+export function deadLetterListing(context: Context): Listing<WireDelivery> {
+  const now = context.transport.serverNow();
+  return {
+    cells: deliveryListing(context).cells,
+    columns: [
+      { title: 'ID' },
+      { title: 'EVENT' },
+      { title: 'TRIES', align: 'right' },
+      { title: 'AGE' },
+      { title: 'ERROR' },
+    ],
+    row: (one) => [
+      one.id,
+      eventName(one.event),
+      String(one.attempts),
+      ageText(one.created_at, now),
+      lastText(one),
+    ],
+    none: 'No dead letters.',
+  };
+}
+
+/** 'completed': all but tests are of an operation. */
+function eventName(event: string): string {
+  return event.replace(/^(?:operation|webhook)\./, '');
+}
+
+/** What became of a wish: one line, or one object with --json. */
+export function printSteered({ output, transport }: Context, delivery: WireDelivery): void {
+  if (output.json) return output.resultJson(delivery);
+  if (output.quiet) return;
+  output.result(`${delivery.id} ${deliveryStateText(delivery, transport.serverNow())}`);
+}
+
+export function deliveryIds(words: readonly string[]): readonly string[] {
+  const wrong = words.find((word) => !isDeliveryId(word));
+  if (wrong !== undefined) throw noSuchId(wrong, 'a delivery (msg_ and 26 letters and digits)');
+  return words;
+}
+
+export function noSuchId(text: string, what: string): UsageError {
+  return new UsageError(`'${text}' is no id of ${what}.`);
+}
+
+function statesArgument(text: string): readonly DeliveryState[] {
+  return text.split(',').map((word) => {
+    const state = deliveryStates.find((one) => one === word);
+    if (state !== undefined) return state;
+    const meant = suggestion(word, deliveryStates);
+    throw new InvalidArgumentError(
+      meant === null
+        ? `Expected some of ${deliveryStates.join(', ')}.`
+        : `There is no state '${word}'. Did you mean ${meant}?`,
+    );
+  });
+}

@@ -1,0 +1,101 @@
+import { formatDuration } from '../core/duration.ts';
+import type { WireDelivery, WireDeliveryAttempt } from '../core/wire.ts';
+import { printRows } from './listing.ts';
+import { wholeSeconds } from './progress-line.ts';
+import type { Context } from './context.ts';
+
+/** Words for deliveries and their attempts. Instants are told by the server's clock. */
+type DeliveryStanding = {
+  readonly state: string;
+  readonly attempts: number;
+  readonly last_status: number | null;
+  readonly last_error: string | null;
+  readonly next_attempt_at: string | null;
+  readonly next_attempt_reason: string | null;
+};
+
+/** 'pending after 2 attempts (http_500), next in 28 s: schedule step 2 ±20 %'. */
+export function deliveryStateText(delivery: DeliveryStanding, now: number): string {
+  const { attempts } = delivery;
+  const tried = attempts === 0 ? '' : ` after ${attempts} attempt${attempts === 1 ? '' : 's'}`;
+  const last = lastText(delivery);
+  const wait = waitText(delivery, now);
+  return `${delivery.state}${tried}${last === '' ? '' : ` (${last})`}${wait === '' ? '' : `, ${wait}`}`;
+}
+
+/** The latest outcome in a word: 'http_500', 'timeout', '204'; '' when there was none. */
+export function lastText(p: Pick<DeliveryStanding, 'last_status' | 'last_error'>): string {
+  return p.last_error ?? (p.last_status === null ? '' : String(p.last_status));
+}
+
+/** When something is sent next, and why then: 'next in 28 s: circuit open …'; '' when nothing waits. */
+export function waitText(
+  p: Pick<DeliveryStanding, 'next_attempt_at' | 'next_attempt_reason'>,
+  now: number,
+): string {
+  const { next_attempt_at: at, next_attempt_reason: reason } = p;
+  if (at === null) return reason ?? '';
+  const inMs = Date.parse(at) - now;
+  const when = inMs < 500 ? 'next now' : `next in ${wholeSeconds(inMs)}`;
+  return reason === null ? when : `${when}: ${reason}`;
+}
+
+/** 'delivered: 204 in 12 ms', 'failed: http_500 in 3 ms, again in 5.0 s'. */
+export function attemptText(attempt: WireDeliveryAttempt): string {
+  const { outcome, error, status, detail, timings } = attempt;
+  if (outcome === 'sending') return 'under way';
+  if (outcome === 'unknown') return 'unknown: the worker was lost; the receiver may have it';
+  const result = error ?? (status === null ? 'no answer' : String(status));
+  const time = timings === null ? '' : ` in ${formatDuration(timings.total_ms)}`;
+  const more = detail === null || detail === '' ? '' : ` (${detail.replace(/\.$/, '')})`;
+  return `${outcome}: ${result}${more}${time}`;
+}
+
+export function ageText(instant: string, now: number): string {
+  return wholeSeconds(now - Date.parse(instant));
+}
+
+/** A delivery with its attempts, for people; with --json as one object. */
+export async function showDelivery(context: Context, id: string): Promise<void> {
+  const { client, output, transport } = context;
+  const [delivery, attempts] = await Promise.all([
+    client.webhooks.delivery(id),
+    client.webhooks.attempts(id),
+  ]);
+  if (output.json) return output.resultJson({ delivery, attempts });
+  const now = transport.serverNow();
+  printRows(context, [
+    ['delivery', delivery.id],
+    ['event', delivery.event],
+    ['state', deliveryStateText(delivery, now)],
+    ['operation', delivery.operation_id],
+    ['endpoint', delivery.endpoint_id],
+    ['sent to', delivery.url],
+    ['created', `${delivery.created_at} (${ageText(delivery.created_at, now)} ago)`],
+    ['finished', finishedText(delivery, now)],
+    [delivery.finished_at === null ? 'expires' : 'kept until', endText(delivery)],
+    ...attempts.map((one) => [`attempt ${one.number}`, attemptText(one)] as const),
+    ['answer', answerText(attempts.at(-1))],
+    ['headers', headersText(delivery)],
+    ['body', delivery.request?.body ?? null],
+  ]);
+}
+
+function finishedText({ finished_at: at }: WireDelivery, now: number): string | null {
+  return at === null ? null : `${at} (${ageText(at, now)} ago)`;
+}
+
+function endText(delivery: WireDelivery): string | null {
+  return delivery.finished_at === null ? delivery.expires_at : delivery.kept_until;
+}
+
+function answerText(attempt: WireDeliveryAttempt | undefined): string | null {
+  const excerpt = attempt?.answer?.excerpt ?? null;
+  if (excerpt === null) return null;
+  return 'text' in excerpt ? excerpt.text : `(no text) ${excerpt.base64}`;
+}
+
+function headersText({ request }: WireDelivery): string | null {
+  const names = request?.header_names ?? [];
+  return names.length === 0 ? null : `${names.join(', ')} (values are never shown)`;
+}

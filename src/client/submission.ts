@@ -1,0 +1,81 @@
+import type { Duration } from '../core/duration.ts';
+import { limits } from '../core/limits.ts';
+import { expected } from '../core/options.ts';
+import { operationIn } from './answered-operation.ts';
+import { createOperationHandle, type OperationHandle } from './operation.ts';
+import type { Transport } from './transport.ts';
+
+export type SubmitOptions = {
+  /** At most 255 characters. The same key with the same input gives the same operation. */
+  readonly idempotencyKey?: string | undefined;
+  /** Higher goes first, -100..100. */
+  readonly priority?: number | undefined;
+  /** Not before so long from now. */
+  readonly delay?: Duration | undefined;
+  /** Fails with `deadline_exceeded` when not finished so long from now. */
+  readonly deadline?: Duration | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  /** Told when the operation is final: a POST that is signed and repeated until it is taken. The input must be an object. */
+  readonly webhookUrl?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+};
+
+/** Submits to `path`; resolves to the handle of the operation. */
+export async function postSubmission(
+  transport: Transport,
+  p: { readonly path: string; readonly input: unknown; readonly options: SubmitOptions },
+): Promise<OperationHandle> {
+  const url = transport.address(p.path);
+  const { priority, delay, deadline, labels, signal } = p.options;
+  for (const [name, value] of Object.entries({ priority, delay, deadline })) {
+    // A bare number is milliseconds here; the query wants its unit.
+    if (value !== undefined) {
+      const isDuration = name !== 'priority' && typeof value === 'number';
+      url.searchParams.set(name, isDuration ? `${value}ms` : String(value));
+    }
+  }
+  for (const [name, value] of Object.entries(labels ?? {})) {
+    url.searchParams.append(`label.${name}`, value);
+  }
+  const answer = await transport.request({
+    method: 'POST',
+    url,
+    json: withWebhook(p.input === undefined ? {} : p.input, p.options.webhookUrl),
+    headers: { 'idempotency-key': quotedKey(p.options.idempotencyKey ?? randomKey()) },
+    signal,
+  });
+  const accepted = operationIn(answer, url);
+  const replayed = answer.headers.get('idempotent-replayed') === 'true';
+  return createOperationHandle(transport, {
+    url: transport.address(accepted.status_url),
+    accepted,
+    replayed,
+  });
+}
+
+/** `webhook_url` stands beside the members of the input; the server takes it out again. */
+function withWebhook(input: unknown, webhookUrl: string | undefined): unknown {
+  if (webhookUrl === undefined) return input;
+  if (typeof input === 'object' && input !== null && !Array.isArray(input)) {
+    return { ...input, webhook_url: webhookUrl };
+  }
+  throw expected('input', 'an object, as `webhookUrl` is sent beside its members', input);
+}
+
+/** As a string of RFC 9651, which is printable ASCII. */
+function quotedKey(key: string): string {
+  if (/^[\u0020-\u007e]+$/.test(key) && key.length <= limits.idempotencyKeyChars) {
+    return `"${key.replaceAll(/[\\"]/g, String.raw`\$&`)}"`;
+  }
+  throw expected(
+    'idempotencyKey',
+    `1 to ${limits.idempotencyKeyChars} printable ASCII characters`,
+    key,
+  );
+}
+
+/** randomUUID exists only in secure contexts; a page served over plain http still has getRandomValues. */
+function randomKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
