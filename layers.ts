@@ -87,7 +87,7 @@ export const layers: Readonly<Record<string, Layer>> = {
 
 /** The same for the entries of the package, src/*.ts: what each may hand on. */
 export const entries: Readonly<Record<string, Layer>> = {
-  'index.ts': { layers: ['core', 'store', 'engine', 'http', 'server'], packages: [] },
+  'index.ts': { layers: ['core', 'store', 'engine', 'webhooks', 'http', 'server'], packages: [] },
   // Bundled for browsers: nothing of Node may come along.
   'client.ts': { layers: ['core', 'client'], packages: [] },
   'store.ts': { layers: ['core', 'store'], packages: [] },

@@ -26,3 +26,4 @@ export { defineConfig, type ServerConfig } from './server/define-config.ts';
 export type { LogFormat, LogLevel } from './server/logger.ts';
 export { raincheck, type Raincheck, type RaincheckOptions } from './server/raincheck.ts';
 export type { Store } from './store/store.ts';
+export type { WebhookSettings } from './webhooks/webhook-settings.ts';

@@ -69,6 +69,14 @@ export const limits = {
   webhookUrlChars: 2_048,
   webhookHeaders: 10,
   webhookHeaderBytes: 4_096,
+  /** How long, and for how many names, the addresses of a receiver are remembered; each is checked each time. */
+  webhookLookupMs: 5_000,
+  webhookLookupNames: 1_000,
+  /** Connections of this process: open to one origin, kept idle in all, how long idle, and how old. */
+  webhookConnectionsMax: 16,
+  webhookIdleConnections: 64,
+  webhookIdleMs: 4_000,
+  webhookConnectionAgeMs: 60_000,
   /** Registered endpoints of one tenant. */
   endpointsMax: 100,
   endpointDescriptionChars: 500,
@@ -88,6 +96,8 @@ export const limits = {
   deliveryMs: 7 * 86_400_000,
   deadLetterMs: 30 * 86_400_000,
   deliveryResponseBytes: 16_384,
+  /** The same with headers, interim answers and framing: past it the connection is closed. */
+  deliveryWireBytes: 262_144,
   deliveryExcerptBytes: 4_096,
   deliveryAnswerHeaderChars: 4_096,
   deliveryAttemptsShown: 50,

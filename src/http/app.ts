@@ -2,10 +2,13 @@ import { hash, timingSafeEqual } from 'node:crypto';
 import { RaincheckError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { expected, integerOption, refuseUnknownKeys } from '../core/options.ts';
+import type { Operation } from '../core/operation.ts';
 import type { Engine } from '../engine/engine.ts';
 import { silentLogger, type Logger } from '../engine/logger.ts';
+import type { DescribedOperation } from '../webhooks/event-body.ts';
 import type { Webhooks } from '../webhooks/webhooks.ts';
 import type { RouteAction, HttpContext } from './context.ts';
+import { describeOperation } from './described-operation.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 import { problemReply } from './problem.ts';
 import type { Route } from './route.ts';
@@ -37,6 +40,8 @@ export type App = {
   handle(request: ExchangeRequest): Promise<ExchangeReply>;
   /** The problem for what a transport itself has to refuse. */
   problem(error: unknown): ExchangeReply;
+  /** The operation in the words of webhooks. No I/O. Does not throw. */
+  describe(operation: Operation): DescribedOperation;
   readonly basePath: string;
 };
 
@@ -48,6 +53,7 @@ export function createApp(options: AppOptions): App {
   return {
     basePath: context.basePath,
     problem: (error) => problemReply(context, error),
+    describe: (operation) => describeOperation(context, operation),
     async handle(request) {
       try {
         return await dispatch({ context, router, tokenDigest }, request);

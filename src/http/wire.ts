@@ -173,7 +173,7 @@ function wireProgress(progress: Progress): WireProgress {
   };
 }
 
-function wireError(context: HttpContext, shown: OperationView): WireOperationError {
+export function wireError(context: HttpContext, shown: OperationView): WireOperationError {
   const { type, title, status, detail } = recordedProblem(context.basePath, shown.operation);
   const code = shown.operation.error?.code ?? 'task_error';
   const { attempts } = shown;

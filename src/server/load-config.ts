@@ -5,7 +5,7 @@ import { RaincheckError } from '../core/errors.ts';
 import { refuseUnknownKeys } from '../core/options.ts';
 import { isIsolateThread } from '../engine/isolate-thread-mark.ts';
 import type { ServerConfig } from './define-config.ts';
-import { settingTable } from './settings.ts';
+import { settingMembers } from './settings.ts';
 
 export const configFileNames = [
   'raincheck.config.ts',
@@ -16,7 +16,7 @@ export const configFileNames = [
 
 /** What a config may hold: every setting, and what has neither flag nor variable. */
 const memberNames = [
-  ...Object.keys(settingTable),
+  ...settingMembers,
   'tasks',
   'bodyBytesMax',
   'grace',

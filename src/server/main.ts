@@ -1,6 +1,8 @@
 import { styleText } from 'node:util';
 import type { Server } from 'node:http';
 import { RaincheckError } from '../core/errors.ts';
+import { loopbackCidrs } from '../webhooks/address-policy.ts';
+import type { WebhookSettings } from '../webhooks/webhook-settings.ts';
 import { createHttpServer } from '../http/node-server.ts';
 import { banner } from './banner.ts';
 import type { ServerConfig } from './define-config.ts';
@@ -121,6 +123,7 @@ async function serve(plan: Plan, logger: FlushableLogger): Promise<number> {
     store: settings.store,
     concurrency: settings.concurrency,
     drain: settings.drain,
+    webhooks: webhooksOf(plan),
     logger,
     // Status reads that worked are `debug`: they are most of the traffic and tell least, and their lines cost a
     // fifth of the polls a second (bench, poll: 0.57 of a bare GET with them, 0.68 without).
@@ -151,6 +154,22 @@ function membersGiven(config: ServerConfig) {
     ...(pendingMax === undefined ? {} : { pendingMax }),
     ...(lease === undefined ? {} : { lease }),
     ...(grace === undefined ? {} : { grace }),
+  };
+}
+
+/** What the file says, with the settings over it. `dev` is for one machine, whose receivers have no certificates. */
+function webhooksOf({ mode, config, settings }: Plan): WebhookSettings | false {
+  if (config.webhooks === false) return false;
+  const secret = settings['webhooks.secret'];
+  const allowedCidrs = settings['webhooks.allowedCidrs'];
+  return {
+    ...config.webhooks,
+    ...(secret === undefined ? {} : { secret }),
+    httpAllowed: settings['webhooks.httpAllowed'],
+    allowedCidrs: mode === 'dev' ? [...allowedCidrs, ...loopbackCidrs] : allowedCidrs,
+    allowedHosts: settings['webhooks.allowedHosts'],
+    concurrency: settings['webhooks.concurrency'],
+    attemptTimeout: settings['webhooks.attemptTimeout'],
   };
 }
 

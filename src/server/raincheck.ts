@@ -5,6 +5,7 @@ import { RaincheckError } from '../core/errors.ts';
 import { durationOption, expected, refuseUnknownKeys } from '../core/options.ts';
 import { createEngine } from '../engine/create-engine.ts';
 import type { Engine } from '../engine/engine.ts';
+import { systemClock } from '../engine/system-clock.ts';
 import { isIsolateThread } from '../engine/isolate-thread-mark.ts';
 import type { Logger } from '../engine/logger.ts';
 import type { Task } from '../engine/task.ts';
@@ -12,6 +13,9 @@ import { createApp, type App } from '../http/app.ts';
 import { fetchHandler } from '../http/fetch-adapter.ts';
 import { nodeHandler } from '../http/node-adapter.ts';
 import type { Store } from '../store/store.ts';
+import { createWebhooks } from '../webhooks/create-webhooks.ts';
+import type { WebhookSettings } from '../webhooks/webhook-settings.ts';
+import type { Webhooks } from '../webhooks/webhooks.ts';
 import { consoleLogger } from './logger.ts';
 import { openStore } from './open-store.ts';
 import { logRequests } from './request-log.ts';
@@ -46,6 +50,8 @@ export type RaincheckOptions<Tasks extends readonly Task[] = readonly Task[]> = 
   grace?: Duration;
   /** How long stop() waits for running attempts before it hands them back. Default 25 s. */
   drain?: Duration;
+  /** How webhooks are sent; false: they are not, and a submit that asks for one is refused. Default: to public addresses over https. */
+  webhooks?: WebhookSettings | false;
   /** Gets the log lines: a pino logger, or anything shaped like one. Default: warnings and errors to stderr. */
   logger?: Logger;
   /** Log a line for every request, or for those that change or fail. Default 'none': the app around usually does. */
@@ -89,6 +95,7 @@ const optionNames = [
   'lease',
   'grace',
   'drain',
+  'webhooks',
   'logger',
   'logRequests',
   'clock',
@@ -112,22 +119,9 @@ export function raincheck<const Tasks extends readonly Task[]>(
   const ownStore = typeof options.store !== 'object';
   const store = openedStore(options.store);
   try {
-    const engine = createEngine({
-      store,
-      tasks: options.tasks,
-      logger,
-      ...given(options, ['clock', 'concurrency', 'threads', 'pendingMax', 'lease', 'grace']),
-    });
-    const plainApp = createApp({
-      engine,
-      logger,
-      version,
-      ...given(options, ['token', 'basePath', 'publicUrl', 'bodyBytesMax']),
-    });
-    const { logRequests: wanted = 'none' } = options;
-    const app =
-      wanted === 'none' ? plainApp : logRequests(plainApp, { logger, reads: wanted === 'all' });
-    const { start, startSoon, forbidStart } = starter(engine, logger);
+    const clock = options.clock ?? systemClock;
+    const { engine, webhooks, app } = composed(options, { store, clock, logger });
+    const { start, startSoon, forbidStart } = starter({ engine, webhooks, store, logger });
     const fetch = fetchHandler(app);
     const handle = nodeHandler(app);
     return {
@@ -145,7 +139,11 @@ export function raincheck<const Tasks extends readonly Task[]>(
       start,
       async stop(p = {}) {
         forbidStart();
+        const drainedBy = clock.now() + drainMs;
         await engine.stop(p.now === true ? { now: true } : { drainMs });
+        // What ended meanwhile has its webhook in the store: whatever is not sent now, the next process sends.
+        const leftMs = Math.max(0, drainedBy - clock.now());
+        await webhooks?.stop(p.now === true ? { now: true } : { drainMs: leftMs });
         if (ownStore) await store.close();
       },
     };
@@ -155,13 +153,69 @@ export function raincheck<const Tasks extends readonly Task[]>(
   }
 }
 
+type Parts = { readonly store: Store; readonly clock: Clock; readonly logger: Logger };
+
+/** Engine, webhooks and HTTP API put together: each needs a word of another, but none before the first request. */
+function composed(options: RaincheckOptions, { store, clock, logger }: Parts) {
+  const webhooks =
+    options.webhooks === false
+      ? null
+      : createWebhooks({
+          store,
+          clock,
+          logger,
+          settings: options.webhooks ?? {},
+          describe: (operation) => plainApp.describe(operation),
+          userAgent: `raincheck/${version} (+webhooks)`,
+          taskNames: options.tasks.flatMap((task) => task?.name ?? []),
+        });
+  const engine = createEngine({
+    store,
+    clock,
+    logger,
+    tasks: options.tasks,
+    ...(webhooks !== null && {
+      outbox: webhooks.outbox,
+      tell: webhooks.tell,
+      builtInTasks: webhooks.tasks,
+    }),
+    ...given(options, ['concurrency', 'threads', 'pendingMax', 'lease', 'grace']),
+  });
+  const plainApp = createApp({
+    engine,
+    logger,
+    version,
+    ...(webhooks !== null && { webhooks }),
+    ...given(options, ['token', 'basePath', 'publicUrl', 'bodyBytesMax']),
+  });
+  const { logRequests: wanted = 'none' } = options;
+  const app =
+    wanted === 'none' ? plainApp : logRequests(plainApp, { logger, reads: wanted === 'all' });
+  return { engine, webhooks, app };
+}
+
+type StarterParts = {
+  readonly engine: Engine;
+  readonly webhooks: Webhooks | null;
+  readonly store: Store;
+  readonly logger: Logger;
+};
+
 /** One start at a time; one that failed may be repeated, by hand or by the next request. */
-function starter(engine: Engine, logger: Logger) {
+function starter(p: StarterParts) {
+  const { engine, webhooks, store, logger } = p;
   let starting: Promise<void> | null = null;
   let stopped = false;
+  const startAll = async (): Promise<void> => {
+    // Its recovery makes operations final, whose deliveries are then there to be sent.
+    await engine.start();
+    if (stopped) return;
+    if (webhooks === null) await warnOfUnsent(store, logger);
+    else await webhooks.start();
+  };
   const start = (): Promise<void> => {
     if (starting !== null) return starting;
-    const started = engine.start();
+    const started = startAll();
     starting = started;
     started.catch(() => (starting = null));
     return started;
@@ -178,6 +232,13 @@ function starter(engine: Engine, logger: Logger) {
       starting = null;
     },
   };
+}
+
+/** Of a former process that did send. */
+async function warnOfUnsent(store: Store, logger: Logger): Promise<void> {
+  const waiting = await store.countDeliveries({ filter: { states: ['pending', 'sending'] } });
+  if (waiting === 0) return;
+  logger.warn({ waiting }, 'Webhooks wait to be sent, and this process sends none.');
 }
 
 function checkOptions(options: RaincheckOptions): void {

@@ -23,8 +23,16 @@ export type Settings = {
   readonly drain: number;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
+  readonly 'webhooks.secret': readonly string[] | undefined;
+  readonly 'webhooks.httpAllowed': boolean;
+  readonly 'webhooks.allowedCidrs': readonly string[];
+  readonly 'webhooks.allowedHosts': readonly string[];
+  readonly 'webhooks.concurrency': number;
+  /** In ms. */
+  readonly 'webhooks.attemptTimeout': number;
 };
 
+/** Also where it stands in the config file. */
 type Name = keyof Settings;
 
 type Setting<Value> = {
@@ -112,11 +120,7 @@ export const settingTable: { readonly [Key in Name]: Setting<Settings[Key]> } = 
     flag: '--drain',
     meaning: 'How long a stop waits for running attempts before it hands them back.',
     expected: "a duration like '25s', at most an hour",
-    read: (value) => {
-      if (typeof value !== 'string' && typeof value !== 'number') return null;
-      const ms = parseDuration(value);
-      return ms !== null && ms <= 3_600_000 ? ms : null;
-    },
+    read: duration(3_600_000),
     fallback: 25_000,
     fallbackText: '25s',
   },
@@ -136,6 +140,60 @@ export const settingTable: { readonly [Key in Name]: Setting<Settings[Key]> } = 
     read: oneOf(logFormats),
     fallback: (mode) => (mode === 'dev' ? 'pretty' : 'json'),
     fallbackText: 'pretty for `dev`, json for `serve`',
+  },
+  'webhooks.secret': {
+    env: ['RAINCHECK_WEBHOOK_SECRET'],
+    flag: null,
+    meaning: 'Signs webhooks to addresses that requests name. Several all sign: the newest first.',
+    expected: '`whsec_` and base64 of 24 to 64 bytes, or several with commas between',
+    read: list,
+    fallback: undefined,
+    fallbackText: 'one is made and kept in the store',
+    secret: true,
+  },
+  'webhooks.httpAllowed': {
+    env: ['RAINCHECK_WEBHOOK_HTTP'],
+    flag: null,
+    meaning: 'Whether webhooks may go over plain http.',
+    expected: 'true or false',
+    read: (value) => ({ true: true, false: false })[String(value)] ?? null,
+    fallback: (mode) => mode === 'dev',
+    fallbackText: 'true for `dev`, false for `serve`',
+  },
+  'webhooks.allowedCidrs': {
+    env: ['RAINCHECK_WEBHOOK_CIDRS'],
+    flag: null,
+    meaning: 'Addresses that webhooks may go to although they are not public.',
+    expected: "ranges like '10.20.0.0/16', with commas between",
+    read: list,
+    fallback: [],
+    fallbackText: 'none; `dev` always allows those of this machine',
+  },
+  'webhooks.allowedHosts': {
+    env: ['RAINCHECK_WEBHOOK_HOSTS'],
+    flag: null,
+    meaning: 'Names that webhooks may go to whatever their address is.',
+    expected: "names like 'hooks.corp.example' or '*.corp.example', with commas between",
+    read: list,
+    fallback: [],
+    fallbackText: 'none',
+  },
+  'webhooks.concurrency': {
+    env: ['RAINCHECK_WEBHOOK_CONCURRENCY'],
+    flag: null,
+    meaning: 'Webhook attempts at once in this process.',
+    expected: `a whole number from 1 to ${limits.concurrencyMax}`,
+    read: integer(1, limits.concurrencyMax),
+    fallback: limits.deliveriesInFlightDefault,
+  },
+  'webhooks.attemptTimeout': {
+    env: ['RAINCHECK_WEBHOOK_TIMEOUT'],
+    flag: null,
+    meaning: 'How long one webhook attempt may take in all.',
+    expected: "a duration like '15s', at most 10 minutes",
+    read: duration(600_000),
+    fallback: limits.deliveryAttemptMsDefault,
+    fallbackText: '15s',
   },
 };
 
@@ -163,7 +221,7 @@ function readSetting(name: Name, p: Parameters<typeof readSettings>[0]): unknown
   const candidates = [
     { label: setting.flag ?? name, given: p.flags[name] },
     { label: variable, given: variable && p.env[variable] },
-    { label: `\`${name}\` of the config file`, given: p.config[name] },
+    { label: `\`${name}\` of the config file`, given: memberOf(p.config, name) },
   ] as const;
   for (const { label, given } of candidates) {
     if (given === undefined) continue;
@@ -192,6 +250,20 @@ export function settingsDocs(): string {
   ].join('\n');
 }
 
+/** `name` leads there, like 'port' or 'webhooks.secret'. */
+function memberOf(config: object, name: string): unknown {
+  let value: unknown = config;
+  for (const member of name.split('.')) {
+    value = typeof value === 'object' && value !== null ? Reflect.get(value, member) : undefined;
+  }
+  return value;
+}
+
+/** The members of a config file that hold settings. */
+export const settingMembers: readonly string[] = [
+  ...new Set(Object.keys(settingTable).map((name) => name.split('.')[0] ?? name)),
+];
+
 function text(value: unknown): string | null {
   return typeof value === 'string' && value.trim() !== '' ? value : null;
 }
@@ -205,4 +277,19 @@ function integer(min: number, max: number): (value: unknown) => number | null {
 
 function oneOf<Value extends string>(values: readonly Value[]): (value: unknown) => Value | null {
   return (value) => values.find((candidate) => candidate === value) ?? null;
+}
+
+function duration(msMax: number): (value: unknown) => number | null {
+  return (value) => {
+    if (typeof value !== 'string' && typeof value !== 'number') return null;
+    const ms = parseDuration(value);
+    return ms !== null && ms <= msMax ? ms : null;
+  };
+}
+
+/** Commas or spaces between; null when it is empty or holds what is no text. */
+function list(value: unknown): readonly string[] | null {
+  const items: unknown = typeof value === 'string' ? value.split(/[\s,]+/).filter(Boolean) : value;
+  if (!Array.isArray(items)) return null;
+  return items.every((item) => typeof item === 'string') ? items : null;
 }

@@ -378,6 +378,7 @@ class MemoryStore implements OperationStore {
   #tell(operation: Operation, p: { outbox?: Outbox | undefined; now: number }): void {
     if (p.outbox === undefined || !isFinal(operation.state)) return;
     const registered = this.#deliveries.endpoints.registered(operation.tenant);
+    if (operation.webhook === null && registered.length === 0) return;
     this.#deliveries.add(p.outbox(operation, registered), p.now);
   }
 

@@ -10,7 +10,7 @@ import type { WriteConnection } from './connection.ts';
 import { prepareIdempotencyKeys } from './idempotency.ts';
 import type { Ledger } from './ledger.ts';
 import type { Operations } from './operations.ts';
-import { giveUpAt, jsonOrNull, labelsText, operationOf } from './rows.ts';
+import { giveUpAt, jsonOrNull, membersText, operationOf } from './rows.ts';
 
 const createOperationSql = `
 INSERT INTO operations
@@ -61,7 +61,7 @@ export function prepareCreate(
       operation.tenant,
       operation.retryOf,
       operation.traceparent,
-      labelsText(operation.labels),
+      membersText(operation.labels),
       isLong ? null : input,
       jsonOrNull(operation.webhook),
     );

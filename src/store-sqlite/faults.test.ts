@@ -239,7 +239,7 @@ function defineTests(): void {
       async (t) => {
         const file = temporaryFile(t);
         // A limit on file size: the log cannot grow, so it is the COMMIT that fails.
-        const under = ['sh', '-c', 'ulimit -S -f 400 && exec "$@"', 'sh'];
+        const under = ['sh', '-c', 'ulimit -S -f 800 && exec "$@"', 'sh'];
         const { child, nextLine, errors } = startChild(t, { role: 'untilFailure', file, under });
         assert.equal(await nextLine(), 'first store_unavailable', errors());
         assert.equal(await nextLine(), 'reads true true');

@@ -2,6 +2,7 @@ import { limits } from '../core/limits.ts';
 import { isFinal } from '../core/operation.ts';
 import type { PruneOutcome, Store } from '../store/store.ts';
 import type { WriteConnection } from './connection.ts';
+import type { PruneDeliveries } from './delivery-prune.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { Operations } from './operations.ts';
 import { operationOf, seqOf } from './rows.ts';
@@ -79,6 +80,8 @@ UPDATE operations
 SET expires_at = min(expires_at, ?)
 WHERE seq = ?`;
 
+type PruneRest = Pick<PruneOutcome, 'goneIds' | 'idempotencyKeys'>;
+
 type RemoveOutcome = Awaited<ReturnType<Store['removeOperation']>>;
 
 type Removable = { readonly seq: number; readonly id: string; readonly goneUntil: number };
@@ -89,10 +92,22 @@ type Removable = { readonly seq: number; readonly id: string; readonly goneUntil
  */
 export function preparePrune(
   writer: WriteConnection,
-  operations: Operations,
   commits: GroupCommit,
+  p: { readonly operations: Operations; readonly pruneDeliveries: PruneDeliveries },
 ): Pick<Store, 'pruneExpired' | 'removeOperation'> {
-  const { removeRest, removeExpired, removePart } = prepareRemovals(writer, operations);
+  const { removeRest, removeExpired, removePart } = prepareRemovals(writer, p.operations);
+  async function pruneDeliveries(now: number, limit: number) {
+    const pruned = { deliveries: 0, endpoints: 0 };
+    for (let bytes = 0; bytes < limits.pruneBytes; bytes += limits.removeBytes) {
+      const limitLeft = limit - pruned.deliveries;
+      const part = await commits.write(() => p.pruneDeliveries(now, limitLeft));
+      pruned.deliveries += part.deliveries;
+      pruned.endpoints += part.endpoints;
+      if (!part.more) break;
+    }
+    return pruned;
+  }
+
   return {
     pruneExpired: async ({ now, limit }) => {
       const first = await commits.write(() => ({
@@ -107,7 +122,7 @@ export function preparePrune(
         more = next.more;
         bytes += limits.removeBytes;
       }
-      return { operations: removed, ...first.rest };
+      return { operations: removed, ...first.rest, ...(await pruneDeliveries(now, limit)) };
     },
     removeOperation: async ({ id, now, goneUntil }) => {
       for (;;) {
@@ -157,12 +172,10 @@ function prepareRemovals(writer: WriteConnection, operations: Operations) {
   }
 
   /** What has expired, apart from operations. */
-  function removeRest(now: number, limit: number): Omit<PruneOutcome, 'operations'> {
+  function removeRest(now: number, limit: number): PruneRest {
     return {
       goneIds: pruneGoneIds.run(now, limit),
       idempotencyKeys: pruneKeys.run(now, limit),
-      deliveries: 0,
-      endpoints: 0,
     };
   }
 

@@ -79,7 +79,7 @@ function resultOf(row: Row): Result {
 }
 
 /** What we wrote ourselves needs no check: the caller says what it is. */
-function parsed(json: Row[number]): unknown {
+export function parsed(json: Row[number]): unknown {
   return json === null ? null : JSON.parse(json as string);
 }
 
@@ -87,9 +87,9 @@ export function jsonOrNull(value: object | null): string | null {
   return value === null ? null : JSON.stringify(value);
 }
 
-/** NULL for the most frequent case, no labels. */
-export function labelsText(labels: Readonly<Record<string, string>>): string | null {
-  for (const _ in labels) return JSON.stringify(labels);
+/** NULL for the most frequent case, no labels or headers. */
+export function membersText(members: Readonly<Record<string, string>>): string | null {
+  for (const _ in members) return JSON.stringify(members);
   return null;
 }
 

@@ -1,9 +1,17 @@
 import { expected, refuseUnknownKeys } from '../core/options.ts';
-import { noDeliveries } from '../store/no-deliveries.ts';
 import type { Store } from '../store/store.ts';
 import { prepareListAttempts } from './attempts.ts';
 import { Claim } from './claim.ts';
 import { prepareCreate } from './create.ts';
+import { prepareCreateDelivery } from './delivery-create.ts';
+import { preparePruneDeliveries } from './delivery-prune.ts';
+import {
+  deliveryReadingVerbs,
+  deliveryWritingVerbs,
+  type DeliveryParts,
+} from './delivery-verbs.ts';
+import { prepareDeliveries } from './deliveries.ts';
+import { EndpointLedger } from './endpoint-ledger.ts';
 import { GroupCommit, type GroupCommitHooks } from './group-commit.ts';
 import { Ledger } from './ledger.ts';
 import { prepareExtend } from './leases.ts';
@@ -12,6 +20,7 @@ import { openFailure } from './database-file.ts';
 import { closeFile, openFile, type OpenFile } from './open-file.ts';
 import { prepareOperationReads, prepareOperations, type Operations } from './operations.ts';
 import { LogSync } from './log-sync.ts';
+import { prepareOutbox } from './outbox.ts';
 import { isGoneSql, preparePrune } from './prune.ts';
 import { prepareReadResult } from './results.ts';
 import { prepareSettle } from './settle.ts';
@@ -60,16 +69,20 @@ export function openSqliteStoreSync(options: SqliteStoreOptions): Store {
 function sqliteStore(file: OpenFile): Store {
   const { writer, reader } = file;
   const ledger = new Ledger(writer, reader);
+  const endpoints = new EndpointLedger(writer);
   const log = file.synchronous === 'full' ? new LogSync(file.path) : null;
   const hooks: GroupCommitHooks = {
     beforeCommit: () => {
       ledger.flush();
+      endpoints.flush();
     },
     afterCommit: () => {
       ledger.committed();
+      endpoints.committed();
     },
     afterRollback: () => {
       ledger.reload();
+      endpoints.reload();
     },
     holdReads: () => {
       reader.hold();
@@ -81,6 +94,9 @@ function sqliteStore(file: OpenFile): Store {
   };
   const commits = new GroupCommit(writer, hooks, log === null ? null : (done) => log.sync(done));
   const operations = prepareOperations(writer, ledger);
+  const deliveries = prepareDeliveries(writer, endpoints);
+  const create = prepareCreateDelivery(writer, endpoints, deliveries);
+  const parts = { endpoints, deliveries, create };
   let isClosed = false;
   const requireOpen = (): void => {
     if (isClosed) throw unavailable('The store is closed.');
@@ -88,9 +104,10 @@ function sqliteStore(file: OpenFile): Store {
   return {
     name: 'sqlite',
     capabilities: { singleProcess: true, durable: true },
-    ...writingVerbs({ file, ledger, operations, commits }),
+    ...writingVerbs({ file, ledger, operations, commits, parts }),
     ...readingVerbs({ file, ledger, requireOpen }),
-    ...noDeliveries,
+    ...deliveryWritingVerbs(writer, commits, parts),
+    ...deliveryReadingVerbs(reader, requireOpen),
     close: async () => {
       if (isClosed) return;
       isClosed = true;
@@ -126,15 +143,19 @@ function writingVerbs(p: {
   readonly ledger: Ledger;
   readonly operations: Operations;
   readonly commits: GroupCommit;
+  readonly parts: DeliveryParts;
 }): WritingVerbs {
   const { ledger, operations, commits } = p;
+  const { endpoints, create: createDelivery } = p.parts;
   const { writer } = p.file;
   const create = prepareCreate(writer, ledger, operations);
   const claim = new Claim(writer, ledger, operations);
-  const settle = prepareSettle(writer, ledger, operations);
+  const outboxWrites = prepareOutbox(endpoints, createDelivery);
+  const settle = prepareSettle(writer, ledger, { operations, outboxWrites });
   const extend = prepareExtend(writer);
-  const sweep = prepareSweep(writer, operations);
-  const prune = preparePrune(writer, operations, commits);
+  const sweep = prepareSweep(writer, operations, outboxWrites);
+  const pruneDeliveries = preparePruneDeliveries(writer, endpoints);
+  const prune = preparePrune(writer, commits, { operations, pruneDeliveries });
   const ping = writer.prepare(pingSql);
   return {
     ...prune,
@@ -147,7 +168,9 @@ function writingVerbs(p: {
       commits.write(() => {
         const row = operations.find(p.id);
         if (row === undefined) return { outcome: 'missing' };
-        const { outcome, operation } = operations.apply(row, { type: 'cancel_requested' }, p.now);
+        const change = operations.apply(row, { type: 'cancel_requested' }, p.now);
+        outboxWrites.changed(change, p.outbox, p.now);
+        const { outcome, operation } = change;
         if (operation.state === 'running') return { outcome: 'requested', operation };
         return { outcome: outcome === 'applied' ? 'cancelled' : 'already_final', operation };
       }),

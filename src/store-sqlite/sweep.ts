@@ -4,6 +4,7 @@ import type { OperationEvent } from '../core/transitions.ts';
 import type { SweepExpired, SweepOutcome } from '../store/store.ts';
 import type { Row, WriteConnection } from './connection.ts';
 import type { Operations } from './operations.ts';
+import type { OutboxWrites } from './outbox.ts';
 import { operationColumns } from './rows.ts';
 
 /** Leases that ended, or that end further ahead than any legal lease (isPast in core/transitions.ts). */
@@ -30,12 +31,16 @@ LIMIT ? + 0`;
 
 export type Sweep = (p: SweepExpired) => SweepOutcome;
 
-export function prepareSweep(writer: WriteConnection, operations: Operations): Sweep {
+export function prepareSweep(
+  writer: WriteConnection,
+  operations: Operations,
+  outboxWrites: OutboxWrites,
+): Sweep {
   const lapsedLeases = writer.prepare(lapsedLeasesSql);
   const tooFarLeases = writer.prepare(tooFarLeasesSql);
   const waitedTooLong = writer.prepare(waitedTooLongSql);
 
-  return ({ now, limit, recoveriesMax, workerDead }) => {
+  return ({ now, limit, recoveriesMax, workerDead, outbox }) => {
     const changed: Operation[] = [];
     const leaseExpired = { type: 'lease_expired', recoveriesMax, workerDead } as const;
     // One row more than may change tells whether there is more to do.
@@ -46,8 +51,9 @@ export function prepareSweep(writer: WriteConnection, operations: Operations): S
       for (const row of rows) {
         more = changed.length >= limit;
         if (more) return;
-        const { outcome, operation } = operations.apply(row, event, now);
-        if (outcome === 'applied') changed.push(operation);
+        const change = operations.apply(row, event, now);
+        outboxWrites.changed(change, outbox, now);
+        if (change.outcome === 'applied') changed.push(change.operation);
       }
     }
 

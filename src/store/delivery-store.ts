@@ -126,8 +126,9 @@ export type DeliveryStore = {
 
 /**
  * What becomes of a final state: called by a store within the commit that makes it final, with the registered
- * endpoints of its tenant, disabled ones too, ascending by id; what it returns is written in that commit. Pure but for the ids it makes; must not
- * throw. Also called again when that commit is repeated: the returned ids may differ then.
+ * endpoints of its tenant, disabled ones too, ascending by id; what it returns is written in that commit. Not called
+ * when nobody can want to be told: the operation has no webhook and its tenant no registered endpoint. Pure but for the
+ * ids it makes; must not throw. Also called again when that commit is repeated: the returned ids may differ then.
  */
 export type Outbox = (
   operation: Operation,

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import type { WebhookTarget } from '../core/delivery.ts';
 import { operationId } from '../core/id.ts';
 import type { Operation, OperationError, Result } from '../core/operation.ts';
 import { isFinal } from '../core/operation.ts';
 import { decide, type OperationEvent } from '../core/transitions.ts';
+import type { Outbox } from '../store/delivery-store.ts';
 import type {
   ClaimedOperation,
   ClaimTask,
@@ -16,6 +18,8 @@ import type {
   SweepOutcome,
   TaskRecord,
 } from '../store/store.ts';
+import { counterBytes } from './counter-bytes.ts';
+import { WebhookBench } from './webhook-bench.ts';
 
 /** What a store under test is opened with; `reopen` closes and opens the same data again. */
 export type OpenedStore = {
@@ -41,6 +45,11 @@ export class StoreBench {
   readonly reopen: (() => Promise<void>) | null;
   now = Date.UTC(2026, 0, 1);
   readonly leaseMs = 15_000;
+  readonly webhooks = new WebhookBench(this);
+  /** Of new operations. */
+  webhook: WebhookTarget | null = null;
+  /** Given to every verb that can make an operation final. */
+  outbox: Outbox | undefined = undefined;
   /** The case closed the store itself. */
   closed = false;
   #ids = 0;
@@ -84,7 +93,7 @@ export class StoreBench {
       labels: {},
       retryOf: null,
       traceparent: null,
-      webhook: null,
+      webhook: this.webhook,
       idempotency: null,
       taskPendingMax: null,
       ...p,
@@ -151,7 +160,8 @@ export class StoreBench {
   }
 
   async settle(...settlements: Settlement[]): Promise<SettleOutcome[]> {
-    return this.store.settleAttempts({ settlements, now: this.now });
+    const { outbox, now } = this;
+    return this.store.settleAttempts({ settlements, outbox, now });
   }
 
   async complete(operation: Operation, result = inlineResult()): Promise<Operation> {
@@ -187,6 +197,7 @@ export class StoreBench {
       limit: 1000,
       recoveriesMax: 3,
       workerDead: false,
+      outbox: this.outbox,
       ...p,
     });
   }
@@ -196,7 +207,7 @@ export class StoreBench {
   }
 
   async cancel(id: string): ReturnType<Store['requestCancel']> {
-    return this.store.requestCancel({ id, now: this.now });
+    return this.store.requestCancel({ id, outbox: this.outbox, now: this.now });
   }
 
   async remove(id: string, goneUntil = this.now + 100_000): ReturnType<Store['removeOperation']> {
@@ -246,7 +257,7 @@ export class StoreBench {
     return joined(chunks);
   }
 
-  /** The counters say what a recount says. */
+  /** The counters say what a recount says, and nothing else is out of order. */
   async assertCountersExact(): Promise<void> {
     const operations = await this.list();
     const tasks = await this.store.readTasks();
@@ -270,6 +281,7 @@ export class StoreBench {
     const pending = tasks.reduce((sum, record) => sum + record.pending, 0);
     const full = { outcome: 'queue_full', pending, pendingMax: 0 };
     assert.deepStrictEqual(await this.submit({}, 0), full, 'pending over all tasks');
+    await this.webhooks.assertSound();
   }
 }
 
@@ -353,11 +365,5 @@ function joined(chunks: readonly Uint8Array[]): Uint8Array {
     bytes.set(chunk, at);
     at += chunk.length;
   }
-  return bytes;
-}
-
-function counterBytes(count: number): Uint8Array {
-  const bytes = new Uint8Array(10);
-  new DataView(bytes.buffer).setUint32(6, count);
   return bytes;
 }

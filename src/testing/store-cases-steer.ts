@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { Store } from '../store/store.ts';
 import { completedBy, type StoreCase } from './store-bench.ts';
 
 /** Cancel, remove, ping and close. */
@@ -136,12 +137,15 @@ export const steerCases: readonly StoreCase[] = [
   {
     title: 'a closed store rejects every verb with store_unavailable',
     async run(bench) {
-      const { store, now } = bench;
+      const { store, webhooks, now } = bench;
       const { id } = await bench.completed();
       bench.closed = true;
       await store.close();
       const results = store.readResult({ id, start: 0, end: 1 })[Symbol.asyncIterator]();
-      const verbs: Record<string, () => Promise<unknown>> = {
+      const verbs: Record<
+        Exclude<keyof Store, 'name' | 'capabilities' | 'close'>,
+        () => Promise<unknown>
+      > = {
         createOperations: () => bench.submit(),
         claimOperations: () => bench.claim(),
         settleAttempts: () =>
@@ -159,6 +163,24 @@ export const steerCases: readonly StoreCase[] = [
         setTaskPaused: () => store.setTaskPaused({ task: 'reports', paused: true }),
         readTasks: () => store.readTasks(),
         pruneExpired: () => bench.prune(),
+        createDeliveries: () => store.createDeliveries({ deliveries: [], now }),
+        claimDeliveries: () => webhooks.claim(),
+        settleDeliveries: () => webhooks.settle(),
+        sweepDeliveries: () => webhooks.sweep(),
+        readDelivery: () => store.readDelivery({ id }),
+        readOperationDelivery: () => store.readOperationDelivery({ operationId: id }),
+        listDeliveries: () => webhooks.list(),
+        listDeliveryAttempts: () => webhooks.attempts(id),
+        countDeliveries: () => store.countDeliveries({ filter: {} }),
+        redeliver: () => webhooks.redeliver([id]),
+        discardDeliveries: () => webhooks.discard(id),
+        createEndpoint: () => webhooks.endpoint(),
+        updateEndpoint: () => store.updateEndpoint({ id, tenant: '', change: {}, now }),
+        readEndpoint: () => store.readEndpoint({ id }),
+        listEndpoints: () => store.listEndpoints({ tenant: '', limit: 1, beforeId: null }),
+        removeEndpoint: () => store.removeEndpoint({ id, tenant: '', now }),
+        readSecrets: () => store.readSecrets({ owner: id, now }),
+        rotateSecret: () => store.rotateSecret({ owner: id, secret: 'whsec_', graceMs: 0, now }),
         ping: () => store.ping(),
       };
       for (const [verb, call] of Object.entries(verbs)) {

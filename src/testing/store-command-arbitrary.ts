@@ -8,6 +8,13 @@ import {
   type CreatePlan,
   type FilterPlan,
 } from './store-command-plans.ts';
+import {
+  deliveryClaimPlan,
+  outageCommands,
+  webhookCommands,
+  webhookWrites,
+} from './store-command-webhook-arbitrary.ts';
+import { deliveryAgesMs } from './store-command-webhooks.ts';
 
 /** Few keys, few tasks and small numbers: what meets is what breaks. */
 const label = fc.constantFrom('a', 'B%', '__proto__');
@@ -34,6 +41,7 @@ const createPlan: fc.Arbitrary<CreatePlan> = fc.record({
   ),
   label: orNull(label),
   taskPendingMax: fc.constantFrom(null, null, null, 3),
+  webhook: fc.constantFrom(null, null, 0, 1, 2),
 });
 
 const writes: fc.WeightedArbitrary<Command>[] = [
@@ -99,8 +107,41 @@ const filterPlan: fc.Arbitrary<FilterPlan> = fc.record({
   text: fc.constantFrom(null, null, 'b%', 'ERROR 1', 'op_'),
 });
 
+const advance: fc.WeightedArbitrary<Command> = {
+  weight: 4,
+  arbitrary: fc.record({
+    type: fc.constant('advance'),
+    ms: fc.oneof(
+      { weight: 14, arbitrary: fc.constantFrom(1, 1, 5, 5, 1_000, leaseMs, retentionMs) },
+      { weight: 1, arbitrary: fc.constantFrom(...deliveryAgesMs) },
+    ),
+  }),
+};
+
+const reopen: fc.WeightedArbitrary<Command> = {
+  weight: 1,
+  arbitrary: fc.record({
+    type: fc.constant('reopen'),
+    jumpMs: fc.constantFrom(0, 0, 5, -5, -1_000, -limits.leaseMsMax),
+  }),
+};
+
+const prune: fc.WeightedArbitrary<Command> = {
+  weight: 1,
+  arbitrary: fc.record({ type: fc.constant('prune') }),
+};
+
+/** Much to deliver to few, who mostly fail: what it takes to open circuits and to see them close. */
+export const outageArbitrary: fc.Arbitrary<Command> = fc.oneof(
+  ...outageCommands,
+  advance,
+  prune,
+  reopen,
+);
+
 export const commandArbitrary: fc.Arbitrary<Command> = fc.oneof(
   ...writes,
+  ...webhookCommands,
   {
     weight: 8,
     arbitrary: claimPlan.map((claim): Command => ({ type: 'claim', ...claim })),
@@ -109,8 +150,9 @@ export const commandArbitrary: fc.Arbitrary<Command> = fc.oneof(
     weight: 3,
     arbitrary: fc.record({
       type: fc.constant('turn'),
-      writes: fc.array(fc.oneof(...writes), { minLength: 1, maxLength: 4 }),
+      writes: fc.array(fc.oneof(...writes, ...webhookWrites), { minLength: 1, maxLength: 4 }),
       claim: claimPlan,
+      deliveryClaim: orNull(deliveryClaimPlan),
     }),
   },
   {
@@ -121,14 +163,8 @@ export const commandArbitrary: fc.Arbitrary<Command> = fc.oneof(
       recoveriesMax: fc.constantFrom(1, 3),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ type: fc.constant('prune') }) },
-  {
-    weight: 4,
-    arbitrary: fc.record({
-      type: fc.constant('advance'),
-      ms: fc.constantFrom(1, 1, 5, 5, 1_000, leaseMs, retentionMs),
-    }),
-  },
+  prune,
+  advance,
   {
     weight: 2,
     arbitrary: fc.record({
@@ -137,11 +173,5 @@ export const commandArbitrary: fc.Arbitrary<Command> = fc.oneof(
       limit: fc.constantFrom(1, 3, 200),
     }),
   },
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      type: fc.constant('reopen'),
-      jumpMs: fc.constantFrom(0, 0, 5, -5, -1_000, -limits.leaseMsMax),
-    }),
-  },
+  reopen,
 );

@@ -9,6 +9,17 @@ import type {
   Store,
 } from '../store/store.ts';
 import { allPages, inlineResult, taskError } from './store-bench.ts';
+import {
+  newest,
+  outboxOf,
+  rememberClaimed,
+  scattered,
+  targetOf,
+  webhookCall,
+  type DeliveryClaimPlan,
+  type WebhookCommand,
+  type WebhookState,
+} from './store-command-webhooks.ts';
 
 /**
  * Random commands are plain data with small numbers in place of ids and leases, so that they shrink well
@@ -32,8 +43,14 @@ export type Command =
   | { readonly type: 'list'; readonly filter: FilterPlan; readonly limit: number }
   /** A restart. Only there may the clock go back: within one process it never does (core/clock.ts). */
   | { readonly type: 'reopen'; readonly jumpMs: number }
-  /** Calls of one turn of the event loop: one commit, where the store groups them. A claim comes last. */
-  | { readonly type: 'turn'; readonly writes: readonly Command[]; readonly claim: ClaimPlan };
+  /** Calls of one turn of the event loop: one commit, where the store groups them. Claims come last. */
+  | {
+      readonly type: 'turn';
+      readonly writes: readonly Command[];
+      readonly claim: ClaimPlan;
+      readonly deliveryClaim: DeliveryClaimPlan | null;
+    }
+  | WebhookCommand;
 
 type CreateCommand = { readonly type: 'create'; readonly pendingMax: number } & {
   readonly operations: readonly CreatePlan[];
@@ -48,6 +65,8 @@ export type CreatePlan = {
   readonly idempotency: { readonly key: number; readonly fingerprint: string } | null;
   readonly label: string | null;
   readonly taskPendingMax: number | null;
+  /** What is told to whom: an address of store-command-webhooks.ts. */
+  readonly webhook: number | null;
 };
 export type ClaimPlan = {
   readonly limit: number;
@@ -69,7 +88,7 @@ export type FilterPlan = {
 };
 
 /** What a run knows: its clock, and everything that was ever created or claimed, stale or not. */
-export type RunState = {
+export type RunState = WebhookState & {
   now: number;
   ids: string[];
   leases: { id: string; token: string }[];
@@ -95,7 +114,8 @@ export function plan(command: Exclude<Command, { type: 'reopen' | 'turn' }>, s: 
       return claimCall(command, s);
     case 'settle': {
       const settlements = command.ends.map((end) => settlementOf(end, s));
-      return (store) => store.settleAttempts({ settlements, now });
+      const outbox = outboxOf(s);
+      return (store) => store.settleAttempts({ settlements, outbox, now });
     }
     case 'extend': {
       const { fraction } = command;
@@ -105,8 +125,8 @@ export function plan(command: Exclude<Command, { type: 'reopen' | 'turn' }>, s: 
       return (store) => store.extendLeases({ leases, leaseMs, now });
     }
     case 'cancel': {
-      const id = idOf(command.operation, s);
-      return (store) => store.requestCancel({ id, now });
+      const p = { id: idOf(command.operation, s), outbox: outboxOf(s), now };
+      return (store) => store.requestCancel(p);
     }
     case 'remove': {
       const p = { id: idOf(command.operation, s), now, goneUntil: now + command.goneMs };
@@ -118,7 +138,7 @@ export function plan(command: Exclude<Command, { type: 'reopen' | 'turn' }>, s: 
     }
     case 'sweep': {
       const { workerDead, recoveriesMax } = command;
-      const p = { now, limit: 1000, workerDead, recoveriesMax };
+      const p = { now, limit: 1000, workerDead, recoveriesMax, outbox: outboxOf(s) };
       return async (store) => {
         const { changed, more } = await store.sweepExpired(p);
         return { more, changed: changed.toSorted((a, b) => (a.id < b.id ? -1 : 1)) };
@@ -133,6 +153,18 @@ export function plan(command: Exclude<Command, { type: 'reopen' | 'turn' }>, s: 
       const filter = filterOf(command.filter);
       return (store) => allPages(store, { filter, limit: command.limit });
     }
+    case 'create endpoint':
+    case 'change endpoint':
+    case 'remove endpoint':
+    case 'deliver':
+    case 'claim deliveries':
+    case 'settle deliveries':
+    case 'sweep deliveries':
+    case 'redeliver':
+    case 'discard':
+    case 'rotate':
+    case 'list deliveries':
+      return webhookCall(command, s);
   }
 }
 
@@ -153,8 +185,9 @@ export function remember(outcome: unknown, s: RunState): void {
   }
   const { claimed } = (outcome ?? {}) as Partial<ClaimOutcome>;
   for (const { operation } of claimed ?? []) {
-    s.leases.push({ id: operation.id, token: operation.lease?.token ?? '' });
+    if (operation?.lease) s.leases.push({ id: operation.id, token: operation.lease.token });
   }
+  rememberClaimed(outcome, s);
 }
 
 /** Which of one kind goes first is the store's own business: prunes until nothing is left to. */
@@ -162,10 +195,12 @@ async function pruneAll(store: Store, now: number): Promise<object> {
   const sum = { operations: 0, goneIds: 0, idempotencyKeys: 0, deliveries: 0, endpoints: 0 };
   for (;;) {
     const once = await store.pruneExpired({ now, limit: 1000 });
-    if (once.operations + once.goneIds + once.idempotencyKeys === 0) return sum;
+    if (Object.values(once).every((count) => count === 0)) return sum;
     sum.operations += once.operations;
     sum.goneIds += once.goneIds;
     sum.idempotencyKeys += once.idempotencyKeys;
+    sum.deliveries += once.deliveries;
+    sum.endpoints += once.endpoints;
   }
 }
 
@@ -187,7 +222,7 @@ function newOperationOf(p: CreatePlan, s: RunState): NewOperation {
     labels: p.label === null ? {} : { [p.label]: p.label },
     retryOf: s.ids.at(-1) ?? null,
     traceparent: null,
-    webhook: null,
+    webhook: p.webhook === null ? null : targetOf(p.webhook, s.made),
     idempotency: p.idempotency && {
       scope: 's',
       key: String(p.idempotency.key),
@@ -232,20 +267,10 @@ function taskOf(n: number): string {
   return taskNames[n % taskNames.length] ?? '';
 }
 
-/** 0 is the newest, so that small numbers, which shrinking likes, mean what just happened. */
 function idOf(n: number, { ids }: RunState): string {
-  return ids[ids.length - 1 - (n % Math.max(1, ids.length))] ?? 'op_never';
+  return newest(ids, n) ?? 'op_never';
 }
 
 function leaseOf(n: number, { leases }: RunState): { id: string; token: string } {
-  const lease = leases[leases.length - 1 - (n % Math.max(1, leases.length))];
-  return { ...(lease ?? { id: 'op_never', token: 'never' }) };
-}
-
-/** Ids of one millisecond sort at random, as real ones do; the same in every run. */
-function scattered(n: number): Uint8Array {
-  const bytes = new Uint8Array(10);
-  new DataView(bytes.buffer).setUint32(0, Math.imul(n, 2_654_435_761));
-  new DataView(bytes.buffer).setUint32(6, n);
-  return bytes;
+  return { ...(newest(leases, n) ?? { id: 'op_never', token: 'never' }) };
 }

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { Delivery } from '../core/delivery.ts';
 import type { Operation } from '../core/operation.ts';
+import type { EndpointWithCounts } from '../store/delivery-store.ts';
 import type { Store, TaskRecord } from '../store/store.ts';
 import { memoryStore } from '../store-memory/memory-store.ts';
 import { allPages, StoreBench, type OpenStore } from './store-bench.ts';
@@ -12,6 +14,8 @@ import {
   type Command,
   type RunState,
 } from './store-command-plans.ts';
+import { deliveryClaimCall, ownersOf, tenants } from './store-command-webhooks.ts';
+import { allDeliveries } from './webhook-bench.ts';
 
 /**
  * Runs random command sequences against a store and the model (memoryStore) side by side, as a node:test
@@ -31,8 +35,12 @@ export function exerciseStoreCommands(p: {
     it('does what the model does, whatever the sequence of commands', async () => {
       // Loaded here: whoever only wants the rest of testing/ need not have fast-check.
       const fc = await import('fast-check');
-      const { commandArbitrary } = await import('./store-command-arbitrary.ts');
-      const sequences = fc.array(commandArbitrary, { maxLength: 60, size: 'max' });
+      const { commandArbitrary, outageArbitrary } = await import('./store-command-arbitrary.ts');
+      const length = { maxLength: 60, size: 'max' } as const;
+      const sequences = fc.oneof(
+        { weight: 2, arbitrary: fc.array(commandArbitrary, length) },
+        { weight: 1, arbitrary: fc.array(outageArbitrary, length) },
+      );
       await fc.assert(
         fc.asyncProperty(sequences, (commands) => assertAgrees(p.open, commands)),
         {
@@ -69,7 +77,15 @@ async function assertAgrees(open: OpenStore, commands: readonly Command[]): Prom
   try {
     const model = new Side(memoryStore());
     const tested = new Side(opened.store);
-    const state: RunState = { now: Date.UTC(2026, 0, 1), ids: [], leases: [], made: 0 };
+    const state: RunState = {
+      now: Date.UTC(2026, 0, 1),
+      ids: [],
+      leases: [],
+      made: 0,
+      deliveries: [],
+      endpoints: [],
+      deliveryLeases: [],
+    };
     for (const [i, command] of commands.entries()) {
       const at = `command ${i + 1} of ${commands.length}: ${command.type}`;
       if (command.type === 'reopen') {
@@ -84,7 +100,9 @@ async function assertAgrees(open: OpenStore, commands: readonly Command[]): Prom
       }
       const expected = await allOf(model.store);
       assertSame(await allOf(tested.store), expected, `what is kept differs after ${at}`);
-      heldLast(state, expected.operations);
+      state.leases = heldLast(state.leases, expected.operations);
+      state.deliveryLeases = heldLast(state.deliveryLeases, expected.deliveries);
+      keepIds(state, expected);
     }
     await assertSameDetails(model.store, tested.store, state);
     await new StoreBench({ ...opened, store: tested.store }).assertCountersExact();
@@ -99,20 +117,53 @@ function callsOf(command: Exclude<Command, { type: 'reopen' }>, state: RunState)
     assert.ok(write.type !== 'turn' && write.type !== 'reopen');
     return plan(write, state);
   });
-  return [...writes, claimCall(command.claim, state)];
+  const claims = [claimCall(command.claim, state)];
+  if (command.deliveryClaim !== null) claims.push(deliveryClaimCall(command.deliveryClaim, state));
+  return [...writes, ...claims];
 }
 
 /** Small numbers stand for the leases that hold, larger ones for those that were lost. */
-function heldLast(state: RunState, operations: readonly Operation[]): void {
-  const tokens = new Set(operations.map(({ lease }) => lease?.token));
-  const holds = ({ token }: { token: string }): boolean => tokens.has(token);
-  state.leases = [...state.leases.filter((l) => !holds(l)), ...state.leases.filter(holds)];
+function heldLast<Lease extends { token: string }>(
+  leases: readonly Lease[],
+  records: readonly { readonly lease: { readonly token: string } | null }[],
+): Lease[] {
+  const tokens = new Set(records.map(({ lease }) => lease?.token));
+  const holds = ({ token }: Lease): boolean => tokens.has(token);
+  return [...leases.filter((lease) => !holds(lease)), ...leases.filter(holds)];
 }
 
-async function allOf(store: Store): Promise<{ tasks: TaskRecord[]; operations: Operation[] }> {
+/** What was made, by an outbox too; what is gone stays known. */
+function keepIds(state: RunState, { deliveries, endpoints }: All): void {
+  state.deliveries = deliveries.map(({ id }) => id).toReversed();
+  const known = new Set(state.endpoints.map(({ id }) => id));
+  for (const { endpoint } of endpoints) {
+    const { id, tenant, kind } = endpoint;
+    if (!known.has(id)) state.endpoints.push({ id, tenant, kind });
+  }
+}
+
+type All = {
+  readonly tasks: readonly TaskRecord[];
+  readonly operations: readonly Operation[];
+  readonly deliveries: readonly Delivery[];
+  readonly endpoints: readonly EndpointWithCounts[];
+};
+
+async function allOf(store: Store): Promise<All> {
+  const endpoints: EndpointWithCounts[] = [];
+  for (const tenant of tenants) {
+    const page = await store.listEndpoints({ tenant, limit: 1000, beforeId: null });
+    for (const { id } of page.endpoints) {
+      const read = await store.readEndpoint({ id });
+      assert.ok(read, `${id} is listed and missing`);
+      endpoints.push(read);
+    }
+  }
   return {
     tasks: await store.readTasks(),
     operations: await allPages(store, { filter: {}, limit: 200 }),
+    deliveries: await allDeliveries(store, { filter: {}, limit: 200 }),
+    endpoints,
   };
 }
 
@@ -121,6 +172,20 @@ async function assertSameDetails(model: Store, tested: Store, state: RunState): 
   for (const id of state.ids) {
     const [expected, found] = await Promise.all([detailsOf(model, id), detailsOf(tested, id)]);
     assertSame(found, expected, `details of ${id} differ at the end`);
+  }
+  for (const id of state.deliveries) {
+    const read = async (store: Store): Promise<object> => ({
+      stored: await store.readDelivery({ id }),
+      attempts: await store.listDeliveryAttempts({ id }),
+    });
+    assertSame(await read(tested), await read(model), `details of ${id} differ at the end`);
+  }
+  const { now } = state;
+  for (const owner of ownersOf(state)) {
+    const [expected, found] = await Promise.all(
+      [model, tested].map((store) => store.readSecrets({ owner, now })),
+    );
+    assertSame(found, expected, `the secrets of ${owner} differ at the end`);
   }
 }
 
@@ -132,6 +197,7 @@ async function detailsOf(store: Store, id: string): Promise<object> {
     gone: await store.isGone({ id }),
     input: await store.readInput({ id }),
     attempts: await store.listAttempts({ id }),
+    told: await store.readOperationDelivery({ operationId: id }),
     bytes,
   };
 }

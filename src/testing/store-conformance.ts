@@ -3,9 +3,19 @@ import assert from 'node:assert/strict';
 import { acceptCases } from './store-cases-accept.ts';
 import { attemptCases } from './store-cases-attempts.ts';
 import { claimCases } from './store-cases-claim.ts';
+import { deliveryClaimCases } from './store-cases-delivery-claim.ts';
+import { deliveryKeepCases } from './store-cases-delivery-keep.ts';
+import { deliveryListCases } from './store-cases-delivery-list.ts';
+import { deliverySettleCases } from './store-cases-delivery-settle.ts';
+import { deliverySteerCases } from './store-cases-delivery-steer.ts';
+import { deliverySweepCases } from './store-cases-delivery-sweep.ts';
+import { deliveryTurnCases } from './store-cases-delivery-turns.ts';
+import { endpointCases } from './store-cases-endpoints.ts';
 import { keepCases } from './store-cases-keep.ts';
 import { listCases } from './store-cases-list.ts';
+import { outboxCases } from './store-cases-outbox.ts';
 import { resultCases } from './store-cases-results.ts';
+import { secretCases } from './store-cases-secrets.ts';
 import { steerCases } from './store-cases-steer.ts';
 import { sweepCases } from './store-cases-sweep.ts';
 import { StoreBench, type OpenStore, type StoreCase } from './store-bench.ts';
@@ -19,6 +29,16 @@ const groups: Readonly<Record<string, readonly StoreCase[]>> = {
   results: resultCases,
   list: listCases,
   keep: keepCases,
+  outbox: outboxCases,
+  'delivery claim': deliveryClaimCases,
+  'delivery turns': deliveryTurnCases,
+  'delivery settle': deliverySettleCases,
+  'delivery sweep': deliverySweepCases,
+  'delivery steer': deliverySteerCases,
+  'delivery list': deliveryListCases,
+  'delivery keep': deliveryKeepCases,
+  endpoints: endpointCases,
+  secrets: secretCases,
 };
 
 /**

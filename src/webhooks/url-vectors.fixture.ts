@@ -48,7 +48,7 @@ export const urlVectors: readonly UrlVector[] = [
   ['https://hooks.example.com/\u0000', 'invalid'],
   ['https://hooks.example.com/\ud800', 'invalid'],
   ['https:\\\\127.0.0.1:{port}\\', 'invalid'],
-  ['https://8.8.8.8\\@127.0.0.1:{port}/', 'invalid'],
+  ['https://hooks.example.com\\@127.0.0.1:{port}/', 'invalid'],
   // Another scheme.
   ['http://hooks.example.com/', 'invalid'],
   ['http://127.0.0.1:{port}/', 'invalid'],

@@ -1,0 +1,149 @@
+import { decideAtEndpoint } from '../core/delivery-at-endpoint.ts';
+import type { Delivery, DeliveryAttempt, DeliveryEventOf } from '../core/delivery.ts';
+import type { Row, WriteConnection } from './connection.ts';
+import {
+  attemptStartOf,
+  deliveryAttemptValues,
+  deliveryColumns,
+  deliveryOf,
+  endpointSeqOf,
+} from './delivery-rows.ts';
+import type { EndpointEntry, EndpointLedger } from './endpoint-ledger.ts';
+import { seqOf } from './rows.ts';
+
+/**
+ * The one way by which a delivery changes: read the row, decideAtEndpoint() in core, write what it says, and note it
+ * with its endpoint. Several statements write, so that each touches the indexes it must and no others: SQLite writes
+ * the index of every column in a SET anew, whether its value is another or not.
+ */
+export const selectDeliverySql = `
+SELECT ${deliveryColumns}
+FROM deliveries
+WHERE id = ?`;
+
+export const claimDeliverySql = `
+UPDATE deliveries
+SET state = 'sending',
+    version = ?,
+    attempts = ?,
+    next_at = NULL,
+    next_reason = NULL,
+    attempt_started_at = ?,
+    lease_expires_at = ?,
+    lease_token = ?,
+    lease_worker = ?
+WHERE seq = ?`;
+
+export const updateDeliverySql = `
+UPDATE deliveries
+SET state = ?,
+    version = ?,
+    failures = ?,
+    next_at = ?,
+    next_reason = ?,
+    finished_at = ?,
+    remove_at = ?,
+    attempt_started_at = NULL,
+    lease_expires_at = NULL,
+    lease_token = NULL,
+    lease_worker = NULL,
+    trigger = ?,
+    last_status = ?,
+    last_error = ?
+WHERE seq = ?`;
+
+const prolongDeliverySql = `
+UPDATE deliveries
+SET expires_at = ?
+WHERE seq = ?`;
+
+const insertAttemptSql = `
+INSERT INTO delivery_attempts
+  (number, trigger, worker, started_at, ended_at, outcome, error, detail, next_at, next_reason, timings,
+   answer, delivery_seq)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+
+export type DeliveryChange = {
+  /** As it is now, changed or not. */
+  readonly delivery: Delivery;
+  readonly outcome: 'applied' | 'lost' | 'unchanged';
+};
+
+export type Deliveries = {
+  readonly find: (id: string) => Row | undefined;
+  /** What `event` does to the delivery of this row, written and counted. */
+  readonly apply: (row: Row, event: DeliveryEventOf, now: number) => DeliveryChange;
+};
+
+export function prepareDeliveries(writer: WriteConnection, endpoints: EndpointLedger): Deliveries {
+  const select = writer.prepare(selectDeliverySql);
+  const save = prepareSave(writer);
+
+  /** What is counted of the endpoint follows the delivery. */
+  function count(
+    entry: EndpointEntry,
+    p: { before: Delivery; after: Delivery; now: number },
+  ): void {
+    const { before, after, now } = p;
+    const by = Number(after.lease !== null) - Number(before.lease !== null);
+    if (by !== 0 && entry.removedAt === null) {
+      endpoints.inFlight.change(entry.seq, entry.endpoint.origin, by);
+    }
+    if (after.nextAt !== null) endpoints.places.planned(entry.seq, after.nextAt, now);
+    endpoints.touch(entry, now);
+  }
+
+  function apply(row: Row, event: DeliveryEventOf, now: number): DeliveryChange {
+    const before = deliveryOf(row);
+    const entry = endpoints.bySeq(endpointSeqOf(row));
+    const endpoint = entry.removedAt === null ? entry.endpoint : null;
+    const decision = decideAtEndpoint(before, event, { endpoint, now });
+    if (decision.outcome !== 'applied') return { delivery: before, outcome: decision.outcome };
+    save(row, { before, after: decision.delivery, attempt: decision.attempt });
+    count(entry, { before, after: decision.delivery, now });
+    return { delivery: decision.delivery, outcome: 'applied' };
+  }
+
+  return { find: (id) => select.first(id), apply };
+}
+
+type Saved = {
+  readonly before: Delivery;
+  readonly after: Delivery;
+  readonly attempt: DeliveryAttempt | null;
+};
+
+function prepareSave(writer: WriteConnection): (row: Row, p: Saved) => void {
+  const claim = writer.prepare(claimDeliverySql);
+  const update = writer.prepare(updateDeliverySql);
+  const prolong = writer.prepare(prolongDeliverySql);
+  const insertAttempt = writer.prepare(insertAttemptSql);
+
+  return (row, { before, after, attempt }) => {
+    const seq = seqOf(row);
+    const { lease, version } = after;
+    if (lease !== null) {
+      const { expiresAt, token, worker } = lease;
+      const startedAt = attempt && attempt.startedAt;
+      claim.run(version, after.attempts, startedAt, expiresAt, token, worker, seq);
+      return;
+    }
+    update.run(
+      after.state,
+      version,
+      after.failures,
+      after.nextAt,
+      after.nextReason,
+      after.finishedAt,
+      after.removeAt,
+      after.trigger,
+      after.lastStatus,
+      after.lastError,
+      seq,
+    );
+    if (after.expiresAt !== before.expiresAt) prolong.run(after.expiresAt, seq);
+    if (attempt === null) return;
+    const startedAt = attemptStartOf(row) ?? attempt.startedAt;
+    insertAttempt.run(...deliveryAttemptValues({ ...attempt, startedAt }), seq);
+  };
+}

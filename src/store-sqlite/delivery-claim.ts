@@ -1,0 +1,169 @@
+import type { Endpoint } from '../core/endpoint.ts';
+import { limits } from '../core/limits.ts';
+import type {
+  ClaimDeliveries,
+  ClaimDeliveriesOutcome,
+  ClaimedDelivery,
+} from '../store/delivery-store.ts';
+import { tenantOwner } from '../store/webhook-secrets.ts';
+import type { WriteConnection, WriteStatement } from './connection.ts';
+import type { Deliveries } from './deliveries.ts';
+import { DeliveryLanes, type DeliveryLane } from './delivery-lanes.ts';
+import { storedDeliveryOf } from './delivery-rows.ts';
+import type { EndpointLedger } from './endpoint-ledger.ts';
+import { EndpointTime } from './endpoint-time.ts';
+import { Scan } from './ready-again.ts';
+import { seqOf } from './rows.ts';
+import type { SecretWrites } from './secrets.ts';
+
+/**
+ * A claim of deliveries goes by endpoint, in the order (first_at, first_id) of those that are open:
+ *
+ *   1. endpoints whose gate is over become open (endpoint-time.ts), and as many parked ones of an origin as it has free slots
+ *   2. one delivery of each open endpoint, in order; one whose origin is full is parked, and so no later claim meets
+ *      it again before a slot of the origin is free: each is parked at most once for each slot that frees
+ *   3. the same endpoints round again, in the same order, until the limit or nothing is left
+ *
+ * So nobody starves: what stands in the way of an endpoint is at most what has waited longer, and of full origins
+ * each endpoint once. All of it looks at limits.deliveryScanEndpoints endpoints, and those with attempts in flight
+ * that may be passed over for it; then nextDueAt is `now`: ask again, and the next claim goes on where this one parked.
+ */
+export const parkedSql = `
+SELECT seq
+FROM endpoints
+WHERE lane = 'parked'
+  AND origin = ?
+ORDER BY first_at, first_id
+LIMIT ? + 0`;
+
+export const keptOfDeliverySql = `
+SELECT body, headers, secret
+FROM delivery_bodies
+WHERE delivery_seq = ?`;
+
+export const nextOpenSql = `
+SELECT first_at
+FROM endpoints
+WHERE lane = 'open'
+  AND first_at > ?
+  AND first_at <= ?
+ORDER BY first_at
+LIMIT 1`;
+
+export const nextGatedSql = `
+SELECT open_at
+FROM endpoints
+WHERE lane = 'gated'
+  AND open_at > ?
+ORDER BY open_at
+LIMIT 1`;
+
+export class DeliveryClaim {
+  readonly #endpoints: EndpointLedger;
+  readonly #deliveries: Deliveries;
+  readonly #secrets: SecretWrites;
+  readonly #lanes: DeliveryLanes;
+  readonly #time: EndpointTime;
+  readonly #parked: WriteStatement;
+  readonly #kept: WriteStatement;
+  readonly #nextOpen: WriteStatement;
+  readonly #nextGated: WriteStatement;
+
+  constructor(
+    writer: WriteConnection,
+    endpoints: EndpointLedger,
+    p: { readonly deliveries: Deliveries; readonly secrets: SecretWrites },
+  ) {
+    this.#endpoints = endpoints;
+    this.#deliveries = p.deliveries;
+    this.#secrets = p.secrets;
+    this.#lanes = new DeliveryLanes(writer, endpoints);
+    this.#time = new EndpointTime(writer, endpoints);
+    this.#parked = writer.prepare(parkedSql);
+    this.#kept = writer.prepare(keptOfDeliverySql);
+    this.#nextOpen = writer.prepare(nextOpenSql);
+    this.#nextGated = writer.prepare(nextGatedSql);
+  }
+
+  run(p: ClaimDeliveries): ClaimDeliveriesOutcome {
+    const scan = new Scan(limits.deliveryScanEndpoints + this.#endpoints.inFlight.endpoints);
+    this.#time.pass(p.now, scan);
+    this.#unparkFree(p, scan);
+    const claimed: ClaimedDelivery[] = [];
+    const claiming = { p, claimed, secrets: new Map() };
+    const lanes: DeliveryLane[] = [];
+    for (const lane of this.#lanes.inOrder(p, scan, () => p.limit - claimed.length)) {
+      if (this.#claimNext(lane, claiming)) lanes.push(lane);
+      if (claimed.length >= p.limit) break;
+    }
+    while (claimed.length < p.limit) {
+      if (this.#claimRound(lanes, claiming) === 0) break;
+    }
+    this.#endpoints.flush();
+    const isCutShort = scan.rowsLeft === 0 && claimed.length < p.limit;
+    return { claimed, nextDueAt: isCutShort ? p.now : this.#nextDueAt(p.now) };
+  }
+
+  #unparkFree({ originInFlightMax }: ClaimDeliveries, scan: Scan): void {
+    for (const origin of this.#endpoints.parkedOrigins()) {
+      const free = originInFlightMax - this.#endpoints.inFlight.ofOrigin(origin);
+      const count = Math.min(free, scan.rowsLeft);
+      if (count <= 0) continue;
+      const rows = this.#parked.all(origin, count);
+      for (const row of rows) this.#endpoints.unpark(this.#endpoints.bySeq(seqOf(row)));
+      scan.look(rows.length);
+    }
+  }
+
+  /** One more of each lane, in order; how many there were. */
+  #claimRound(lanes: readonly DeliveryLane[], claiming: Claiming): number {
+    const { p, claimed } = claiming;
+    const before = claimed.length;
+    for (const lane of lanes) {
+      if (claimed.length >= p.limit) break;
+      this.#claimNext(lane, claiming);
+    }
+    return claimed.length - before;
+  }
+
+  #claimNext(lane: DeliveryLane, { p, claimed, secrets }: Claiming): boolean {
+    const row = this.#lanes.take(lane, p, p.limit - claimed.length);
+    if (row === undefined) return false;
+    const { endpoint } = lane.entry;
+    const event = {
+      type: 'claimed',
+      token: p.newToken(),
+      worker: p.worker,
+      leaseMs: p.leaseMs,
+    } as const;
+    const { delivery, outcome } = this.#deliveries.apply(row, event, p.now);
+    if (outcome !== 'applied') throw new Error('A due delivery could not be claimed.');
+    const kept = this.#kept.first(seqOf(row));
+    if (kept === undefined) throw new Error(`${delivery.id} has no body.`);
+    const live = secrets.get(endpoint.id) ?? this.#secretsOf(endpoint, p.now);
+    secrets.set(endpoint.id, live);
+    claimed.push({ ...storedDeliveryOf(delivery, kept), secrets: live, endpoint });
+    return true;
+  }
+
+  #secretsOf({ id, tenant }: Endpoint, now: number): readonly string[] {
+    const own = this.#secrets.read(id, now);
+    const live = own.length > 0 ? own : this.#secrets.read(tenantOwner(tenant), now);
+    return live.map(({ value }) => value);
+  }
+
+  #nextDueAt(now: number): number | null {
+    const open = this.#nextOpen.first(now, now + limits.deliveryTtlMs)?.[0] as number | undefined;
+    const gated = this.#nextGated.first(now)?.[0] as number | undefined;
+    const next = Math.min(open ?? Infinity, gated ?? Infinity);
+    return next === Infinity ? null : next;
+  }
+}
+
+/** A claim under way. */
+type Claiming = {
+  readonly p: ClaimDeliveries;
+  readonly claimed: ClaimedDelivery[];
+  /** By id of the endpoint. */
+  readonly secrets: Map<string, readonly string[]>;
+};

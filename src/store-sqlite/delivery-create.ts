@@ -1,0 +1,94 @@
+import { finalWebhookEvents, type Delivery, type DeliveryEvent } from '../core/delivery.ts';
+import type { NewDelivery } from '../store/delivery-store.ts';
+import { newDelivery } from '../store/new-delivery.ts';
+import type { WriteConnection } from './connection.ts';
+import type { Deliveries } from './deliveries.ts';
+import { deliveryColumns } from './delivery-rows.ts';
+import type { EndpointEntry, EndpointLedger } from './endpoint-ledger.ts';
+import { membersText } from './rows.ts';
+
+const insertDeliverySql = `
+INSERT INTO deliveries
+  (id, endpoint_seq, state, version, created_at, attempts, failures, failures_max, next_at, expires_at,
+   trigger, next_reason, tenant, event, operation_id, url)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO NOTHING`;
+
+const insertBodySql = `
+INSERT INTO delivery_bodies (delivery_seq, body, headers, secret)
+VALUES (last_insert_rowid(), ?, ?, ?)`;
+
+export const hasFinalEventSql = `
+SELECT 1
+FROM deliveries
+WHERE operation_id = ?
+  AND event IN ('operation.completed', 'operation.failed')
+LIMIT 1`;
+
+/** What is out of date once a final event is kept. */
+export const overtakenSql = `
+SELECT ${deliveryColumns}
+FROM deliveries
+WHERE operation_id = ?
+  AND state IN ('pending', 'held')
+  AND event NOT IN ('operation.completed', 'operation.failed')`;
+
+/** Makes a delivery, and its endpoint when it must; one that is dropped, or there already, changes nothing. */
+export type CreateDelivery = (p: NewDelivery, now: number) => void;
+
+export function prepareCreateDelivery(
+  writer: WriteConnection,
+  endpoints: EndpointLedger,
+  deliveries: Deliveries,
+): CreateDelivery {
+  const insert = writer.prepare(insertDeliverySql);
+  const insertBody = writer.prepare(insertBodySql);
+  const hasFinalEvent = writer.prepare(hasFinalEventSql);
+  const overtaken = writer.prepare(overtakenSql);
+
+  /** undefined: there is none, so nobody to send to. */
+  function endpointOf(p: NewDelivery, now: number): EndpointEntry | undefined {
+    if (p.endpoint === null) {
+      const entry = endpoints.find(p.endpointId);
+      return entry?.removedAt === null ? entry : undefined;
+    }
+    const kept = endpoints.findRequest(p.endpoint.tenant, p.endpoint.url);
+    // One that is there already needs no endpoint, and must not make one that would have no delivery.
+    if (kept !== undefined || deliveries.find(p.id) !== undefined) return kept;
+    const known = endpoints.find(p.endpointId);
+    if (known?.removedAt === null) return known;
+    return endpoints.insert({ ...p.endpoint, id: p.endpointId }, now);
+  }
+
+  function isInserted(delivery: Delivery, endpointSeq: number): boolean {
+    const { id, state, version, createdAt, attempts, failures, failuresMax } = delivery;
+    const counts = [version, createdAt, attempts, failures, failuresMax];
+    const { nextAt, expiresAt, trigger, nextReason } = delivery;
+    const plan = [nextAt, expiresAt, trigger, nextReason];
+    const { tenant, event, operationId, url } = delivery;
+    return (
+      insert.run(id, endpointSeq, state, ...counts, ...plan, tenant, event, operationId, url) > 0
+    );
+  }
+
+  return (p, now) => {
+    const { operationId } = p;
+    const isLast = isFinalEvent(p.event);
+    // Whatever else there is to tell of an operation comes too late after its end.
+    if (!isLast && operationId !== null && hasFinalEvent.first(operationId) !== undefined) return;
+    const entry = endpointOf(p, now);
+    if (entry === undefined) return;
+    const delivery = newDelivery(p, entry.endpoint, now);
+    if (!isInserted(delivery, entry.seq)) return;
+    insertBody.run(p.body, membersText(p.headers), p.secret);
+    endpoints.touch(entry, now);
+    if (operationId === null || !isLast) return;
+    for (const row of overtaken.all(operationId)) {
+      deliveries.apply(row, { type: 'discarded' }, now);
+    }
+  };
+}
+
+function isFinalEvent(event: DeliveryEvent): boolean {
+  return finalWebhookEvents.some((one) => one === event);
+}

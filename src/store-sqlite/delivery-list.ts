@@ -1,0 +1,197 @@
+import type { Delivery } from '../core/delivery.ts';
+import { smallestDeliveryIdAt } from '../core/id.ts';
+import { limits } from '../core/limits.ts';
+import type { DeliveryFilter, DeliveryPage, ListDeliveries } from '../store/delivery-store.ts';
+import type { ReadConnection, ReadStatement, Value } from './connection.ts';
+import { deliveryColumns, deliveryOf } from './delivery-rows.ts';
+
+/**
+ * One page of deliveries, newest first, by id, as list.ts has it for operations: what an index yields, filtered,
+ * limits.pageScanRows rows at most. Those of one endpoint, of one operation, the dead letters and what is not over
+ * have an index each, so that none of them walks past a million that were delivered.
+ */
+export type DeliveryPageSql = {
+  readonly sql: string;
+  /** How many of the rows that a page looks at are found. */
+  readonly countSql: string;
+  /** Where the scan ended: its last row, and whether there is one more. */
+  readonly endSql: string;
+  /** What comes before the bounds of the id, upper and lower. */
+  readonly sourceValues: readonly Value[];
+  readonly bounds: readonly [upper: string, lower: string];
+  readonly conditions: readonly Value[];
+};
+
+/** Longer than any id. */
+const idMax = 'msg_~';
+
+/** `unfinished`: how many there are that are not over; past limits.pageScanRows it does not matter. */
+export function deliveryPageOf(
+  { filter, beforeId }: Pick<ListDeliveries, 'filter' | 'beforeId'>,
+  unfinished: number,
+): DeliveryPageSql {
+  const source = sourceOf(filter, unfinished);
+  const conditions = conditionsOf(filter, source.isExact);
+  const where = conditions.sql.length === 0 ? '' : `WHERE ${conditions.sql.join('\n  AND ')}`;
+  const scan = `
+  FROM deliveries ${source.sql}
+    AND id < ?
+    AND id >= ?
+  ORDER BY id DESC`;
+  const found = `
+FROM (
+  SELECT seq AS found
+  FROM (
+    SELECT seq, endpoint_seq, tenant, state, event, last_error${scan}
+    LIMIT ${limits.pageScanRows}
+  )
+  ${where}
+)`;
+  return {
+    sql: `
+SELECT ${deliveryColumns}${found}
+CROSS JOIN deliveries ON deliveries.seq = found
+LIMIT ? + 0`,
+    countSql: `
+SELECT count(*)${found}`,
+    endSql: `
+SELECT id${scan}
+LIMIT 2 OFFSET ${limits.pageScanRows - 1}`,
+    sourceValues: source.values,
+    bounds: [upperBound(filter, beforeId), lowerBound(filter)],
+    conditions: conditions.values,
+  };
+}
+
+function lowerBound({ since }: DeliveryFilter): string {
+  return since === undefined ? '' : smallestDeliveryIdAt(since);
+}
+
+function upperBound({ until }: DeliveryFilter, beforeId: string | null): string {
+  const untilId = until === undefined ? idMax : smallestDeliveryIdAt(until);
+  return beforeId !== null && beforeId < untilId ? beforeId : untilId;
+}
+
+type Source = {
+  /** What stands between FROM and the bounds. */
+  readonly sql: string;
+  readonly values: readonly Value[];
+  /** It yields what the filter's states ask for and nothing else. */
+  readonly isExact: boolean;
+};
+
+const unfinishedStates: readonly string[] = ['pending', 'sending', 'held'];
+
+export const countUnfinishedSql = `
+SELECT count(*)
+FROM (
+  SELECT 1
+  FROM deliveries INDEXED BY deliveries_unfinished
+  WHERE finished_at IS NULL
+  LIMIT ${limits.pageScanRows + 1}
+)`;
+
+const unfinishedSql = `
+  WHERE id IN (
+    SELECT id FROM deliveries INDEXED BY deliveries_unfinished WHERE finished_at IS NULL
+  )`;
+
+function sourceOf(filter: DeliveryFilter, unfinished: number): Source {
+  const { operationId, endpointId, states } = filter;
+  const isExact = states?.join() === 'dead';
+  const dead = isExact ? "state = 'dead' AND " : '';
+  if (operationId !== undefined) {
+    const sql = 'INDEXED BY deliveries_of_operation WHERE operation_id = ?';
+    return { sql, values: [operationId], isExact: false };
+  }
+  if (endpointId !== undefined) {
+    const index = isExact ? 'deliveries_dead_of_endpoint' : 'deliveries_of_endpoint';
+    const endpoint = '(SELECT endpoints.seq FROM endpoints WHERE endpoints.id = ?)';
+    const sql = `INDEXED BY ${index} WHERE ${dead}endpoint_seq = ${endpoint}`;
+    return { sql, values: [endpointId], isExact };
+  }
+  if (isExact)
+    return { sql: "INDEXED BY deliveries_dead WHERE state = 'dead'", values: [], isExact };
+  const isUnfinishedOnly = states?.every((state) => unfinishedStates.includes(state)) === true;
+  if (isUnfinishedOnly && unfinished <= limits.pageScanRows) {
+    return { sql: unfinishedSql, values: [], isExact: false };
+  }
+  return { sql: 'WHERE TRUE', values: [], isExact: false };
+}
+
+function conditionsOf(filter: DeliveryFilter, isExact: boolean) {
+  const sql: string[] = [];
+  const values: Value[] = [];
+  const add = (condition: string, ...bound: Value[]): void => {
+    sql.push(condition);
+    values.push(...bound);
+  };
+  const { tenant, states, event, error, operationId, endpointId } = filter;
+  if (tenant !== undefined) add('tenant = ?', tenant);
+  if (states !== undefined && !isExact) {
+    add(`state IN (${states.map(() => '?').join(', ')})`, ...states);
+  }
+  if (event !== undefined) add('event = ?', event);
+  if (error !== undefined) add('last_error = ?', error);
+  if (operationId !== undefined && endpointId !== undefined) {
+    const endpoint = 'SELECT endpoints.seq FROM endpoints WHERE endpoints.id = ?';
+    add(`endpoint_seq = (${endpoint})`, endpointId);
+  }
+  return { sql, values };
+}
+
+/** Shapes of filters are few; this many statements are kept. */
+const statementsMax = 64;
+
+export type DeliveryLists = {
+  readonly list: (p: ListDeliveries) => DeliveryPage;
+  /**
+   * Of at most limits.pageScanRows rows from `beforeId` on how many are found; `nextBeforeId` null: there were no more.
+   */
+  readonly count: (p: { readonly filter: DeliveryFilter; readonly beforeId: string | null }) => {
+    readonly count: number;
+    readonly nextBeforeId: string | null;
+  };
+};
+
+export function prepareDeliveryLists(reader: ReadConnection): DeliveryLists {
+  const statements = new Map<string, ReadStatement>();
+  const countUnfinished = reader.prepare(countUnfinishedSql);
+
+  function prepared(sql: string): ReadStatement {
+    let statement = statements.get(sql);
+    if (statement === undefined) {
+      if (statements.size >= statementsMax) statements.clear();
+      statement = reader.prepare(sql);
+      statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  function pageOf(p: Pick<ListDeliveries, 'filter' | 'beforeId'>): DeliveryPageSql {
+    const unfinished = p.filter.states === undefined ? 0 : countUnfinished.first()?.[0];
+    return deliveryPageOf(p, Number(unfinished));
+  }
+
+  function endOf({ endSql, sourceValues, bounds }: DeliveryPageSql): string | null {
+    const end = prepared(endSql).all(...sourceValues, ...bounds);
+    return end.length < 2 ? null : String(end[0]?.[0]);
+  }
+
+  return {
+    list: (p) => {
+      const page = pageOf(p);
+      const values = [...page.sourceValues, ...page.bounds, ...page.conditions];
+      const rows = prepared(page.sql).all(...values, p.limit + 1);
+      const deliveries: Delivery[] = rows.slice(0, p.limit).map(deliveryOf);
+      const last = deliveries.at(-1)?.id ?? null;
+      return { deliveries, nextBeforeId: rows.length > p.limit ? last : endOf(page) };
+    },
+    count: (p) => {
+      const page = pageOf(p);
+      const values = [...page.sourceValues, ...page.bounds, ...page.conditions];
+      const row = prepared(page.countSql).first(...values);
+      return { count: Number(row?.[0] ?? 0), nextBeforeId: endOf(page) };
+    },
+  };
+}

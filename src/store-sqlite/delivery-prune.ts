@@ -1,0 +1,87 @@
+import { limits } from '../core/limits.ts';
+import type { WriteConnection } from './connection.ts';
+import type { EndpointLedger } from './endpoint-ledger.ts';
+import { hasDeliverySql } from './endpoints.ts';
+import { seqOf } from './rows.ts';
+
+/** Removal of deliveries that are over, and of what only they needed. */
+export const removableDeliveriesSql = `
+SELECT seq, endpoint_seq
+FROM deliveries
+WHERE remove_at <= ?
+ORDER BY remove_at
+LIMIT ? + 0`;
+
+/** Reads no text: lengths only. */
+const deliverySizeSql = `
+SELECT
+  coalesce((SELECT octet_length(body) FROM delivery_bodies WHERE delivery_seq = ?1), 0)
+    + coalesce((SELECT sum(octet_length(answer)) FROM delivery_attempts WHERE delivery_seq = ?1), 0)`;
+
+const removeDeliveryStatements = [
+  `
+DELETE FROM deliveries
+WHERE seq = ?`,
+  `
+DELETE FROM delivery_bodies
+WHERE delivery_seq = ?`,
+  `
+DELETE FROM delivery_attempts
+WHERE delivery_seq = ?`,
+] as const;
+
+export const pruneSecretsSql = `
+DELETE FROM webhook_secrets
+WHERE seq IN (
+  SELECT seq
+  FROM webhook_secrets
+  WHERE expires_at <= ?
+  ORDER BY expires_at
+  LIMIT ? + 0
+)`;
+
+export type PrunedDeliveries = {
+  readonly deliveries: number;
+  readonly endpoints: number;
+  readonly more: boolean;
+};
+
+/** One commit's part of a prune: up to `limit` of each while limits.removeBytes last. */
+export type PruneDeliveries = (now: number, limit: number) => PrunedDeliveries;
+
+export function preparePruneDeliveries(
+  writer: WriteConnection,
+  endpoints: EndpointLedger,
+): PruneDeliveries {
+  const removable = writer.prepare(removableDeliveriesSql);
+  const sizeOf = writer.prepare(deliverySizeSql);
+  const removals = removeDeliveryStatements.map((sql) => writer.prepare(sql));
+  const hasDelivery = writer.prepare(hasDeliverySql);
+  const pruneSecrets = writer.prepare(pruneSecretsSql);
+
+  /** Whether an endpoint went with its last delivery that nobody had removed before. */
+  function forgetUnused(endpointSeq: number): boolean {
+    const entry = endpoints.bySeq(endpointSeq);
+    const isRemoved = entry.removedAt !== null;
+    if (!isRemoved && entry.endpoint.kind === 'registered') return false;
+    if (hasDelivery.first(endpointSeq) !== undefined) return false;
+    endpoints.forget(entry);
+    return !isRemoved;
+  }
+
+  return (now, limit) => {
+    pruneSecrets.run(now, limit);
+    const pruned = { deliveries: 0, endpoints: 0, more: false };
+    let bytesLeft: number = limits.removeBytes;
+    for (const row of removable.all(now, limit)) {
+      pruned.more = bytesLeft <= 0;
+      if (pruned.more) break;
+      const seq = seqOf(row);
+      bytesLeft -= Number(sizeOf.first(seq)?.[0] ?? 0);
+      for (const removal of removals) removal.run(seq);
+      pruned.deliveries += 1;
+      if (forgetUnused(row[1] as number)) pruned.endpoints += 1;
+    }
+    return pruned;
+  };
+}

@@ -1,0 +1,65 @@
+import type { Delivery, DeliveryAttempt } from '../core/delivery.ts';
+import { limits } from '../core/limits.ts';
+import type { StoredDelivery } from '../store/delivery-store.ts';
+import type { ReadConnection } from './connection.ts';
+import { keptOfDeliverySql } from './delivery-claim.ts';
+import {
+  attemptUnderWay,
+  deliveryAttemptColumns,
+  deliveryAttemptOf,
+  deliveryColumns,
+  deliveryOf,
+  storedDeliveryOf,
+} from './delivery-rows.ts';
+import { selectDeliverySql } from './deliveries.ts';
+import { seqOf } from './rows.ts';
+
+export const operationDeliverySql = `
+SELECT ${deliveryColumns}
+FROM deliveries
+WHERE operation_id = ?
+  AND event IN ('operation.completed', 'operation.failed')
+  AND (SELECT kind FROM endpoints WHERE endpoints.seq = endpoint_seq) = 'request'
+ORDER BY id DESC
+LIMIT 1`;
+
+export const listDeliveryAttemptsSql = `
+SELECT ${deliveryAttemptColumns}
+FROM delivery_attempts
+WHERE delivery_seq = ?
+ORDER BY number DESC
+LIMIT ? + 0`;
+
+export type DeliveryReads = {
+  readonly delivery: (id: string) => StoredDelivery | null;
+  readonly ofOperation: (operationId: string) => Delivery | null;
+  readonly attempts: (id: string) => DeliveryAttempt[];
+};
+
+export function prepareDeliveryReads(reader: ReadConnection): DeliveryReads {
+  const select = reader.prepare(selectDeliverySql);
+  const selectKept = reader.prepare(keptOfDeliverySql);
+  const ofOperation = reader.prepare(operationDeliverySql);
+  const listAttempts = reader.prepare(listDeliveryAttemptsSql);
+  return {
+    delivery: (id) => {
+      const row = select.first(id);
+      const kept = row && selectKept.first(seqOf(row));
+      if (row === undefined || kept === undefined) return null;
+      return storedDeliveryOf(deliveryOf(row), kept);
+    },
+    ofOperation: (operationId) => {
+      const row = ofOperation.first(operationId);
+      return row === undefined ? null : deliveryOf(row);
+    },
+    attempts: (id) => {
+      const row = select.first(id);
+      if (row === undefined) return [];
+      const current = attemptUnderWay(row);
+      const shown = limits.deliveryAttemptsShown - (current === null ? 0 : 1);
+      const ended = listAttempts.all(seqOf(row), shown).toReversed();
+      const attempts = ended.map((attempt) => deliveryAttemptOf(id, attempt));
+      return current === null ? attempts : [...attempts, current];
+    },
+  };
+}

@@ -1,0 +1,140 @@
+import type {
+  Delivery,
+  DeliveryAnswer,
+  DeliveryAttempt,
+  DeliveryEvent,
+  DeliveryState,
+  DeliveryTimings,
+  DeliveryTrigger,
+} from '../core/delivery.ts';
+import type { StoredDelivery } from '../store/delivery-store.ts';
+import type { Row, Value } from './connection.ts';
+import { headersOf } from './endpoint-rows.ts';
+import { jsonOrNull, parsed } from './rows.ts';
+
+/** Rows to records and back, by position, as in rows.ts. */
+export const deliveryColumns = `
+  seq, endpoint_seq, id, state, version, created_at, attempts, failures, failures_max, next_at,
+  expires_at, finished_at, remove_at, attempt_started_at, lease_expires_at, lease_token, lease_worker,
+  trigger, last_status, last_error, next_reason, tenant, event, operation_id, url,
+  (SELECT endpoints.id FROM endpoints WHERE endpoints.seq = deliveries.endpoint_seq)`;
+
+type Nullable<Kind> = Kind | null;
+
+export function endpointSeqOf(row: Row): number {
+  return row[1] as number;
+}
+
+/** Start of the attempt under way; null: there is none. */
+export function attemptStartOf(row: Row): Nullable<number> {
+  return row[13] as Nullable<number>;
+}
+
+/** What deliveries of one endpoint are claimed by. */
+export function duePlaceOf(row: Row): { readonly nextAt: number; readonly id: string } {
+  return { nextAt: row[9] as number, id: row[2] as string };
+}
+
+export function deliveryOf(row: Row): Delivery {
+  return {
+    id: row[2] as string,
+    tenant: row[21] as string,
+    endpointId: row[25] as string,
+    operationId: row[23] as Nullable<string>,
+    event: row[22] as DeliveryEvent,
+    url: row[24] as string,
+    state: row[3] as DeliveryState,
+    version: row[4] as number,
+    createdAt: row[5] as number,
+    attempts: row[6] as number,
+    failures: row[7] as number,
+    failuresMax: row[8] as number,
+    nextAt: row[9] as Nullable<number>,
+    nextReason: row[20] as Nullable<string>,
+    trigger: row[17] as DeliveryTrigger,
+    lease:
+      row[15] === null
+        ? null
+        : {
+            token: row[15] as string,
+            worker: row[16] as string,
+            expiresAt: row[14] as number,
+          },
+    lastStatus: row[18] as Nullable<number>,
+    lastError: row[19] as Nullable<string>,
+    expiresAt: row[10] as number,
+    finishedAt: row[11] as Nullable<number>,
+    removeAt: row[12] as Nullable<number>,
+  };
+}
+
+/** Of a row of delivery_bodies: body, headers, secret. */
+export function storedDeliveryOf(delivery: Delivery, row: Row): StoredDelivery {
+  return {
+    delivery,
+    body: row[0] as string,
+    headers: headersOf(row[1] ?? null),
+    secret: row[2] as Nullable<string>,
+  };
+}
+
+export const deliveryAttemptColumns = `
+  number, trigger, worker, started_at, ended_at, outcome, error, detail, next_at, next_reason,
+  timings, answer`;
+
+export function deliveryAttemptOf(deliveryId: string, row: Row): DeliveryAttempt {
+  return {
+    deliveryId,
+    number: row[0] as number,
+    trigger: row[1] as DeliveryTrigger,
+    worker: row[2] as string,
+    startedAt: row[3] as number,
+    endedAt: row[4] as number,
+    outcome: row[5] as DeliveryAttempt['outcome'],
+    answer: parsed(row[11] ?? null) as Nullable<DeliveryAnswer>,
+    error: row[6] as Nullable<string>,
+    detail: row[7] as Nullable<string>,
+    timings: parsed(row[10] ?? null) as Nullable<DeliveryTimings>,
+    nextAt: row[8] as Nullable<number>,
+    nextReason: row[9] as Nullable<string>,
+  };
+}
+
+export function deliveryAttemptValues(attempt: DeliveryAttempt): Value[] {
+  return [
+    attempt.number,
+    attempt.trigger,
+    attempt.worker,
+    attempt.startedAt,
+    attempt.endedAt,
+    attempt.outcome,
+    attempt.error,
+    attempt.detail,
+    attempt.nextAt,
+    attempt.nextReason,
+    jsonOrNull(attempt.timings),
+    jsonOrNull(attempt.answer),
+  ];
+}
+
+/** The attempt under way, which has no row of its own yet; null: there is none. */
+export function attemptUnderWay(row: Row): DeliveryAttempt | null {
+  const { id, attempts, trigger, lease } = deliveryOf(row);
+  const startedAt = attemptStartOf(row);
+  if (lease === null || startedAt === null) return null;
+  return {
+    deliveryId: id,
+    number: attempts,
+    trigger,
+    worker: lease.worker,
+    startedAt,
+    endedAt: null,
+    outcome: 'sending',
+    answer: null,
+    error: null,
+    detail: null,
+    timings: null,
+    nextAt: null,
+    nextReason: null,
+  };
+}

@@ -1,0 +1,112 @@
+import { limits } from '../core/limits.ts';
+import type { DeliveryStore, SteerOutcome } from '../store/delivery-store.ts';
+import type { ReadConnection, WriteConnection } from './connection.ts';
+import type { Deliveries } from './deliveries.ts';
+import { prepareAlign } from './delivery-align.ts';
+import { DeliveryClaim } from './delivery-claim.ts';
+import type { CreateDelivery } from './delivery-create.ts';
+import { prepareDeliveryLists } from './delivery-list.ts';
+import { prepareDeliveryReads } from './delivery-reads.ts';
+import { prepareSettleDeliveries } from './delivery-settle.ts';
+import { prepareSweepDeliveries } from './delivery-sweep.ts';
+import type { EndpointLedger } from './endpoint-ledger.ts';
+import { prepareEndpointReads, prepareEndpointWrites } from './endpoints.ts';
+import type { GroupCommit } from './group-commit.ts';
+import { prepareReadSecrets, prepareSecretWrites } from './secrets.ts';
+
+/** What all verbs of webhooks share. */
+export type DeliveryParts = {
+  readonly endpoints: EndpointLedger;
+  readonly deliveries: Deliveries;
+  readonly create: CreateDelivery;
+};
+
+type DeliveryReads = Pick<
+  DeliveryStore,
+  | 'readDelivery'
+  | 'readOperationDelivery'
+  | 'listDeliveries'
+  | 'listDeliveryAttempts'
+  | 'countDeliveries'
+  | 'readEndpoint'
+  | 'listEndpoints'
+  | 'readSecrets'
+>;
+
+export function deliveryWritingVerbs(
+  writer: WriteConnection,
+  commits: GroupCommit,
+  { endpoints, deliveries, create }: DeliveryParts,
+): Omit<DeliveryStore, keyof DeliveryReads> {
+  const secrets = prepareSecretWrites(writer);
+  const align = prepareAlign(writer, endpoints, deliveries);
+  const claim = new DeliveryClaim(writer, endpoints, { deliveries, secrets });
+  const settle = prepareSettleDeliveries(endpoints, { deliveries, align });
+  const sweep = prepareSweepDeliveries(writer, endpoints, { deliveries, align });
+  const writes = prepareEndpointWrites(writer, endpoints, { align, secrets });
+  const steer = (id: string, event: SteerEvent, now: number): SteerOutcome => {
+    const row = deliveries.find(id);
+    if (row === undefined) return { outcome: 'missing' };
+    const { outcome, delivery } = deliveries.apply(row, event, now);
+    return { outcome: outcome === 'applied' ? 'applied' : 'unchanged', delivery };
+  };
+  return {
+    createDeliveries: (p) =>
+      commits.write(() => {
+        for (const delivery of p.deliveries) create(delivery, p.now);
+      }),
+    claimDeliveries: (p) => commits.writeLast(() => claim.run(p)),
+    settleDeliveries: (p) => commits.write(() => settle(p)),
+    sweepDeliveries: (p) => commits.write(() => sweep(p)),
+    redeliver: ({ ids, trigger, now }) =>
+      commits.write(() => ids.map((id) => steer(id, { type: 'redelivered', trigger }, now))),
+    discardDeliveries: ({ ids, now }) =>
+      commits.write(() => ids.map((id) => steer(id, { type: 'discarded' }, now))),
+    createEndpoint: (p) => commits.write(() => writes.create(p)),
+    updateEndpoint: (p) => commits.write(() => writes.update(p)),
+    removeEndpoint: (p) => commits.write(() => writes.remove(p)),
+    rotateSecret: (p) => commits.write(() => secrets.rotate(p)),
+  };
+}
+
+type SteerEvent =
+  | { readonly type: 'redelivered'; readonly trigger: 'manual' | 'redrive' }
+  | { readonly type: 'discarded' };
+
+export function deliveryReadingVerbs(
+  reader: ReadConnection,
+  requireOpen: () => void,
+): DeliveryReads {
+  const reads = prepareDeliveryReads(reader);
+  const lists = prepareDeliveryLists(reader);
+  const endpoints = prepareEndpointReads(reader);
+  const readSecrets = prepareReadSecrets(reader);
+  const opened =
+    <P, Outcome>(read: (p: P) => Outcome) =>
+    async (p: P): Promise<Outcome> => {
+      requireOpen();
+      return read(p);
+    };
+  return {
+    readDelivery: opened(({ id }) => reads.delivery(id)),
+    readOperationDelivery: opened(({ operationId }) => reads.ofOperation(operationId)),
+    listDeliveries: opened(lists.list),
+    listDeliveryAttempts: opened(({ id }) => reads.attempts(id)),
+    countDeliveries: async ({ filter }) => {
+      let count = 0;
+      let beforeId: string | null = null;
+      do {
+        requireOpen();
+        const counted = lists.count({ filter, beforeId });
+        count += counted.count;
+        beforeId = counted.nextBeforeId;
+        // A million rows are looked at in turns, so that others are served between them.
+        if (beforeId !== null) await new Promise(setImmediate);
+      } while (beforeId !== null && count < limits.deliveryCountMax);
+      return Math.min(count, limits.deliveryCountMax);
+    },
+    readEndpoint: opened(({ id }) => endpoints.read(id)),
+    listEndpoints: opened(endpoints.list),
+    readSecrets: opened(readSecrets),
+  };
+}

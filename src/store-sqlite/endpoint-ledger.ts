@@ -1,0 +1,384 @@
+import type { Endpoint } from '../core/endpoint.ts';
+import type { Row, WriteConnection, WriteStatement } from './connection.ts';
+import {
+  EndpointPlaces,
+  idle,
+  isSamePlace,
+  placeValues,
+  type EndpointPlace,
+} from './endpoint-place.ts';
+import {
+  endpointColumnCount,
+  endpointColumns,
+  endpointOf,
+  endpointValues,
+} from './endpoint-rows.ts';
+import { InFlight } from './in-flight.ts';
+import { RegisteredEndpoints } from './registered-endpoints.ts';
+import { seqOf } from './rows.ts';
+
+/**
+ * The endpoints that a transaction touches, in memory, each written once however many of its deliveries change, and
+ * with it its place in the order of claims (endpoint-place.ts).
+ *
+ * This process alone writes, so that what is kept here holds over commits; after a rollback everything is read
+ * again. Reading costs O(in flight + registered + parked).
+ */
+export type EndpointEntry = {
+  readonly seq: number;
+  endpoint: Endpoint;
+  /** When it was removed: it stays for its last deliveries. */
+  removedAt: number | null;
+  /** Some of its deliveries are still to be held, released or cancelled. */
+  isBehind: boolean;
+  place: EndpointPlace;
+  /** The record is to be written with this commit. */
+  isChanged: boolean;
+  /** Its deliveries or its health changed at this instant: its place is to be found anew; null: it is right. */
+  touchedAt: number | null;
+};
+
+const derivedColumns = 'removed_at, is_behind, lane, first_at, first_id, open_at';
+
+export const selectEndpointBySeqSql = `
+SELECT ${endpointColumns}, ${derivedColumns}
+FROM endpoints
+WHERE seq = ?`;
+
+export const selectEndpointSql = `
+SELECT ${endpointColumns}, ${derivedColumns}
+FROM endpoints
+WHERE id = ?`;
+
+export const selectRequestEndpointSql = `
+SELECT seq
+FROM endpoints
+WHERE kind = 'request'
+  AND removed_at IS NULL
+  AND tenant = ?
+  AND url = ?`;
+
+const insertEndpointSql = `
+INSERT INTO endpoints
+  (version, disabled_at, disabled_reason, circuit, failures, first_failed_delivery, several_failed, probes,
+   gate_at, gate_reason, in_flight_max, failing_since, last_success_at, last_failure_at, origin, url, events,
+   tasks, headers, description, id, kind, tenant, created_at, lane)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'idle')`;
+
+const lastSeqSql = `
+SELECT last_insert_rowid()`;
+
+const updateEndpointSql = `
+UPDATE endpoints
+SET version = ?,
+    disabled_at = ?,
+    disabled_reason = ?,
+    circuit = ?,
+    failures = ?,
+    first_failed_delivery = ?,
+    several_failed = ?,
+    probes = ?,
+    gate_at = ?,
+    gate_reason = ?,
+    in_flight_max = ?,
+    failing_since = ?,
+    last_success_at = ?,
+    last_failure_at = ?,
+    origin = ?,
+    url = ?,
+    events = ?,
+    tasks = ?,
+    headers = ?,
+    description = ?,
+    removed_at = ?,
+    is_behind = ?,
+    lane = ?,
+    first_at = ?,
+    first_id = ?,
+    open_at = ?
+WHERE seq = ?`;
+
+const reviveEndpointSql = `
+UPDATE endpoints
+SET kind = ?,
+    tenant = ?,
+    created_at = ?
+WHERE seq = ?`;
+
+const updatePlaceSql = `
+UPDATE endpoints
+SET lane = ?,
+    first_at = ?,
+    first_id = ?,
+    open_at = ?
+WHERE seq = ?`;
+
+const deleteEndpointSql = `
+DELETE FROM endpoints
+WHERE seq = ?`;
+
+export const countParkedSql = `
+SELECT origin, count(*)
+FROM endpoints
+WHERE lane = 'parked'
+GROUP BY origin`;
+
+/** Entries kept over commits; a busy store has its endpoints at hand, a bulk one does not keep a million. */
+const entriesMax = 1_000;
+
+export class EndpointLedger {
+  readonly inFlight: InFlight;
+  readonly registered: RegisteredEndpoints;
+  readonly places: EndpointPlaces;
+  /** As of when all places are right (endpoint-time.ts); null: they must be audited. */
+  placedAt: number | null = null;
+  readonly #writer: WriteConnection;
+  readonly #selectBySeq: WriteStatement;
+  readonly #select: WriteStatement;
+  readonly #selectRequest: WriteStatement;
+  readonly #insert: WriteStatement;
+  readonly #lastSeq: WriteStatement;
+  readonly #update: WriteStatement;
+  readonly #updatePlace: WriteStatement;
+  readonly #revived: WriteStatement;
+  readonly #delete: WriteStatement;
+  readonly #countParked: WriteStatement;
+  readonly #entries = new Map<number, EndpointEntry>();
+  readonly #seqs = new Map<string, number>();
+  readonly #parked = new Map<string, number>();
+  readonly #dirty = new Set<EndpointEntry>();
+
+  constructor(writer: WriteConnection) {
+    this.#writer = writer;
+    this.inFlight = new InFlight(writer);
+    this.registered = new RegisteredEndpoints(writer);
+    this.places = new EndpointPlaces(writer);
+    this.#selectBySeq = writer.prepare(selectEndpointBySeqSql);
+    this.#select = writer.prepare(selectEndpointSql);
+    this.#selectRequest = writer.prepare(selectRequestEndpointSql);
+    this.#insert = writer.prepare(insertEndpointSql);
+    this.#lastSeq = writer.prepare(lastSeqSql);
+    this.#update = writer.prepare(updateEndpointSql);
+    this.#updatePlace = writer.prepare(updatePlaceSql);
+    this.#revived = writer.prepare(reviveEndpointSql);
+    this.#delete = writer.prepare(deleteEndpointSql);
+    this.#countParked = writer.prepare(countParkedSql);
+    this.reload();
+  }
+
+  bySeq(seq: number): EndpointEntry {
+    const known = this.#entries.get(seq);
+    if (known !== undefined) return known;
+    const row = this.#selectBySeq.first(seq);
+    if (row === undefined)
+      throw new Error(`A delivery goes to endpoint ${seq}, which is not there.`);
+    return this.#keep(row);
+  }
+
+  /** Also one that was removed. */
+  find(id: string): EndpointEntry | undefined {
+    const seq = this.#seqs.get(id);
+    if (seq !== undefined) return this.bySeq(seq);
+    const row = this.#select.first(id);
+    return row && (this.#entries.get(seqOf(row)) ?? this.#keep(row));
+  }
+
+  /** The one of kind `request` that the tenant has for this address. */
+  findRequest(tenant: string, url: string): EndpointEntry | undefined {
+    const row = this.#selectRequest.first(tenant, url);
+    return row && this.bySeq(seqOf(row));
+  }
+
+  registeredOf(tenant: string): readonly Endpoint[] {
+    return this.registered.of(tenant, (seq) => this.bySeq(seq).endpoint);
+  }
+
+  /** A removed one of the same id, kept for its last deliveries, is there again, with them. */
+  insert(endpoint: Endpoint, now: number): EndpointEntry {
+    const { id, kind, tenant, createdAt } = endpoint;
+    const removed = this.find(id);
+    if (removed !== undefined && removed.removedAt !== null) {
+      return this.#revive(removed, endpoint, now);
+    }
+    this.#insert.run(...endpointValues(endpoint), id, kind, tenant, createdAt);
+    const entry = newEntry(Number(this.#lastSeq.first()?.[0]), endpoint);
+    this.#entries.set(entry.seq, entry);
+    this.#seqs.set(id, entry.seq);
+    if (kind === 'registered') this.registered.added(endpoint);
+    return entry;
+  }
+
+  /** The record is another now. */
+  change(entry: EndpointEntry, endpoint: Endpoint, now: number): void {
+    const { origin } = entry.endpoint;
+    if (endpoint.origin !== origin) {
+      // A slot at the former origin says nothing about the new one.
+      if (entry.place.lane === 'parked') this.#move(entry, { ...entry.place, lane: 'open' });
+      this.inFlight.moved(entry.seq, origin, endpoint.origin);
+    }
+    entry.endpoint = endpoint;
+    entry.isChanged = true;
+    if (endpoint.kind === 'registered' && entry.removedAt === null) {
+      this.registered.changed(endpoint);
+    }
+    this.touch(entry, now);
+  }
+
+  /** Its deliveries are other ones now, or in other states. */
+  touch(entry: EndpointEntry, now: number): void {
+    entry.touchedAt = now;
+    this.#dirty.add(entry);
+  }
+
+  /** From now on `isBehind` is this. */
+  behind(entry: EndpointEntry, isBehind: boolean): void {
+    if (entry.isBehind === isBehind) return;
+    entry.isBehind = isBehind;
+    entry.isChanged = true;
+    this.#dirty.add(entry);
+  }
+
+  /** Out of sight from now on; what finds endpoints by statement sees it at once. */
+  remove(entry: EndpointEntry, now: number): void {
+    entry.removedAt = now;
+    this.inFlight.dropped(entry.seq, entry.endpoint.origin);
+    if (entry.endpoint.kind === 'registered') this.registered.removed(entry.endpoint);
+    entry.isChanged = true;
+    this.touch(entry, now);
+    this.#write(entry);
+  }
+
+  /** For good: it has no delivery left. */
+  forget(entry: EndpointEntry): void {
+    if (entry.removedAt === null && entry.endpoint.kind === 'registered') {
+      this.registered.removed(entry.endpoint);
+    }
+    this.#move(entry, idle);
+    this.#delete.run(entry.seq);
+    this.#entries.delete(entry.seq);
+    this.#seqs.delete(entry.endpoint.id);
+    this.#dirty.delete(entry);
+    this.places.tooFar.delete(entry.seq);
+  }
+
+  /** Its origin has no slot left. */
+  park(entry: EndpointEntry): void {
+    this.#move(entry, { ...entry.place, lane: 'parked', openAt: null });
+  }
+
+  unpark(entry: EndpointEntry): void {
+    if (entry.place.lane === 'parked') this.#move(entry, { ...entry.place, lane: 'open' });
+  }
+
+  /** Origins that have parked endpoints. */
+  parkedOrigins(): string[] {
+    return [...this.#parked.keys()];
+  }
+
+  /** Writes what this transaction has touched, so that statements see it. */
+  flush(): void {
+    for (const entry of this.#dirty) this.#write(entry);
+  }
+
+  /** What flush() wrote is committed. */
+  committed(): void {
+    if (this.#entries.size <= entriesMax) return;
+    this.#entries.clear();
+    this.#seqs.clear();
+  }
+
+  /** Reads everything anew, as Ledger.reload() does and for its reason. When it throws, call it again. */
+  reload(): void {
+    this.#writer.beginRead();
+    try {
+      this.inFlight.reload();
+      this.registered.reload();
+      const parked = this.#countParked.all();
+      this.#entries.clear();
+      this.#seqs.clear();
+      this.#dirty.clear();
+      this.#parked.clear();
+      this.places.tooFar.clear();
+      this.placedAt = null;
+      for (const [origin, count] of parked) this.#parked.set(origin as string, count as number);
+    } finally {
+      this.#writer.rollback();
+    }
+  }
+
+  #revive(entry: EndpointEntry, endpoint: Endpoint, now: number): EndpointEntry {
+    const { kind, tenant, createdAt } = endpoint;
+    this.#revived.run(kind, tenant, createdAt, entry.seq);
+    entry.removedAt = null;
+    if (kind === 'registered') this.registered.added(endpoint);
+    entry.endpoint = endpoint;
+    entry.isChanged = true;
+    this.inFlight.recount(entry.seq, endpoint.origin);
+    this.touch(entry, now);
+    this.#write(entry);
+    return entry;
+  }
+
+  #keep(row: Row): EndpointEntry {
+    const at = endpointColumnCount;
+    const entry = newEntry(seqOf(row), endpointOf(row));
+    entry.removedAt = row[at] as number | null;
+    entry.isBehind = row[at + 1] === 1;
+    entry.place = {
+      lane: row[at + 2] as EndpointPlace['lane'],
+      firstAt: row[at + 3] as number | null,
+      firstId: row[at + 4] as string | null,
+      openAt: row[at + 5] as number | null,
+    };
+    this.#entries.set(entry.seq, entry);
+    this.#seqs.set(entry.endpoint.id, entry.seq);
+    return entry;
+  }
+
+  #write(entry: EndpointEntry): void {
+    this.#dirty.delete(entry);
+    const { touchedAt, isChanged } = entry;
+    const place = touchedAt === null ? entry.place : this.#placeOf(entry, touchedAt);
+    entry.touchedAt = null;
+    entry.isChanged = false;
+    if (isChanged) {
+      this.#parkedBy(entry, place);
+      entry.place = place;
+      const { removedAt, isBehind, endpoint, seq } = entry;
+      const kept = [...endpointValues(endpoint), removedAt, isBehind ? 1 : 0];
+      this.#update.run(...kept, ...placeValues(place), seq);
+    } else if (!isSamePlace(place, entry.place)) {
+      this.#move(entry, place);
+    }
+  }
+
+  #move(entry: EndpointEntry, place: EndpointPlace): void {
+    this.#parkedBy(entry, place);
+    entry.place = place;
+    this.#updatePlace.run(...placeValues(place), entry.seq);
+  }
+
+  #parkedBy({ place, endpoint: { origin } }: EndpointEntry, next: EndpointPlace): void {
+    const by = Number(next.lane === 'parked') - Number(place.lane === 'parked');
+    if (by === 0) return;
+    const count = (this.#parked.get(origin) ?? 0) + by;
+    if (count === 0) this.#parked.delete(origin);
+    else this.#parked.set(origin, count);
+  }
+
+  #placeOf({ seq, endpoint, removedAt, place: before }: EndpointEntry, now: number): EndpointPlace {
+    return removedAt === null ? this.places.of({ seq, endpoint, before }, now) : idle;
+  }
+}
+
+function newEntry(seq: number, endpoint: Endpoint): EndpointEntry {
+  return {
+    seq,
+    endpoint,
+    removedAt: null,
+    isBehind: false,
+    place: idle,
+    isChanged: false,
+    touchedAt: null,
+  };
+}

@@ -1,0 +1,34 @@
+import { isFinal } from '../core/operation.ts';
+import type { Outbox } from '../store/delivery-store.ts';
+import type { CreateDelivery } from './delivery-create.ts';
+import type { EndpointLedger } from './endpoint-ledger.ts';
+import type { Change } from './operations.ts';
+
+/**
+ * What becomes of a final state: within the transaction that makes an operation final the caller's outbox says which
+ * deliveries follow, and they are written there. An operation that nobody asked to be told of costs a look into
+ * memory. What the outbox throws is the caller's write's, as of any write (group-commit.ts).
+ */
+export type OutboxWrites = {
+  /** Whether anyone may want to be told of an operation of this tenant. */
+  readonly concerns: (tenant: string, hasWebhook: boolean) => boolean;
+  /** Writes the deliveries that follow when this change made an operation final. */
+  readonly changed: (change: Change, outbox: Outbox | undefined, now: number) => void;
+};
+
+export function prepareOutbox(endpoints: EndpointLedger, create: CreateDelivery): OutboxWrites {
+  const { registered } = endpoints;
+  const concerns = (tenant: string, hasWebhook: boolean): boolean =>
+    hasWebhook || (!registered.isEmpty && registered.count(tenant) > 0);
+  return {
+    concerns,
+    changed: ({ operation, outcome }, outbox, now) => {
+      if (outbox === undefined || outcome !== 'applied' || !isFinal(operation.state)) return;
+      const { tenant, webhook } = operation;
+      if (!concerns(tenant, webhook !== null)) return;
+      for (const delivery of outbox(operation, endpoints.registeredOf(tenant))) {
+        create(delivery, now);
+      }
+    },
+  };
+}

@@ -1,0 +1,169 @@
+import type { Socket } from 'node:net';
+import type { Clock } from '../core/clock.ts';
+import { isAddressAllowed, isHostAllowed, type AddressPolicy } from './address-policy.ts';
+import { dial } from './dial.ts';
+import { isSameAddress, parseIpAddress, type IpAddress } from './ip-address.ts';
+import { LookupCache } from './lookup-cache.ts';
+import { isWithoutAddress, lookupInDns, lookupInSystem, type Lookup } from './lookup.ts';
+import { errorText, SendFailure } from './send-failure.ts';
+import { checkWebhookUrl, fixedAddresses, isNameAllowed, urlBlocked } from './webhook-url.ts';
+
+/**
+ * Keeps webhooks out of our own network. An address that a tenant gives is checked twice: at registration, so that
+ * the tenant is told, and at every connect, since a name may resolve to something else by then (DNS rebinding).
+ * Every socket of the sender comes from connect(), for http and https alike; it dials only addresses that it has
+ * checked itself, as numbers, so that nothing resolves them again.
+ */
+export type AddressGuard = {
+  /**
+   * Shape, name and literal address. Throws `validation_failed` or `webhook_url_blocked`, both naming `pointer`.
+   */
+  checkUrl(text: unknown, pointer: string): URL;
+  /**
+   * checkUrl(), then the addresses of its name: every one must be allowed. A name server that does not answer
+   * within registrationLookupMs refuses nothing: connect() checks again.
+   */
+  resolveAndCheck(text: unknown, pointer: string): Promise<URL>;
+  /** A TCP connection for `url`. Rejects with a SendFailure, or with the reason of `signal`. */
+  connect(p: {
+    readonly url: URL;
+    /** For the connection, the name not included. */
+    readonly timeoutMs: number;
+    readonly signal: AbortSignal;
+  }): Promise<GuardedSocket>;
+};
+
+export type GuardedSocket = {
+  readonly socket: Socket;
+  /** null: there was no name to resolve. */
+  readonly dnsMs: number | null;
+  readonly connectMs: number;
+};
+
+const registrationLookupMs = 2_000;
+/** Addresses of one name that are tried. */
+const dialsMax = 6;
+
+export function createAddressGuard(p: {
+  readonly policy: AddressPolicy;
+  readonly clock: Clock;
+  /** Default: name servers, and for names of allowedHosts the system. */
+  readonly lookup?: Lookup | undefined;
+}): AddressGuard {
+  const { policy } = p;
+  const lookup =
+    p.lookup ??
+    ((hostname) => (isHostAllowed(policy, hostname) ? lookupInSystem : lookupInDns)(hostname));
+  const cache = new LookupCache(lookup, p.clock);
+  return {
+    checkUrl: (text, pointer) => checkWebhookUrl(text, { policy, pointer }),
+    resolveAndCheck: async (text, pointer) => {
+      const url = checkWebhookUrl(text, { policy, pointer });
+      if (!(await isRegistrable(policy, cache, url.hostname))) throw urlBlocked(pointer);
+      return url;
+    },
+    connect: (request) => connectGuarded(policy, cache, request),
+  };
+}
+
+/** Strict where a tenant can still be told: one private address among public ones is refused. */
+async function isRegistrable(
+  policy: AddressPolicy,
+  cache: LookupCache,
+  hostname: string,
+): Promise<boolean> {
+  if (fixedAddresses(hostname) !== null) return true;
+  let timer: NodeJS.Timeout | undefined;
+  const unanswered = new Promise<null>((resolve) => {
+    timer = setTimeout(() => resolve(null), registrationLookupMs);
+  });
+  try {
+    const found = await Promise.race([cache.find(hostname), unanswered]);
+    if (found === null) return true;
+    return found.length > 0 && allowed(policy, hostname, found).length === found.length;
+  } catch (error) {
+    return !isWithoutAddress(error);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function connectGuarded(
+  policy: AddressPolicy,
+  cache: LookupCache,
+  p: { readonly url: URL; readonly timeoutMs: number; readonly signal: AbortSignal },
+): Promise<GuardedSocket> {
+  const { url, signal } = p;
+  const { hostname } = url;
+  // Settings may have become stricter since the endpoint was registered.
+  const isAllowed = url.protocol === 'https:' || (url.protocol === 'http:' && policy.httpAllowed);
+  if (!isAllowed) throw blocked();
+  if (!isNameAllowed(policy, hostname)) throw blocked();
+  const startedAt = performance.now();
+  const fixed = fixedAddresses(hostname);
+  const addresses =
+    fixed?.filter((address) => isAddressAllowed(policy, { address, hostname })) ??
+    allowed(policy, hostname, await resolved(cache, hostname, signal));
+  if (addresses.length === 0) throw blocked();
+  const resolvedAt = performance.now();
+  const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port);
+  const { timeoutMs } = p;
+  const { socket, address } = await dial(addresses.slice(0, dialsMax), { port, timeoutMs, signal });
+  if (!isWhatWasDialled(socket, address)) {
+    const isGone = socket.remoteAddress === undefined;
+    socket.destroy();
+    throw isGone ? new SendFailure('reset', 'Closed as soon as it was open.') : blocked();
+  }
+  return {
+    socket,
+    dnsMs: fixed === null ? resolvedAt - startedAt : null,
+    connectMs: performance.now() - resolvedAt,
+  };
+}
+
+/** Those of `found` that may be dialled, in their order; what is no address is none of them. */
+function allowed(
+  policy: AddressPolicy,
+  hostname: string,
+  found: readonly string[],
+): readonly IpAddress[] {
+  return found
+    .map(parseIpAddress)
+    .filter(
+      (address) => address !== null && isAddressAllowed(policy, { address, hostname }),
+    ) as IpAddress[];
+}
+
+/** Some addresses lead elsewhere: 0.0.0.0 connects to loopback. Nothing has been sent yet. */
+function isWhatWasDialled(socket: Socket, address: IpAddress): boolean {
+  const remote = parseIpAddress(socket.remoteAddress ?? '');
+  return remote !== null && isSameAddress(remote, address);
+}
+
+async function resolved(
+  cache: LookupCache,
+  hostname: string,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const found = await untilAborted(cache.find(hostname), signal).catch((error: unknown) => {
+    if (error instanceof SendFailure) throw error;
+    throw new SendFailure('dns', errorText(error), { cause: error });
+  });
+  if (found.length === 0) throw new SendFailure('dns', 'The name has no address.');
+  return found;
+}
+
+/** The lookup itself goes on: others may wait for it as well. */
+function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abandon = (): void => reject(signal.reason as Error);
+    if (signal.aborted) return abandon();
+    signal.addEventListener('abort', abandon, { once: true });
+    void promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abandon));
+  });
+}
+
+/** The same for every reason. */
+function blocked(): SendFailure {
+  return new SendFailure('blocked_address', null);
+}

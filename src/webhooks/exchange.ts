@@ -1,0 +1,121 @@
+import type { Dispatcher } from 'undici';
+import { limits } from '../core/limits.ts';
+import type { Connection } from './connection.ts';
+
+export type ExchangeRequest = {
+  /** Path and query. */
+  readonly path: string;
+  /** Name, value, name, value … */
+  readonly headers: readonly string[];
+  readonly body: Buffer;
+};
+
+/** What came back over the connection, as far as it came. */
+export type Exchanged = {
+  /** null: no final status. */
+  readonly status: number | null;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** The first limits.deliveryExcerptBytes of the body. */
+  readonly excerpt: Buffer;
+  /** Bytes of the body that came, up to limits.deliveryResponseBytes and the rest of one chunk. */
+  readonly bodyBytes: number;
+  /** Whether any byte of an answer came, an interim one included. */
+  readonly hasStarted: boolean;
+  readonly firstByteMs: number | null;
+  /**
+   * Why it did not come to its end; null when it did. The connection is of no further use then.
+   */
+  readonly error: Error | null;
+};
+
+/** Of the body only: the status and headers stand. */
+export class BodyTooLong extends Error {
+  override readonly name = 'BodyTooLong';
+}
+
+/**
+ * Sends one POST and reads the answer, at most limits.deliveryResponseBytes of its body, never decompressed.
+ * `ended` is called once, when the answer is whole or will not become it.
+ */
+export class Exchange implements Dispatcher.DispatchHandler {
+  readonly #connection: Connection;
+  readonly #ended: (exchanged: Exchanged) => void;
+  readonly #startedAt = performance.now();
+  readonly #chunks: Buffer[] = [];
+  #status: number | null = null;
+  #headers: Exchanged['headers'] = {};
+  #bodyBytes = 0;
+  #firstByteMs: number | null = null;
+  #isOver = false;
+
+  constructor(connection: Connection, ended: (exchanged: Exchanged) => void) {
+    this.#connection = connection;
+    this.#ended = ended;
+  }
+
+  start(request: ExchangeRequest): void {
+    this.#connection.begin();
+    const { path, body } = request;
+    const headers = request.headers as string[];
+    try {
+      this.#connection.client.dispatch({ method: 'POST', path, headers, body }, this);
+    } catch (error) {
+      this.cut(error as Error);
+    }
+  }
+
+  /** Ends it now with what there is; the connection is closed. */
+  cut(reason: Error): void {
+    if (this.#isOver) return;
+    this.#end(reason);
+    this.#connection.close(reason);
+  }
+
+  // What undici calls.
+
+  onRequestStart(): void {}
+
+  onResponseStarted(): void {
+    this.#firstByteMs ??= performance.now() - this.#startedAt;
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Exchanged['headers'],
+  ): void {
+    if (status < 200) return;
+    this.#status = status;
+    this.#headers = headers;
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    const room = limits.deliveryExcerptBytes - this.#bodyBytes;
+    // Copied: the parser's buffer is larger and used again.
+    if (room > 0) this.#chunks.push(Buffer.from(chunk.subarray(0, room)));
+    this.#bodyBytes += chunk.length;
+    if (this.#bodyBytes > limits.deliveryResponseBytes) this.cut(new BodyTooLong());
+  }
+
+  onResponseEnd(): void {
+    this.#end(null);
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#end(error);
+  }
+
+  #end(error: Error | null): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#ended({
+      status: this.#status,
+      headers: this.#headers,
+      excerpt: Buffer.concat(this.#chunks),
+      bodyBytes: this.#bodyBytes,
+      hasStarted: this.#firstByteMs !== null,
+      firstByteMs: this.#firstByteMs,
+      error,
+    });
+  }
+}

@@ -1,0 +1,45 @@
+import type { Clock } from '../core/clock.ts';
+import { limits } from '../core/limits.ts';
+import type { Lookup } from './lookup.ts';
+
+/**
+ * Remembers the addresses of a name for limits.webhookLookupMs, so that a burst to one receiver asks once, and lets
+ * those who ask at the same time share one answer. Failures are not remembered. What it gives is only what the
+ * lookup gave: every connect checks the addresses again.
+ */
+export class LookupCache {
+  readonly #lookup: Lookup;
+  readonly #clock: Clock;
+  /** Oldest first. */
+  readonly #answers = new Map<string, { readonly until: number; readonly found: Found }>();
+
+  constructor(lookup: Lookup, clock: Clock) {
+    this.#lookup = lookup;
+    this.#clock = clock;
+  }
+
+  find(hostname: string): Found {
+    const now = this.#clock.now();
+    const known = this.#answers.get(hostname);
+    if (known !== undefined && known.until > now) return known.found;
+    const found = this.#lookup(hostname);
+    this.#answers.delete(hostname);
+    this.#answers.set(hostname, { until: now + limits.webhookLookupMs, found });
+    found.catch(() => this.#forget(hostname, found));
+    this.#trim();
+    return found;
+  }
+
+  #forget(hostname: string, found: Found): void {
+    if (this.#answers.get(hostname)?.found === found) this.#answers.delete(hostname);
+  }
+
+  #trim(): void {
+    for (const hostname of this.#answers.keys()) {
+      if (this.#answers.size <= limits.webhookLookupNames) return;
+      this.#answers.delete(hostname);
+    }
+  }
+}
+
+type Found = Promise<readonly string[]>;

@@ -1,0 +1,57 @@
+import { lookup as systemLookup, Resolver } from 'node:dns/promises';
+
+/**
+ * The addresses of a name, as text, in the order to try them. Rejects with an error whose `code` says why not:
+ * `ENOTFOUND` and `ENODATA` mean that there are none, all others that nobody could tell.
+ */
+export type Lookup = (hostname: string) => Promise<readonly string[]>;
+
+/** Per question and server, and how often. */
+const serverTimeoutMs = 1_500;
+const triesMax = 2;
+/** All of it; past it the lookup fails with `ECANCELLED`. */
+const lookupMsMax = 5_000;
+/** How long the addresses of one family wait for those of the other (as in RFC 8305 section 3). */
+const otherFamilyMs = 250;
+
+/**
+ * Asks the name servers of the machine itself. Not through getaddrinfo, which takes one of the four threads
+ * that also bring commits to the disk, for as long as a name server that somebody else runs likes to hang. The
+ * price: the hosts file and other sources of the system are not read (`lookupInSystem` does).
+ */
+export async function lookupInDns(
+  hostname: string,
+  servers?: readonly string[],
+): Promise<readonly string[]> {
+  // One a lookup: it reads the configuration anew, and can be cancelled without the others.
+  const resolver = new Resolver({ timeout: serverTimeoutMs, tries: triesMax });
+  if (servers !== undefined) resolver.setServers(servers);
+  const cancel = (): void => resolver.cancel();
+  let timer = setTimeout(cancel, lookupMsMax);
+  const hurry = (): void => {
+    clearTimeout(timer);
+    timer = setTimeout(cancel, otherFamilyMs);
+  };
+  const families = [resolver.resolve4(hostname), resolver.resolve6(hostname)];
+  for (const family of families) family.then(hurry, () => undefined);
+  const answers = await Promise.allSettled(families);
+  clearTimeout(timer);
+  const found = answers.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
+  if (found.length > 0) return found;
+  const failures: unknown[] = answers.flatMap((one) =>
+    one.status === 'rejected' ? [one.reason] : [],
+  );
+  throw failures.find((failure) => !isWithoutAddress(failure)) ?? failures[0];
+}
+
+/** As the system resolves names, hosts file included. */
+export async function lookupInSystem(hostname: string): Promise<readonly string[]> {
+  const answers = await systemLookup(hostname, { all: true, order: 'verbatim' });
+  return answers.map(({ address }) => address);
+}
+
+/** Whether the name has no address, rather than that nobody could tell. */
+export function isWithoutAddress(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException | null)?.code;
+  return code === 'ENOTFOUND' || code === 'ENODATA';
+}

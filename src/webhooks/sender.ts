@@ -1,0 +1,167 @@
+import type { Clock } from '../core/clock.ts';
+import type { AttemptResult, DeliveryTimings } from '../core/delivery.ts';
+import { limits } from '../core/limits.ts';
+import type { AddressGuard } from './address-guard.ts';
+import { answeredResult, exchangeFailure, failedResult } from './attempt-result.ts';
+import { defaultConnectionLimits, type Connection, type ConnectionLimits } from './connection.ts';
+import { ConnectionPool } from './connection-pool.ts';
+import { createConnector, type OpenedSocket } from './connector.ts';
+import { Exchange, type Exchanged, type ExchangeRequest } from './exchange.ts';
+import { SendFailure } from './send-failure.ts';
+import { webhookSignature } from './signature.ts';
+import type { Sender, SendRequest } from './webhooks.ts';
+
+export type SenderOptions = {
+  readonly guard: AddressGuard;
+  readonly clock: Clock;
+  /** `raincheck/<version> (+webhooks)` */
+  readonly userAgent: string;
+  /** For a whole attempt: name, connection, TLS, request and answer. */
+  readonly attemptMs?: number | undefined;
+  /** Of it for connection and TLS. */
+  readonly connectMs?: number | undefined;
+  /** Certificates of authorities to trust instead of Node's own, PEM. */
+  readonly ca?: string | readonly string[] | undefined;
+  readonly connections?: Partial<ConnectionLimits> | undefined;
+};
+
+/**
+ * Makes each attempt one HTTP/1.1 POST, and each end of it an AttemptResult. Steps: take a kept connection, or open
+ * one (connector.ts); sign; exchange; give the connection back when the answer is whole.
+ *
+ * One deadline covers all of it, since nothing else ends a peer that sends a byte a second, or interim answers
+ * for ever. A status 2xx is a success whatever becomes of the body. Redirects are answers like others. Proxy
+ * variables of the environment have no say: nothing here reads them.
+ *
+ * A kept connection may have been closed by the peer while the request was on its way: when it died before any
+ * byte of an answer, the request is sent once more, at once, over a new connection. It may then arrive twice, as
+ * any delivery may.
+ */
+export function createSender(options: SenderOptions): Sender {
+  const { guard, ca, clock, userAgent } = options;
+  const connectMs = options.connectMs ?? limits.deliveryConnectMsDefault;
+  const attemptMs = options.attemptMs ?? limits.deliveryAttemptMsDefault;
+  const pool = new ConnectionPool(createConnector({ guard, connectMs, ca }), {
+    ...defaultConnectionLimits,
+    ...options.connections,
+  });
+  return {
+    send: (request) => new Attempt({ pool, clock, userAgent, attemptMs, request }).send(),
+    close: async () => pool.close(),
+  };
+}
+
+type AttemptParts = {
+  readonly pool: ConnectionPool;
+  readonly clock: Clock;
+  readonly userAgent: string;
+  readonly attemptMs: number;
+  readonly request: SendRequest;
+};
+
+class Attempt {
+  readonly #parts: AttemptParts;
+  readonly #startedAt = performance.now();
+  readonly #opening = new AbortController();
+  #exchange: Exchange | null = null;
+  #opened: OpenedSocket | null = null;
+  #firstByteMs: number | null = null;
+
+  constructor(parts: AttemptParts) {
+    this.#parts = parts;
+  }
+
+  async send(): Promise<AttemptResult> {
+    const { attemptMs, request, clock } = this.#parts;
+    const timer = setTimeout(
+      () => this.#cut(new SendFailure('timeout', `No answer within ${attemptMs} ms.`)),
+      attemptMs,
+    );
+    const callOff = (): void =>
+      this.#cut(new SendFailure('timeout', 'Called off.', { isLocal: true }));
+    request.signal.addEventListener('abort', callOff, { once: true });
+    try {
+      if (request.signal.aborted) callOff();
+      const exchanged = await this.#exchanged();
+      const { status } = exchanged;
+      const timings = this.#timings();
+      return status === null
+        ? failedResult(exchangeFailure(exchanged.error), timings)
+        : answeredResult(status, exchanged, { timings, now: clock.now() });
+    } catch (error) {
+      return failedResult(exchangeFailure(error), this.#timings());
+    } finally {
+      clearTimeout(timer);
+      request.signal.removeEventListener('abort', callOff);
+    }
+  }
+
+  async #exchanged(): Promise<Exchanged> {
+    const { pool } = this.#parts;
+    const { signal } = this.#opening;
+    const url = new URL(this.#parts.request.url);
+    const kept = pool.takeIdle(url.origin);
+    const connection = kept ?? (await pool.acquire(url, signal));
+    const wasUsed = connection.uses > 0;
+    const exchanged = await this.#over(connection, url);
+    if (!wasUsed || exchanged.hasStarted || exchanged.error === null || signal.aborted) {
+      pool.release(connection);
+      return exchanged;
+    }
+    const fresh = await pool.replace(connection, url, signal);
+    const again = await this.#over(fresh, url);
+    pool.release(fresh);
+    return again;
+  }
+
+  async #over(connection: Connection, url: URL): Promise<Exchanged> {
+    if (connection.uses === 0) this.#opened = connection.opened;
+    const exchanged = await new Promise<Exchanged>((resolve) => {
+      this.#exchange = new Exchange(connection, resolve);
+      if (this.#opening.signal.aborted) this.#exchange.cut(this.#opening.signal.reason as Error);
+      else this.#exchange.start(this.#message(url));
+    });
+    this.#exchange = null;
+    this.#firstByteMs = exchanged.firstByteMs;
+    return exchanged;
+  }
+
+  /** Ends the attempt in whatever phase it is. */
+  #cut(reason: SendFailure): void {
+    this.#opening.abort(reason);
+    this.#exchange?.cut(reason);
+  }
+
+  #message(url: URL): ExchangeRequest {
+    const { request, clock, userAgent } = this.#parts;
+    const { id, secrets, traceparent } = request;
+    const body = Buffer.from(request.body);
+    const timestamp = Math.floor(clock.now() / 1_000);
+    const own: Record<string, string> = {
+      'content-type': 'application/json',
+      'user-agent': userAgent,
+      'webhook-id': id,
+      'webhook-timestamp': String(timestamp),
+      'webhook-signature': webhookSignature({ id, timestamp, body, secrets }),
+      ...(traceparent === null ? {} : { traceparent }),
+    };
+    const headers = Object.entries({ ...request.headers, ...own }).flat();
+    return { path: url.pathname + url.search, headers, body };
+  }
+
+  /** Whole milliseconds, as all durations that are stored. */
+  #timings(): DeliveryTimings {
+    const opened = this.#opened;
+    return {
+      dnsMs: whole(opened?.dnsMs),
+      connectMs: whole(opened?.connectMs),
+      tlsMs: whole(opened?.tlsMs),
+      firstByteMs: whole(this.#firstByteMs),
+      totalMs: Math.round(performance.now() - this.#startedAt),
+    };
+  }
+}
+
+function whole(ms: number | null | undefined): number | null {
+  return ms === null || ms === undefined ? null : Math.round(ms);
+}
