@@ -58,7 +58,8 @@ export function withoutUndefined<T extends object>(members: T): Defined<T> {
   return Object.fromEntries(given) as Defined<T>;
 }
 
-function portArgument(text: string): number {
+/** For options: a TCP port, 0 for any. */
+export function portArgument(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
   if (port <= 65_535) return port;
   throw new InvalidArgumentError('Expected a port from 0 to 65535.');
