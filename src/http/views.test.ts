@@ -215,7 +215,7 @@ for (const transport of transports) {
 
 it('every address of a view stands in docs/compatibility.md, and no other', async () => {
   const k = await kit();
-  const routed = routeTable(contextOf(k.engine))
+  const routed = routeTable(contextOf(k))
     .all.filter(({ view }) => view)
     .map(({ pattern }) => {
       const tasks = [...k.engine.tasks.values()].toSorted((a, b) => b.path.length - a.path.length);
@@ -226,6 +226,8 @@ it('every address of a view stands in docs/compatibility.md, and no other', asyn
   await k.stop();
   const text = readFileSync(new URL('../../docs/compatibility.md', import.meta.url), 'utf8');
   const [table = ''] = text.split('## Clients');
-  const written = [...table.matchAll(/`(?:[A-Z]+ )?(\/[^`:?]+)[^`]*`/g)].map(([, path]) => path);
+  const written = [...table.matchAll(/`(?:[A-Z]+ )?(\/[^`:?]+)[^`]*`/g)].map(
+    ([, path = '']) => path,
+  );
   assert.deepEqual([...new Set(written)].toSorted(), [...new Set(routed)].toSorted());
 });

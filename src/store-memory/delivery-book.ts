@@ -56,9 +56,8 @@ export class DeliveryBook {
 
   #add(p: NewDelivery, now: number): void {
     if (this.#kept.has(p.id)) return;
-    const isLast = isFinalEvent(p);
     const siblings = this.#siblings(p.operationId).map(({ delivery }) => delivery);
-    if (!isLast && siblings.some(isFinalEvent)) return;
+    if (isOvertaken(p) && siblings.some(isFinalEvent)) return;
     const queue =
       p.endpoint === null
         ? this.endpoints.get(p.endpointId)
@@ -67,16 +66,16 @@ export class DeliveryBook {
     const delivery = newDelivery(p, queue.endpoint, now);
     const { body, secret } = p;
     const headers = frozenCopy(p.headers);
-    const requested = p.endpoint !== null;
+    const requested = queue.endpoint.kind === 'request';
     const kept: Kept = { delivery, body, headers, secret, requested, attempts: [] };
     this.#kept.set(p.id, kept);
     this.index.add(p.id);
     if (p.operationId !== null) this.#link(p.operationId, p.id);
     this.#replace(kept, null, delivery);
-    if (!isLast) return;
+    if (!isFinalEvent(p)) return;
     for (const { id, event, state } of siblings) {
-      if (isFinalEvent({ event }) || (state !== 'pending' && state !== 'held')) continue;
-      this.#apply(id, { type: 'discarded' }, { now });
+      const waits = state === 'pending' || state === 'held';
+      if (waits && isOvertaken({ event })) this.#apply(id, { type: 'discarded' }, { now });
     }
   }
 
@@ -258,6 +257,11 @@ function record(attempts: DeliveryAttempt[], attempt: DeliveryAttempt): void {
   const begun = attempts.at(-1);
   if (begun?.number !== attempt.number) attempts.push(frozenCopy(attempt));
   else attempts[attempts.length - 1] = frozenCopy({ ...attempt, startedAt: begun.startedAt });
+}
+
+/** Out of date once the final event is kept. */
+function isOvertaken({ event }: { readonly event: Delivery['event'] }): boolean {
+  return event === 'operation.started' || event === 'operation.progress';
 }
 
 function isFinalEvent({ event }: { readonly event: Delivery['event'] }): boolean {

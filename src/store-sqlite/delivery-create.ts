@@ -31,7 +31,7 @@ SELECT ${deliveryColumns}
 FROM deliveries
 WHERE operation_id = ?
   AND state IN ('pending', 'held')
-  AND event IN ('operation.started', 'operation.progress')`;
+  AND event NOT IN ('operation.completed', 'operation.failed')`;
 
 /** Makes a delivery, and its endpoint when it must; one that is dropped, or there already, changes nothing. */
 export type CreateDelivery = (p: NewDelivery, now: number) => void;
@@ -53,11 +53,11 @@ export function prepareCreateDelivery(
       return entry?.removedAt === null ? entry : undefined;
     }
     const kept = endpoints.findRequest(p.endpoint.tenant, p.endpoint.url);
-    if (kept !== undefined) return kept;
-    const removed = endpoints.find(p.endpoint.id);
-    if (removed === undefined) return endpoints.insert(p.endpoint);
-    endpoints.revive(removed, p.endpoint, now);
-    return removed;
+    // One that is there already needs no endpoint, and must not make one that would have no delivery.
+    if (kept !== undefined || deliveries.find(p.id) !== undefined) return kept;
+    const known = endpoints.find(p.endpointId);
+    if (known?.removedAt === null) return known;
+    return endpoints.insert({ ...p.endpoint, id: p.endpointId }, now);
   }
 
   function isInserted(delivery: Delivery, endpointSeq: number): boolean {
@@ -73,23 +73,20 @@ export function prepareCreateDelivery(
 
   return (p, now) => {
     const { operationId } = p;
-    const isOver = isOvertaken(p.event) && operationId !== null;
-    if (isOver && hasFinalEvent.first(operationId) !== undefined) return;
+    const isLast = isFinalEvent(p.event);
+    // Whatever else there is to tell of an operation comes too late after its end.
+    if (!isLast && operationId !== null && hasFinalEvent.first(operationId) !== undefined) return;
     const entry = endpointOf(p, now);
     if (entry === undefined) return;
     const delivery = newDelivery(p, entry.endpoint, now);
     if (!isInserted(delivery, entry.seq)) return;
     insertBody.run(p.body, membersText(p.headers), p.secret);
     endpoints.touch(entry, now);
-    if (operationId === null || !isFinalEvent(p.event)) return;
+    if (operationId === null || !isLast) return;
     for (const row of overtaken.all(operationId)) {
       deliveries.apply(row, { type: 'discarded' }, now);
     }
   };
-}
-
-function isOvertaken(event: DeliveryEvent): boolean {
-  return event === 'operation.started' || event === 'operation.progress';
 }
 
 function isFinalEvent(event: DeliveryEvent): boolean {

@@ -249,6 +249,26 @@ export const outboxCases: readonly StoreCase[] = [
     },
   },
   {
+    title: 'a delivery that is dropped, or there already, makes no endpoint',
+    async run(bench) {
+      const { webhooks, store } = bench;
+      const registered = await webhooks.endpoint();
+      bench.outbox = webhooks.outbox();
+      const { id: operationId } = await bench.completed();
+      const there = await webhooks.create(registered);
+      const made = ['https://late.example/', 'https://again.example/'].map((url) =>
+        webhooks.requestEndpoint(url),
+      );
+      const late = { operationId, event: 'operation.progress' } as const;
+      await webhooks.add(
+        webhooks.planned(made[0]!, late),
+        webhooks.planned(made[1]!, { id: there.id }),
+      );
+      for (const endpoint of made) assert.equal(await store.readEndpoint(endpoint), null);
+      await webhooks.assertRecord(there);
+    },
+  },
+  {
     title: 'deliveries to a disabled endpoint are held from the start',
     async run(bench) {
       const { webhooks } = bench;
@@ -277,7 +297,7 @@ export const outboxCases: readonly StoreCase[] = [
       const held = await webhooks.create(off, progress);
       const kept = [
         await webhooks.create(a, { ...progress, operationId: other.id }),
-        await webhooks.create(a, { operationId: null }),
+        await webhooks.create(a, { operationId: running.id, event: 'webhook.test' }),
         sending,
       ];
       bench.now += 5;
@@ -307,12 +327,16 @@ export const outboxCases: readonly StoreCase[] = [
         webhooks.planned(to, { operationId: id, event: 'operation.started' }),
         webhooks.planned(to, { operationId: id, event: 'operation.progress' }),
         webhooks.planned(to, { operationId: other.id, event: 'operation.progress' }),
+        webhooks.planned(to, { operationId: id, event: 'webhook.test' }),
       ];
       await webhooks.add(...plans);
       assert.equal(await store.readDelivery({ id: plans[0]!.id }), null);
       assert.equal(await store.readDelivery({ id: plans[1]!.id }), null);
-      assert.equal((await webhooks.record(plans[2]!.id)).state, 'pending');
-      assert.equal((await webhooks.list()).length, 2);
+      assert.deepStrictEqual(await webhooks.states(plans[2]!.id, plans[3]!.id), [
+        'pending',
+        'pending',
+      ]);
+      assert.equal((await webhooks.list()).length, 3);
     },
   },
   {

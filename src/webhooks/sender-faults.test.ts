@@ -48,6 +48,8 @@ async function sent(by: Sender, p: Parameters<typeof receiver>[0]): Promise<Atte
     return await by.send(sendRequest(target.url));
   } finally {
     await target.close();
+    // Over a new connection nothing is sent again, whatever happened.
+    assert.deepEqual([target.received.length, target.connections], [1, 1]);
   }
 }
 

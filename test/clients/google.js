@@ -28,14 +28,12 @@ const rules = [
     body: '*',
   },
 ];
-const client = gax.fallback
-  .lro({ auth, httpRules: rules })
-  .operationsClient({
-    servicePath: hostname,
-    port: Number(port),
-    protocol: 'http',
-    fallback: true,
-  });
+const client = gax.fallback.lro({ auth, httpRules: rules }).operationsClient({
+  servicePath: hostname,
+  port: Number(port),
+  protocol: 'http',
+  fallback: true,
+});
 
 const headers = { 'content-type': 'application/json' };
 const submitted = await (await fetch(origin + path, { method: 'POST', headers, body })).json();
