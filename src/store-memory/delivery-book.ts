@@ -66,7 +66,7 @@ export class DeliveryBook {
     const delivery = newDelivery(p, queue.endpoint, now);
     const { body, secret } = p;
     const headers = frozenCopy(p.headers);
-    const requested = p.endpoint !== null;
+    const requested = queue.endpoint.kind === 'request';
     const kept: Kept = { delivery, body, headers, secret, requested, attempts: [] };
     this.#kept.set(p.id, kept);
     this.index.add(p.id);

@@ -63,22 +63,6 @@ INSERT INTO delivery_attempts
    answer, delivery_seq)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
-export const pendingOfEndpointSql = `
-SELECT ${deliveryColumns}
-FROM deliveries
-WHERE endpoint_seq = ?
-  AND next_at IS NOT NULL
-ORDER BY next_at, id
-LIMIT ? + 0`;
-
-export const heldOfEndpointSql = `
-SELECT ${deliveryColumns}
-FROM deliveries
-WHERE endpoint_seq = ?
-  AND state = 'held'
-ORDER BY id
-LIMIT ? + 0`;
-
 export type DeliveryChange = {
   /** As it is now, changed or not. */
   readonly delivery: Delivery;
@@ -89,18 +73,11 @@ export type Deliveries = {
   readonly find: (id: string) => Row | undefined;
   /** What `event` does to the delivery of this row, written and counted. */
   readonly apply: (row: Row, event: DeliveryEventOf, now: number) => DeliveryChange;
-  /**
-   * Holds, releases or cancels up to `limit` deliveries of an endpoint that was disabled, enabled or removed, and
-   * yields them; what is left is for the sweeps that follow.
-   */
-  readonly align: (entry: EndpointEntry, now: number, limit: number) => Delivery[];
 };
 
 export function prepareDeliveries(writer: WriteConnection, endpoints: EndpointLedger): Deliveries {
   const select = writer.prepare(selectDeliverySql);
   const save = prepareSave(writer);
-  const pendingOf = writer.prepare(pendingOfEndpointSql);
-  const heldOf = writer.prepare(heldOfEndpointSql);
 
   /** What is counted of the endpoint follows the delivery. */
   function count(
@@ -109,8 +86,10 @@ export function prepareDeliveries(writer: WriteConnection, endpoints: EndpointLe
   ): void {
     const { before, after, now } = p;
     const by = Number(after.lease !== null) - Number(before.lease !== null);
-    if (by !== 0) endpoints.inFlight.change(entry.seq, entry.endpoint.origin, by);
-    if (after.nextAt !== null) endpoints.planned(entry, after.nextAt, now);
+    if (by !== 0 && entry.removedAt === null) {
+      endpoints.inFlight.change(entry.seq, entry.endpoint.origin, by);
+    }
+    if (after.nextAt !== null) endpoints.places.planned(entry.seq, after.nextAt, now);
     endpoints.touch(entry, now);
   }
 
@@ -125,17 +104,7 @@ export function prepareDeliveries(writer: WriteConnection, endpoints: EndpointLe
     return { delivery: decision.delivery, outcome: 'applied' };
   }
 
-  function align(entry: EndpointEntry, now: number, limit: number): Delivery[] {
-    const isRemoved = entry.removedAt !== null;
-    const isOff = isRemoved || entry.endpoint.disabled !== null;
-    const rows = isOff ? pendingOf.all(entry.seq, limit) : heldOf.all(entry.seq, limit);
-    if (isRemoved) rows.push(...heldOf.all(entry.seq, limit - rows.length));
-    const type = isRemoved ? 'discarded' : isOff ? 'held' : 'released';
-    endpoints.behind(entry, rows.length >= limit);
-    return rows.map((row) => apply(row, { type }, now).delivery);
-  }
-
-  return { find: (id) => select.first(id), apply, align };
+  return { find: (id) => select.first(id), apply };
 }
 
 type Saved = {

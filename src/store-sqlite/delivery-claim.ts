@@ -6,11 +6,12 @@ import type {
   ClaimedDelivery,
 } from '../store/delivery-store.ts';
 import { tenantOwner } from '../store/webhook-secrets.ts';
-import type { Row, WriteConnection, WriteStatement } from './connection.ts';
+import type { WriteConnection, WriteStatement } from './connection.ts';
 import type { Deliveries } from './deliveries.ts';
 import { DeliveryLanes, type DeliveryLane } from './delivery-lanes.ts';
 import { storedDeliveryOf } from './delivery-rows.ts';
 import type { EndpointLedger } from './endpoint-ledger.ts';
+import { EndpointTime } from './endpoint-time.ts';
 import { Scan } from './ready-again.ts';
 import { seqOf } from './rows.ts';
 import type { SecretWrites } from './secrets.ts';
@@ -18,7 +19,7 @@ import type { SecretWrites } from './secrets.ts';
 /**
  * A claim of deliveries goes by endpoint, in the order (first_at, first_id) of those that are open:
  *
- *   1. endpoints whose gate is over become open, and as many parked ones of an origin as it has free slots
+ *   1. endpoints whose gate is over become open (endpoint-time.ts), and as many parked ones of an origin as it has free slots
  *   2. one delivery of each open endpoint, in order; one whose origin is full is parked, and so no later claim meets
  *      it again before a slot of the origin is free: each is parked at most once for each slot that frees
  *   3. the same endpoints round again, in the same order, until the limit or nothing is left
@@ -27,48 +28,6 @@ import type { SecretWrites } from './secrets.ts';
  * each endpoint once. All of it looks at limits.deliveryScanEndpoints endpoints, and those with attempts in flight
  * that may be passed over for it; then nextDueAt is `now`: ask again, and the next claim goes on where this one parked.
  */
-export const gatesOverSql = `
-SELECT seq
-FROM endpoints
-WHERE lane = 'gated'
-  AND open_at <= ?
-ORDER BY open_at
-LIMIT ? + 0`;
-
-/** Gates further ahead than any legal one: once after a start, as only then the clock may have been set back. */
-export const gatesTooFarSql = `
-SELECT seq
-FROM endpoints
-WHERE lane = 'gated'
-  AND open_at > ?1
-  AND gate_at > ?1`;
-
-/** Endpoints with pending deliveries further ahead than any legal pause: two steps for each that has any pending. */
-export const plansTooFarSql = `
-WITH RECURSIVE pending (seq) AS (
-  SELECT min(endpoint_seq)
-  FROM deliveries
-  WHERE next_at IS NOT NULL
-  UNION ALL
-  SELECT (
-    SELECT min(endpoint_seq)
-    FROM deliveries
-    WHERE next_at IS NOT NULL
-      AND endpoint_seq > pending.seq
-  )
-  FROM pending
-  WHERE seq IS NOT NULL
-)
-SELECT seq
-FROM pending
-WHERE seq IS NOT NULL
-  AND (
-    SELECT max(next_at)
-    FROM deliveries
-    WHERE next_at IS NOT NULL
-      AND endpoint_seq = pending.seq
-  ) > ?`;
-
 export const parkedSql = `
 SELECT seq
 FROM endpoints
@@ -87,6 +46,7 @@ SELECT first_at
 FROM endpoints
 WHERE lane = 'open'
   AND first_at > ?
+  AND first_at <= ?
 ORDER BY first_at
 LIMIT 1`;
 
@@ -103,9 +63,7 @@ export class DeliveryClaim {
   readonly #deliveries: Deliveries;
   readonly #secrets: SecretWrites;
   readonly #lanes: DeliveryLanes;
-  readonly #gatesOver: WriteStatement;
-  readonly #gatesTooFar: WriteStatement;
-  readonly #plansTooFar: WriteStatement;
+  readonly #time: EndpointTime;
   readonly #parked: WriteStatement;
   readonly #kept: WriteStatement;
   readonly #nextOpen: WriteStatement;
@@ -120,9 +78,7 @@ export class DeliveryClaim {
     this.#deliveries = p.deliveries;
     this.#secrets = p.secrets;
     this.#lanes = new DeliveryLanes(writer, endpoints);
-    this.#gatesOver = writer.prepare(gatesOverSql);
-    this.#gatesTooFar = writer.prepare(gatesTooFarSql);
-    this.#plansTooFar = writer.prepare(plansTooFarSql);
+    this.#time = new EndpointTime(writer, endpoints);
     this.#parked = writer.prepare(parkedSql);
     this.#kept = writer.prepare(keptOfDeliverySql);
     this.#nextOpen = writer.prepare(nextOpenSql);
@@ -131,10 +87,8 @@ export class DeliveryClaim {
 
   run(p: ClaimDeliveries): ClaimDeliveriesOutcome {
     const scan = new Scan(limits.deliveryScanEndpoints + this.#endpoints.inFlight.endpoints);
-    this.#endpoints.flush();
-    this.#passGates(p.now, scan);
+    this.#time.pass(p.now, scan);
     this.#unparkFree(p, scan);
-    this.#endpoints.flush();
     const claimed: ClaimedDelivery[] = [];
     const claiming = { p, claimed, secrets: new Map() };
     const lanes: DeliveryLane[] = [];
@@ -148,24 +102,6 @@ export class DeliveryClaim {
     this.#endpoints.flush();
     const isCutShort = scan.rowsLeft === 0 && claimed.length < p.limit;
     return { claimed, nextDueAt: isCutShort ? p.now : this.#nextDueAt(p.now) };
-  }
-
-  #passGates(now: number, scan: Scan): void {
-    if (this.#endpoints.mayBeTooFar) {
-      this.#touchAll(this.#gatesTooFar.all(now + limits.retryAfterGateMsMax), now);
-      for (const row of this.#plansTooFar.all(now + limits.deliveryTtlMs)) {
-        this.#endpoints.tooFar.add(seqOf(row));
-      }
-      this.#endpoints.mayBeTooFar = false;
-    }
-    const rows = this.#gatesOver.all(now, scan.rowsLeft);
-    this.#touchAll(rows, now);
-    scan.look(rows.length);
-  }
-
-  /** Their place is found anew: their gate does not stand. */
-  #touchAll(rows: readonly Row[], now: number): void {
-    for (const row of rows) this.#endpoints.touch(this.#endpoints.bySeq(seqOf(row)), now);
   }
 
   #unparkFree({ originInFlightMax }: ClaimDeliveries, scan: Scan): void {
@@ -217,7 +153,7 @@ export class DeliveryClaim {
   }
 
   #nextDueAt(now: number): number | null {
-    const open = this.#nextOpen.first(now)?.[0] as number | undefined;
+    const open = this.#nextOpen.first(now, now + limits.deliveryTtlMs)?.[0] as number | undefined;
     const gated = this.#nextGated.first(now)?.[0] as number | undefined;
     const next = Math.min(open ?? Infinity, gated ?? Infinity);
     return next === Infinity ? null : next;

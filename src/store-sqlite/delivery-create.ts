@@ -53,11 +53,11 @@ export function prepareCreateDelivery(
       return entry?.removedAt === null ? entry : undefined;
     }
     const kept = endpoints.findRequest(p.endpoint.tenant, p.endpoint.url);
-    if (kept !== undefined) return kept;
-    const removed = endpoints.find(p.endpoint.id);
-    if (removed === undefined) return endpoints.insert(p.endpoint);
-    endpoints.revive(removed, p.endpoint, now);
-    return removed;
+    // One that is there already needs no endpoint, and must not make one that would have no delivery.
+    if (kept !== undefined || deliveries.find(p.id) !== undefined) return kept;
+    const known = endpoints.find(p.endpointId);
+    if (known?.removedAt === null) return known;
+    return endpoints.insert({ ...p.endpoint, id: p.endpointId }, now);
   }
 
   function isInserted(delivery: Delivery, endpointSeq: number): boolean {
@@ -73,8 +73,8 @@ export function prepareCreateDelivery(
 
   return (p, now) => {
     const { operationId } = p;
-    const isOver = isOvertaken(p.event) && operationId !== null;
-    if (isOver && hasFinalEvent.first(operationId) !== undefined) return;
+    const isLate = isOvertaken(p.event) && operationId !== null;
+    if (isLate && hasFinalEvent.first(operationId) !== undefined) return;
     const entry = endpointOf(p, now);
     if (entry === undefined) return;
     const delivery = newDelivery(p, entry.endpoint, now);

@@ -20,7 +20,7 @@ FROM deliveries
 WHERE operation_id = ?
   AND event IN ('operation.completed', 'operation.failed')
   AND (SELECT kind FROM endpoints WHERE endpoints.seq = endpoint_seq) = 'request'
-ORDER BY id
+ORDER BY id DESC
 LIMIT 1`;
 
 export const listDeliveryAttemptsSql = `

@@ -1,8 +1,8 @@
 import { afterAttempt } from '../core/endpoint-health.ts';
-import { limits } from '../core/limits.ts';
 import type { DeliverySettlement } from '../store/delivery-store.ts';
 import type { SettleOutcome } from '../store/store.ts';
 import type { Deliveries } from './deliveries.ts';
+import type { Align } from './delivery-align.ts';
 import { deliveryOf, endpointSeqOf } from './delivery-rows.ts';
 import type { EndpointLedger } from './endpoint-ledger.ts';
 
@@ -14,8 +14,10 @@ export type SettleDeliveries = (p: {
 /** The health of the endpoint goes first: one that this very attempt disables holds the delivery as well. */
 export function prepareSettleDeliveries(
   endpoints: EndpointLedger,
-  deliveries: Deliveries,
+  p: { readonly deliveries: Deliveries; readonly align: Align },
 ): SettleDeliveries {
+  const { deliveries, align } = p;
+
   function settle(p: DeliverySettlement, now: number): SettleOutcome {
     const row = deliveries.find(p.id);
     if (row === undefined || deliveryOf(row).lease?.token !== p.token) return 'lost';
@@ -27,7 +29,7 @@ export function prepareSettleDeliveries(
     }
     deliveries.apply(row, { type: 'ended', token, result, next }, now);
     if (wasEnabled && entry.endpoint.disabled !== null) {
-      deliveries.align(entry, now, limits.sweepRows);
+      align.all(entry, now);
     }
     return 'applied';
   }

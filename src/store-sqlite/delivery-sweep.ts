@@ -3,6 +3,7 @@ import { limits } from '../core/limits.ts';
 import type { DeliveryStore } from '../store/delivery-store.ts';
 import type { Row, WriteConnection } from './connection.ts';
 import type { Deliveries } from './deliveries.ts';
+import type { Align } from './delivery-align.ts';
 import { deliveryColumns } from './delivery-rows.ts';
 import type { EndpointLedger } from './endpoint-ledger.ts';
 import { seqOf } from './rows.ts';
@@ -46,8 +47,9 @@ type SweepOutcome = Awaited<ReturnType<DeliveryStore['sweepDeliveries']>>;
 export function prepareSweepDeliveries(
   writer: WriteConnection,
   endpoints: EndpointLedger,
-  deliveries: Deliveries,
+  parts: { readonly deliveries: Deliveries; readonly align: Align },
 ): (p: Sweep) => SweepOutcome {
+  const { deliveries, align } = parts;
   const lapsed = writer.prepare(lapsedDeliveriesSql);
   const tooFar = writer.prepare(tooFarDeliveriesSql);
   const expired = writer.prepare(expiredDeliveriesSql);
@@ -81,7 +83,7 @@ export function prepareSweepDeliveries(
       const limitLeft = limit - changed.length;
       more = limitLeft === 0;
       if (more) break;
-      changed.push(...deliveries.align(endpoints.bySeq(seqOf(row)), now, limitLeft));
+      changed.push(...align.some(endpoints.bySeq(seqOf(row)), now, limitLeft));
     }
     return { changed, more };
   };

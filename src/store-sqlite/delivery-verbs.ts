@@ -2,6 +2,7 @@ import { limits } from '../core/limits.ts';
 import type { DeliveryStore, SteerOutcome } from '../store/delivery-store.ts';
 import type { ReadConnection, WriteConnection } from './connection.ts';
 import type { Deliveries } from './deliveries.ts';
+import { prepareAlign } from './delivery-align.ts';
 import { DeliveryClaim } from './delivery-claim.ts';
 import type { CreateDelivery } from './delivery-create.ts';
 import { prepareDeliveryLists } from './delivery-list.ts';
@@ -38,10 +39,11 @@ export function deliveryWritingVerbs(
   { endpoints, deliveries, create }: DeliveryParts,
 ): Omit<DeliveryStore, keyof DeliveryReads> {
   const secrets = prepareSecretWrites(writer);
+  const align = prepareAlign(writer, endpoints, deliveries);
   const claim = new DeliveryClaim(writer, endpoints, { deliveries, secrets });
-  const settle = prepareSettleDeliveries(endpoints, deliveries);
-  const sweep = prepareSweepDeliveries(writer, endpoints, deliveries);
-  const writes = prepareEndpointWrites(writer, endpoints, { deliveries, secrets });
+  const settle = prepareSettleDeliveries(endpoints, { deliveries, align });
+  const sweep = prepareSweepDeliveries(writer, endpoints, { deliveries, align });
+  const writes = prepareEndpointWrites(writer, endpoints, { align, secrets });
   const steer = (id: string, event: SteerEvent, now: number): SteerOutcome => {
     const row = deliveries.find(id);
     if (row === undefined) return { outcome: 'missing' };

@@ -1,7 +1,12 @@
 import type { Endpoint } from '../core/endpoint.ts';
-import { gateStands } from '../core/endpoint-health.ts';
-import { limits } from '../core/limits.ts';
-import type { Row, Value, WriteConnection, WriteStatement } from './connection.ts';
+import type { Row, WriteConnection, WriteStatement } from './connection.ts';
+import {
+  EndpointPlaces,
+  idle,
+  isSamePlace,
+  placeValues,
+  type EndpointPlace,
+} from './endpoint-place.ts';
 import {
   endpointColumnCount,
   endpointColumns,
@@ -13,13 +18,8 @@ import { RegisteredEndpoints } from './registered-endpoints.ts';
 import { seqOf } from './rows.ts';
 
 /**
- * The endpoints that a transaction touches, in memory, each written once however many of its deliveries change.
- * With them goes their place in the order of claims, which follows from the first of their pending deliveries:
- *
- *   idle    nothing is pending, or nothing may be sent: disabled, removed
- *   open    may be claimed from once `firstAt` has come; stands in the order (firstAt, firstId)
- *   gated   not before `openAt`: its gate stands until then, or its first delivery is not due earlier
- *   parked  its origin had no slot when a claim looked at it; open again when one is free (delivery-claim.ts)
+ * The endpoints that a transaction touches, in memory, each written once however many of its deliveries change, and
+ * with it its place in the order of claims (endpoint-place.ts).
  *
  * This process alone writes, so that what is kept here holds over commits; after a rollback everything is read
  * again. Reading costs O(in flight + registered + parked).
@@ -36,13 +36,6 @@ export type EndpointEntry = {
   isChanged: boolean;
   /** Its deliveries or its health changed at this instant: its place is to be found anew; null: it is right. */
   touchedAt: number | null;
-};
-
-export type EndpointPlace = {
-  readonly lane: 'idle' | 'open' | 'gated' | 'parked';
-  readonly firstAt: number | null;
-  readonly firstId: string | null;
-  readonly openAt: number | null;
 };
 
 const derivedColumns = 'removed_at, is_behind, lane, first_at, first_id, open_at';
@@ -64,14 +57,6 @@ WHERE kind = 'request'
   AND removed_at IS NULL
   AND tenant = ?
   AND url = ?`;
-
-export const firstPendingSql = `
-SELECT next_at, id
-FROM deliveries
-WHERE endpoint_seq = ?
-  AND next_at IS NOT NULL
-ORDER BY next_at, id
-LIMIT 1`;
 
 const insertEndpointSql = `
 INSERT INTO endpoints
@@ -113,6 +98,13 @@ SET version = ?,
     open_at = ?
 WHERE seq = ?`;
 
+const reviveEndpointSql = `
+UPDATE endpoints
+SET kind = ?,
+    tenant = ?,
+    created_at = ?
+WHERE seq = ?`;
+
 const updatePlaceSql = `
 UPDATE endpoints
 SET lane = ?,
@@ -134,24 +126,21 @@ GROUP BY origin`;
 /** Entries kept over commits; a busy store has its endpoints at hand, a bulk one does not keep a million. */
 const entriesMax = 1_000;
 
-const idle: EndpointPlace = { lane: 'idle', firstAt: null, firstId: null, openAt: null };
-
 export class EndpointLedger {
   readonly inFlight: InFlight;
   readonly registered: RegisteredEndpoints;
-  /** Endpoints that may have a delivery planned further ahead than any legal pause: it is due (isPast). */
-  readonly tooFar = new Set<number>();
-  /** The clock may have been set back since the file was written: only while the store was closed, so once. */
-  mayBeTooFar = true;
+  readonly places: EndpointPlaces;
+  /** As of when all places are right (endpoint-time.ts); null: they must be audited. */
+  placedAt: number | null = null;
   readonly #writer: WriteConnection;
   readonly #selectBySeq: WriteStatement;
   readonly #select: WriteStatement;
   readonly #selectRequest: WriteStatement;
-  readonly #firstPending: WriteStatement;
   readonly #insert: WriteStatement;
   readonly #lastSeq: WriteStatement;
   readonly #update: WriteStatement;
   readonly #updatePlace: WriteStatement;
+  readonly #revived: WriteStatement;
   readonly #delete: WriteStatement;
   readonly #countParked: WriteStatement;
   readonly #entries = new Map<number, EndpointEntry>();
@@ -163,14 +152,15 @@ export class EndpointLedger {
     this.#writer = writer;
     this.inFlight = new InFlight(writer);
     this.registered = new RegisteredEndpoints(writer);
+    this.places = new EndpointPlaces(writer);
     this.#selectBySeq = writer.prepare(selectEndpointBySeqSql);
     this.#select = writer.prepare(selectEndpointSql);
     this.#selectRequest = writer.prepare(selectRequestEndpointSql);
-    this.#firstPending = writer.prepare(firstPendingSql);
     this.#insert = writer.prepare(insertEndpointSql);
     this.#lastSeq = writer.prepare(lastSeqSql);
     this.#update = writer.prepare(updateEndpointSql);
     this.#updatePlace = writer.prepare(updatePlaceSql);
+    this.#revived = writer.prepare(reviveEndpointSql);
     this.#delete = writer.prepare(deleteEndpointSql);
     this.#countParked = writer.prepare(countParkedSql);
     this.reload();
@@ -203,8 +193,13 @@ export class EndpointLedger {
     return this.registered.of(tenant, (seq) => this.bySeq(seq).endpoint);
   }
 
-  insert(endpoint: Endpoint): EndpointEntry {
+  /** A removed one of the same id, kept for its last deliveries, is there again, with them. */
+  insert(endpoint: Endpoint, now: number): EndpointEntry {
     const { id, kind, tenant, createdAt } = endpoint;
+    const removed = this.find(id);
+    if (removed !== undefined && removed.removedAt !== null) {
+      return this.#revive(removed, endpoint, now);
+    }
     this.#insert.run(...endpointValues(endpoint), id, kind, tenant, createdAt);
     const entry = newEntry(Number(this.#lastSeq.first()?.[0]), endpoint);
     this.#entries.set(entry.seq, entry);
@@ -246,17 +241,10 @@ export class EndpointLedger {
   /** Out of sight from now on; what finds endpoints by statement sees it at once. */
   remove(entry: EndpointEntry, now: number): void {
     entry.removedAt = now;
+    this.inFlight.dropped(entry.seq, entry.endpoint.origin);
     if (entry.endpoint.kind === 'registered') this.registered.removed(entry.endpoint);
     entry.isChanged = true;
     this.touch(entry, now);
-    this.#write(entry);
-  }
-
-  /** A removed one that is asked for again under its id. */
-  revive(entry: EndpointEntry, endpoint: Endpoint, now: number): void {
-    entry.removedAt = null;
-    if (endpoint.kind === 'registered') this.registered.added(endpoint);
-    this.change(entry, endpoint, now);
     this.#write(entry);
   }
 
@@ -270,7 +258,7 @@ export class EndpointLedger {
     this.#entries.delete(entry.seq);
     this.#seqs.delete(entry.endpoint.id);
     this.#dirty.delete(entry);
-    this.tooFar.delete(entry.seq);
+    this.places.tooFar.delete(entry.seq);
   }
 
   /** Its origin has no slot left. */
@@ -285,11 +273,6 @@ export class EndpointLedger {
   /** Origins that have parked endpoints. */
   parkedOrigins(): string[] {
     return [...this.#parked.keys()];
-  }
-
-  /** A delivery of it was planned for `nextAt`. */
-  planned(entry: EndpointEntry, nextAt: number, now: number): void {
-    if (nextAt > now + limits.deliveryTtlMs) this.tooFar.add(entry.seq);
   }
 
   /** Writes what this transaction has touched, so that statements see it. */
@@ -315,12 +298,25 @@ export class EndpointLedger {
       this.#seqs.clear();
       this.#dirty.clear();
       this.#parked.clear();
-      this.tooFar.clear();
-      this.mayBeTooFar = true;
+      this.places.tooFar.clear();
+      this.placedAt = null;
       for (const [origin, count] of parked) this.#parked.set(origin as string, count as number);
     } finally {
       this.#writer.rollback();
     }
+  }
+
+  #revive(entry: EndpointEntry, endpoint: Endpoint, now: number): EndpointEntry {
+    const { kind, tenant, createdAt } = endpoint;
+    this.#revived.run(kind, tenant, createdAt, entry.seq);
+    entry.removedAt = null;
+    if (kind === 'registered') this.registered.added(endpoint);
+    entry.endpoint = endpoint;
+    entry.isChanged = true;
+    this.inFlight.recount(entry.seq, endpoint.origin);
+    this.touch(entry, now);
+    this.#write(entry);
+    return entry;
   }
 
   #keep(row: Row): EndpointEntry {
@@ -370,18 +366,8 @@ export class EndpointLedger {
     else this.#parked.set(origin, count);
   }
 
-  #placeOf({ seq, endpoint, removedAt, place }: EndpointEntry, now: number): EndpointPlace {
-    if (removedAt !== null || endpoint.disabled !== null) return idle;
-    const first = this.#firstPending.first(seq);
-    if (first === undefined) return idle;
-    const firstAt = first[0] as number;
-    const firstId = first[1] as string;
-    const { gateAt } = endpoint.health;
-    if (gateAt !== null && gateStands(gateAt, now)) {
-      return { lane: 'gated', firstAt, firstId, openAt: Math.max(gateAt, firstAt) };
-    }
-    const lane = place.lane === 'parked' && firstAt <= now ? 'parked' : 'open';
-    return { lane, firstAt, firstId, openAt: null };
+  #placeOf({ seq, endpoint, removedAt, place: before }: EndpointEntry, now: number): EndpointPlace {
+    return removedAt === null ? this.places.of({ seq, endpoint, before }, now) : idle;
   }
 }
 
@@ -395,14 +381,4 @@ function newEntry(seq: number, endpoint: Endpoint): EndpointEntry {
     isChanged: false,
     touchedAt: null,
   };
-}
-
-function placeValues({ lane, firstAt, firstId, openAt }: EndpointPlace): Value[] {
-  return [lane, firstAt, firstId, openAt];
-}
-
-function isSamePlace(a: EndpointPlace, b: EndpointPlace): boolean {
-  return (
-    a.lane === b.lane && a.firstAt === b.firstAt && a.firstId === b.firstId && a.openAt === b.openAt
-  );
 }

@@ -2,7 +2,7 @@ import { limits } from '../core/limits.ts';
 import { changedEndpoint } from '../store/changed-endpoint.ts';
 import type { DeliveryStore, EndpointPage, EndpointWithCounts } from '../store/delivery-store.ts';
 import type { ReadConnection, WriteConnection } from './connection.ts';
-import type { Deliveries } from './deliveries.ts';
+import type { Align } from './delivery-align.ts';
 import type { EndpointEntry, EndpointLedger } from './endpoint-ledger.ts';
 import { endpointColumns, endpointOf } from './endpoint-rows.ts';
 import { seqOf } from './rows.ts';
@@ -74,9 +74,9 @@ export type EndpointWrites = {
 export function prepareEndpointWrites(
   writer: WriteConnection,
   endpoints: EndpointLedger,
-  p: { readonly deliveries: Deliveries; readonly secrets: SecretWrites },
+  p: { readonly align: Align; readonly secrets: SecretWrites },
 ): EndpointWrites {
-  const { deliveries, secrets } = p;
+  const { align, secrets } = p;
   const hasDelivery = writer.prepare(hasDeliverySql);
 
   function find(id: string, tenant: string): EndpointEntry | undefined {
@@ -89,7 +89,7 @@ export function prepareEndpointWrites(
     create: ({ endpoint, secret, now }) => {
       const isFull = endpoints.registered.count(endpoint.tenant) >= limits.endpointsMax;
       if (endpoint.kind === 'registered' && isFull) return 'full';
-      endpoints.insert(endpoint);
+      endpoints.insert(endpoint, now);
       if (secret !== null) secrets.rotate({ owner: endpoint.id, secret, graceMs: 0, now });
       return 'created';
     },
@@ -101,7 +101,7 @@ export function prepareEndpointWrites(
       if (after === before) return before;
       endpoints.change(entry, after, now);
       if ((before.disabled === null) !== (after.disabled === null)) {
-        deliveries.align(entry, now, limits.sweepRows);
+        align.all(entry, now);
       }
       return after;
     },
@@ -114,7 +114,7 @@ export function prepareEndpointWrites(
         return 'removed';
       }
       endpoints.remove(entry, now);
-      deliveries.align(entry, now, limits.sweepRows);
+      align.all(entry, now);
       return 'removed';
     },
   };

@@ -1,23 +1,32 @@
 import type { WriteConnection, WriteStatement } from './connection.ts';
 
 /**
- * Attempts in flight by endpoint and by origin, counted from leases: what a claim asks of every endpoint it looks
+ * Attempts in flight to endpoints that are there, by endpoint and by origin, counted from leases: what a claim asks of every endpoint it looks
  * at. Kept in memory like ledger.ts, and taken from the rows again after a rollback: O(in flight).
  */
 export const countInFlightSql = `
 SELECT endpoint_seq, endpoints.origin, count(*)
-FROM deliveries
+FROM deliveries INDEXED BY deliveries_sending
 CROSS JOIN endpoints ON endpoints.seq = endpoint_seq
 WHERE lease_expires_at IS NOT NULL
+  AND removed_at IS NULL
 GROUP BY endpoint_seq`;
+
+const countOfEndpointSql = `
+SELECT count(*)
+FROM deliveries INDEXED BY deliveries_sending
+WHERE lease_expires_at IS NOT NULL
+  AND endpoint_seq = ?`;
 
 export class InFlight {
   readonly #count: WriteStatement;
+  readonly #countOf: WriteStatement;
   readonly #byEndpoint = new Map<number, number>();
   readonly #byOrigin = new Map<string, number>();
 
   constructor(writer: WriteConnection) {
     this.#count = writer.prepare(countInFlightSql);
+    this.#countOf = writer.prepare(countOfEndpointSql);
   }
 
   /** In a transaction. When it throws, everything is as it was. */
@@ -46,6 +55,16 @@ export class InFlight {
   change(seq: number, origin: string, by: number): void {
     add(this.#byEndpoint, seq, by);
     add(this.#byOrigin, origin, by);
+  }
+
+  /** The endpoint is there again, with what is still in flight to it. */
+  recount(seq: number, origin: string): void {
+    this.change(seq, origin, Number(this.#countOf.first(seq)?.[0] ?? 0));
+  }
+
+  /** The endpoint was removed: what is in flight to it counts no more. */
+  dropped(seq: number, origin: string): void {
+    this.change(seq, origin, -this.ofEndpoint(seq));
   }
 
   /** The endpoint has another address now; what is in flight to it counts there. */

@@ -299,7 +299,7 @@ CREATE TABLE deliveries (
 ) STRICT;
 
 CREATE INDEX deliveries_pending
-  ON deliveries (endpoint_seq, next_at, id)
+  ON deliveries (endpoint_seq, next_at, id, expires_at)
   WHERE next_at IS NOT NULL;
 CREATE INDEX deliveries_sending
   ON deliveries (lease_expires_at)
@@ -308,7 +308,7 @@ CREATE INDEX deliveries_held
   ON deliveries (endpoint_seq, id)
   WHERE state = 'held';
 CREATE INDEX deliveries_unfinished
-  ON deliveries (expires_at)
+  ON deliveries (expires_at, finished_at)
   WHERE finished_at IS NULL;
 CREATE INDEX deliveries_dead
   ON deliveries (id)

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -14,6 +14,7 @@ import { extendSql, extendWithProgressSql } from './leases.ts';
 import { pageOf } from './list.ts';
 import { selectOperationSql, unparkSql } from './operations.ts';
 import { expiredOperationsSql, isGoneSql, pruneGoneIdsSql, pruneKeysSql } from './prune.ts';
+import { pagesReadBy, planOf } from './query-plan.fixture.ts';
 import { dueSql, nextDueSql, tooFarSql } from './ready-again.ts';
 import { readChunkSql } from './results.ts';
 import { completeSql, findLeaseSql } from './settle.ts';
@@ -92,27 +93,6 @@ const filters: Readonly<Record<string, readonly [OperationFilter, RegExp]>> = {
   'one task since': [{ task: 'reports', since: 5 }, /autoindex.*\(id>\? AND id<\?\)/],
 };
 
-function planOf(db: DatabaseSync, sql: string): string {
-  const rows = db.prepare(`EXPLAIN QUERY PLAN ${sql}`).all();
-  return rows.map(({ detail }) => String(detail)).join('\n');
-}
-
-/** Pages that `run` reads: system calls of a connection without a cache. undefined where /proc does not tell. */
-function pagesRead(run: () => void): number | undefined {
-  const reads = (): number =>
-    Number(/^syscr: (\d+)/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1] ?? 0);
-  try {
-    const start = reads();
-    const overhead = reads() - start;
-    const from = reads();
-    run();
-    return reads() - from - overhead;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
-}
-
 describe('with 100,000 finished operations', { timeout: 60_000 }, () => {
   let db: DatabaseSync;
   before(async () => {
@@ -154,15 +134,7 @@ describe('with 100,000 finished operations', { timeout: 60_000 }, () => {
       [nextDueSql, ['reports']],
     ];
     for (const [sql, values] of statements) {
-      const [few, many] = [empty, full].map((file) => {
-        const cold = new DatabaseSync(file, { readOnly: true });
-        cold.exec('PRAGMA cache_size = 0; PRAGMA mmap_size = 0;');
-        const statement = cold.prepare(sql);
-        statement.all(...values);
-        const pages = pagesRead(() => statement.all(...values));
-        cold.close();
-        return pages;
-      });
+      const [few, many] = [empty, full].map((file) => pagesReadBy(file, sql, values));
       if (few === undefined || many === undefined) {
         t.skip('needs /proc/self/io (Linux)');
         return;

@@ -1,0 +1,106 @@
+import { decideAtEndpoint } from '../core/delivery-at-endpoint.ts';
+import type { Delivery } from '../core/delivery.ts';
+import type { Row, WriteConnection, WriteStatement } from './connection.ts';
+import type { Deliveries } from './deliveries.ts';
+import { deliveryColumns, deliveryOf } from './delivery-rows.ts';
+import type { EndpointEntry, EndpointLedger } from './endpoint-ledger.ts';
+
+/**
+ * What waits at an endpoint that was disabled, enabled or removed is held, released or cancelled with it, in the
+ * same commit: by one UPDATE, as what core decides for the first of them it decides for all. 5 µs each, so that of
+ * more than `alignedMax` the rest is left to the sweeps that follow. Until they come, nothing is sent that must not
+ * be: the endpoint stands in no lane.
+ */
+const pendingSource = 'deliveries INDEXED BY deliveries_pending WHERE next_at IS NOT NULL';
+const heldSource = "deliveries INDEXED BY deliveries_held WHERE state = 'held'";
+
+const selectSql = (source: string): string => `
+SELECT ${deliveryColumns}
+FROM ${source}
+  AND endpoint_seq = ?
+LIMIT ? + 0`;
+
+const moveSql = (source: string): string => `
+UPDATE deliveries
+SET state = ?,
+    version = version + 1,
+    next_at = ?,
+    next_reason = ?,
+    finished_at = ?,
+    remove_at = ?
+WHERE seq IN (
+  SELECT seq
+  FROM ${source}
+    AND endpoint_seq = ?
+  LIMIT ? + 0
+)`;
+
+export const pendingOfEndpointSql = selectSql(pendingSource);
+export const heldOfEndpointSql = selectSql(heldSource);
+export const movePendingSql = moveSql(pendingSource);
+export const moveHeldSql = moveSql(heldSource);
+
+/** 0.1 s of one commit. */
+const alignedMax = 20_000;
+
+export type Align = {
+  /** All of them, in this commit. */
+  readonly all: (entry: EndpointEntry, now: number) => void;
+  /** At most `limit` of those that were left, one by one. */
+  readonly some: (entry: EndpointEntry, now: number, limit: number) => Delivery[];
+};
+
+type Source = { readonly select: WriteStatement; readonly move: WriteStatement };
+
+export function prepareAlign(
+  writer: WriteConnection,
+  endpoints: EndpointLedger,
+  deliveries: Deliveries,
+): Align {
+  const source = (selectSql: string, moveSql: string): Source => ({
+    select: writer.prepare(selectSql),
+    move: writer.prepare(moveSql),
+  });
+  const pending = source(pendingOfEndpointSql, movePendingSql);
+  const held = source(heldOfEndpointSql, moveHeldSql);
+
+  function sourcesOf({ removedAt, endpoint }: EndpointEntry): readonly Source[] {
+    if (removedAt !== null) return [pending, held];
+    return endpoint.disabled === null ? [held] : [pending];
+  }
+
+  /** What becomes of the first becomes of all; how many there were. */
+  function move({ select, move }: Source, entry: EndpointEntry, now: number): number {
+    const [row] = select.all(entry.seq, 1);
+    if (row === undefined) return 0;
+    const endpoint = entry.removedAt === null ? entry.endpoint : null;
+    const decision = decideAtEndpoint(deliveryOf(row), eventOf(entry), { endpoint, now });
+    if (decision.outcome !== 'applied') return 0;
+    const { state, nextAt, nextReason, finishedAt, removeAt } = decision.delivery;
+    return move.run(state, nextAt, nextReason, finishedAt, removeAt, entry.seq, alignedMax);
+  }
+
+  return {
+    all: (entry, now) => {
+      let isBehind = false;
+      for (const source of sourcesOf(entry)) {
+        if (move(source, entry, now) === alignedMax) isBehind = true;
+      }
+      endpoints.behind(entry, isBehind);
+      endpoints.touch(entry, now);
+    },
+    some: (entry, now, limit) => {
+      const rows: Row[] = [];
+      for (const { select } of sourcesOf(entry)) {
+        rows.push(...select.all(entry.seq, limit - rows.length));
+      }
+      endpoints.behind(entry, rows.length >= limit);
+      return rows.map((row) => deliveries.apply(row, eventOf(entry), now).delivery);
+    },
+  };
+}
+
+function eventOf({ removedAt, endpoint }: EndpointEntry) {
+  if (removedAt !== null) return { type: 'discarded' } as const;
+  return { type: endpoint.disabled === null ? 'released' : 'held' } as const;
+}

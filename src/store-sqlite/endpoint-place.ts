@@ -1,0 +1,92 @@
+import type { Endpoint } from '../core/endpoint.ts';
+import { gateStands } from '../core/endpoint-health.ts';
+import { limits } from '../core/limits.ts';
+import { isPast } from '../core/transitions.ts';
+import type { Row, Value, WriteConnection, WriteStatement } from './connection.ts';
+
+/**
+ * Where an endpoint stands in the order of claims, as of an instant. It follows from the first of its pending
+ * deliveries that is in time, or due although its plan is too far ahead to be true (isDue in core/delivery.ts):
+ *
+ *   idle    nothing is pending, or nothing may be sent: disabled, removed
+ *   open    may be claimed from once `firstAt` has come, by (firstAt, firstId)
+ *   gated   its gate stands; both that and its first delivery are over, or due, at `openAt`
+ *   parked  is due, and its origin had no slot when a claim looked at it; open again when one is free
+ *
+ * Time alone changes a place as well: endpoint-time.ts sees to that.
+ */
+export type EndpointPlace = {
+  readonly lane: 'idle' | 'open' | 'gated' | 'parked';
+  readonly firstAt: number | null;
+  readonly firstId: string | null;
+  readonly openAt: number | null;
+};
+
+/** Pending deliveries that are looked at in search of one in time. The sweep removes those that are not. */
+const outOfTimeMax = 100;
+
+const firstSql = (range: string): string => `
+SELECT next_at, id
+FROM (
+  SELECT next_at, id, expires_at
+  FROM deliveries
+  WHERE endpoint_seq = ?
+    AND next_at > ${range}
+  ORDER BY next_at, id
+  LIMIT ${outOfTimeMax}
+)
+WHERE expires_at > ?
+LIMIT 1`;
+
+export const firstPendingSql = firstSql(String(Number.MIN_SAFE_INTEGER));
+export const firstTooFarSql = firstSql('?');
+
+export const idle: EndpointPlace = { lane: 'idle', firstAt: null, firstId: null, openAt: null };
+
+export class EndpointPlaces {
+  /** Endpoints that may have a plan further ahead than any legal one. */
+  readonly tooFar = new Set<number>();
+  readonly #first: WriteStatement;
+  readonly #firstTooFar: WriteStatement;
+
+  constructor(writer: WriteConnection) {
+    this.#first = writer.prepare(firstPendingSql);
+    this.#firstTooFar = writer.prepare(firstTooFarSql);
+  }
+
+  /** A delivery of the endpoint was planned for `nextAt`. */
+  planned(seq: number, nextAt: number, now: number): void {
+    if (nextAt > now + limits.deliveryTtlMs) this.tooFar.add(seq);
+  }
+
+  /** Of an endpoint that is not removed, at `now`; `before`: where it stood. */
+  of(p: { seq: number; endpoint: Endpoint; before: EndpointPlace }, now: number): EndpointPlace {
+    const { disabled, health } = p.endpoint;
+    const first = disabled === null ? this.#firstOf(p.seq, now) : undefined;
+    if (first === undefined) return idle;
+    const [firstAt, firstId] = first as [number, string];
+    const due = isPast(firstAt, now, limits.deliveryTtlMs);
+    const { gateAt } = health;
+    if (gateAt !== null && gateStands(gateAt, now)) {
+      return { lane: 'gated', firstAt, firstId, openAt: due ? gateAt : Math.max(gateAt, firstAt) };
+    }
+    const lane = due && p.before.lane === 'parked' ? 'parked' : 'open';
+    return { lane, firstAt, firstId, openAt: null };
+  }
+
+  #firstOf(seq: number, now: number): Row | undefined {
+    const first = this.#first.first(seq, now);
+    if (first === undefined || !this.tooFar.has(seq) || Number(first[0]) <= now) return first;
+    return this.#firstTooFar.first(seq, now + limits.deliveryTtlMs, now) ?? first;
+  }
+}
+
+export function placeValues({ lane, firstAt, firstId, openAt }: EndpointPlace): Value[] {
+  return [lane, firstAt, firstId, openAt];
+}
+
+export function isSamePlace(a: EndpointPlace, b: EndpointPlace): boolean {
+  return (
+    a.lane === b.lane && a.firstAt === b.firstAt && a.firstId === b.firstId && a.openAt === b.openAt
+  );
+}

@@ -1,0 +1,131 @@
+import { limits } from '../core/limits.ts';
+import type { Row, WriteConnection, WriteStatement } from './connection.ts';
+import type { EndpointLedger } from './endpoint-ledger.ts';
+import type { Scan } from './ready-again.ts';
+import { seqOf } from './rows.ts';
+
+/**
+ * What the passing of time does to the places of endpoints, before a claim reads them: gates end, the time of a
+ * delivery runs out. One step in an index each when nothing did.
+ *
+ * After a start, and whenever the clock went back, every endpoint that has anything pending is audited once: about
+ * 4 µs each.
+ */
+export const gatesOverSql = `
+SELECT seq
+FROM endpoints
+WHERE lane = 'gated'
+  AND open_at <= ?
+ORDER BY open_at
+LIMIT ? + 0`;
+
+export const outOfTimeSql = `
+SELECT endpoint_seq, expires_at
+FROM deliveries
+WHERE finished_at IS NULL
+  AND expires_at > ?
+  AND expires_at <= ?
+  AND next_at IS NOT NULL
+ORDER BY expires_at
+LIMIT ? + 0`;
+
+export const latestPlanSql = `
+SELECT next_at
+FROM deliveries
+WHERE endpoint_seq = ?
+  AND next_at IS NOT NULL
+ORDER BY next_at DESC
+LIMIT 1`;
+
+/** Those whose place at ?1 is another than is written; plans after ?2 and gates after ?3 are too far ahead. */
+export const misplacedSql = `
+WITH RECURSIVE pending (seq) AS (
+  SELECT min(endpoint_seq)
+  FROM deliveries
+  WHERE next_at IS NOT NULL
+  UNION ALL
+  SELECT (
+    SELECT min(endpoint_seq)
+    FROM deliveries
+    WHERE next_at IS NOT NULL
+      AND endpoint_seq > pending.seq
+  )
+  FROM pending
+  WHERE seq IS NOT NULL
+)
+SELECT endpoints.seq
+FROM pending
+CROSS JOIN endpoints ON endpoints.seq = pending.seq
+WHERE removed_at IS NULL
+  AND disabled_at IS NULL
+  AND (
+    gate_at > ?3
+    OR first_id IS NOT (
+      SELECT id
+      FROM deliveries
+      WHERE endpoint_seq = pending.seq
+        AND next_at IS NOT NULL
+        AND expires_at > ?1
+      ORDER BY next_at, id
+      LIMIT 1
+    )
+    OR ?2 < (
+      SELECT next_at
+      FROM deliveries
+      WHERE endpoint_seq = pending.seq
+        AND next_at IS NOT NULL
+      ORDER BY next_at DESC
+      LIMIT 1
+    )
+  )`;
+
+export class EndpointTime {
+  readonly #endpoints: EndpointLedger;
+  readonly #gatesOver: WriteStatement;
+  readonly #outOfTime: WriteStatement;
+  readonly #latestPlan: WriteStatement;
+  readonly #misplaced: WriteStatement;
+
+  constructor(writer: WriteConnection, endpoints: EndpointLedger) {
+    this.#endpoints = endpoints;
+    this.#gatesOver = writer.prepare(gatesOverSql);
+    this.#outOfTime = writer.prepare(outOfTimeSql);
+    this.#latestPlan = writer.prepare(latestPlanSql);
+    this.#misplaced = writer.prepare(misplacedSql);
+  }
+
+  /** Afterwards every place is right as of `now`. */
+  pass(now: number, scan: Scan): void {
+    this.#endpoints.flush();
+    const { placedAt } = this.#endpoints;
+    if (placedAt === null || now < placedAt) this.#audit(now);
+    else if (now > placedAt) this.#touch(this.#outOfTime.all(placedAt, now, scan.rowsLeft), now);
+    this.#endpoints.placedAt = now;
+    this.#keepTooFar(now);
+    const rows = this.#gatesOver.all(now, scan.rowsLeft);
+    scan.look(rows.length);
+    this.#touch(rows, now);
+    this.#endpoints.flush();
+  }
+
+  #audit(now: number): void {
+    const planMax = now + limits.deliveryTtlMs;
+    const rows = this.#misplaced.all(now, planMax, now + limits.retryAfterGateMsMax);
+    for (const row of rows) this.#endpoints.places.tooFar.add(seqOf(row));
+    this.#touch(rows, now);
+  }
+
+  /** What is too far ahead now may be no more in a moment: the place of these changes with every claim. */
+  #keepTooFar(now: number): void {
+    const { tooFar } = this.#endpoints.places;
+    for (const seq of tooFar) {
+      const latest = this.#latestPlan.first(seq)?.[0] as number | undefined;
+      if (latest !== undefined) this.#endpoints.touch(this.#endpoints.bySeq(seq), now);
+      if (latest === undefined || latest <= now + limits.deliveryTtlMs) tooFar.delete(seq);
+    }
+  }
+
+  #touch(rows: readonly Row[], now: number): void {
+    for (const row of rows) this.#endpoints.touch(this.#endpoints.bySeq(seqOf(row)), now);
+  }
+}
