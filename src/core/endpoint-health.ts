@@ -119,23 +119,25 @@ function failedOnce(
   if (wasOpen && !isProbe) return counted;
   const probes = wasOpen ? health.probes + 1 : 0;
   const pauseMs = probePausesMs[Math.min(probes, probePausesMs.length - 1)] ?? minute;
-  return {
-    ...counted,
-    circuit: 'open',
-    probes,
-    inFlightMax: 1,
-    gateAt: now + pauseMs,
-    gateReason: 'circuit_open',
-  };
+  const opened = { ...counted, circuit: 'open', probes, inFlightMax: 1 } as const;
+  return withGate(opened, { gateAt: now + pauseMs, gateReason: 'circuit_open' }, now);
 }
 
 function withRetryAfter(health: EndpointHealth, at: number | null, now: number): EndpointHealth {
   if (at === null || at <= now) return health;
   const gateAt = Math.min(at, now + limits.retryAfterGateMsMax);
-  if (health.gateAt !== null && health.gateAt >= gateAt && gateStands(health.gateAt, now)) {
-    return health;
-  }
-  return { ...health, gateAt, gateReason: 'retry_after' };
+  return withGate(health, { gateAt, gateReason: 'retry_after' }, now);
+}
+
+/** The later gate stands: neither a pause of ours shortens what was asked for, nor the other way round. */
+function withGate(
+  health: EndpointHealth,
+  gate: { readonly gateAt: number; readonly gateReason: 'circuit_open' | 'retry_after' },
+  now: number,
+): EndpointHealth {
+  const { gateAt } = health;
+  const stays = gateAt !== null && gateAt >= gate.gateAt && gateStands(gateAt, now);
+  return stays ? health : { ...health, ...gate };
 }
 
 /** Nothing but failures since then, of whatever kind, and more than a bad afternoon of them. */

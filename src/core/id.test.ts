@@ -2,7 +2,15 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { isOperationId, operationId, randomBytesPerId, smallestIdAt } from './id.ts';
+import {
+  deliveryId,
+  endpointId,
+  isOperationId,
+  operationId,
+  randomBytesPerId,
+  smallestDeliveryIdAt,
+  smallestIdAt,
+} from './id.ts';
 
 const times = fc.integer({ min: 0, max: 2 ** 48 - 1 });
 const bytes = fc.uint8Array({ minLength: randomBytesPerId, maxLength: randomBytesPerId });
@@ -80,5 +88,35 @@ describe('operation ids', () => {
 
   it('start at the epoch for a time before it', () => {
     assert.equal(smallestIdAt(-1), smallestIdAt(0));
+  });
+});
+
+describe('ids of deliveries and endpoints', () => {
+  it('are those of operations but for their prefix, and no operation ids', () => {
+    fc.assert(
+      fc.property(times, bytes, (ms, random) => {
+        const tail = operationId(ms, random).slice('op_'.length);
+        assert.equal(deliveryId(ms, random), `msg_${tail}`);
+        assert.equal(endpointId(ms, random), `ep_${tail}`);
+        assert.equal(isOperationId(deliveryId(ms, random)), false);
+      }),
+    );
+  });
+
+  it('sort as text by time, from the smallest of a millisecond on', () => {
+    fc.assert(
+      fc.property(times, times, bytes, (a, b, random) => {
+        const [earlier, later] = a < b ? [a, b] : [b, a];
+        if (earlier === later) return;
+        assert.ok(smallestDeliveryIdAt(later) > deliveryId(earlier, random));
+        assert.ok(smallestDeliveryIdAt(earlier) <= deliveryId(earlier, random));
+        assert.ok(endpointId(earlier, random) < endpointId(later, random));
+      }),
+    );
+    assert.equal(smallestDeliveryIdAt(-1), smallestDeliveryIdAt(0));
+  });
+
+  it('are fit to be a webhook-id: no dot, which would part the signed text', () => {
+    assert.match(deliveryId(Date.UTC(2026, 0, 1), randomBytes(10)), /^msg_[0-9A-Z]{26}$/);
   });
 });
