@@ -73,7 +73,7 @@ export const layers: Readonly<Record<string, Layer>> = {
     packages: [],
     forbiddenGlobals: ['process', 'Buffer', 'setImmediate'],
   },
-  // The commands `dev`, `serve` and `doctor` load server/ lazily; all but its version.ts is out of others' reach.
+  // The commands `dev`, `serve`, `listen` and `doctor` load server/ lazily; all but its version.ts is out of others' reach.
   cli: { layers: ['core', 'client', 'server'], packages: 'any' },
   server: {
     layers: ['core', 'store', 'store-memory', 'store-sqlite', 'engine', 'webhooks', 'http'],

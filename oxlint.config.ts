@@ -42,6 +42,7 @@ export default defineConfig({
     'unicorn/no-array-sort': 'off', // sorting a fresh array in place is fine
     'unicorn/consistent-function-scoping': 'off', // closures near their use read better
     'typescript/consistent-return': 'off', // tsc knows exhaustive switches, this rule does not
+    'oxc/no-async-endpoint-handlers': 'off', // Express 5 and Fastify take their rejections
     'no-shadow': 'off', // short names in nested callbacks are fine
     'no-underscore-dangle': 'off',
     'typescript/no-unsafe-type-assertion': 'off', // the border casts after it has checked

@@ -23,6 +23,13 @@ export type {
   WebhooksClient,
 } from './client/webhooks.ts';
 export type { RetryNotice, TransportOptions as ClientOptions } from './client/transport.ts';
+export {
+  verifyWebhook,
+  type VerifyOptions,
+  type WebhookBody,
+  type WebhookHeaders,
+} from './client/verify-webhook.ts';
+export { WebhookVerificationError, type WebhookErrorCode } from './client/webhook-error.ts';
 export type { DeliveryEvent, DeliveryState, WebhookEvent } from './core/delivery.ts';
 export type { OperationStatus } from './core/operation.ts';
 export type {
@@ -35,6 +42,7 @@ export type {
   WireEndpointPage,
   WireEstimate,
   WireOperation,
+  WireOperationEvent,
   WireOperationError,
   WireOperationPage,
   WireOperationWebhook,
@@ -43,5 +51,7 @@ export type {
   WireRotatedSecret,
   WireSecretList,
   WireTask,
+  WireTestEvent,
+  WireWebhookEvent,
   WireTestedEndpoint,
 } from './core/wire.ts';

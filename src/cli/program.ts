@@ -10,6 +10,7 @@ import { addDev } from './dev.ts';
 import { addDlq } from './dlq.ts';
 import { addDoctor } from './doctor.ts';
 import { addList } from './list.ts';
+import { addListen } from './listen.ts';
 import { addResult } from './result.ts';
 import { addRetry } from './retry.ts';
 import { addServe } from './serve.ts';
@@ -35,6 +36,7 @@ const commands = [
   addTasks,
   addWebhooks,
   addDlq,
+  addListen,
   addDoctor,
 ];
 

@@ -31,8 +31,19 @@ export function withServerOptions(command: Command): Command {
     .option('--public-url <address>', 'how clients reach the server (RAINCHECK_PUBLIC_URL)')
     .option('--drain <time>', 'how long a stop waits for running attempts (RAINCHECK_DRAIN)')
     .option('--log-level <level>', 'least severe lines to log (RAINCHECK_LOG_LEVEL)')
-    .option('--log-format <format>', 'pretty or json (RAINCHECK_LOG_FORMAT)');
+    .option('--log-format <format>', 'pretty or json (RAINCHECK_LOG_FORMAT)')
+    .addHelpText('after', webhookVariables);
 }
+
+/** They have no flags: a secret must not stand there, and what is allowed is the same from start to start. */
+const webhookVariables = `
+Webhooks, by environment or config file (docs/config.md):
+  RAINCHECK_WEBHOOK_SECRET       signs what goes to addresses that requests name
+  RAINCHECK_WEBHOOK_HTTP         true: also over plain http
+  RAINCHECK_WEBHOOK_CIDRS        addresses allowed although they are not public
+  RAINCHECK_WEBHOOK_HOSTS        names allowed whatever their address is
+  RAINCHECK_WEBHOOK_CONCURRENCY  attempts at once
+  RAINCHECK_WEBHOOK_TIMEOUT      how long one attempt may take in all`;
 
 /** Runs the server until it is stopped. server/ is loaded here and not before: no other command needs it. */
 export function serving(shell: Shell, mode: 'dev' | 'serve') {
@@ -58,7 +69,8 @@ export function withoutUndefined<T extends object>(members: T): Defined<T> {
   return Object.fromEntries(given) as Defined<T>;
 }
 
-function portArgument(text: string): number {
+/** For options: a TCP port, 0 for any. */
+export function portArgument(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
   if (port <= 65_535) return port;
   throw new InvalidArgumentError('Expected a port from 0 to 65535.');

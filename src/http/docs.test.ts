@@ -55,8 +55,8 @@ describe('The documents', () => {
       const task = tasks.find((one) => path === one.path || path.startsWith(`${one.path}/`));
       return task === undefined ? path : path.replace(task.path, '{task.path}');
     };
-    const methods = ['get', 'post', 'delete'] as const;
-    const routed = routeTable(contextOf(k.engine)).all.flatMap((route) =>
+    const methods = ['get', 'post', 'patch', 'delete'] as const;
+    const routed = routeTable(contextOf(k)).all.flatMap((route) =>
       methods
         .filter((method) => route[method] !== undefined)
         .map((method) => [method, route.pattern.replaceAll(/:(\w+)/g, '{$1}')]),
@@ -66,7 +66,7 @@ describe('The documents', () => {
     );
     assert.deepEqual(announced.map(String).toSorted(), routed.map(String).toSorted());
     const [table = ''] = doc('http.md').split('## Submit');
-    const written = [...table.matchAll(/`(GET|POST|DELETE) (\S+)` ?[|,]/g)].map(
+    const written = [...table.matchAll(/`(GET|POST|PATCH|DELETE) (\S+)` ?[|,]/g)].map(
       ([, ...line]) => line,
     );
     const wanted = new Set(

@@ -10,7 +10,13 @@ import { defineTask } from '../engine/define-task.ts';
 import type { Engine } from '../engine/engine.ts';
 import { file } from '../engine/file.ts';
 import { silentLogger } from '../engine/logger.ts';
+import { systemClock } from '../engine/system-clock.ts';
+import type { Store } from '../store/store.ts';
 import { memoryStore } from '../store-memory/memory-store.ts';
+import { loopbackCidrs } from '../webhooks/address-policy.ts';
+import { createWebhooks, type WebhooksOptions } from '../webhooks/create-webhooks.ts';
+import type { WebhookSettings } from '../webhooks/webhook-settings.ts';
+import type { Webhooks } from '../webhooks/webhooks.ts';
 import { createApp, type App, type AppOptions } from './app.ts';
 import type { HttpContext } from './context.ts';
 import { fetchHandler } from './fetch-adapter.ts';
@@ -138,7 +144,9 @@ function overHttp(p: {
 
 /** An engine with a task for every way an operation can go. */
 export type Kit = {
+  readonly store: Store;
   readonly engine: Engine;
+  readonly webhooks: Webhooks;
   readonly app: App;
   /** Lets the `held` handlers go on, now and later. */
   release(): void;
@@ -147,7 +155,18 @@ export type Kit = {
 
 export const digits = '0123456789';
 
-export async function kit(options: Partial<AppOptions> = {}): Promise<Kit> {
+/** Webhooks go to this machine too, and are given up after three attempts within some milliseconds. */
+const webhookSettings: WebhookSettings = {
+  httpAllowed: true,
+  allowedCidrs: loopbackCidrs,
+  retryPauses: ['1ms', '1ms'],
+  poll: '50ms',
+};
+
+export async function kit(
+  options: Partial<AppOptions> = {},
+  ofWebhooks: Partial<WebhooksOptions> = {},
+): Promise<Kit> {
   const gate = Promise.withResolvers<void>();
   const tasks = [
     defineTask('echo', { run: ({ input }) => ({ echo: input }) }),
@@ -195,24 +214,41 @@ export async function kit(options: Partial<AppOptions> = {}): Promise<Kit> {
     }),
     defineTask('capped', { pendingMax: 1, run: () => gate.promise.then(() => null) }),
   ];
-  const engine = createEngine({ store: memoryStore(), tasks });
+  const store = memoryStore();
+  const webhooks = createWebhooks({
+    store,
+    settings: webhookSettings,
+    describe: (operation) => app.describe(operation),
+    clock: systemClock,
+    logger: silentLogger,
+    userAgent: 'raincheck-test',
+    taskNames: tasks.map((task) => task.name),
+    ...ofWebhooks,
+  });
+  const { outbox, tell, tasks: builtInTasks } = webhooks;
+  const engine = createEngine({ store, tasks, builtInTasks, outbox, tell });
+  const app = createApp({ engine, webhooks, ...options });
   await engine.start();
+  await webhooks.start();
   return {
+    store,
     engine,
-    app: createApp({ engine, ...options }),
+    webhooks,
+    app,
     release: () => gate.resolve(),
     async stop() {
       gate.resolve();
       await engine.stop({ now: true });
+      await webhooks.stop({ now: true });
     },
   };
 }
 
 /** What createApp makes of no options. */
-export function contextOf(engine: Engine): HttpContext {
+export function contextOf({ engine, webhooks }: Pick<Kit, 'engine' | 'webhooks'>): HttpContext {
   return {
     engine,
-    webhooks: null,
+    webhooks,
     basePath: '',
     publicOrigin: null,
     secured: false,

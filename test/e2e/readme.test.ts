@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   existsSync,
   globSync,
@@ -10,6 +11,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -25,7 +27,7 @@ const root = path.join(import.meta.dirname, '..', '..');
  *   ```ts run        type-checked, then run by node; must end with 0
  *   ```ts check      type-checked
  *
- * `http://127.0.0.1:7333` stands for that server, `npx raincheck` for this version, an id in a console for the
+ * `http://127.0.0.1:7333` stands for that server, port 9000 for one that is free, `npx raincheck` for this version, an id in a console for the
  * newest operation (of the task in the address), which is waited for where only its end makes sense; curl fails at an error's status. The
  * blocks of one document run in order, in one folder, which is empty at first.
  */
@@ -44,8 +46,10 @@ describe('what the documents say works', () => {
   let folder = '';
   let server: ServerProcess;
   let url = '';
+  let receiverPort = 0;
 
   before(async () => {
+    receiverPort = await freePort();
     folder = mkdtempSync(path.join(tmpdir(), 'raincheck-docs-'));
     prepareFolder(folder);
     server = new ServerProcess(['dev', '--ephemeral', '--port', '0'], { folder });
@@ -57,7 +61,9 @@ describe('what the documents say works', () => {
   });
 
   const live = (code: string): string =>
-    code.replaceAll(/(?:http:\/\/)?(?:127\.0\.0\.1|localhost):7333/g, url);
+    code
+      .replaceAll(/(?:http:\/\/)?(?:127\.0\.0\.1|localhost):7333/g, url)
+      .replaceAll(/(?<=127\.0\.0\.1:|--port )9000\b/g, String(receiverPort));
 
   it('type-checks', { skip: programs.length === 0 && 'no marked program' }, () => {
     for (const snippet of programs) {
@@ -120,6 +126,14 @@ describe('what the documents say works', () => {
     return run.stdout;
   }
 });
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
+}
 
 /** The lines after `$ ` with those that a backslash adds. */
 function commandsOf(session: string): string {

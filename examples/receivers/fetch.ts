@@ -1,0 +1,40 @@
+import { verifyWebhook, WebhookVerificationError, type WireWebhookEvent } from 'raincheck/client';
+
+/**
+ * A receiver as a function from Request to Response: Next.js route handlers, Hono, Deno, Bun, workers. Nothing
+ * may read the request before it; what must, reads request.clone().
+ *
+ *   export const POST = webhookReceiver({ inbox, secrets });
+ */
+export function webhookReceiver(p: {
+  /** Keeps an event before it is answered, each id once; what inbox.ts does with SQLite. */
+  readonly inbox: { add(id: string, event: WireWebhookEvent): unknown };
+  readonly secrets: readonly string[];
+}): (request: Request) => Promise<Response> {
+  return async (request) => {
+    try {
+      const body = await bytesOf(request, 1_048_576);
+      if (body === null) return new Response(null, { status: 413 });
+      const event = await verifyWebhook(body, request.headers, p.secrets);
+      await p.inbox.add(request.headers.get('webhook-id') ?? '', event);
+      return new Response(null, { status: 204 }); // kept: the work comes afterwards
+    } catch (error) {
+      if (!(error instanceof WebhookVerificationError)) throw error;
+      console.error(`${error.code}: ${error.message}`);
+      return new Response(null, { status: error.status });
+    }
+  };
+}
+
+/** The body as it came, or null when it is larger than `bytesMax`. request.arrayBuffer() knows no limit. */
+async function bytesOf(request: Request, bytesMax: number): Promise<Uint8Array | null> {
+  if (request.bodyUsed) throw new Error('Something read the body before: let it read a clone.');
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of request.body ?? []) {
+    length += chunk.byteLength;
+    if (length > bytesMax) return null;
+    chunks.push(chunk);
+  }
+  return new Uint8Array(await new Blob(chunks).arrayBuffer());
+}

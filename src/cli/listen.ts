@@ -1,0 +1,189 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import { InvalidArgumentError, type Command } from 'commander';
+import { importWebhookKey } from '../client/webhook-key.ts';
+import { WebhookVerificationError } from '../client/webhook-error.ts';
+import { collected, integerArgument, type GlobalOptions, type Shell } from './context.ts';
+import { deliveryJson, deliveryText } from './delivery-text.ts';
+import { exitCodes, UsageError } from './exit-codes.ts';
+import { openOutput, type Output } from './output.ts';
+import { portArgument } from './server-options.ts';
+import { createReceiver, type ReceivedDelivery } from './webhook-receiver.ts';
+
+type ListenFlags = GlobalOptions & {
+  readonly port: number;
+  readonly secret?: readonly string[];
+  readonly forwardTo?: URL;
+  readonly status?: number;
+  readonly fail: number;
+};
+
+const host = '127.0.0.1';
+const portDefault = 9000;
+
+export function addListen(program: Command, shell: Shell): void {
+  program
+    .command('listen')
+    .description('receive webhooks on this machine: verify, show and forward them')
+    .option('-p, --port <n>', 'port to listen on, 0 for any', portArgument, portDefault)
+    .option('--forward-to <address>', 'send each on, unchanged, and answer its answer', urlArgument)
+    .option(
+      '--secret <secret>',
+      'verify with this whsec_… (or whpk_…); may be repeated; other processes here can read it, but not RAINCHECK_WEBHOOK_SECRET',
+      collected,
+    )
+    .option('--status <code>', 'answer this status (default 200)', statusArgument)
+    .option('--fail <n>', 'answer 500 to the first n attempts of each id', integerArgument, 0)
+    .addHelpText('after', listenHelp)
+    .action(async (...args: unknown[]) => {
+      const command = args.at(-1) as Command;
+      shell.exitCode = await listenForWebhooks(command.optsWithGlobals<ListenFlags>());
+    });
+}
+
+const listenHelp = `
+Several secrets in RAINCHECK_WEBHOOK_SECRET have spaces or commas between. A signature that does not fit is answered with
+401, unless --forward-to decides. With --json: one object a line, {"kind": "listening" | "delivery" | "summary", …}.`;
+
+async function listenForWebhooks(flags: ListenFlags): Promise<number> {
+  const { forwardTo = null, status, fail, port } = flags;
+  if (forwardTo !== null && status !== undefined) {
+    throw new UsageError('--forward-to and --status exclude each other: the target answers.');
+  }
+  if (fail < 0) throw new UsageError('Expected --fail to be 0 or more.');
+  const secrets = await checkedSecrets(flags);
+  const output = openOutput(flags);
+  const tally = new Tally();
+  const server = createReceiver({
+    secrets,
+    forwardTo,
+    status: status ?? 200,
+    fail,
+    onDelivery(delivery) {
+      tally.add(delivery);
+      if (output.json) output.resultJson(deliveryJson(delivery));
+      else output.report(deliveryText(delivery, output.styleResult));
+    },
+    onOther: (text) => output.note(text),
+  });
+  const url = await listening(server, { port, forwardTo });
+  announce(output, { url, forwardTo, secrets });
+  await interrupted();
+  server.close();
+  server.closeAllConnections();
+  if (output.json) output.resultJson({ kind: 'summary', ...tally.counts() });
+  else output.note(tally.text());
+  return exitCodes.ok.code;
+}
+
+/** From --secret, else RAINCHECK_WEBHOOK_SECRET. A bad one is told now, not at the first delivery. */
+async function checkedSecrets({ secret }: ListenFlags): Promise<readonly string[]> {
+  const fromEnv = process.env['RAINCHECK_WEBHOOK_SECRET'] ?? '';
+  const secrets = secret ?? fromEnv.split(/[\s,]+/).filter((text) => text !== '');
+  for (const one of secrets) {
+    try {
+      await importWebhookKey(one);
+    } catch (error) {
+      if (!(error instanceof WebhookVerificationError)) throw error;
+      const name = secret === undefined ? 'RAINCHECK_WEBHOOK_SECRET' : '--secret';
+      throw new UsageError(`${name}: ${error.message}`, { cause: error });
+    }
+  }
+  return secrets;
+}
+
+/** The address; refuses a busy port, as the address given to a server would be somebody else's. */
+async function listening(
+  server: Server,
+  p: { readonly port: number; readonly forwardTo: URL | null },
+): Promise<string> {
+  const { isBusy, isLoopback, listen, portHolder } = await import('../server/listen.ts');
+  const { port } = await listen(server, { host, port: p.port, orNext: false }).catch(
+    (error: unknown) => {
+      if (!isBusy(error)) throw error;
+      const holder = portHolder(p.port) ?? 'another process';
+      throw new UsageError(`Port ${p.port} is taken by ${holder}. Choose another with --port.`);
+    },
+  );
+  if (p.forwardTo !== null && isLoopback(p.forwardTo.hostname)) {
+    if (p.forwardTo.port === String(port)) {
+      server.close();
+      throw new UsageError(`--forward-to ${p.forwardTo.href} is this listener itself.`);
+    }
+  }
+  return `http://${host}:${port}`;
+}
+
+function announce(
+  output: Output,
+  p: { readonly url: string; readonly forwardTo: URL | null; readonly secrets: readonly string[] },
+): void {
+  if (output.json) return output.resultJson({ kind: 'listening', url: p.url });
+  output.note(`Listening on ${output.style('bold', p.url)}   (Ctrl-C ends)`);
+  if (p.forwardTo !== null) output.note(`Forwarding to ${p.forwardTo.href}`);
+  if (p.secrets.length > 0) return;
+  output.note('Signatures are not checked: set RAINCHECK_WEBHOOK_SECRET, or use --secret.');
+}
+
+/** Resolves at the first Ctrl-C. The listener stays: a terminal may deliver one twice. */
+async function interrupted(): Promise<void> {
+  const stop = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => stop.abort());
+  await once(stop.signal, 'abort');
+}
+
+/** What came, for the summary. */
+class Tally {
+  #requests = 0;
+  #first = 0;
+  #duplicates = 0;
+  #acknowledged = 0;
+  readonly #signatures = { valid: 0, invalid: 0, unchecked: 0 };
+
+  add({ seen, answer, signature }: ReceivedDelivery): void {
+    this.#requests += 1;
+    if (seen.attempt === 1) this.#first += 1;
+    if (seen.duplicate) this.#duplicates += 1;
+    else if (answer.status >= 200 && answer.status < 300) this.#acknowledged += 1;
+    this.#signatures[signature.state] += 1;
+  }
+
+  counts() {
+    return {
+      requests: this.#requests,
+      deliveries: this.#first,
+      acknowledged: this.#acknowledged,
+      duplicates: this.#duplicates,
+      signatures: { ...this.#signatures },
+    };
+  }
+
+  text(): string {
+    const { requests, deliveries, acknowledged, duplicates, signatures } = this.counts();
+    const { valid, invalid, unchecked } = signatures;
+    return [
+      `${counted(requests, 'request')} of ${counted(deliveries, 'delivery', 'deliveries')}`,
+      `${acknowledged} acknowledged`,
+      counted(duplicates, 'duplicate'),
+      `signatures: ${valid} ✔ ${invalid} ✖ ${unchecked} not checked`,
+    ].join(', ');
+  }
+}
+
+function counted(n: number, one: string, many = `${one}s`): string {
+  return `${n} ${n === 1 ? one : many}`;
+}
+
+function urlArgument(text: string): URL {
+  const url = URL.parse(text);
+  const usable = url !== null && (url.protocol === 'http:' || url.protocol === 'https:');
+  if (usable && url.username === '' && url.password === '') return url;
+  throw new InvalidArgumentError(
+    'Expected an http or https address without a password, like http://127.0.0.1:8080/webhooks.',
+  );
+}
+
+function statusArgument(text: string): number {
+  if (/^[2-5]\d\d$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('Expected a status from 200 to 599.');
+}
