@@ -112,14 +112,17 @@ export class DeliveryLanes {
 
   /** Slots for it now. One whose origin is full is parked. */
   #freeOf(entry: EndpointEntry, p: ClaimDeliveries): number {
-    const { inFlight } = this.#endpoints;
-    const { endpoint, seq } = entry;
+    const own = this.ownSlots(entry, p);
+    if (own === 0) return 0;
+    const ofOrigin = p.originInFlightMax - this.#endpoints.inFlight.ofOrigin(entry.endpoint.origin);
+    if (ofOrigin <= 0) this.#endpoints.park(entry);
+    return Math.max(0, Math.min(own, ofOrigin));
+  }
+
+  /** Whatever its origin has. */
+  ownSlots({ endpoint, seq }: EndpointEntry, p: ClaimDeliveries): number {
     const allowed = inFlightAllowed(endpoint, p.endpointInFlightMax, p.now);
-    const free = Math.max(0, allowed - inFlight.ofEndpoint(seq));
-    if (free === 0) return 0;
-    const freeOfOrigin = Math.max(0, p.originInFlightMax - inFlight.ofOrigin(endpoint.origin));
-    if (freeOfOrigin === 0) this.#endpoints.park(entry);
-    return Math.min(free, freeOfOrigin);
+    return Math.max(0, allowed - this.#endpoints.inFlight.ofEndpoint(seq));
   }
 
   /** What was taken before is in flight by now: the same query goes on. */

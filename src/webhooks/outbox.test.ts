@@ -110,7 +110,9 @@ describe('The deliveries of a final state', () => {
     await f.engine.submit({ ...common, notBefore: later, deadlineAt: later + 1 });
     f.clock.jump(120_000);
     await f.clock.advance(1_000);
-    const codes = f.sent.map(({ body }) => (JSON.parse(body) as WireOperationEvent).error?.code);
+    const codes = f.sent.map(
+      ({ body }) => (JSON.parse(body) as WireOperationEvent).error?.code ?? '',
+    );
     assert.deepEqual(codes.sort(), ['cancelled', 'deadline_exceeded']);
   });
 });

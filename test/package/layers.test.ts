@@ -100,7 +100,7 @@ describe('the linter holds every import to layers.ts', () => {
     const file = path.join(root, 'src', 'http', 'x.ts');
     assert.equal(
       layerViolation(file, '../store-sqlite/sqlite-store.ts'),
-      'src/http may not import store-sqlite/sqlite-store.ts; only: core, engine (layers.ts).',
+      'src/http may not import store-sqlite/sqlite-store.ts; only: core, engine, webhooks (layers.ts).',
     );
   });
 });
