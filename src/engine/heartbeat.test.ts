@@ -167,7 +167,7 @@ test('after a blocked event loop the leases of this process are extended before 
   const f = await engineFixture(t, [task]);
   const { id } = await f.submit();
   await f.clock.advance(0);
-  f.clock.jump(120_000); // nothing ran meanwhile
+  f.clock.stall(120_000); // nothing ran meanwhile
   await f.clock.advance(2_000);
   const running = await f.read(id);
   assert.deepEqual([running.state, running.recoveries], ['running', 0]);

@@ -238,7 +238,8 @@ describe('An event stream', () => {
   it('leaves nothing behind when its reader goes away, and ends when the engine stops', async () => {
     const h = await held();
     await h.started;
-    const sleepers = h.clock.sleepers;
+    await h.clock.advance(0);
+    const { sleepers } = h.clock;
     const gone = await Reading.open(h.fetch, h.id);
     await gone.next();
     await gone.next();

@@ -53,6 +53,19 @@ describe('manual clock', () => {
     assert.equal(clock.now(), 0);
   });
 
+  it('stalls without waking anyone on the way, and wakes who is due at the next advance', async () => {
+    const clock = new ManualClock(1000);
+    const woken: number[] = [];
+    const sleeping = clock.sleep(10).then(() => woken.push(clock.now()));
+    clock.stall(86_400_000);
+    await Promise.resolve();
+    assert.deepEqual(woken, []);
+    await clock.advance(0);
+    await sleeping;
+    assert.deepEqual(woken, [86_401_000]);
+    assert.equal(clock.elapsed(), 86_401_000);
+  });
+
   it('jumps without waking anyone, forward or back: sleepers go by elapsed time', async () => {
     const clock = new ManualClock(1000);
     let woken = false;

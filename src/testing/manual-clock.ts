@@ -58,6 +58,14 @@ export class ManualClock implements Clock {
     this.#now += Math.max(0, end - this.elapsed());
   }
 
+  /**
+   * Time passes and nobody wakes on the way, as when the event loop is blocked: who is due wakes at the next
+   * advance(). Crosses days without the thousand rounds of loops that advance() would run.
+   */
+  stall(ms: number): void {
+    this.#now += ms;
+  }
+
   /** A step of the machine's clock: who sleeps goes on sleeping, as timers do. May go back. */
   jump(ms: number): void {
     this.#now += ms;

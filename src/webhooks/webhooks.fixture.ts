@@ -213,7 +213,7 @@ export async function webhooksFixture(
       return (await webhooks.createEndpoint({ tenant: '', body: given })).endpoint;
     },
     async jumpTo(at) {
-      clock.jump(at - clock.now());
+      clock.stall(at - clock.now());
       await clock.advance(0);
     },
   };
