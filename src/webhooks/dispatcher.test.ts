@@ -240,7 +240,7 @@ describe('An attempt whose lease is nearly over', () => {
     });
     await f.complete();
     await f.clock.advance(0);
-    f.clock.jump(10 * minute);
+    f.clock.stall(10 * minute);
     await f.clock.advance(0);
     await f.clock.advance(10_000);
     assert.deepEqual(f.sender.overlaps, []);

@@ -108,7 +108,7 @@ describe('The deliveries of a final state', () => {
     const { operation } = await f.engine.submit({ ...common, notBefore: later });
     await f.engine.cancel({ id: operation.id, tenant: '' });
     await f.engine.submit({ ...common, notBefore: later, deadlineAt: later + 1 });
-    f.clock.jump(120_000);
+    f.clock.stall(120_000);
     await f.clock.advance(1_000);
     const codes = f.sent.map(
       ({ body }) => (JSON.parse(body) as WireOperationEvent).error?.code ?? '',
