@@ -174,11 +174,8 @@ export class DeliveryBook {
       if (delivery === undefined) continue;
       this.#kept.delete(id);
       if (delivery.operationId !== null) this.#unlink(delivery.operationId, id);
-      const queue = this.endpoints.get(delivery.endpointId);
-      queue?.replaced(delivery, null);
-      if (queue?.endpoint.kind !== 'request' || !queue.isEmpty) continue;
-      this.endpoints.remove(queue);
-      endpoints += 1;
+      this.endpoints.follow(delivery, null);
+      if (this.endpoints.forgetEmpty(delivery.endpointId)) endpoints += 1;
     }
     return { deliveries: ids.length, endpoints };
   }
@@ -248,7 +245,7 @@ export class DeliveryBook {
     if (state === 'pending' || state === 'held') this.#waiting.push(after);
     if (after.removeAt === null) this.#removals.delete(id);
     else this.#removals.set(id, null, after.removeAt);
-    this.endpoints.get(after.endpointId)?.replaced(before, after);
+    this.endpoints.follow(before, after);
   }
 }
 

@@ -11,6 +11,10 @@ import { OrderedIds } from './ordered-ids.ts';
 export class EndpointBook {
   readonly #current: (id: string) => Delivery | undefined;
   readonly #queues = new Map<string, EndpointQueue>();
+  /** Those that were removed, until their last delivery is pruned: made again under their id, they have them again. */
+  readonly #removed = new Map<string, EndpointQueue>();
+  /** Those that have something pending. */
+  readonly waiting = new Set<EndpointQueue>();
   readonly #ids = new OrderedIds(this.#queues);
   /** Ascending ids of each tenant's registered ones: at most limits.endpointsMax. */
   readonly #registered = new Map<string, string[]>();
@@ -26,10 +30,6 @@ export class EndpointBook {
 
   get(id: string): EndpointQueue | undefined {
     return this.#queues.get(id);
-  }
-
-  all(): IterableIterator<EndpointQueue> {
-    return this.#queues.values();
   }
 
   registered(tenant: string): Endpoint[] {
@@ -60,11 +60,33 @@ export class EndpointBook {
   }
 
   #add(endpoint: Endpoint): EndpointQueue {
-    if (this.#queues.has(endpoint.id)) throw new Error(`A second endpoint ${endpoint.id}.`);
-    const queue = new EndpointQueue(frozenCopy(endpoint), this.#current);
-    this.#queues.set(endpoint.id, queue);
-    this.#ids.add(endpoint.id);
+    const { id } = endpoint;
+    if (this.#queues.has(id)) throw new Error(`A second endpoint ${id}.`);
+    const queue = this.#removed.get(id) ?? new EndpointQueue(endpoint, this.#current);
+    queue.endpoint = frozenCopy(endpoint);
+    this.#removed.delete(id);
+    this.#queues.set(id, queue);
+    this.#ids.add(id);
     return queue;
+  }
+
+  /** A delivery changed, was made (`before` null) or pruned (`after` null). */
+  follow(before: Delivery | null, after: Delivery | null): void {
+    const id = (after ?? before)?.endpointId ?? '';
+    const queue = this.#queues.get(id) ?? this.#removed.get(id);
+    if (queue === undefined) return;
+    queue.replaced(before, after);
+    if (queue.count('pending') > 0) this.waiting.add(queue);
+    else this.waiting.delete(queue);
+  }
+
+  /** Nothing is left of a removed endpoint, or of one of kind `request`: it goes, too. Whether it was there. */
+  forgetEmpty(id: string): boolean {
+    if (this.#removed.get(id)?.isEmpty === true) this.#removed.delete(id);
+    const queue = this.#queues.get(id);
+    if (queue?.endpoint.kind !== 'request' || !queue.isEmpty) return false;
+    this.remove(queue);
+    return true;
   }
 
   replace(queue: EndpointQueue, after: Endpoint): void {
@@ -75,9 +97,11 @@ export class EndpointBook {
     this.#requests.set(requestName(after), queue);
   }
 
-  remove({ endpoint }: EndpointQueue): void {
+  remove(queue: EndpointQueue): void {
+    const { endpoint } = queue;
     const { id, tenant } = endpoint;
     this.#queues.delete(id);
+    if (!queue.isEmpty) this.#removed.set(id, queue);
     this.#secrets.delete(id);
     if (endpoint.kind === 'request') this.#requests.delete(requestName(endpoint));
     const registered = this.#registered.get(tenant)?.filter((other) => other !== id);

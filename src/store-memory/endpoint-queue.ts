@@ -73,9 +73,17 @@ export class EndpointQueue {
   nextDueAt(now: number): number | null {
     const first = this.firstDue(now) === undefined ? this.#firstInTime(now) : null;
     if (first === undefined) return null;
+    return Math.max(first?.nextAt ?? now, this.#gateEndsAt(now));
+  }
+
+  /** No gate stands at `now`. */
+  isOpen(now: number): boolean {
+    return this.#gateEndsAt(now) <= now;
+  }
+
+  #gateEndsAt(now: number): number {
     const { gateAt } = this.endpoint.health;
-    const gateEndsAt = gateAt !== null && gateStands(gateAt, now) ? gateAt : now;
-    return Math.max(first?.nextAt ?? now, gateEndsAt);
+    return gateAt !== null && gateStands(gateAt, now) ? gateAt : now;
   }
 
   /** The first of what has not outlived its time, due or not. */

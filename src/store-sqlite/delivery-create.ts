@@ -31,7 +31,7 @@ SELECT ${deliveryColumns}
 FROM deliveries
 WHERE operation_id = ?
   AND state IN ('pending', 'held')
-  AND event NOT IN ('operation.completed', 'operation.failed')`;
+  AND event IN ('operation.started', 'operation.progress')`;
 
 /** Makes a delivery, and its endpoint when it must; one that is dropped, or there already, changes nothing. */
 export type CreateDelivery = (p: NewDelivery, now: number) => void;
@@ -73,20 +73,23 @@ export function prepareCreateDelivery(
 
   return (p, now) => {
     const { operationId } = p;
-    const isLast = isFinalEvent(p.event);
-    // Whatever else there is to tell of an operation comes too late after its end.
-    if (!isLast && operationId !== null && hasFinalEvent.first(operationId) !== undefined) return;
+    const isLate = isOvertaken(p.event) && operationId !== null;
+    if (isLate && hasFinalEvent.first(operationId) !== undefined) return;
     const entry = endpointOf(p, now);
     if (entry === undefined) return;
     const delivery = newDelivery(p, entry.endpoint, now);
     if (!isInserted(delivery, entry.seq)) return;
     insertBody.run(p.body, membersText(p.headers), p.secret);
     endpoints.touch(entry, now);
-    if (operationId === null || !isLast) return;
+    if (operationId === null || !isFinalEvent(p.event)) return;
     for (const row of overtaken.all(operationId)) {
       deliveries.apply(row, { type: 'discarded' }, now);
     }
   };
+}
+
+function isOvertaken(event: DeliveryEvent): boolean {
+  return event === 'operation.started' || event === 'operation.progress';
 }
 
 function isFinalEvent(event: DeliveryEvent): boolean {

@@ -20,7 +20,8 @@ import type { SettleOutcome } from './store.ts';
  * else's. In flight is what holds a lease until it is settled or swept, so a crash leaks no count.
  *
  * An endpoint of kind `request` is one for each tenant and `url`: what is made for another id of the same goes to
- * the one that is kept. It goes when its last delivery is pruned.
+ * the one that is kept. It goes when its last delivery is pruned. One that was removed and is made again under its
+ * id has the deliveries that are left of it again.
  *
  * Once a final event of an operation is kept, its started and progress events are out of date: those that are
  * pending or held are cancelled in the same commit, and those that come later are dropped.

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test';
 import { memoryStore } from '../store-memory/memory-store.ts';
 import { faultyStore, type Fault } from './faulty-store.ts';
 import { StoreBench } from './store-bench.ts';
+import { exerciseStore } from './store-conformance.ts';
 
 const unavailable = { name: 'RaincheckError', code: 'store_unavailable' };
 
@@ -53,6 +54,29 @@ describe('faulty store', () => {
     // create, claim, settle, read
     assert.equal(nth, 5);
   });
+
+  it('loses the answer of a verb of webhooks, and not what it did', async () => {
+    const { bench, faulty } = wrapped({ nth: 2, when: 'after', verbs: ['claimDeliveries'] });
+    const { webhooks } = bench;
+    const to = await webhooks.endpoint();
+    const [first, second] = await webhooks.createMany(to, 2);
+    assert.deepStrictEqual(await webhooks.claimIds({ limit: 1 }), [first]);
+    await assert.rejects(webhooks.claim({ limit: 1 }), unavailable);
+    assert.deepStrictEqual(await webhooks.states(first!, second!), ['sending', 'sending']);
+    assert.equal(faulty.failures(), 1);
+    // The lease that nobody knows of runs out, and the delivery is sent again.
+    bench.now += webhooks.leaseMs;
+    assert.equal((await webhooks.sweep()).changed.length, 2);
+  });
+});
+
+/** Every verb goes to its own name. */
+exerciseStore({
+  name: 'a store whose fault has not come yet',
+  async open() {
+    const { store } = faultyStore(memoryStore(), { nth: Infinity, when: 'before' });
+    return { store, close: () => store.close() };
+  },
 });
 
 function wrapped(fault: Fault): { bench: StoreBench; faulty: ReturnType<typeof faultyStore> } {

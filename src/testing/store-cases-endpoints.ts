@@ -284,6 +284,28 @@ export const endpointCases: readonly StoreCase[] = [
       assert.deepStrictEqual(await webhooks.kept(second), second);
     },
   },
+  {
+    title: 'an endpoint that is made again under its id has its former deliveries again',
+    async run(bench) {
+      const { webhooks, store } = bench;
+      const to = webhooks.requestEndpoint('https://r.example.com/cb', { version: 7 });
+      const dead = await webhooks.dead(to);
+      const sending = await webhooks.sending(to);
+      await webhooks.remove(to);
+      const again = { ...to, version: 1, createdAt: bench.now + 5 };
+      bench.now += 5;
+      const fresh = await webhooks.create(again);
+      const counts = { waiting: 1, held: 0, dead: 1 };
+      assert.deepStrictEqual(await store.readEndpoint(to), { endpoint: again, ...counts });
+      assert.deepStrictEqual(await webhooks.claimIds({ endpointInFlightMax: 1 }), []);
+      const [redelivered] = await webhooks.redeliver([dead.id]);
+      assert.equal(redelivered?.outcome, 'applied');
+      await webhooks.deliver(sending);
+      assert.equal((await webhooks.kept(to)).health.lastSuccessAt, bench.now);
+      const ids = await webhooks.claimIds({ endpointInFlightMax: 2 });
+      assert.deepStrictEqual(ids.toSorted(), [dead.id, fresh.id].toSorted());
+    },
+  },
 ];
 
 async function endpointIds(

@@ -193,7 +193,8 @@ export function outboxOf(s: RunState): Outbox {
     const index = ids.indexOf(operation.id);
     const wanted = registered.filter(({ events }) => events.includes(event));
     const address = addresses.findIndex((url) => operation.webhook?.url.startsWith(url));
-    const p = { now, tenant: '', made: 2_000_000 + index };
+    // Of one address the same id: which of two operations a sweep ends first is the store's own business.
+    const p = { now, tenant: '', made: 2_000_000 + address };
     const requested = address < 0 ? [] : [requestEndpoint(address, p)];
     return [...wanted, ...requested].map((to, i) => ({
       id: deliveryId(now, scattered(1_000_000 + index * 100 + i)),
