@@ -9,7 +9,7 @@ import { addressPolicy, type AddressPolicyOptions } from './address-policy.ts';
 import { addressVectors } from './address-vectors.fixture.ts';
 import { lookupInDns, type Lookup } from './lookup.ts';
 import { nameServer } from './name-server.fixture.ts';
-import { receiver, scriptedLookup, sendRequest } from './receivers.fixture.ts';
+import { receiver, scriptedLookup, sendRequest, silentPort } from './receivers.fixture.ts';
 import { createSender } from './sender.ts';
 import type { Sender } from './webhooks.ts';
 
@@ -83,7 +83,15 @@ describe('At registration a name', () => {
     for (const code of ['ESERVFAIL', 'ECONNREFUSED', 'ETIMEOUT', 'EAI_AGAIN']) {
       assert.equal(await registered(failing(code)), 'accepted');
     }
-    assert.equal(await registered(() => new Promise(() => undefined)), 'accepted');
+    const silent: Lookup = () => new Promise(() => undefined);
+    const policy = addressPolicy({});
+    const guard = createAddressGuard({
+      policy,
+      clock: systemClock,
+      lookup: silent,
+      registrationMs: 50,
+    });
+    assert.equal((await guard.resolveAndCheck(url, '')).href, url);
   });
 
   it('is not asked for when it is an address, or when the shape is wrong', async () => {
@@ -223,6 +231,32 @@ describe('At a connect', () => {
     await Promise.all([canary.close(), target.close()]);
     names.close();
     assert.equal(canary.connections, 0);
+  });
+
+  it('a name of the inside is not resolved, even if its address were allowed', async () => {
+    const canary = await receiver();
+    const lookup = scriptedLookup({ 'x.internal': [['127.0.0.1']] });
+    const sender = senderOf(lookup, { allowedCidrs: ['127.0.0.1'] });
+    const result = await sender.send(sendRequest(`http://x.internal:${canary.port}/`));
+    await canary.close();
+    assert.deepEqual([result.error, lookup.asked, canary.connections], ['blocked_address', [], 0]);
+  });
+
+  it('the next address is tried beside one that does not answer', async () => {
+    const silent = await silentPort();
+    const target = await receiver({ host: '127.0.0.2', port: silent.port });
+    const sender = senderOf(giving('127.0.0.1', '127.0.0.2'), { allowedCidrs: ['127.0.0.0/8'] });
+    const result = await sender.send(sendRequest(`http://a.example:${target.port}/`));
+    await Promise.all([target.close(), silent.close()]);
+    assert.equal(result.delivered, true);
+  });
+
+  it('localhost is only those of its addresses that are allowed', async () => {
+    const canary = await receiver();
+    const sender = senderOf(giving(), { allowedCidrs: ['::1'] });
+    const result = await sender.send(sendRequest(`http://localhost:${canary.port}/`));
+    await canary.close();
+    assert.deepEqual([result.error, canary.connections], ['connect_refused', 0]);
   });
 
   it('localhost needs no name server', async () => {

@@ -21,7 +21,7 @@ export type AddressGuard = {
   checkUrl(text: unknown, pointer: string): URL;
   /**
    * checkUrl(), then the addresses of its name: every one must be allowed. A name server that does not answer
-   * within registrationLookupMs refuses nothing: connect() checks again.
+   * within `registrationMs` refuses nothing: connect() checks again.
    */
   resolveAndCheck(text: unknown, pointer: string): Promise<URL>;
   /** A TCP connection for `url`. Rejects with a SendFailure, or with the reason of `signal`. */
@@ -40,7 +40,8 @@ export type GuardedSocket = {
   readonly connectMs: number;
 };
 
-const registrationLookupMs = 2_000;
+/** What a client that registers, or submits, waits for a name server. */
+const registrationMsDefault = 2_000;
 /** Addresses of one name that are tried. */
 const dialsMax = 6;
 
@@ -49,8 +50,10 @@ export function createAddressGuard(p: {
   readonly clock: Clock;
   /** Default: name servers, and for names of allowedHosts the system. */
   readonly lookup?: Lookup | undefined;
+  /** How long resolveAndCheck() waits for a name server. Default 2 s. */
+  readonly registrationMs?: number | undefined;
 }): AddressGuard {
-  const { policy } = p;
+  const { policy, registrationMs = registrationMsDefault } = p;
   const lookup =
     p.lookup ??
     ((hostname) => (isHostAllowed(policy, hostname) ? lookupInSystem : lookupInDns)(hostname));
@@ -59,7 +62,9 @@ export function createAddressGuard(p: {
     checkUrl: (text, pointer) => checkWebhookUrl(text, { policy, pointer }),
     resolveAndCheck: async (text, pointer) => {
       const url = checkWebhookUrl(text, { policy, pointer });
-      if (!(await isRegistrable(policy, cache, url.hostname))) throw urlBlocked(pointer);
+      const { hostname } = url;
+      const found = await findWithin(cache, hostname, registrationMs);
+      if (!isRegistrable(policy, hostname, found)) throw urlBlocked(pointer);
       return url;
     },
     connect: (request) => connectGuarded(policy, cache, request),
@@ -67,22 +72,30 @@ export function createAddressGuard(p: {
 }
 
 /** Strict where a tenant can still be told: one private address among public ones is refused. */
-async function isRegistrable(
+function isRegistrable(
   policy: AddressPolicy,
+  hostname: string,
+  found: readonly string[] | null,
+): boolean {
+  if (found === null) return true;
+  return found.length > 0 && allowed(policy, hostname, found).length === found.length;
+}
+
+/** The addresses that a name has; null: it needs none, or nobody could tell in time. */
+async function findWithin(
   cache: LookupCache,
   hostname: string,
-): Promise<boolean> {
-  if (fixedAddresses(hostname) !== null) return true;
+  ms: number,
+): Promise<readonly string[] | null> {
+  if (fixedAddresses(hostname) !== null) return null;
   let timer: NodeJS.Timeout | undefined;
-  const unanswered = new Promise<null>((resolve) => {
-    timer = setTimeout(() => resolve(null), registrationLookupMs);
+  const late = new Promise<null>((resolve) => {
+    timer = setTimeout(() => resolve(null), ms);
   });
   try {
-    const found = await Promise.race([cache.find(hostname), unanswered]);
-    if (found === null) return true;
-    return found.length > 0 && allowed(policy, hostname, found).length === found.length;
+    return await Promise.race([cache.find(hostname), late]);
   } catch (error) {
-    return !isWithoutAddress(error);
+    return isWithoutAddress(error) ? [] : null;
   } finally {
     clearTimeout(timer);
   }

@@ -37,6 +37,7 @@ export async function receiver(
   p: {
     readonly answer?: Answer;
     readonly host?: string;
+    readonly port?: number;
     readonly tls?: { readonly key: string; readonly cert: string };
   } = {},
 ): Promise<Receiver> {
@@ -60,7 +61,7 @@ export async function receiver(
     socket.once('close', () => sockets.delete(socket));
   });
   const host = p.host ?? '127.0.0.1';
-  const port = await listening(server, host);
+  const port = await listening(server, host, p.port);
   const scheme = p.tls === undefined ? 'http' : 'https';
   return {
     port,
