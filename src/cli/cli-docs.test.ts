@@ -29,9 +29,8 @@ it('docs/cli.md lists the commands of webhooks and dlq as their --help does', as
     const names = [...commands.matchAll(/^ {2}(\w+)/gm)].map((match) => match[1]);
     const documented = [...text.matchAll(new RegExp(`^\\| \`${group} (\\w+)`, 'gm'))];
     assert.deepEqual(
-      documented.map((match) => match[1]).toSorted(),
-      names.filter((name) => name !== 'help').toSorted(),
-      group,
+      new Set(documented.map((match) => match[1])),
+      new Set(names.filter((name) => name !== 'help')),
     );
   }
 });

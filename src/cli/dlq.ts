@@ -44,7 +44,7 @@ function addList(dlq: Command, shell: Shell): void {
           const page = await context.client.webhooks.deadLetters({ ...filter, ...part });
           return { items: page.deliveries, next: page.next_cursor };
         });
-        await printListing(context, found, deadLetterListing(context));
+        await printListing(context, found, deadLetterListing);
         return exitCodes.ok.code;
       }),
     );

@@ -1,28 +1,22 @@
 import type { WireEndpoint } from '../core/wire.ts';
 import type { Context } from './context.ts';
-import { ageText, waitText } from './webhook-text.ts';
+import { ageText, briefly, nextText, shortUrl, waitText } from './webhook-text.ts';
 import { printRows, type Listing } from './listing.ts';
 
 /** Words for endpoints. */
-export function endpointListing({ transport }: Context): Listing<WireEndpoint> {
-  const now = transport.serverNow();
-  return {
-    cells: (one) => [
-      one.id,
-      one.kind,
-      stateName(one),
-      one.created_at,
-      [one.next_attempt_at, one.next_attempt_reason].filter((part) => part !== null).join(' '),
-      one.url,
-    ],
-    columns: ['ID', 'KIND', 'STATE', 'URL'].map((title) => ({ title })),
-    row: (one) => {
-      const wait = waitText(one, now);
-      return [one.id, one.kind, stateName(one), wait === '' ? one.url : `${one.url}   ${wait}`];
-    },
-    none: 'No endpoints.',
-  };
-}
+export const endpointListing: Listing<WireEndpoint> = {
+  cells: (one) => [
+    one.id,
+    one.kind,
+    stateName(one),
+    one.created_at,
+    [one.next_attempt_at, one.next_attempt_reason].filter((part) => part !== null).join(' '),
+    one.url,
+  ],
+  columns: ['ID', 'STATE', 'NEXT', 'URL'].map((title) => ({ title })),
+  row: (one, now) => [one.id, stateName(one), briefly(nextText(one, now)), shortUrl(one.url)],
+  none: 'No endpoints.',
+};
 
 /** enabled, disabled, or waiting: something holds up what is due. */
 function stateName(endpoint: WireEndpoint): string {
@@ -43,7 +37,6 @@ export function printEndpoint(context: Context, endpoint: WireEndpoint): void {
   if (output.json) return output.resultJson(endpoint);
   const now = transport.serverNow();
   const { counts, header_names: headers } = endpoint;
-  const wait = waitText(endpoint, now);
   const ago = (instant: string | null): string =>
     instant === null ? 'never' : `${ageText(instant, now)} ago`;
   printRows(context, [
@@ -51,7 +44,7 @@ export function printEndpoint(context: Context, endpoint: WireEndpoint): void {
     ['kind', endpoint.kind],
     ['url', endpoint.url],
     ['about', endpoint.description],
-    ['state', `${stateName(endpoint)}${wait === '' ? '' : `: ${wait}`}`],
+    ['state', stateText(endpoint, now)],
     ['events', endpoint.kind === 'request' ? 'as each request asks' : endpoint.events.join(' ')],
     ['tasks', endpoint.tasks === null ? 'all' : endpoint.tasks.join(' ')],
     ['headers', headers.length === 0 ? null : `${headers.join(', ')} (values are never shown)`],
@@ -64,6 +57,12 @@ export function printEndpoint(context: Context, endpoint: WireEndpoint): void {
     ],
     ['created', `${endpoint.created_at} (${ago(endpoint.created_at)})`],
   ]);
+}
+
+/** 'enabled', 'waiting: next in 28 s: circuit open …', 'disabled: it answered 410'. */
+function stateText(endpoint: WireEndpoint, now: number): string {
+  const why = waitText(endpoint, now).replace(/^endpoint disabled: /, '');
+  return why === '' ? stateName(endpoint) : `${stateName(endpoint)}: ${why}`;
 }
 
 function healthText({ health }: WireEndpoint, ago: (instant: string | null) => string): string {

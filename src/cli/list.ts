@@ -47,11 +47,10 @@ const pipeHelp = `
 In a pipe: one operation a line, tab-separated: id, task, status, created, detail.`;
 
 async function printOperations(context: Context, flags: ListFlags): Promise<void> {
-  const now = context.transport.serverNow();
   await printListing(context, listed(context, flags), {
     cells: cellsOf,
     columns: ['ID', 'TASK', 'STATUS', 'AGE', 'DETAIL'].map((title) => ({ title })),
-    row: (one) => cellsOf(one).with(3, wholeSeconds(now - Date.parse(one.created_at))),
+    row: (one, now) => cellsOf(one).with(3, wholeSeconds(now - Date.parse(one.created_at))),
     none: 'No operations.',
   });
 }

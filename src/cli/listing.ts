@@ -7,16 +7,16 @@ import { safeLine, table, type Column } from './terminal-text.ts';
 export type Listing<T> = {
   /** In a pipe: tab-separated, whole. */
   readonly cells: (one: T) => readonly string[];
-  /** On a terminal: under these titles, the last column cut. */
+  /** On a terminal: under these titles, the last column cut. `now` by the server's clock, ms: known once it has answered. */
   readonly columns: readonly Column[];
-  readonly row: (one: T) => readonly string[];
+  readonly row: (one: T, now: number) => readonly string[];
   /** Said when there are none. */
   readonly none: string;
 };
 
 /** One a line: JSON, tab-separated, or a table for eyes. */
 export async function printListing<T>(
-  { output }: Context,
+  { output, transport }: Context,
   things: AsyncIterable<T>,
   p: Listing<T>,
 ): Promise<void> {
@@ -28,7 +28,8 @@ export async function printListing<T>(
   }
   if (!output.resultIsSeen || output.json) return;
   if (found.length === 0) return output.note(p.none);
-  const rows = found.map((one) => p.row(one).map(safeLine));
+  const now = transport.serverNow();
+  const rows = found.map((one) => p.row(one, now).map(safeLine));
   const [head = '', ...lines] = table(p.columns, rows, process.stdout.columns || 80);
   output.report(output.styleResult('dim', head));
   for (const line of lines) output.result(line);
@@ -53,12 +54,15 @@ export async function* paged<T>(
   } while (left > 0 && cursor !== undefined);
 }
 
+/** Of the names that printRows aligns, with the space behind. */
+export const nameColumns = 11;
+
 /** Aligned lines of what has a value. */
 export function printRows(
   { output }: Context,
   rows: readonly (readonly [name: string, text: string | null])[],
 ): void {
   for (const [name, text] of rows) {
-    if (text !== null) output.result(`${name.padEnd(10)} ${safeLine(text)}`);
+    if (text !== null) output.result(`${name.padEnd(nameColumns)}${safeLine(text)}`);
   }
 }

@@ -54,6 +54,7 @@ export function printStatus(context: Context, operation: WireOperation): void {
     ['repeats', operation.retry_of],
     ['webhook', webhookText(operation.webhook ?? null, transport.serverNow())],
     ['sent to', operation.webhook?.url ?? null],
+    ['delivery', operation.webhook?.delivery_id ?? null],
     ['expires', operation.expires_at],
     ['address', address(operation.status_url)],
     ['result', address(operation.result_url)],
@@ -93,7 +94,7 @@ function webhookText(webhook: WireOperationWebhook | null, now: number): string 
   const { state, delivery_id: id } = webhook;
   if (state === 'waiting') return 'waits for the end of the operation';
   if (id === null) return 'nothing was sent, or it is forgotten by now';
-  return `${deliveryStateText(webhook, now)}   raincheck webhooks show ${id}`;
+  return deliveryStateText(webhook, now);
 }
 
 function whenText(instant: string | null, now: number): string | null {

@@ -5,7 +5,15 @@ import { suggestion } from '../core/suggest.ts';
 import type { WireDelivery } from '../core/wire.ts';
 import { acting, integerArgument, type Context, type Shell } from './context.ts';
 import { deliveryFilter, withDeliveryFilters, type DeliveryFlags } from './delivery-filters.ts';
-import { ageText, deliveryStateText, lastText, showDelivery, waitText } from './webhook-text.ts';
+import {
+  ageText,
+  briefly,
+  deliveryStateText,
+  lastText,
+  nextText,
+  shortUrl,
+  showDelivery,
+} from './webhook-text.ts';
 import { showEndpoint } from './endpoint-text.ts';
 import { exitCodes, UsageError } from './exit-codes.ts';
 import { paged, printListing, type Listing } from './listing.ts';
@@ -26,7 +34,7 @@ export function addDeliveryCommands(webhooks: Command, shell: Shell): void {
           const page = await context.client.webhooks.deliveries({ ...filter, state, ...part });
           return { items: page.deliveries, next: page.next_cursor };
         });
-        await printListing(context, found, deliveryListing(context));
+        await printListing(context, found, deliveryListing);
         return exitCodes.ok.code;
       }),
     );
@@ -61,53 +69,50 @@ const pipeHelp = `
 In a pipe: one delivery a line, tab-separated: id, event, state, attempts, created, last outcome,
 next attempt and why, address.`;
 
-function deliveryListing(context: Context): Listing<WireDelivery> {
-  const now = context.transport.serverNow();
-  return {
-    cells: (one) => [
-      one.id,
-      one.event,
-      one.state,
-      String(one.attempts),
-      one.created_at,
-      lastText(one),
-      [one.next_attempt_at, one.next_attempt_reason].filter((part) => part !== null).join(' '),
-      one.url,
-    ],
-    columns: ['ID', 'EVENT', 'STATE', 'AGE', 'DETAIL'].map((title) => ({ title })),
-    row: (one) => [
-      one.id,
-      eventName(one.event),
-      one.state,
-      ageText(one.created_at, now),
-      [lastText(one), waitText(one, now)].filter((part) => part !== '').join(', '),
-    ],
-    none: 'No deliveries.',
-  };
-}
+const deliveryListing: Listing<WireDelivery> = {
+  cells: (one) => [
+    one.id,
+    one.event,
+    one.state,
+    String(one.attempts),
+    one.created_at,
+    lastText(one),
+    [one.next_attempt_at, one.next_attempt_reason].filter((part) => part !== null).join(' '),
+    one.url,
+  ],
+  columns: ['ID', 'EVENT', 'STATE', 'AGE', 'NEXT', 'LAST'].map((title) => ({ title })),
+  row: (one, now) => [
+    one.id,
+    eventName(one.event),
+    one.state,
+    briefly(ageText(one.created_at, now)),
+    briefly(nextText(one, now)),
+    lastText(one),
+  ],
+  none: 'No deliveries.',
+};
 
 /** The dead letters of `raincheck dlq list`: none of them waits for an instant. */
-export function deadLetterListing(context: Context): Listing<WireDelivery> {
-  const now = context.transport.serverNow();
-  return {
-    cells: deliveryListing(context).cells,
-    columns: [
-      { title: 'ID' },
-      { title: 'EVENT' },
-      { title: 'TRIES', align: 'right' },
-      { title: 'AGE' },
-      { title: 'ERROR' },
-    ],
-    row: (one) => [
-      one.id,
-      eventName(one.event),
-      String(one.attempts),
-      ageText(one.created_at, now),
-      lastText(one),
-    ],
-    none: 'No dead letters.',
-  };
-}
+export const deadLetterListing: Listing<WireDelivery> = {
+  cells: deliveryListing.cells,
+  columns: [
+    { title: 'ID' },
+    { title: 'EVENT' },
+    { title: 'TRIES', align: 'right' },
+    { title: 'AGE' },
+    { title: 'ERROR' },
+    { title: 'URL' },
+  ],
+  row: (one, now) => [
+    one.id,
+    eventName(one.event),
+    String(one.attempts),
+    briefly(ageText(one.created_at, now)),
+    lastText(one),
+    shortUrl(one.url),
+  ],
+  none: 'No dead letters.',
+};
 
 /** 'completed': all but tests are of an operation. */
 function eventName(event: string): string {

@@ -3,7 +3,7 @@ import { Option, type Command } from 'commander';
 import type { EndpointMembers } from '../client/webhooks.ts';
 import { webhookEvents, type WebhookEvent } from '../core/delivery.ts';
 import { isEndpointId } from '../core/id.ts';
-import type { WireSecretList } from '../core/wire.ts';
+import type { WireEndpoint, WireSecretList } from '../core/wire.ts';
 import {
   acting,
   collected,
@@ -30,11 +30,33 @@ export function addEndpointCommands(webhooks: Command, shell: Shell): void {
   addSecret(webhooks, shell);
 }
 
+const kinds = ['registered', 'request'] as const;
+
+/** Those of requests are many, and their ids tell no time: they come after the others. */
+async function* endpointsOf(
+  { client }: Context,
+  wanted: readonly WireEndpoint['kind'][],
+  limit: number,
+): AsyncGenerator<WireEndpoint> {
+  let left = limit;
+  for (const kind of wanted) {
+    if (left < 1 && left < limit) return;
+    const found = paged(left, async (part) => {
+      const page = await client.webhooks.endpoints({ kind, ...part });
+      return { items: page.endpoints, next: page.next_cursor };
+    });
+    for await (const endpoint of found) {
+      left -= 1;
+      yield endpoint;
+    }
+  }
+}
+
 function addList(webhooks: Command, shell: Shell): void {
   webhooks
     .command('list')
-    .description('list endpoints, newest first, and what holds them up')
-    .addOption(new Option('--kind <kind>', 'only these').choices(['registered', 'request']))
+    .description('list endpoints, the registered ones first, and what holds them up')
+    .addOption(new Option('--kind <kind>', 'only these').choices(kinds))
     .option('-n, --limit <n>', 'at most so many', integerArgument, 20)
     .addHelpText(
       'after',
@@ -42,12 +64,9 @@ function addList(webhooks: Command, shell: Shell): void {
     )
     .action(
       acting(shell, async (context, command) => {
-        const { kind, limit } = command.opts<{ kind?: 'registered' | 'request'; limit: number }>();
-        const found = paged(limit, async (part) => {
-          const page = await context.client.webhooks.endpoints({ kind, ...part });
-          return { items: page.endpoints, next: page.next_cursor };
-        });
-        await printListing(context, found, endpointListing(context));
+        const { kind, limit } = command.opts<{ kind?: WireEndpoint['kind']; limit: number }>();
+        const found = endpointsOf(context, kind === undefined ? kinds : [kind], limit);
+        await printListing(context, found, endpointListing);
         return exitCodes.ok.code;
       }),
     );

@@ -1,8 +1,9 @@
 import { formatDuration } from '../core/duration.ts';
 import type { WireDelivery, WireDeliveryAttempt } from '../core/wire.ts';
-import { printRows } from './listing.ts';
+import { nameColumns, printRows } from './listing.ts';
 import { wholeSeconds } from './progress-line.ts';
 import type { Context } from './context.ts';
+import { cutTo, safeLine } from './terminal-text.ts';
 
 /** Words for deliveries and their attempts. Instants are told by the server's clock. */
 type DeliveryStanding = {
@@ -28,6 +29,13 @@ export function lastText(p: Pick<DeliveryStanding, 'last_status' | 'last_error'>
   return p.last_error ?? (p.last_status === null ? '' : String(p.last_status));
 }
 
+/** When something is sent next, short: '28 s', 'now'; '' when no instant is known. `waitText` says why. */
+export function nextText({ next_attempt_at: at }: { next_attempt_at: string | null }, now: number) {
+  if (at === null) return '';
+  const inMs = Date.parse(at) - now;
+  return inMs < 500 ? 'now' : wholeSeconds(inMs);
+}
+
 /** When something is sent next, and why then: 'next in 28 s: circuit open …'; '' when nothing waits. */
 export function waitText(
   p: Pick<DeliveryStanding, 'next_attempt_at' | 'next_attempt_reason'>,
@@ -35,24 +43,35 @@ export function waitText(
 ): string {
   const { next_attempt_at: at, next_attempt_reason: reason } = p;
   if (at === null) return reason ?? '';
-  const inMs = Date.parse(at) - now;
-  const when = inMs < 500 ? 'next now' : `next in ${wholeSeconds(inMs)}`;
+  const next = nextText(p, now);
+  const when = next === 'now' ? 'next now' : `next in ${next}`;
   return reason === null ? when : `${when}: ${reason}`;
 }
 
-/** 'delivered: 204 in 12 ms', 'failed: http_500 in 3 ms, again in 5.0 s'. */
+/** 'delivered: 204 in 12 ms', 'failed: http_500 in 3 ms (redrive)'. */
 export function attemptText(attempt: WireDeliveryAttempt): string {
   const { outcome, error, status, detail, timings } = attempt;
-  if (outcome === 'sending') return 'under way';
+  const trigger = attempt.trigger === 'schedule' ? '' : ` (${attempt.trigger})`;
+  if (outcome === 'sending') return `under way${trigger}`;
   if (outcome === 'unknown') return 'unknown: the worker was lost; the receiver may have it';
   const result = error ?? (status === null ? 'no answer' : String(status));
   const time = timings === null ? '' : ` in ${formatDuration(timings.total_ms)}`;
   const more = detail === null || detail === '' ? '' : ` (${detail.replace(/\.$/, '')})`;
-  return `${outcome}: ${result}${more}${time}`;
+  return `${outcome}: ${result}${more}${time}${trigger}`;
 }
 
 export function ageText(instant: string, now: number): string {
   return wholeSeconds(now - Date.parse(instant));
+}
+
+/** For columns: https goes without saying. */
+export function shortUrl(url: string): string {
+  return url.replace(/^https:\/\//, '');
+}
+
+/** '42 s', '3 h': its largest unit, for columns. */
+export function briefly(text: string): string {
+  return text.split(' ', 2).join(' ');
 }
 
 /** A delivery with its attempts, for people; with --json as one object. */
@@ -77,7 +96,7 @@ export async function showDelivery(context: Context, id: string): Promise<void> 
     ...attempts.map((one) => [`attempt ${one.number}`, attemptText(one)] as const),
     ['answer', answerText(attempts.at(-1))],
     ['headers', headersText(delivery)],
-    ['body', delivery.request?.body ?? null],
+    ['body', bodyText(context, delivery)],
   ]);
 }
 
@@ -93,6 +112,14 @@ function answerText(attempt: WireDeliveryAttempt | undefined): string | null {
   const excerpt = attempt?.answer?.excerpt ?? null;
   if (excerpt === null) return null;
   return 'text' in excerpt ? excerpt.text : `(no text) ${excerpt.base64}`;
+}
+
+/** On a terminal its beginning: nobody reads a wall of JSON. In a pipe and with --json all of it. */
+function bodyText({ output }: Context, { request }: WireDelivery): string | null {
+  if (request === undefined) return null;
+  return output.resultIsSeen
+    ? cutTo(safeLine(request.body), (process.stdout.columns || 80) - nameColumns)
+    : request.body;
 }
 
 function headersText({ request }: WireDelivery): string | null {

@@ -31,7 +31,7 @@ export async function createEndpoint(
   return { ...reply, status: 201, headers: { ...reply.headers, location } };
 }
 
-/** `GET /webhooks/endpoints`: newest first, without their counts. */
+/** `GET /webhooks/endpoints`: by id, which is newest first for registered ones, without their counts. */
 export async function listEndpoints(
   context: WebhookContext,
   request: ExchangeRequest,

@@ -67,7 +67,7 @@ const endpointPaths: Json = {
   '/webhooks/endpoints': {
     get: action({
       operationId: 'listEndpoints',
-      summary: 'List endpoints, newest first',
+      summary: 'List endpoints, registered ones newest first',
       parameters: [
         query('kind', { enum: ['registered', 'request'] }, 'Only these.'),
         shared('Limit'),

@@ -1,4 +1,4 @@
-import type { WireOperation, WireTask } from '../../src/core/wire.ts';
+import type { WireDelivery, WireEndpoint, WireOperation, WireTask } from '../../src/core/wire.ts';
 
 export const sampleId = 'op_01M833QKVJTQ91318PAAN2267W';
 
@@ -79,6 +79,68 @@ export function wireTask(members: Partial<WireTask> = {}): WireTask {
     counts: { pending: 0, processing: 0, completed: 0, failed: 0 },
     oldest_pending_at: null,
     expected_duration_ms: null,
+    ...members,
+  };
+}
+
+export const sampleDeliveryId = 'msg_01M8A4E8X49JM2HXDQY4JRYS45';
+export const sampleEndpointId = 'ep_01M8A4E996B3WN28N5KDPPT7E8';
+
+/** A delivery that failed once and waits, as the server writes it. */
+export function wireDelivery(members: Partial<WireDelivery> = {}): WireDelivery {
+  const id = members.id ?? sampleDeliveryId;
+  return {
+    id,
+    event: 'operation.completed',
+    state: 'pending',
+    operation_id: sampleId,
+    endpoint_id: sampleEndpointId,
+    url: 'https://hooks.example.com/raincheck',
+    created_at: '2026-01-01T00:00:00.000Z',
+    attempts: 1,
+    failures: 1,
+    failures_max: 12,
+    last_status: 500,
+    last_error: 'http_500',
+    next_attempt_at: '2026-01-01T00:00:35.000Z',
+    next_attempt_reason: 'schedule step 1 ±20 %',
+    trigger: 'schedule',
+    expires_at: '2026-01-06T00:00:00.000Z',
+    finished_at: null,
+    kept_until: null,
+    delivery_url: `/webhooks/deliveries/${id}`,
+    attempts_url: `/webhooks/deliveries/${id}/attempts`,
+    operation_url: `/operations/${sampleId}`,
+    ...members,
+  };
+}
+
+export function wireEndpoint(members: Partial<WireEndpoint> = {}): WireEndpoint {
+  const id = members.id ?? sampleEndpointId;
+  return {
+    id,
+    kind: 'registered',
+    url: 'https://hooks.example.com/raincheck',
+    events: ['operation.completed', 'operation.failed'],
+    tasks: null,
+    header_names: [],
+    description: null,
+    enabled: true,
+    disabled_reason: null,
+    disabled_at: null,
+    created_at: '2026-01-01T00:00:00.000Z',
+    health: {
+      circuit: 'closed',
+      failures: 0,
+      in_flight_max: 4,
+      failing_since: null,
+      last_success_at: null,
+      last_failure_at: null,
+    },
+    next_attempt_at: null,
+    next_attempt_reason: null,
+    endpoint_url: `/webhooks/endpoints/${id}`,
+    deliveries_url: `/webhooks/deliveries?endpoint=${id}`,
     ...members,
   };
 }
