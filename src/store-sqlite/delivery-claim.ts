@@ -1,4 +1,3 @@
-import type { Endpoint } from '../core/endpoint.ts';
 import { limits } from '../core/limits.ts';
 import type {
   ClaimDeliveries,
@@ -104,14 +103,20 @@ export class DeliveryClaim {
     return { claimed, nextDueAt: isCutShort ? p.now : this.#nextDueAt(p.now) };
   }
 
-  #unparkFree({ originInFlightMax }: ClaimDeliveries, scan: Scan): void {
+  #unparkFree(p: ClaimDeliveries, scan: Scan): void {
     for (const origin of this.#endpoints.parkedOrigins()) {
-      const free = originInFlightMax - this.#endpoints.inFlight.ofOrigin(origin);
-      const count = Math.min(free, scan.rowsLeft);
-      if (count <= 0) continue;
-      const rows = this.#parked.all(origin, count);
-      for (const row of rows) this.#endpoints.unpark(this.#endpoints.bySeq(seqOf(row)));
-      scan.look(rows.length);
+      let free = p.originInFlightMax - this.#endpoints.inFlight.ofOrigin(origin);
+      while (free > 0) {
+        const rows = this.#parked.all(origin, Math.min(free, scan.rowsLeft));
+        if (rows.length === 0) break;
+        scan.look(rows.length);
+        for (const row of rows) {
+          const entry = this.#endpoints.bySeq(seqOf(row));
+          this.#endpoints.unpark(entry);
+          // One that may send nothing now, full by itself, must not keep the slot from the next.
+          if (this.#lanes.ownSlots(entry, p) > 0) free -= 1;
+        }
+      }
     }
   }
 
@@ -140,16 +145,20 @@ export class DeliveryClaim {
     if (outcome !== 'applied') throw new Error('A due delivery could not be claimed.');
     const kept = this.#kept.first(seqOf(row));
     if (kept === undefined) throw new Error(`${delivery.id} has no body.`);
-    const live = secrets.get(endpoint.id) ?? this.#secretsOf(endpoint, p.now);
-    secrets.set(endpoint.id, live);
+    const own = this.#secretsOf(endpoint.id, p.now, secrets);
+    const live =
+      own.length > 0 ? own : this.#secretsOf(tenantOwner(endpoint.tenant), p.now, secrets);
     claimed.push({ ...storedDeliveryOf(delivery, kept), secrets: live, endpoint });
     return true;
   }
 
-  #secretsOf({ id, tenant }: Endpoint, now: number): readonly string[] {
-    const own = this.#secrets.read(id, now);
-    const live = own.length > 0 ? own : this.#secrets.read(tenantOwner(tenant), now);
-    return live.map(({ value }) => value);
+  #secretsOf(owner: string, now: number, known: Claiming['secrets']): readonly string[] {
+    let values = known.get(owner);
+    if (values === undefined) {
+      values = this.#secrets.read(owner, now).map(({ value }) => value);
+      known.set(owner, values);
+    }
+    return values;
   }
 
   #nextDueAt(now: number): number | null {
@@ -164,6 +173,6 @@ export class DeliveryClaim {
 type Claiming = {
   readonly p: ClaimDeliveries;
   readonly claimed: ClaimedDelivery[];
-  /** By id of the endpoint. */
+  /** As read so far, by owner. */
   readonly secrets: Map<string, readonly string[]>;
 };

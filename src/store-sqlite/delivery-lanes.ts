@@ -93,6 +93,7 @@ export class DeliveryLanes {
         // One of each in turn: more are fetched at once only when there are too few endpoints for that.
         this.#refill(lane, p, isLast ? Math.min(free, range.missing()) : 1);
         if (lane.rows.length > 0) yield lane;
+        else this.#endpoints.touch(entry, p.now); // its place was not right any more
       }
       if (isLast) return;
     }
@@ -112,14 +113,17 @@ export class DeliveryLanes {
 
   /** Slots for it now. One whose origin is full is parked. */
   #freeOf(entry: EndpointEntry, p: ClaimDeliveries): number {
-    const { inFlight } = this.#endpoints;
-    const { endpoint, seq } = entry;
+    const own = this.ownSlots(entry, p);
+    if (own === 0) return 0;
+    const ofOrigin = p.originInFlightMax - this.#endpoints.inFlight.ofOrigin(entry.endpoint.origin);
+    if (ofOrigin <= 0) this.#endpoints.park(entry);
+    return Math.max(0, Math.min(own, ofOrigin));
+  }
+
+  /** Whatever its origin has. */
+  ownSlots({ endpoint, seq }: EndpointEntry, p: ClaimDeliveries): number {
     const allowed = inFlightAllowed(endpoint, p.endpointInFlightMax, p.now);
-    const free = Math.max(0, allowed - inFlight.ofEndpoint(seq));
-    if (free === 0) return 0;
-    const freeOfOrigin = Math.max(0, p.originInFlightMax - inFlight.ofOrigin(endpoint.origin));
-    if (freeOfOrigin === 0) this.#endpoints.park(entry);
-    return Math.min(free, freeOfOrigin);
+    return Math.max(0, allowed - this.#endpoints.inFlight.ofEndpoint(seq));
   }
 
   /** What was taken before is in flight by now: the same query goes on. */
