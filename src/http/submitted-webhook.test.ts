@@ -10,6 +10,7 @@ import {
   assertProblem,
   kit,
   transports,
+  webhookSettings,
   type Answer,
   type Kit,
   type Send,
@@ -227,6 +228,39 @@ function suite(transport: Transport): void {
     assert.equal(held.status, 200);
     assert.equal(held.json.webhook.state, 'held');
     assert.equal(held.json.webhook.next_attempt_reason, 'endpoint disabled: by hand');
+  });
+
+  it('moves the tag when only its endpoint changes, and the delivery does not', async () => {
+    const settings = { ...webhookSettings, endpointConcurrency: 1 };
+    const own = await kit({}, { settings });
+    const opened = await transport.open(own.app);
+    const gate = Promise.withResolvers<void>();
+    inbox.answers('/gated', () => ({ status: 503, headers: { 'retry-after': '3600' } }));
+    inbox.holds('/gated', gate.promise);
+    const body = JSON.stringify({ webhook_url: `${inbox.origin}/gated` });
+    const ended = async (): Promise<string> => {
+      const headers = { ...json, prefer: 'wait=30' };
+      const answer = await opened.send('POST', '/echo', { headers, body });
+      return answer.headers.get('location')!;
+    };
+    await ended();
+    await inbox.wait('/gated', 1);
+    // The second waits for the first, which is under way.
+    const second = await ended();
+    const waiting = await opened.send('GET', second);
+    const { delivery_id: id } = waiting.json.webhook;
+    const version = (await own.store.readDelivery({ id }))!.delivery.version;
+    gate.resolve();
+    let changed: Answer;
+    do {
+      await immediate();
+      const headers = { 'if-none-match': waiting.headers.get('etag')! };
+      changed = await opened.send('GET', second, { headers });
+    } while (changed.status === 304);
+    assert.equal(changed.json.webhook.next_attempt_reason, 'Retry-After of the endpoint');
+    assert.equal((await own.store.readDelivery({ id }))!.delivery.version, version);
+    await own.stop();
+    await opened.close();
   });
 
   it('is left out of lists, as it would be a read for each', async () => {

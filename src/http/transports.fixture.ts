@@ -156,7 +156,7 @@ export type Kit = {
 export const digits = '0123456789';
 
 /** Webhooks go to this machine too, and are given up after three attempts within some milliseconds. */
-const webhookSettings: WebhookSettings = {
+export const webhookSettings: WebhookSettings = {
   httpAllowed: true,
   allowedCidrs: loopbackCidrs,
   retryPauses: ['1ms', '1ms'],
