@@ -16,6 +16,8 @@ type AskingEndpointsParts = {
   readonly outage: Outage;
 };
 
+/** One read under way; another object once an endpoint of the tenant was changed. */
+type Loading = { readonly endpoints: Promise<readonly Endpoint[]> };
 type Known = { readonly endpoints: readonly Endpoint[]; readonly freshUntil: number };
 
 /**
@@ -26,8 +28,7 @@ type Known = { readonly endpoints: readonly Endpoint[]; readonly freshUntil: num
 export class AskingEndpoints {
   readonly #p: AskingEndpointsParts;
   readonly #known = new Map<string, Known>();
-  readonly #loading = new Map<string, Promise<readonly Endpoint[]>>();
-  #changes = 0;
+  readonly #loading = new Map<string, Loading>();
 
   constructor(p: AskingEndpointsParts) {
     this.#p = p;
@@ -43,23 +44,23 @@ export class AskingEndpoints {
 
   /** Reads them, once however many ask. Never rejects: when the store cannot tell, those known before, or none. */
   load(tenant: string): Promise<readonly Endpoint[]> {
-    let loading = this.#loading.get(tenant);
-    if (loading === undefined) {
-      loading = this.#load(tenant);
-      this.#loading.set(tenant, loading);
-    }
-    return loading;
+    const loading = this.#loading.get(tenant);
+    if (loading !== undefined) return loading.endpoints;
+    const started: Loading = {
+      endpoints: this.#load(tenant, () => this.#loading.get(tenant) !== started),
+    };
+    this.#loading.set(tenant, started);
+    return started.endpoints;
   }
 
   /** An endpoint was made, changed or removed here. */
   changed(tenant: string): void {
-    this.#changes += 1;
     this.#known.delete(tenant);
     this.#loading.delete(tenant);
   }
 
-  async #load(tenant: string): Promise<readonly Endpoint[]> {
-    const changes = this.#changes;
+  /** `isStale`: an endpoint of the tenant was changed since this load began. */
+  async #load(tenant: string, isStale: () => boolean): Promise<readonly Endpoint[]> {
     let endpoints = this.#known.get(tenant)?.endpoints ?? [];
     try {
       endpoints = await this.#read(tenant);
@@ -68,7 +69,7 @@ export class AskingEndpoints {
       this.#p.outage.failed(error);
     }
     // It may be of before the change: good enough for who waits for it, but not to be kept.
-    if (changes !== this.#changes) return endpoints;
+    if (isStale()) return endpoints;
     this.#loading.delete(tenant);
     if (this.#known.size >= tenantsMax) this.#known.clear();
     this.#known.set(tenant, { endpoints, freshUntil: this.#p.clock.now() + freshMs });
