@@ -141,7 +141,7 @@ describe('raincheck webhooks', () => {
     assert.match(disabled.stdout, /\nstate +disabled: by hand\n/);
     const held = await cli('webhooks', 'test', id);
     assert.equal(held.code, 3);
-    assert.match(held.stderr, /^✖ msg_\w+ was not sent: /);
+    assert.match(held.stderr, /^✖ msg_\w+ was not sent: endpoint disabled: by hand\n/);
     assert.match((await cli('webhooks', 'enable', id)).stdout, /\nstate +enabled\n/);
     const listed = await cli('webhooks', 'list', '--kind', 'registered');
     const line = new RegExp(`(^|\\n)${id}\\tregistered\\tenabled\\t\\S+Z\\t\\t\\S+/moved\\n`);

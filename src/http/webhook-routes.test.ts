@@ -262,6 +262,7 @@ function suite(transport: Transport): void {
       const none = await post(`${endpoint.endpoint_url}/test`);
       assert.equal(none.status, 200);
       assert.equal(none.json.attempt, null);
+      assert.equal(none.json.reason, 'endpoint disabled: by hand');
       await send('DELETE', endpoint.endpoint_url);
     });
 
