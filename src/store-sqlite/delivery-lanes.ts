@@ -93,6 +93,7 @@ export class DeliveryLanes {
         // One of each in turn: more are fetched at once only when there are too few endpoints for that.
         this.#refill(lane, p, isLast ? Math.min(free, range.missing()) : 1);
         if (lane.rows.length > 0) yield lane;
+        else this.#endpoints.touch(entry, p.now); // its place was not right any more
       }
       if (isLast) return;
     }

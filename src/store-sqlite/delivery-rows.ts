@@ -30,11 +30,6 @@ export function attemptStartOf(row: Row): Nullable<number> {
   return row[13] as Nullable<number>;
 }
 
-/** What deliveries of one endpoint are claimed by. */
-export function duePlaceOf(row: Row): { readonly nextAt: number; readonly id: string } {
-  return { nextAt: row[9] as number, id: row[2] as string };
-}
-
 export function deliveryOf(row: Row): Delivery {
   return {
     id: row[2] as string,

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { describe, it, type TestContext } from 'node:test';
 import assert from 'node:assert/strict';
 import { RaincheckError } from '../core/errors.ts';
-import { StoreBench } from '../testing/store-bench.ts';
+import { completedBy, StoreBench } from '../testing/store-bench.ts';
 import { openSqliteStore } from './sqlite-store.ts';
 
 /**
@@ -24,6 +24,20 @@ const roles: Readonly<Record<string, (file: string) => Promise<void>>> = {
     for (;;) {
       const created = await Promise.all(Array.from({ length: 7 }, () => bench.create()));
       for (const { id } of created) say(id);
+    }
+  },
+
+  /** Ends operations, each with a webhook, and says every id it was told is over; runs until it is killed. */
+  async completer(file) {
+    const bench = new StoreBench({ store: await openSqliteStore({ path: file }), close });
+    bench.now = Date.now();
+    await bench.webhooks.endpoint();
+    bench.outbox = bench.webhooks.outbox(bench.webhooks.requestEndpoint('https://r.example.com/'));
+    for (;;) {
+      await Promise.all(Array.from({ length: 7 }, () => bench.create()));
+      const claimed = await bench.claim({ limit: 7 });
+      await Promise.all(claimed.map(({ operation }) => bench.settle(completedBy(operation))));
+      for (const { operation } of claimed) say(operation.id);
     }
   },
 
@@ -166,6 +180,29 @@ function defineTests(): void {
         assert.notEqual(await store.readOperation({ id }), null, `${id} is lost`);
       }
       await new StoreBench({ store, close }).assertCountersExact();
+      await store.close();
+    });
+
+    it('has the deliveries of every end after kill -9, and of nothing else', async (t) => {
+      const file = temporaryFile(t);
+      const { child, nextLine, errors } = startChild(t, { role: 'completer', file });
+      const acknowledged: string[] = [];
+      for (let line = await nextLine(); line !== null; line = await nextLine()) {
+        acknowledged.push(line);
+        if (acknowledged.length === 150) child.kill('SIGKILL');
+      }
+      assert.ok(acknowledged.length >= 150, errors());
+      const store = await openSqliteStore({ path: file });
+      const bench = new StoreBench({ store, close });
+      const ended = new Set<string>();
+      for (const { id, state } of await bench.list()) {
+        const isOver = state === 'completed';
+        if (isOver) ended.add(id);
+        const told = await bench.webhooks.listIds({ operationId: id });
+        assert.equal(told.length, isOver ? 2 : 0, `${id} is ${state}`);
+      }
+      for (const id of acknowledged) assert.ok(ended.has(id), `${id} is not over`);
+      await bench.assertCountersExact();
       await store.close();
     });
 

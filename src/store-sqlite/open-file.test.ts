@@ -216,6 +216,30 @@ describe('opening a SQLite store', () => {
     }
   });
 
+  it('keeps what a file of the first version has, and gives it webhooks', async (t) => {
+    const file = path.join(temporaryFolder(t), 'old.db');
+    const writer = new WriteConnection(file, { synchronous: 'normal' });
+    migrateTo(writer, 1);
+    writer.exec(`
+      INSERT INTO operations
+        (id, task, state, created_at, retention_ms, attempts_max, priority, ready_at, tenant, input)
+      VALUES ('op_old', 'reports', 'ready', 1, 1, 3, 0, 1, '', '{}');
+      INSERT INTO tasks (task, pending) VALUES ('reports', 1)`);
+    writer.close();
+    const bench = new StoreBench({
+      store: await openSqliteStore({ path: file, synchronous: 'normal' }),
+      close: async () => {},
+    });
+    assert.equal((await bench.record('op_old')).webhook, null);
+    await bench.webhooks.endpoint();
+    bench.outbox = bench.webhooks.outbox();
+    const [claimed] = await bench.claim();
+    await bench.complete(claimed!.operation);
+    const [told] = await bench.webhooks.list();
+    assert.deepEqual([told?.operationId, told?.state], ['op_old', 'pending']);
+    await bench.store.close();
+  });
+
   it('undoes a migration step that fails', (t) => {
     const file = path.join(temporaryFolder(t), 'raincheck.db');
     const writer = new WriteConnection(file, { synchronous: 'normal' });

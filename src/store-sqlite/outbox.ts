@@ -1,8 +1,9 @@
-import { isFinal } from '../core/operation.ts';
+import { isFinal, type Operation } from '../core/operation.ts';
 import type { Outbox } from '../store/delivery-store.ts';
 import type { CreateDelivery } from './delivery-create.ts';
 import type { EndpointLedger } from './endpoint-ledger.ts';
-import type { Change } from './operations.ts';
+import type { Change, Operations } from './operations.ts';
+import { operationOf } from './rows.ts';
 
 /**
  * What becomes of a final state: within the transaction that makes an operation final the caller's outbox says which
@@ -12,23 +13,36 @@ import type { Change } from './operations.ts';
 export type OutboxWrites = {
   /** Whether anyone may want to be told of an operation of this tenant. */
   readonly concerns: (tenant: string, hasWebhook: boolean) => boolean;
+  /** Writes the deliveries that follow from a completion in this transaction, by a statement that told no record. */
+  readonly completed: (id: string, outbox: Outbox, now: number) => void;
   /** Writes the deliveries that follow when this change made an operation final. */
   readonly changed: (change: Change, outbox: Outbox | undefined, now: number) => void;
 };
 
-export function prepareOutbox(endpoints: EndpointLedger, create: CreateDelivery): OutboxWrites {
+export function prepareOutbox(
+  endpoints: EndpointLedger,
+  operations: Operations,
+  create: CreateDelivery,
+): OutboxWrites {
   const { registered } = endpoints;
   const concerns = (tenant: string, hasWebhook: boolean): boolean =>
     hasWebhook || (!registered.isEmpty && registered.count(tenant) > 0);
+  function tell(operation: Operation, outbox: Outbox, now: number): void {
+    for (const delivery of outbox(operation, endpoints.registeredOf(operation.tenant))) {
+      create(delivery, now);
+    }
+  }
+
   return {
     concerns,
+    completed: (id, outbox, now) => {
+      const row = operations.find(id);
+      if (row !== undefined) tell(operationOf(row), outbox, now);
+    },
     changed: ({ operation, outcome }, outbox, now) => {
       if (outbox === undefined || outcome !== 'applied' || !isFinal(operation.state)) return;
       const { tenant, webhook } = operation;
-      if (!concerns(tenant, webhook !== null)) return;
-      for (const delivery of outbox(operation, endpoints.registeredOf(tenant))) {
-        create(delivery, now);
-      }
+      if (concerns(tenant, webhook !== null)) tell(operation, outbox, now);
     },
   };
 }

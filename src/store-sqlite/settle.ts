@@ -4,7 +4,7 @@ import type { Ledger } from './ledger.ts';
 import type { Operations } from './operations.ts';
 import type { OutboxWrites } from './outbox.ts';
 import { prepareResultWrites } from './results.ts';
-import { operationOf, seqOf } from './rows.ts';
+import { seqOf } from './rows.ts';
 
 /**
  * Completion is the hot way out: a few columns read, one UPDATE whose WHERE is the fence, as decide() has
@@ -74,8 +74,7 @@ export function prepareSettle(
     const entry = ledger.moved({ task, key, from: 'running', to: 'completed' });
     operations.slotFreed(entry, key);
     if (outbox !== undefined && outboxWrites.concerns(row[5] as string, row[6] === 1)) {
-      const operation = operationOf(operations.find(p.id) ?? []);
-      outboxWrites.changed({ operation, outcome: 'applied' }, outbox, now);
+      outboxWrites.completed(p.id, outbox, now);
     }
     return 'applied';
   }

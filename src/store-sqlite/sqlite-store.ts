@@ -150,7 +150,7 @@ function writingVerbs(p: {
   const { writer } = p.file;
   const create = prepareCreate(writer, ledger, operations);
   const claim = new Claim(writer, ledger, operations);
-  const outboxWrites = prepareOutbox(endpoints, createDelivery);
+  const outboxWrites = prepareOutbox(endpoints, operations, createDelivery);
   const settle = prepareSettle(writer, ledger, { operations, outboxWrites });
   const extend = prepareExtend(writer);
   const sweep = prepareSweep(writer, operations, outboxWrites);

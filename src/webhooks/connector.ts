@@ -1,5 +1,10 @@
 import type { Socket } from 'node:net';
-import { connect as connectTls, type TLSSocket } from 'node:tls';
+import {
+  connect as connectTls,
+  createSecureContext,
+  type SecureContext,
+  type TLSSocket,
+} from 'node:tls';
 import type { AddressGuard } from './address-guard.ts';
 import { bareHostname } from './address-policy.ts';
 import { parseIpAddress } from './ip-address.ts';
@@ -27,6 +32,8 @@ export function createConnector(p: {
   /** Certificates of authorities to trust instead of Node's own, PEM. */
   readonly ca?: string | readonly string[] | undefined;
 }): Connector {
+  // One for all: each takes 0.2 ms to make.
+  const secureContext = createSecureContext(p.ca === undefined ? {} : { ca: [p.ca].flat() });
   return async (url, signal) => {
     const timeoutMs = p.connectMs;
     const { socket, dnsMs, connectMs } = await p.guard.connect({ url, timeoutMs, signal });
@@ -36,7 +43,7 @@ export function createConnector(p: {
       hostname: bareHostname(url.hostname),
       timeoutMs: Math.max(1, timeoutMs - connectMs),
       signal,
-      ca: p.ca,
+      secureContext,
     });
     return { socket: secured, dnsMs, connectMs, tlsMs: performance.now() - startedAt };
   };
@@ -46,7 +53,7 @@ type Secure = {
   readonly hostname: string;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
-  readonly ca: string | readonly string[] | undefined;
+  readonly secureContext: SecureContext;
 };
 
 function secure(tcp: Socket, p: Secure): Promise<TLSSocket> {
@@ -60,7 +67,7 @@ function secure(tcp: Socket, p: Secure): Promise<TLSSocket> {
     ALPNProtocols: ['http/1.1'],
     // Said aloud, so that NODE_TLS_REJECT_UNAUTHORIZED cannot turn it off.
     rejectUnauthorized: true,
-    ...(p.ca === undefined ? {} : { ca: [p.ca].flat() }),
+    secureContext: p.secureContext,
   });
   const settle = (): void => {
     clearTimeout(deadline);

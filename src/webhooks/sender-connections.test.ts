@@ -83,7 +83,7 @@ describe('A kept connection', () => {
     }
 
     it(`that stays silent until the deadline has nothing sent again (${scheme})`, async () => {
-      const by = sender({ attemptMs: 200 });
+      const by = sender({ attemptMs: 1_000 });
       const target = await open(firstThen(() => undefined));
       await by.send(sendRequest(target.url));
       const result = await by.send(sendRequest(target.url));
@@ -217,7 +217,7 @@ describe('Connections to one origin', () => {
   });
 
   it('are waited for in line when all are taken, until the deadline', async () => {
-    const by = sender({ attemptMs: 300, connections: { perOriginMax: 1 } });
+    const by = sender({ attemptMs: 5_000, connections: { perOriginMax: 1 } });
     const held = Promise.withResolvers<Socket>();
     const firstHeld: Answer = (socket, _, number) => {
       if (number === 1) held.resolve(socket);
@@ -249,7 +249,7 @@ describe('Connections to one origin', () => {
   });
 
   it('that hang leave other origins alone', async () => {
-    const by = sender({ attemptMs: 2_000 });
+    const by = sender({ attemptMs: 10_000 });
     const stop = new AbortController();
     const hanging = await receiver({ answer: () => undefined });
     const healthy = await receiver();

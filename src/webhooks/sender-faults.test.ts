@@ -40,7 +40,7 @@ after(() => Promise.all(senders.map((one) => one.close())));
 
 const patient = sender();
 /** For peers that never end: they wait for this deadline and nothing else. */
-const hasty = sender({ attemptMs: 250 });
+const hasty = sender({ attemptMs: 1_000 });
 
 async function sent(by: Sender, p: Parameters<typeof receiver>[0]): Promise<AttemptResult> {
   const target = await receiver(p);
@@ -168,7 +168,7 @@ const faults: readonly Fault[] = [
   },
 ];
 
-describe('A receiver fails the attempt when it', () => {
+describe('A receiver fails the attempt when it', { concurrency: true }, () => {
   for (const { name, answer, error, by = patient, detail = /./ } of faults) {
     for (const scheme of ['http', 'https'] as const) {
       it(`${name} (${scheme})`, async () => {
@@ -267,7 +267,7 @@ const brokenBodies: readonly Broken[] = [
   },
 ];
 
-describe('A 2xx delivers although the body', () => {
+describe('A 2xx delivers although the body', { concurrency: true }, () => {
   for (const { name, answer, detail, by = patient, excerpt } of brokenBodies) {
     for (const scheme of ['http', 'https'] as const) {
       it(`${name} (${scheme})`, async () => {

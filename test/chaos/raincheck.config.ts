@@ -43,6 +43,7 @@ type Context = TaskContext<ChaosInput>;
 note('boot', String(process.pid));
 
 export default defineConfig({
+  webhooks: { retryPauses: Array.from({ length: 11 }, () => 150) },
   tasks: [
     defineTask('quick', {
       ...common,

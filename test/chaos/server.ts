@@ -7,14 +7,23 @@ import process from 'node:process';
 const root = path.join(import.meta.dirname, '..', '..');
 const startMsMax = 20_000;
 
+type ServerParts = {
+  readonly port: number;
+  readonly db: string;
+  readonly log: string;
+  readonly preload: string | null;
+  /** Beside what every run sets. */
+  readonly env?: NodeJS.ProcessEnv;
+};
+
 /** Our server as a user runs it, on one port and one database file, killed and started again. */
 export class Server {
   readonly base: string;
-  readonly #p: { port: number; db: string; log: string; preload: string | null };
+  readonly #p: ServerParts;
   #child: ChildProcess | null = null;
   #stderr = '';
 
-  constructor(p: { port: number; db: string; log: string; preload: string | null }) {
+  constructor(p: ServerParts) {
     this.#p = p;
     this.base = `http://127.0.0.1:${p.port}`;
   }
@@ -26,7 +35,7 @@ export class Server {
 
   /** Starts the process; it answers some time later (see `ready`). */
   spawn(): void {
-    const { port, db, log, preload } = this.#p;
+    const { port, db, log, preload, env } = this.#p;
     const args = [
       ...(preload === null ? [] : ['--import', preload]),
       '--conditions=raincheck-source',
@@ -39,7 +48,13 @@ export class Server {
     ];
     const child = spawn(process.execPath, args, {
       cwd: root,
-      env: { ...process.env, CHAOS_LOG: log, RAINCHECK_STORE: db, RAINCHECK_LOG_LEVEL: 'error' },
+      env: {
+        ...process.env,
+        CHAOS_LOG: log,
+        RAINCHECK_STORE: db,
+        RAINCHECK_LOG_LEVEL: 'error',
+        ...env,
+      },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     child.stderr.on('data', (chunk: Buffer) => {
