@@ -59,7 +59,8 @@ CROSS JOIN endpoints ON endpoints.seq = pending.seq
 WHERE removed_at IS NULL
   AND disabled_at IS NULL
   AND (
-    gate_at > ?3
+    (lane = 'gated') <> coalesce(gate_at > ?1 AND gate_at <= ?3, FALSE)
+    OR (lane = 'parked' AND first_at > ?1)
     OR first_id IS NOT (
       SELECT id
       FROM deliveries
