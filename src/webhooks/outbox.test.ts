@@ -99,6 +99,19 @@ describe('The deliveries of a final state', () => {
     assert.equal(f.sent.length, 1);
   });
 
+  it('go to where their endpoint is by then, also those that waited for its old address', async (t) => {
+    const f = await webhooksFixture(t);
+    const { id } = await f.register({ enabled: false });
+    await f.complete({ webhook: undefined });
+    const url = 'https://moved.example/';
+    await f.webhooks.updateEndpoint({ id, tenant: '', body: { url, enabled: true } });
+    await f.clock.advance(0);
+    assert.deepEqual(
+      f.sent.map((one) => one.url),
+      [url],
+    );
+  });
+
   it('of a cancelled and of a swept operation are there as well', async (t) => {
     const f = await webhooksFixture(t);
     const input = { value: null, text: 'null' };
