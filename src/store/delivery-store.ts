@@ -86,7 +86,11 @@ export type DeliveryStore = {
     readonly secret: string | null;
     readonly now: number;
   }): Promise<'created' | 'full'>;
-  /** Enabling releases what is held, disabling holds what is pending, all in the same commit. */
+  /**
+   * Enabling releases what is held, disabling holds what is pending, in the same commit. A store may leave what is
+   * beyond its own limit (10,000 or more) to the sweeps that follow, as in removeEndpoint and settleDeliveries; nothing
+   * of it is sent that must not be.
+   */
   updateEndpoint(p: {
     readonly id: string;
     readonly tenant: string;

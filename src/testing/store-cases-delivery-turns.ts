@@ -302,6 +302,20 @@ export const deliveryTurnCases: readonly StoreCase[] = [
     },
   },
   {
+    title: 'what waited for its origin is not due any more when the clock went back in a restart',
+    async run(bench) {
+      const { webhooks } = bench;
+      const [a, b] = ['https://o.example/1', 'https://o.example/2'] as const;
+      await webhooks.sending(await webhooks.endpoint({ url: a }));
+      const waiting = await webhooks.create(await webhooks.endpoint({ url: b }));
+      const p = { originInFlightMax: 1 };
+      assert.equal(await webhooks.nextDueAt(p), null);
+      await bench.reopen?.();
+      bench.now -= 1000;
+      assert.equal(await webhooks.nextDueAt(p), waiting.nextAt);
+    },
+  },
+  {
     title: 'deliveries that are held are not claimed, and their turn comes when they are released',
     async run(bench) {
       const { webhooks } = bench;
