@@ -5,6 +5,7 @@ export {
   type RunOptions,
   type SubmitOptions,
 } from './client/client.ts';
+export type { OperationEvent } from './client/events.ts';
 export type { CallOptions, OperationHandle, WaitSettings } from './client/operation.ts';
 export {
   NetworkError,

@@ -11,6 +11,7 @@ import {
   type OperationHandle,
   type WaitSettings,
 } from './operation.ts';
+import { randomKey } from './random-key.ts';
 import type { InputOf, OutputOf, TaskName } from './task-types.ts';
 import { Transport, type TransportOptions } from './transport.ts';
 
@@ -235,10 +236,4 @@ function reporting(
     last = shown;
     onProgress(operation.progress, operation);
   };
-}
-
-/** randomUUID exists only in secure contexts; a page served over plain http still has getRandomValues. */
-function randomKey(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -1,7 +1,9 @@
 import { durationMs, type Duration } from '../core/duration.ts';
 import type { WireOperation } from '../core/wire.ts';
 import { operationIn } from './answered-operation.ts';
+import { operationEvents, type OperationEvent } from './events.ts';
 import { OperationFailed, ProblemError, WaitTimeout } from './problem.ts';
+import { randomKey } from './random-key.ts';
 import type { Transport } from './transport.ts';
 import { isFinal, waitForFinal } from './wait.ts';
 
@@ -26,14 +28,16 @@ export type OperationHandle<Output = unknown> = {
    * Rejects with OperationFailed when it failed, ProblemError (410) when the result has expired.
    */
   result(settings?: WaitSettings): Promise<Output>;
+  /**
+   * Its states from now to the final one, by the server's event stream or, where that cannot be had, by
+   * long-polling; the newest only when the reader is slow. Throws as wait() does.
+   */
+  events(options?: CallOptions): AsyncIterableIterator<OperationEvent>;
   /** The result as it is served, for streaming; OperationFailed or WaitTimeout when there is none (yet). */
   download(options?: CallOptions): Promise<Response>;
   /** Asks to cancel; a pending operation is final at once, a running one when its handler stops. */
   cancel(options?: CallOptions): Promise<WireOperation>;
-  /**
-   * A new operation like this failed one; with other input when given. A lost answer is a NetworkError and not
-   * asked for again: that could double the work.
-   */
+  /** A new operation like this failed one; with other input when given. An Idempotency-Key goes with it, as with a submit. */
   retry(input?: unknown, options?: CallOptions): Promise<OperationHandle<Output>>;
   /**
    * Removes a final operation with its result, and resolves to null, also when it was gone before. Any other is
@@ -93,6 +97,7 @@ export function createOperationHandle<Output>(
       if (isFinal(operation) && 'result' in operation) return operation.result as Output;
       return (await valueOf(await open(operation, settings.signal))) as Output;
     },
+    events: ({ signal } = {}) => operationEvents(transport, url, signal),
     async download(options = {}) {
       return open(await status(options), options.signal);
     },
@@ -119,7 +124,7 @@ export function createOperationHandle<Output>(
         method: 'POST',
         url: address,
         json: input === undefined ? undefined : { input },
-        idempotent: false,
+        headers: { 'idempotency-key': randomKey() },
         signal,
       });
       const accepted = operationIn(answer, address);

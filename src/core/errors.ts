@@ -51,6 +51,7 @@ export const errorTable = {
   internal: { status: 500, title: 'Internal error', retryable: true },
   queue_full: { status: 503, title: 'Queue is full', retryable: true },
   store_unavailable: { status: 503, title: 'Store is not available', retryable: true },
+  streams_full: { status: 503, title: 'Too many event streams', retryable: true },
   shutting_down: { status: 503, title: 'Server is shutting down', retryable: true },
   // How an operation ended.
   task_error: { status: 500, title: 'Task failed', retryable: true },

@@ -101,6 +101,12 @@ export const limits = {
   retryAfterGateMsMax: 86_400_000,
   /** Between two progress events of one operation. */
   progressEventMs: 500,
+  // Event streams.
+  eventStreamsMax: 10_000,
+  /** A comment this often shows that the stream lives. */
+  eventPingMs: 15_000,
+  /** Then the stream ends, and its client comes back with Last-Event-ID. */
+  eventStreamMs: 3_600_000,
   // Polling.
   retryAfterSecondsMin: 1,
   retryAfterSecondsMax: 60,

@@ -31,6 +31,8 @@ export type WireOperation = {
   readonly result_url: string | null;
   /** null once final. */
   readonly cancel_url: string | null;
+  /** Server-sent events of this operation. */
+  readonly events_url: string;
   readonly cancel_requested_at: string | null;
   readonly error: WireOperationError | null;
   /** Attempts that ended so far, when there are any and it has not failed (then they are in `error`); absent in lists. */
@@ -106,6 +108,7 @@ export type WireTask = {
     readonly completed: number;
     readonly failed: number;
   };
+  /** Since when the operation that waits longest could have run. */
   readonly oldest_pending_at: string | null;
   readonly expected_duration_ms: number | null;
 };

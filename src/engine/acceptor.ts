@@ -49,15 +49,15 @@ export class Acceptor {
       labels: p.labels ?? {},
       traceparent: p.traceparent ?? null,
       webhook: p.webhook ?? null,
-      idempotency:
-        p.idempotency === undefined
-          ? null
-          : { ...p.idempotency, scope: p.tenant, expiresAt: now + limits.idempotencyMs },
+      idempotency: stored(p.idempotency, p.tenant, now),
     });
   }
 
   /** A new operation linked to a failed one: same priority and labels, fresh times and attempts. */
-  async retry(failed: Operation, edited: Submission['input'] | undefined): Promise<Operation> {
+  async retry(
+    failed: Operation,
+    p: Pick<Submission, 'idempotency'> & { readonly input?: Submission['input'] | undefined },
+  ): Promise<Accepted> {
     if (failed.state !== 'failed') {
       throw new RaincheckError(
         'operation_not_failed',
@@ -65,10 +65,11 @@ export class Acceptor {
       );
     }
     const task = this.#p.task(failed.task);
-    const input = edited ?? (await this.#storedInput(failed.id));
+    if (p.idempotency !== undefined) checkIdempotencyKey(p.idempotency.key);
+    const input = p.input ?? (await this.#storedInput(failed.id));
     const key = await this.#concurrencyKey(task, input.value);
     const now = this.#p.clock.now();
-    const { operation } = await this.#create(task, {
+    return this.#create(task, {
       ...this.#base(task, now),
       ...times(task, {}, now),
       tenant: failed.tenant,
@@ -79,9 +80,8 @@ export class Acceptor {
       retryOf: failed.id,
       traceparent: failed.traceparent,
       webhook: failed.webhook,
-      idempotency: null,
+      idempotency: stored(p.idempotency, failed.tenant, now),
     });
-    return operation;
   }
 
   async #storedInput(id: string): Promise<Submission['input']> {
@@ -155,6 +155,14 @@ export class Acceptor {
         );
     }
   }
+}
+
+function stored(
+  given: Submission['idempotency'],
+  scope: string,
+  now: number,
+): NewOperation['idempotency'] {
+  return given === undefined ? null : { ...given, scope, expiresAt: now + limits.idempotencyMs };
 }
 
 function validationFailed(task: Task, errors: readonly FieldError[]): RaincheckError {

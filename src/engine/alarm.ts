@@ -6,13 +6,14 @@ import type { Clock } from '../core/clock.ts';
  * (8,000 a second) without making 8,000 timers. `ring` must not throw.
  */
 export class Alarm {
-  readonly #clock: Clock;
+  readonly #clock: Pick<Clock, 'now' | 'sleep'>;
   readonly #ring: () => void;
   #at = Infinity;
   #sleepEndsAt = Infinity;
   #sleep: AbortController | null = null;
 
-  constructor(clock: Clock, ring: () => void) {
+  /** With elapsedClock() the instants are those of its now(). */
+  constructor(clock: Pick<Clock, 'now' | 'sleep'>, ring: () => void) {
     this.#clock = clock;
     this.#ring = ring;
   }

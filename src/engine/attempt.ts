@@ -28,8 +28,11 @@ export class Attempt {
   leasedAt: number;
   phase: 'running' | 'aborting' | 'settling' | 'ended' = 'running';
   cause: AbortCause | null = null;
-  /** What to do at the next look of the timekeeper, by phase: abort for time, or give up after the grace. */
-  alarmAt: number;
+  /** When it is told to stop for its timeout, and given up after its grace: of the clock's elapsed(). */
+  readonly timeoutAt: number;
+  graceEndsAt = Infinity;
+  /** An instant, unlike the two above. */
+  readonly deadlineAt: number;
   /** Stops the handler by force; only isolated ones can be. */
   kill: (() => void) | null = null;
   /** Tells a handler in another thread. */
@@ -43,17 +46,22 @@ export class Attempt {
   #controller: AbortController | null = null;
   #reason: RaincheckError | null = null;
 
-  constructor(p: { operation: Operation; input: string; task: Task; now: number }) {
+  constructor(p: {
+    operation: Operation;
+    input: string;
+    task: Task;
+    now: number;
+    /** elapsed() of the clock; where no timeout is watched, 0 will do. */
+    elapsed: number;
+  }) {
     this.operation = p.operation;
     this.inputText = p.input;
     this.task = p.task;
     this.token = p.operation.lease?.token ?? '';
     this.startedAt = p.now;
     this.leasedAt = p.now;
-    this.alarmAt = Math.min(
-      p.task.timeoutMs === null ? Infinity : p.now + p.task.timeoutMs,
-      p.operation.deadlineAt ?? Infinity,
-    );
+    this.timeoutAt = p.elapsed + (p.task.timeoutMs ?? Infinity);
+    this.deadlineAt = p.operation.deadlineAt ?? Infinity;
   }
 
   /** The handler may still run and its outcome counts. */
@@ -90,10 +98,10 @@ export class Attempt {
     return true;
   }
 
-  /** Which of timeout and deadline it is that has passed. */
-  get timeCause(): 'timeout' | 'deadline' {
-    const { deadlineAt } = this.operation;
-    return deadlineAt !== null && deadlineAt <= this.alarmAt ? 'deadline' : 'timeout';
+  /** Which of deadline and timeout has passed; null: neither. */
+  timeCause(p: { readonly now: number; readonly elapsed: number }): 'timeout' | 'deadline' | null {
+    if (this.deadlineAt <= p.now) return 'deadline';
+    return this.timeoutAt <= p.elapsed ? 'timeout' : null;
   }
 
   report(report: ProgressReport, message: string | undefined, now: number): void {

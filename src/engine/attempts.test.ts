@@ -131,6 +131,22 @@ test('at its timeout the signal aborts with the reason, and the attempt is tried
   assert.match(done.error?.detail ?? '', /timeout of 10 s/);
 });
 
+test('a clock that is set an hour forward times nothing out', async (t) => {
+  const work = gate<string>();
+  const task = defineTask('steady', { timeout: '10s', attempts: 3, run: () => work.promise });
+  // Its own timeout makes the executor look at all of them after the jump.
+  const other = defineTask('other', { timeout: '5s', run: () => new Promise(() => undefined) });
+  const f = await engineFixture(t, [task, other]);
+  const { id } = await f.submit();
+  await f.submit({}, { task: 'other' });
+  await f.clock.advance(4_000);
+  f.clock.jump(3_600_000);
+  await f.clock.advance(5_000);
+  work.open('made');
+  const done = await f.final(id);
+  assert.deepEqual([done.state, done.attempt, done.recoveries], ['completed', 1, 0]);
+});
+
 test('a handler that never settles holds its slot until timeout and grace, and no longer', async (t) => {
   const ran: string[] = [];
   const task = defineTask('stuck', {

@@ -11,6 +11,7 @@ import { Runtime } from './runtime.ts';
 import { TaskDurations } from './task-durations.ts';
 import type { Task } from './task.ts';
 import { Waiters } from './waiters.ts';
+import { Watchers } from './watchers.ts';
 
 const drainMsDefault = 10_000;
 
@@ -28,6 +29,7 @@ class RaincheckEngine implements Engine {
   readonly #runtime: Runtime;
   readonly #acceptor: Acceptor;
   readonly #waiters: Waiters;
+  readonly #watchers: Watchers;
   readonly #readiness: Readiness;
 
   constructor(settings: EngineSettings) {
@@ -36,6 +38,10 @@ class RaincheckEngine implements Engine {
     this.#durations = new TaskDurations(store, clock);
     this.#readiness = new Readiness(store, clock);
     this.#waiters = new Waiters({ clock, pollMs, read: (id) => this.#existing(id) });
+    this.#watchers = new Watchers({
+      clock,
+      wait: (p) => this.#waiters.wait({ ...p, until: 'change' }),
+    });
     this.#runtime = new Runtime({
       settings,
       durations: this.#durations,
@@ -70,6 +76,7 @@ class RaincheckEngine implements Engine {
       fallback: drainMsDefault,
     });
     await this.#runtime.stop({ drainMs, now: p.now ?? false });
+    this.#watchers.close();
     this.#waiters.close();
   }
 
@@ -83,9 +90,9 @@ class RaincheckEngine implements Engine {
     return this.#acceptor.submit(p);
   }
 
-  async retry(p: Parameters<Engine['retry']>[0]): Promise<Operation> {
+  async retry(p: Parameters<Engine['retry']>[0]): ReturnType<Engine['retry']> {
     this.#refuseWhenStopping();
-    return this.#acceptor.retry(await this.read(p), p.input);
+    return this.#acceptor.retry(await this.read(p), p);
   }
 
   async read(p: OperationKey): Promise<Operation> {
@@ -99,6 +106,10 @@ class RaincheckEngine implements Engine {
     if (isFinal(operation.state)) return operation;
     if (p.until === 'change' && operation.version !== p.version) return operation;
     return this.#waiters.wait(p);
+  }
+
+  watch(p: Parameters<Engine['watch']>[0]): ReturnType<Engine['watch']> {
+    return this.#watchers.watch(p.operation, p.signal);
   }
 
   async cancel(p: OperationKey): ReturnType<Engine['cancel']> {

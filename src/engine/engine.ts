@@ -34,12 +34,16 @@ export type Engine = {
 
   /** task_not_found, validation_failed, queue_full, idempotency_key_reused, operation_gone, shutting_down. */
   submit(p: Submission): Promise<{ readonly operation: Operation; readonly replayed: boolean }>;
-  /** A new operation like a failed one, its input replaced when given. operation_not_found, operation_gone, operation_not_failed. */
+  /**
+   * A new operation like a failed one, its input replaced when given. operation_not_found, operation_gone,
+   * operation_not_failed, idempotency_key_reused.
+   */
   retry(p: {
     readonly id: string;
     readonly tenant: string;
     readonly input?: { readonly value: unknown; readonly text: string } | undefined;
-  }): Promise<Operation>;
+    readonly idempotency?: Submission['idempotency'];
+  }): Promise<{ readonly operation: Operation; readonly replayed: boolean }>;
   /** operation_not_found, operation_gone. */
   read(p: OperationKey): Promise<Operation>;
   /**
@@ -54,6 +58,14 @@ export type Engine = {
       readonly signal?: AbortSignal | undefined;
     },
   ): Promise<Operation>;
+  /**
+   * Every state newer than `operation`, which the caller has read; only the newest when the reader is slow; to the
+   * final one. Ends early when `signal` aborts or the engine stops. Throws `streams_full` at once.
+   */
+  watch(p: {
+    readonly operation: Operation;
+    readonly signal: AbortSignal;
+  }): AsyncGenerator<Operation>;
   /** operation_not_found, operation_gone. */
   cancel(p: OperationKey): Promise<{
     readonly outcome: 'cancelled' | 'requested' | 'already_final';

@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.ts';
+import { elapsedClock, type Clock } from '../core/clock.ts';
 import type { OperationError } from '../core/operation.ts';
 import { nextRetryAt } from '../core/retry.ts';
 import type { Settlement } from '../store/store.ts';
@@ -40,30 +40,36 @@ type ExecutorParts = {
  */
 export class Executor {
   readonly #p: ExecutorParts;
+  readonly #elapsed: Pick<Clock, 'now'>;
+  /** Timeouts and graces are lengths of time, deadlines are instants: the machine's clock may be set meanwhile. */
   readonly #alarm: Alarm;
+  readonly #deadlines: Alarm;
 
   constructor(p: ExecutorParts) {
     this.#p = p;
-    this.#alarm = new Alarm(p.clock, () => this.#lookAtTime());
+    const elapsed = elapsedClock(p.clock);
+    this.#elapsed = elapsed;
+    this.#alarm = new Alarm(elapsed, () => this.#lookAtTime());
+    this.#deadlines = new Alarm(p.clock, () => this.#lookAtTime());
   }
 
   /** Never throws; the attempt has its slot already. */
   execute(attempt: Attempt): void {
     this.#p.running.add(attempt);
-    if (attempt.alarmAt <= attempt.startedAt) {
-      attempt.abort(attempt.timeCause);
+    if (attempt.deadlineAt <= attempt.startedAt) {
+      attempt.abort('deadline');
       this.#finish(attempt, null);
       return;
     }
-    this.#alarm.setEarlier(attempt.alarmAt);
+    this.#setAlarms(attempt);
     void this.#run(attempt);
   }
 
   /** Tells the handler to stop; after the grace its attempt is settled without it. */
   abort(attempt: Attempt, cause: AbortCause): void {
     if (!attempt.abort(cause)) return;
-    attempt.alarmAt = this.#p.clock.now() + this.#p.graceMs;
-    this.#alarm.setEarlier(attempt.alarmAt);
+    attempt.graceEndsAt = this.#elapsed.now() + this.#p.graceMs;
+    this.#alarm.setEarlier(attempt.graceEndsAt);
   }
 
   /** Settles without waiting for the handler any longer. */
@@ -78,6 +84,7 @@ export class Executor {
 
   close(): void {
     this.#alarm.clear();
+    this.#deadlines.clear();
   }
 
   async #run(attempt: Attempt): Promise<void> {
@@ -142,15 +149,24 @@ export class Executor {
    */
   #lookAtTime(): void {
     const now = this.#p.clock.now();
-    let next = Infinity;
+    const elapsed = this.#elapsed.now();
     for (const attempt of this.#p.running.all) {
-      if (!attempt.live) continue;
-      if (attempt.alarmAt <= now) {
-        if (attempt.phase === 'running') this.abort(attempt, attempt.timeCause);
-        else this.giveUp(attempt);
+      if (attempt.phase === 'running') {
+        const cause = attempt.timeCause({ now, elapsed });
+        if (cause !== null) this.abort(attempt, cause);
+      } else if (attempt.live && attempt.graceEndsAt <= elapsed) {
+        this.giveUp(attempt);
       }
-      if (attempt.live) next = Math.min(next, attempt.alarmAt);
+      if (attempt.live) this.#setAlarms(attempt);
     }
-    this.#alarm.setEarlier(next);
+  }
+
+  #setAlarms(attempt: Attempt): void {
+    if (attempt.phase === 'running') {
+      this.#alarm.setEarlier(attempt.timeoutAt);
+      this.#deadlines.setEarlier(attempt.deadlineAt);
+    } else {
+      this.#alarm.setEarlier(attempt.graceEndsAt);
+    }
   }
 }

@@ -49,7 +49,7 @@ function moduleFailure(error: unknown): HandlerProduct {
 
 async function runTask(request: IsolateRequest, task: Task): Promise<HandlerProduct> {
   const { operation, input, now, port } = request;
-  const attempt = new Attempt({ operation, input, task, now });
+  const attempt = new Attempt({ operation, input, task, now, elapsed: 0 });
   port.on('message', (order: IsolateOrder) => attempt.abort(order.cause));
   const progress = new ProgressSender(port);
   try {

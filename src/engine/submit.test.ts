@@ -237,12 +237,12 @@ test('a failed operation can be retried as a new one, with its input or an edite
     (await f.submit({ ok: false }, { labels: { a: 'b' }, priority: 3 })).id,
   );
   assert.equal(failed.state, 'failed');
-  const same = await f.engine.retry({ id: failed.id, tenant: '' });
+  const { operation: same } = await f.engine.retry({ id: failed.id, tenant: '' });
   assert.deepEqual([same.retryOf, same.labels, same.priority], [failed.id, { a: 'b' }, 3]);
   assert.notEqual(same.id, failed.id);
   assert.equal((await f.final(same.id)).state, 'failed');
   const input = { value: { ok: true }, text: '{"ok":true}' };
-  const edited = await f.engine.retry({ id: failed.id, tenant: '', input });
+  const { operation: edited } = await f.engine.retry({ id: failed.id, tenant: '', input });
   const done = await f.final(edited.id);
   assert.equal(done.result?.inline, '"fine"');
   await assert.rejects(f.engine.retry({ id: done.id, tenant: '' }), code('operation_not_failed'));

@@ -18,6 +18,7 @@ test('the clock follows the wall clock forward and never back', () => {
   assert.equal(at(10, 10), 5_000_010);
   assert.equal(at(10, -120_000), 5_000_020, 'two minutes back: the monotonic clock carries on');
   assert.equal(at(10, 120_010 + 3_600_000), 8_600_020, 'an hour forward: it follows');
+  assert.equal(clock.elapsed?.(), 1030, 'a length of time is untouched by all that');
   assert.ok(Number.isInteger(at(0.3, 0.3)));
 });
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.ts';
+import { elapsedClock, type Clock } from '../core/clock.ts';
 import type { ClaimOutcome, ClaimTask, Store } from '../store/store.ts';
 import { Alarm } from './alarm.ts';
 import { Attempt } from './attempt.ts';
@@ -143,6 +143,7 @@ export class Worker implements Service<{ readonly claimed: number }> {
       input: claimed.input,
       task,
       now: this.#p.clock.now(),
+      elapsed: elapsedClock(this.#p.clock).now(),
     });
     this.#p.running.takeSlot(attempt);
     this.#p.changed(operation.id);

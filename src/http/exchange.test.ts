@@ -561,6 +561,20 @@ function suite(transport: Transport): void {
       assert.equal(answer.headers.get('location'), `/operations/${answer.json.id}`);
     });
 
+    it('with an Idempotency-Key makes one operation, however often it is asked', async () => {
+      const id = await finished('/broken', '{"a":1}');
+      const headers = { 'idempotency-key': `retry-${id}` };
+      const answers = await Promise.all(
+        Array.from({ length: 8 }, () => send('POST', `/operations/${id}/retry`, { headers })),
+      );
+      assert.ok(answers.every(({ status }) => status === 202));
+      assert.equal(new Set(answers.map(({ json }) => json.id)).size, 1);
+      const replays = answers.filter(({ headers: h }) => h.get('idempotent-replayed') === 'true');
+      assert.equal(replays.length, 7);
+      const other = await submit(`/operations/${id}/retry`, '{"input":{"a":2}}', headers);
+      assertProblem(other, 'idempotency_key_reused');
+    });
+
     it('may come with another input, which is checked', async () => {
       const id = await submitted('/strict?delay=1h', '{"from":"x","days":1}');
       await send('POST', `/operations/${id}/cancel`);

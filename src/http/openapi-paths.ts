@@ -128,6 +128,32 @@ const operationPaths: Json = {
       responses: { '204': { description: 'Removed.' }, ...operationReplies },
     },
   },
+  '/operations/{id}/events': {
+    parameters: [shared('Id')],
+    get: {
+      operationId: 'watchOperation',
+      summary: 'Follow as server-sent events, to the end',
+      description:
+        'Events `status`, `progress`, `completed` and `failed`, each with the whole operation as data and its version as id. `Last-Event-ID` goes on from there.',
+      tags: ['operations'],
+      parameters: [
+        {
+          name: 'Last-Event-ID',
+          in: 'header',
+          description: 'Only what is newer is sent.',
+          schema: { type: 'string', pattern: '^[0-9]{1,15}$' },
+        },
+      ],
+      responses: {
+        '200': {
+          description: 'The stream. It ends with the final state, or after an hour.',
+          content: { 'text/event-stream': { schema: { type: 'string' } } },
+        },
+        '204': { description: 'Final, and the client has seen it: do not come back.' },
+        default: problemReference,
+      },
+    },
+  },
   '/operations/{id}/cancel': {
     parameters: [shared('Id')],
     post: {
@@ -148,6 +174,7 @@ const operationPaths: Json = {
       operationId: 'retryOperation',
       summary: 'Run a failed operation again, as a new one',
       tags: ['operations'],
+      parameters: [shared('IdempotencyKey')],
       requestBody: {
         content: json({ type: 'object', properties: { input: {} }, additionalProperties: false }),
       },

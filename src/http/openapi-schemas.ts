@@ -80,6 +80,7 @@ const operation: Json = {
       status_url: text,
       result_url: textOrNull,
       cancel_url: textOrNull,
+      events_url: { type: 'string', format: 'uri-reference' },
       cancel_requested_at: instantOrNull,
       error: orNull(operationError),
       attempts: { type: 'array', items: attempt },

@@ -15,6 +15,7 @@ import type { OperationFilter } from '../engine/engine.ts';
 import { matchesEtag, versionInEtag } from './conditional.ts';
 import { tenant, type HttpContext } from './context.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
+import { fingerprint, parseIdempotencyKey } from './idempotency-key.ts';
 import { readJsonBody } from './json-body.ts';
 import { parsePrefer, preferenceApplied } from './prefer.ts';
 import { invalid, parseInstant, parseLabels, single } from './query.ts';
@@ -25,6 +26,7 @@ import {
   listedJson,
   mayHaveEndedAttempts,
   notModifiedReply,
+  replayedReply,
   statusReply,
   view,
   viewWithAttempts,
@@ -88,22 +90,41 @@ export async function removeOperation(context: HttpContext, id: string): Promise
   return currentReply(context, await context.engine.read({ id, tenant }));
 }
 
-/** `POST /operations/{id}/retry`, body optional: `{"input": …}` replaces the input. 202 with the new operation. */
+/**
+ * `POST /operations/{id}/retry`, body optional: `{"input": …}` replaces the input. 202 with the new operation. An
+ * Idempotency-Key makes it safe to repeat, as a submit.
+ */
 export async function retryOperation(
   context: HttpContext,
   request: ExchangeRequest,
   id: string,
 ): Promise<ExchangeReply> {
   requireId(id);
+  const key = parseIdempotencyKey(request.header('idempotency-key'));
   const body = await readJsonBody(request, context.bodyBytesMax);
   const input = body === null ? undefined : retryInput(body.value);
+  const idempotency =
+    key === null
+      ? undefined
+      : {
+          key,
+          fingerprint: fingerprint({
+            task: `retry ${id}`,
+            body: body?.bytes ?? noBytes,
+            options: '',
+          }),
+        };
   try {
-    const operation = await context.engine.retry({ id, tenant, input });
-    return acceptedReply(context, view(context, operation));
+    const { operation, replayed } = await context.engine.retry({ id, tenant, input, idempotency });
+    return replayed
+      ? await replayedReply(context, operation)
+      : acceptedReply(context, view(context, operation));
   } catch (error) {
     throw underInput(error);
   }
 }
+
+const noBytes = new Uint8Array(0);
 
 function retryInput(body: unknown): { value: unknown; text: string } | undefined {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {

@@ -3,6 +3,7 @@ import { RaincheckError } from '../core/errors.ts';
 import type { Task } from '../engine/task.ts';
 import type { RouteAction, HttpContext, Params } from './context.ts';
 import type { ExchangeReply } from './exchange.ts';
+import { readEvents, wantsEvents } from './events.ts';
 import { readLiveness, readReadiness } from './health.ts';
 import { readIndex } from './index-page.ts';
 import { jsonReply } from './json-reply.ts';
@@ -143,7 +144,10 @@ function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly stat
   const id = (params: Params): string => params['id'] ?? '';
   const name = (params: Params): string => params['name'] ?? '';
   const status = route('/operations/:id', {
-    get: (request, params) => readStatus(context, request, id(params)),
+    get: (request, params) =>
+      wantsEvents(request)
+        ? readEvents(context, request, id(params))
+        : readStatus(context, request, id(params)),
     delete: (_, params) => removeOperation(context, id(params)),
   });
   const all = [
@@ -156,6 +160,9 @@ function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly stat
     }),
     route('/operations', { get: (request) => listOperations(context, request) }),
     status,
+    route('/operations/:id/events', {
+      get: (request, params) => readEvents(context, request, id(params)),
+    }),
     route('/operations/:id/cancel', { post: (_, params) => cancelOperation(context, id(params)) }),
     route('/operations/:id/retry', {
       post: (request, params) => retryOperation(context, request, id(params)),

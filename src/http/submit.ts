@@ -10,10 +10,10 @@ import { parseSubmitOptions } from './query.ts';
 import { finalResultReply } from './results.ts';
 import {
   acceptedReply,
+  replayedReply,
   resultUrl,
   statusUrl,
   view,
-  viewWithAttempts,
   type MutableReply,
 } from './wire.ts';
 
@@ -52,13 +52,6 @@ export async function submit(
   return p.mayWait && preferences.waitSeconds !== null
     ? submittedAndWaited(context, request, { operation, replayed, preferences })
     : withPreference(await accepted(context, operation, replayed), preferences, false);
-}
-
-async function replayedReply(context: HttpContext, operation: Operation): Promise<MutableReply> {
-  // It may have failed since, and then shows its attempts.
-  const reply = acceptedReply(context, await viewWithAttempts(context, operation));
-  reply.headers['idempotent-replayed'] = 'true';
-  return reply;
 }
 
 function accepted(

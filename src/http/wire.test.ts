@@ -162,6 +162,7 @@ function plainly({ operation, completesAtMs, expected, attempts }: OperationView
     status_url: url,
     result_url: status === 'completed' ? result : null,
     cancel_url: isFinal(operation.state) ? null : `${url}/cancel`,
+    events_url: `${url}/events`,
     cancel_requested_at: at(operation.cancelRequestedAt),
     error: operation.error && {
       type: '/ops/problems/task_error',

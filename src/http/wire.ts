@@ -105,7 +105,7 @@ export function operationJson(context: HttpContext, shown: OperationView): strin
     `,"progress":${operation.progress === null ? 'null' : JSON.stringify(wireProgress(operation.progress))}` +
     `,"estimate":${estimateJson(shown)},"status_url":"${url}"` +
     `,"result_url":${status === 'completed' ? `"${resultUrl(context, operation)}"` : 'null'}` +
-    `,"cancel_url":${final ? 'null' : `"${url}/cancel"`}` +
+    `,"cancel_url":${final ? 'null' : `"${url}/cancel"`},"events_url":"${url}/events"` +
     `,"cancel_requested_at":${isoJson(operation.cancelRequestedAt)}` +
     `,"error":${status === 'failed' ? JSON.stringify(wireError(context, shown)) : 'null'}` +
     attemptsJson(shown) +
@@ -243,4 +243,14 @@ export function acceptedReply(context: HttpContext, shown: OperationView): Mutab
     },
     body: operationJson(context, shown),
   };
+}
+
+/** The same for an operation that an earlier request made; it may have failed since, and then shows its attempts. */
+export async function replayedReply(
+  context: HttpContext,
+  operation: Operation,
+): Promise<MutableReply> {
+  const reply = acceptedReply(context, await viewWithAttempts(context, operation));
+  reply.headers['idempotent-replayed'] = 'true';
+  return reply;
 }

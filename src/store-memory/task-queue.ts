@@ -25,7 +25,7 @@ export class TaskQueue {
   readonly #dueFirst: Heap<Operation>;
   /** The other end of the schedule: an instant too far ahead counts as past (isPast). */
   readonly #dueLast: Heap<Operation>;
-  /** Ready or parked, by age; an entry stands for its id, whatever the record became since. */
+  /** Ready or parked, the longest ready first; an entry stands for its id and readyAt, whatever else became since. */
   readonly #oldest: Heap<Operation>;
   readonly #keys = new Map<string, KeySlots>();
   /** Keys with parked operations: as few as there are keys with all slots taken. */
@@ -38,8 +38,11 @@ export class TaskQueue {
     this.#dueFirst = new Heap((a, b) => a.readyAt < b.readyAt, this.#isLive);
     this.#dueLast = new Heap((a, b) => a.readyAt > b.readyAt, this.#isLive);
     this.#oldest = new Heap<Operation>(
-      (a, b) => a.createdAt < b.createdAt,
-      (operation) => waits(current(operation.id) ?? null),
+      (a, b) => a.readyAt < b.readyAt,
+      ({ id, readyAt }) => {
+        const now = current(id);
+        return now !== undefined && waits(now) && now.readyAt === readyAt;
+      },
     );
   }
 
@@ -162,7 +165,7 @@ export class TaskQueue {
       processing: this.#processing,
       completed: this.#completed,
       failed: this.#failed,
-      oldestPendingAt: this.#oldest.peek()?.createdAt ?? null,
+      oldestPendingAt: this.#oldest.peek()?.readyAt ?? null,
       meanDurationMs: this.#meanDurationMs,
     };
   }

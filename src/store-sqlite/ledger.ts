@@ -81,13 +81,50 @@ SET paused = ?,
     mean_duration_ms = ?
 WHERE task = ?`;
 
+/**
+ * The longest ready, one look for each priority in use (201 at most): an index by age would be one more tree
+ * to write for every accept and every claim.
+ */
 export const oldestPendingSql = `
-SELECT created_at
-FROM operations
-WHERE task = ?
-  AND state IN ('ready', 'parked')
-ORDER BY created_at
-LIMIT 1`;
+WITH RECURSIVE heads (priority, ready_at) AS (
+  SELECT *
+  FROM (
+    SELECT priority, ready_at
+    FROM operations
+    WHERE state = 'ready'
+      AND task = ?1
+    ORDER BY priority DESC, ready_at
+    LIMIT 1
+  )
+  UNION ALL
+  SELECT lower.priority, lower.ready_at
+  FROM heads
+  JOIN operations AS lower
+    ON lower.seq = (
+      SELECT seq
+      FROM operations
+      WHERE state = 'ready'
+        AND task = ?1
+        AND priority < heads.priority
+      ORDER BY priority DESC, ready_at
+      LIMIT 1
+    )
+)
+SELECT min(ready_at)
+FROM (
+  SELECT ready_at
+  FROM heads
+  UNION ALL
+  SELECT *
+  FROM (
+    SELECT ready_at
+    FROM operations
+    WHERE state = 'parked'
+      AND task = ?1
+    ORDER BY ready_at
+    LIMIT 1
+  )
+)`;
 
 export class Ledger {
   readonly #writer: WriteConnection;

@@ -7,7 +7,7 @@
  *   bytes would spoil the fan-out of a WITHOUT ROWID tree. Times and counters stand first, texts last,
  *   so that a status read does not walk past them.
  * - Every hot index is partial: an operation that has ended is in none but the one for its expiry, so a
- *   million finished rows make a claim neither slower nor larger. `oldest` is for oldestPendingAt.
+ *   million finished rows make a claim neither slower nor larger.
  * - An UPDATE writes its whole row again, so what is large and never changes stands apart: inputs over
  *   `inlineInputChars`, results over limits.resultInlineBytes in chunks.
  * - `give_up_at` is the earlier of wait_until and deadline_at while no attempt runs, else NULL.
@@ -366,7 +366,15 @@ CREATE INDEX webhook_secrets_expiry
   WHERE expires_at IS NOT NULL;
 `;
 
+/** oldestPendingAt asks the index of the ready ones (ledger.ts); of the parked ones it needs its own. */
+const step3 = `
+DROP INDEX operations_oldest;
+CREATE INDEX operations_parked_oldest
+  ON operations (task, ready_at)
+  WHERE state = 'parked';
+`;
+
 /** In order; the user_version of a file is the number of steps it has taken. */
-export const migrations: readonly string[] = [step1, step2];
+export const migrations: readonly string[] = [step1, step2, step3];
 
 export const schemaVersion = migrations.length;

@@ -75,7 +75,12 @@ const hotStatements: Readonly<Record<string, readonly [sql: string, ...uses: Reg
   'prune, gone ids': [pruneGoneIdsSql, /COVERING INDEX gone_ids_expiry \(gone_until<\?\)/],
   'prune, keys': [pruneKeysSql, /COVERING INDEX idempotency_keys_expiry \(expires_at<\?\)/],
   'is gone': [isGoneSql, /USING PRIMARY KEY \(id=\?\)/],
-  'oldest pending': [oldestPendingSql, /INDEX operations_oldest \(task=\?\)/],
+  'oldest pending': [
+    oldestPendingSql,
+    /INDEX operations_ready \(task=\?\)/,
+    /INDEX operations_ready \(task=\? AND priority<\?\)/,
+    /INDEX operations_parked_oldest \(task=\?\)/,
+  ],
   'result chunk': [readChunkSql, /result_chunks_position \(operation_seq=\? AND position=\?\)/],
   attempts: [listAttemptsSql, /INDEX attempts_operation \(operation_seq=\?\)/],
 };

@@ -296,7 +296,7 @@ export type TaskRecord = {
   /** Since the store was made; removal does not lower them. */
   readonly completed: number;
   readonly failed: number;
-  /** createdAt of the oldest pending operation that may run now (ready or parked); null when there is none. */
+  /** Since when the pending operation that waits longest could have run (ready or parked): its readyAt; null: none waits. */
   readonly oldestPendingAt: number | null;
   /**
    * Mean time from the start of the last attempt to completion, exponentially weighted

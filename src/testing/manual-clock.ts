@@ -1,6 +1,7 @@
 import { setImmediate as immediate } from 'node:timers/promises';
 import type { Clock } from '../core/clock.ts';
 
+/** `at` is of elapsed(). */
 type Sleeper = { readonly at: number; wake(): void };
 
 /**
@@ -10,6 +11,7 @@ type Sleeper = { readonly at: number; wake(): void };
  */
 export class ManualClock implements Clock {
   #now: number;
+  #jumped = 0;
   #sleepers: Sleeper[] = [];
 
   constructor(now = Date.UTC(2026, 0, 1)) {
@@ -18,6 +20,11 @@ export class ManualClock implements Clock {
 
   now(): number {
     return this.#now;
+  }
+
+  /** As a monotonic clock: jumps leave it alone. */
+  elapsed(): number {
+    return this.#now - this.#jumped;
   }
 
   /** How many sleep: lets a test see that a loop has come to rest. */
@@ -33,7 +40,7 @@ export class ManualClock implements Clock {
         signal?.removeEventListener('abort', wake);
         resolve();
       };
-      const sleeper: Sleeper = { at: this.#now + Math.max(0, ms), wake };
+      const sleeper: Sleeper = { at: this.elapsed() + Math.max(0, ms), wake };
       this.#sleepers.push(sleeper);
       signal?.addEventListener('abort', wake, { once: true });
     });
@@ -41,19 +48,20 @@ export class ManualClock implements Clock {
 
   /** Moves on by `ms` and wakes everyone whose time comes on the way; 0 wakes those already due. */
   async advance(ms: number): Promise<void> {
-    const end = this.#now + ms;
+    const end = this.elapsed() + ms;
     await settled();
     for (let next = this.#firstBy(end); next !== undefined; next = this.#firstBy(end)) {
-      this.#now = Math.max(this.#now, next.at);
+      this.#now += Math.max(0, next.at - this.elapsed());
       next.wake();
       await settled();
     }
-    this.#now = end;
+    this.#now += Math.max(0, end - this.elapsed());
   }
 
-  /** A step of the machine's clock: nobody wakes, not even when it goes forward. May go back. */
+  /** A step of the machine's clock: who sleeps goes on sleeping, as timers do. May go back. */
   jump(ms: number): void {
     this.#now += ms;
+    this.#jumped += ms;
   }
 
   #firstBy(end: number): Sleeper | undefined {

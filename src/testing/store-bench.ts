@@ -273,7 +273,7 @@ export class StoreBench {
       assert.equal(record.processing, count('running'), 'processing');
       assert.ok(record.completed >= count('completed'), 'completed');
       assert.ok(record.failed >= count('failed'), 'failed');
-      const oldest = Math.min(...waiting.map(({ createdAt }) => createdAt));
+      const oldest = Math.min(...waiting.map(({ readyAt }) => readyAt));
       assert.equal(record.oldestPendingAt, waiting.length === 0 ? null : oldest, 'oldestPendingAt');
       assert.equal(record.meanDurationMs === null, record.completed === 0, 'meanDurationMs');
     }

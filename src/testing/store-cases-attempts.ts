@@ -371,7 +371,7 @@ export const attemptCases: readonly StoreCase[] = [
           processing: 0,
           completed: 6,
           failed: 2,
-          oldestPendingAt: ready.createdAt,
+          oldestPendingAt: ready.readyAt,
           meanDurationMs: mean,
         },
       ]);

@@ -101,7 +101,7 @@ export const claimCases: readonly StoreCase[] = [
       bench.now += 10;
       assert.deepStrictEqual(await bench.claimIds({ limit: 1 }), [sooner.id]);
       await bench.assertDecided(later, { type: 'due' });
-      assert.equal((await bench.task())?.oldestPendingAt, later.createdAt);
+      assert.equal((await bench.task())?.oldestPendingAt, later.readyAt);
     },
   },
   {

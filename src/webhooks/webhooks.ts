@@ -68,9 +68,7 @@ export type Webhooks = {
   /** Creation and expiry of the live secrets, newest first; never their values. Of an endpoint: `endpoint_not_found`. */
   listSecrets(p: SecretOwner): Promise<readonly Omit<WebhookSecret, 'value'>[]>;
   /** The new secret, told this once. `body`: {secret?, grace_seconds?}. `endpoint_not_found`, `validation_failed`. */
-  rotateSecret(
-    p: SecretOwner & { readonly body: unknown },
-  ): Promise<{
+  rotateSecret(p: SecretOwner & { readonly body: unknown }): Promise<{
     readonly secret: string;
     readonly secrets: readonly Omit<WebhookSecret, 'value'>[];
   }>;

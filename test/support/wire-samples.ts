@@ -24,6 +24,7 @@ export function wireOperation(members: Partial<WireOperation> = {}): WireOperati
     status_url: `/operations/${id}`,
     result_url: null,
     cancel_url: null,
+    events_url: `/operations/${id}/events`,
     cancel_requested_at: null,
     error: null,
     labels: {},

@@ -1,0 +1,176 @@
+import type { WireOperation } from '../core/wire.ts';
+import { operationIn } from './answered-operation.ts';
+import { EventStreamParser } from './event-stream.ts';
+import { NetworkError, ProblemError } from './problem.ts';
+import type { Transport } from './transport.ts';
+import { isFinal, waitForFinal } from './wait.ts';
+
+/** A state of an operation that differs from the one before. `completed` and `failed` are the last. */
+export type OperationEvent = {
+  readonly type: 'status' | 'progress' | 'completed' | 'failed';
+  readonly operation: WireOperation;
+};
+
+/** Three pings of the server: a stream silent for longer is dead, or held back by something on the way. */
+const silenceMs = 45_000;
+/** Streams that brought nothing, after which polling takes over. */
+const silentMax = 2;
+const reconnectMs = 2_000;
+
+/**
+ * Follows an operation to its final state: by the server's event stream, and where that cannot be had (an older
+ * server, a proxy that holds it back, streams_full) by long-polling as wait() does. A stream that breaks is taken up
+ * again where it was. Ends after the final event. Throws as wait() does: ProblemError, NetworkError, the signal's
+ * reason.
+ */
+export async function* operationEvents(
+  transport: Transport,
+  url: URL,
+  signal?: AbortSignal,
+): AsyncGenerator<OperationEvent> {
+  const follower: Follower = { transport, url, signal, lastId: null, seen: null };
+  for (let silent = 0; silent < silentMax;) {
+    const response = await openStream(follower);
+    if (response === null) break;
+    if (response.status === 204) return;
+    const heard = yield* streamed(follower, response);
+    if (follower.seen !== null && isFinal(follower.seen)) return;
+    silent = heard ? 0 : silent + 1;
+    await transport.clock.sleep(reconnectMs, signal);
+    signal?.throwIfAborted();
+  }
+  yield* polled(follower);
+}
+
+type Follower = {
+  readonly transport: Transport;
+  readonly url: URL;
+  readonly signal: AbortSignal | undefined;
+  lastId: string | null;
+  seen: WireOperation | null;
+};
+
+/** null: there is no stream to be had here. */
+async function openStream(follower: Follower): Promise<Response | null> {
+  const { transport, url, signal, lastId, seen } = follower;
+  const headers: Record<string, string> = { accept: 'text/event-stream' };
+  if (lastId !== null) headers['last-event-id'] = lastId;
+  try {
+    const response = await transport.download({ method: 'GET', url, headers, signal });
+    const type = response.headers.get('content-type') ?? '';
+    if (response.status === 204 || type.startsWith('text/event-stream')) return response;
+    await response.body?.cancel();
+    return null;
+  } catch (error) {
+    if (error instanceof ProblemError && [406, 503].includes(error.status)) return null;
+    // A server that was there before is being restarted: waits last through that.
+    if (error instanceof NetworkError && seen !== null) return null;
+    throw error;
+  }
+}
+
+/** The events of one connection, to its end. Whether it brought any. */
+async function* streamed(
+  follower: Follower,
+  response: Response,
+): AsyncGenerator<OperationEvent, boolean> {
+  const reader = response.body?.getReader();
+  if (reader === undefined) return false;
+  const parser = new EventStreamParser();
+  let heard = false;
+  try {
+    for (;;) {
+      const chunk = await readWithin(follower, reader);
+      if (chunk === null) return heard;
+      for (const { id, data } of parser.push(chunk)) {
+        heard = true;
+        follower.lastId = id === '' ? null : id;
+        const news = told(
+          follower,
+          operationIn({ status: 200, body: JSON.parse(data) }, follower.url),
+        );
+        if (news !== null) yield news;
+      }
+    }
+  } finally {
+    // Not awaited: a stream that broke never answers.
+    reader.cancel().catch(() => undefined);
+  }
+}
+
+/** null: it ended, broke, or was silent for too long. Throws the signal's reason. */
+async function readWithin(
+  { transport, signal }: Follower,
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+): Promise<Uint8Array | null> {
+  const done = new AbortController();
+  const silence = transport.clock.sleep(silenceMs, done.signal).then(() => null);
+  const reading = reader.read().then(
+    ({ value }) => value ?? null,
+    () => {
+      if (signal?.aborted === true) throw signal.reason;
+      // What a broken connection rejects with differs between platforms; it is taken up again.
+      return null;
+    },
+  );
+  try {
+    return await Promise.race([reading, silence]);
+  } finally {
+    done.abort();
+  }
+}
+
+/** By long-polling; only the newest state is kept for a reader that is slow. */
+async function* polled(follower: Follower): AsyncGenerator<OperationEvent> {
+  const { transport, url } = follower;
+  const left = new AbortController();
+  const signals = follower.signal === undefined ? [left.signal] : [follower.signal, left.signal];
+  let latest: WireOperation | null = null;
+  let wake = (): void => undefined;
+  const waiting = waitForFinal(transport, url, {
+    signal: AbortSignal.any(signals),
+    onChange: (operation) => {
+      latest = operation;
+      wake();
+    },
+  });
+  let over = false;
+  const ended = waiting.then(
+    () => void (over = true),
+    () => void (over = true),
+  );
+  try {
+    for (;;) {
+      const operation: WireOperation | null = latest;
+      latest = null;
+      if (operation !== null) {
+        const news = told(follower, operation);
+        if (news !== null) yield news;
+      } else if (over) {
+        await waiting;
+        return;
+      } else {
+        await Promise.race([ended, new Promise<void>((resolve) => (wake = resolve))]);
+      }
+    }
+  } finally {
+    left.abort();
+  }
+}
+
+/** What `operation` is after what was seen before; null: nothing new. */
+function told(follower: Follower, operation: WireOperation): OperationEvent | null {
+  const before = follower.seen;
+  follower.seen = operation;
+  if (operation.status === 'completed' || operation.status === 'failed') {
+    return { type: operation.status, operation };
+  }
+  const runsOn =
+    before?.status === 'processing' &&
+    operation.status === 'processing' &&
+    before.attempt === operation.attempt;
+  const reported = before?.progress?.updated_at !== operation.progress?.updated_at;
+  if (runsOn && reported) return { type: 'progress', operation };
+  const changed = before === null || JSON.stringify(before) !== JSON.stringify(operation);
+  return changed ? { type: 'status', operation } : null;
+}

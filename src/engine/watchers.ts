@@ -1,0 +1,168 @@
+import { elapsedClock, type Clock } from '../core/clock.ts';
+import { RaincheckError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import { isFinal, type Operation } from '../core/operation.ts';
+
+type Watcher = {
+  /** The newest state it was not given yet; what came in between is dropped. */
+  latest: Operation | null;
+  error: Error | null;
+  ended: boolean;
+  wake: () => void;
+};
+
+type Watch = {
+  readonly watchers: Set<Watcher>;
+  readonly stop: AbortController;
+  /** For one who joins with a state that is older already. */
+  latest: Operation | null;
+};
+
+type WatchersParts = {
+  readonly clock: Clock;
+  /** As Engine.waitFor with `until: 'change'`. */
+  readonly wait: (p: {
+    readonly id: string;
+    readonly version: number;
+    readonly timeoutMs: number;
+    readonly signal: AbortSignal;
+  }) => Promise<Operation>;
+};
+
+/** One long-poll of the store's changes; renewed as long as somebody watches. */
+const waitMs = 30_000;
+/** Pause when a wait came back at once with nothing new: the engine stops, or too many wait. */
+const paceMs = 1_000;
+
+/**
+ * Streams of one operation's states. However many watch it, one subscription follows it; each watcher is
+ * given the newest state when it comes for the next, so a slow one holds one state and skips the rest.
+ */
+export class Watchers {
+  readonly #p: WatchersParts;
+  readonly #watches = new Map<string, Watch>();
+  #count = 0;
+  #closed = false;
+
+  constructor(p: WatchersParts) {
+    this.#p = p;
+  }
+
+  /**
+   * Yields states newer than `operation`, to the final one; ends when `signal` aborts or the engine stops, and
+   * throws what the store says. Throws `streams_full` at once at limits.eventStreamsMax.
+   */
+  watch(operation: Operation, signal: AbortSignal): AsyncGenerator<Operation> {
+    if (this.#count >= limits.eventStreamsMax) {
+      throw new RaincheckError(
+        'streams_full',
+        `The server has its ${limits.eventStreamsMax} event streams: poll the status instead.`,
+        { retryAfterSeconds: limits.retryAfterSecondsMax },
+      );
+    }
+    return this.#states(operation, signal);
+  }
+
+  async *#states(operation: Operation, signal: AbortSignal): AsyncGenerator<Operation> {
+    if (isFinal(operation.state) || this.#closed || signal.aborted) return;
+    const watcher = this.#join(operation);
+    const leave = (): void => {
+      watcher.ended = true;
+      watcher.wake();
+    };
+    signal.addEventListener('abort', leave);
+    let { version } = operation;
+    try {
+      for (;;) {
+        const { latest } = watcher;
+        watcher.latest = null;
+        if (latest !== null && latest.version > version) {
+          version = latest.version;
+          yield latest;
+          if (isFinal(latest.state)) return;
+        } else if (watcher.error !== null) {
+          throw watcher.error;
+        } else if (watcher.ended) {
+          return;
+        } else {
+          await new Promise<void>((resolve) => (watcher.wake = resolve));
+        }
+      }
+    } finally {
+      signal.removeEventListener('abort', leave);
+      this.#leave(operation.id, watcher);
+    }
+  }
+
+  /** Ends all streams; clients come back to another server, or to this one when it is up again. */
+  close(): void {
+    this.#closed = true;
+    for (const { watchers, stop } of this.#watches.values()) {
+      stop.abort();
+      for (const watcher of watchers) {
+        watcher.ended = true;
+        watcher.wake();
+      }
+    }
+  }
+
+  #join(operation: Operation): Watcher {
+    this.#count += 1;
+    const watcher: Watcher = { latest: null, error: null, ended: false, wake: () => undefined };
+    const watch = this.#watches.get(operation.id);
+    if (watch !== undefined) {
+      watcher.latest = watch.latest;
+      watch.watchers.add(watcher);
+    } else {
+      const made: Watch = {
+        watchers: new Set([watcher]),
+        stop: new AbortController(),
+        latest: null,
+      };
+      this.#watches.set(operation.id, made);
+      void this.#follow(operation, made);
+    }
+    return watcher;
+  }
+
+  #leave(id: string, watcher: Watcher): void {
+    this.#count -= 1;
+    const watch = this.#watches.get(id);
+    watch?.watchers.delete(watcher);
+    if (watch?.watchers.size !== 0) return;
+    this.#watches.delete(id);
+    watch.stop.abort();
+  }
+
+  async #follow(operation: Operation, watch: Watch): Promise<void> {
+    const { watchers, stop } = watch;
+    const elapsed = elapsedClock(this.#p.clock);
+    const { id } = operation;
+    let { version } = operation;
+    const tell = (change: Partial<Watcher>): void => {
+      for (const watcher of watchers) {
+        Object.assign(watcher, change);
+        watcher.wake();
+      }
+    };
+    try {
+      while (!stop.signal.aborted) {
+        const askedAt = elapsed.now();
+        const latest = await this.#p.wait({ id, version, timeoutMs: waitMs, signal: stop.signal });
+        if (latest.version === version) {
+          if (elapsed.now() - askedAt < paceMs) await elapsed.sleep(paceMs, stop.signal);
+          continue;
+        }
+        version = latest.version;
+        watch.latest = latest;
+        tell({ latest });
+        if (isFinal(latest.state)) break;
+      }
+    } catch (error) {
+      tell({ error: error instanceof Error ? error : new Error(String(error)) });
+    } finally {
+      // Whoever comes from now on starts a subscription of its own.
+      if (this.#watches.get(id)?.watchers === watchers) this.#watches.delete(id);
+    }
+  }
+}

@@ -1,0 +1,156 @@
+import { limits } from '../core/limits.ts';
+import { isFinal, statusOf, type Operation } from '../core/operation.ts';
+import { elapsedClock } from '../core/clock.ts';
+import type { HttpContext } from './context.ts';
+import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
+import { readOperation } from './results.ts';
+import { operationJson, viewWithAttempts } from './wire.ts';
+
+/** What a client that lost its connection should wait before it comes back. */
+const reconnectMs = 2_000;
+
+/**
+ * `GET /operations/{id}/events`, or the operation itself with `Accept: text/event-stream`: its states as they come
+ * (WHATWG HTML, server-sent events). Every event carries the whole operation, as the status shows it, so that nobody
+ * needs to have seen the one before; its id is the version. With `Last-Event-ID` only what is newer comes, and 204,
+ * on which EventSource stops for good, when there will be nothing newer.
+ *
+ *   status     it waits, runs, waits again; the first event of a stream that knows no version
+ *   progress   an attempt that runs reported
+ *   completed, failed   the last one; the stream ends
+ *
+ * Nothing is kept for streams: a reader that is slow, or was away, gets the newest state.
+ */
+export async function readEvents(
+  context: HttpContext,
+  request: ExchangeRequest,
+  id: string,
+): Promise<ExchangeReply> {
+  const operation = await readOperation(context, id);
+  const seen = seenVersion(request.header('last-event-id'));
+  if (isFinal(operation.state) && seen !== null && seen >= operation.version) {
+    return { status: 204, headers: { 'cache-control': 'no-store' }, body: null };
+  }
+  return {
+    status: 200,
+    headers: {
+      'content-type': 'text/event-stream; charset=utf-8',
+      // no-transform: a compressing proxy or middleware would hold events back until it has a block.
+      'cache-control': 'no-cache, no-transform',
+      'x-accel-buffering': 'no',
+      vary: 'Accept',
+    },
+    body: request.method === 'HEAD' ? null : eventStream(context, request, { operation, seen }),
+  };
+}
+
+export function wantsEvents(request: ExchangeRequest): boolean {
+  return request.header('accept')?.includes('text/event-stream') ?? false;
+}
+
+/** Ours are versions; with anything else the client is told the state as it is. */
+function seenVersion(lastEventId: string | undefined): number | null {
+  return lastEventId !== undefined && /^\d{1,15}$/.test(lastEventId) ? Number(lastEventId) : null;
+}
+
+function eventStream(
+  context: HttpContext,
+  request: ExchangeRequest,
+  p: { readonly operation: Operation; readonly seen: number | null },
+): AsyncIterable<Uint8Array> {
+  const over = new AbortController();
+  const signal = AbortSignal.any([request.signal, over.signal]);
+  // Throws now, while there is a status to say it with.
+  const later = context.engine.watch({ operation: p.operation, signal });
+  const stream = events(context, { ...p, later, end: () => over.abort() });
+  return {
+    [Symbol.asyncIterator]: () => ({
+      next: () => stream.next(),
+      // A generator's own return waits for what it awaits, up to the next ping.
+      return: () => {
+        over.abort();
+        return stream.return(undefined);
+      },
+    }),
+  };
+}
+
+async function* events(
+  context: HttpContext,
+  p: {
+    readonly operation: Operation;
+    readonly seen: number | null;
+    readonly later: AsyncGenerator<Operation>;
+    readonly end: () => void;
+  },
+): AsyncGenerator<Uint8Array> {
+  const elapsed = elapsedClock(context.engine.clock);
+  const endsAt = elapsed.now() + limits.eventStreamMs;
+  let before = p.operation;
+  try {
+    yield bytes(`retry: ${reconnectMs}\n\n`);
+    if (p.seen === null || before.version > p.seen) {
+      yield bytes(await eventText(context, before, null));
+    }
+    let next = p.later.next();
+    while (elapsed.now() < endsAt) {
+      const arrived = await withinPing(next, elapsed);
+      if (arrived === 'ping') {
+        yield bytes(': ping\n\n');
+        continue;
+      }
+      if (arrived.done === true) return;
+      const operation = arrived.value;
+      next = p.later.next();
+      yield bytes(await eventText(context, operation, before));
+      before = operation;
+    }
+  } finally {
+    p.end();
+    await p.later.return(undefined);
+  }
+}
+
+type Arrived = IteratorResult<Operation, unknown> | 'ping';
+
+async function withinPing(
+  next: Promise<IteratorResult<Operation, unknown>>,
+  elapsed: ReturnType<typeof elapsedClock>,
+): Promise<Arrived> {
+  const done = new AbortController();
+  const ping = elapsed.sleep(limits.eventPingMs, done.signal).then(() => 'ping' as const);
+  try {
+    return await Promise.race([next, ping]);
+  } finally {
+    done.abort();
+  }
+}
+
+async function eventText(
+  context: HttpContext,
+  operation: Operation,
+  before: Operation | null,
+): Promise<string> {
+  const data = operationJson(context, await viewWithAttempts(context, operation));
+  return `id: ${operation.version}\nevent: ${eventName(operation, before)}\ndata: ${oneLine(data)}\n\n`;
+}
+
+function eventName(operation: Operation, before: Operation | null): string {
+  if (operation.state === 'completed' || operation.state === 'failed') return operation.state;
+  const runsOn =
+    before !== null &&
+    statusOf(before.state) === 'processing' &&
+    statusOf(operation.state) === 'processing' &&
+    before.attempt === operation.attempt;
+  const reported = before?.progress?.updatedAt !== operation.progress?.updatedAt;
+  return runsOn && reported ? 'progress' : 'status';
+}
+
+/** A result that is inlined as the text it came as may hold line breaks, as JSON between its values. */
+function oneLine(json: string): string {
+  return json.includes('\n') || json.includes('\r') ? json.replaceAll(/[\r\n]+/g, ' ') : json;
+}
+
+function bytes(text: string): Uint8Array {
+  return Buffer.from(text);
+}
