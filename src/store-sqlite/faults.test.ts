@@ -45,7 +45,7 @@ const roles: Readonly<Record<string, (file: string) => Promise<void>>> = {
     const store = await openSqliteStore({ path: file });
     say('open');
     // Somebody must have the store: one that is collected as garbage gives up its lock.
-    process.stdin.once('end', () => store.close()).resume();
+    process.stdin.once('end', () => void store.close()).resume();
   },
 
   /** Says why the file cannot be opened. */
