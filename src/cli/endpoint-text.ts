@@ -66,10 +66,11 @@ function stateText(endpoint: WireEndpoint, now: number): string {
 }
 
 function healthText({ health }: WireEndpoint, ago: (instant: string | null) => string): string {
+  const ramp = health.in_flight_max === null ? '' : `, at most ${health.in_flight_max} at once`;
   const failing =
     health.failing_since === null ? '' : `, failing since ${ago(health.failing_since)}`;
   return (
     `circuit ${health.circuit}, last success ${ago(health.last_success_at)}, ` +
-    `last failure ${ago(health.last_failure_at)}${failing}`
+    `last failure ${ago(health.last_failure_at)}${failing}${ramp}`
   );
 }

@@ -59,10 +59,17 @@ function problemLines(error: ProblemError, url: string): string[] {
     lines.push('  Give the token in RAINCHECK_TOKEN or in a file named by --token-file.');
   }
   // Not one of what is looked for is missing, but everything: another server, or another base path.
-  if (error.status === 404 && (error.code === null || error.code === 'not_found')) {
+  const isServerInDoubt =
+    error.code === null || (error.code === 'not_found' && !isOfWebhooks(error));
+  if (error.status === 404 && isServerInDoubt) {
     lines.push(`  Is ${url} the address of a Raincheck server, with its base path?`);
   }
   return lines;
+}
+
+/** The server says that it sends none: it is the one that was meant. */
+function isOfWebhooks({ problem }: ProblemError): boolean {
+  return problem.detail === 'This server sends no webhooks.';
 }
 
 /** A JSON pointer as it is typed on the command line: '/date_range/start' is date_range.start. */

@@ -12,7 +12,7 @@ import {
   type Context,
   type Shell,
 } from './context.ts';
-import { attemptText, deliveryStateText } from './webhook-text.ts';
+import { attemptText } from './webhook-text.ts';
 import { endpointListing, printEndpoint } from './endpoint-text.ts';
 import { exitCodes, UsageError } from './exit-codes.ts';
 import { paged, printListing } from './listing.ts';
@@ -251,14 +251,13 @@ function addTest(webhooks: Command, shell: Shell): void {
     .argument('<endpoint>', 'id (ep_…)')
     .action(
       acting(shell, async (context, command) => {
-        const { client, output, transport } = context;
+        const { client, output } = context;
         const tested = await client.webhooks.testEndpoint(endpointNamed(command.args[0]));
-        const { delivery, attempt } = tested;
+        const { delivery, attempt, reason } = tested;
         const isDelivered = attempt?.outcome === 'delivered';
         if (output.json) output.resultJson(tested);
         else if (attempt === null) {
-          const state = deliveryStateText(delivery, transport.serverNow());
-          output.problem(output.style('red', `✖ ${delivery.id} was not sent: ${state}`));
+          output.problem(output.style('red', `✖ ${delivery.id} was not sent: ${reason}`));
         } else {
           const sign = isDelivered ? '✔' : '✖';
           const text = `${sign} ${delivery.id} ${attemptText(attempt)}`;

@@ -196,8 +196,8 @@ export type WireEndpointHealth = {
   readonly circuit: 'closed' | 'open';
   /** In a row, of those that speak against the endpoint. */
   readonly failures: number;
-  /** Attempts that may be in flight at once. */
-  readonly in_flight_max: number;
+  /** After an outage: how many attempts may be in flight at once, 1, 2, 4 …; null: as many as the settings allow. */
+  readonly in_flight_max: number | null;
   readonly failing_since: string | null;
   readonly last_success_at: string | null;
   readonly last_failure_at: string | null;
@@ -304,8 +304,10 @@ export type WireDeliveryAttemptList = { readonly attempts: readonly WireDelivery
 /** To POST /webhooks/endpoints/{id}/test. */
 export type WireTestedEndpoint = {
   readonly delivery: WireDelivery;
-  /** null: none could be made, as the delivery says why. */
+  /** null: none could be made; then the delivery is cancelled. */
   readonly attempt: WireDeliveryAttempt | null;
+  /** Why none could be made; null when one was. */
+  readonly reason: string | null;
 };
 
 /** To POST /webhooks/dead-letters/redrive with `dry_run`. */

@@ -84,13 +84,21 @@ function dispatch(parts: Parts, request: ExchangeRequest): ExchangeReply | Promi
   }
   if (match === null) {
     if (method === 'OPTIONS' && path === '*') return optionsReply(allMethods);
-    throw new RaincheckError('not_found', 'There is nothing at this address.');
+    throw new RaincheckError('not_found', nothingAt(path, parts.context));
   }
   const { route } = match;
   const action = actionOf(route, method);
   if (action === undefined) return noActionReply(parts.context, route, method);
   if (method !== 'HEAD') return action(request, match.params);
   return Promise.resolve(action(request, match.params)).then(headReply);
+}
+
+/** Who looks for webhooks should not look for another base path. */
+function nothingAt(path: string, { basePath, webhooks }: HttpContext): string {
+  const isOfWebhooks = withoutBasePath(path, basePath).startsWith('/webhooks/');
+  return webhooks === null && isOfWebhooks
+    ? 'This server sends no webhooks.'
+    : 'There is nothing at this address.';
 }
 
 const allMethods = 'GET, HEAD, POST, PATCH, DELETE, OPTIONS';

@@ -1,3 +1,4 @@
+import { endpointWait } from '../core/delivery-wait.ts';
 import { RaincheckError } from '../core/errors.ts';
 import { isEndpointId } from '../core/id.ts';
 import type { WireCreatedEndpoint, WireEndpoint, WireTestedEndpoint } from '../core/wire.ts';
@@ -8,6 +9,7 @@ import { jsonReply } from './json-reply.ts';
 import { pageAsked, pageReply } from './page.ts';
 import { parseWord } from './query.ts';
 import {
+  endpointOrNull,
   endpointUrl,
   shownDelivery,
   wireDelivery,
@@ -93,7 +95,14 @@ export async function testEndpoint(context: WebhookContext, id: string): Promise
   return jsonReply({
     delivery: wireDelivery(context, await shownDelivery(context, delivery)),
     attempt: attempt && wireDeliveryAttempt(attempt),
+    reason: attempt === null ? await whyNotTested(context, id) : null,
   } satisfies WireTestedEndpoint);
+}
+
+async function whyNotTested({ webhooks, engine }: WebhookContext, id: string): Promise<string> {
+  const endpoint = await endpointOrNull(webhooks, id);
+  const reason = endpoint === null ? null : endpointWait(endpoint, engine.clock.now()).reason;
+  return reason ?? 'no attempt could be made in time';
 }
 
 /** Garbage never reaches the store. */

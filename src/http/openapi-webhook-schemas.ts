@@ -54,7 +54,7 @@ const endpoint: Json = object(
     health: object({
       circuit: { enum: ['closed', 'open'] },
       failures: count,
-      in_flight_max: count,
+      in_flight_max: integerOrNull,
       failing_since: instantOrNull,
       last_success_at: instantOrNull,
       last_failure_at: instantOrNull,
@@ -211,6 +211,7 @@ export const webhookSchemas: Json = {
   TestedEndpoint: object({
     delivery: reference('Delivery'),
     attempt: orNull(reference('DeliveryAttempt')),
+    reason: { ...textOrNull, description: 'Why no attempt could be made.' },
   }),
   SecretList: secretList,
   RotatedSecret: {

@@ -46,7 +46,12 @@ export class DocumentedAnswers {
     if ($ref !== undefined) this.#validate($ref.split('/').at(-1)!, answer, about);
   }
 
-  #validate(name: string, answer: Answer, about: string): void {
+  /** Throws when `json` is not of the schema `name`. */
+  fits(name: string, json: unknown): void {
+    this.#validate(name, { json }, JSON.stringify(json));
+  }
+
+  #validate(name: string, answer: Pick<Answer, 'json'>, about: string): void {
     let validator = this.#validators.get(name);
     if (validator === undefined) {
       const schema = { ...(this.#definitions[name] as object), $defs: this.#definitions };

@@ -28,13 +28,16 @@ function suite(transport: Transport): void {
   let k: Kit;
   let send: Send;
   let close: () => Promise<void>;
+  let openapi: Answer['json'];
+  let documented: DocumentedAnswers;
 
   before(async () => {
     await inbox.open();
     k = await kit();
     const opened = await transport.open(k.app);
     ({ close } = opened);
-    const documented = new DocumentedAnswers((await opened.send('GET', '/openapi.json')).json);
+    openapi = (await opened.send('GET', '/openapi.json')).json;
+    documented = new DocumentedAnswers(openapi);
     send = async (method, target, sent) => {
       const answer = await opened.send(method, target, sent);
       documented.check(method, target, answer);
@@ -86,6 +89,35 @@ function suite(transport: Transport): void {
     const { json: delivery } = await get(status.webhook.delivery_url);
     assert.equal(delivery.operation_id, status.id);
     assert.equal(delivery.request.body, arrived.text);
+  });
+
+  it('arrives as the OpenAPI document has it', async () => {
+    const events = ['operation.started', 'operation.completed', 'operation.failed'];
+    const webhook = { url: `${inbox.origin}/documented`, events };
+    // The news of a start is dropped when the end is there already.
+    await submit('/slow/held', { webhook });
+    await inbox.wait('/documented', 1);
+    k.release();
+    await inbox.wait('/documented', 2);
+    await submit('/broken', { webhook: { ...webhook, events: ['operation.failed'] } });
+    const arrived = await inbox.wait('/documented', 3);
+    for (const { text, headers } of arrived) {
+      const event = JSON.parse(text) as { type: string };
+      documented.fits('OperationEvent', event);
+      const { parameters, requestBody } = openapi.webhooks[event.type].post;
+      const schema = requestBody.content['application/json'].schema;
+      assert.deepEqual(schema, { $ref: '#/components/schemas/OperationEvent' });
+      for (const { name } of parameters) assert.ok(headers[name], name);
+    }
+    const types = new Set(arrived.map(({ text }) => (JSON.parse(text) as { type: string }).type));
+    assert.deepEqual(types, new Set(events));
+    const callbacks = openapi.paths['/echo'].post.callbacks.ended;
+    assert.deepEqual(Object.keys(callbacks), [
+      '{$request.body#/webhook_url}',
+      '{$request.body#/webhook/url}',
+    ]);
+    const input = openapi.paths['/strict'].post.requestBody.content['application/json'].schema;
+    assert.ok('webhook_url' in input.properties && 'webhook' in input.properties);
   });
 
   it('with more to say gets its headers and is signed with its secret', async () => {
@@ -283,7 +315,9 @@ describe('A server without webhooks', () => {
         assertProblem(answer, 'validation_failed');
         assert.equal(answer.json.errors[0].pointer, `/${member}`);
       }
-      assertProblem(await send('GET', '/webhooks/endpoints'), 'not_found');
+      const none = await send('GET', '/webhooks/endpoints');
+      assertProblem(none, 'not_found');
+      assert.equal(none.json.detail, 'This server sends no webhooks.');
       const openapi = await send('GET', '/openapi.json');
       assert.doesNotMatch(openapi.text, /"\/webhooks|webhook_url"/);
       assert.equal('webhook_endpoints_url' in (await send('GET', '/')).json, false);

@@ -1,5 +1,6 @@
 import type { Delivery, DeliveryAttempt, WebhookTarget } from '../core/delivery.ts';
 import { deliveryWait, endpointWait, needsEndpoint, type Wait } from '../core/delivery-wait.ts';
+import { healthyInFlight } from '../core/endpoint-health.ts';
 import type { Endpoint } from '../core/endpoint.ts';
 import { RaincheckError } from '../core/errors.ts';
 import type {
@@ -177,7 +178,7 @@ export function wireEndpoint(context: HttpContext, endpoint: Endpoint): WireEndp
     health: {
       circuit: health.circuit,
       failures: health.failures,
-      in_flight_max: health.inFlightMax,
+      in_flight_max: health.inFlightMax < healthyInFlight ? health.inFlightMax : null,
       failing_since: isoOrNull(health.failingSince),
       last_success_at: isoOrNull(health.lastSuccessAt),
       last_failure_at: isoOrNull(health.lastFailureAt),

@@ -132,7 +132,7 @@ export function wireEndpoint(members: Partial<WireEndpoint> = {}): WireEndpoint 
     health: {
       circuit: 'closed',
       failures: 0,
-      in_flight_max: 4,
+      in_flight_max: null,
       failing_since: null,
       last_success_at: null,
       last_failure_at: null,
