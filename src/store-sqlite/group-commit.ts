@@ -138,9 +138,9 @@ export class GroupCommit {
     if (this.#waiting !== null || !this.#hasQueued() || !this.#openRound()) return;
     const committed: Committed[] = [];
     this.#commitTogether(this.#take(), committed);
-    const isLoose = committed.every(({ write }) => write.isLoose);
-    if (this.#sync === null || isLoose) this.#tell(committed);
-    else this.#syncThenTell(this.#sync, committed);
+    const isStrict = committed.some(({ write }) => !write.isLoose);
+    if (this.#sync !== null && isStrict) this.#syncThenTell(this.#sync, committed);
+    else this.#tell(committed);
     if (this.#hasQueued()) this.#scheduleFlush();
   }
 
