@@ -82,6 +82,7 @@ function dispatch(parts: Parts, request: ExchangeRequest): ExchangeReply | Promi
   if (parts.tokenDigest !== null && match?.route.open !== true) {
     requireToken(request.header('authorization'), parts.tokenDigest);
   }
+  if (method !== 'GET' && method !== 'HEAD') refuseCrossSite(request);
   if (match === null) {
     if (method === 'OPTIONS' && path === '*') return optionsReply(allMethods);
     throw new RaincheckError('not_found', nothingAt(path, parts.context));
@@ -91,6 +92,22 @@ function dispatch(parts: Parts, request: ExchangeRequest): ExchangeReply | Promi
   if (action === undefined) return noActionReply(parts.context, route, method);
   if (method !== 'HEAD') return action(request, match.params);
   return Promise.resolve(action(request, match.params)).then(headReply);
+}
+
+/**
+ * A page of another site may send a browser here with a form, or with a `fetch` that needs no leave, and the browser
+ * of somebody who runs `dev` reaches this machine. Such requests carry no credentials of ours and no JSON type; all
+ * else must first be allowed by CORS, which is for the program around us to grant. Sec-Fetch-Site (Fetch Metadata)
+ * comes only from browsers.
+ */
+function refuseCrossSite(request: ExchangeRequest): void {
+  if (request.header('sec-fetch-site') !== 'cross-site') return;
+  if (request.header('authorization') !== undefined) return;
+  if (/^application\/(?:[\w.+-]+\+)?json\b/i.test(request.header('content-type') ?? '')) return;
+  throw new RaincheckError(
+    'cross_site',
+    'A page of another site may not do this. A program of yours that should: send `Content-Type: application/json`.',
+  );
 }
 
 /** Who looks for webhooks should not look for another base path. */

@@ -13,6 +13,8 @@ export type Route = {
   readonly open: boolean;
   /** In the words of other makers' clients: told in docs/compatibility.md, not in our OpenAPI document. */
   readonly view: boolean;
+  /** What a page of ours is made of: nothing that a program would ask for. */
+  readonly asset: boolean;
 };
 
 export function route(
@@ -24,9 +26,10 @@ export function route(
     readonly delete?: RouteAction;
     readonly open?: boolean;
     readonly view?: boolean;
+    readonly asset?: boolean;
   },
 ): Route {
-  const { open = false, view = false, ...actions } = p;
+  const { open = false, view = false, asset = false, ...actions } = p;
   const methods = [
     p.get && 'GET, HEAD',
     p.post && 'POST',
@@ -34,5 +37,5 @@ export function route(
     p.delete && 'DELETE',
     'OPTIONS',
   ];
-  return { pattern, open, view, allow: methods.filter(Boolean).join(', '), ...actions };
+  return { pattern, open, view, asset, allow: methods.filter(Boolean).join(', '), ...actions };
 }

@@ -2,7 +2,7 @@ import findMyWay from 'find-my-way';
 import { RaincheckError } from '../core/errors.ts';
 import type { Task } from '../engine/task.ts';
 import type { HttpContext, Params } from './context.ts';
-import type { ExchangeReply } from './exchange.ts';
+import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 import { readEvents, wantsEvents } from './events.ts';
 import { readLiveness, readReadiness } from './health.ts';
 import { readIndex } from './index-page.ts';
@@ -18,6 +18,8 @@ import {
 import { readProblemType } from './problem-types.ts';
 import { readResult } from './results.ts';
 import { route, type Route } from './route.ts';
+import { cancelFromPage, readStatusPage, wantsHtml } from './status-html.ts';
+import { readStatusCss, readStatusJs } from './status-page-assets.ts';
 import { submit } from './submit.ts';
 import { listTasks, readTask, setTaskPaused } from './tasks.ts';
 import { viewRoutes, viewTaskRoutes } from './view-routes.ts';
@@ -45,6 +47,7 @@ const reservedSegments: ReadonlySet<string> = new Set([
   'azure',
   'v1',
   'async',
+  'assets',
 ]);
 
 /** Throws `invalid_option` when two tasks, or a task and we, want the same address. */
@@ -134,15 +137,26 @@ function taskRoutes(context: HttpContext, task: Task): Route[] {
   ];
 }
 
+/** One address, three ways to look at it: for programs, for who stays, for people. */
+function readAsAsked(
+  context: HttpContext,
+  request: ExchangeRequest,
+  id: string,
+): Promise<ExchangeReply> {
+  const accept = request.header('accept');
+  if (accept === undefined) return readStatus(context, request, id);
+  if (wantsEvents(request)) return readEvents(context, request, id);
+  return wantsHtml(request)
+    ? readStatusPage(context, request, id)
+    : readStatus(context, request, id);
+}
+
 function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly status: Route } {
   let openapi: ExchangeReply | null = null; // the tasks never change
   const id = (params: Params): string => params['id'] ?? '';
   const name = (params: Params): string => params['name'] ?? '';
   const status = route('/operations/:id', {
-    get: (request, params) =>
-      wantsEvents(request)
-        ? readEvents(context, request, id(params))
-        : readStatus(context, request, id(params)),
+    get: (request, params) => readAsAsked(context, request, id(params)),
     delete: (_, params) => removeOperation(context, id(params)),
   });
   const all = [
@@ -150,6 +164,8 @@ function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly stat
     route('/livez', { get: () => readLiveness(), open: true }),
     route('/readyz', { get: () => readReadiness(context), open: true }),
     route('/openapi.json', { get: () => (openapi ??= jsonReply(openapiDocument(context))) }),
+    route('/assets/status.css', { get: () => readStatusCss(), open: true, asset: true }),
+    route('/assets/status.js', { get: () => readStatusJs(), open: true, asset: true }),
     route('/problems/:code', {
       get: (_, params) => readProblemType(context, params['code'] ?? ''),
     }),
@@ -158,7 +174,12 @@ function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly stat
     route('/operations/:id/events', {
       get: (request, params) => readEvents(context, request, id(params)),
     }),
-    route('/operations/:id/cancel', { post: (_, params) => cancelOperation(context, id(params)) }),
+    route('/operations/:id/cancel', {
+      post: (request, params) =>
+        wantsHtml(request)
+          ? cancelFromPage(context, id(params))
+          : cancelOperation(context, id(params)),
+    }),
     route('/operations/:id/retry', {
       post: (request, params) => retryOperation(context, request, id(params)),
     }),
