@@ -3,6 +3,7 @@ import type { WriteConnection } from './connection.ts';
 import type { EndpointLedger } from './endpoint-ledger.ts';
 import { hasDeliverySql } from './endpoints.ts';
 import { seqOf } from './rows.ts';
+import { deleteSecretsSql } from './secrets.ts';
 
 /** Removal of deliveries that are over, and of what only they needed. */
 export const removableDeliveriesSql = `
@@ -57,6 +58,7 @@ export function preparePruneDeliveries(
   const sizeOf = writer.prepare(deliverySizeSql);
   const removals = removeDeliveryStatements.map((sql) => writer.prepare(sql));
   const hasDelivery = writer.prepare(hasDeliverySql);
+  const removeSecrets = writer.prepare(deleteSecretsSql);
   const pruneSecrets = writer.prepare(pruneSecretsSql);
 
   /** Whether an endpoint went with its last delivery that nobody had removed before. */
@@ -65,6 +67,7 @@ export function preparePruneDeliveries(
     const isRemoved = entry.removedAt !== null;
     if (!isRemoved && entry.endpoint.kind === 'registered') return false;
     if (hasDelivery.first(endpointSeq) !== undefined) return false;
+    removeSecrets.run(entry.endpoint.id);
     endpoints.forget(entry);
     return !isRemoved;
   }

@@ -13,7 +13,7 @@ const insertSecretSql = `
 INSERT INTO webhook_secrets (owner, value, created_at, expires_at)
 VALUES (?, ?, ?, ?)`;
 
-const deleteSecretsSql = `
+export const deleteSecretsSql = `
 DELETE FROM webhook_secrets
 WHERE owner = ?`;
 
