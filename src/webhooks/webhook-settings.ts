@@ -11,7 +11,7 @@ export type WebhookSettings = {
   /**
    * Signs what goes to addresses that requests name: `whsec_` and base64 of 24 to 64 bytes. Several: all sign, the
    * newest first, so that receivers can change over. Default: one is made and kept in the store; `POST
-   * /webhooks/secret` makes another and tells it.
+   * /webhooks/secret/rotate` makes another and tells it.
    */
   readonly secret?: string | readonly string[];
   /** Addresses that may be sent to although they are not public, like '10.20.0.0/16'. Default none. */
