@@ -219,10 +219,13 @@ export async function webhooksFixture(
   };
 }
 
-/** Turns of the event loop until `done`; fails loudly instead of hanging. */
+const patienceMs = 60_000;
+
+/** Looks again turn by turn of the event loop until `done`; fails loudly instead of hanging. */
 export async function until(done: () => boolean | Promise<boolean>): Promise<void> {
-  for (let turns = 0; !(await done()); turns += 1) {
-    if (turns > 100_000) throw new Error(`Never happened: ${done.toString()}`);
+  const patientUntil = performance.now() + patienceMs;
+  while (!(await done())) {
+    if (performance.now() > patientUntil) throw new Error(`Never happened: ${done.toString()}`);
     await turn();
   }
 }

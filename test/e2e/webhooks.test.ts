@@ -77,7 +77,7 @@ describe('A webhook', () => {
     const { status, json } = await ask(rc, 'POST /quick/async', body);
     assert.equal(status, 202);
     const { operation_id: id } = json;
-    await until(() => receiver.acknowledged.size === 1);
+    await receiver.acknowledgedBy(1);
     const [got] = receiver.received;
     const event = JSON.parse(got!.body) as WireOperationEvent;
     assert.deepEqual([event.status, event.result_url], ['completed', `/quick/${id}`]);
@@ -214,7 +214,7 @@ describe('A bulk redrive over HTTP', () => {
     });
     const result = await ask(rc, `GET /operations/${id}/result`);
     assert.deepEqual(result.json, { action: 'redrive', changed: 3, skipped: 0 });
-    await until(() => receiver.acknowledged.size === 3);
+    await receiver.acknowledgedBy(3);
     assert.deepEqual(receiver.faults, []);
     assert.equal(new Set(receiver.received.map((one) => one.id)).size, 3);
   });
@@ -232,7 +232,7 @@ describe('A server of its own', () => {
     const body = { webhook_url: `${receiver.origin}/x` };
     const response = await postJson(`${await server.url()}/quick`, body);
     assert.equal(response.status, 202, await response.text());
-    await until(() => receiver.acknowledged.size === 1);
+    await receiver.acknowledgedBy(1);
   });
 
   it('as `serve` refuses to, unless RAINCHECK_WEBHOOK_CIDRS and _HTTP say otherwise', async (t) => {
@@ -255,7 +255,7 @@ describe('A server of its own', () => {
     await using server = new ServerProcess(args('serve'), { env });
     const response = await postJson(`${await server.url()}/quick`, body);
     assert.equal(response.status, 202, await response.text());
-    await until(() => receiver.acknowledged.size === 1);
+    await receiver.acknowledgedBy(1);
     assert.deepEqual(receiver.faults, []);
   });
 });

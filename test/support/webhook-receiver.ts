@@ -36,6 +36,7 @@ export class WebhookReceiver {
   readonly #times = new Map<string, number>();
   readonly #open = new Map<string, number>();
   #openRequests = 0;
+  #waiting: { readonly count: number; readonly resolve: () => void }[] = [];
 
   private constructor(p: { readonly secret: string | null; readonly react: Reaction }) {
     this.#react = p.react;
@@ -61,6 +62,20 @@ export class WebhookReceiver {
 
   get origin(): string {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** Resolves once so many ids got a 2xx. */
+  acknowledgedBy(count: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.push({ count, resolve });
+    this.#tell();
+    return promise;
+  }
+
+  #tell(): void {
+    const isDone = ({ count }: { count: number }): boolean => this.acknowledged.size >= count;
+    for (const { resolve } of this.#waiting.filter(isDone)) resolve();
+    this.#waiting = this.#waiting.filter((one) => !isDone(one));
   }
 
   async close(): Promise<void> {
@@ -94,6 +109,7 @@ export class WebhookReceiver {
     if (status >= 200 && status <= 299) this.acknowledged.add(id);
     response.writeHead(status);
     response.end();
+    this.#tell();
   }
 
   #verify({ id, body, headers }: Received): void {
