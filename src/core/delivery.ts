@@ -65,7 +65,7 @@ export type Delivery = {
   /** null: a test event. */
   readonly operationId: string | null;
   readonly event: DeliveryEvent;
-  /** Where it goes, query included. */
+  /** Where it was to go when it was made, query included; to a registered endpoint it goes where that is now. */
   readonly url: string;
   readonly state: DeliveryState;
   /** Counts up with every change. */

@@ -110,8 +110,11 @@ function policyOptions({ allowedCidrs, allowedHosts, httpAllowed }: WebhookSetti
 }
 
 function slots(settings: WebhookSettings) {
-  const count = (name: `${'' | 'endpoint' | 'origin'}${'c' | 'C'}oncurrency`, fallback: number) =>
-    integerOption(`webhooks.${name}`, settings[name as keyof WebhookSettings], {
+  const count = (
+    name: 'concurrency' | 'endpointConcurrency' | 'originConcurrency',
+    fallback: number,
+  ): number =>
+    integerOption(`webhooks.${name}`, settings[name], {
       min: 1,
       max: limits.concurrencyMax,
       fallback,
