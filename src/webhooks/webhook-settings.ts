@@ -128,8 +128,10 @@ function slots(settings: WebhookSettings) {
 
 function pausesOption(value: unknown): readonly number[] {
   if (value === undefined) return deliveryPausesMs;
-  if (!Array.isArray(value) || value.length === 0 || value.length > limits.deliveryFailuresMax) {
-    const what = `a list of 1 to ${limits.deliveryFailuresMax} durations`;
+  // One less than attempts: the first one follows none.
+  const most = limits.deliveryFailuresMax - 1;
+  if (!Array.isArray(value) || value.length === 0 || value.length > most) {
+    const what = `a list of 1 to ${most} durations`;
     throw expected('webhooks.retryPauses', what, value);
   }
   const pauses = value.map((pause, i) =>
