@@ -48,7 +48,7 @@ export const layers: Readonly<Record<string, Layer>> = {
       '@standard-schema/spec',
     ],
   },
-  // Of the engine what its loops are made of (service, alarm, claim-loop, repeat-write, outage, logger), defineTask for
+  // Of the engine what its loops are made of (service, alarm, claim-loop, repeat-write, under-way …), defineTask for
   // the redrive, and the type Tell; nothing that runs operations.
   webhooks: {
     layers: ['core', 'store', 'engine'],
