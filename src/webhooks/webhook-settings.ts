@@ -121,7 +121,7 @@ function slots(settings: WebhookSettings) {
     });
   return {
     slots: count('concurrency', limits.deliveriesInFlightDefault),
-    endpointSlots: count('endpointConcurrency', limits.deliveriesInFlightMax),
+    endpointSlots: count('endpointConcurrency', limits.endpointInFlightDefault),
     originSlots: count('originConcurrency', limits.originInFlightDefault),
   };
 }

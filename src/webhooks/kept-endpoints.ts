@@ -19,7 +19,7 @@ import {
 import type { CheckUrl } from './target.ts';
 import type { EndpointKey, SecretOwner, Webhooks } from './webhooks.ts';
 
-type RegisteredEndpointsParts = {
+type KeptEndpointsParts = {
   readonly store: Store;
   readonly clock: Clock;
   readonly checkUrl: CheckUrl;
@@ -33,11 +33,11 @@ type RegisteredEndpointsParts = {
 type SecretTimes = Omit<WebhookSecret, 'value'>;
 
 /** What people do with endpoints and their secrets: the part of Webhooks that it names. */
-export class RegisteredEndpoints {
-  readonly #p: RegisteredEndpointsParts;
+export class KeptEndpoints {
+  readonly #p: KeptEndpointsParts;
   readonly #startedAt: number;
 
-  constructor(p: RegisteredEndpointsParts) {
+  constructor(p: KeptEndpointsParts) {
     this.#p = p;
     this.#startedAt = p.clock.now();
   }
