@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
+import { deliveriesScenario } from './delivery-scenario.ts';
 import { LoadProcess } from './load-process.ts';
 import { startPeer } from './peer.ts';
 import { origin, pairedLine, soloLine, tableHead, tableRow, writeResult } from './report.ts';
@@ -28,7 +29,7 @@ import { atLeast, atMost, type Target } from './targets.ts';
 const usage = `npm run bench -- [options]
   --quick          about 20 s: fewer and shorter rounds, 10,000 finished operations of history
   --peers          also Fastify + BullMQ on Redis behind the same HTTP surface
-  --only <names>   some of: submit, poll, end-to-end, low-load, history, peers (comma-separated)`;
+  --only <names>   some of: submit, poll, end-to-end, low-load, history, deliveries, peers (with commas)`;
 
 const { values } = parseArgs({
   options: {
@@ -96,6 +97,17 @@ const scenarios: readonly Scenario[] = [
         ),
       ];
     },
+  },
+  {
+    name: 'deliveries',
+    run: async (bench) => [
+      // As receivers do that put the event into a queue of their own: none answers sooner over a network.
+      pairedLine('deliveries / bare undici, 5 ms to answer', await deliveriesScenario(bench, 5), [
+        atLeast('ratio', 0.5),
+      ]),
+      // What storing costs: two records and their commits for each delivery, and nothing to wait for.
+      pairedLine('deliveries / bare undici, answered at once', await deliveriesScenario(bench, 0)),
+    ],
   },
   {
     name: 'peers',

@@ -247,7 +247,7 @@ async function measured(
 }
 
 /** Warms both up, then measures them in turn; who goes first changes from round to round. */
-async function alternate(
+export async function alternate(
   bench: Bench,
   run: {
     readonly ours: (ms: number) => Promise<Sample>;
@@ -269,7 +269,7 @@ async function alternate(
   return pairs;
 }
 
-function freshFile(bench: Bench, name: string): string {
+export function freshFile(bench: Bench, name: string): string {
   const file = path.join(bench.directory, `${name}.db`);
   for (const suffix of ['', '-wal', '-shm']) rmSync(file + suffix, { force: true });
   return file;

@@ -1,10 +1,10 @@
 /**
  * What webhooks cost the store, in µs of CPU per delivery:
  *
- *   node --conditions=raincheck-source bench/store-sqlite-deliveries.ts [deliveries that are over beforehand] [normal]
+ *   node --conditions=raincheck-source bench/store-sqlite-deliveries.ts [over beforehand] [endpoints] [normal]
  *
- * As store-sqlite.ts: CPU time of the process, batches are calls made in one turn, i.e. in one commit. Each delivery
- * of a batch goes to an endpoint of its own, which is the dearest way. `end` is the completion of an operation that
+ * As store-sqlite.ts: CPU time of the process, batches are calls made in one turn, i.e. in one commit. The
+ * endpoints (default 16) take turns, each of an origin of its own. `end` is the completion of an operation that
  * brings one delivery, `plain` of one that brings none. A dated run stands in src/store-sqlite/README.md.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -18,7 +18,8 @@ import type { NewDelivery, Outbox } from '../src/store/delivery-store.ts';
 import { openSqliteStore } from '../src/store-sqlite/sqlite-store.ts';
 
 const over = Number(process.argv[2] ?? 0);
-const synchronous = process.argv[3] === 'normal' ? 'normal' : 'full';
+const endpointCount = Number(process.argv[3] ?? 16);
+const synchronous = process.argv[4] === 'normal' ? 'normal' : 'full';
 const folder = mkdtempSync(path.join(tmpdir(), 'raincheck-cost-'));
 const store = await openSqliteStore({ path: path.join(folder, 'cost.db'), synchronous });
 const random = (): Uint8Array => crypto.getRandomValues(new Uint8Array(10));
@@ -29,7 +30,7 @@ const body = JSON.stringify({
 });
 let made = 0;
 
-const endpoints: readonly Endpoint[] = Array.from({ length: 200 }, (_, i) => ({
+const endpoints: readonly Endpoint[] = Array.from({ length: endpointCount }, (_, i) => ({
   id: endpointId(Date.now(), random()),
   tenant: '',
   kind: 'request',
@@ -91,8 +92,8 @@ async function claim(limit: number): Promise<Delivery[]> {
     newToken: () => `token-${(made += 1)}-0123456789abcdef`,
     leaseMs: 20_000,
     limit,
-    endpointInFlightMax: 4,
-    originInFlightMax: 16,
+    endpointInFlightMax: limit,
+    originInFlightMax: limit,
     now: Date.now(),
   });
   if (claimed.length !== limit) throw new Error(`${claimed.length} of ${limit} were claimed.`);
@@ -219,7 +220,9 @@ async function measure(batch: number, deliveries: number): Promise<void> {
 
 await fill(10_000); // Warm up.
 await fill(over);
-process.stdout.write(`${over} deliveries that are over, synchronous=${synchronous}\n`);
+process.stdout.write(
+  `${over} that are over, ${endpointCount} endpoints, synchronous=${synchronous}\n`,
+);
 await measure(1, 500);
 await measure(16, 4_000);
 await measure(64, 12_800);

@@ -43,6 +43,39 @@ describe('settings', () => {
     );
   });
 
+  it('of webhooks stand together in the file, and lists have commas or spaces between', () => {
+    const read = (p: object) => readSettings({ ...none, ...p });
+    const config = {
+      webhooks: { concurrency: 8, allowedHosts: ['a.example'], attemptTimeout: '3s' },
+    };
+    const fromFile = read({ config });
+    assert.equal(fromFile['webhooks.concurrency'], 8);
+    assert.deepEqual(fromFile['webhooks.allowedHosts'], ['a.example']);
+    assert.equal(fromFile['webhooks.attemptTimeout'], 3_000);
+    const env = {
+      RAINCHECK_WEBHOOK_HOSTS: 'b.example, *.c.example',
+      RAINCHECK_WEBHOOK_HTTP: 'false',
+    };
+    const fromBoth = read({ config, env });
+    assert.deepEqual(fromBoth['webhooks.allowedHosts'], ['b.example', '*.c.example']);
+    assert.equal(fromBoth['webhooks.httpAllowed'], false);
+    assert.equal(read({})['webhooks.httpAllowed'], true, 'dev');
+    assert.equal(read({ mode: 'serve' })['webhooks.httpAllowed'], false);
+    assert.equal(read({ config: { webhooks: false } })['webhooks.concurrency'], 64);
+  });
+
+  it('of webhooks name the member that does not fit, and never show a secret', () => {
+    const fails = (p: object, message: RegExp) =>
+      assert.throws(() => readSettings({ ...none, ...p }), { code: 'invalid_option', message });
+    const member = /^`webhooks\.concurrency` of the config file: expected a whole number/;
+    fails({ config: { webhooks: { concurrency: 'all' } } }, member);
+    fails(
+      { env: { RAINCHECK_WEBHOOK_HTTP: 'maybe' } },
+      /^RAINCHECK_WEBHOOK_HTTP: expected true or/,
+    );
+    fails({ config: { webhooks: { secret: ['hunter2', 5] } } }, /^(?!.*hunter2).*webhooks\.secret/);
+  });
+
   it('stand in docs/config.md as they are', () => {
     const docs = readFileSync(new URL('../../docs/config.md', import.meta.url), 'utf8');
     assert.ok(

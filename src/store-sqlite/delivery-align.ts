@@ -7,7 +7,7 @@ import type { EndpointEntry, EndpointLedger } from './endpoint-ledger.ts';
 
 /**
  * What waits at an endpoint that was disabled, enabled or removed is held, released or cancelled with it, in the
- * same commit: by one UPDATE, as what core decides for the first of them it decides for all. 5 µs each, so that of
+ * same commit: by one UPDATE, as what core decides for the first of them it decides for all. 3 µs each, so that of
  * more than `alignedMax` the rest is left to the sweeps that follow. Until they come, nothing is sent that must not
  * be: the endpoint stands in no lane.
  */
@@ -40,7 +40,7 @@ export const heldOfEndpointSql = selectSql(heldSource);
 export const movePendingSql = moveSql(pendingSource);
 export const moveHeldSql = moveSql(heldSource);
 
-/** 0.1 s of one commit. */
+/** 60 ms of one commit. */
 const alignedMax = 20_000;
 
 export type Align = {

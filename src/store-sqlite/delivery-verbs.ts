@@ -55,9 +55,10 @@ export function deliveryWritingVerbs(
       commits.write(() => {
         for (const delivery of p.deliveries) create(delivery, p.now);
       }),
-    claimDeliveries: (p) => commits.writeLast(() => claim.run(p)),
-    settleDeliveries: (p) => commits.write(() => settle(p)),
-    sweepDeliveries: (p) => commits.write(() => sweep(p)),
+    // Of an attempt the power may take what was recorded: it is made again, with the same id.
+    claimDeliveries: (p) => commits.writeLastLoosely(() => claim.run(p)),
+    settleDeliveries: (p) => commits.writeLoosely(() => settle(p)),
+    sweepDeliveries: (p) => commits.writeLoosely(() => sweep(p)),
     redeliver: ({ ids, trigger, now }) =>
       commits.write(() => ids.map((id) => steer(id, { type: 'redelivered', trigger }, now))),
     discardDeliveries: ({ ids, now }) =>

@@ -42,9 +42,10 @@ const roles: Readonly<Record<string, (file: string) => Promise<void>>> = {
   },
 
   async holder(file) {
-    await openSqliteStore({ path: file });
+    const store = await openSqliteStore({ path: file });
     say('open');
-    process.stdin.resume();
+    // Somebody must have the store: one that is collected as garbage gives up its lock.
+    process.stdin.once('end', () => void store.close()).resume();
   },
 
   /** Says why the file cannot be opened. */

@@ -72,6 +72,26 @@ describe('group commit', () => {
     assert.equal(counts.commits, 1);
   });
 
+  it('brings loose writes to the disk only with others, and shows them at once when alone', async (t) => {
+    const syncs: (() => void)[] = [];
+    const { commits, insert, add, words } = openWords(t, (done) => {
+      syncs.push(() => done(null));
+    });
+    await commits.writeLoosely(() => insert.run('one'));
+    await commits.writeLastLoosely(() => insert.run('two'));
+    assert.deepEqual([words(), syncs.length], [['one', 'two'], 0]);
+    const loose = commits.writeLoosely(() => insert.run('three'));
+    let isTold = false;
+    void loose.then(() => (isTold = true));
+    const strict = add('four');
+    await turn();
+    await turn();
+    assert.deepEqual([words(), isTold, syncs.length], [['one', 'two'], false, 1]);
+    syncs[0]?.();
+    await Promise.all([loose, strict]);
+    assert.deepEqual(words(), ['one', 'two', 'three', 'four']);
+  });
+
   it('rejects only the culprit when a write throws, whatever stands beside it', async (t) => {
     const { commits, counts, insert, add, words } = openWords(t);
     const defect = new TypeError('a defect');

@@ -19,7 +19,8 @@ import {
  *
  * Nothing waits for company: a lone write is flushed at the end of its own turn. Reads are held at what is
  * on the disk until the sync is over, so that nobody sees what the power could still take. Claims run last so
- * that they see what the same round created and settled.
+ * that they see what the same round created and settled. What the power may take (writeLoosely) waits for no sync
+ * of its own: a round of nothing else is told as soon as it is committed.
  *
  * When a write throws that should not (a defect, a duplicate id), everything is rolled back and each
  * runs again alone: only the culprit rejects. When SQLite reports an outage (full disk, I/O error) or the
@@ -32,6 +33,8 @@ import {
  */
 type QueuedWrite = {
   readonly run: () => unknown;
+  /** Whether the power may take it. */
+  readonly isLoose: boolean;
   readonly resolve: (value: unknown) => void;
   readonly reject: (reason: unknown) => void;
 };
@@ -108,6 +111,19 @@ export class GroupCommit {
     return this.#enqueue(this.#lastWrites, run);
   }
 
+  /**
+   * As write(), for what may be lost when the power fails, and only then: a transaction of nothing else is not
+   * brought to the disk before its writes resolve, but with the next one that is.
+   */
+  writeLoosely<Outcome>(run: () => Outcome): Promise<Outcome> {
+    return this.#enqueue(this.#writes, run, true);
+  }
+
+  /** As writeLoosely(), after all writes of the transaction. */
+  writeLastLoosely<Outcome>(run: () => Outcome): Promise<Outcome> {
+    return this.#enqueue(this.#lastWrites, run, true);
+  }
+
   /** Refuses all further writes with `error`; resolves when what was queued is on the disk, or could not be. */
   async close(error: Error): Promise<void> {
     this.#closed = error;
@@ -122,7 +138,8 @@ export class GroupCommit {
     if (this.#waiting !== null || !this.#hasQueued() || !this.#openRound()) return;
     const committed: Committed[] = [];
     this.#commitTogether(this.#take(), committed);
-    if (this.#sync !== null && committed.length > 0) this.#syncThenTell(this.#sync, committed);
+    const isStrict = committed.some(({ write }) => !write.isLoose);
+    if (this.#sync !== null && isStrict) this.#syncThenTell(this.#sync, committed);
     else this.#tell(committed);
     if (this.#hasQueued()) this.#scheduleFlush();
   }
@@ -180,12 +197,12 @@ export class GroupCommit {
     }, delayMs);
   }
 
-  #enqueue<Outcome>(queue: QueuedWrite[], run: () => Outcome): Promise<Outcome> {
+  #enqueue<Outcome>(queue: QueuedWrite[], run: () => Outcome, isLoose = false): Promise<Outcome> {
     const refusal = this.#closed ?? this.#broken;
     if (refusal !== null) return Promise.reject(refusal);
     this.#scheduleFlush();
     return new Promise((resolve, reject) => {
-      queue.push({ run, resolve: resolve as (value: unknown) => void, reject });
+      queue.push({ run, isLoose, resolve: resolve as (value: unknown) => void, reject });
     });
   }
 

@@ -16,6 +16,10 @@ import type { SettleOutcome } from './store.ts';
  * attempt tells about its endpoint afterAttempt(), both in core/; a new delivery is newDelivery(), a person's change
  * of an endpoint changedEndpoint(), a new secret rotatedSecrets(), beside this file.
  *
+ * What claims, settles and sweeps write is committed, but need not be on the disk when their promise fulfils: it
+ * survives the death of the process, and what power loss takes of it only makes an attempt be made again, with
+ * the same id. So a delivery costs no fsync of its own, and no receiver waits for one.
+ *
  * Claims go by endpoint, then by delivery: an endpoint that hangs keeps its own deliveries waiting, nobody
  * else's. In flight is what holds a lease until it is settled or swept, so a crash leaks no count.
  *

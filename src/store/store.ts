@@ -13,7 +13,8 @@ import type { DeliveryStore, Outbox } from './delivery-store.ts';
  * testing/ is its specification in full.
  *
  * The contract, for every verb:
- * - **One commit a call.** What a verb changes is durable, all of it, when its promise fulfils.
+ * - **One commit a call.** What a verb changes is durable, all of it, when its promise fulfils (delivery-store.ts
+ *   names three exceptions).
  *   (The removal of very much may take several commits, each whole.) A store may commit many calls together
  *   (group commit): calls made in one turn of the event loop are meant to share a commit, so callers never
  *   batch for the store's sake.

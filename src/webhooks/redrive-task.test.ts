@@ -102,21 +102,24 @@ describe('A bulk redrive', () => {
     assert.equal((await f.deliveries({ states: ['dead'] })).length, 7);
   });
 
-  it('goes on half-way with the next process, and sends nothing twice', async (t) => {
-    const store = memoryStore();
-    const f = await withDeadLetters(t, 10, { store });
-    const operation = await redrive(f, { filter: {}, per_second: 1 });
-    await f.clock.advance(3_500);
-    // A graceful stop hands it back; a kill does the same by the lease (test/chaos).
-    await f.engine.stop({ now: true });
-    await f.webhooks.stop({ now: true });
-    const next = await webhooksFixture(t, { store, clock: f.clock });
-    await f.clock.advance(60_000);
-    assert.equal((await read(next, operation)).state, 'completed');
-    const all = [...f.sent.slice(10), ...next.sent].map(({ id }) => id);
-    assert.equal(all.length, 10);
-    assert.equal(new Set(all).size, 10);
-  });
+  for (const status of [200, 422]) {
+    it(`goes on half-way with the next process, and sends nothing twice, when ${status} is the answer`, async (t) => {
+      const store = memoryStore();
+      const later: Script = () => answered(status, { abort: status === 422 });
+      const f = await withDeadLetters(t, 10, { store, later });
+      const operation = await redrive(f, { filter: {}, per_second: 1 });
+      await f.clock.advance(3_500);
+      // A graceful stop hands it back; a kill does the same by the lease (test/chaos).
+      await f.engine.stop({ now: true });
+      await f.webhooks.stop({ now: true });
+      const next = await webhooksFixture(t, { store, clock: f.clock, script: later });
+      await f.clock.advance(60_000);
+      assert.equal((await read(next, operation)).state, 'completed');
+      const all = [...f.sent.slice(10), ...next.sent].map(({ id }) => id);
+      assert.equal(all.length, 10);
+      assert.equal(new Set(all).size, 10);
+    });
+  }
 
   for (const when of ['before', 'after'] as const) {
     it(`is tried again when the store fails ${when} a call took effect`, async (t) => {

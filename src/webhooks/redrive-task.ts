@@ -53,7 +53,7 @@ export function createRedriveTask(p: RedriveParts): Task {
       const filter = redriveFilter({ filter: asked, tenant: stored.tenant });
       const expected = await p.store.countDeliveries({ filter });
       const round = new Round(p, { action, perSecond, signal });
-      for await (const ids of waiting(p, { filter, diedBy: operation.createdAt })) {
+      for await (const ids of waiting(p, { filter, diedBefore: operation.createdAt })) {
         for (let at = 0; at < ids.length; at += round.chunk) {
           await round.change(ids.slice(at, at + round.chunk));
           progress(...told(round.done, expected));
@@ -64,10 +64,10 @@ export function createRedriveTask(p: RedriveParts): Task {
   }) as Task;
 }
 
-/** Page by page the ids of what the filter names and what had died by that instant. */
+/** Page by page the ids of what the filter names and what had died before that instant. */
 async function* waiting(
   { store }: RedriveParts,
-  p: { readonly filter: DeliveryFilter; readonly diedBy: number },
+  p: { readonly filter: DeliveryFilter; readonly diedBefore: number },
 ): AsyncGenerator<readonly string[]> {
   let beforeId: string | null = null;
   do {
@@ -77,7 +77,7 @@ async function* waiting(
       beforeId,
     });
     yield page.deliveries
-      .filter(({ finishedAt }) => finishedAt !== null && finishedAt <= p.diedBy)
+      .filter(({ finishedAt }) => finishedAt !== null && finishedAt < p.diedBefore)
       .map(({ id }) => id);
     beforeId = page.nextBeforeId;
   } while (beforeId !== null);

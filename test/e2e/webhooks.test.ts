@@ -16,6 +16,7 @@ import type {
 import { until } from '../../src/webhooks/webhooks.fixture.ts';
 import { ManualClock } from '../../src/testing/manual-clock.ts';
 import { WebhookReceiver } from '../support/webhook-receiver.ts';
+import { postJson, ServerProcess } from './server-process.ts';
 
 const secret = `whsec_${Buffer.alloc(32, 5).toString('base64')}`;
 const quick = defineTask('quick', {
@@ -216,5 +217,45 @@ describe('A bulk redrive over HTTP', () => {
     await until(() => receiver.acknowledged.size === 3);
     assert.deepEqual(receiver.faults, []);
     assert.equal(new Set(receiver.received.map((one) => one.id)).size, 3);
+  });
+});
+
+describe('A server of its own', () => {
+  const config = path.join(import.meta.dirname, 'fixtures', 'quick.config.ts');
+  const args = (mode: 'dev' | 'serve') =>
+    [mode, '--config', config, '--store', 'memory:', '--port', '0'] as const;
+
+  it('sends to this machine as `dev`', async (t) => {
+    const receiver = await WebhookReceiver.open({});
+    t.after(() => receiver.close());
+    await using server = new ServerProcess(args('dev'));
+    const body = { webhook_url: `${receiver.origin}/x` };
+    const response = await postJson(`${await server.url()}/quick`, body);
+    assert.equal(response.status, 202, await response.text());
+    await until(() => receiver.acknowledged.size === 1);
+  });
+
+  it('as `serve` refuses to, unless RAINCHECK_WEBHOOK_CIDRS and _HTTP say otherwise', async (t) => {
+    const receiver = await WebhookReceiver.open({ secret });
+    t.after(() => receiver.close());
+    const body = { webhook_url: `${receiver.origin}/x` };
+    {
+      await using server = new ServerProcess(args('serve'));
+      const response = await postJson(`${await server.url()}/quick`, body);
+      assert.equal(response.status, 422);
+      const https = { webhook_url: body.webhook_url.replace('http:', 'https:') };
+      const blocked = await postJson(`${await server.url()}/quick`, https);
+      assert.equal(((await blocked.json()) as { code: string }).code, 'webhook_url_blocked');
+    }
+    const env = {
+      RAINCHECK_WEBHOOK_CIDRS: '127.0.0.0/8',
+      RAINCHECK_WEBHOOK_HTTP: 'true',
+      RAINCHECK_WEBHOOK_SECRET: secret,
+    };
+    await using server = new ServerProcess(args('serve'), { env });
+    const response = await postJson(`${await server.url()}/quick`, body);
+    assert.equal(response.status, 202, await response.text());
+    await until(() => receiver.acknowledged.size === 1);
+    assert.deepEqual(receiver.faults, []);
   });
 });

@@ -1,0 +1,41 @@
+import { createServer } from 'node:http';
+import process from 'node:process';
+
+/** What is asked of a process that sends: so many deliveries over these origins. */
+export type SendPlan = { readonly origins: readonly string[]; readonly count: number };
+/** From the first to the last, in ms. */
+export type SendResult = { readonly elapsedMs: number };
+
+/** Attempts at once: 4 origins with 4 paths of 4, which are the caps of the defaults. */
+export const originsCount = 4;
+export const pathsPerOrigin = 4;
+export const attemptsPerPath = 4;
+
+/** About what an operation with labels and a small result makes. */
+export const deliveryBody = JSON.stringify({
+  type: 'operation.completed',
+  padding: 'x'.repeat(1_400),
+});
+
+export function urlOf({ origins }: SendPlan, i: number): string {
+  const origin = origins[i % origins.length] ?? '';
+  return `${origin}/hooks/${Math.floor(i / origins.length) % pathsPerOrigin}`;
+}
+
+/** Answers POSTs of a SendPlan with a SendResult, one at a time, on the port that the bench gave this process. */
+export function answerPlans(send: (plan: SendPlan) => Promise<SendResult>): void {
+  createServer((request, response) => {
+    if (request.method !== 'POST') {
+      response.end();
+      return;
+    }
+    let text = '';
+    request.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    request.on('end', () => {
+      void send(JSON.parse(text) as SendPlan).then(
+        (result) => response.end(JSON.stringify(result)),
+        (error: unknown) => response.writeHead(500).end(String(error)),
+      );
+    });
+  }).listen(Number(process.env['PORT']), '127.0.0.1');
+}
