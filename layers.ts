@@ -44,22 +44,19 @@ export const layers: Readonly<Record<string, Layer>> = {
       'node:crypto',
       'node:worker_threads',
       'node:url',
-      'node:stream',
-      'node:timers/promises',
       'piscina',
       '@standard-schema/spec',
     ],
   },
-  // Of the engine only what its loops are made of: service, alarm, outage, logger, the clock.
+  // Of the engine what its loops are made of (service, alarm, claim-loop, repeat-write, under-way …), defineTask for
+  // the redrive, and the type Tell; nothing that runs operations.
   webhooks: {
     layers: ['core', 'store', 'engine'],
     packages: [
       'node:crypto',
-      'node:dns',
       'node:dns/promises',
       'node:net',
       'node:tls',
-      'node:timers/promises',
       '@standard-schema/spec',
       'undici',
     ],

@@ -3,7 +3,13 @@
  * operation's life are `decide`'s, those of a delivery's `decideAtEndpoint`'s and `afterAttempt`'s, so that every
  * store has the same; exerciseStore of `raincheck/testing` tests it.
  */
-export { decideDelivery, finalWebhookEvents, isDue } from './core/delivery.ts';
+export {
+  attemptUnderWay,
+  decideDelivery,
+  isDue,
+  isFinalEvent,
+  isOvertaken,
+} from './core/delivery.ts';
 export type * from './core/delivery.ts';
 export { decideAtEndpoint } from './core/delivery-at-endpoint.ts';
 export type * from './core/endpoint.ts';

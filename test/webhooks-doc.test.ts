@@ -67,7 +67,7 @@ describe('docs/webhooks.md', () => {
     `${limits.circuitFailures} failures in a row`,
     `goes out after ${firstProbe}, then ${probes.join(', ')}, and every ${probes.at(-1)} from then on`,
     `after ${days(limits.failingMsMax)} of nothing but failures`,
-    `at most ${limits.deliveriesInFlightMax} attempts at once go to one endpoint, ${limits.originInFlightDefault} to one origin`,
+    `at most ${limits.endpointInFlightDefault} attempts at once go to one endpoint, ${limits.originInFlightDefault} to one origin`,
     `They are kept ${days(limits.deadLetterMs)}`,
     `Keep ids for ${days(limits.deadLetterMs)} and a few`,
     `expired ones are kept ${days(limits.deliveryMs)}`,

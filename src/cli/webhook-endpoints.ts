@@ -173,15 +173,13 @@ function addCreate(webhooks: Command, shell: Shell): void {
         if (output.json) output.resultJson(created);
         else {
           output.result(created.id);
-          if (created.secret !== null) output.result(created.secret);
+          output.result(created.secret);
         }
-        if (created.secret !== null) {
-          output.note(
-            flags.signature === 'v1a'
-              ? 'The second line is the public key that verifies the signatures.'
-              : 'The second line is the signing secret. It is not shown again: keep it.',
-          );
-        }
+        output.note(
+          flags.signature === 'v1a'
+            ? 'The second line is the public key that verifies the signatures.'
+            : 'The second line is the signing secret. It is not shown again: keep it.',
+        );
         output.note(`Try it: raincheck webhooks test ${created.id}${context.flags}`);
         return exitCodes.ok.code;
       }),

@@ -34,6 +34,16 @@ export const finalWebhookEvents = ['operation.completed', 'operation.failed'] as
 /** What a delivery may carry: `webhook.test` is sent when a person asks for it. */
 export type DeliveryEvent = WebhookEvent | 'webhook.test';
 
+/** Whether it tells a final state. */
+export function isFinalEvent(event: DeliveryEvent): boolean {
+  return finalWebhookEvents.some((final) => final === event);
+}
+
+/** Whether it is out of date once the final event of its operation is kept. */
+export function isOvertaken(event: DeliveryEvent): boolean {
+  return event === 'operation.started' || event === 'operation.progress';
+}
+
 /** What a request asks to be told of its operation. */
 export type WebhookTarget = {
   /** As it came, query included. */
@@ -65,7 +75,7 @@ export type Delivery = {
   /** null: a test event. */
   readonly operationId: string | null;
   readonly event: DeliveryEvent;
-  /** Where it goes, query included. */
+  /** Where it was to go when it was made, query included; to a registered endpoint it goes where that is now. */
   readonly url: string;
   readonly state: DeliveryState;
   /** Counts up with every change. */
@@ -247,32 +257,33 @@ function claimed(
   now: number,
 ): DeliveryDecision {
   const { worker, token, leaseMs } = event;
-  const number = delivery.attempts + 1;
-  return applied(
-    delivery,
-    {
-      state: 'sending',
-      attempts: number,
-      nextAt: null,
-      nextReason: null,
-      lease: { token, worker, expiresAt: now + leaseMs },
-    },
-    {
-      deliveryId: delivery.id,
-      number,
-      trigger: delivery.trigger,
-      worker,
-      startedAt: now,
-      endedAt: null,
-      outcome: 'sending',
-      answer: null,
-      error: null,
-      detail: null,
-      timings: null,
-      nextAt: null,
-      nextReason: null,
-    },
-  );
+  const change = {
+    state: 'sending',
+    attempts: delivery.attempts + 1,
+    nextAt: null,
+    nextReason: null,
+    lease: { token, worker, expiresAt: now + leaseMs },
+  } as const;
+  return applied(delivery, change, attemptUnderWay({ ...delivery, ...change }, now));
+}
+
+/** The record of the attempt that holds the lease of `delivery`, begun at `startedAt`. */
+export function attemptUnderWay(delivery: Delivery, startedAt: number): DeliveryAttempt {
+  return {
+    deliveryId: delivery.id,
+    number: delivery.attempts,
+    trigger: delivery.trigger,
+    worker: delivery.lease?.worker ?? '',
+    startedAt,
+    endedAt: null,
+    outcome: 'sending',
+    answer: null,
+    error: null,
+    detail: null,
+    timings: null,
+    nextAt: null,
+    nextReason: null,
+  };
 }
 
 function ended(
@@ -292,7 +303,7 @@ function ended(
     lastError: result.error,
   } as const;
   const attempt = {
-    ...attemptOf(delivery, now),
+    ...endedAttempt(delivery, now),
     outcome: result.delivered ? 'delivered' : 'failed',
     answer: result.answer,
     error: result.error,
@@ -316,7 +327,7 @@ function leaseExpired(delivery: Delivery, workerDead: boolean, now: number): Del
   const { expiresAt } = delivery.lease;
   if (!workerDead && !isPast(expiresAt, now, limits.leaseMsMax)) return unchanged;
   const reason = 'outcome unknown: the worker was lost';
-  const attempt = { ...attemptOf(delivery, now), outcome: 'unknown' } as const;
+  const attempt = { ...endedAttempt(delivery, now), outcome: 'unknown' } as const;
   if (isNeverRetried(delivery)) {
     return applied(delivery, { lease: null, ...finished(givenUp(delivery), now) }, attempt);
   }
@@ -338,22 +349,8 @@ function givenUp(delivery: Delivery): 'dead' | 'cancelled' {
 }
 
 /** What claimed() began, as far as the delivery knows it: a store keeps `startedAt` of the row it has. */
-function attemptOf(delivery: Delivery, now: number): DeliveryAttempt {
-  return {
-    deliveryId: delivery.id,
-    number: delivery.attempts,
-    trigger: delivery.trigger,
-    worker: delivery.lease?.worker ?? '',
-    startedAt: now,
-    endedAt: now,
-    outcome: 'sending',
-    answer: null,
-    error: null,
-    detail: null,
-    timings: null,
-    nextAt: null,
-    nextReason: null,
-  };
+function endedAttempt(delivery: Delivery, now: number): DeliveryAttempt {
+  return { ...attemptUnderWay(delivery, now), endedAt: now };
 }
 
 function waiting(nextAt: number, nextReason: string) {

@@ -104,7 +104,7 @@ export const limits = {
   deliveryCountMax: 10_000,
   /** Attempts of this process in flight at once, and of all processes to one endpoint and one origin. */
   deliveriesInFlightDefault: 64,
-  deliveriesInFlightMax: 4,
+  endpointInFlightDefault: 4,
   originInFlightDefault: 16,
   /** Endpoints one claim looks at. */
   deliveryScanEndpoints: 1_000,

@@ -208,8 +208,8 @@ export type WireEndpointHealth = {
 
 /** 201 to POST /webhooks/endpoints. */
 export type WireCreatedEndpoint = WireEndpoint & {
-  /** Told only now; null: it is signed for with the server's own secret. */
-  readonly secret: string | null;
+  /** What the receiver verifies with: of a key pair the public half. Told only now. */
+  readonly secret: string;
 };
 
 export type WireEndpointPage = {

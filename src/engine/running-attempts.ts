@@ -1,21 +1,21 @@
 import type { Attempt } from './attempt.ts';
+import { UnderWay } from './under-way.ts';
 
 /**
  * The attempts this process holds, and its slots. A slot is free again as soon as the settle has been
  * called, so that the settle and the next claim share a commit; an attempt whose settle has to be
  * repeated takes its slot back, so that an outage of the store cannot pile up results without bound.
  */
-export class RunningAttempts {
-  readonly all = new Set<Attempt>();
+export class RunningAttempts extends UnderWay<Attempt> {
   /** Attempts that may run at once in this thread. */
   readonly slots: number;
   /** Isolated attempts that may run at once, each in a thread of its own. */
   readonly threads: number;
   #busy = 0;
   #busyThreads = 0;
-  #idleWaiters: (() => void)[] = [];
 
   constructor(p: { slots: number; threads: number }) {
+    super();
     this.slots = p.slots;
     this.threads = p.threads;
   }
@@ -39,23 +39,5 @@ export class RunningAttempts {
   #count(attempt: Attempt, by: 1 | -1): void {
     if (attempt.task.isolateModule === null) this.#busy += by;
     else this.#busyThreads += by;
-  }
-
-  add(attempt: Attempt): void {
-    this.all.add(attempt);
-  }
-
-  remove(attempt: Attempt): void {
-    this.all.delete(attempt);
-    if (this.all.size > 0 || this.#idleWaiters.length === 0) return;
-    const waiters = this.#idleWaiters;
-    this.#idleWaiters = [];
-    for (const wake of waiters) wake();
-  }
-
-  /** Resolves when no attempt is held any more. */
-  idle(): Promise<void> {
-    if (this.all.size === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#idleWaiters.push(resolve));
   }
 }

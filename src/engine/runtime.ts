@@ -166,14 +166,8 @@ export class Runtime {
   }
 
   /** Resolves when nothing is held any more, after `ms`, or when the stop is cut short. */
-  async #idleWithin(ms: number, cut = this.#cutShort.signal): Promise<void> {
-    if (this.#running.all.size === 0 || cut.aborted) return;
-    const awake = new AbortController();
-    const wake = (): void => awake.abort();
-    cut.addEventListener('abort', wake);
-    await Promise.race([this.#running.idle(), this.#p.settings.clock.sleep(ms, awake.signal)]);
-    cut.removeEventListener('abort', wake);
-    awake.abort();
+  #idleWithin(ms: number, cut = this.#cutShort.signal): Promise<void> {
+    return this.#running.idleWithin(ms, { clock: this.#p.settings.clock, cut });
   }
 
   #swept(operation: Operation): void {

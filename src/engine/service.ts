@@ -13,8 +13,8 @@ export type Service<Summary> = {
 
 /**
  * A service that runs a round, waits `everyMs` and runs the next, and goes on after a failed one: the
- * outage is logged when it begins and when it ends, not every round. A round that returns `'again'`
- * left work behind and is followed by the next at once.
+ * outage is logged when it begins and when it ends, not every round. A round of which `again` says that it
+ * left work behind is followed by the next at once.
  */
 export function periodicService<Summary>(p: {
   readonly clock: Clock;

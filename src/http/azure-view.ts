@@ -6,7 +6,7 @@ import { iso } from './iso.ts';
 import { originOf } from './operation-location.ts';
 import { problemOf, recordedProblem } from './problem.ts';
 import { readOperation } from './results.ts';
-import { submit } from './submit.ts';
+import { submitForView } from './submit.ts';
 import { viewResult } from './view-result.ts';
 import { view } from './wire.ts';
 
@@ -53,12 +53,9 @@ export async function submitAzure(
   task: string,
 ): Promise<ExchangeReply> {
   return asAzure(context, async () => {
-    const reply = await submit(context, request, { task, mayWait: false });
-    const { location, ...headers } = reply.headers;
-    const id = /op_[0-9A-Z]{26}$/.exec(location ?? '')?.[0];
-    if (id === undefined) return reply;
-    const { body } = await monitorReply(context, request, await readOperation(context, id));
-    return { status: reply.status, headers, body };
+    const { operation, reply } = await submitForView(context, request, task);
+    const { location: _, ...headers } = reply.headers;
+    return { status: reply.status, headers, body: await monitor(context, request, operation) };
   });
 }
 

@@ -20,7 +20,7 @@ import { originOf } from './operation-location.ts';
 import { problemOf, recordedProblem } from './problem.ts';
 import { invalid, single } from './query.ts';
 import { operationNotFound, readOperation } from './results.ts';
-import { submit } from './submit.ts';
+import { submitForView } from './submit.ts';
 import { viewResult } from './view-result.ts';
 
 /**
@@ -108,10 +108,8 @@ export function submitGoogle(
   task: string,
 ): Promise<ExchangeReply> {
   return asGoogle(context, async () => {
-    const reply = await submit(context, request, { task, mayWait: false });
-    const id = /op_[0-9A-Z]{26}$/.exec(reply.headers['location'] ?? '')?.[0];
-    if (id === undefined) return reply;
-    return operationReply(context, request, await readOperation(context, id));
+    const { operation } = await submitForView(context, request, task);
+    return operationReply(context, request, operation);
   });
 }
 

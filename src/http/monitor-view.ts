@@ -2,14 +2,14 @@ import { isFinal } from '../core/operation.ts';
 import { tenant, type HttpContext } from './context.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 import { finalResultReply, readOperation } from './results.ts';
-import { submit } from './submit.ts';
+import { submitForView } from './submit.ts';
 import { acceptedReply, wholeView } from './wire.ts';
 
 /**
  * The status monitor of RFC 7240 (respond-async) and of FHIR's asynchronous pattern: 202 while there is nothing to
  * give, then exactly what a synchronous request would have been answered, the result or its problem.
  */
-export function monitorPath(context: HttpContext, id: string): string {
+function monitorPath(context: HttpContext, id: string): string {
   return `${context.basePath}/async/operations/${id}`;
 }
 
@@ -19,10 +19,8 @@ export async function submitMonitored(
   request: ExchangeRequest,
   task: string,
 ): Promise<ExchangeReply> {
-  const reply = await submit(context, request, { task, mayWait: false });
-  const id = /op_[0-9A-Z]{26}$/.exec(reply.headers['location'] ?? '')?.[0];
-  if (id === undefined) return reply;
-  const monitor = monitorPath(context, id);
+  const { operation, reply } = await submitForView(context, request, task);
+  const monitor = monitorPath(context, operation.id);
   return {
     ...reply,
     headers: { ...reply.headers, location: monitor, 'content-location': monitor },

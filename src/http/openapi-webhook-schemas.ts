@@ -72,7 +72,7 @@ const createdEndpoint: Json = {
   ...endpoint,
   properties: {
     ...(endpoint['properties'] as Json),
-    secret: { ...textOrNull, description: 'Told only now.' },
+    secret: { ...text, description: 'Told only now.' },
   },
 };
 

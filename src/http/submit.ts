@@ -1,3 +1,4 @@
+import type { WebhookTarget } from '../core/delivery.ts';
 import { isFinal, type Operation } from '../core/operation.ts';
 import { tenant, type HttpContext } from './context.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
@@ -33,42 +34,81 @@ export async function submit(
     readonly instead?: (input: unknown) => Promise<ExchangeReply> | null;
   },
 ): Promise<ExchangeReply> {
-  const { engine } = context;
-  const key = parseIdempotencyKey(request.header('idempotency-key'));
-  const options = parseSubmitOptions(request.query, engine.clock.now());
-  const body = (await readJsonBody(request, context.bodyBytesMax)) ?? emptyBody;
-  const asked = asksForWebhook(body.value) ? await withoutWebhook(context, body.value) : null;
-  const input = asked?.input ?? body;
-  const answer = p.instead?.(input.value) ?? null;
+  const given = await readGiven(context, request);
+  const answer = p.instead?.(given.input.value) ?? null;
   if (answer !== null) return answer;
-  const { task } = p;
-  const { operation, replayed } = await engine.submit({
+  const taken = await take(context, request, { task: p.task, given });
+  const header = request.header('prefer');
+  if (header === undefined) return accepted(context, request, taken);
+  const preferences = parsePrefer(header);
+  return p.mayWait && preferences.waitSeconds !== null
+    ? submittedAndWaited(context, request, { ...taken, preferences })
+    : withPreference(await accepted(context, request, taken), preferences, false);
+}
+
+/** As submit(), never waiting, for the views: with the operation, which they tell in words of their own. */
+export async function submitForView(
+  context: HttpContext,
+  request: ExchangeRequest,
+  task: string,
+): Promise<{ readonly operation: Operation; readonly reply: MutableReply }> {
+  const taken = await take(context, request, { task, given: await readGiven(context, request) });
+  const reply = await accepted(context, request, taken);
+  const preferences = parsePrefer(request.header('prefer'));
+  return { operation: taken.operation, reply: withPreference(reply, preferences, false) };
+}
+
+type Given = {
+  readonly key: string | null;
+  readonly options: ReturnType<typeof parseSubmitOptions>;
+  /** The body as it came: with its webhook it is what an Idempotency-Key stands for. */
+  readonly bytes: Uint8Array;
+  readonly input: { readonly value: unknown; readonly text: string };
+  readonly webhook: WebhookTarget | undefined;
+};
+
+/** All that a submit says, checked, headers and query first; nothing is stored yet. */
+async function readGiven(context: HttpContext, request: ExchangeRequest): Promise<Given> {
+  const key = parseIdempotencyKey(request.header('idempotency-key'));
+  const options = parseSubmitOptions(request.query, context.engine.clock.now());
+  const body = (await readJsonBody(request, context.bodyBytesMax)) ?? emptyBody;
+  const { bytes } = body;
+  if (!asksForWebhook(body.value)) {
+    return { key, options, bytes, input: body, webhook: undefined };
+  }
+  const { input, target } = await withoutWebhook(context, body.value);
+  return { key, options, bytes, input, webhook: target };
+}
+
+type Taken = { readonly operation: Operation; readonly replayed: boolean };
+
+function take(
+  context: HttpContext,
+  request: ExchangeRequest,
+  { task, given }: { readonly task: string; readonly given: Given },
+): Promise<Taken> {
+  const { key, options, bytes, input, webhook } = given;
+  return context.engine.submit({
     task,
     tenant,
     input,
     idempotency:
       key === null
         ? undefined
-        : { key, fingerprint: fingerprint({ task, body: body.bytes, options: options.canonical }) },
+        : { key, fingerprint: fingerprint({ task, body: bytes, options: options.canonical }) },
     priority: options.priority,
     notBefore: options.notBefore,
     deadlineAt: options.deadlineAt,
     labels: options.labels,
     traceparent: traceparent(request.header('traceparent')),
-    webhook: asked?.target,
+    webhook,
   });
-  const header = request.header('prefer');
-  if (header === undefined) return accepted(context, request, { operation, replayed });
-  const preferences = parsePrefer(header);
-  return p.mayWait && preferences.waitSeconds !== null
-    ? submittedAndWaited(context, request, { operation, replayed, preferences })
-    : withPreference(await accepted(context, request, { operation, replayed }), preferences, false);
 }
 
 function accepted(
   context: HttpContext,
   request: ExchangeRequest,
-  p: { readonly operation: Operation; readonly replayed: boolean },
+  p: Taken,
 ): MutableReply | Promise<MutableReply> {
   const { operation } = p;
   const located = (reply: MutableReply): MutableReply =>
@@ -81,11 +121,7 @@ function accepted(
 async function submittedAndWaited(
   context: HttpContext,
   request: ExchangeRequest,
-  p: {
-    readonly operation: Operation;
-    readonly replayed: boolean;
-    readonly preferences: Preferences;
-  },
+  p: Taken & { readonly preferences: Preferences },
 ): Promise<ExchangeReply> {
   const latest = isFinal(p.operation.state)
     ? p.operation
@@ -117,7 +153,7 @@ function withPreference(
   reply: MutableReply,
   preferences: Preferences,
   wait: boolean,
-): ExchangeReply {
+): MutableReply {
   const applied = preferenceApplied(preferences, { async: true, wait });
   if (applied !== null) reply.headers['preference-applied'] = applied;
   return reply;

@@ -1,5 +1,6 @@
 import {
-  finalWebhookEvents,
+  isFinalEvent,
+  isOvertaken,
   type Delivery,
   type DeliveryAttempt,
   type DeliveryDecision,
@@ -57,7 +58,7 @@ export class DeliveryBook {
   #add(p: NewDelivery, now: number): void {
     if (this.#kept.has(p.id)) return;
     const siblings = this.#siblings(p.operationId).map(({ delivery }) => delivery);
-    if (isOvertaken(p) && siblings.some(isFinalEvent)) return;
+    if (isOvertaken(p.event) && siblings.some(({ event }) => isFinalEvent(event))) return;
     const queue =
       p.endpoint === null
         ? this.endpoints.get(p.endpointId)
@@ -72,10 +73,10 @@ export class DeliveryBook {
     this.index.add(p.id);
     if (p.operationId !== null) this.#link(p.operationId, p.id);
     this.#replace(kept, null, delivery);
-    if (!isFinalEvent(p)) return;
+    if (!isFinalEvent(p.event)) return;
     for (const { id, event, state } of siblings) {
       const waits = state === 'pending' || state === 'held';
-      if (waits && isOvertaken({ event })) this.#apply(id, { type: 'discarded' }, { now });
+      if (waits && isOvertaken(event)) this.#apply(id, { type: 'discarded' }, { now });
     }
   }
 
@@ -200,7 +201,7 @@ export class DeliveryBook {
   /** The latest one of the final state to the address of the request. */
   ofOperation(operationId: string): Delivery | undefined {
     return this.#siblings(operationId)
-      .filter(({ requested, delivery }) => requested && isFinalEvent(delivery))
+      .filter(({ requested, delivery }) => requested && isFinalEvent(delivery.event))
       .map(({ delivery }) => delivery)
       .reduce<Delivery | undefined>((a, b) => (a === undefined || a.id < b.id ? b : a), undefined);
   }
@@ -254,13 +255,4 @@ function record(attempts: DeliveryAttempt[], attempt: DeliveryAttempt): void {
   const begun = attempts.at(-1);
   if (begun?.number !== attempt.number) attempts.push(frozenCopy(attempt));
   else attempts[attempts.length - 1] = frozenCopy({ ...attempt, startedAt: begun.startedAt });
-}
-
-/** Out of date once the final event is kept. */
-function isOvertaken({ event }: { readonly event: Delivery['event'] }): boolean {
-  return event === 'operation.started' || event === 'operation.progress';
-}
-
-function isFinalEvent({ event }: { readonly event: Delivery['event'] }): boolean {
-  return finalWebhookEvents.some((final) => final === event);
 }

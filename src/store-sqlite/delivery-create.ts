@@ -1,4 +1,4 @@
-import { finalWebhookEvents, type Delivery, type DeliveryEvent } from '../core/delivery.ts';
+import { isFinalEvent, isOvertaken, type Delivery } from '../core/delivery.ts';
 import type { NewDelivery } from '../store/delivery-store.ts';
 import { newDelivery } from '../store/new-delivery.ts';
 import type { WriteConnection } from './connection.ts';
@@ -86,12 +86,4 @@ export function prepareCreateDelivery(
       deliveries.apply(row, { type: 'discarded' }, now);
     }
   };
-}
-
-function isOvertaken(event: DeliveryEvent): boolean {
-  return event === 'operation.started' || event === 'operation.progress';
-}
-
-function isFinalEvent(event: DeliveryEvent): boolean {
-  return finalWebhookEvents.some((one) => one === event);
 }

@@ -2,8 +2,9 @@ import type { Delivery } from '../core/delivery.ts';
 import { smallestDeliveryIdAt } from '../core/id.ts';
 import { limits } from '../core/limits.ts';
 import type { DeliveryFilter, DeliveryPage, ListDeliveries } from '../store/delivery-store.ts';
-import type { ReadConnection, ReadStatement, Value } from './connection.ts';
+import type { ReadConnection, Value } from './connection.ts';
 import { deliveryColumns, deliveryOf } from './delivery-rows.ts';
+import { filterStatements } from './filter-statements.ts';
 
 /**
  * One page of deliveries, newest first, by id, as list.ts has it for operations: what an index yields, filtered,
@@ -140,9 +141,6 @@ function conditionsOf(filter: DeliveryFilter, isExact: boolean) {
   return { sql, values };
 }
 
-/** Shapes of filters are few; this many statements are kept. */
-const statementsMax = 64;
-
 export type DeliveryLists = {
   readonly list: (p: ListDeliveries) => DeliveryPage;
   /**
@@ -155,18 +153,8 @@ export type DeliveryLists = {
 };
 
 export function prepareDeliveryLists(reader: ReadConnection): DeliveryLists {
-  const statements = new Map<string, ReadStatement>();
+  const prepared = filterStatements(reader);
   const countUnfinished = reader.prepare(countUnfinishedSql);
-
-  function prepared(sql: string): ReadStatement {
-    let statement = statements.get(sql);
-    if (statement === undefined) {
-      if (statements.size >= statementsMax) statements.clear();
-      statement = reader.prepare(sql);
-      statements.set(sql, statement);
-    }
-    return statement;
-  }
 
   function pageOf(p: Pick<ListDeliveries, 'filter' | 'beforeId'>): DeliveryPageSql {
     const unfinished = p.filter.states === undefined ? 0 : countUnfinished.first()?.[0];

@@ -1,10 +1,10 @@
-import type { Delivery, DeliveryAttempt } from '../core/delivery.ts';
+import { attemptUnderWay, type Delivery, type DeliveryAttempt } from '../core/delivery.ts';
 import { limits } from '../core/limits.ts';
 import type { StoredDelivery } from '../store/delivery-store.ts';
 import type { ReadConnection } from './connection.ts';
 import { keptOfDeliverySql } from './delivery-claim.ts';
 import {
-  attemptUnderWay,
+  attemptStartOf,
   deliveryAttemptColumns,
   deliveryAttemptOf,
   deliveryColumns,
@@ -55,11 +55,12 @@ export function prepareDeliveryReads(reader: ReadConnection): DeliveryReads {
     attempts: (id) => {
       const row = select.first(id);
       if (row === undefined) return [];
-      const current = attemptUnderWay(row);
-      const shown = limits.deliveryAttemptsShown - (current === null ? 0 : 1);
+      // The attempt under way has no row of its own yet.
+      const startedAt = attemptStartOf(row);
+      const current = startedAt === null ? [] : [attemptUnderWay(deliveryOf(row), startedAt)];
+      const shown = limits.deliveryAttemptsShown - current.length;
       const ended = listAttempts.all(seqOf(row), shown).toReversed();
-      const attempts = ended.map((attempt) => deliveryAttemptOf(id, attempt));
-      return current === null ? attempts : [...attempts, current];
+      return [...ended.map((attempt) => deliveryAttemptOf(id, attempt)), ...current];
     },
   };
 }

@@ -111,25 +111,3 @@ export function deliveryAttemptValues(attempt: DeliveryAttempt): Value[] {
     jsonOrNull(attempt.answer),
   ];
 }
-
-/** The attempt under way, which has no row of its own yet; null: there is none. */
-export function attemptUnderWay(row: Row): DeliveryAttempt | null {
-  const { id, attempts, trigger, lease } = deliveryOf(row);
-  const startedAt = attemptStartOf(row);
-  if (lease === null || startedAt === null) return null;
-  return {
-    deliveryId: id,
-    number: attempts,
-    trigger,
-    worker: lease.worker,
-    startedAt,
-    endedAt: null,
-    outcome: 'sending',
-    answer: null,
-    error: null,
-    detail: null,
-    timings: null,
-    nextAt: null,
-    nextReason: null,
-  };
-}

@@ -2,7 +2,8 @@ import { smallestIdAt } from '../core/id.ts';
 import { limits } from '../core/limits.ts';
 import { isFinal } from '../core/operation.ts';
 import type { ListOperations, OperationFilter, OperationPage } from '../store/store.ts';
-import type { ReadConnection, ReadStatement, Value } from './connection.ts';
+import type { ReadConnection, Value } from './connection.ts';
+import { filterStatements } from './filter-statements.ts';
 import type { Ledger } from './ledger.ts';
 import { operationColumns, operationOf } from './rows.ts';
 
@@ -160,24 +161,11 @@ function textConditionOf({ text }: OperationFilter): Conditions {
   return { sql: [`(${found.join(' OR ')})`], values: fields.map(() => text) };
 }
 
-/** Shapes of filters are few; this many statements are kept. */
-const statementsMax = 64;
-
 export function prepareList(
   reader: ReadConnection,
   ledger: Ledger,
 ): (p: ListOperations) => OperationPage {
-  const statements = new Map<string, ReadStatement>();
-
-  function prepared(sql: string): ReadStatement {
-    let statement = statements.get(sql);
-    if (statement === undefined) {
-      if (statements.size >= statementsMax) statements.clear();
-      statement = reader.prepare(sql);
-      statements.set(sql, statement);
-    }
-    return statement;
-  }
+  const prepared = filterStatements(reader);
 
   return (p) => {
     const page = pageOf(p, ledger.unfinished);

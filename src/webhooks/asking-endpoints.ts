@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts';
-import { finalWebhookEvents, type WebhookEvent } from '../core/delivery.ts';
+import { isFinalEvent } from '../core/delivery.ts';
 import type { Endpoint } from '../core/endpoint.ts';
 import { limits } from '../core/limits.ts';
 import type { Outage } from '../engine/outage.ts';
@@ -83,10 +83,6 @@ export class AskingEndpoints {
       limit: limits.endpointsMax,
       beforeId: null,
     });
-    return endpoints.filter(({ events }) => events.some((event) => isBeforeTheEnd(event)));
+    return endpoints.filter(({ events }) => events.some((event) => !isFinalEvent(event)));
   }
-}
-
-function isBeforeTheEnd(event: WebhookEvent): boolean {
-  return !finalWebhookEvents.some((final) => final === event);
 }

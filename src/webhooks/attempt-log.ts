@@ -2,10 +2,10 @@ import type { Delivery } from '../core/delivery.ts';
 import type { Logger } from '../engine/logger.ts';
 import type { DeliverySettlement } from '../store/delivery-store.ts';
 import type { SettleOutcome } from '../store/store.ts';
-import type { Sending } from './sending.ts';
+import type { SendingAttempt } from './sending-attempts.ts';
 
-type EndedAttempt = {
-  readonly sending: Sending;
+type LoggedAttempt = {
+  readonly attempt: SendingAttempt;
   readonly settlement: DeliverySettlement;
   readonly outcome: SettleOutcome;
   readonly now: number;
@@ -16,8 +16,8 @@ type EndedAttempt = {
  * may be secrets (many receivers' are), so of an address only the origin is told; bodies, headers and secrets
  * never are. Gives when the next attempt is due, null when there is none.
  */
-export function logAttempt(logger: Logger, p: EndedAttempt): number | null {
-  const { delivery } = p.sending.claimed;
+export function logAttempt(logger: Logger, p: LoggedAttempt): number | null {
+  const { delivery } = p.attempt.claimed;
   const { result } = p.settlement;
   if (p.outcome === 'lost') {
     logger.warn(
@@ -51,8 +51,8 @@ function isLast(delivery: Delivery, { result, next }: DeliverySettlement): boole
   return next === null || result.abort || delivery.failures + 1 >= delivery.failuresMax;
 }
 
-function attemptFields({ sending, settlement, now }: EndedAttempt) {
-  const { delivery, endpoint } = sending.claimed;
+function attemptFields({ attempt, settlement, now }: LoggedAttempt) {
+  const { delivery, endpoint } = attempt.claimed;
   const { result } = settlement;
   return {
     delivery: delivery.id,
@@ -65,7 +65,7 @@ function attemptFields({ sending, settlement, now }: EndedAttempt) {
     status: result.answer?.status ?? null,
     error: result.error,
     detail: result.detail,
-    ms: Math.max(0, now - sending.startedAt),
+    ms: Math.max(0, now - attempt.startedAt),
     ...result.timings,
     /** Since the event, which the first attempt is measured by. */
     ageMs: Math.max(0, now - delivery.createdAt),

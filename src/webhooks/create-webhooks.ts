@@ -10,16 +10,16 @@ import { AskingEndpoints } from './asking-endpoints.ts';
 import { DeliveryIds } from './delivery-ids.ts';
 import { DeliveryRuntime } from './delivery-runtime.ts';
 import { Dispatcher } from './dispatcher.ts';
-import { EndpointTests } from './endpoint-test.ts';
+import { EndpointTests } from './endpoint-tests.ts';
 import type { Describe } from './event-body.ts';
 import { EventDeliveries } from './event-deliveries.ts';
 import { KeptDeliveries } from './kept-deliveries.ts';
 import type { Lookup } from './lookup.ts';
 import { createOutbox } from './outbox.ts';
 import { ProgressEvents } from './progress-events.ts';
-import { createRedriveTask } from './redrive.ts';
+import { createRedriveTask } from './redrive-task.ts';
 import { redriveTask } from './redrive-input.ts';
-import { RegisteredEndpoints } from './registered-endpoints.ts';
+import { KeptEndpoints } from './kept-endpoints.ts';
 import { createSender } from './sender.ts';
 import { SigningSecrets } from './signing-secrets.ts';
 import { readTarget, type CheckUrl } from './target.ts';
@@ -83,7 +83,7 @@ export function createWebhooks(options: WebhooksOptions): ComposedWebhooks {
   const tests = new EndpointTests({ store, clock, ids, attemptMs: checked.attemptMs, wrote });
   const sending = sendingParts(parts, { events, tests });
   const deliveries = new KeptDeliveries({ store, clock, wrote });
-  const endpoints = new RegisteredEndpoints({
+  const endpoints = new KeptEndpoints({
     store,
     clock,
     checkUrl,

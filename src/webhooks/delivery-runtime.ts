@@ -68,21 +68,9 @@ export class DeliveryRuntime {
     const { dispatcher, sender, stopped } = this.#p;
     stopped();
     await dispatcher.stop();
-    await this.#idleWithin(drainMs);
+    await dispatcher.idleWithin(drainMs, this.#cutShort.signal);
     dispatcher.giveUp();
     await this.#sweeper.stop();
     await sender.close();
-  }
-
-  async #idleWithin(ms: number): Promise<void> {
-    const { dispatcher, clock } = this.#p;
-    const cut = this.#cutShort.signal;
-    if (dispatcher.inFlight === 0 || cut.aborted) return;
-    const awake = new AbortController();
-    const wake = (): void => awake.abort();
-    cut.addEventListener('abort', wake);
-    await Promise.race([dispatcher.idle(), clock.sleep(ms, awake.signal)]);
-    cut.removeEventListener('abort', wake);
-    awake.abort();
   }
 }

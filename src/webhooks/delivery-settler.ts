@@ -8,7 +8,7 @@ import { repeatWrite } from '../engine/repeat-write.ts';
 import type { DeliverySettlement } from '../store/delivery-store.ts';
 import type { SettleOutcome, Store } from '../store/store.ts';
 import { logAttempt } from './attempt-log.ts';
-import type { Sending, Sendings } from './sending.ts';
+import type { SendingAttempt, SendingAttempts } from './sending-attempts.ts';
 
 type DeliverySettlerParts = {
   readonly store: Pick<Store, 'settleDeliveries'>;
@@ -17,7 +17,7 @@ type DeliverySettlerParts = {
   readonly random: () => number;
   /** core/delivery-schedule.ts, or what a setting has in its place. */
   readonly pausesMs: readonly number[];
-  readonly sendings: Sendings;
+  readonly attempts: SendingAttempts;
   /** A slot became free. */
   readonly freed: () => void;
   /** The end of the attempt is durable; the next one, if there is one, is due then. */
@@ -40,16 +40,16 @@ export class DeliverySettler {
   }
 
   /** Calls the store at once, in this very turn; the slot is free when this returns. */
-  settle(sending: Sending, result: AttemptResult): void {
-    const { sendings } = this.#p;
-    sending.phase = 'settling';
-    const settlement = this.#settlement(sending, result);
+  settle(attempt: SendingAttempt, result: AttemptResult): void {
+    const { attempts } = this.#p;
+    attempt.phase = 'settling';
+    const settlement = this.#settlement(attempt, result);
     const first = this.#call(settlement);
-    sendings.freeSlot();
+    attempts.freeSlot();
     this.#p.freed();
     first.then(
-      (outcome) => this.#done(sending, settlement, outcome),
-      (error: unknown) => this.#repeat(sending, settlement, error),
+      (outcome) => this.#done(attempt, settlement, outcome),
+      (error: unknown) => this.#repeat(attempt, settlement, error),
     );
   }
 
@@ -58,8 +58,8 @@ export class DeliverySettler {
     this.#stop.abort();
   }
 
-  #settlement(sending: Sending, result: AttemptResult): DeliverySettlement {
-    const { id, failures } = sending.claimed.delivery;
+  #settlement(attempt: SendingAttempt, result: AttemptResult): DeliverySettlement {
+    const { id, failures } = attempt.claimed.delivery;
     const next = result.delivered
       ? null
       : nextDeliveryAt({
@@ -69,7 +69,7 @@ export class DeliverySettler {
           now: this.#p.clock.now(),
           random: this.#p.random(),
         });
-    return { id, token: sending.token, result, next };
+    return { id, token: attempt.token, result, next };
   }
 
   async #call(settlement: DeliverySettlement): Promise<SettleOutcome> {
@@ -80,17 +80,21 @@ export class DeliverySettler {
     return outcome ?? 'lost';
   }
 
-  #done(sending: Sending, settlement: DeliverySettlement, outcome: SettleOutcome): void {
-    const { sendings, clock, logger, settled } = this.#p;
-    sendings.remove(sending);
+  #done(attempt: SendingAttempt, settlement: DeliverySettlement, outcome: SettleOutcome): void {
+    const { attempts, clock, logger, settled } = this.#p;
+    attempts.remove(attempt);
     this.#outage.ended();
-    const nextAt = logAttempt(logger, { sending, settlement, outcome, now: clock.now() });
+    const nextAt = logAttempt(logger, { attempt, settlement, outcome, now: clock.now() });
     settled(settlement.id, nextAt);
   }
 
-  async #repeat(sending: Sending, first: DeliverySettlement, firstError: unknown): Promise<void> {
-    const { clock, logger, sendings } = this.#p;
-    sendings.takeSlot();
+  async #repeat(
+    attempt: SendingAttempt,
+    first: DeliverySettlement,
+    firstError: unknown,
+  ): Promise<void> {
+    const { clock, logger, attempts } = this.#p;
+    attempts.takeSlot();
     let settlement = first;
     const outcome = await repeatWrite({
       clock,
@@ -106,15 +110,15 @@ export class DeliverySettler {
         settlement = { ...settlement, result: withoutWords(settlement.result) };
       },
     });
-    sendings.freeSlot();
+    attempts.freeSlot();
     if (outcome === null) {
       logger.error(
         { delivery: settlement.id },
         'The end of a delivery attempt could not be recorded: it will be sent again.',
       );
-      sendings.remove(sending);
+      attempts.remove(attempt);
     } else {
-      this.#done(sending, settlement, outcome);
+      this.#done(attempt, settlement, outcome);
     }
     this.#p.freed();
   }

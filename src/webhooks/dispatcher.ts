@@ -9,7 +9,7 @@ import type { ClaimedDelivery } from '../store/delivery-store.ts';
 import type { Store } from '../store/store.ts';
 import { DeliverySettler } from './delivery-settler.ts';
 import { takeTraceparent } from './event-deliveries.ts';
-import { Sending, Sendings } from './sending.ts';
+import { SendingAttempt, SendingAttempts } from './sending-attempts.ts';
 import type { CheckedWebhookSettings } from './webhook-settings.ts';
 import type { Sender } from './webhooks.ts';
 
@@ -51,7 +51,7 @@ const leaseReserveMs = 2_000;
 export class Dispatcher implements Service<ClaimRound> {
   readonly #p: DispatcherParts;
   readonly #loop: ClaimLoop;
-  readonly #sendings: Sendings;
+  readonly #attempts: SendingAttempts;
   readonly #settler: DeliverySettler;
   readonly #outage: Outage;
   readonly #leaseAlarm: Alarm;
@@ -63,14 +63,14 @@ export class Dispatcher implements Service<ClaimRound> {
     const { clock, logger } = p;
     const { slots, endpointSlots, pollMs, pausesMs } = p.settings;
     this.#endpointSlots = Math.min(endpointSlots, Math.max(1, Math.floor(slots * endpointShare)));
-    this.#sendings = new Sendings(slots);
+    this.#attempts = new SendingAttempts(slots);
     this.#outage = new Outage(logger, 'send deliveries');
     this.#leaseAlarm = new Alarm(clock, () => this.cutOffOverdue());
     this.#loop = new ClaimLoop({
       clock,
       pollMs,
       outage: new Outage(logger, 'claim deliveries'),
-      full: () => this.#sendings.free === 0,
+      full: () => this.#attempts.free === 0,
       round: () => this.#round(),
     });
     this.#settler = new DeliverySettler({
@@ -79,18 +79,13 @@ export class Dispatcher implements Service<ClaimRound> {
       logger,
       random: p.random,
       pausesMs,
-      sendings: this.#sendings,
+      attempts: this.#attempts,
       freed: () => this.wake(),
       settled: (id, nextAt) => {
         if (nextAt !== null) this.#loop.wakeAt(nextAt);
         p.ended(id);
       },
     });
-  }
-
-  /** Attempts under way. */
-  get inFlight(): number {
-    return this.#sendings.all.size;
   }
 
   start(): void {
@@ -107,17 +102,17 @@ export class Dispatcher implements Service<ClaimRound> {
     return this.#loop.stop();
   }
 
-  /** Resolves when nothing is under way any more. */
-  idle(): Promise<void> {
-    return this.#sendings.idle();
+  /** Resolves when nothing is under way any more, after `ms`, or when `cut` aborts. */
+  idleWithin(ms: number, cut: AbortSignal): Promise<void> {
+    return this.#attempts.idleWithin(ms, { clock: this.#p.clock, cut });
   }
 
   /** Cuts off what is under way: it is sent again when its lease is over. */
   giveUp(): void {
     this.#settler.abandon();
     this.#leaseAlarm.clear();
-    for (const sending of this.#sendings.all) {
-      if (sending.phase === 'sending') this.#drop(sending);
+    for (const attempt of this.#attempts.all) {
+      if (attempt.phase === 'sending') this.#drop(attempt);
     }
   }
 
@@ -132,10 +127,10 @@ export class Dispatcher implements Service<ClaimRound> {
   cutOffOverdue(): void {
     const now = this.#p.clock.now();
     let next = Infinity;
-    for (const sending of this.#sendings.all) {
-      if (sending.phase !== 'sending') continue;
-      const cutOffAt = sending.leaseEndsAt - leaseReserveMs;
-      if (cutOffAt <= now) sending.abort();
+    for (const attempt of this.#attempts.all) {
+      if (attempt.phase !== 'sending') continue;
+      const cutOffAt = attempt.leaseEndsAt - leaseReserveMs;
+      if (cutOffAt <= now) attempt.abort();
       else next = Math.min(next, cutOffAt);
     }
     this.#leaseAlarm.setEarlier(next);
@@ -147,7 +142,7 @@ export class Dispatcher implements Service<ClaimRound> {
       worker: p.worker,
       newToken: () => `${p.worker}.${(this.#tokens += 1).toString(36)}`,
       leaseMs: p.settings.leaseMs,
-      limit: this.#sendings.free,
+      limit: this.#attempts.free,
       endpointInFlightMax: this.#endpointSlots,
       originInFlightMax: p.settings.originSlots,
       now: p.clock.now(),
@@ -158,42 +153,42 @@ export class Dispatcher implements Service<ClaimRound> {
 
   #begin(claimed: ClaimedDelivery): void {
     const { clock, logger } = this.#p;
-    const sending = new Sending(claimed, clock.now());
-    this.#sendings.all.add(sending);
-    this.#sendings.takeSlot();
-    const cutOffAt = sending.leaseEndsAt - leaseReserveMs;
-    if (cutOffAt <= sending.startedAt) {
+    const attempt = new SendingAttempt(claimed, clock.now());
+    this.#attempts.add(attempt);
+    this.#attempts.takeSlot();
+    const cutOffAt = attempt.leaseEndsAt - leaseReserveMs;
+    if (cutOffAt <= attempt.startedAt) {
       logger.warn(
         { delivery: claimed.delivery.id },
         'A claim took so long that its lease is over.',
       );
-      this.#drop(sending);
+      this.#drop(attempt);
       return;
     }
     this.#leaseAlarm.setEarlier(cutOffAt);
-    void this.#send(sending);
+    void this.#send(attempt);
   }
 
   /** Without a record: its lease ends, and it is sent again. */
-  #drop(sending: Sending): void {
-    sending.abort();
-    this.#sendings.freeSlot();
-    this.#sendings.remove(sending);
+  #drop(attempt: SendingAttempt): void {
+    attempt.abort();
+    this.#attempts.freeSlot();
+    this.#attempts.remove(attempt);
   }
 
-  async #send(sending: Sending): Promise<void> {
+  async #send(attempt: SendingAttempt): Promise<void> {
     try {
-      const result = await this.#attempt(sending.claimed, sending.signal);
+      const result = await this.#request(attempt);
       this.#outage.ended();
-      if (sending.phase === 'sending') this.#settler.settle(sending, result);
+      if (attempt.phase === 'sending') this.#settler.settle(attempt, result);
     } catch (error) {
       // No secret to sign with: whatever the receiver would say to that is no answer of its.
       this.#outage.failed(error);
-      if (sending.phase === 'sending') this.#drop(sending);
+      if (attempt.phase === 'sending') this.#drop(attempt);
     }
   }
 
-  async #attempt(claimed: ClaimedDelivery, signal: AbortSignal): Promise<AttemptResult> {
+  async #request({ claimed, signal }: SendingAttempt): Promise<AttemptResult> {
     const { delivery, endpoint, body } = claimed;
     const { id, event } = delivery;
     // One that has moved since gets at its new address what waited for it.

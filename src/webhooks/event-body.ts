@@ -24,7 +24,7 @@ export function eventBody(
   event: WebhookEvent,
   operation: Operation,
   described: DescribedOperation,
-) {
+): string {
   const { status, resultUrl, error } = described;
   return (
     `{"type":"${event}","timestamp":"${new Date(happenedAt(event, operation)).toISOString()}"` +

@@ -1,4 +1,4 @@
-import { finalWebhookEvents, type WebhookEvent, type WebhookTarget } from '../core/delivery.ts';
+import { isFinalEvent, type WebhookEvent, type WebhookTarget } from '../core/delivery.ts';
 import { newHealth } from '../core/endpoint-health.ts';
 import type { Endpoint } from '../core/endpoint.ts';
 import { limits } from '../core/limits.ts';
@@ -54,7 +54,7 @@ export class EventDeliveries {
 
   #common(event: WebhookEvent, operation: Operation): Common {
     const at = happenedAt(event, operation);
-    const isFinal = finalWebhookEvents.some((final) => final === event);
+    const isFinal = isFinalEvent(event);
     const { id: operationId, tenant, traceparent } = operation;
     return {
       at,

@@ -33,8 +33,9 @@ type Recent = {
  * the store does not take, or a crash cuts off, is not told.
  *
  * Progress of one operation goes out at once and then at most every limits.progressEventMs, the last
- * value winning. Nothing is made after its end: what was held back is dropped when the outbox hears of the end,
- * and what is on its way already is dropped when it is to be sent (dispatcher.ts).
+ * value winning. Nothing follows its end: what was held back is dropped when the outbox hears of the end, and what
+ * was made before or comes too late the store cancels or drops (store/delivery-store.ts). Only an attempt that is under
+ * way then goes on.
  */
 export class ProgressEvents {
   readonly #p: ProgressEventsParts;

@@ -1,6 +1,5 @@
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from '@standard-schema/spec';
 import { webhookEvents, type DeliveryEvent } from '../core/delivery.ts';
-import { RaincheckError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { DeliveryFilter } from '../store/delivery-store.ts';
 import { BodyReading, type Members } from './body-reading.ts';
@@ -53,11 +52,9 @@ const filterMembers = [
 export function redriveInput(body: unknown): RedriveInput {
   const reading = new BodyReading();
   const input = readInput(reading, body);
-  if (input !== null && reading.misfits.length === 0) return input;
-  const { errors } = reading;
-  const [first] = errors;
-  const detail = first === undefined ? 'Expected an object.' : `${first.pointer}: ${first.detail}`;
-  throw new RaincheckError('validation_failed', detail, { errors });
+  reading.finish();
+  if (input === null) throw new Error('What could not be read was not told.');
+  return input;
 }
 
 /** For defineTask: the same check as a Standard Schema, and what OpenAPI and the command line show of it. */
@@ -109,6 +106,7 @@ const redriveJsonSchema = {
   additionalProperties: false,
 } as const;
 
+/** null: it could not be read, which `reading` then tells of. */
 function readInput(reading: BodyReading, body: unknown): RedriveInput | null {
   const given = reading.object([], body, members);
   if (given === null) return null;

@@ -110,23 +110,28 @@ function policyOptions({ allowedCidrs, allowedHosts, httpAllowed }: WebhookSetti
 }
 
 function slots(settings: WebhookSettings) {
-  const count = (name: `${'' | 'endpoint' | 'origin'}${'c' | 'C'}oncurrency`, fallback: number) =>
-    integerOption(`webhooks.${name}`, settings[name as keyof WebhookSettings], {
+  const count = (
+    name: 'concurrency' | 'endpointConcurrency' | 'originConcurrency',
+    fallback: number,
+  ): number =>
+    integerOption(`webhooks.${name}`, settings[name], {
       min: 1,
       max: limits.concurrencyMax,
       fallback,
     });
   return {
     slots: count('concurrency', limits.deliveriesInFlightDefault),
-    endpointSlots: count('endpointConcurrency', limits.deliveriesInFlightMax),
+    endpointSlots: count('endpointConcurrency', limits.endpointInFlightDefault),
     originSlots: count('originConcurrency', limits.originInFlightDefault),
   };
 }
 
 function pausesOption(value: unknown): readonly number[] {
   if (value === undefined) return deliveryPausesMs;
-  if (!Array.isArray(value) || value.length === 0 || value.length > limits.deliveryFailuresMax) {
-    const what = `a list of 1 to ${limits.deliveryFailuresMax} durations`;
+  // One less than attempts: the first one follows none.
+  const most = limits.deliveryFailuresMax - 1;
+  if (!Array.isArray(value) || value.length === 0 || value.length > most) {
+    const what = `a list of 1 to ${most} durations`;
     throw expected('webhooks.retryPauses', what, value);
   }
   const pauses = value.map((pause, i) =>

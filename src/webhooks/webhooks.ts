@@ -42,11 +42,14 @@ export type Webhooks = {
     readonly webhook: unknown;
   }): Promise<WebhookTarget | null>;
 
-  /** `secret` is told this once; null: the endpoint is signed for with the tenant's. `validation_failed`, `webhook_url_blocked`, `endpoints_full`. */
+  /**
+   * `secret` is what a receiver verifies with (of a key pair the public half), told this once. `validation_failed`,
+   * `webhook_url_blocked`, `endpoints_full`.
+   */
   createEndpoint(p: {
     readonly tenant: string;
     readonly body: unknown;
-  }): Promise<{ readonly endpoint: Endpoint; readonly secret: string | null }>;
+  }): Promise<{ readonly endpoint: Endpoint; readonly secret: string }>;
   /** `endpoint_not_found`, `validation_failed`, `webhook_url_blocked`. */
   updateEndpoint(p: EndpointKey & { readonly body: unknown }): Promise<Endpoint>;
   /** `endpoint_not_found`. */

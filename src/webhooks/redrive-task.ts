@@ -11,7 +11,12 @@ import { redriveFilter, redriveSchema, redriveTask, type RedriveInput } from './
 type RedriveParts = {
   readonly store: Pick<
     Store,
-    'readOperation' | 'countDeliveries' | 'listDeliveries' | 'redeliver' | 'discardDeliveries'
+    | 'readOperation'
+    | 'countDeliveries'
+    | 'listDeliveries'
+    | 'listDeliveryAttempts'
+    | 'redeliver'
+    | 'discardDeliveries'
   >;
   readonly clock: Clock;
   /** There is something to send. */
@@ -53,7 +58,7 @@ export function createRedriveTask(p: RedriveParts): Task {
       const filter = redriveFilter({ filter: asked, tenant: stored.tenant });
       const expected = await p.store.countDeliveries({ filter });
       const round = new Round(p, { action, perSecond, signal });
-      for await (const ids of waiting(p, { filter, diedBefore: operation.createdAt })) {
+      for await (const ids of waiting(p, { filter, askedAt: operation.createdAt })) {
         for (let at = 0; at < ids.length; at += round.chunk) {
           await round.change(ids.slice(at, at + round.chunk));
           progress(...told(round.done, expected));
@@ -64,10 +69,10 @@ export function createRedriveTask(p: RedriveParts): Task {
   }) as Task;
 }
 
-/** Page by page the ids of what the filter names and what had died before that instant. */
+/** Page by page the ids of what the filter names and what had died when it was asked for, at `askedAt`. */
 async function* waiting(
   { store }: RedriveParts,
-  p: { readonly filter: DeliveryFilter; readonly diedBefore: number },
+  p: { readonly filter: DeliveryFilter; readonly askedAt: number },
 ): AsyncGenerator<readonly string[]> {
   let beforeId: string | null = null;
   do {
@@ -76,11 +81,21 @@ async function* waiting(
       limit: limits.pageSizeMax,
       beforeId,
     });
-    yield page.deliveries
-      .filter(({ finishedAt }) => finishedAt !== null && finishedAt < p.diedBefore)
-      .map(({ id }) => id);
+    const ids: string[] = [];
+    for (const { id, finishedAt } of page.deliveries) {
+      if (finishedAt === null || finishedAt > p.askedAt) continue;
+      if (finishedAt === p.askedAt && (await diedOfRedrive(store, id))) continue;
+      ids.push(id);
+    }
+    yield ids;
     beforeId = page.nextBeforeId;
   } while (beforeId !== null);
+}
+
+/** In the very millisecond of the request that tells this operation's own from what a client has just seen die. */
+async function diedOfRedrive(store: RedriveParts['store'], id: string): Promise<boolean> {
+  const attempts = await store.listDeliveryAttempts({ id });
+  return attempts.at(-1)?.trigger === 'redrive';
 }
 
 /** The count stops at a limit, and then there is no total to tell. */

@@ -1,3 +1,4 @@
+import { UnderWay } from '../engine/under-way.ts';
 import type { ClaimedDelivery } from '../store/delivery-store.ts';
 
 /**
@@ -8,7 +9,7 @@ import type { ClaimedDelivery } from '../store/delivery-store.ts';
  *
  * `settling` is entered once; what the sender still answers to an attempt that was given up is dropped.
  */
-export class Sending {
+export class SendingAttempt {
   readonly claimed: ClaimedDelivery;
   readonly startedAt: number;
   readonly token: string;
@@ -36,13 +37,12 @@ export class Sending {
 }
 
 /** The attempts under way here, and the slots they take. */
-export class Sendings {
-  readonly all = new Set<Sending>();
+export class SendingAttempts extends UnderWay<SendingAttempt> {
   readonly slots: number;
   #busy = 0;
-  #idleWaiters: (() => void)[] = [];
 
   constructor(slots: number) {
+    super();
     this.slots = slots;
   }
 
@@ -58,18 +58,8 @@ export class Sendings {
     this.#busy -= 1;
   }
 
-  remove(sending: Sending): void {
-    sending.phase = 'ended';
-    this.all.delete(sending);
-    if (this.all.size > 0 || this.#idleWaiters.length === 0) return;
-    const waiters = this.#idleWaiters;
-    this.#idleWaiters = [];
-    for (const wake of waiters) wake();
-  }
-
-  /** Resolves when none is under way any more. */
-  idle(): Promise<void> {
-    if (this.all.size === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#idleWaiters.push(resolve));
+  override remove(attempt: SendingAttempt): void {
+    attempt.phase = 'ended';
+    super.remove(attempt);
   }
 }

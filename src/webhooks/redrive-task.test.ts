@@ -24,7 +24,8 @@ async function withDeadLetters(
   for (let i = 0; i < count; i += 1) {
     await f.complete({ url: `https://hooks.example/${i % 2 === 0 ? 'even' : 'odd'}` });
   }
-  await f.clock.advance(1);
+  // No time passes: they may be redriven in the very millisecond in which they died.
+  await f.clock.advance(0);
   assert.equal((await f.deliveries({ states: ['dead'] })).length, count);
   isUp = true;
   return f;

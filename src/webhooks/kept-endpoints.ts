@@ -19,7 +19,7 @@ import {
 import type { CheckUrl } from './target.ts';
 import type { EndpointKey, SecretOwner, Webhooks } from './webhooks.ts';
 
-type RegisteredEndpointsParts = {
+type KeptEndpointsParts = {
   readonly store: Store;
   readonly clock: Clock;
   readonly checkUrl: CheckUrl;
@@ -30,14 +30,14 @@ type RegisteredEndpointsParts = {
   readonly changed: (tenant: string) => void;
 };
 
-type ToldSecret = Omit<WebhookSecret, 'value'>;
+type SecretTimes = Omit<WebhookSecret, 'value'>;
 
 /** What people do with endpoints and their secrets: the part of Webhooks that it names. */
-export class RegisteredEndpoints {
-  readonly #p: RegisteredEndpointsParts;
+export class KeptEndpoints {
+  readonly #p: KeptEndpointsParts;
   readonly #startedAt: number;
 
-  constructor(p: RegisteredEndpointsParts) {
+  constructor(p: KeptEndpointsParts) {
     this.#p = p;
     this.#startedAt = p.clock.now();
   }
@@ -46,16 +46,11 @@ export class RegisteredEndpoints {
     p: Parameters<Webhooks['createEndpoint']>[0],
   ): ReturnType<Webhooks['createEndpoint']> {
     const { store, clock, changed } = this.#p;
-    const {
-      url,
-      enabled,
-      secret: brought,
-      signature,
-      ...told
-    } = await readEndpointInput(p.body, this.#p);
+    const input = await readEndpointInput(p.body, this.#p);
+    const { url, enabled, secret: brought, signature, ...members } = input;
     const now = clock.now();
     const endpoint: Endpoint = {
-      ...told,
+      ...members,
       id: endpointId(now, randomBytes(randomBytesPerId)),
       tenant: p.tenant,
       kind: 'registered',
@@ -103,11 +98,11 @@ export class RegisteredEndpoints {
     changed(tenant);
   }
 
-  async listSecrets(p: SecretOwner): Promise<readonly ToldSecret[]> {
+  async listSecrets(p: SecretOwner): Promise<readonly SecretTimes[]> {
     if (this.#isConfigured(p)) {
       return this.#p.configured.map(() => ({ createdAt: this.#startedAt, expiresAt: null }));
     }
-    return (await this.#liveSecrets(p)).map(told);
+    return (await this.#liveSecrets(p)).map(timesOf);
   }
 
   async rotateSecret(
@@ -122,7 +117,7 @@ export class RegisteredEndpoints {
     const secret = brought ?? newSecret(version);
     const now = this.#p.clock.now();
     const live = await this.#p.store.rotateSecret({ owner: ownerOf(p), secret, graceMs, now });
-    return { secret: verificationKey(secret), secrets: live.map(told) };
+    return { secret: verificationKey(secret), secrets: live.map(timesOf) };
   }
 
   #isConfigured(p: SecretOwner): boolean {
@@ -147,7 +142,7 @@ function ownerOf({ tenant, endpointId: id }: SecretOwner): string {
   return id ?? tenantOwner(tenant);
 }
 
-function told({ createdAt, expiresAt }: WebhookSecret): ToldSecret {
+function timesOf({ createdAt, expiresAt }: WebhookSecret): SecretTimes {
   return { createdAt, expiresAt };
 }
 
@@ -174,6 +169,6 @@ function wrongOwner(detail: string): RaincheckError {
   return new RaincheckError('validation_failed', detail, { errors: [{ pointer: '', detail }] });
 }
 
-export function missing(id: string): RaincheckError {
+function missing(id: string): RaincheckError {
   return new RaincheckError('endpoint_not_found', `There is no endpoint ${id.slice(0, 100)}.`);
 }
