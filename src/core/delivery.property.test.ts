@@ -126,7 +126,13 @@ function eventOf(
   const token = step.stale ? 'stale' : (delivery.lease?.token ?? 'none');
   switch (step.kind) {
     case 'claimed':
-      return { type: 'claimed', worker: `w${index}`, token: `t${index}`, leaseMs: 20_000 };
+      return {
+        type: 'claimed',
+        worker: `w${index}`,
+        token: `t${index}`,
+        leaseMs: 20_000,
+        url: null,
+      };
     case 'ended': {
       const result = resultOf(step, now);
       const { failures } = delivery;

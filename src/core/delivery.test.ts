@@ -25,7 +25,7 @@ const next = { at: now + 30_000, reason: 'schedule step 2 ±20 %' };
 
 /** Everything decideDelivery is asked about, with the true token and with another one. */
 const events = {
-  claimed: { type: 'claimed', worker: 'w2', token: 'token-2', leaseMs: 20_000 },
+  claimed: { type: 'claimed', worker: 'w2', token: 'token-2', leaseMs: 20_000, url: null },
   delivered: { type: 'ended', token, result: good, next: null },
   failed: { type: 'ended', token, result: bad, next },
   failedLast: { type: 'ended', token, result: bad, next: null },

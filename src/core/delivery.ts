@@ -75,7 +75,7 @@ export type Delivery = {
   /** null: a test event. */
   readonly operationId: string | null;
   readonly event: DeliveryEvent;
-  /** Where it was to go when it was made, query included; to a registered endpoint it goes where that is now. */
+  /** Where it goes, query included. A registered endpoint may move: each attempt goes, and then this says, where it is by then. */
   readonly url: string;
   readonly state: DeliveryState;
   /** Counts up with every change. */
@@ -171,6 +171,8 @@ export type DeliveryEventOf =
       readonly worker: string;
       readonly token: string;
       readonly leaseMs: number;
+      /** Where its endpoint is by now, when it is a registered one that may have moved; null: as it was. */
+      readonly url: string | null;
     }
   | {
       readonly type: 'ended';
@@ -253,12 +255,13 @@ export function isDue(delivery: Delivery, now: number): boolean {
 
 function claimed(
   delivery: Delivery,
-  event: { readonly worker: string; readonly token: string; readonly leaseMs: number },
+  event: DeliveryEventOf & { readonly type: 'claimed' },
   now: number,
 ): DeliveryDecision {
   const { worker, token, leaseMs } = event;
   const change = {
     state: 'sending',
+    url: event.url ?? delivery.url,
     attempts: delivery.attempts + 1,
     nextAt: null,
     nextReason: null,

@@ -90,7 +90,9 @@ export class DeliveryBook {
     p: { readonly worker: string; readonly token: string; readonly leaseMs: number; now: number },
   ): StoredDelivery | undefined {
     const { worker, token, leaseMs, now } = p;
-    this.#apply(delivery.id, { type: 'claimed', worker, token, leaseMs }, { now });
+    const endpoint = this.endpoints.get(delivery.endpointId)?.endpoint;
+    const url = endpoint?.kind === 'registered' ? endpoint.url : null;
+    this.#apply(delivery.id, { type: 'claimed', worker, token, leaseMs, url }, { now });
     return this.read(delivery.id);
   }
 

@@ -31,7 +31,8 @@ SET state = 'sending',
     attempt_started_at = ?,
     lease_expires_at = ?,
     lease_token = ?,
-    lease_worker = ?
+    lease_worker = ?,
+    url = ?
 WHERE seq = ?`;
 
 export const updateDeliverySql = `
@@ -125,7 +126,7 @@ function prepareSave(writer: WriteConnection): (row: Row, p: Saved) => void {
     if (lease !== null) {
       const { expiresAt, token, worker } = lease;
       const startedAt = attempt && attempt.startedAt;
-      claim.run(version, after.attempts, startedAt, expiresAt, token, worker, seq);
+      claim.run(version, after.attempts, startedAt, expiresAt, token, worker, after.url, seq);
       return;
     }
     update.run(

@@ -140,6 +140,7 @@ export class DeliveryClaim {
       token: p.newToken(),
       worker: p.worker,
       leaseMs: p.leaseMs,
+      url: endpoint.kind === 'registered' ? endpoint.url : null,
     } as const;
     const { delivery, outcome } = this.#deliveries.apply(row, event, p.now);
     if (outcome !== 'applied') throw new Error('A due delivery could not be claimed.');

@@ -22,7 +22,13 @@ export const deliveryClaimCases: readonly StoreCase[] = [
       const before = await webhooks.record(planned.id);
       bench.now += 3;
       const { claimed, nextDueAt } = await webhooks.ask({ worker: 'w7', leaseMs: 12_345 });
-      const event = { type: 'claimed', worker: 'w7', token: 'token-1', leaseMs: 12_345 } as const;
+      const event = {
+        type: 'claimed',
+        worker: 'w7',
+        token: 'token-1',
+        leaseMs: 12_345,
+        url: null,
+      } as const;
       const delivery = await webhooks.assertDecided(before, event);
       assert.deepStrictEqual(claimed, [
         {
@@ -259,7 +265,7 @@ export const deliveryClaimCases: readonly StoreCase[] = [
       const { leaseMs } = webhooks;
       const decision = decideDelivery(
         before,
-        { type: 'claimed', worker: 'w2', token, leaseMs },
+        { type: 'claimed', worker: 'w2', token, leaseMs, url: null },
         bench.now,
       );
       assert.ok(decision.outcome === 'applied');

@@ -146,6 +146,28 @@ export const endpointCases: readonly StoreCase[] = [
     },
   },
   {
+    title: 'what waits for a registered endpoint that moved goes to its new address, and says so',
+    async run(bench) {
+      const { webhooks, store } = bench;
+      const to = await webhooks.endpoint();
+      const waiting = await webhooks.create(to);
+      const url = 'https://moved.example.com/in?k=1';
+      await webhooks.change(to, { url: { url, origin: 'https://moved.example.com' } });
+      const [claimed] = await webhooks.claim();
+      assert.deepStrictEqual([claimed?.delivery.id, claimed?.delivery.url], [waiting.id, url]);
+      assert.equal(claimed?.endpoint.url, url);
+      assert.equal((await store.readDelivery(waiting))?.delivery.url, url);
+      const own = webhooks.requestEndpoint('https://r.example.com/cb?x=1');
+      await webhooks.create(own);
+      const [other] = await webhooks.claim();
+      assert.equal(
+        other?.delivery.url,
+        'https://r.example.com/cb?x=1',
+        'a request keeps its query',
+      );
+    },
+  },
+  {
     title: 'an endpoint of a request can be enabled again',
     async run(bench) {
       const { webhooks } = bench;

@@ -190,9 +190,7 @@ export class Dispatcher implements Service<ClaimRound> {
 
   async #request({ claimed, signal }: SendingAttempt): Promise<AttemptResult> {
     const { delivery, endpoint, body } = claimed;
-    const { id, event } = delivery;
-    // One that has moved since gets at its new address what waited for it.
-    const url = endpoint.kind === 'registered' ? endpoint.url : delivery.url;
+    const { id, event, url } = delivery;
     const secrets = await this.#p.secretsOf(claimed);
     const { traceparent, headers: own } = takeTraceparent(claimed.headers);
     const headers = { ...endpoint.headers, ...own };
