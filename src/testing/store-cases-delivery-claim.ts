@@ -27,7 +27,7 @@ export const deliveryClaimCases: readonly StoreCase[] = [
         worker: 'w7',
         token: 'token-1',
         leaseMs: 12_345,
-        url: null,
+        url: to.url,
       } as const;
       const delivery = await webhooks.assertDecided(before, event);
       assert.deepStrictEqual(claimed, [
@@ -265,7 +265,7 @@ export const deliveryClaimCases: readonly StoreCase[] = [
       const { leaseMs } = webhooks;
       const decision = decideDelivery(
         before,
-        { type: 'claimed', worker: 'w2', token, leaseMs, url: null },
+        { type: 'claimed', worker: 'w2', token, leaseMs, url: to.url },
         bench.now,
       );
       assert.ok(decision.outcome === 'applied');
