@@ -73,7 +73,8 @@ describe('An attempt', () => {
   const newYear = Date.UTC(2026, 0, 1);
 
   it('takes its timestamp from the clock', async () => {
-    const clock = { now: () => newYear + 999, sleep: systemClock.sleep };
+    const sleep = (ms: number): Promise<void> => systemClock.sleep(ms);
+    const clock = { now: () => newYear + 999, sleep };
     assert.equal(await timestampBy(clock), '1767225600');
   });
 
@@ -96,7 +97,7 @@ describe('An attempt', () => {
     await timed.send(sendRequest(target.url));
     await timed.close();
     await target.close();
-    return target.received[0]?.headers['webhook-timestamp'] as string | undefined;
+    return target.received[0]?.headers['webhook-timestamp'];
   }
 
   it('tells how long each phase took, and none that a kept connection spared', async () => {
