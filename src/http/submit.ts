@@ -37,19 +37,28 @@ export async function submit(
   const key = parseIdempotencyKey(request.header('idempotency-key'));
   const options = parseSubmitOptions(request.query, engine.clock.now());
   const body = (await readJsonBody(request, context.bodyBytesMax)) ?? emptyBody;
-  const asked = asksForWebhook(body.value) ? await withoutWebhook(context, body.value) : null;
+  const { task, mayWait } = p;
+  const idempotency =
+    key === null
+      ? undefined
+      : { key, fingerprint: fingerprint({ task, body: body.bytes, options: options.canonical }) };
+  let asked: Awaited<ReturnType<typeof withoutWebhook>> | null = null;
+  try {
+    if (asksForWebhook(body.value)) asked = await withoutWebhook(context, body.value);
+  } catch (error) {
+    // A name that does not resolve now did when the answer to the first of these requests was lost.
+    const operation = idempotency && (await engine.findReplay({ task, tenant, idempotency }));
+    if (!operation) throw error;
+    return answered(context, request, { operation, replayed: true, mayWait });
+  }
   const input = asked?.input ?? body;
   const answer = p.instead?.(input.value) ?? null;
   if (answer !== null) return answer;
-  const { task } = p;
   const { operation, replayed } = await engine.submit({
     task,
     tenant,
     input,
-    idempotency:
-      key === null
-        ? undefined
-        : { key, fingerprint: fingerprint({ task, body: body.bytes, options: options.canonical }) },
+    idempotency,
     priority: options.priority,
     notBefore: options.notBefore,
     deadlineAt: options.deadlineAt,
@@ -57,6 +66,15 @@ export async function submit(
     traceparent: traceparent(request.header('traceparent')),
     webhook: asked?.target,
   });
+  return answered(context, request, { operation, replayed, mayWait });
+}
+
+async function answered(
+  context: HttpContext,
+  request: ExchangeRequest,
+  p: { readonly operation: Operation; readonly replayed: boolean; readonly mayWait: boolean },
+): Promise<ExchangeReply> {
+  const { operation, replayed } = p;
   const header = request.header('prefer');
   if (header === undefined) return accepted(context, request, { operation, replayed });
   const preferences = parsePrefer(header);
