@@ -66,7 +66,7 @@ export type Delivery = {
   /** null: a test event. */
   readonly operationId: string | null;
   readonly event: DeliveryEvent;
-  /** Where it goes, query included. */
+  /** Where it goes, query included; to a registered endpoint it goes where that is by then, and this is where it was. */
   readonly url: string;
   readonly state: DeliveryState;
   /** Counts up with every change. */

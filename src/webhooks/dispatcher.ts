@@ -195,7 +195,9 @@ export class Dispatcher implements Service<ClaimRound> {
 
   async #attempt(claimed: ClaimedDelivery, signal: AbortSignal): Promise<AttemptResult> {
     const { delivery, endpoint, body } = claimed;
-    const { id, event, url } = delivery;
+    const { id, event } = delivery;
+    // Where it is now, as its headers are: they may be secrets that are for nobody else.
+    const { url } = endpoint.kind === 'registered' ? endpoint : delivery;
     const secrets = await this.#p.secretsOf(claimed);
     const { traceparent, headers: own } = takeTraceparent(claimed.headers);
     const headers = { ...endpoint.headers, ...own };
