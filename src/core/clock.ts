@@ -11,6 +11,11 @@ export type Clock = {
    */
   elapsed?(): number;
   /**
+   * What the machine's clock shows, and so what others compare with theirs: it goes back when that is set back, where
+   * now() stays ahead until the process ends. Decides nothing here. Default: now().
+   */
+  wall?(): number;
+  /**
    * Resolves after `ms`, or earlier when `signal` aborts (it resolves then too: a woken sleeper looks
    * at its own state). Delays past 24 days are cut: a longer wait lives in the database.
    */

@@ -33,6 +33,7 @@ const events = {
   leaseExpired: { type: 'lease_expired', workerDead: false },
   workerDead: { type: 'lease_expired', workerDead: true },
   redelivered: { type: 'redelivered', trigger: 'manual' },
+  redriven: { type: 'redelivered', trigger: 'redrive' },
   discarded: { type: 'discarded' },
   held: { type: 'held' },
   released: { type: 'released' },
@@ -54,10 +55,10 @@ const table: Record<Delivery['state'], Partial<Record<keyof typeof events, strin
     workerDead: 'pending',
   },
   held: { redelivered: 'pending', discarded: 'cancelled', released: 'pending' },
-  dead: { redelivered: 'pending', discarded: 'cancelled' },
+  dead: { redelivered: 'pending', redriven: 'pending', discarded: 'cancelled' },
   delivered: { redelivered: 'pending' },
   cancelled: { redelivered: 'pending' },
-  expired: { redelivered: 'pending' },
+  expired: { redelivered: 'pending', redriven: 'pending' },
 };
 
 describe('decideDelivery', () => {
@@ -237,12 +238,13 @@ describe('decideDelivery', () => {
   });
 
   it('redelivered: starts over with its failures forgotten and its life renewed', () => {
-    for (const state of deliveryStates.filter((one) => one !== 'sending')) {
-      const before = samples[state];
-      for (const [trigger, nextReason] of [
-        ['manual', 'sent again by hand'],
-        ['redrive', 'redrive'],
-      ] as const) {
+    const undelivered = ['dead', 'expired'] as const;
+    for (const [trigger, nextReason, states] of [
+      ['manual', 'sent again by hand', deliveryStates.filter((one) => one !== 'sending')],
+      ['redrive', 'redrive', undelivered],
+    ] as const) {
+      for (const state of states) {
+        const before = samples[state];
         const { delivery, attempt } = applied(before, { type: 'redelivered', trigger });
         assert.deepEqual(delivery, {
           ...before,

@@ -16,6 +16,7 @@ import { isPast } from './transitions.ts';
  *      |  |                 '--failed (last) --> dead, or cancelled when it is never retried
  *      |  '--released-- held <--held-- pending
  *      '--redelivered (by a person) -- dead, held, delivered, cancelled, expired, pending
+ *                     (in bulk) ----- dead, expired
  *   pending, held, dead --discarded--> cancelled        pending, held --expired--> expired
  *
  * The id never changes, whatever is sent again. Two attempts of one delivery never overlap: the lease is the
@@ -217,7 +218,7 @@ export function decideDelivery(
     case 'lease_expired':
       return leaseExpired(delivery, event.workerDead, now);
     case 'redelivered':
-      if (delivery.state === 'sending') return unchanged;
+      if (!mayBeRedelivered(delivery, event.trigger)) return unchanged;
       return applied(delivery, {
         ...waiting(now, event.trigger === 'manual' ? 'sent again by hand' : 'redrive'),
         failures: 0,
@@ -241,6 +242,11 @@ export function decideDelivery(
         : unchanged;
     }
   }
+}
+
+/** One by one as a person likes. A bulk redrive found it undelivered: if it no longer is, another was faster. */
+function mayBeRedelivered({ state }: Delivery, trigger: 'manual' | 'redrive'): boolean {
+  return trigger === 'manual' ? state !== 'sending' : state === 'dead' || state === 'expired';
 }
 
 /** Whether the delivery itself may be sent now; its endpoint may still say no. */

@@ -5,7 +5,7 @@ import { operationId, randomBytesPerId } from '../core/id.ts';
 import { limits } from '../core/limits.ts';
 import { statusOf, type Operation } from '../core/operation.ts';
 import type { CreateOutcome, NewOperation, Store } from '../store/store.ts';
-import type { Submission } from './engine.ts';
+import type { Engine, Submission } from './engine.ts';
 import { handlerFailure } from './handler-error.ts';
 import { validateInput, type Validated } from './input-validation.ts';
 import type { Task } from './task.ts';
@@ -51,6 +51,30 @@ export class Acceptor {
       webhook: p.webhook ?? null,
       idempotency: stored(p.idempotency, p.tenant, now),
     });
+  }
+
+  /** What the key of such a request made before; null: nothing. Makes nothing itself. */
+  async findReplay(p: Parameters<Engine['findReplay']>[0]): Promise<Operation | null> {
+    const task = this.#p.task(p.task);
+    checkIdempotencyKey(p.idempotency.key);
+    const { store, clock } = this.#p;
+    const now = clock.now();
+    const probe = {
+      ...this.#base(task, now),
+      ...times(task, {}, now),
+      tenant: p.tenant,
+      input: '{}',
+      priority: task.priority,
+      concurrencyKey: null,
+      labels: {},
+      traceparent: null,
+      webhook: null,
+      idempotency: stored(p.idempotency, p.tenant, now),
+    };
+    // A queue without room: keys are looked at first, so that only a replay can come of it.
+    const [outcome] = await store.createOperations({ operations: [probe], pendingMax: 0, now });
+    if (outcome === undefined || outcome.outcome === 'queue_full') return null;
+    return this.#acceptedOf(task, outcome).operation;
   }
 
   /** A new operation linked to a failed one: same priority and labels, fresh times and attempts. */

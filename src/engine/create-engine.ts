@@ -90,6 +90,11 @@ class RaincheckEngine implements Engine {
     return this.#acceptor.submit(p);
   }
 
+  async findReplay(p: Parameters<Engine['findReplay']>[0]): Promise<Operation | null> {
+    this.#refuseWhenStopping();
+    return this.#acceptor.findReplay(p);
+  }
+
   async retry(p: Parameters<Engine['retry']>[0]): ReturnType<Engine['retry']> {
     this.#refuseWhenStopping();
     return this.#acceptor.retry(await this.read(p), p);

@@ -35,6 +35,15 @@ export type Engine = {
   /** task_not_found, validation_failed, queue_full, idempotency_key_reused, operation_gone, shutting_down. */
   submit(p: Submission): Promise<{ readonly operation: Operation; readonly replayed: boolean }>;
   /**
+   * The operation that a request with this Idempotency-Key made before; null: there was none. For what a submit is
+   * refused for that may have been otherwise then. task_not_found, idempotency_key_reused, operation_gone.
+   */
+  findReplay(
+    p: Pick<Submission, 'task' | 'tenant'> & {
+      readonly idempotency: NonNullable<Submission['idempotency']>;
+    },
+  ): Promise<Operation | null>;
+  /**
    * A new operation like a failed one, its input replaced when given. operation_not_found, operation_gone,
    * operation_not_failed, idempotency_key_reused.
    */

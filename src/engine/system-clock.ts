@@ -6,7 +6,7 @@ import { timerMsMax, type Clock } from '../core/clock.ts';
  * far sets it: a wall clock that steps back two minutes is ignored until it has caught up, where a lease
  * kept in wall time would hang for two minutes. The price: after a jump forward that was wrong, instants
  * stay ahead until the process ends (core/transitions.ts treats impossible ones as past). Timeouts of attempts
- * go by elapsed(), which no setting of the clock touches.
+ * go by elapsed(), which no setting of the clock touches, and what is signed for others carries wall().
  */
 export const systemClock: Clock = makeClock(
   () => performance.now(),
@@ -21,7 +21,7 @@ export function makeClock(monotonicMs: () => number, wallMs: () => number): Cloc
     offset = Math.max(offset, wallMs() - monotonic);
     return Math.floor(monotonic + offset);
   };
-  return { now, elapsed: () => Math.floor(monotonicMs()), sleep };
+  return { now, elapsed: () => Math.floor(monotonicMs()), wall: wallMs, sleep };
 }
 
 function sleep(ms: number, signal?: AbortSignal): Promise<void> {

@@ -48,7 +48,8 @@ export function steerGoogle(
   idAndVerb: string,
 ): Promise<ExchangeReply> {
   return asGoogle(context, async () => {
-    const [id = '', verb] = idAndVerb.split(':', 2);
+    const [id = '', verb, ...rest] = idAndVerb.split(':');
+    if (rest.length > 0) throw operationNotFound();
     const operation = await readOperation(context, id);
     if (verb === 'cancel') {
       await context.engine.cancel({ id, tenant });

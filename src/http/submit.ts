@@ -34,8 +34,8 @@ export async function submit(
     readonly instead?: (input: unknown) => Promise<ExchangeReply> | null;
   },
 ): Promise<ExchangeReply> {
-  const given = await readGiven(context, request);
-  const answer = p.instead?.(given.input.value) ?? null;
+  const given = await readGiven(context, request, p.task);
+  const answer = given.replay === null ? (p.instead?.(given.input.value) ?? null) : null;
   if (answer !== null) return answer;
   const taken = await take(context, request, { task: p.task, given });
   const header = request.header('prefer');
@@ -52,32 +52,47 @@ export async function submitForView(
   request: ExchangeRequest,
   task: string,
 ): Promise<{ readonly operation: Operation; readonly reply: MutableReply }> {
-  const taken = await take(context, request, { task, given: await readGiven(context, request) });
+  const given = await readGiven(context, request, task);
+  const taken = await take(context, request, { task, given });
   const reply = await accepted(context, request, taken);
   const preferences = parsePrefer(request.header('prefer'));
   return { operation: taken.operation, reply: withPreference(reply, preferences, false) };
 }
 
 type Given = {
-  readonly key: string | null;
+  /** Its fingerprint is of the body as it came, with its webhook. */
+  readonly idempotency: { readonly key: string; readonly fingerprint: string } | undefined;
   readonly options: ReturnType<typeof parseSubmitOptions>;
-  /** The body as it came: with its webhook it is what an Idempotency-Key stands for. */
-  readonly bytes: Uint8Array;
   readonly input: { readonly value: unknown; readonly text: string };
   readonly webhook: WebhookTarget | undefined;
+  /** What an earlier request with this key made, where this one could not be taken any more. */
+  readonly replay: Operation | null;
 };
 
 /** All that a submit says, checked, headers and query first; nothing is stored yet. */
-async function readGiven(context: HttpContext, request: ExchangeRequest): Promise<Given> {
+async function readGiven(
+  context: HttpContext,
+  request: ExchangeRequest,
+  task: string,
+): Promise<Given> {
   const key = parseIdempotencyKey(request.header('idempotency-key'));
   const options = parseSubmitOptions(request.query, context.engine.clock.now());
   const body = (await readJsonBody(request, context.bodyBytesMax)) ?? emptyBody;
-  const { bytes } = body;
-  if (!asksForWebhook(body.value)) {
-    return { key, options, bytes, input: body, webhook: undefined };
+  const idempotency =
+    key === null
+      ? undefined
+      : { key, fingerprint: fingerprint({ task, body: body.bytes, options: options.canonical }) };
+  const given = { idempotency, options, input: body, webhook: undefined, replay: null };
+  if (!asksForWebhook(body.value)) return given;
+  try {
+    const { input, target } = await withoutWebhook(context, body.value);
+    return { ...given, input, webhook: target };
+  } catch (error) {
+    // A name that does not resolve now did when the answer to the first of these requests was lost.
+    const replay = idempotency && (await context.engine.findReplay({ task, tenant, idempotency }));
+    if (!replay) throw error;
+    return { ...given, replay };
   }
-  const { input, target } = await withoutWebhook(context, body.value);
-  return { key, options, bytes, input, webhook: target };
 }
 
 type Taken = { readonly operation: Operation; readonly replayed: boolean };
@@ -87,15 +102,13 @@ function take(
   request: ExchangeRequest,
   { task, given }: { readonly task: string; readonly given: Given },
 ): Promise<Taken> {
-  const { key, options, bytes, input, webhook } = given;
+  const { idempotency, options, input, webhook, replay } = given;
+  if (replay !== null) return Promise.resolve({ operation: replay, replayed: true });
   return context.engine.submit({
     task,
     tenant,
     input,
-    idempotency:
-      key === null
-        ? undefined
-        : { key, fingerprint: fingerprint({ task, body: bytes, options: options.canonical }) },
+    idempotency,
     priority: options.priority,
     notBefore: options.notBefore,
     deadlineAt: options.deadlineAt,

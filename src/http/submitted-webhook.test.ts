@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { setImmediate as immediate } from 'node:timers/promises';
 import { Webhook } from 'standardwebhooks';
+import { limits } from '../core/limits.ts';
 import type { WireOperation } from '../core/wire.ts';
+import { systemClock } from '../engine/system-clock.ts';
 import { createApp } from './app.ts';
 import { Inbox } from './inbox.fixture.ts';
 import { DocumentedAnswers } from './openapi.fixture.ts';
@@ -324,5 +326,45 @@ describe('A server without webhooks', () => {
       await close();
     }
     await k.stop();
+  });
+});
+
+describe('A repeated submit that asks for a webhook', () => {
+  it('finds its operation also when the address is none by now', async (t) => {
+    let isThere = true;
+    let ahead = 0;
+    const k = await kit(
+      {},
+      {
+        clock: { ...systemClock, now: () => systemClock.now() + ahead },
+        lookup: async (name) => {
+          if (isThere) return ['127.0.0.1'];
+          throw Object.assign(new Error(`No ${name}`), { code: 'ENOTFOUND' });
+        },
+      },
+    );
+    const { send, close } = await transports[0]!.open(k.app);
+    t.after(async () => {
+      await k.stop();
+      await close();
+    });
+    const submit = (key: string, body: object): Promise<Answer> =>
+      send('POST', '/slow/held', {
+        headers: { ...json, 'idempotency-key': key },
+        body: JSON.stringify(body),
+      });
+    const body = { webhook_url: 'http://hooks.example:9999/x' };
+    const first = await submit('lost', body);
+    assert.equal(first.status, 202, first.text);
+    isThere = false;
+    ahead = limits.webhookLookupMs;
+    const again = await submit('lost', body);
+    assert.equal(again.status, 202, again.text);
+    assert.equal(again.json.id, first.json.id);
+    assert.equal(again.headers.get('idempotent-replayed'), 'true');
+    assertProblem(await submit('new', body), 'webhook_url_blocked');
+    assertProblem(await submit('new', body), 'webhook_url_blocked');
+    assertProblem(await submit('lost', { ...body, a: 1 }), 'idempotency_key_reused');
+    assert.equal((await send('GET', '/operations')).json.operations.length, 1);
   });
 });

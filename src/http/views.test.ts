@@ -142,6 +142,10 @@ for (const transport of transports) {
         assert.equal(waited.json.done, false);
         assert.deepEqual((await send('DELETE', `/ops/v1/${name}`)).json, {});
         assert.equal((await get(`/ops/v1/${name}`)).json.done, false, 'forgetting cancels nothing');
+        for (const verb of ['', ':', ':stop', ':cancel:wait', ':cancel:']) {
+          assert.equal((await post(`/ops/v1/operations/${held.id}${verb}`)).status, 404, verb);
+        }
+        assert.equal((await get(`/ops/v1/${name}`)).json.metadata.value.cancelRequested, false);
         assert.deepEqual((await post(`/ops/v1/operations/${held.id}:cancel`)).json, {});
         await ended(held.id);
         assert.equal((await get(`/ops/v1/${name}`)).json.error.code, 1);

@@ -72,7 +72,7 @@ export type DeliveryStore = {
   /** Counts at most limits.deliveryCountMax. */
   countDeliveries(p: { readonly filter: DeliveryFilter }): Promise<number>;
 
-  /** A person's wish, delivery by delivery, in order. Of a disabled endpoint they wait as held. */
+  /** A person's wish, delivery by delivery, in order; `redrive` changes only what is dead or expired. Of a disabled endpoint they wait as held. */
   redeliver(p: {
     readonly ids: readonly string[];
     readonly trigger: 'manual' | 'redrive';

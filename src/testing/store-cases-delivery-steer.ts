@@ -12,26 +12,31 @@ export const deliverySteerCases: readonly StoreCase[] = [
       const all = await oneOfEach(bench);
       const { sending, held, ...free } = all;
       bench.now += 7;
-      for (const trigger of ['manual', 'redrive'] as const) {
-        for (const { id } of Object.values(free)) {
-          const before = await webhooks.record(id);
-          const outcomes = await webhooks.redeliver([id], trigger);
-          const after = await webhooks.assertDecided(before, { type: 'redelivered', trigger });
-          assert.deepStrictEqual(outcomes, [{ outcome: 'applied', delivery: after }]);
-          assert.deepStrictEqual(
-            [after.state, after.failures, after.trigger, after.nextAt, after.removeAt],
-            ['pending', 0, trigger, bench.now, null],
-          );
-          assert.equal(after.expiresAt, bench.now + limits.deliveryTtlMs);
-        }
+      for (const before of Object.values(free)) {
+        await assertRedelivered(bench, before, 'manual');
       }
       await webhooks.assertRecord(sending);
       await webhooks.assertRecord(held);
       const claimed = await webhooks.claim();
       assert.deepStrictEqual(
         claimed.slice(0, 3).map(({ delivery }) => delivery.trigger),
-        ['redrive', 'redrive', 'redrive'],
+        ['manual', 'manual', 'manual'],
       );
+    },
+  },
+  {
+    title: 'a redrive sends again what is dead or expired by then, and leaves alone all else',
+    async run(bench) {
+      const { webhooks } = bench;
+      const { dead, expired, ...others } = await oneOfEach(bench);
+      bench.now += 7;
+      for (const before of [dead, expired]) await assertRedelivered(bench, before, 'redrive');
+      for (const before of [...Object.values(others), await webhooks.record(dead.id)]) {
+        assert.deepStrictEqual(await webhooks.redeliver([before.id], 'redrive'), [
+          { outcome: 'unchanged', delivery: before },
+        ]);
+        await webhooks.assertRecord(before);
+      }
     },
   },
   {
@@ -215,6 +220,22 @@ export const deliverySteerCases: readonly StoreCase[] = [
     },
   },
 ];
+
+async function assertRedelivered(
+  bench: StoreBench,
+  before: Delivery,
+  trigger: 'manual' | 'redrive',
+): Promise<void> {
+  const { webhooks, now } = bench;
+  const outcomes = await webhooks.redeliver([before.id], trigger);
+  const after = await webhooks.assertDecided(before, { type: 'redelivered', trigger });
+  assert.deepStrictEqual(outcomes, [{ outcome: 'applied', delivery: after }]);
+  assert.deepStrictEqual(
+    [after.state, after.failures, after.trigger, after.nextAt, after.removeAt],
+    ['pending', 0, trigger, now, null],
+  );
+  assert.equal(after.expiresAt, now + limits.deliveryTtlMs);
+}
 
 /** A delivery in each state; only `held` is of another endpoint. */
 async function oneOfEach(bench: StoreBench): Promise<Record<Delivery['state'], Delivery>> {

@@ -43,6 +43,10 @@ export function failedResult(failure: SendFailure, timings: DeliveryTimings): At
 export function exchangeFailure(error: unknown): SendFailure {
   if (error instanceof SendFailure) return error;
   const { code, message } = error as NodeJS.ErrnoException;
+  // Of undici for a status like 000: its message is a line of its source.
+  if (code === 'ERR_ASSERTION') {
+    return new SendFailure('protocol', 'The answer is not HTTP/1.1.', { cause: error });
+  }
   // undici gives the same code to a peer that hangs up and to one that answers with 100 or 101 unasked.
   const isReset = code !== undefined && resetCodes.has(code) && !message.startsWith('bad ');
   return new SendFailure(isReset ? 'reset' : 'protocol', errorText(error), { cause: error });

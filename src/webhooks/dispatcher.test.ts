@@ -219,6 +219,31 @@ function recording(calls: string[]): Store {
   });
 }
 
+describe('A registered endpoint that was moved', () => {
+  it('gets at its new address what waited, and what is sent again; the old one gets nothing more', async (t) => {
+    const f = await webhooksFixture(t, { script: ({ nth }) => (nth === 1 ? 500 : 200) });
+    const { id } = await f.register({ url: 'https://old.example/a' });
+    await f.complete();
+    await f.clock.advance(0);
+    const url = 'https://new.example/b?c=d';
+    const body = { url, headers: { authorization: 'for the new one' } };
+    await f.webhooks.updateEndpoint({ id, tenant: '', body });
+    await f.clock.advance(10_000);
+    const [delivery] = await f.deliveries({ endpointId: id });
+    await f.webhooks.redeliver({ id: delivery!.id, tenant: '' });
+    await f.clock.advance(1_000);
+    const sent = f.sent.filter(({ id: sentId }) => sentId === delivery!.id);
+    assert.deepEqual(
+      sent.map((one) => [one.url, one.headers['authorization']]),
+      [
+        ['https://old.example/a', undefined],
+        [url, 'for the new one'],
+        [url, 'for the new one'],
+      ],
+    );
+  });
+});
+
 describe('An attempt whose lease is nearly over', () => {
   it('is cut off before anyone else can have the delivery', async (t) => {
     const f = await webhooksFixture(t, {

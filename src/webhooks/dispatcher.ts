@@ -190,6 +190,7 @@ export class Dispatcher implements Service<ClaimRound> {
 
   async #request({ claimed, signal }: SendingAttempt): Promise<AttemptResult> {
     const { delivery, endpoint, body } = claimed;
+    // The claim has put the endpoint's address of now into it, as its headers are: they may be for nobody else.
     const { id, event, url } = delivery;
     const secrets = await this.#p.secretsOf(claimed);
     const { traceparent, headers: own } = takeTraceparent(claimed.headers);

@@ -34,7 +34,9 @@ describe('A lookup of name servers', () => {
   });
 
   it('tells no address from no answer', async () => {
-    for (const name of ['none.example', 'missing.example']) {
+    // The last two are no names at all: nobody needs to be asked.
+    const longLabel = `${'a'.repeat(64)}.example`;
+    for (const name of ['none.example', 'missing.example', 'a..example', longLabel]) {
       await assert.rejects(lookup(name), (error) => isWithoutAddress(error), name);
     }
     // Nobody listens there.

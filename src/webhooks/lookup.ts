@@ -2,7 +2,8 @@ import { lookup as systemLookup, Resolver } from 'node:dns/promises';
 
 /**
  * The addresses of a name, as text, in the order to try them. Rejects with an error whose `code` says why not:
- * `ENOTFOUND` and `ENODATA` mean that there are none, all others that nobody could tell.
+ * `ENOTFOUND`, `ENODATA` and `EBADNAME` (an empty or too long label) mean that there are none, all others that
+ * nobody could tell.
  */
 export type Lookup = (hostname: string) => Promise<readonly string[]>;
 
@@ -53,5 +54,5 @@ export async function lookupInSystem(hostname: string): Promise<readonly string[
 /** Whether the name has no address, rather than that nobody could tell. */
 export function isWithoutAddress(error: unknown): boolean {
   const code = (error as NodeJS.ErrnoException | null)?.code;
-  return code === 'ENOTFOUND' || code === 'ENODATA';
+  return code === 'ENOTFOUND' || code === 'ENODATA' || code === 'EBADNAME';
 }

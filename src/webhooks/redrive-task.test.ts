@@ -4,6 +4,7 @@ import type { Operation } from '../core/operation.ts';
 import { faultyStore } from '../testing/faulty-store.ts';
 import { memoryStore } from '../store-memory/memory-store.ts';
 import { redriveTask } from './redrive-input.ts';
+import type { Redriven } from './redrive-task.ts';
 import {
   answered,
   webhooksFixture,
@@ -90,6 +91,22 @@ describe('A bulk redrive', () => {
     assert.equal((await read(f, operation)).state, 'completed');
     assert.equal(f.sent.length, 12);
     assert.equal((await f.deliveries({ states: ['dead'] })).length, 6);
+  });
+
+  it('leaves to another one what that has sent again already', async (t) => {
+    const f = await withDeadLetters(t, 6);
+    // All three have listed the same six before the first of them changes any.
+    const operations = [];
+    for (let i = 0; i < 3; i += 1) operations.push(await redrive(f, { filter: {}, per_second: 4 }));
+    await f.clock.advance(60_000);
+    const results = await Promise.all(operations.map((one) => read(f, one)));
+    const told = results.map(({ result }) => JSON.parse(result?.inline ?? '') as Redriven);
+    assert.equal(f.sent.length, 12, 'each once more');
+    assert.equal(
+      told.reduce((sum, { changed }) => sum + changed, 0),
+      6,
+    );
+    for (const { changed, skipped } of told) assert.equal(changed + skipped, 6);
   });
 
   it('stops when it is cancelled', async (t) => {

@@ -136,6 +136,12 @@ const faults: readonly Fault[] = [
     error: 'reset',
   },
   {
+    name: 'answers with a status of 000',
+    answer: (socket) => socket.write('HTTP/1.1 000 None\r\n\r\n'),
+    error: 'protocol',
+    detail: /^The answer is not HTTP\/1\.1\.$/,
+  },
+  {
     name: 'talks something else',
     answer: (socket) => socket.write('220 mail.example ESMTP ready\r\n'),
     error: 'protocol',

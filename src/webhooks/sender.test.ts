@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { Webhook } from 'standardwebhooks';
-import { systemClock } from '../engine/system-clock.ts';
+import type { Clock } from '../core/clock.ts';
+import { makeClock, systemClock } from '../engine/system-clock.ts';
 import { selfSigned } from './certificate.fixture.ts';
 import { ok, openGuard, receiver, secret, sendRequest } from './receivers.fixture.ts';
 import { createSender } from './sender.ts';
@@ -69,15 +70,35 @@ describe('An attempt', () => {
     assert.equal(target.received[0]?.headerLines.filter((one) => /theirs/.test(one)).length, 0);
   });
 
+  const newYear = Date.UTC(2026, 0, 1);
+
   it('takes its timestamp from the clock', async () => {
-    const target = await receiver();
-    const clock = { ...systemClock, now: () => Date.UTC(2026, 0, 1) + 999 };
-    const past = createSender({ guard: openGuard(), clock, userAgent: 'x' });
-    await past.send(sendRequest(target.url));
-    await past.close();
-    await target.close();
-    assert.equal(target.received[0]?.headers['webhook-timestamp'], '1767225600');
+    const sleep = (ms: number): Promise<void> => systemClock.sleep(ms);
+    const clock = { now: () => newYear + 999, sleep };
+    assert.equal(await timestampBy(clock), '1767225600');
   });
+
+  it('tells receivers the time of the machine, also after it was set back', async () => {
+    // It was an hour ahead for a moment, and now() never goes back.
+    let wall = newYear + 3_600_000;
+    const clock = makeClock(
+      () => 0,
+      () => wall,
+    );
+    clock.now();
+    wall = newYear;
+    assert.equal(clock.now(), newYear + 3_600_000);
+    assert.equal(await timestampBy(clock), '1767225600');
+  });
+
+  async function timestampBy(clock: Clock): Promise<string | undefined> {
+    const target = await receiver();
+    const timed = createSender({ guard: openGuard(), clock, userAgent: 'x' });
+    await timed.send(sendRequest(target.url));
+    await timed.close();
+    await target.close();
+    return target.received[0]?.headers['webhook-timestamp'];
+  }
 
   it('tells how long each phase took, and none that a kept connection spared', async () => {
     const target = await receiver({ tls });

@@ -136,7 +136,8 @@ class Attempt {
     const { request, clock, userAgent } = this.#parts;
     const { id, secrets, traceparent } = request;
     const body = Buffer.from(request.body);
-    const timestamp = Math.floor(clock.now() / 1_000);
+    // Receivers refuse what is minutes off their clock, as all would be after a jump forward that was wrong.
+    const timestamp = Math.floor((clock.wall?.() ?? clock.now()) / 1_000);
     const own: Record<string, string> = {
       'content-type': 'application/json',
       'user-agent': userAgent,
