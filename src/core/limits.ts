@@ -104,6 +104,10 @@ export const limits = {
   deliveryCountMax: 10_000,
   /** Attempts of this process in flight at once, and of all processes to one endpoint and one origin. */
   deliveriesInFlightDefault: 64,
+  /** An attempt that lasts longer gives its slot to another and goes on without. */
+  deliverySlotMs: 250,
+  /** Attempts under way in all, those without a slot included, for each slot. */
+  deliveriesPerSlot: 16,
   endpointInFlightDefault: 4,
   originInFlightDefault: 16,
   /** Endpoints one claim looks at. */

@@ -45,7 +45,7 @@ export class DeliverySettler {
     attempt.phase = 'settling';
     const settlement = this.#settlement(attempt, result);
     const first = this.#call(settlement);
-    attempts.freeSlot();
+    attempts.freeSlot(attempt);
     this.#p.freed();
     first.then(
       (outcome) => this.#done(attempt, settlement, outcome),
@@ -94,7 +94,7 @@ export class DeliverySettler {
     firstError: unknown,
   ): Promise<void> {
     const { clock, logger, attempts } = this.#p;
-    attempts.takeSlot();
+    attempts.takeSlot(attempt);
     let settlement = first;
     const outcome = await repeatWrite({
       clock,
@@ -110,7 +110,7 @@ export class DeliverySettler {
         settlement = { ...settlement, result: withoutWords(settlement.result) };
       },
     });
-    attempts.freeSlot();
+    attempts.freeSlot(attempt);
     if (outcome === null) {
       logger.error(
         { delivery: settlement.id },

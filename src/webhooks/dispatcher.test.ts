@@ -11,6 +11,36 @@ import { answered, hook, target, until, webhooksFixture, type Answer } from './w
 
 const minute = 60_000;
 
+describe('Receivers that hang', () => {
+  it('by the hundred hold up no other for longer than moments', async (t) => {
+    const f = await webhooksFixture(t, {
+      settings: { concurrency: 8 },
+      script: ({ url }) => (url.includes('hang') ? new Promise(() => undefined) : 200),
+    });
+    for (let i = 0; i < 100; i += 1) await f.complete({ url: `https://hang${i}.example/` });
+    await f.complete({ url: hook });
+    await f.clock.advance(0);
+    assert.equal(f.sent.length, 8, 'as many as there are slots');
+    await f.clock.advance(limits.deliverySlotMs - 1);
+    assert.equal(f.sent.length, 8);
+    // 100 in front of it, 8 at a time.
+    await f.clock.advance(Math.ceil(100 / 8) * limits.deliverySlotMs);
+    const [healthy] = await f.deliveries({ states: ['delivered'] });
+    assert.equal(healthy?.url, hook);
+  });
+
+  it('are bounded in number all the same', async (t) => {
+    const f = await webhooksFixture(t, {
+      settings: { concurrency: 2 },
+      script: () => new Promise(() => undefined),
+    });
+    for (let i = 0; i < 50; i += 1) await f.complete({ url: `https://hang${i}.example/` });
+    await f.clock.advance(10 * limits.deliverySlotMs);
+    await f.clock.advance(10 * limits.deliverySlotMs);
+    assert.equal(f.sender.peak, 2 * limits.deliveriesPerSlot);
+  });
+});
+
 describe('The schedule of a delivery', () => {
   it('is twelve attempts, each gap within ±20 % of its pause, with one id and the same bytes', async (t) => {
     // The extremes of the jitter, and what lies between them.

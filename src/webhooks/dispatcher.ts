@@ -1,5 +1,6 @@
-import type { Clock } from '../core/clock.ts';
+import { elapsedClock, type Clock } from '../core/clock.ts';
 import type { AttemptResult } from '../core/delivery.ts';
+import { limits } from '../core/limits.ts';
 import { Alarm } from '../engine/alarm.ts';
 import { ClaimLoop, type ClaimRound } from '../engine/claim-loop.ts';
 import type { Logger } from '../engine/logger.ts';
@@ -39,7 +40,7 @@ const leaseReserveMs = 2_000;
  * Sends what is due: claims as many deliveries as there are free slots, makes one HTTP request of each, and records
  * how it ended. It looks when the outbox wrote, when a slot is free, when the store said the next one is due, and
  * every `pollMs`. A slot is free as soon as the settle has been called, and the next claim is asked for in the same
- * turn: both share a commit.
+ * turn: both share a commit. It is free, too, when the receiver takes its time (SendingAttempts).
  *
  * Who may be sent to is the store's to say (claimDeliveries): so many to one endpoint, none to one that is
  * disabled or whose circuit is open. Nothing here remembers an endpoint.
@@ -55,6 +56,8 @@ export class Dispatcher implements Service<ClaimRound> {
   readonly #settler: DeliverySettler;
   readonly #outage: Outage;
   readonly #leaseAlarm: Alarm;
+  readonly #elapsed: Pick<Clock, 'now' | 'sleep'>;
+  readonly #slowAlarm: Alarm;
   readonly #endpointSlots: number;
   #tokens = 0;
 
@@ -66,6 +69,8 @@ export class Dispatcher implements Service<ClaimRound> {
     this.#attempts = new SendingAttempts(slots);
     this.#outage = new Outage(logger, 'send deliveries');
     this.#leaseAlarm = new Alarm(clock, () => this.cutOffOverdue());
+    this.#elapsed = elapsedClock(clock);
+    this.#slowAlarm = new Alarm(this.#elapsed, () => this.#overtakeSlow());
     this.#loop = new ClaimLoop({
       clock,
       pollMs,
@@ -111,6 +116,7 @@ export class Dispatcher implements Service<ClaimRound> {
   giveUp(): void {
     this.#settler.abandon();
     this.#leaseAlarm.clear();
+    this.#slowAlarm.clear();
     for (const attempt of this.#attempts.all) {
       if (attempt.phase === 'sending') this.#drop(attempt);
     }
@@ -136,6 +142,15 @@ export class Dispatcher implements Service<ClaimRound> {
     this.#leaseAlarm.setEarlier(next);
   }
 
+  /** What is not answered soon goes on without its slot: others need not wait for it. */
+  #overtakeSlow(): void {
+    const { freed, nextBegunAt } = this.#attempts.freeSlow(
+      this.#elapsed.now() - limits.deliverySlotMs,
+    );
+    if (nextBegunAt !== null) this.#slowAlarm.setEarlier(nextBegunAt + limits.deliverySlotMs);
+    if (freed > 0) this.wake();
+  }
+
   async #round(): Promise<ClaimRound> {
     const p = this.#p;
     const { claimed, nextDueAt } = await p.store.claimDeliveries({
@@ -153,9 +168,12 @@ export class Dispatcher implements Service<ClaimRound> {
 
   #begin(claimed: ClaimedDelivery): void {
     const { clock, logger } = this.#p;
-    const attempt = new SendingAttempt(claimed, clock.now());
+    const attempt = new SendingAttempt(claimed, {
+      now: clock.now(),
+      elapsed: this.#elapsed.now(),
+    });
     this.#attempts.add(attempt);
-    this.#attempts.takeSlot();
+    this.#attempts.takeSlot(attempt);
     const cutOffAt = attempt.leaseEndsAt - leaseReserveMs;
     if (cutOffAt <= attempt.startedAt) {
       logger.warn(
@@ -166,13 +184,14 @@ export class Dispatcher implements Service<ClaimRound> {
       return;
     }
     this.#leaseAlarm.setEarlier(cutOffAt);
+    this.#slowAlarm.setEarlier(attempt.begunAt + limits.deliverySlotMs);
     void this.#send(attempt);
   }
 
   /** Without a record: its lease ends, and it is sent again. */
   #drop(attempt: SendingAttempt): void {
     attempt.abort();
-    this.#attempts.freeSlot();
+    this.#attempts.freeSlot(attempt);
     this.#attempts.remove(attempt);
   }
 

@@ -1,3 +1,4 @@
+import { limits } from '../core/limits.ts';
 import { UnderWay } from '../engine/under-way.ts';
 import type { ClaimedDelivery } from '../store/delivery-store.ts';
 
@@ -12,16 +13,22 @@ import type { ClaimedDelivery } from '../store/delivery-store.ts';
 export class SendingAttempt {
   readonly claimed: ClaimedDelivery;
   readonly startedAt: number;
+  /** The same in elapsed time. */
+  readonly begunAt: number;
   readonly token: string;
   /** Past it the delivery may be another's, so nothing of this attempt may still be on the wire. */
   readonly leaseEndsAt: number;
   phase: 'sending' | 'settling' | 'ended' = 'sending';
   readonly #abort = new AbortController();
 
-  constructor(claimed: ClaimedDelivery, now: number) {
+  constructor(
+    claimed: ClaimedDelivery,
+    { now, elapsed }: { readonly now: number; readonly elapsed: number },
+  ) {
     const { lease } = claimed.delivery;
     this.claimed = claimed;
     this.startedAt = now;
+    this.begunAt = elapsed;
     this.token = lease?.token ?? '';
     this.leaseEndsAt = lease?.expiresAt ?? now;
   }
@@ -36,26 +43,46 @@ export class SendingAttempt {
   }
 }
 
-/** The attempts under way here, and the slots they take. */
+/**
+ * The attempts under way here, and the slots they take. An attempt holds a slot while it is quick: one that has not
+ * been answered within limits.deliverySlotMs gives it up and goes on without, so that a thousand receivers that hang
+ * cost the others moments and not the whole deadline of each. What all may be at once is bounded too: sockets and
+ * bodies are memory.
+ */
 export class SendingAttempts extends UnderWay<SendingAttempt> {
   readonly slots: number;
-  #busy = 0;
+  readonly #underWayMax: number;
+  /** In the order in which they took their slot. */
+  readonly #holders = new Set<SendingAttempt>();
 
   constructor(slots: number) {
     super();
     this.slots = slots;
+    this.#underWayMax = slots * limits.deliveriesPerSlot;
   }
 
   get free(): number {
-    return Math.max(0, this.slots - this.#busy);
+    const slots = this.slots - this.#holders.size;
+    return Math.max(0, Math.min(slots, this.#underWayMax - this.all.size));
   }
 
-  takeSlot(): void {
-    this.#busy += 1;
+  takeSlot(attempt: SendingAttempt): void {
+    this.#holders.add(attempt);
   }
 
-  freeSlot(): void {
-    this.#busy -= 1;
+  freeSlot(attempt: SendingAttempt): void {
+    this.#holders.delete(attempt);
+  }
+
+  /** Takes the slots of those that began at `instant` of elapsed time or before; when the next one's time will be. */
+  freeSlow(instant: number): { readonly freed: number; readonly nextBegunAt: number | null } {
+    let freed = 0;
+    for (const attempt of this.#holders) {
+      if (attempt.begunAt > instant) return { freed, nextBegunAt: attempt.begunAt };
+      this.#holders.delete(attempt);
+      freed += 1;
+    }
+    return { freed, nextBegunAt: null };
   }
 
   override remove(attempt: SendingAttempt): void {
