@@ -60,7 +60,9 @@ export class Watchers {
         { retryAfterSeconds: limits.retryAfterSecondsMax },
       );
     }
-    return this.#states(operation, signal);
+    // Counted now and not at the first state: a burst must not pass the limit before any of it begins.
+    this.#count += 1;
+    return released(this.#states(operation, signal), () => (this.#count -= 1));
   }
 
   async *#states(operation: Operation, signal: AbortSignal): AsyncGenerator<Operation> {
@@ -107,7 +109,6 @@ export class Watchers {
   }
 
   #join(operation: Operation): Watcher {
-    this.#count += 1;
     const watcher: Watcher = { latest: null, error: null, ended: false, wake: () => undefined };
     const watch = this.#watches.get(operation.id);
     if (watch !== undefined) {
@@ -126,7 +127,6 @@ export class Watchers {
   }
 
   #leave(id: string, watcher: Watcher): void {
-    this.#count -= 1;
     const watch = this.#watches.get(id);
     watch?.watchers.delete(watcher);
     if (watch?.watchers.size !== 0) return;
@@ -165,4 +165,28 @@ export class Watchers {
       if (this.#watches.get(id)?.watchers === watchers) this.#watches.delete(id);
     }
   }
+}
+
+/** `states`, with `release` called once, when it ends or is returned, begun or not. */
+function released<T>(states: AsyncGenerator<T>, release: () => void): AsyncGenerator<T> {
+  let isReleased = false;
+  const end = (): void => {
+    if (!isReleased) release();
+    isReleased = true;
+  };
+  async function* all(): AsyncGenerator<T> {
+    try {
+      yield* states;
+    } finally {
+      end();
+    }
+  }
+  const running = all();
+  const leave = running.return.bind(running);
+  return Object.assign(running, {
+    return: (value: unknown) => {
+      end();
+      return leave(value);
+    },
+  });
 }

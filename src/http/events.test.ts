@@ -10,6 +10,7 @@ import { ManualClock } from '../testing/manual-clock.ts';
 import { createApp } from './app.ts';
 import { fetchHandler, type FetchHandler } from './fetch-adapter.ts';
 import {
+  Answer,
   assertProblem,
   kit,
   listening,
@@ -130,6 +131,11 @@ async function held() {
   const submitted = await fetch(new Request('http://raincheck.test/held', { method: 'POST' }));
   const { id } = (await submitted.json()) as { id: string };
   return { clock, engine, fetch, id, work, started: started.promise, reads: () => reads };
+}
+
+async function answerOf(response: Response): Promise<Answer> {
+  const bytes = Buffer.from(await response.arrayBuffer());
+  return new Answer(response.status, response.headers, bytes);
 }
 
 class Reading {
@@ -256,6 +262,25 @@ describe('An event stream', () => {
     await h.engine.stop({ now: true });
     h.work.resolve('done');
     for (let text = await last; text !== ''; text = await reading.next()) assert.ok(text);
+  });
+
+  it('is counted when it is promised, and given back also when it never begins', async () => {
+    const h = await held();
+    await h.started;
+    const operation = await h.engine.read({ id: h.id, tenant: '' });
+    const { signal } = new AbortController();
+    const streams = Array.from({ length: limits.eventStreamsMax }, () =>
+      h.engine.watch({ operation, signal }),
+    );
+    assert.throws(() => h.engine.watch({ operation, signal }), { code: 'streams_full' });
+    const answer = await h.fetch(new Request(`http://raincheck.test/operations/${h.id}/events`));
+    assertProblem(await answerOf(answer), 'streams_full');
+    for (const stream of streams) await stream.return(undefined);
+    const again = await h.fetch(new Request(`http://raincheck.test/operations/${h.id}/events`));
+    assert.equal(again.status, 200);
+    await again.body?.cancel();
+    h.work.resolve('done');
+    await h.engine.stop({ now: true });
   });
 
   it('is what EventSource expects: it follows to the end and then stops for good', async () => {

@@ -69,6 +69,8 @@ function eventStream(
       // A generator's own return waits for what it awaits, up to the next ping.
       return: () => {
         over.abort();
+        // One that was never begun has no `finally` to do it.
+        void later.return(undefined);
         return stream.return(undefined);
       },
     }),
