@@ -23,15 +23,19 @@ export class EstimatorPredictor implements Predictor {
   finished: Predictor['finished'] = ({ id, finishAt }) =>
     this.estimator.onFinish({ id, at: finishAt });
 
+  /** What the calls cost, snapshots apart. */
+  readonly predicting = new Stopwatch();
+  readonly polling = new Stopwatch();
+
   predict: Predictor['predict'] = ({ id }, at) => {
     this.#refresh(at);
-    const estimate = this.estimator.predict({ id, at });
+    const estimate = this.predicting.time(() => this.estimator.predict({ id, at }));
     return estimate.known ? estimate : null;
   };
 
   readonly poller: Poller = ({ id }, at) => {
     this.#refresh(at);
-    return this.estimator.retryAfter({ id, at }).ms;
+    return this.polling.time(() => this.estimator.retryAfter({ id, at })).ms;
   };
 
   /** The server plays snapshots between requests; in virtual time that is at once. */
@@ -44,5 +48,23 @@ export class EstimatorPredictor implements Predictor {
       this.estimator.adoptSnapshot(snapshot);
       return;
     }
+  }
+}
+
+class Stopwatch {
+  #count = 0;
+  #ms = 0;
+
+  time<Result>(call: () => Result): Result {
+    const startedAt = performance.now();
+    const result = call();
+    this.#ms += performance.now() - startedAt;
+    this.#count += 1;
+    return result;
+  }
+
+  /** µs a call. */
+  get mean(): number {
+    return (this.#ms * 1000) / Math.max(1, this.#count);
   }
 }
