@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
-import { randomOf } from '../../test/chaos/random.ts';
+import { seededRandom } from '../../src/core/estimator/seeded-random.fixture.ts';
 import { lastThree, naiveMean, positionTimesMean } from './baselines.ts';
 import { forecastMicros, snapshotCost } from './cost.ts';
 import { EstimatorPredictor } from './estimator-predictor.ts';
@@ -73,7 +73,7 @@ function playConfig(directory: string, { name, file, workers }: TraceConfig): vo
     mkdirSync(values.out, { recursive: true });
     writeFinishes(path.join(values.out, `${name}.finish.jsonl`), courses);
   }
-  const ours = new EstimatorPredictor({ random: randomOf(Number(values.seed)), workers });
+  const ours = new EstimatorPredictor({ random: seededRandom(Number(values.seed)), workers });
   for (const contestant of contestants(workers, ours)) {
     const played = replay(courses, contestant.predictor, contestant.poller);
     console.log(contestant.name.padEnd(18) + rowOf(contestant, courses, played));
@@ -109,7 +109,7 @@ function etaCells({ cov90, pinball90, medianError }: EtaScore): string {
 
 function playSteps(directory: string): void {
   const trace = readSteps(path.join(directory, 'gha_steps.csv'));
-  const errors = stepErrors(trace, randomOf(Number(values.seed)));
+  const errors = stepErrors(trace, seededRandom(Number(values.seed)));
   const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
   console.log(
     `\ngha_steps: ${trace.length} operations, ${errors.predictions} predictions at step ends; median error: ` +
@@ -121,7 +121,7 @@ function printCosts(): void {
   console.log(
     '\nwaiting   snapshot ms (longest step)   capped ms (longest step)   µs a forecast, capped',
   );
-  const random = randomOf(Number(values.seed));
+  const random = seededRandom(Number(values.seed));
   for (const waiting of [10, 100, 1_000, 100_000]) {
     const plain = snapshotCost({ waiting, capped: false, random });
     const capped = snapshotCost({ waiting, capped: true, random });

@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import * as fc from 'fast-check';
+import { drawRemaining, residualOf } from './residual.ts';
+import { RingWindow } from './ring-window.ts';
+
+function windowOf(values: readonly number[]): RingWindow {
+  const window = new RingWindow(64);
+  for (const value of values) window.push(value);
+  return window;
+}
+
+const ranks = fc.integer({ min: 0, max: 999 }).map((n) => n / 1000);
+const windows = fc.array(fc.nat({ max: 5_000 }), { maxLength: 80 }).map(windowOf);
+const elapsed = fc.nat({ max: 8_000 });
+
+describe('drawRemaining', () => {
+  it('gives each value its share of ranks, the value itself in the middle of it', () => {
+    const residual = residualOf(windowOf([10, 20, 30, 40]), 0);
+    assert.deepEqual(
+      [0, 1 / 8, 1 / 4, 3 / 8, 5 / 8, 7 / 8, 0.99].map((u) => drawRemaining(residual, u)),
+      [10, 10, 15, 20, 30, 40, 40],
+    );
+  });
+
+  it('draws only from what is longer than what has elapsed', () => {
+    const residual = residualOf(windowOf([1, 2, 3, 100, 200, 300]), 50);
+    assert.equal(drawRemaining(residual, 1 / 6), 50);
+    assert.equal(drawRemaining(residual, 0.5), 150);
+    assert.ok(drawRemaining(residual, 0) >= 0);
+  });
+
+  it('goes on beyond the longest time known once fewer than three are left', () => {
+    const residual = residualOf(windowOf([10, 20, 30, 40]), 25);
+    assert.equal(drawRemaining(residual, 0), 15);
+    assert.ok(drawRemaining(residual, 0.99) > 40 * 20, 'a heavy tail');
+    assert.equal(drawRemaining(residualOf(windowOf([10, 20, 30]), 90), 0), 0);
+  });
+
+  it('is finite, never negative, and grows with the rank, for any window and age', () => {
+    fc.assert(
+      fc.property(windows, elapsed, ranks, ranks, (window, elapsedMs, a, b) => {
+        const residual = residualOf(window, elapsedMs);
+        const [low, high] = [Math.min(a, b), Math.max(a, b)].map((u) => drawRemaining(residual, u));
+        assert.ok(Number.isFinite(high) && low! >= 0 && low! <= high!, `${low} ${high}`);
+      }),
+    );
+  });
+});
