@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { AdmissionSimulation, type AdmissionQueue, type Contender } from './admission-simulation.ts';
+import {
+  AdmissionSimulation,
+  type AdmissionQueue,
+  type Contender,
+} from './admission-simulation.ts';
 import type { Residual } from './residual.ts';
 import { SlotSimulation } from './slot-simulation.ts';
 
@@ -47,7 +51,10 @@ describe('AdmissionSimulation', () => {
   });
 
   it('lets others pass before whoever is not due yet, and prefers it once it is', () => {
-    const line = [waiting({ ms: 10, delayMs: 15 }), ...Array.from({ length: 3 }, () => waiting({ ms: 10 }))];
+    const line = [
+      waiting({ ms: 10, delayMs: 15 }),
+      ...Array.from({ length: 3 }, () => waiting({ ms: 10 })),
+    ];
     assert.deepEqual(startsOf({ slots: 1, line }), [20, 0, 10, 30]);
   });
 
@@ -102,7 +109,8 @@ describe('AdmissionSimulation', () => {
     fc.assert(
       fc.property(queues, ({ line, slots, taskCaps, keyCaps }) => {
         const starts = startsOf({ line: line.map(waiting), slots, taskCaps, keyCaps });
-        const runsAt = (t: number) => line.filter((c, i) => starts[i]! <= t && t < starts[i]! + c.ms);
+        const runsAt = (t: number) =>
+          line.filter((c, i) => starts[i]! <= t && t < starts[i]! + c.ms);
         for (const [i, t] of starts.entries()) {
           assert.ok(t >= line[i]!.delayMs && t < Infinity);
           const running = runsAt(t);

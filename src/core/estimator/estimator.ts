@@ -167,18 +167,21 @@ export class Estimator {
     const forecast = this.#forecast(p);
     if (!forecast.foreseen) return noEstimate(forecast);
     const { remaining, bucket, basis, samples } = forecast;
-    const p50 = quantile(remaining, 0.5);
+    // The lower of the two in the middle: an estimate too long is further off, relatively, than one too short.
+    const p50 = remaining[(remaining.length - 1) >> 1] as number;
     const floor = settings.spreadShareMin * p50 + settings.spreadMsMin;
     const spread = Math.max(quantile(remaining, 0.9) - p50, floor);
     const p90 = p50 + this.#calibration.lambda(bucket) * spread;
+    const p50At = p.at + Math.round(p50);
     const p90At = p.at + Math.round(p90);
     const operation = this.#live.get(p.id);
     // What an author declared is no forecast of ours: its misses would spoil the factor for the others.
     if (operation !== undefined && basis !== 'declared') this.#remember(operation, bucket, p90At);
     return {
       known: true,
-      startsAt: operation?.startedAt ?? p.at + Math.round(forecast.startsInMs ?? 0),
-      p50At: p.at + Math.round(p50),
+      startsAt:
+        operation?.startedAt ?? Math.min(p50At, p.at + Math.round(forecast.startsInMs ?? 0)),
+      p50At,
       p90At,
       queuePosition: forecast.ahead,
       basis,

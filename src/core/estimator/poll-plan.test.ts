@@ -13,11 +13,13 @@ const adversaries: Readonly<Record<string, Predictor>> = {
   'always now': () => same(0),
   never: () => same(Infinity),
   'no number': () => same(Number.NaN),
-  'partly no number': (_age, random) => same(1_000).map((ms, i) => (i % 7 === 0 ? Number.NaN : ms * random())),
+  'partly no number': (_age, random) =>
+    same(1_000).map((ms, i) => (i % 7 === 0 ? Number.NaN : ms * random())),
   'the past': () => same(-5_000),
   'in ten seconds': () => same(10_000),
   'an hour, always': () => same(3_600_000),
-  'anything from a millisecond to a year': (_age, random) => same(0).map(() => 10 ** (10 * random())),
+  'anything from a millisecond to a year': (_age, random) =>
+    same(0).map(() => 10 ** (10 * random())),
   'twice the age, unsorted': (age, random) => same(age).map((ms) => ms * 2 * random()),
   nothing: () => null,
   'an empty sample': () => [],

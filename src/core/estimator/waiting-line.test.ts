@@ -5,10 +5,10 @@ import { claimedBefore, type Operation } from '../operation.ts';
 import { WaitingLine, claimOrder, type Queued } from './waiting-line.ts';
 
 const entries: fc.Arbitrary<Queued[]> = fc
-  .array(
-    fc.record({ priority: fc.integer({ min: -2, max: 2 }), readyAt: fc.nat({ max: 30 }) }),
-    { maxLength: 1_500, size: 'max' },
-  )
+  .array(fc.record({ priority: fc.integer({ min: -2, max: 2 }), readyAt: fc.nat({ max: 30 }) }), {
+    maxLength: 1_500,
+    size: 'max',
+  })
   .map((list) => list.map((p, i) => ({ ...p, id: `op_${i}`, task: 'reports', key: null })));
 
 describe('WaitingLine', () => {
@@ -40,8 +40,17 @@ describe('WaitingLine', () => {
       fc.property(entries, (list) => {
         const [a, b] = list;
         if (a === undefined || b === undefined) return;
-        assert.equal(claimOrder(a, b) < 0, claimedBefore(a as Operation, b as Operation));
+        assert.equal(claimOrder(a, b) < 0, claimedBefore(asOperation(a), asOperation(b)));
       }),
     );
   });
 });
+
+function asOperation(queued: Queued): Operation {
+  const order: Partial<Operation> = {
+    id: queued.id,
+    priority: queued.priority,
+    readyAt: queued.readyAt,
+  };
+  return order as Operation;
+}
