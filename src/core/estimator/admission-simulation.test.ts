@@ -50,6 +50,16 @@ describe('AdmissionSimulation', () => {
     assert.deepEqual(startsOf({ slots: 2, taskCaps: [2, 1], line }), [0, 10, 0, 3]);
   });
 
+  it('tries the next of a task when the one whose turn it is finds its key full', () => {
+    const line = [
+      waiting({ ms: 10, key: 0 }),
+      waiting({ ms: 5 }),
+      waiting({ ms: 10, key: 0 }),
+      waiting({ ms: 10 }),
+    ];
+    assert.deepEqual(startsOf({ slots: 3, taskCaps: [2, 1], line }), [0, 0, 10, 5]);
+  });
+
   it('lets others pass before whoever is not due yet, and prefers it once it is', () => {
     const line = [
       waiting({ ms: 10, delayMs: 15 }),
