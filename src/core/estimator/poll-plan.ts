@@ -5,9 +5,10 @@ import { pollSettings as settings } from './settings.ts';
  * sequences of checks the one whose polls and lag cost least together over the forecast, by dynamic programming; the
  * wait is its first check. A poll costs `pollCost`; a lag costs itself relative to the length of the operation.
  *
- * A forecast may be wrong, so the plan only chooses within a sandwich that holds whatever it says: at least half
- * a second and 2 % of the age (a poll count that grows with the logarithm of the length: some 300 in the first hour), at
- * most the largest of 2 s, half the age, and a quarter of the length foreseen.
+ * A forecast may be wrong, so the plan only chooses within a sandwich that holds whatever it says: at least 0.4 s and
+ * 2 % of the age (a poll count that grows with the logarithm of the length: some 310 in the first hour), at most the
+ * largest of 2 s, half the age, and a quarter of the length foreseen. The plan knows the upper bounds: a gap longer than
+ * they let through is charged with the polls that they will force.
  */
 export type PollPlan = {
   /** Since submit. */
@@ -21,11 +22,19 @@ export function pollWaitMs({ ageMs, remaining }: PollPlan): number {
   const age = Math.max(0, ageMs);
   const known = remaining === null ? null : usable(remaining);
   const least = Math.max(settings.waitMsMin, settings.waitAgeShareMin * age);
-  const blind = Math.max(settings.waitMsFree, settings.waitAgeShareMax * age);
-  if (known === null) return Math.max(least, blind);
+  if (known === null) return Math.max(least, longestWaitMs(age, 0));
   const middle = known[known.length >> 1] as number;
-  const most = Math.max(blind, settings.waitPredictedShareMax * (age + middle));
+  const most = longestWaitMs(age, age + middle);
   return Math.max(least, Math.min(most, firstCheckMs(known, age)));
+}
+
+/** The upper bound at an age, for an operation that is foreseen to take `foreseenMs` from its submit. */
+function longestWaitMs(ageMs: number, foreseenMs: number): number {
+  return Math.max(
+    settings.waitMsFree,
+    settings.waitAgeShareMax * ageMs,
+    settings.waitPredictedShareMax * foreseenMs,
+  );
 }
 
 /** Infinity is a very long time, an hour ago is now; NaN spoils all. */
@@ -60,7 +69,8 @@ function firstCheckMs(samples: Float64Array, ageMs: number): number {
     survival[i + 1] = Math.max(0, (survival[i] as number) - share);
     start = end;
   }
-  return ends[firstCheck({ ends, weights, moments, survival })] as number;
+  const foreseenMs = ageMs + (samples[samples.length >> 1] as number);
+  return ends[firstCheck({ ends, weights, moments, survival, ageMs, foreseenMs })] as number;
 }
 
 /** Which cell's end is the first check of the cheapest sequence. */
@@ -69,6 +79,8 @@ function firstCheck(p: {
   readonly weights: Float64Array;
   readonly moments: Float64Array;
   readonly survival: Float64Array;
+  readonly ageMs: number;
+  readonly foreseenMs: number;
 }): number {
   const { ends, weights, moments, survival } = p;
   const cells = ends.length;
@@ -76,19 +88,23 @@ function firstCheck(p: {
   let first = 0;
   for (let j = cells - 1; j >= 0; j -= 1) {
     let least = Infinity;
+    const from = j === 0 ? 0 : (ends[j - 1] as number);
+    const gapMost = longestWaitMs(p.ageMs + from, p.foreseenMs);
+    const pollCost = settings.pollCost * (survival[j] as number);
     const weightBefore = weights[j] as number;
     const momentBefore = moments[j] as number;
     for (let k = j; k < cells; k += 1) {
       const lag =
         (ends[k] as number) * ((weights[k + 1] as number) - weightBefore) -
         ((moments[k + 1] as number) - momentBefore);
-      const cost = lag + (costs[k + 1] as number);
+      const polls = Math.max(1, Math.ceil(((ends[k] as number) - from) / gapMost));
+      const cost = lag + polls * pollCost + (costs[k + 1] as number);
       if (cost < least) {
         least = cost;
         first = k;
       }
     }
-    costs[j] = settings.pollCost * (survival[j] as number) + least;
+    costs[j] = least;
   }
   return first;
 }

@@ -6,13 +6,13 @@ import { seededRandom } from './seeded-random.fixture.ts';
 const hour = Array<number>(64).fill(3_600_000);
 
 function retryAfter(p: { pollsPerSecond?: number; random?: () => number } = {}): RetryAfter {
-  return new RetryAfter({ random: () => 0.5, pollsPerSecond: 1_000, capMs: 60_000, ...p });
+  return new RetryAfter({ random: () => 0, pollsPerSecond: 1_000, capMs: 60_000, ...p });
 }
 
 describe('RetryAfter', () => {
   it('rounds seconds up and never says 0', () => {
     const known = { now: 0, ageMs: 0, remaining: Array<number>(64).fill(0), stalled: false };
-    assert.deepEqual(retryAfter().next(known), { ms: 500, seconds: 1 });
+    assert.deepEqual(retryAfter().next(known), { ms: 400, seconds: 1 });
     const blind = { now: 0, ageMs: 4_300, remaining: null, stalled: false };
     assert.deepEqual(retryAfter().next(blind), { ms: 2_150, seconds: 3 });
   });
@@ -23,10 +23,10 @@ describe('RetryAfter', () => {
     assert.deepEqual(retryAfter().next({ now: 0, ageMs: 0, remaining: null, stalled: true }), cap);
   });
 
-  it('spreads by 5 % either way', () => {
+  it('spreads by up to 3 %, later only', () => {
     const blind = { now: 0, ageMs: 20_000, remaining: null, stalled: false };
     const waits = [0, 0.5, 0.999999].map((u) => retryAfter({ random: () => u }).next(blind).ms);
-    assert.deepEqual(waits, [9_500, 10_000, 10_500]);
+    assert.deepEqual(waits, [10_000, 10_150, 10_300]);
   });
 
   it('puts polls off that would be more than the budget of their second', () => {

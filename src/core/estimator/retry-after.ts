@@ -11,7 +11,7 @@ export type PollWait = {
   readonly seconds: number;
 };
 
-/** The plan, a jitter of 5 % either way so that equal operations part, the cap, and a place in the poll budget. */
+/** The plan, a jitter of up to 3 % so that equal operations part, the cap, and a place in the poll budget. */
 export class RetryAfter {
   readonly #random: Random;
   readonly #capMs: number;
@@ -38,7 +38,7 @@ export class RetryAfter {
     readonly stalled: boolean;
   }): PollWait {
     const planned = p.stalled ? this.#capMs : pollWaitMs(p);
-    const jitter = 1 + settings.jitter * (2 * this.#random() - 1);
+    const jitter = 1 + settings.jitter * this.#random();
     const wait = Math.min(this.#capMs, planned * jitter);
     const dueAt = p.now + Math.max(1, Math.round(wait));
     const slotAt = this.#slots.take({ dueAt, now: p.now, random: this.#random() });

@@ -25,6 +25,8 @@ export const estimatorSettings = {
   stageKeyChars: 100,
 
   // What was never seen.
+  /** How far into the gap to the next longer time a draw may lie. */
+  gapShare: 0.2,
   /** Fewer window values above the elapsed time than this: a Pareto tail instead. */
   tailSamplesMin: 3,
   tailExponent: 1.5,
@@ -52,17 +54,18 @@ export const estimatorSettings = {
   spreadMsMin: 50,
 } as const;
 
-/** The bounds of a poll's wait; what an operator may set is a parameter of RetryAfter instead. */
+/** How polls are planned, and the bounds that hold whatever is foreseen. */
 export const pollSettings = {
   /** What one poll costs, in units of relative lag. */
-  pollCost: 0.02,
-  /** Shorter operations are not told apart: half a second late is not worse for a 10 ms one. */
-  ageMsMin: 5_000,
-  waitMsMin: 500,
+  pollCost: 0.0123,
+  /** Shorter operations are not told apart: their lag is weighed as if they took so long. */
+  ageMsMin: 6_500,
+  waitMsMin: 400,
   waitAgeShareMin: 0.02,
   waitMsFree: 2_000,
   waitAgeShareMax: 0.5,
   waitPredictedShareMax: 0.25,
-  jitter: 0.05,
+  /** A wait is made longer by up to this share. Never shorter: a poll just before the likely end is a wasted one. */
+  jitter: 0.03,
   capMsDefault: 60_000,
 } as const;
