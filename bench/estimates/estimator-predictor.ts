@@ -1,5 +1,6 @@
 import { Estimator } from '../../src/core/estimator/estimator.ts';
 import type { Random } from '../../src/core/estimator/random.ts';
+import { cpuMicros } from './cost.ts';
 import type { Poller, Predictor } from './replay.ts';
 
 /** The estimator of the server under a replay. */
@@ -53,18 +54,18 @@ export class EstimatorPredictor implements Predictor {
 
 class Stopwatch {
   #count = 0;
-  #ms = 0;
+  #micros = 0;
 
   time<Result>(call: () => Result): Result {
-    const startedAt = performance.now();
+    const startedAt = cpuMicros();
     const result = call();
-    this.#ms += performance.now() - startedAt;
+    this.#micros += cpuMicros() - startedAt;
     this.#count += 1;
     return result;
   }
 
-  /** µs a call. */
+  /** µs of CPU a call. */
   get mean(): number {
-    return (this.#ms * 1000) / Math.max(1, this.#count);
+    return this.#micros / Math.max(1, this.#count);
   }
 }
