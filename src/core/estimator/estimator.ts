@@ -1,4 +1,6 @@
+import { Accuracy, type TaskAccuracy } from './accuracy.ts';
 import { Calibration, type CalibrationBucket } from './calibration.ts';
+import { FirstEstimates, isNew } from './first-estimates.ts';
 import { Forecaster, type Forecast, type Unforeseen } from './forecaster.ts';
 import { History, type Basis } from './history.ts';
 import { learnedStateOf, type LearnedState } from './learned-state.ts';
@@ -12,6 +14,7 @@ import { estimatorSettings as settings, pollSettings } from './settings.ts';
 import { SharedSnapshot } from './shared-snapshot.ts';
 import { stageKey } from './stage-table.ts';
 import { taskRulesDefault, type TaskRules } from './task-rules.ts';
+import { toldFirst, toldNext } from './told.ts';
 import type { Queued } from './waiting-line.ts';
 
 /** When an operation is expected to start and to end. Instants are integer ms, never before the asking. */
@@ -67,9 +70,13 @@ export class Estimator {
   readonly #shared: SharedSnapshot;
   readonly #forecaster: Forecaster;
   readonly #retryAfter: RetryAfter;
+  readonly #firsts = new FirstEstimates();
+  readonly #accuracy = new Accuracy();
   #slots = 0;
   /** The latest forecast: a status answer asks for the estimate and for Retry-After in one go. */
   #latest: { id: string; at: number; forecast: Forecast | Unforeseen } | null = null;
+  /** The latest first estimate that was another's, with its plan. */
+  #first: { id: string; at: number; pollWaitMs: number } | null = null;
 
   constructor(options: EstimatorOptions) {
     const world: EstimatorWorld = {
@@ -92,11 +99,13 @@ export class Estimator {
   /** Attempts that may run at once over all live workers; 0: no worker is alive, and nothing is estimated. */
   setSlots(slots: number): void {
     this.#latest = null;
+    this.#firsts.clear();
     this.#slots = slots;
   }
 
   setTask(task: string, rules: TaskRules): void {
     this.#latest = null;
+    this.#firsts.clear();
     this.#rules.set(task, rules);
   }
 
@@ -144,7 +153,8 @@ export class Estimator {
     for (const { bucket, p90At } of operation.predictions) {
       this.#calibration.settled(bucket, p.at > p90At);
     }
-    const { task, startedAt, stages } = operation;
+    const { task, startedAt, stages, told } = operation;
+    if (told !== null) this.#accuracy.finished(task, told, p.at);
     if (startedAt === null) return;
     this.#history.times.add(task, Math.max(0, p.at - startedAt));
     for (const { stage, enteredAt } of stages) {
@@ -191,16 +201,71 @@ export class Estimator {
     };
   }
 
+  /**
+   * What to tell the clients of an operation, so that it does not jitter: see told.ts. Of one that was just submitted
+   * perhaps what another was told (first-estimates.ts).
+   */
+  tell(p: { readonly id: string } & At): CompletionEstimate | NoEstimate {
+    const operation = this.#live.get(p.id);
+    if (operation === undefined) return this.predict(p);
+    const { told } = operation;
+    if (told === null) return this.#tellFirst(operation, p.at);
+    const started = operation.startedAt !== null;
+    const fresh = this.predict(p);
+    if (!fresh.known) return fresh;
+    operation.told = toldNext(told, { fresh, at: p.at, started });
+    return operation.told.shown;
+  }
+
   /** When to ask again; for an operation that is not known as for one just submitted. */
   retryAfter(p: { readonly id: string } & At): PollWait {
+    const first = this.#first;
+    const told = first?.id === p.id && first.at === p.at;
+    return this.#retryAfter.reserve(told ? first.pollWaitMs : this.#pollWaitMs(p), p.at);
+  }
+
+  #pollWaitMs(p: { readonly id: string } & At): number {
     const forecast = this.#forecast(p);
     const submittedAt = this.#live.get(p.id)?.submittedAt ?? p.at;
-    return this.#retryAfter.next({
-      now: p.at,
+    return this.#retryAfter.plan({
       ageMs: Math.max(0, p.at - submittedAt),
       remaining: forecast.foreseen ? forecast.remaining : null,
       stalled: !forecast.foreseen && forecast.stalled,
     });
+  }
+
+  /** When to ask again where nothing is foreseen before something changes: as late as it goes. */
+  retryLate(at: number): PollWait {
+    return this.#retryAfter.reserve(Infinity, at);
+  }
+
+  /** Operations that wait for a slot. */
+  get waiting(): number {
+    return this.#live.waiting;
+  }
+
+  /** All that have not finished, as far as they are known; see LiveQueue. */
+  ids(): IterableIterator<string> {
+    return this.#live.ids();
+  }
+
+  /** As known; undefined: not at all. Not to be kept: it changes. */
+  known(id: string): Readonly<LiveOperation> | undefined {
+    return this.#live.get(id);
+  }
+
+  /** Quantiles of what the latest operations of a task took, and how many ever finished; null: too few. */
+  durations(
+    task: string,
+    qs: readonly number[],
+  ): { readonly ms: readonly number[]; readonly samples: number } | null {
+    const ms = this.#history.times.quantiles(task, qs);
+    return ms === null ? null : { ms, samples: this.#history.times.finished(task) };
+  }
+
+  /** How the estimates told of a task turned out; null: none has yet. */
+  accuracy(task: string): TaskAccuracy | null {
+    return this.#accuracy.of(task);
   }
 
   /** The middle of all service times that are remembered; 0: none is. */
@@ -231,6 +296,7 @@ export class Estimator {
       ...this.#history.times.exportWindows(),
       stages: this.#history.stages.exportStages(),
       calibration: this.#calibration.exportFactors(),
+      accuracy: this.#accuracy.exportTasks(),
     };
   }
 
@@ -241,6 +307,8 @@ export class Estimator {
     this.#history.times.importWindows(learned);
     this.#history.stages.importStages(learned.stages);
     this.#calibration.importFactors(learned.calibration);
+    this.#accuracy.importTasks(learned.accuracy ?? {});
+    this.#firsts.clear();
   }
 
   #forecast({ id, at }: { readonly id: string } & At): Forecast | Unforeseen {
@@ -248,6 +316,29 @@ export class Estimator {
     const forecast = this.#forecaster.forecast(this.#live.get(id), at);
     this.#latest = { id, at, forecast };
     return forecast;
+  }
+
+  #tellFirst(operation: LiveOperation, at: number): CompletionEstimate | NoEstimate {
+    const { id, startedAt } = operation;
+    const fresh = isNew(operation, at);
+    const slots = this.#slots;
+    const ahead = startedAt === null ? this.#live.ahead(operation) : 0;
+    const waits = startedAt === null && ahead >= slots - this.#live.running.size;
+    const place = { at, ahead, waits, slots };
+    const kept = fresh && slots > 0 ? this.#firsts.find(operation, place) : null;
+    if (kept !== null) {
+      operation.told = toldFirst(kept.estimate, at);
+      this.#first = { id, at, pollWaitMs: kept.pollWaitMs };
+      return kept.estimate;
+    }
+    const estimate = this.predict({ id, at });
+    if (!estimate.known) return estimate;
+    operation.told = toldFirst(estimate, at);
+    if (fresh) {
+      const pollWaitMs = this.#pollWaitMs({ id, at });
+      this.#firsts.keep(operation, place, { estimate, pollWaitMs });
+    }
+    return estimate;
   }
 
   #remember(operation: LiveOperation, bucket: CalibrationBucket, p90At: number): void {

@@ -1,3 +1,4 @@
+import type { AccuracyState } from './accuracy.ts';
 import { expected } from '../options.ts';
 import { calibrationBuckets, type CalibrationState } from './calibration.ts';
 import type { WindowState } from './service-times.ts';
@@ -15,6 +16,8 @@ export type LearnedState = {
   /** What remained in ms at the entry of a stage, by task and stage. */
   readonly stages: Readonly<Record<string, Readonly<Record<string, WindowState>>>>;
   readonly calibration: CalibrationState;
+  /** How the estimates told turned out, by task; absent: nothing is known of it. */
+  readonly accuracy?: AccuracyState;
 };
 
 /** `value` as a LearnedState. Throws `invalid_option`, naming the member that is wrong. */
@@ -31,7 +34,15 @@ export function learnedStateOf(value: unknown): LearnedState {
   if (missing !== undefined) {
     throw expected(`learned.calibration.${missing}`, 'a number', undefined);
   }
-  return { version: 1, pooled, tasks, stages, calibration: factors as CalibrationState };
+  const accuracy = mapOf('learned.accuracy', state['accuracy'] ?? {}, (name, entry) => {
+    const { errors, late } = recordOf(name, entry);
+    return {
+      errors: windowStateOf(`${name}.errors`, errors),
+      late: windowStateOf(`${name}.late`, late),
+    };
+  });
+  const calibration = factors as CalibrationState;
+  return { version: 1, pooled, tasks, stages, calibration, accuracy };
 }
 
 function windowStateOf(name: string, value: unknown): WindowState {

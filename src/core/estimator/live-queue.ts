@@ -1,5 +1,6 @@
 import { WaitingLine, type Queued } from './waiting-line.ts';
 import type { CalibrationBucket } from './calibration.ts';
+import type { Told } from './told.ts';
 
 /** The first prediction made for an operation in a bucket: judged when it finishes. */
 export type StoredPrediction = { readonly bucket: CalibrationBucket; readonly p90At: number };
@@ -15,6 +16,8 @@ export type LiveOperation = Queued & {
   /** Stages entered in this attempt, latest last. */
   stages: { readonly stage: string; readonly enteredAt: number }[];
   readonly predictions: StoredPrediction[];
+  /** What its clients were told; null: nothing yet. */
+  told: Told | null;
 };
 
 /**
@@ -31,6 +34,11 @@ export class LiveQueue {
 
   get(id: string): LiveOperation | undefined {
     return this.#operations.get(id);
+  }
+
+  /** All, waiting and running; whoever comes or goes meanwhile may be in or not. */
+  ids(): IterableIterator<string> {
+    return this.#operations.keys();
   }
 
   /** Operations that hold a slot. */
@@ -72,6 +80,7 @@ export class LiveQueue {
       fraction: null,
       stages: [],
       predictions: [],
+      told: null,
     };
     this.#operations.set(p.id, operation);
     this.#enter(operation);

@@ -11,6 +11,14 @@ export type PollWait = {
   readonly seconds: number;
 };
 
+/** What a plan is made of. */
+export type PollCase = {
+  readonly ageMs: number;
+  readonly remaining: ArrayLike<number> | null;
+  /** The operation cannot start before something changes, so that only the cap limits the wait. */
+  readonly stalled: boolean;
+};
+
 /** The plan, a jitter of up to 3 % so that equal operations part, the cap, and a place in the poll budget. */
 export class RetryAfter {
   readonly #random: Random;
@@ -30,19 +38,22 @@ export class RetryAfter {
     this.#slots = new SlotRing({ perSecond: p.pollsPerSecond, seconds });
   }
 
-  /** `stalled`: the operation cannot start before something changes, so that only the cap limits the wait. */
-  next(p: {
-    readonly now: number;
-    readonly ageMs: number;
-    readonly remaining: ArrayLike<number> | null;
-    readonly stalled: boolean;
-  }): PollWait {
-    const planned = p.stalled ? this.#capMs : pollWaitMs(p);
+  next(p: PollCase & { readonly now: number }): PollWait {
+    return this.reserve(this.plan(p), p.now);
+  }
+
+  /** Ms to wait, before jitter, cap and slot. */
+  plan(p: PollCase): number {
+    return p.stalled ? this.#capMs : pollWaitMs(p);
+  }
+
+  /** A wait of about `plannedMs`, with its place in the budget. */
+  reserve(plannedMs: number, now: number): PollWait {
     const jitter = 1 + settings.jitter * this.#random();
-    const wait = Math.min(this.#capMs, planned * jitter);
-    const dueAt = p.now + Math.max(1, Math.round(wait));
-    const slotAt = this.#slots.take({ dueAt, now: p.now, random: this.#random() });
-    const ms = (slotAt ?? p.now + this.#ringMs) - p.now;
+    const wait = Math.min(this.#capMs, plannedMs * jitter);
+    const dueAt = now + Math.max(1, Math.round(wait));
+    const slotAt = this.#slots.take({ dueAt, now, random: this.#random() });
+    const ms = (slotAt ?? now + this.#ringMs) - now;
     return { ms, seconds: Math.ceil(ms / 1000) };
   }
 }

@@ -1,3 +1,4 @@
+import { quantile } from './quantile.ts';
 import { RingWindow } from './ring-window.ts';
 import { estimatorSettings as settings } from './settings.ts';
 
@@ -40,6 +41,14 @@ export class ServiceTimes {
   pooledMedianMs(): number {
     const { sorted, count } = this.#pooled;
     return sorted[count >> 1] ?? 0;
+  }
+
+  /** Quantiles of the latest times of a task; null while it has too few. */
+  quantiles(task: string, qs: readonly number[]): number[] | null {
+    const window = this.own(task);
+    if (window === null) return null;
+    const sorted = window.sorted.subarray(0, window.count);
+    return qs.map((q) => quantile(sorted, q));
   }
 
   exportWindows(): { pooled: WindowState; tasks: Record<string, WindowState> } {

@@ -23,6 +23,15 @@ export const estimatorSettings = {
   /** Progress buckets of a fraction: 5 % each. */
   stageFractions: 20,
   stageKeyChars: 100,
+  /** Finished operations of a task by which its estimates are judged. */
+  accuracyWindow: 256,
+
+  // Estimates that several new operations share.
+  firstKeptMax: 1_000,
+  /** Their places differ by at most this share of a round of all slots, or of what is ahead. */
+  firstRoundShare: 0.25,
+  firstAheadShare: 0.1,
+  firstElapsedMsMax: 20,
 
   // What was never seen.
   /** How far into the gap to the next longer time a draw may lie. */

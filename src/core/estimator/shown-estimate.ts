@@ -25,7 +25,8 @@ export function shownEstimate(p: {
   return { p50At, p90At, boundPassed: before.boundPassed || at > before.p90At };
 }
 
-function held(before: number, fresh: number, at: number): number {
+/** `before`, or `fresh` when that is too far off or `before` has passed. */
+export function held(before: number, fresh: number, at: number): number {
   const moves = Math.abs(fresh - before) > holdShare * Math.max(0, fresh - at);
   return moves || before < at ? fresh : before;
 }
