@@ -1,4 +1,10 @@
-import { isFinal, statusOf, type Operation, type Progress } from '../core/operation.ts';
+import {
+  isFinal,
+  statusOf,
+  type Operation,
+  type OperationError,
+  type Progress,
+} from '../core/operation.ts';
 import { Estimator } from '../core/estimator/estimator.ts';
 import type { PollWait } from '../core/estimator/retry-after.ts';
 import { limits } from '../core/limits.ts';
@@ -117,8 +123,7 @@ export class Estimates {
         return this.#waitsAgain(id, Math.min(readyAt, at));
       case 'attempt_failed': {
         const { retryAt, error } = settlement;
-        // What a person cut short says nothing of what it would have taken.
-        if (error.code === 'cancelled') return this.#estimator.onWithdraw({ id });
+        if (isCutShort(error)) return this.#estimator.onWithdraw({ id });
         if (retryAt === null || retryAt >= (deadlineAt ?? Infinity)) return this.#finish(id, at);
         return this.#waitsAgain(id, retryAt);
       }
@@ -132,8 +137,13 @@ export class Estimates {
 
   /** Makes what is known of `operation` what its record says: at start, after a sweep, when something may have been missed. */
   align(operation: Operation): void {
-    const { id, state, startedAt, readyAt } = operation;
-    if (isFinal(state) || !this.#p.allTasks.has(operation.task)) return this.withdrawn(id);
+    const { id, state, startedAt, readyAt, finishedAt } = operation;
+    if (!this.#p.allTasks.has(operation.task)) return this.withdrawn(id);
+    // Its end may be read before it is told: then this is the telling.
+    if (isFinal(state)) {
+      if (finishedAt === null || isCutShort(operation.error)) return this.withdrawn(id);
+      return this.#finish(id, finishedAt);
+    }
     if (state === 'running') return this.started(operation);
     const known = this.#estimator.known(id);
     if (known !== undefined) {
@@ -240,6 +250,7 @@ export class Estimates {
   }
 
   #finish(id: string, at: number): void {
+    if (this.#estimator.known(id) === undefined) return;
     this.#finished += 1;
     this.#estimator.onFinish({ id, at });
   }
@@ -268,6 +279,11 @@ export class Estimates {
       keyConcurrency: task.keyConcurrency,
     });
   }
+}
+
+/** What a person ended, or the loss of a worker, says nothing of what it would have taken. */
+function isCutShort(error: OperationError | null): boolean {
+  return error?.code === 'cancelled' || error?.code === 'worker_lost';
 }
 
 function isRunning(operation: Operation): boolean {
