@@ -42,6 +42,7 @@ export const layers: Readonly<Record<string, Layer>> = {
     layers: ['core', 'store'],
     packages: [
       'node:crypto',
+      'node:timers/promises',
       'node:worker_threads',
       'node:url',
       'piscina',

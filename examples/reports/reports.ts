@@ -21,7 +21,7 @@ export const reports = defineTask('reports', {
   }),
   timeout: '2m',
   attempts: 3,
-  expectedDuration: '1s',
+  estimate: '1s',
 
   async run({ input, progress, signal, log }) {
     const range = input.date_range;

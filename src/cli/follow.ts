@@ -4,7 +4,7 @@ import { isFinal } from '../client/wait.ts';
 import type { WireOperation } from '../core/wire.ts';
 import { retryText, type Context } from './context.ts';
 import { newsOf } from './narration.ts';
-import { Pace, ProgressLine, progressText } from './progress-line.ts';
+import { ProgressLine, progressText } from './progress-line.ts';
 
 export type Followed =
   | { readonly end: 'final'; readonly operation: WireOperation }
@@ -48,7 +48,6 @@ type View = { readonly show: (operation: WireOperation) => void; readonly close:
 
 function createView(context: Context, accepted: WireOperation | null): View {
   const { output, transport, retries } = context;
-  const pace = new Pace();
   const tellBefore = retries.tell;
   let latest: WireOperation | null = null;
   let trouble: string | null = null;
@@ -56,8 +55,7 @@ function createView(context: Context, accepted: WireOperation | null): View {
   const compose = (): string | null => {
     if (latest === null || isFinal(latest)) return null;
     const now = transport.serverNow();
-    const leftMs = pace.leftMs(latest, now);
-    const line = { operation: latest, now, leftMs, trouble, width: output.width() };
+    const line = { operation: latest, now, trouble, width: output.width() };
     return progressText(line, output.style);
   };
   const line = output.canRewrite ? new ProgressLine(output, compose) : null;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { wireOperation } from '../../test/support/wire-samples.ts';
+import { wireEstimate, wireOperation } from '../../test/support/wire-samples.ts';
 import type { WireOperation, WireProgress } from '../core/wire.ts';
-import { barText, Pace, progressText, takesProgressSequence } from './progress-line.ts';
+import { barText, progressText, takesProgressSequence } from './progress-line.ts';
 import { displayWidth } from './terminal-text.ts';
 
 const start = Date.parse('2026-01-01T00:00:00.000Z');
@@ -25,21 +25,24 @@ function running(progress: Partial<WireProgress>, members: Partial<WireOperation
   });
 }
 
-function line(operation: WireOperation, width: number, leftMs: number | null = null): string {
-  const parts = { operation, width, leftMs, now: start + 12_000, trouble: null };
+function line(operation: WireOperation, width: number): string {
+  const parts = { operation, width, now: start + 12_000, trouble: null };
   return progressText(parts, (_, text) => text);
 }
 
 describe('the progress line', () => {
   it('shows bar, percentage, time left, time passed and how many', () => {
-    const operation = running({ fraction: 0.583, current: 12, total: 20 });
+    const estimate = wireEstimate({ completes_at: at(20.2), completes_by: at(24), samples: 212 });
+    const operation = running({ fraction: 0.583, current: 12, total: 20 }, { estimate });
     assert.equal(
-      line(operation, 90, 8_200),
-      'op_01M833QKVJ… █████████████████▍░░░░░░░░░░░░  58%  ~8 s left · 12 s · 12 of 20',
+      line(operation, 90),
+      'op_01M833QKVJ… █████████████████▍░░░░░░░░░░░░  58%  about 8 s · 12 s · 12 of 20',
     );
+    const time = new Date(start + 24_000).toTimeString().slice(0, 8);
     assert.equal(
-      line(operation, 120, 8_200),
-      'op_01M833QKVJTQ91318PAAN2267W █████████████████▍░░░░░░░░░░░░  58%  ~8 s left · 12 s · 12 of 20',
+      line(operation, 140),
+      'op_01M833QKVJTQ91318PAAN2267W █████████████████▍░░░░░░░░░░░░  58%  ' +
+        `about 8 s, by ${time} at the latest (212 runs) · 12 s · 12 of 20`,
     );
   });
 
@@ -47,7 +50,8 @@ describe('the progress line', () => {
     const message = '日本語のメッセージ and a very long tail that goes on and on and on 👍👍👍';
     for (let width = 1; width <= 200; width += 1) {
       for (const fraction of [null, 0, 0.5, 1]) {
-        const shown = line(running({ fraction, message }), width, 500_000);
+        const estimate = wireEstimate({ completes_at: at(500), completes_by: at(900) });
+        const shown = line(running({ fraction, message }, { estimate }), width);
         assert.ok(displayWidth(shown) < width || shown === '', `${width}: ${shown}`);
       }
     }
@@ -86,56 +90,6 @@ describe('the bar', () => {
     assert.deepEqual(barText(0.999, 4), { filled: '███▉', empty: '' });
     assert.deepEqual(barText(1, 4), { filled: '████', empty: '' });
     assert.deepEqual(barText(7, 4), { filled: '████', empty: '' });
-  });
-});
-
-describe('the time left', () => {
-  it('follows the pace of the attempt once it says how far it is', () => {
-    const now = start + 12_000;
-    assert.equal(new Pace().leftMs(running({ fraction: 0.6 }), now), 8_000);
-    assert.equal(new Pace().leftMs(running({ fraction: 0.6 }), now + 3_000), 5_000);
-  });
-
-  it('is the estimate of the server before that, and unknown without one', () => {
-    const estimate = { completes_at: at(30), basis: 'history', samples: 3 } as const;
-    const early = running({}, { estimate });
-    assert.equal(new Pace().leftMs(early, start + 12_000), 18_000);
-    assert.equal(new Pace().leftMs(running({}), start + 12_000), null);
-    const begun = running({ fraction: 0 }, { estimate });
-    assert.equal(new Pace().leftMs(begun, start + 12_000), null, 'what was usual says no more');
-    assert.equal(new Pace().leftMs(early, start + 31_000), null, 'an estimate that passed is none');
-  });
-
-  it('starts anew with each attempt', () => {
-    const pace = new Pace();
-    pace.leftMs(running({ fraction: 0.9 }), start + 12_000);
-    const second = (fraction: number, seconds: number) =>
-      running({ fraction, updated_at: at(seconds) }, { attempt: 2 });
-    assert.equal(pace.leftMs(second(0.1, 20), start + 20_000), null);
-    assert.equal(pace.leftMs(second(0.3, 22), start + 22_000), 7_000);
-    const again = 'a lost worker began anew under the same number';
-    assert.equal(pace.leftMs(second(0.1, 60), start + 60_000), null, again);
-    assert.equal(pace.leftMs(second(0.3, 64), start + 64_000), 14_000, again);
-  });
-
-  it('forgets the first start once the attempt was handed back and begins again', () => {
-    const pace = new Pace();
-    const first = (fraction: number, seconds: number, members: Partial<WireOperation> = {}) =>
-      running({ fraction, updated_at: at(seconds) }, members);
-    assert.equal(pace.leftMs(first(0.5, 10), start + 10_000), 10_000);
-    assert.equal(pace.leftMs(wireOperation({ started_at: at(0) }), start + 11_000), null);
-    assert.equal(pace.leftMs(first(0.1, 102), start + 102_000), null);
-    assert.equal(pace.leftMs(first(0.2, 104), start + 104_000), 16_000);
-
-    const lost = { number: 1, outcome: 'lost', error: null, started_at: at(0) } as const;
-    const attempts = [{ ...lost, ended_at: at(20), retry_at: at(20) }];
-    const late = new Pace();
-    assert.equal(
-      late.leftMs(first(0.1, 102, { attempts }), start + 102_000),
-      null,
-      'for who comes later too',
-    );
-    assert.equal(late.leftMs(first(0.2, 104, { attempts }), start + 104_000), 16_000);
   });
 });
 

@@ -1,12 +1,13 @@
 import { formatDuration } from '../core/duration.ts';
 import type { WireOperation } from '../core/wire.ts';
+import { estimateText } from './estimate-text.ts';
 import type { Output, Style } from './output.ts';
 import { cutTo, displayWidth, safeLine } from './terminal-text.ts';
 
 /**
  * The one rewritten line of a terminal:
  *
- *   op_01K7QK3M9… █████████████████▍░░░░░░░░░░░░  58%  ~8 s left · 12 s · 12 of 20
+ *   op_01K7QK3M9… █████████████████▍░░░░░░░░░░░░  58%  about 8 s · 12 s · 12 of 20
  *
  * Beside it OSC 9;4 puts the same fraction into the taskbar or tab, on the terminals known to take it:
  * others would show it as a notification.
@@ -20,8 +21,6 @@ export type LineParts = {
   readonly operation: WireOperation;
   /** By the server's clock, ms. */
   readonly now: number;
-  /** null: unknown. */
-  readonly leftMs: number | null;
   /** Stands in for the rest while the server cannot be reached. */
   readonly trouble: string | null;
   readonly width: number;
@@ -33,12 +32,13 @@ export function progressText(p: LineParts, style: (format: Style, text: string) 
   const room = p.width - 1;
   const id = shownId(operation.id, room);
   const fraction = operation.progress?.fraction ?? null;
-  const about = aboutText(p);
   if (fraction === null || operation.status !== 'processing') {
-    return style('dim', id) + cutTo(about, room - displayWidth(id));
+    const left = room - displayWidth(id);
+    return style('dim', id) + cutTo(fittingAbout(p, left), left);
   }
   const percent = ` ${String(Math.floor(fraction * 100)).padStart(3)}%`;
   const used = displayWidth(id) + percent.length + 2;
+  const about = fittingAbout(p, room - used - barCells);
   const cells = Math.min(barCells, room - used - displayWidth(about));
   // The words give way before the bar does, and the bar before the percentage.
   const shown = Math.max(cells, Math.min(barCellsMin, room - used));
@@ -47,6 +47,13 @@ export function progressText(p: LineParts, style: (format: Style, text: string) 
   const rest = cutTo(about, room - used - shown);
   const drawn = style('cyan', bar.filled) + style('dim', bar.empty);
   return `${style('dim', id)}${drawn}${percent}${rest === '' ? '' : `  ${rest}`}`;
+}
+
+/** With all that is known of the end where there is room for it, else with the time left alone. */
+function fittingAbout(p: LineParts, room: number): string {
+  const estimate = estimateText(p.operation, p.now);
+  const full = aboutText(p, estimate?.full ?? null);
+  return displayWidth(full) <= room ? full : aboutText(p, estimate?.short ?? null);
 }
 
 /** All of it where there is room for more, its beginning, or nothing. With a space behind. */
@@ -61,15 +68,14 @@ export function barText(fraction: number, cells: number): { filled: string; empt
   return { filled, empty: '░'.repeat(cells - filled.length) };
 }
 
-function aboutText(p: LineParts): string {
+/** In words; `estimate` null: without the time left. */
+function aboutText(p: LineParts, estimate: string | null): string {
   const { operation, now } = p;
   const parts: string[] = [];
   if (p.trouble !== null) parts.push(p.trouble);
   else if (operation.cancel_requested_at !== null) parts.push('cancelling');
   else if (operation.status === 'pending') parts.push(waitingText(operation, now));
-  if (p.leftMs !== null && operation.status === 'processing') {
-    parts.push(`~${wholeSeconds(Math.max(1000, p.leftMs))} left`);
-  }
+  if (estimate !== null) parts.push(estimate);
   parts.push(wholeSeconds(now - Date.parse(operation.created_at)));
   const progress = operation.status === 'processing' ? operation.progress : null;
   if (operation.attempt > 1)
@@ -93,49 +99,6 @@ function waitingText(operation: WireOperation, now: number): string {
 export function wholeSeconds(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
   return seconds < 60 ? `${seconds} s` : formatDuration(seconds * 1000);
-}
-
-/** Less of it done in less time says nothing about the pace yet. */
-const paceFractionMin = 0.1;
-const paceMsMin = 900;
-
-/**
- * Time left: by the pace of this attempt once it reports how far it is (what happens now beats what was
- * usual), else by the server's estimate. Both by the server's instants, so that the clock here does not matter.
- */
-export class Pace {
-  #attempt = -1;
-  #begun = false;
-  #first: { fraction: number; at: number } | null = null;
-  #last = 0;
-
-  leftMs(operation: WireOperation, now: number): number | null {
-    const { progress, estimate } = operation;
-    if (operation.attempt !== this.#attempt) {
-      const startedAt = Date.parse(operation.started_at ?? '');
-      // `started_at` stays what it was when an attempt is handed back and begins again under its number.
-      const isFirst =
-        operation.attempt === 1 && !this.#begun && (operation.attempts ?? []).length === 0;
-      this.#first = isFirst && startedAt ? { fraction: 0, at: startedAt } : null;
-      this.#attempt = operation.attempt;
-      this.#begun ||= operation.attempt > 0;
-      this.#last = 0;
-    }
-    if (progress !== null && progress.fraction !== null) {
-      const here = { fraction: progress.fraction, at: Date.parse(progress.updated_at) };
-      // A lost worker's attempt begins again under the same number.
-      if (here.fraction < this.#last) this.#first = here;
-      this.#last = here.fraction;
-      this.#first ??= here;
-      const done = here.fraction - this.#first.fraction;
-      const took = here.at - this.#first.at;
-      if (done <= 0 || took <= 0 || (done < paceFractionMin && took < paceMsMin)) return null;
-      const left = (took / done) * (1 - here.fraction) - (now - here.at);
-      return Math.max(0, left);
-    }
-    const byEstimate = estimate === null ? Number.NaN : Date.parse(estimate.completes_at) - now;
-    return byEstimate > 0 ? byEstimate : null;
-  }
 }
 
 /** Paints and repaints the line on stderr; `clear` before anything else is printed, `close` at the end. */

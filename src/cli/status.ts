@@ -2,10 +2,11 @@ import type { Command } from 'commander';
 import { formatDuration } from '../core/duration.ts';
 import type { WireAttempt, WireOperation, WireOperationWebhook } from '../core/wire.ts';
 import { acting, operationNamed, type Context, type Shell } from './context.ts';
-import { deliveryStateText } from './webhook-text.ts';
+import { estimateText } from './estimate-text.ts';
 import { exitCodes } from './exit-codes.ts';
 import { printRows } from './listing.ts';
 import { wholeSeconds } from './progress-line.ts';
+import { deliveryStateText } from './webhook-text.ts';
 
 export function addStatus(program: Command, shell: Shell): void {
   program
@@ -35,7 +36,7 @@ export function printStatus(context: Context, operation: WireOperation): void {
     ['created', whenText(operation.created_at, transport.serverNow())],
     ['started', whenText(operation.started_at, transport.serverNow())],
     ['starts', laterText(operation, transport.serverNow())],
-    ['estimate', estimateText(operation, transport.serverNow())],
+    ['estimate', estimateText(operation, transport.serverNow())?.full ?? null],
     ['finished', whenText(operation.finished_at, transport.serverNow())],
     ['took', tookText(operation)],
     [
@@ -105,14 +106,6 @@ function whenText(instant: string | null, now: number): string | null {
 function laterText(operation: WireOperation, now: number): string | null {
   const inMs = Date.parse(operation.ready_at ?? '') - now;
   return operation.status === 'pending' && inMs > 0 ? `in ${wholeSeconds(inMs)}` : null;
-}
-
-function estimateText(operation: WireOperation, now: number): string | null {
-  const { estimate } = operation;
-  if (estimate === null) return null;
-  const left = Date.parse(estimate.completes_at) - now;
-  const basis = estimate.basis === 'history' ? `the last ${estimate.samples}` : 'as declared';
-  return left > 0 ? `done in about ${wholeSeconds(left)} (${basis})` : null;
 }
 
 function tookText(operation: WireOperation): string | null {

@@ -54,12 +54,36 @@ function printTask({ output }: Context, task: WireTask): void {
     ...(task.description === null ? [] : [`  ${task.description}`]),
     `  now       ${counts.pending} pending, ${counts.processing} processing, ${counts.completed} completed, ${counts.failed} failed`,
     `  limits    ${limits.attempts} attempt${limits.attempts === 1 ? '' : 's'}, timeout ${ms(limits.timeout_ms)}, queue timeout ${ms(limits.queue_timeout_ms)}, deadline ${ms(limits.deadline_ms)}`,
-    ...(task.expected_duration_ms === null
-      ? []
-      : [`  takes     about ${ms(task.expected_duration_ms)}`]),
+    ...durationLines(task),
     ...fieldLines(task.input_schema),
   ];
   for (const line of lines) output.result(safeLine(line));
+}
+
+/** What its operations take, and how good the estimates were. */
+function durationLines({
+  durations,
+  estimate_ms: declared,
+  estimate_accuracy: accuracy,
+}: WireTask) {
+  const lines: string[] = [];
+  if (durations !== null) {
+    const { p50_ms: p50, p90_ms: p90, samples } = durations;
+    const most = `9 of 10 within ${formatDuration(p90)}`;
+    lines.push(`  takes     about ${formatDuration(p50)}, ${most} (${samples} runs)`);
+  } else if (declared !== null) {
+    lines.push(`  takes     about ${formatDuration(declared)} (as declared)`);
+  }
+  if (accuracy !== null) {
+    const { within_bound: within, error_median: error, samples } = accuracy;
+    const held = `${percent(within)} ended by the time told`;
+    lines.push(`  estimates ${held}, off by ${percent(error)} (the last ${samples})`);
+  }
+  return lines;
+}
+
+function percent(share: number): string {
+  return `${Math.round(share * 100)}%`;
 }
 
 const boundNames = {

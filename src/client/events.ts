@@ -5,9 +5,12 @@ import { NetworkError, ProblemError } from './problem.ts';
 import type { Transport } from './transport.ts';
 import { isFinal, waitForFinal } from './wait.ts';
 
-/** A state of an operation that differs from the one before. `completed` and `failed` are the last. */
+/**
+ * A state of an operation that differs from the one before; `estimate`: in when it is expected to end alone. `completed`
+ * and `failed` are the last.
+ */
 export type OperationEvent = {
-  readonly type: 'status' | 'progress' | 'completed' | 'failed';
+  readonly type: 'status' | 'progress' | 'estimate' | 'completed' | 'failed';
   readonly operation: WireOperation;
 };
 
@@ -171,6 +174,9 @@ function told(follower: Follower, operation: WireOperation): OperationEvent | nu
     before.attempt === operation.attempt;
   const reported = before?.progress?.updated_at !== operation.progress?.updated_at;
   if (runsOn && reported) return { type: 'progress', operation };
-  const changed = before === null || JSON.stringify(before) !== JSON.stringify(operation);
-  return changed ? { type: 'status', operation } : null;
+  if (before === null) return { type: 'status', operation };
+  const estimated = { ...before, estimate: operation.estimate };
+  if (JSON.stringify(estimated) !== JSON.stringify(operation)) return { type: 'status', operation };
+  const moved = JSON.stringify(before.estimate) !== JSON.stringify(operation.estimate);
+  return moved ? { type: 'estimate', operation } : null;
 }

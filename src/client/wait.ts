@@ -8,7 +8,7 @@ import { retryDelayMs, type Answer, type Transport } from './transport.ts';
  *
  * The first look is answered at once. Every later one asks `Prefer: wait=N` (RFC 7240) with the last ETag,
  * so a server that knows it answers at the next change and the end is seen at once. Such an answer carries `Preference-Applied: wait=…` and is
- * followed by the next look. Any other answer is plain polling: the next look comes after Retry-After.
+ * followed by the next look. Any other answer is plain polling: the next look comes after retry-after-ms or Retry-After.
  *
  *   look ── final ──────────────────────────► the operation
  *     ├──── changed, or waited in vain ─────► look again at once (paced, so no loop can spin)
@@ -28,7 +28,8 @@ export type WaitOptions = {
 /** Below the 30 s after which many proxies cut a silent request. */
 const longPollSeconds = 25;
 const pollMsDefault = 1_000;
-const pollMsMax = 60_000;
+/** A server with more clients than its budget of polls has room for puts the last of them off this far. */
+const pollMsMax = 960_000;
 /** Looks that were answered faster than this count as quick; after `quickLooks` of them we keep this pace. */
 const paceMs = 250;
 const quickLooks = 5;
@@ -133,12 +134,18 @@ function nextLookMs(watch: Watch, answer: Answer, tookMs: number): number {
   // A full server may answer a wait at once with nothing new: that is polling too.
   const inVain = answer.status === 304 && tookMs < paceMs;
   if (inVain || !/(?:^|[\s,])wait\b/.test(applied)) {
-    const seconds = Number(answer.headers.get('retry-after') ?? Number.NaN);
-    const askedMs = Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : pollMsDefault;
-    return Math.min(askedMs, pollMsMax);
+    return Math.min(askedMs(answer.headers) ?? pollMsDefault, pollMsMax);
   }
   watch.quick = tookMs < paceMs ? watch.quick + 1 : 0;
   return watch.quick <= quickLooks ? 0 : paceMs - tookMs;
+}
+
+/** As the server asks: to the millisecond where it says so (`retry-after-ms`), else in whole seconds. */
+function askedMs(headers: Headers): number | null {
+  const ms = Number(headers.get('retry-after-ms') ?? Number.NaN);
+  if (Number.isFinite(ms) && ms > 0) return ms;
+  const seconds = Number(headers.get('retry-after') ?? Number.NaN);
+  return Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : null;
 }
 
 async function abortAfter(

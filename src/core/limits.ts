@@ -50,6 +50,10 @@ export const limits = {
   leaseMsMin: 1_000,
   leaseMsMax: 3_600_000,
   waitersMax: 10_000,
+  /** What the engine keeps of what it learned: more of it is not kept. */
+  noteChars: 4 * 1_048_576,
+  /** Operations that wait and are foreseen: about 35 MB. */
+  foreseenMax: 100_000,
   /** Rows one sweep or prune changes before it lets others write. */
   sweepRows: 500,
   /** Rows one claim looks at before it lets others write. */
@@ -134,4 +138,8 @@ export const limits = {
   // Polling.
   retryAfterSecondsMin: 1,
   retryAfterSecondsMax: 60,
+  /** Where more clients poll than the budget has room for, the last are put off this far. */
+  retryAfterPutOffSecondsMax: 960,
+  pollsPerSecondDefault: 1_000,
+  pollsPerSecondMax: 1_000_000,
 } as const;

@@ -2,6 +2,7 @@ import type { DeliveryEvent, DeliveryState, DeliveryTrigger, WebhookEvent } from
 import type { EndpointDisabled } from './endpoint.ts';
 import type { ErrorCode, FieldError, OutcomeCode } from './errors.ts';
 import type { OperationStatus } from './operation.ts';
+import type { estimateBases, estimateConfidences, EstimateReason } from './operation-estimate.ts';
 
 /**
  * What goes over the wire, as the server writes it and the client reads it: snake_case, instants as
@@ -26,6 +27,7 @@ export type WireOperation = {
   readonly deadline_at: string | null;
   readonly priority: number;
   readonly progress: WireProgress | null;
+  /** null once final. */
   readonly estimate: WireEstimate | null;
   readonly status_url: string;
   /** null until completed. */
@@ -76,10 +78,26 @@ export type WireProgress = {
   readonly updated_at: string;
 };
 
+/** When it is expected to end. Instants are held until they would move by more than a tenth of what is left. */
 export type WireEstimate = {
-  readonly completes_at: string;
-  readonly basis: 'declared' | 'history';
+  /** Once it has started, when it did. This and the next two are null when nothing is known: see `reason`. */
+  readonly starts_at: string | null;
+  /** Median. */
+  readonly completes_at: string | null;
+  /** Nine of ten operations end by then. */
+  readonly completes_by: string | null;
+  /** Operations that go before it; null: not known. */
+  readonly queue_position: number | null;
+  /** What it rests on. */
+  readonly basis: (typeof estimateBases)[number];
+  /** Finished operations behind it. */
   readonly samples: number;
+  /** low: fewer than 100 operations of the task have finished. */
+  readonly confidence: (typeof estimateConfidences)[number];
+  /** It runs longer than nine of ten did, or than it was told to. Else absent. */
+  readonly longer_than_usual?: true;
+  /** Why nothing is known. Else absent. */
+  readonly reason?: EstimateReason;
 };
 
 /** The recorded problem (RFC 9457 members and `code`) with what came before it. */
@@ -134,7 +152,23 @@ export type WireTask = {
   };
   /** Since when the operation that waits longest could have run. */
   readonly oldest_pending_at: string | null;
-  readonly expected_duration_ms: number | null;
+  /** As the task declares it. */
+  readonly estimate_ms: number | null;
+  /** What its latest 64 operations took from start to end; null: fewer than 4 have finished. */
+  readonly durations: {
+    readonly p50_ms: number;
+    readonly p90_ms: number;
+    /** Operations that ever finished. */
+    readonly samples: number;
+  } | null;
+  /** How the first estimates told of its latest 256 operations turned out; null: none has finished. */
+  readonly estimate_accuracy: {
+    readonly samples: number;
+    /** Share that finished by `completes_by`; 0.9 is aimed at. */
+    readonly within_bound: number;
+    /** Median of how far off `completes_at` was, over the time from the telling to the end. */
+    readonly error_median: number;
+  } | null;
 };
 
 export type WireTaskList = { readonly tasks: readonly WireTask[] };

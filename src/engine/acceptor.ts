@@ -17,6 +17,8 @@ type AcceptorParts = {
   readonly task: (name: string) => Task;
   /** The create has been called in this turn: a claim called now shares its commit. */
   readonly accepted: (readyAt: number) => void;
+  /** It is stored, as it was made. */
+  readonly created: (operation: Operation) => void;
   /** What a client should wait when the queue is full. */
   readonly retryAfterSeconds: (task: Task) => number;
 };
@@ -158,6 +160,7 @@ export class Acceptor {
   #acceptedOf(task: Task, outcome: CreateOutcome): Accepted {
     switch (outcome.outcome) {
       case 'created':
+        this.#p.created(outcome.operation);
         return { operation: outcome.operation, replayed: false };
       case 'replayed':
         return { operation: outcome.operation, replayed: true };

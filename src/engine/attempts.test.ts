@@ -386,24 +386,3 @@ test('a paused task is left alone and goes on when resumed', async (t) => {
     code: 'task_not_found',
   });
 });
-
-test('the expected duration is the declared one until there is history', async (t) => {
-  const work = { ms: 2_000 };
-  const task = defineTask('timed', {
-    expectedDuration: '9s',
-    run: ({ signal }): Promise<void> => f.clock.sleep(work.ms, signal),
-  });
-  const f = await engineFixture(t, [task]);
-  assert.deepEqual(f.engine.expectedDuration('timed'), {
-    ms: 9_000,
-    basis: 'declared',
-    samples: 0,
-  });
-  for (let i = 0; i < 5; i += 1) {
-    const { id } = await f.submit();
-    await f.clock.advance(2_000);
-    assert.equal((await f.read(id)).state, 'completed');
-  }
-  assert.deepEqual(f.engine.expectedDuration('timed'), { ms: 2_000, basis: 'history', samples: 5 });
-  assert.equal(f.engine.expectedDuration('unknown'), null);
-});

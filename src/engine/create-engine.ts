@@ -1,14 +1,13 @@
 import { RaincheckError } from '../core/errors.ts';
-import { wholeRetryAfterSeconds } from '../core/estimate.ts';
 import { limits } from '../core/limits.ts';
 import { durationOption } from '../core/options.ts';
 import { isFinal, type Operation } from '../core/operation.ts';
 import { Acceptor } from './acceptor.ts';
 import { engineSettings, type EngineSettings } from './engine-settings.ts';
 import type { Engine, EngineOptions, OperationKey } from './engine.ts';
+import { Estimates } from './estimates.ts';
 import { Readiness } from './readiness.ts';
 import { Runtime } from './runtime.ts';
-import { TaskDurations } from './task-durations.ts';
 import type { Task } from './task.ts';
 import { Waiters } from './waiters.ts';
 import { Watchers } from './watchers.ts';
@@ -25,7 +24,7 @@ export function createEngine(options: EngineOptions): Engine {
 
 class RaincheckEngine implements Engine {
   readonly #s: EngineSettings;
-  readonly #durations: TaskDurations;
+  readonly #estimates: Estimates;
   readonly #runtime: Runtime;
   readonly #acceptor: Acceptor;
   readonly #waiters: Waiters;
@@ -35,7 +34,7 @@ class RaincheckEngine implements Engine {
   constructor(settings: EngineSettings) {
     const { store, clock, pendingMax, pollMs } = settings;
     this.#s = settings;
-    this.#durations = new TaskDurations(store, clock);
+    this.#estimates = new Estimates(settings);
     this.#readiness = new Readiness(store, clock);
     this.#waiters = new Waiters({ clock, pollMs, read: (id) => this.#existing(id) });
     this.#watchers = new Watchers({
@@ -44,7 +43,7 @@ class RaincheckEngine implements Engine {
     });
     this.#runtime = new Runtime({
       settings,
-      durations: this.#durations,
+      estimates: this.#estimates,
       changed: (id) => this.#waiters.notify(id),
     });
     this.#acceptor = new Acceptor({
@@ -53,6 +52,7 @@ class RaincheckEngine implements Engine {
       pendingMax,
       task: (name) => this.#task(name),
       accepted: (readyAt) => this.#runtime.accepted(readyAt),
+      created: (operation) => this.#estimates.submitted(operation),
       retryAfterSeconds: (task) => this.#retryAfterSeconds(task),
     });
   }
@@ -124,7 +124,10 @@ class RaincheckEngine implements Engine {
     if (outcome.outcome === 'missing') throw await this.#missing(p.id);
     if (outcome.outcome === 'requested') this.#runtime.cancelHere(p.id);
     // A cancelled operation may have stood in the way of others: a parked key, a full queue.
-    if (outcome.outcome === 'cancelled') this.#runtime.wake();
+    if (outcome.outcome === 'cancelled') {
+      this.#estimates.withdrawn(p.id);
+      this.#runtime.wake();
+    }
     if (outcome.outcome !== 'already_final') this.#waiters.notify(p.id);
     return outcome;
   }
@@ -169,12 +172,20 @@ class RaincheckEngine implements Engine {
   async setTaskPaused(p: Parameters<Engine['setTaskPaused']>[0]): Promise<void> {
     if (!this.#s.tasks.has(p.task)) throw unknownTask(p.task);
     await this.#s.store.setTaskPaused(p);
+    this.#estimates.setPaused(p.task, p.paused);
     if (!p.paused) this.#runtime.wake();
   }
 
-  expectedDuration(name: string): ReturnType<Engine['expectedDuration']> {
-    const task = this.#s.allTasks.get(name);
-    return task === undefined ? null : this.#durations.expected(task);
+  estimate(operation: Operation): ReturnType<Engine['estimate']> {
+    return this.#estimates.estimate(operation);
+  }
+
+  pollWait(operation: Operation): ReturnType<Engine['pollWait']> {
+    return this.#estimates.pollWait(operation);
+  }
+
+  taskEstimates(name: string): ReturnType<Engine['taskEstimates']> {
+    return this.#estimates.ofTask(name);
   }
 
   #refuseWhenStopping(): void {
@@ -205,7 +216,8 @@ class RaincheckEngine implements Engine {
 
   /** About the time in which one of the waiting operations ends and makes room. */
   #retryAfterSeconds(task: Task): number {
-    return wholeRetryAfterSeconds(this.#durations.expected(task)?.ms ?? 5_000);
+    const seconds = Math.ceil((this.#estimates.typicalMs(task) ?? 5_000) / 1000);
+    return Math.min(limits.retryAfterSecondsMax, Math.max(limits.retryAfterSecondsMin, seconds));
   }
 }
 

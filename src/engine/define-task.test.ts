@@ -26,7 +26,7 @@ test('defaults are filled in and durations are milliseconds', () => {
     priority: 0,
     pendingMax: null,
     retentionMs: 7 * 86_400_000,
-    expectedDurationMs: null,
+    estimateMs: null,
     resultBytesMax: 64 * 1_048_576,
     isolateModule: null,
   });
@@ -47,7 +47,7 @@ test('every option arrives', () => {
     priority: -3,
     pendingMax: 10,
     retention: '2d',
-    expectedDuration: '30s',
+    estimate: '30s',
     resultBytesMax: 1000,
     isolate: { module: import.meta.url },
   });
@@ -61,7 +61,7 @@ test('every option arrives', () => {
   assert.deepEqual(task.retry, { baseMs: 2000, factor: 3, capMs: 60_000 });
   assert.deepEqual([task.concurrency, task.keyConcurrency], [9, 2]);
   assert.equal(task.concurrencyKey, key);
-  assert.deepEqual([task.retentionMs, task.expectedDurationMs], [172_800_000, 30_000]);
+  assert.deepEqual([task.retentionMs, task.estimateMs], [172_800_000, 30_000]);
   assert.deepEqual([task.resultBytesMax, task.isolateModule], [1000, import.meta.url]);
 });
 

@@ -19,6 +19,7 @@ const optionNames = [
   'priority',
   'pendingMax',
   'retention',
+  'estimate',
   'expectedDuration',
   'resultBytesMax',
   'isolate',
@@ -88,11 +89,7 @@ function checkedTask(name: string, options: TaskOptions, module: () => string | 
       maxMs: limits.retentionMsMax,
       fallback: limits.retentionMsDefault,
     }),
-    expectedDurationMs: durationOption(at('expectedDuration'), options.expectedDuration, {
-      minMs: 0,
-      maxMs: limits.timeoutMsMax,
-      fallback: null,
-    }),
+    estimateMs: estimateOption(name, options),
     resultBytesMax: integerOption(at('resultBytesMax'), options.resultBytesMax, {
       min: 1,
       max: Number.MAX_SAFE_INTEGER,
@@ -118,6 +115,20 @@ function textOption(name: string, text: unknown): string | null {
   if (text === undefined) return null;
   if (typeof text === 'string') return text;
   throw expected(name, 'a text', text);
+}
+
+/** By either of its names, not by both. */
+function estimateOption(name: string, { estimate, expectedDuration }: TaskOptions): number | null {
+  if (estimate !== undefined && expectedDuration !== undefined) {
+    const both = `${name}.expectedDuration`;
+    throw expected(both, 'left out beside `estimate`, which is the same', expectedDuration);
+  }
+  const option = estimate === undefined ? 'expectedDuration' : 'estimate';
+  return durationOption(`${name}.${option}`, estimate ?? expectedDuration, {
+    minMs: 0,
+    maxMs: limits.timeoutMsMax,
+    fallback: null,
+  });
 }
 
 /** undefined: not given; null: given as "none". */

@@ -27,6 +27,7 @@ export type EngineSettings = {
   readonly leaseMs: number;
   readonly graceMs: number;
   readonly pollMs: number;
+  readonly pollsPerSecond: number;
   readonly random: () => number;
 };
 
@@ -44,6 +45,7 @@ const optionNames = [
   'lease',
   'grace',
   'poll',
+  'pollsPerSecond',
   'random',
 ];
 
@@ -87,6 +89,11 @@ export function engineSettings(options: EngineOptions): EngineSettings {
       fallback: 5_000,
     }),
     pollMs: durationOption('poll', options.poll, { minMs: 10, maxMs: 60_000, fallback: 1_000 }),
+    pollsPerSecond: integerOption('pollsPerSecond', options.pollsPerSecond, {
+      min: 1,
+      max: limits.pollsPerSecondMax,
+      fallback: limits.pollsPerSecondDefault,
+    }),
     random: options.random ?? Math.random,
   };
 }

@@ -1,8 +1,9 @@
 import type { Clock } from '../core/clock.ts';
 import type { Duration } from '../core/duration.ts';
-import type { ExpectedDuration } from '../core/estimate.ts';
 import type { WebhookTarget } from '../core/delivery.ts';
+import type { PollWait } from '../core/estimator/retry-after.ts';
 import type { EndedAttempt, Operation } from '../core/operation.ts';
+import type { OperationEstimate, TaskEstimates } from '../core/operation-estimate.ts';
 import type { Outbox } from '../store/delivery-store.ts';
 import type { OperationFilter, OperationPage, Store, TaskRecord } from '../store/store.ts';
 import type { Logger } from './logger.ts';
@@ -97,8 +98,12 @@ export type Engine = {
   taskRecords(): Promise<TaskRecord[]>;
   /** task_not_found. */
   setTaskPaused(p: { readonly task: string; readonly paused: boolean }): Promise<void>;
-  /** What an operation of the task takes, as known here now; no I/O. */
-  expectedDuration(task: string): ExpectedDuration | null;
+  /** When it is expected to end, to be told to its clients; null: it is final. No I/O. */
+  estimate(operation: Operation): OperationEstimate | null;
+  /** When a client should ask again: takes a place in the poll budget. null: it is final. No I/O. */
+  pollWait(operation: Operation): PollWait | null;
+  /** What operations of the task took and how good their estimates were, as known here. No I/O. */
+  taskEstimates(task: string): TaskEstimates;
 };
 
 export type OperationKey = { readonly id: string; readonly tenant: string };
@@ -152,6 +157,8 @@ export type EngineOptions = {
   readonly grace?: Duration;
   /** Longest time between two looks at the queue when nothing woke the worker. Default 1 s. */
   readonly poll?: Duration;
-  /** Uniform in [0, 1); for the jitter. Default Math.random. */
+  /** Polls a second that clients are asked to make of this process, by Retry-After. Default 1,000. */
+  readonly pollsPerSecond?: number;
+  /** Uniform in [0, 1); for jitter and forecasts. Default Math.random. */
   readonly random?: () => number;
 };

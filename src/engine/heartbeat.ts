@@ -4,6 +4,7 @@ import type { ExtendOutcome, Store } from '../store/store.ts';
 import { Alarm } from './alarm.ts';
 import type { AbortCause, Attempt } from './attempt.ts';
 import type { Tell } from './engine.ts';
+import type { Estimates } from './estimates.ts';
 import type { Logger } from './logger.ts';
 import { Outage } from './outage.ts';
 import type { RunningAttempts } from './running-attempts.ts';
@@ -18,6 +19,7 @@ type HeartbeatParts = {
   readonly logger: Logger;
   readonly leaseMs: number;
   readonly running: RunningAttempts;
+  readonly estimates: Estimates;
   readonly abort: (attempt: Attempt, cause: AbortCause) => void;
   /** A change that clients can see was recorded. */
   readonly changed: (id: string) => void;
@@ -87,6 +89,9 @@ export class Heartbeat {
       if (!attempt.live) return;
       const now = this.#p.clock.now();
       attempt.report(report, message, now);
+      if (attempt.progress !== null) {
+        this.#p.estimates.progressed(attempt.operation.id, attempt.progress);
+      }
       if (attempt.progressDueAt <= now) this.#queueFlush();
       else this.#progressAlarm.setEarlier(attempt.progressDueAt);
     } catch {

@@ -4,6 +4,8 @@ import { isFinal, type Operation } from '../core/operation.ts';
 import type { Settlement, SettleOutcome } from '../store/store.ts';
 import type { AbortCause, Attempt } from './attempt.ts';
 import type { EngineSettings } from './engine-settings.ts';
+import { EstimateKeeper } from './estimate-keeper.ts';
+import type { Estimates } from './estimates.ts';
 import { Executor } from './executor.ts';
 import { attemptFields } from './handler-context.ts';
 import { Heartbeat } from './heartbeat.ts';
@@ -13,12 +15,11 @@ import { RunningAttempts } from './running-attempts.ts';
 import type { Service } from './service.ts';
 import { Settler } from './settler.ts';
 import { createSweeper, recover } from './sweeper.ts';
-import type { TaskDurations } from './task-durations.ts';
 import { Worker } from './worker.ts';
 
 type RuntimeParts = {
   readonly settings: EngineSettings;
-  readonly durations: TaskDurations;
+  readonly estimates: Estimates;
   /** A change that clients can see is durable. */
   readonly changed: (id: string) => void;
 };
@@ -35,6 +36,7 @@ export class Runtime {
   readonly #heartbeat: Heartbeat;
   readonly #worker: Worker;
   readonly #isolates: Isolates;
+  readonly #keeper: EstimateKeeper;
   readonly #services: readonly Service<unknown>[];
   #state: 'new' | 'starting' | 'started' | 'stopping' | 'stopped' = 'new';
   #stopping: Promise<void> | null = null;
@@ -44,7 +46,8 @@ export class Runtime {
     this.#p = p;
     const { store, clock, logger, leaseMs, graceMs, pollMs, random, allTasks } = p.settings;
     const { outbox, tell } = p.settings;
-    const { changed } = p;
+    const { changed, estimates } = p;
+    this.#keeper = new EstimateKeeper(p.settings, estimates);
     this.#running = new RunningAttempts({
       slots: p.settings.concurrency,
       threads: p.settings.threads,
@@ -52,7 +55,7 @@ export class Runtime {
     const running = this.#running;
     const shared = { store, clock, logger, running, changed };
     const abort = this.abort.bind(this);
-    this.#heartbeat = new Heartbeat({ ...shared, leaseMs, abort, tell });
+    this.#heartbeat = new Heartbeat({ ...shared, estimates, leaseMs, abort, tell });
     this.#settler = new Settler({
       ...shared,
       outbox,
@@ -72,6 +75,7 @@ export class Runtime {
     });
     this.#worker = new Worker({
       ...shared,
+      estimates,
       tasks: allTasks,
       leaseMs,
       pollMs,
@@ -127,7 +131,7 @@ export class Runtime {
         swept: (operation) => this.#swept(operation),
       });
       if (recovered > 0) logger.info({ recovered }, 'Recovered what former processes left.');
-      await this.#p.durations.refresh();
+      await this.#keeper.load();
       await this.#warnOfUnknownTasks();
     } catch (error) {
       if (this.#state === 'starting') this.#state = 'new';
@@ -135,6 +139,8 @@ export class Runtime {
     }
     if (this.#state !== 'starting') return; // stopped meanwhile
     this.#state = 'started';
+    this.#p.estimates.open();
+    this.#keeper.start();
     this.#heartbeat.start();
     for (const service of this.#services) service.start();
     this.#worker.start();
@@ -148,6 +154,7 @@ export class Runtime {
 
   async #stop(drainMs: number): Promise<void> {
     this.#state = 'stopping';
+    this.#p.estimates.close();
     await this.#worker.stop();
     await this.#idleWithin(drainMs);
     for (const attempt of this.#running.all) this.#executor.abort(attempt, 'stop');
@@ -160,6 +167,7 @@ export class Runtime {
     this.#settler.abandon();
     for (const service of this.#services) await service.stop();
     await this.#heartbeat.stop();
+    await this.#keeper.stop();
     this.#executor.close();
     await this.#isolates.close();
     this.#state = 'stopped';
@@ -171,6 +179,7 @@ export class Runtime {
   }
 
   #swept(operation: Operation): void {
+    this.#p.estimates.align(operation);
     this.#p.changed(operation.id);
     if (!isFinal(operation.state)) this.#worker.wake();
   }
@@ -180,13 +189,14 @@ export class Runtime {
     this.#p.changed(attempt.operation.id);
     const fields = attemptFields(attempt);
     if (outcome === 'lost') {
+      void this.#keeper.recheck(attempt.operation.id);
       logger.warn(fields, 'The end of an attempt was fenced off: its lease was lost.');
       return;
     }
+    this.#p.estimates.settled(attempt.operation, settlement);
     const ms = Math.max(0, clock.now() - attempt.startedAt);
     switch (settlement.type) {
       case 'completed':
-        this.#p.durations.completed(attempt.task.name, ms);
         logger.info({ ...fields, ms }, 'Completed.');
         return;
       case 'released':

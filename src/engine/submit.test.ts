@@ -209,7 +209,7 @@ test('one key makes one operation, racing and later; another request with it is 
 });
 
 test('a full queue refuses with the time to wait', async (t) => {
-  const task = defineTask('slow', { pendingMax: 2, expectedDuration: '7s', run });
+  const task = defineTask('slow', { pendingMax: 2, estimate: '7s', run });
   const f = await engineFixture(t, [task], { start: false });
   await f.submit();
   await f.submit();

@@ -45,7 +45,9 @@ export type TaskOptions<Schema extends StandardSchemaV1 = StandardSchemaV1, Outp
   pendingMax?: number;
   /** How long status and result are kept after the end. Default 7 d, at least 24 h. */
   retention?: Duration;
-  /** What one attempt usually takes, until there is history to tell. Feeds Retry-After. */
+  /** What an operation usually takes from its start to its end: what is told until 4 have finished. */
+  estimate?: Duration;
+  /** @deprecated The former name of `estimate`. */
   expectedDuration?: Duration;
   /** Largest result in bytes. Default 64 MiB. */
   resultBytesMax?: number;
@@ -110,7 +112,7 @@ export type Task<Name extends string = string, Input = unknown, Output = unknown
   readonly priority: number;
   readonly pendingMax: number | null;
   readonly retentionMs: number;
-  readonly expectedDurationMs: number | null;
+  readonly estimateMs: number | null;
   readonly resultBytesMax: number;
   /** URL of the module to import in the worker thread; null: runs in this thread. */
   readonly isolateModule: string | null;

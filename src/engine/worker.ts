@@ -3,6 +3,7 @@ import type { ClaimOutcome, ClaimTask, Store } from '../store/store.ts';
 import { Attempt } from './attempt.ts';
 import { ClaimLoop, type ClaimRound } from './claim-loop.ts';
 import type { Tell } from './engine.ts';
+import type { Estimates } from './estimates.ts';
 import type { Logger } from './logger.ts';
 import { Outage } from './outage.ts';
 import type { RunningAttempts } from './running-attempts.ts';
@@ -15,6 +16,7 @@ type WorkerParts = {
   readonly logger: Logger;
   readonly tasks: ReadonlyMap<string, Task>;
   readonly running: RunningAttempts;
+  readonly estimates: Estimates;
   readonly leaseMs: number;
   readonly pollMs: number;
   readonly worker: string;
@@ -115,6 +117,7 @@ export class Worker implements Service<ClaimRound> {
       elapsed: elapsedClock(this.#p.clock).now(),
     });
     this.#p.running.takeSlot(attempt);
+    this.#p.estimates.started(operation);
     this.#p.changed(operation.id);
     if (operation.startedAt === operation.attemptStartedAt) this.#p.tell('started', operation);
     this.#p.execute(attempt);

@@ -8,7 +8,7 @@ import { problemOf, recordedProblem } from './problem.ts';
 import { readOperation } from './results.ts';
 import { submitForView } from './submit.ts';
 import { viewResult } from './view-result.ts';
-import { view } from './wire.ts';
+import { withRetryAfter } from './wire.ts';
 
 /**
  * Operations as the Azure REST API Guidelines show them (Long-Running Operations & Jobs): a status monitor that
@@ -64,12 +64,11 @@ async function monitorReply(
   request: ExchangeRequest,
   operation: Operation,
 ): Promise<ExchangeReply> {
-  const { retryAfter } = view(context, operation);
   const headers: Record<string, string> = {
     'content-type': 'application/json',
     'cache-control': 'no-store',
   };
-  if (retryAfter !== null) headers['retry-after'] = retryAfter;
+  withRetryAfter(context, operation, headers);
   return { status: 200, headers, body: await monitor(context, request, operation) };
 }
 

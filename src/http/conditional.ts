@@ -1,3 +1,5 @@
+import type { OperationEstimate } from '../core/operation-estimate.ts';
+
 /**
  * Conditional requests (RFC 9110, 13). If-None-Match compares weakly: a `W/` in front of a tag is
  * dropped, since caches may have put it there.
@@ -18,23 +20,34 @@ export function holdsIfRange(ifRange: string | undefined, etag: string): boolean
 }
 
 /**
- * The tag of a status: its version, and the second the estimate names, since that moves without a new
+ * The tag of a status: its version, and after a dash what is shown of its estimate, since that moves without a new
  * version and a strong tag must change with every byte. Of a final one instead, after a dot, what is shown of its
  * delivery (letters and digits).
  */
 export function statusEtag(
   version: number,
-  completesAtMs: number | null,
+  estimate: OperationEstimate | null,
   delivery: string | null = null,
 ): string {
-  const rest = delivery === null ? '' : `.${delivery}`;
-  if (completesAtMs === null) return `"${version}${rest}"`;
-  return `"${version}-${Math.floor(completesAtMs / 1000).toString(36)}${rest}"`;
+  if (estimate !== null) return `"${version}-${estimateTag(estimate)}"`;
+  return delivery === null ? `"${version}"` : `"${version}.${delivery}"`;
+}
+
+/** Two estimates have the same tag only if they are the same, member by member. */
+function estimateTag(p: OperationEstimate): string {
+  const { basis, confidence, samples, reason } = p;
+  const instants = `${base36(p.startsAt)}.${base36(p.completesAt)}.${base36(p.completesBy)}`;
+  const rest = `${base36(p.queuePosition)}.${samples.toString(36)}.${basis}.${confidence}`;
+  return `${instants}.${rest}${p.longerThanUsual ? '.longer' : ''}${reason === null ? '' : `.${reason}`}`;
+}
+
+function base36(n: number | null): string {
+  return n === null ? '' : n.toString(36);
 }
 
 /** The version in the first tag of an If-None-Match that statusEtag made, else null. */
 export function versionInEtag(ifNoneMatch: string | undefined): number | null {
   if (ifNoneMatch === undefined) return null;
-  const match = /^\s*(?:W\/)?"(\d{1,15})(?:-[0-9a-z]+)?(?:\.[0-9a-z]+)?"/.exec(ifNoneMatch);
+  const match = /^\s*(?:W\/)?"(\d{1,15})(?:[-.][0-9a-z._]*)?"/.exec(ifNoneMatch);
   return match === null ? null : Number(match[1]);
 }

@@ -1,10 +1,14 @@
 import { limits } from '../core/limits.ts';
 import { isFinal, statusOf, type Operation } from '../core/operation.ts';
+import type { OperationEstimate } from '../core/operation-estimate.ts';
 import { elapsedClock } from '../core/clock.ts';
 import type { HttpContext } from './context.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 import { readOperation } from './results.ts';
 import { operationJson, wholeView } from './wire.ts';
+
+/** An estimate is looked at no more often than this. */
+const lookMsMin = 1_000;
 
 /** What a client that lost its connection should wait before it comes back. */
 const reconnectMs = 2_000;
@@ -17,6 +21,8 @@ const reconnectMs = 2_000;
  *
  *   status     it waits, runs, waits again; the first event of a stream that knows no version
  *   progress   an attempt that runs reported
+ *   estimate   nothing happened, but when it will start or end has moved by more than it is held for; without an id,
+ *              since the version has not changed
  *   completed, failed   the last one; the stream ends
  *
  * Nothing is kept for streams: a reader that is slow, or was away, gets the newest state.
@@ -94,11 +100,23 @@ async function* events(
     if (p.seen === null || before.version > p.seen) {
       yield bytes(await eventText(context, before, null));
     }
+    let told = context.engine.estimate(before);
+    let lookAt = nextLookAt(told, context.engine.clock.now(), elapsed.now());
+    let pingAt = elapsed.now() + limits.eventPingMs;
     let next = p.later.next();
     while (elapsed.now() < endsAt) {
-      const arrived = await withinPing(next, elapsed);
-      if (arrived === 'ping') {
-        yield bytes(': ping\n\n');
+      const arrived = await withinMs(next, elapsed, Math.min(pingAt, lookAt) - elapsed.now());
+      if (arrived === 'silence') {
+        const estimate = lookAt <= elapsed.now() ? context.engine.estimate(before) : told;
+        const moved = !isSame(estimate, told);
+        if (lookAt <= elapsed.now()) {
+          lookAt = nextLookAt(estimate, context.engine.clock.now(), elapsed.now());
+        }
+        if (moved) yield bytes(await estimateText(context, before));
+        else if (pingAt <= elapsed.now()) yield bytes(': ping\n\n');
+        else continue;
+        told = estimate;
+        pingAt = elapsed.now() + limits.eventPingMs;
         continue;
       }
       if (arrived.done === true) return;
@@ -106,6 +124,9 @@ async function* events(
       next = p.later.next();
       yield bytes(await eventText(context, operation, before));
       before = operation;
+      told = context.engine.estimate(operation);
+      lookAt = nextLookAt(told, context.engine.clock.now(), elapsed.now());
+      pingAt = elapsed.now() + limits.eventPingMs;
     }
   } finally {
     p.end();
@@ -113,19 +134,43 @@ async function* events(
   }
 }
 
-type Arrived = IteratorResult<Operation, unknown> | 'ping';
+type Arrived = IteratorResult<Operation, unknown> | 'silence';
 
-async function withinPing(
+async function withinMs(
   next: Promise<IteratorResult<Operation, unknown>>,
   elapsed: ReturnType<typeof elapsedClock>,
+  ms: number,
 ): Promise<Arrived> {
   const done = new AbortController();
-  const ping = elapsed.sleep(limits.eventPingMs, done.signal).then(() => 'ping' as const);
+  const silence = elapsed.sleep(Math.max(0, ms), done.signal).then(() => 'silence' as const);
   try {
-    return await Promise.race([next, ping]);
+    return await Promise.race([next, silence]);
   } finally {
     done.abort();
   }
+}
+
+/** Estimates move by a tenth of what is left: looked at as often, and at least as often as pings are sent. */
+function nextLookAt(estimate: OperationEstimate | null, now: number, elapsed: number): number {
+  const left = (estimate?.completesAt ?? Infinity) - now;
+  return elapsed + Math.min(limits.eventPingMs, Math.max(lookMsMin, left / 10));
+}
+
+/** Whether the times told are the same; a place in the queue that changed is no news by itself. */
+function isSame(a: OperationEstimate | null, b: OperationEstimate | null): boolean {
+  return (
+    a?.startsAt === b?.startsAt &&
+    a?.completesAt === b?.completesAt &&
+    a?.completesBy === b?.completesBy &&
+    a?.longerThanUsual === b?.longerThanUsual &&
+    a?.reason === b?.reason
+  );
+}
+
+/** Without an id: the version that a client has seen stays what it was. */
+async function estimateText(context: HttpContext, operation: Operation): Promise<string> {
+  const data = operationJson(context, await wholeView(context, operation));
+  return `event: estimate\ndata: ${oneLine(data)}\n\n`;
 }
 
 async function eventText(

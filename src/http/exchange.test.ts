@@ -698,7 +698,7 @@ function suite(transport: Transport): void {
       assert.equal(strict.path, '/strict');
       assert.equal(strict.description, 'Takes a date range.');
       assert.deepEqual(strict.input_schema.required, ['from', 'days']);
-      assert.equal((await get('/tasks/held')).json.expected_duration_ms, 5000);
+      assert.equal((await get('/tasks/held')).json.estimate_ms, 5000);
     });
 
     it('pause and resume', async () => {

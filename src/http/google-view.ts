@@ -22,6 +22,7 @@ import { invalid, single } from './query.ts';
 import { operationNotFound, readOperation } from './results.ts';
 import { submitForView } from './submit.ts';
 import { viewResult } from './view-result.ts';
+import { withRetryAfter } from './wire.ts';
 
 /**
  * Operations as google.longrunning shows them (AIP-151), over REST: `done`, `metadata`, then one of `response` and
@@ -119,7 +120,12 @@ async function operationReply(
   request: ExchangeRequest,
   operation: Operation,
 ): Promise<ExchangeReply> {
-  return { ...jsonReply(null), body: await operationText(context, request, operation) };
+  const reply = jsonReply(null);
+  return {
+    ...reply,
+    headers: withRetryAfter(context, operation, { ...reply.headers }),
+    body: await operationText(context, request, operation),
+  };
 }
 
 async function operationText(

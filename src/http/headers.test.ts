@@ -1,11 +1,24 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { limits } from '../core/limits.ts';
+import { noEstimate, type OperationEstimate } from '../core/operation-estimate.ts';
 import { holdsIfRange, matchesEtag, statusEtag, versionInEtag } from './conditional.ts';
 import { fingerprint, parseIdempotencyKey } from './idempotency-key.ts';
 import { parsePrefer, preferenceApplied } from './prefer.ts';
 import { parseRange } from './ranges.ts';
 import { contentDisposition } from './results.ts';
+
+const estimate: OperationEstimate = {
+  startsAt: 1_000,
+  completesAt: 5_000,
+  completesBy: 9_000,
+  queuePosition: 0,
+  basis: 'history',
+  samples: 12,
+  confidence: 'low',
+  longerThanUsual: false,
+  reason: null,
+};
 
 describe('Prefer', () => {
   const cases: [string | undefined, boolean, number | null][] = [
@@ -56,14 +69,31 @@ describe('Conditional requests', () => {
 
   it('find the version in a tag of ours', () => {
     assert.equal(versionInEtag(statusEtag(7, null)), 7);
-    assert.equal(versionInEtag(`W/${statusEtag(7, 1_700_000_000_000)}, "9"`), 7);
+    assert.equal(versionInEtag(`W/${statusEtag(7, estimate)}, "9"`), 7);
+    assert.equal(versionInEtag(statusEtag(7, noEstimate('queue_too_long'))), 7);
+    assert.equal(versionInEtag(statusEtag(7, null, 'a1')), 7);
     assert.equal(versionInEtag('"abc"'), null);
     assert.equal(versionInEtag('*'), null);
     assert.equal(versionInEtag(undefined), null);
   });
 
-  it('give another tag when the estimate moves by a second', () => {
-    assert.notEqual(statusEtag(1, 5000), statusEtag(1, 6000));
+  it('give another tag for every member of the estimate that changes', () => {
+    const others: readonly Partial<OperationEstimate>[] = [
+      {},
+      { startsAt: 1_001 },
+      { completesAt: 5_001 },
+      { completesBy: 9_001 },
+      { queuePosition: 1 },
+      { queuePosition: null },
+      { basis: 'progress' },
+      { samples: 13 },
+      { confidence: 'ok' },
+      { longerThanUsual: true },
+      { reason: 'no_worker' },
+    ];
+    const tags = others.map((change) => statusEtag(1, { ...estimate, ...change }));
+    assert.equal(new Set(tags).size, others.length, tags.join(' '));
+    for (const tag of tags) assert.match(tag, /^"[!#-~]+"$/);
   });
 });
 

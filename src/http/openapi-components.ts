@@ -15,7 +15,15 @@ export const retryAfter: Json = {
     schema: {
       type: 'integer',
       minimum: limits.retryAfterSecondsMin,
-      maximum: limits.retryAfterSecondsMax,
+      maximum: limits.retryAfterPutOffSecondsMax,
+    },
+  },
+  'retry-after-ms': {
+    description: 'The same in milliseconds.',
+    schema: {
+      type: 'integer',
+      minimum: 1,
+      maximum: limits.retryAfterPutOffSecondsMax * 1000,
     },
   },
 };

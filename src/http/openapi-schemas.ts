@@ -1,5 +1,6 @@
 import { deliveryStates, webhookEvents } from '../core/delivery.ts';
 import { errorTable, outcomeCodes } from '../core/errors.ts';
+import { estimateBases, estimateConfidences, estimateReasons } from '../core/operation-estimate.ts';
 import { operationStatuses } from '../core/operation.ts';
 
 /** A JSON Schema 2020-12, or a piece of an OpenAPI document. */
@@ -34,11 +35,20 @@ const progress = object({
   updated_at: instant,
 });
 
-const estimate = object({
-  completes_at: instant,
-  basis: { enum: ['declared', 'history'] },
-  samples: count,
-});
+const estimate = object(
+  {
+    starts_at: instantOrNull,
+    completes_at: instantOrNull,
+    completes_by: instantOrNull,
+    queue_position: integerOrNull,
+    basis: { enum: estimateBases },
+    samples: count,
+    confidence: { enum: estimateConfidences },
+    longer_than_usual: { const: true },
+    reason: { enum: estimateReasons },
+  },
+  ['longer_than_usual', 'reason'],
+);
 
 const attempt = object({
   number: count,
@@ -130,7 +140,15 @@ const task = object({
   }),
   counts: object({ pending: count, processing: count, completed: count, failed: count }),
   oldest_pending_at: instantOrNull,
-  expected_duration_ms: numberOrNull,
+  estimate_ms: integerOrNull,
+  durations: orNull(object({ p50_ms: count, p90_ms: count, samples: count })),
+  estimate_accuracy: orNull(
+    object({
+      samples: count,
+      within_bound: { type: 'number', minimum: 0, maximum: 1 },
+      error_median: { type: 'number', minimum: 0 },
+    }),
+  ),
 });
 
 const problem: Json = {

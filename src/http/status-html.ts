@@ -33,7 +33,8 @@ export async function readStatusPage(
   const { basePath } = context;
   const origin = originOf(context, request) ?? '';
   const now = context.engine.clock.now();
-  const { retryAfter } = shown;
+  const wait = context.engine.pollWait(shown.operation);
+  const retryAfter = wait === null ? null : String(wait.seconds);
   return {
     status: 200,
     headers: retryAfter === null ? pageHeaders : { ...pageHeaders, 'retry-after': retryAfter },

@@ -1,5 +1,5 @@
 import { formatDuration } from '../core/duration.ts';
-import type { WireAttempt, WireOperation } from '../core/wire.ts';
+import type { WireAttempt, WireEstimate, WireOperation } from '../core/wire.ts';
 import { html, type Html } from './html.ts';
 
 /**
@@ -141,7 +141,8 @@ function facts(operation: WireOperation, now: number): readonly Html[] {
   const { estimate, created_at, started_at, finished_at, attempt, attempts_max, webhook } =
     operation;
   const list: [string, Html | string | null][] = [
-    ['Expected', estimate === null ? null : expected(estimate.completes_at, now)],
+    ['Expected', estimate === null ? null : expected(estimate, now)],
+    ['Before it', ahead(operation)],
     ['Starts', operation.ready_at === null ? null : instant(operation.ready_at)],
     ['Accepted', instant(created_at)],
     ['Started', started_at === null ? null : instant(started_at)],
@@ -165,11 +166,19 @@ function facts(operation: WireOperation, now: number): readonly Html[] {
     );
 }
 
-function expected(completesAt: string, now: number): Html {
-  const left = Date.parse(completesAt) - now;
-  return left > 0
-    ? html`in about ${formatDuration(left)}, ${instant(completesAt)}`
-    : html`any moment now`;
+function expected(estimate: WireEstimate, now: number): Html | null {
+  const { completes_at, completes_by, longer_than_usual } = estimate;
+  if (completes_at === null) return html`no estimate yet`;
+  if (longer_than_usual === true) return html`it takes longer than usual`;
+  const left = Date.parse(completes_at) - now;
+  if (left <= 0) return html`any moment now`;
+  const latest = completes_by === null ? '' : html`, by ${instant(completes_by)} at the latest`;
+  return html`in about ${formatDuration(left)}${latest}`;
+}
+
+function ahead({ status, estimate }: WireOperation): string | null {
+  const position = estimate?.queue_position ?? null;
+  return status === 'pending' && position !== null && position > 0 ? `${position} others` : null;
 }
 
 function took(from: string, to: string): string {

@@ -42,6 +42,7 @@ async function recordsByTask(context: HttpContext): Promise<Map<string, TaskReco
 /** A task the store has not seen yet has no record. */
 function wireTask(context: HttpContext, task: Task, record: TaskRecord | undefined): WireTask {
   const oldest = record?.oldestPendingAt ?? null;
+  const { durations, accuracy } = context.engine.taskEstimates(task.name);
   return {
     name: task.name,
     path: `${context.basePath}${task.path}`,
@@ -64,6 +65,20 @@ function wireTask(context: HttpContext, task: Task, record: TaskRecord | undefin
       failed: record?.failed ?? 0,
     },
     oldest_pending_at: oldest === null ? null : iso(oldest),
-    expected_duration_ms: context.engine.expectedDuration(task.name)?.ms ?? null,
+    estimate_ms: task.estimateMs,
+    durations: durations && {
+      p50_ms: durations.p50Ms,
+      p90_ms: durations.p90Ms,
+      samples: durations.samples,
+    },
+    estimate_accuracy: accuracy && {
+      samples: accuracy.samples,
+      within_bound: thousandths(accuracy.withinBound),
+      error_median: thousandths(accuracy.errorMedian),
+    },
   };
+}
+
+function thousandths(share: number): number {
+  return Math.round(share * 1000) / 1000;
 }

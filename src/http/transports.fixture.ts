@@ -172,7 +172,7 @@ export async function kit(
     defineTask('echo', { run: ({ input }) => ({ echo: input }) }),
     defineTask('held', {
       path: '/slow/held',
-      expectedDuration: '5s',
+      estimate: '5s',
       async run({ signal }) {
         const aborted = new Promise((_, reject) => {
           signal.addEventListener('abort', () => reject(signal.reason as Error));

@@ -18,6 +18,7 @@ import { memoryStore } from '../store-memory/memory-store.ts';
 import type { HttpContext } from './context.ts';
 import { iso } from './iso.ts';
 import type { ShownDelivery } from './webhook-wire.ts';
+import { estimateBases, estimateConfidences, estimateReasons } from '../core/operation-estimate.ts';
 import { operationJson, type OperationView } from './wire.ts';
 
 const task = defineTask('reports.v1', { path: '/v1/reports', run: () => 1 });
@@ -185,7 +186,7 @@ function plainWebhook({ operation, delivery: shown }: OperationView): WireOperat
 
 /** The same by the plain way. */
 function plainly(shown: OperationView): WireOperation {
-  const { operation, completesAtMs, expected, attempts } = shown;
+  const { operation, estimate, attempts } = shown;
   const at = (ms: number | null): string | null =>
     ms === null ? null : new Date(ms).toISOString();
   const status = statusOf(operation.state);
@@ -213,14 +214,17 @@ function plainly(shown: OperationView): WireOperation {
       total: progress.total,
       updated_at: at(progress.updatedAt) ?? '',
     },
-    estimate:
-      expected === null || completesAtMs === null
-        ? null
-        : {
-            completes_at: at(completesAtMs) ?? '',
-            basis: expected.basis,
-            samples: expected.samples,
-          },
+    estimate: estimate && {
+      starts_at: at(estimate.startsAt),
+      completes_at: at(estimate.completesAt),
+      completes_by: at(estimate.completesBy),
+      queue_position: estimate.queuePosition,
+      basis: estimate.basis,
+      samples: estimate.samples,
+      confidence: estimate.confidence,
+      ...(estimate.longerThanUsual && { longer_than_usual: true }),
+      ...(estimate.reason !== null && { reason: estimate.reason }),
+    },
     status_url: url,
     result_url: status === 'completed' ? result : null,
     cancel_url: isFinal(operation.state) ? null : `${url}/cancel`,
@@ -247,32 +251,26 @@ function plainly(shown: OperationView): WireOperation {
 
 describe('The JSON of an operation, written by hand', () => {
   it('is what JSON.stringify would write', () => {
-    const expected = fc.record({
-      ms: fc.nat(),
-      basis: fc.constantFrom('declared' as const, 'history' as const),
+    const estimate = fc.record({
+      startsAt: orNull(instant),
+      completesAt: orNull(instant),
+      completesBy: orNull(instant),
+      queuePosition: orNull(fc.nat()),
+      basis: fc.constantFrom(...estimateBases),
       samples: fc.nat(),
+      confidence: fc.constantFrom(...estimateConfidences),
+      longerThanUsual: fc.boolean(),
+      reason: orNull(fc.constantFrom(...estimateReasons)),
     });
     fc.assert(
-      fc.property(
-        lives,
-        orNull(expected),
-        orNull(instant),
-        ([operation, attempts, delivery], expected, at) => {
-          const shown: OperationView = {
-            operation,
-            expected,
-            completesAtMs: at,
-            retryAfter: null,
-            attempts,
-            delivery,
-          };
-          const written = operationJson(context, shown);
-          const plain = plainly(shown);
-          assert.deepEqual(JSON.parse(written), JSON.parse(JSON.stringify(plain)));
-          if (operation.result === null) assert.equal(written, JSON.stringify(plain));
-          assert.ok(!written.includes('hidden'), written);
-        },
-      ),
+      fc.property(lives, orNull(estimate), ([operation, attempts, delivery], estimate) => {
+        const shown: OperationView = { operation, estimate, attempts, delivery };
+        const written = operationJson(context, shown);
+        const plain = plainly(shown);
+        assert.deepEqual(JSON.parse(written), JSON.parse(JSON.stringify(plain)));
+        if (operation.result === null) assert.equal(written, JSON.stringify(plain));
+        assert.ok(!written.includes('hidden'), written);
+      }),
       { numRuns: 500 },
     );
   });

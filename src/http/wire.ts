@@ -1,5 +1,4 @@
 import { hash } from 'node:crypto';
-import { completesAt, retryAfterSeconds, type ExpectedDuration } from '../core/estimate.ts';
 import {
   isFinal,
   statusOf,
@@ -7,6 +6,7 @@ import {
   type Operation,
   type Progress,
 } from '../core/operation.ts';
+import type { OperationEstimate } from '../core/operation-estimate.ts';
 import type { WireAttempt, WireOperationError, WireProgress } from '../core/wire.ts';
 import { statusEtag } from './conditional.ts';
 import { tenant, type HttpContext } from './context.ts';
@@ -18,11 +18,8 @@ import { recordedProblem } from './problem.ts';
 /** An operation as one moment shows it: the estimate belongs to that moment, so it is taken once. */
 export type OperationView = {
   readonly operation: Operation;
-  /** In ms, cut to the second, as the ETag is; null: final or unknown. */
-  readonly completesAtMs: number | null;
-  readonly expected: ExpectedDuration | null;
   /** null once final. */
-  readonly retryAfter: string | null;
+  readonly estimate: OperationEstimate | null;
   /** Attempts that ended without completing the operation; null: as a list shows it, without them and without the webhook. */
   readonly attempts: readonly EndedAttempt[] | null;
   /** What tells the end to the address that the request named; null: nothing, or nothing yet. */
@@ -33,18 +30,8 @@ const noAttempts: readonly EndedAttempt[] = [];
 
 /** No I/O, shows no attempts and no delivery: for an operation that has just been accepted. */
 export function view(context: HttpContext, operation: Operation): OperationView {
-  const final = isFinal(operation.state);
-  const expected = final ? null : context.engine.expectedDuration(operation.task);
-  const now = final ? 0 : context.engine.clock.now();
-  const end = completesAt(operation, expected, now);
-  return {
-    operation,
-    completesAtMs: end === null ? null : end - (end % 1000),
-    expected,
-    retryAfter: final ? null : String(retryAfterSeconds(operation, expected, now)),
-    attempts: noAttempts,
-    delivery: null,
-  };
+  const estimate = context.engine.estimate(operation);
+  return { operation, estimate, attempts: noAttempts, delivery: null };
 }
 
 /**
@@ -122,7 +109,7 @@ export function operationJson(context: HttpContext, shown: OperationView): strin
     `,"ready_at":${operation.state === 'scheduled' ? `"${iso(operation.readyAt)}"` : 'null'}` +
     `,"deadline_at":${isoJson(operation.deadlineAt)},"priority":${operation.priority}` +
     `,"progress":${operation.progress === null ? 'null' : JSON.stringify(wireProgress(operation.progress))}` +
-    `,"estimate":${estimateJson(shown)},"status_url":"${url}"` +
+    `,"estimate":${estimateJson(shown.estimate)},"status_url":"${url}"` +
     `,"result_url":${status === 'completed' ? `"${resultUrl(context, operation)}"` : 'null'}` +
     `,"cancel_url":${final ? 'null' : `"${url}/cancel"`},"events_url":"${url}/events"` +
     `,"cancel_requested_at":${isoJson(operation.cancelRequestedAt)}` +
@@ -135,10 +122,16 @@ export function operationJson(context: HttpContext, shown: OperationView): strin
   );
 }
 
-function estimateJson({ completesAtMs, expected }: OperationView): string {
-  return completesAtMs === null || expected === null
-    ? 'null'
-    : `{"completes_at":"${iso(completesAtMs)}","basis":"${expected.basis}","samples":${expected.samples}}`;
+function estimateJson(estimate: OperationEstimate | null): string {
+  if (estimate === null) return 'null';
+  const { startsAt, completesAt, completesBy, queuePosition, basis, samples, reason } = estimate;
+  return (
+    `{"starts_at":${isoJson(startsAt)},"completes_at":${isoJson(completesAt)}` +
+    `,"completes_by":${isoJson(completesBy)},"queue_position":${queuePosition}` +
+    `,"basis":"${basis}","samples":${samples},"confidence":"${estimate.confidence}"` +
+    (estimate.longerThanUsual ? ',"longer_than_usual":true' : '') +
+    (reason === null ? '}' : `,"reason":"${reason}"}`)
+  );
 }
 
 function attemptsJson({ operation, attempts }: OperationView): string {
@@ -216,10 +209,25 @@ function statusHeaders(context: HttpContext, shown: OperationView): Record<strin
   const headers: Record<string, string> = {
     etag: etagOf(context, shown),
     // `private, no-cache`: a final status may be kept, but is asked for again, as it can be removed.
-    'cache-control': shown.retryAfter === null ? 'private, no-cache' : 'no-store',
+    'cache-control': isFinal(shown.operation.state) ? 'private, no-cache' : 'no-store',
     vary: 'Accept, Prefer',
   };
-  if (shown.retryAfter !== null) headers['retry-after'] = shown.retryAfter;
+  return withRetryAfter(context, shown.operation, headers);
+}
+
+/**
+ * When to ask again: `Retry-After` in whole seconds, rounded up, and `retry-after-ms` for those who can. Nothing once
+ * the operation is final. Takes a place in the poll budget: for answers that are sent.
+ */
+export function withRetryAfter(
+  context: HttpContext,
+  operation: Operation,
+  headers: Record<string, string>,
+): Record<string, string> {
+  const wait = context.engine.pollWait(operation);
+  if (wait === null) return headers;
+  headers['retry-after'] = String(wait.seconds);
+  headers['retry-after-ms'] = String(wait.ms);
   return headers;
 }
 
@@ -228,24 +236,23 @@ function statusHeaders(context: HttpContext, shown: OperationView): Record<strin
  * say: so the tag is of what is shown. The rare case may cost a digest (64 bits are plenty for one operation).
  */
 export function etagOf(context: HttpContext, shown: OperationView): string {
-  const { operation, completesAtMs, delivery } = shown;
-  if (delivery === null) return statusEtag(operation.version, completesAtMs, null);
+  const { operation, estimate, delivery } = shown;
+  if (delivery === null) return statusEtag(operation.version, estimate);
   const digest = hash('sha256', JSON.stringify(wireWebhook(context, shown)), 'hex').slice(0, 16);
-  return statusEtag(operation.version, completesAtMs, digest);
+  return statusEtag(operation.version, estimate, digest);
 }
 
 /** 202 with the operation: for whatever is not done yet, wherever it was asked. */
 export function acceptedReply(context: HttpContext, shown: OperationView): MutableReply {
-  return {
-    status: 202,
-    headers: {
-      'content-type': 'application/json',
-      location: statusUrl(context, shown.operation.id),
-      'retry-after': shown.retryAfter ?? '1',
-      'cache-control': 'no-store',
-    },
-    body: operationJson(context, shown),
+  const { operation } = shown;
+  const headers: Record<string, string> = {
+    'content-type': 'application/json',
+    location: statusUrl(context, operation.id),
+    'retry-after': '1', // of a replay that is final: the status is there at once
+    'cache-control': 'no-store',
   };
+  withRetryAfter(context, operation, headers);
+  return { status: 202, headers, body: operationJson(context, shown) };
 }
 
 /** The same for an operation that an earlier request made; it may have failed since, and then shows its attempts. */

@@ -122,6 +122,7 @@ async function serve(plan: Plan, logger: FlushableLogger): Promise<number> {
     tasks: config.tasks,
     store: settings.store,
     concurrency: settings.concurrency,
+    pollsPerSecond: settings.pollsPerSecond,
     drain: settings.drain,
     webhooks: webhooksOf(plan),
     logger,

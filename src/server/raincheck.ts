@@ -44,6 +44,11 @@ export type RaincheckOptions<Tasks extends readonly Task[] = readonly Task[]> = 
   threads?: number;
   /** Pending operations over all tasks at which submits are refused with 503. Default 1,000,000. */
   pendingMax?: number;
+  /**
+   * Polls a second that clients are asked to make of this process: Retry-After spreads those that are due together.
+   * Default 1,000.
+   */
+  pollsPerSecond?: number;
   /** How long a worker's hold lasts without a heartbeat. Default 15 s. */
   lease?: Duration;
   /** How long an aborted handler may take to return. Default 5 s. */
@@ -92,6 +97,7 @@ const optionNames = [
   'concurrency',
   'threads',
   'pendingMax',
+  'pollsPerSecond',
   'lease',
   'grace',
   'drain',
@@ -179,7 +185,7 @@ function composed(options: RaincheckOptions, { store, clock, logger }: Parts) {
       tell: webhooks.tell,
       builtInTasks: webhooks.tasks,
     }),
-    ...given(options, ['concurrency', 'threads', 'pendingMax', 'lease', 'grace']),
+    ...given(options, ['concurrency', 'threads', 'pendingMax', 'pollsPerSecond', 'lease', 'grace']),
   });
   const plainApp = createApp({
     engine,

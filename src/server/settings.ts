@@ -19,6 +19,7 @@ export type Settings = {
   readonly basePath: string | undefined;
   readonly publicUrl: string | undefined;
   readonly concurrency: number;
+  readonly pollsPerSecond: number;
   /** In ms. */
   readonly drain: number;
   readonly logLevel: LogLevel;
@@ -114,6 +115,15 @@ export const settingTable: { readonly [Key in Name]: Setting<Settings[Key]> } = 
     expected: `a whole number from 1 to ${limits.concurrencyMax}`,
     read: integer(1, limits.concurrencyMax),
     fallback: limits.concurrencyDefault,
+  },
+  pollsPerSecond: {
+    env: ['RAINCHECK_POLLS_PER_SECOND'],
+    flag: null,
+    meaning:
+      'Polls a second that clients are asked to make: Retry-After spreads those due together.',
+    expected: `a whole number from 1 to ${limits.pollsPerSecondMax}`,
+    read: integer(1, limits.pollsPerSecondMax),
+    fallback: limits.pollsPerSecondDefault,
   },
   drain: {
     env: ['RAINCHECK_DRAIN'],

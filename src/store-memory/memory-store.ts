@@ -83,6 +83,7 @@ class MemoryStore implements OperationStore {
   readonly #usedKeys = new Expiring<UsedKey>();
   readonly #expiries = new Expiring<null>();
   readonly #gone = new Expiring<null>();
+  readonly #notes = new Map<string, string>();
   readonly #deliveries: DeliveryBook;
   readonly #open: OpenState;
   #pending = 0;
@@ -335,6 +336,16 @@ class MemoryStore implements OperationStore {
     const idempotencyKeys = this.#usedKeys.takeExpired(now, limit).length;
     const { deliveries, endpoints } = this.#deliveries.prune(now, limit);
     return { operations: expired.length, goneIds, idempotencyKeys, deliveries, endpoints };
+  }
+
+  async readNote({ name }: { name: string }): Promise<string | null> {
+    this.#requireOpen();
+    return this.#notes.get(name) ?? null;
+  }
+
+  async writeNote({ name, text }: { name: string; text: string }): Promise<void> {
+    this.#requireOpen();
+    this.#notes.set(name, text);
   }
 
   async ping(): Promise<void> {

@@ -16,6 +16,7 @@ import { GroupCommit, type GroupCommitHooks } from './group-commit.ts';
 import { Ledger } from './ledger.ts';
 import { prepareExtend } from './leases.ts';
 import { prepareList } from './list.ts';
+import { prepareReadNote, prepareWriteNote } from './notes.ts';
 import { openFailure } from './database-file.ts';
 import { closeFile, openFile, type OpenFile } from './open-file.ts';
 import { prepareOperationReads, prepareOperations, type Operations } from './operations.ts';
@@ -129,6 +130,7 @@ type WritingVerbs = Pick<
   | 'requestCancel'
   | 'removeOperation'
   | 'setTaskPaused'
+  | 'writeNote'
   | 'pruneExpired'
   | 'ping'
 >;
@@ -156,6 +158,7 @@ function writingVerbs(p: {
   const sweep = prepareSweep(writer, operations, outboxWrites);
   const pruneDeliveries = preparePruneDeliveries(writer, endpoints);
   const prune = preparePrune(writer, commits, { operations, pruneDeliveries });
+  const writeNote = prepareWriteNote(writer);
   const ping = writer.prepare(pingSql);
   return {
     ...prune,
@@ -180,6 +183,7 @@ function writingVerbs(p: {
         entry.paused = paused;
         ledger.change(entry);
       }),
+    writeNote: (p) => commits.write(() => writeNote(p)),
     // A write, since a full disk shows in nothing less.
     ping: () =>
       commits.write(() => {
@@ -197,6 +201,7 @@ type ReadingVerbs = Pick<
   | 'listOperations'
   | 'listAttempts'
   | 'readTasks'
+  | 'readNote'
 >;
 
 function readingVerbs(p: {
@@ -211,6 +216,7 @@ function readingVerbs(p: {
   const readResult = prepareReadResult(reader);
   const list = prepareList(reader, ledger);
   const listAttempts = prepareListAttempts(reader);
+  const readNote = prepareReadNote(reader);
   return {
     readOperation: async ({ id }) => {
       requireOpen();
@@ -232,6 +238,10 @@ function readingVerbs(p: {
     listAttempts: async ({ id }) => {
       requireOpen();
       return listAttempts(id);
+    },
+    readNote: async ({ name }) => {
+      requireOpen();
+      return readNote(name);
     },
     readTasks: async () => {
       requireOpen();

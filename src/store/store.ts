@@ -92,6 +92,15 @@ export type OperationStore = {
   /** Every task that ever had an operation accepted or was paused or resumed, by name. Costs O(tasks), whatever the number of operations. */
   readTasks(): Promise<TaskRecord[]>;
 
+  // Notes
+  /** The text kept under `name`; null: none. */
+  readNote(p: { readonly name: string }): Promise<string | null>;
+  /**
+   * Keeps `text` under `name`, in place of what was there: what an engine would only miss if it were lost. For a few
+   * names and texts of at most limits.noteChars.
+   */
+  writeNote(p: { readonly name: string; readonly text: string }): Promise<void>;
+
   // Keep
   /**
    * Removes what has expired: operations, remembered ids, idempotency keys, deliveries; at most `limit` of each. The

@@ -73,6 +73,8 @@ export function faultyStore(inner: Store, fault: Fault): FaultyStore {
     removeOperation: (p) => around('removeOperation', () => inner.removeOperation(p)),
     setTaskPaused: (p) => around('setTaskPaused', () => inner.setTaskPaused(p)),
     readTasks: () => around('readTasks', () => inner.readTasks()),
+    readNote: (p) => around('readNote', () => inner.readNote(p)),
+    writeNote: (p) => around('writeNote', () => inner.writeNote(p)),
     pruneExpired: (p) => around('pruneExpired', () => inner.pruneExpired(p)),
     createDeliveries: (p) => around('createDeliveries', () => inner.createDeliveries(p)),
     claimDeliveries: (p) => around('claimDeliveries', () => inner.claimDeliveries(p)),

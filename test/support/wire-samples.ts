@@ -1,4 +1,10 @@
-import type { WireDelivery, WireEndpoint, WireOperation, WireTask } from '../../src/core/wire.ts';
+import type {
+  WireDelivery,
+  WireEndpoint,
+  WireEstimate,
+  WireOperation,
+  WireTask,
+} from '../../src/core/wire.ts';
 
 export const sampleId = 'op_01M833QKVJTQ91318PAAN2267W';
 
@@ -29,6 +35,19 @@ export function wireOperation(members: Partial<WireOperation> = {}): WireOperati
     error: null,
     labels: {},
     retry_of: null,
+    ...members,
+  };
+}
+
+export function wireEstimate(members: Partial<WireEstimate> = {}): WireEstimate {
+  return {
+    starts_at: '2026-01-01T00:00:00.000Z',
+    completes_at: '2026-01-01T00:02:00.000Z',
+    completes_by: '2026-01-01T00:05:00.000Z',
+    queue_position: 0,
+    basis: 'history',
+    samples: 212,
+    confidence: 'ok',
     ...members,
   };
 }
@@ -79,7 +98,9 @@ export function wireTask(members: Partial<WireTask> = {}): WireTask {
     },
     counts: { pending: 0, processing: 0, completed: 0, failed: 0 },
     oldest_pending_at: null,
-    expected_duration_ms: null,
+    estimate_ms: null,
+    durations: null,
+    estimate_accuracy: null,
     ...members,
   };
 }

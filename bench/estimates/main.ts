@@ -1,0 +1,152 @@
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import process from 'node:process';
+import { parseArgs } from 'node:util';
+import { seededRandom } from '../../src/core/estimator/seeded-random.fixture.ts';
+import { lastThree, naiveMean, positionTimesMean } from './baselines.ts';
+import { forecastMicros, snapshotCost } from './cost.ts';
+import { EstimatorPredictor } from './estimator-predictor.ts';
+import { writeFinishes, writePolls, writePredictions } from './jsonl.ts';
+import { everyTwoSeconds, googleApiCore } from './pollers.ts';
+import { replay, type Poller, type Predictor, type Replayed } from './replay.ts';
+import { scoreEta, type EtaScore } from './score-eta.ts';
+import { scorePolls } from './score-poll.ts';
+import { stepErrors } from './steps.ts';
+import { readConfigs, readSteps, readTrace, type TraceConfig } from './trace.ts';
+import { coursesOf, type Course } from './virtual-queue.ts';
+
+/**
+ * npm run bench:estimates: recorded loads through a queue in virtual time, and how good the estimates were. The same
+ * seed gives the same figures, times apart.
+ */
+const usage = `npm run bench:estimates -- --traces <directory> [options]
+  --traces <directory>  manifest.json and the CSV files it names (or the environment's RAINCHECK_TRACES)
+  --only <part>         configurations whose name contains it
+  --out <directory>     JSON lines: <name>.finish.jsonl, <name>.<who>.pred.jsonl and <name>.<who>.poll.jsonl
+  --seed <number>       of all that is random (1)`;
+
+const { values } = parseArgs({
+  options: {
+    traces: { type: 'string' },
+    only: { type: 'string', default: '' },
+    out: { type: 'string' },
+    seed: { type: 'string', default: '1' },
+    help: { type: 'boolean', default: false },
+  },
+});
+const warmup = 0.1;
+
+const silent: Predictor = {
+  submitted: () => undefined,
+  started: () => undefined,
+  finished: () => undefined,
+  predict: () => null,
+};
+
+type Contestant = {
+  readonly name: string;
+  readonly predictor: Predictor;
+  readonly poller: Poller | null;
+};
+
+function contestants(workers: number, ours: EstimatorPredictor): Contestant[] {
+  return [
+    { name: 'naive-mean', predictor: naiveMean(), poller: null },
+    { name: 'last-three', predictor: lastThree(), poller: null },
+    { name: 'position-x-mean', predictor: positionTimesMean(workers), poller: null },
+    { name: 'every-2-s', predictor: silent, poller: everyTwoSeconds },
+    { name: 'google-api-core', predictor: silent, poller: googleApiCore },
+    { name: 'raincheck', predictor: ours, poller: ours.poller },
+  ];
+}
+
+function playConfig(directory: string, { name, file, workers }: TraceConfig): void {
+  const courses = coursesOf(readTrace(path.join(directory, file)), workers);
+  const waited = courses.filter(({ submitAt, startAt }) => startAt > submitAt).length;
+  console.log(
+    `\n${name}: ${courses.length} operations, ${workers} workers, ${Math.round((100 * waited) / courses.length)} % wait`,
+  );
+  console.log(
+    `${''.padEnd(18)}at submit ${'cov90'.padStart(6)} pinball medianErr width | in flight cov90 pinball medianErr | polls/op    lag`,
+  );
+  if (values.out !== undefined) {
+    mkdirSync(values.out, { recursive: true });
+    writeFinishes(path.join(values.out, `${name}.finish.jsonl`), courses);
+  }
+  const ours = new EstimatorPredictor({ random: seededRandom(Number(values.seed)), workers });
+  for (const contestant of contestants(workers, ours)) {
+    const played = replay(courses, contestant.predictor, contestant.poller);
+    console.log(contestant.name.padEnd(18) + rowOf(contestant, courses, played));
+    if (values.out === undefined) continue;
+    const base = path.join(values.out, `${name}.${contestant.name}`);
+    if (contestant.predictor !== silent) writePredictions(`${base}.pred.jsonl`, played);
+    if (contestant.poller !== null) writePolls(`${base}.poll.jsonl`, played);
+  }
+  console.log(
+    `µs: ${ours.predicting.mean.toFixed(0)} a prediction, ${ours.polling.mean.toFixed(0)} a Retry-After`,
+  );
+}
+
+function rowOf(
+  { predictor, poller }: Contestant,
+  courses: readonly Course[],
+  { predictions, polls }: Replayed,
+): string {
+  let row = '';
+  if (predictor === silent) row += ''.padEnd(73);
+  else {
+    const { submit, inFlight } = scoreEta({ courses, predictions, warmup });
+    row += `          ${etaCells(submit)}${submit.width90.toFixed(2).padStart(6)} |           ${etaCells(inFlight)} `;
+  }
+  if (poller === null) return row.trimEnd();
+  const score = scorePolls({ courses, polls, warmup });
+  return `${row}| ${score.pollsPerOperation.toFixed(2).padStart(8)} ${score.relativeLag.toFixed(3).padStart(6)}`;
+}
+
+function etaCells({ cov90, pinball90, medianError }: EtaScore): string {
+  return `${cov90.toFixed(3).padStart(6)}${pinball90.toFixed(3).padStart(8)}${medianError.toFixed(3).padStart(10)}`;
+}
+
+function playSteps(directory: string): void {
+  const trace = readSteps(path.join(directory, 'gha_steps.csv'));
+  const errors = stepErrors(trace, seededRandom(Number(values.seed)));
+  const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+  console.log(
+    `\ngha_steps: ${trace.length} operations, ${errors.predictions} predictions at step ends; median error: ` +
+      `stage table ${percent(errors.stages)}, progress ignored ${percent(errors.ignored)}, linear ${percent(errors.linear)}`,
+  );
+}
+
+function printCosts(): void {
+  console.log(
+    '\nwaiting   snapshot ms (longest step)   capped ms (longest step)   µs a forecast, capped',
+  );
+  const random = seededRandom(Number(values.seed));
+  for (const waiting of [10, 100, 1_000, 100_000]) {
+    const plain = snapshotCost({ waiting, capped: false, random });
+    const capped = snapshotCost({ waiting, capped: true, random });
+    const cells = [plain, capped].map((cost) =>
+      `${cost.totalMs.toFixed(1)} (${cost.stepMsMax.toFixed(1)})`.padStart(27),
+    );
+    const micros = [false, true].map((isCapped) =>
+      forecastMicros({ waiting, capped: isCapped, random }).toFixed(0),
+    );
+    console.log(String(waiting).padStart(7) + cells.join('') + micros.join(', ').padStart(22));
+  }
+}
+
+function main(): void {
+  const directory = values.traces ?? process.env['RAINCHECK_TRACES'];
+  if (values.help || directory === undefined) {
+    console.log(usage);
+    if (!values.help) process.exitCode = 2;
+    return;
+  }
+  const configs = readConfigs(directory).filter(({ name }) => name.includes(values.only));
+  for (const config of configs) playConfig(directory, config);
+  if (values.only !== '') return;
+  playSteps(directory);
+  printCosts();
+}
+
+main();

@@ -1,0 +1,79 @@
+import type { Prediction } from './replay.ts';
+import { linearQuantile } from './score-quantile.ts';
+import type { Course } from './virtual-queue.ts';
+
+/** How good predictions were, over all of one kind. */
+export type EtaScore = {
+  readonly count: number;
+  /** Share of operations that finished by the P90 told. */
+  readonly cov90: number;
+  /** The same for the P50: how biased it is. */
+  readonly cov50: number;
+  /** Median of |P50 - finish| / (finish - submit). */
+  readonly medianError: number;
+  /** Pinball loss of the P90 over the mean time from submit to finish. */
+  readonly pinball90: number;
+  /** Mean of what the P90 allowed, over the mean of what was left. */
+  readonly width90: number;
+};
+
+type Scored = { readonly prediction: Prediction; readonly course: Course };
+
+/**
+ * Scores the first prediction of each operation ("at submit") and all later ones ("in flight"). The first `warmup`
+ * (0..1) of the operations are left out, and so is a prediction that came too late. Seconds, as in the JSON lines.
+ */
+export function scoreEta(p: {
+  readonly courses: readonly Course[];
+  readonly predictions: readonly Prediction[];
+  readonly warmup: number;
+}): { readonly submit: EtaScore; readonly inFlight: EtaScore } {
+  const byRow = Map.groupBy(p.predictions, ({ row }) => row);
+  const submit: Scored[] = [];
+  const inFlight: Scored[] = [];
+  let sojourns = 0;
+  for (const course of p.courses.slice(Math.trunc(p.courses.length * p.warmup))) {
+    const inTime = (byRow.get(course.row) ?? []).filter(({ at }) => at < course.finishAt);
+    const [first, ...later] = inTime.toSorted((a, b) => a.at - b.at);
+    if (first === undefined) continue;
+    sojourns += sojournOf(course);
+    submit.push({ prediction: first, course });
+    for (const prediction of later) inFlight.push({ prediction, course });
+  }
+  const meanSojourn = sojourns / submit.length;
+  return { submit: scoreOf(submit, meanSojourn), inFlight: scoreOf(inFlight, meanSojourn) };
+}
+
+function scoreOf(scored: readonly Scored[], meanSojourn: number): EtaScore {
+  let held90 = 0;
+  let held50 = 0;
+  let pinball = 0;
+  let allowed = 0;
+  let left = 0;
+  const errors: number[] = [];
+  for (const { prediction, course } of scored) {
+    const finish = course.finishAt / 1000;
+    const p50 = prediction.p50At / 1000;
+    const p90 = prediction.p90At / 1000;
+    if (finish <= p90) held90 += 1;
+    if (finish <= p50) held50 += 1;
+    pinball += finish >= p90 ? 0.9 * (finish - p90) : (1 - 0.9) * (p90 - finish);
+    allowed += p90 - prediction.at / 1000;
+    left += finish - prediction.at / 1000;
+    errors.push(Math.abs(p50 - finish) / sojournOf(course));
+  }
+  const count = scored.length;
+  return {
+    count,
+    cov90: held90 / count,
+    cov50: held50 / count,
+    medianError: linearQuantile(errors, 0.5),
+    pinball90: pinball / count / meanSojourn,
+    width90: allowed / Math.max(1e-9, left),
+  };
+}
+
+/** Seconds from submit to finish; never 0, since errors are divided by it. */
+export function sojournOf({ submitAt, finishAt }: Course): number {
+  return Math.max(1e-9, finishAt / 1000 - submitAt / 1000);
+}

@@ -1,0 +1,23 @@
+import { IndexHeap } from '../../src/core/estimator/index-heap.ts';
+import type { TraceOperation } from './trace.ts';
+
+/** What became of an operation in the queue. */
+export type Course = TraceOperation & {
+  /** Ids sort like the rows. */
+  readonly id: string;
+  readonly row: number;
+  readonly startAt: number;
+  readonly finishAt: number;
+};
+
+/** First come, first served by `workers` that are always there. */
+export function coursesOf(trace: readonly TraceOperation[], workers: number): Course[] {
+  const free = new IndexHeap();
+  for (let worker = 0; worker < workers; worker += 1) free.push(0, worker);
+  return trace.map((operation, row) => {
+    const startAt = Math.max(operation.submitAt, free.topKey);
+    const finishAt = startAt + operation.serviceMs;
+    free.push(finishAt, free.pop());
+    return { ...operation, id: String(row).padStart(7, '0'), row, startAt, finishAt };
+  });
+}

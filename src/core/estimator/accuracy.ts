@@ -1,0 +1,72 @@
+import { RingWindow } from './ring-window.ts';
+import { windowOf, windowState, type WindowState } from './service-times.ts';
+import { estimatorSettings as settings } from './settings.ts';
+import type { Told } from './told.ts';
+
+/** How good the first estimates told of a task's operations were, over the latest that finished. */
+export type TaskAccuracy = {
+  /** Operations behind it, at most 256. */
+  readonly samples: number;
+  /** Share that finished by the bound told; 0.90 is aimed at. */
+  readonly withinBound: number;
+  /** Median of |median told - end| over the time from the telling to the end. */
+  readonly errorMedian: number;
+};
+
+export type AccuracyState = Readonly<
+  Record<string, { readonly errors: WindowState; readonly late: WindowState }>
+>;
+
+type TaskWindows = {
+  readonly errors: RingWindow;
+  /** ms after the bound; 0: it held. */
+  readonly late: RingWindow;
+};
+
+/** Judges what was told, by task. */
+export class Accuracy {
+  readonly #tasks = new Map<string, TaskWindows>();
+
+  finished(task: string, { first }: Told, finishedAt: number): void {
+    let windows = this.#tasks.get(task);
+    if (windows === undefined) {
+      if (this.#tasks.size >= settings.tasksMax) return;
+      const capacity = settings.accuracyWindow;
+      windows = { errors: new RingWindow(capacity), late: new RingWindow(capacity) };
+      this.#tasks.set(task, windows);
+    }
+    const took = Math.max(1, finishedAt - first.at);
+    windows.errors.push(Math.abs(first.p50At - finishedAt) / took);
+    windows.late.push(Math.max(0, finishedAt - first.p90At));
+  }
+
+  /** null: of none that finished anything was told. */
+  of(task: string): TaskAccuracy | null {
+    const windows = this.#tasks.get(task);
+    if (windows === undefined || windows.errors.count === 0) return null;
+    const { errors, late } = windows;
+    return {
+      samples: errors.count,
+      withinBound: late.countAtMost(0) / late.count,
+      errorMedian: errors.sorted[(errors.count - 1) >> 1] ?? 0,
+    };
+  }
+
+  exportTasks(): AccuracyState {
+    return Object.fromEntries(
+      [...this.#tasks].map(([task, { errors, late }]) => [
+        task,
+        { errors: windowState(errors), late: windowState(late) },
+      ]),
+    );
+  }
+
+  importTasks(state: AccuracyState): void {
+    this.#tasks.clear();
+    const capacity = settings.accuracyWindow;
+    for (const [task, { errors, late }] of Object.entries(state).slice(0, settings.tasksMax)) {
+      const windows = { errors: windowOf(capacity, errors), late: windowOf(capacity, late) };
+      this.#tasks.set(task, windows);
+    }
+  }
+}

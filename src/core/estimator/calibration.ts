@@ -1,0 +1,86 @@
+import { estimatorSettings as settings } from './settings.ts';
+
+/**
+ * How far the forecast's own spread must be stretched for its bound to hold nine times of ten, learned from
+ * predictions whose operations finished. One factor a bucket: an operation deep in the queue is
+ * wrong in other ways than one that just started.
+ *
+ * Plain adaptive conformal inference (Gibbs and Candès, 2021) takes a step for every outcome. In a queue the
+ * outcomes of hundreds of predictions are outstanding while the factor still moves for the last ones: it winds
+ * up, and bounds became up to 15 times too long. Dividing the step by the outstanding predictions ends that.
+ *
+ * Exact in every bucket, whatever the predictions were worth, while the factor is not clamped:
+ * the sum over outcomes of step * (miss - 0.10) is the change of the factor. So the miss rate weighted by the
+ * steps is 10 % +- (largest factor + 1) / (sum of the steps).
+ */
+export const calibrationBuckets = [
+  'waiting<1',
+  'waiting<8',
+  'waiting>=8',
+  'running=0',
+  'running<.5',
+  'running<.9',
+  'running>=.9',
+] as const;
+export type CalibrationBucket = (typeof calibrationBuckets)[number];
+
+/** Of a waiting operation: by how many rounds of all the slots are ahead of it. */
+export function waitingBucket(ahead: number, slots: number): CalibrationBucket {
+  const rounds = ahead / slots;
+  if (rounds < 1) return 'waiting<1';
+  return rounds < 8 ? 'waiting<8' : 'waiting>=8';
+}
+
+/** Of a running one: by the share of known service times that it has outlived. */
+export function runningBucket(outlived: number): CalibrationBucket {
+  if (outlived <= 0) return 'running=0';
+  if (outlived < 0.5) return 'running<.5';
+  return outlived < 0.9 ? 'running<.9' : 'running>=.9';
+}
+
+export type CalibrationState = Readonly<Record<CalibrationBucket, number>>;
+
+export class Calibration {
+  readonly #lambda = new Map<CalibrationBucket, number>();
+  readonly #outstanding = new Map<CalibrationBucket, number>();
+
+  /** The factor for the next prediction; 1 until something was learned. */
+  lambda(bucket: CalibrationBucket): number {
+    return this.#lambda.get(bucket) ?? 1;
+  }
+
+  /** A prediction whose outcome will be told to `settled` or `dropped`. */
+  predicted(bucket: CalibrationBucket): void {
+    this.#outstanding.set(bucket, this.outstanding(bucket) + 1);
+  }
+
+  /** `missed`: the operation finished after the bound. Answers the step the factor moved by, before clamping. */
+  settled(bucket: CalibrationBucket, missed: boolean): number {
+    this.dropped(bucket);
+    const share = Math.min(1, settings.outstandingFull / Math.max(1, this.outstanding(bucket)));
+    const step = settings.learningRate * share * ((missed ? 1 : 0) - settings.missTarget);
+    const moved = this.lambda(bucket) + step;
+    this.#lambda.set(bucket, Math.min(settings.lambdaMax, Math.max(0, moved)));
+    return step;
+  }
+
+  /** The outcome will never be known: the operation was withdrawn. Nothing is learned. */
+  dropped(bucket: CalibrationBucket): void {
+    this.#outstanding.set(bucket, Math.max(0, this.outstanding(bucket) - 1));
+  }
+
+  outstanding(bucket: CalibrationBucket): number {
+    return this.#outstanding.get(bucket) ?? 0;
+  }
+
+  exportFactors(): CalibrationState {
+    const entries = calibrationBuckets.map((bucket) => [bucket, this.lambda(bucket)] as const);
+    return Object.fromEntries(entries) as CalibrationState;
+  }
+
+  /** Predictions made before are forgotten with it: their outcomes must not be told. */
+  importFactors(state: CalibrationState): void {
+    this.#outstanding.clear();
+    for (const bucket of calibrationBuckets) this.#lambda.set(bucket, state[bucket]);
+  }
+}

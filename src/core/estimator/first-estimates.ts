@@ -1,0 +1,73 @@
+import type { CompletionEstimate } from './estimator.ts';
+import type { LiveOperation } from './live-queue.ts';
+import { estimatorSettings as settings } from './settings.ts';
+
+/** What is said of an operation when it was just submitted. */
+export type FirstEstimate = {
+  readonly estimate: CompletionEstimate;
+  /** Before jitter, cap and slot. */
+  readonly pollWaitMs: number;
+};
+
+type Kept = FirstEstimate & Place;
+
+/**
+ * Estimates for operations just submitted, each made for one and told of all that come soon after it to nearly the same
+ * place: every submit is answered with an estimate, and a forecast of its own (15 to 80 us) would cost it more than all
+ * else. Kept for as long as a snapshot at most, so that it is off by as little.
+ */
+export class FirstEstimates {
+  readonly #kept = new Map<string, Kept>();
+
+  clear(): void {
+    if (this.#kept.size > 0) this.#kept.clear();
+  }
+
+  /** What is kept for `operation`, as of `at`; null: nothing that holds. */
+  find(operation: LiveOperation, p: Place): FirstEstimate | null {
+    const kept = this.#kept.get(keyOf(operation));
+    if (kept === undefined) return null;
+    const { at, ahead, waits } = p;
+    const age = at - kept.at;
+    if (age < 0 || age > settings.snapshotMsMin) return null;
+    const near = Math.max(
+      p.slots * settings.firstRoundShare,
+      kept.ahead * settings.firstAheadShare,
+    );
+    if (waits !== kept.waits || Math.abs(ahead - kept.ahead) > near) return null;
+    const { estimate } = kept;
+    const shifted: CompletionEstimate = {
+      ...estimate,
+      startsAt: operation.startedAt ?? estimate.startsAt + age,
+      p50At: estimate.p50At + age,
+      p90At: estimate.p90At + age,
+      queuePosition: ahead,
+    };
+    return { estimate: shifted, pollWaitMs: kept.pollWaitMs };
+  }
+
+  keep(operation: LiveOperation, p: Place, first: FirstEstimate): void {
+    if (this.#kept.size >= settings.firstKeptMax) this.#kept.clear();
+    this.#kept.set(keyOf(operation), { ...first, ...p });
+  }
+}
+
+type Place = {
+  readonly at: number;
+  readonly ahead: number;
+  /** Whether it has to wait for a slot. */
+  readonly waits: boolean;
+  readonly slots: number;
+};
+
+/** Whether `operation` is so new that another's estimate may do for it: nothing was told of it, nothing has happened. */
+export function isNew(operation: LiveOperation, at: number): boolean {
+  if (operation.told !== null || operation.readyAt > at || operation.stages.length > 0)
+    return false;
+  return operation.startedAt === null || at - operation.startedAt <= settings.firstElapsedMsMax;
+}
+
+function keyOf({ task, priority, key, startedAt }: LiveOperation): string {
+  const phase = startedAt === null ? 'w' : 'r';
+  return key === null && priority === 0 ? `${phase}${task}` : `${phase}${task} ${priority} ${key}`;
+}

@@ -1,0 +1,136 @@
+import { WaitingLine, type Queued } from './waiting-line.ts';
+import type { CalibrationBucket } from './calibration.ts';
+import type { Told } from './told.ts';
+
+/** The first prediction made for an operation in a bucket: judged when it finishes. */
+export type StoredPrediction = { readonly bucket: CalibrationBucket; readonly p90At: number };
+
+/** An operation that has not finished, as the estimator sees it. */
+export type LiveOperation = Queued & {
+  readonly submittedAt: number;
+  /** Start of the first attempt. */
+  startedAt: number | null;
+  /** An attempt runs; false while it waits, in a back-off too. */
+  holdsSlot: boolean;
+  fraction: number | null;
+  /** Stages entered in this attempt, latest last. */
+  stages: { readonly stage: string; readonly enteredAt: number }[];
+  readonly predictions: StoredPrediction[];
+  /** What its clients were told; null: nothing yet. */
+  told: Told | null;
+};
+
+/**
+ * Who waits, in which order, and who holds a slot: the queue as the events tell it. Events of operations that are not
+ * known are of no account: after a restart the owner submits and starts anew what the store holds.
+ */
+export class LiveQueue {
+  readonly #operations = new Map<string, LiveOperation>();
+  readonly #running = new Set<LiveOperation>();
+  readonly #line = new WaitingLine<LiveOperation>();
+  readonly #taskLines = new Map<string, WaitingLine<LiveOperation>>();
+  readonly #started = new Map<string, number>();
+  #startedAll = 0;
+
+  get(id: string): LiveOperation | undefined {
+    return this.#operations.get(id);
+  }
+
+  /** All, waiting and running; whoever comes or goes meanwhile may be in or not. */
+  ids(): IterableIterator<string> {
+    return this.#operations.keys();
+  }
+
+  /** Operations that hold a slot. */
+  get running(): ReadonlySet<LiveOperation> {
+    return this.#running;
+  }
+
+  get waiting(): number {
+    return this.#line.size;
+  }
+
+  /** The first `count` that wait, in the order of claims. */
+  firstWaiting(count: number): LiveOperation[] {
+    return this.#line.first(count);
+  }
+
+  ahead(operation: Queued): number {
+    return this.#line.ahead(operation);
+  }
+
+  /** How many of its own task go before it. */
+  aheadOfTask(operation: Queued): number {
+    return this.#taskLines.get(operation.task)?.ahead(operation) ?? 0;
+  }
+
+  /** Attempts started since ever, of all tasks or of one: what left the line from its front. */
+  started(task?: string): number {
+    return task === undefined ? this.#startedAll : (this.#started.get(task) ?? 0);
+  }
+
+  submit(p: Queued & { readonly at: number }): void {
+    if (this.#operations.has(p.id)) return;
+    const { at, ...queued } = p;
+    const operation: LiveOperation = {
+      ...queued,
+      submittedAt: at,
+      startedAt: null,
+      holdsSlot: false,
+      fraction: null,
+      stages: [],
+      predictions: [],
+      told: null,
+    };
+    this.#operations.set(p.id, operation);
+    this.#enter(operation);
+  }
+
+  start(id: string, at: number): void {
+    const operation = this.#operations.get(id);
+    if (operation === undefined || operation.holdsSlot) return;
+    this.#leave(operation);
+    operation.startedAt ??= at;
+    operation.holdsSlot = true;
+    this.#running.add(operation);
+    this.#startedAll += 1;
+    this.#started.set(operation.task, (this.#started.get(operation.task) ?? 0) + 1);
+  }
+
+  /** The attempt ended without ending the operation: it waits again, until `readyAt` at least. */
+  backOff(id: string, readyAt: number): void {
+    const operation = this.#operations.get(id);
+    if (operation === undefined || !operation.holdsSlot) return;
+    this.#running.delete(operation);
+    // The line knows it by its order, which has changed: a new record under the same id.
+    const waiting: LiveOperation = { ...operation, readyAt, holdsSlot: false, fraction: null };
+    waiting.stages = [];
+    this.#operations.set(id, waiting);
+    this.#enter(waiting);
+  }
+
+  /** The operation as it was last, now forgotten. */
+  remove(id: string): LiveOperation | undefined {
+    const operation = this.#operations.get(id);
+    if (operation === undefined) return undefined;
+    this.#operations.delete(id);
+    if (operation.holdsSlot) this.#running.delete(operation);
+    else this.#leave(operation);
+    return operation;
+  }
+
+  #enter(operation: LiveOperation): void {
+    this.#line.add(operation);
+    let line = this.#taskLines.get(operation.task);
+    if (line === undefined) {
+      line = new WaitingLine();
+      this.#taskLines.set(operation.task, line);
+    }
+    line.add(operation);
+  }
+
+  #leave(operation: LiveOperation): void {
+    this.#line.remove(operation);
+    this.#taskLines.get(operation.task)?.remove(operation);
+  }
+}

@@ -1,0 +1,94 @@
+import type { AdmissionQueue, Admitted, Contender } from './admission-simulation.ts';
+import type { History } from './history.ts';
+import type { LiveOperation, LiveQueue } from './live-queue.ts';
+import type { Residual } from './residual.ts';
+import type { SlotQueue } from './slot-simulation.ts';
+import { isCapped, type TaskRules } from './task-rules.ts';
+
+/** All a forecast looks at. */
+export type EstimatorWorld = {
+  readonly live: LiveQueue;
+  readonly history: History;
+  readonly rulesOf: (task: string) => TaskRules;
+  /** Live worker slots: those of workers that were heard of lately. */
+  readonly slots: () => number;
+};
+
+/** Whether it may have to wait although a slot is free. */
+export function isHeld(world: EstimatorWorld, operation: LiveOperation, now: number): boolean {
+  return operation.readyAt > now || isCapped(world.rulesOf(operation.task));
+}
+
+/**
+ * The queue as the simulations take it. Made for one instant and used at once: the residuals read live windows.
+ * `fallback` stands for operations of which nothing is known.
+ */
+export class QueueView {
+  readonly #world: EstimatorWorld;
+  readonly #now: number;
+  readonly #fallback: Residual;
+  readonly #fresh = new Map<string, Residual>();
+
+  constructor(world: EstimatorWorld, now: number, fallback: Residual) {
+    this.#world = world;
+    this.#now = now;
+    this.#fallback = fallback;
+  }
+
+  slotQueue(ahead: readonly LiveOperation[]): SlotQueue {
+    return {
+      slots: this.#world.slots(),
+      busy: Array.from(this.#world.live.running, (operation) => this.#residual(operation)),
+      ahead: ahead.map((operation) => this.#residual(operation)),
+    };
+  }
+
+  /** Besides the queue the index of each task in it. */
+  admissionQueue(line: readonly LiveOperation[]): {
+    readonly queue: AdmissionQueue;
+    readonly tasks: ReadonlyMap<string, number>;
+  } {
+    const tasks = new Map<string, number>();
+    const keys = new Map<string, number>();
+    const taskCaps: number[] = [];
+    const keyCaps: number[] = [];
+    const admitted = (operation: LiveOperation): Admitted => {
+      const { concurrency, keyConcurrency } = this.#world.rulesOf(operation.task);
+      const task = indexOf(tasks, operation.task);
+      taskCaps[task] = concurrency ?? Infinity;
+      let key = -1;
+      if (operation.key !== null && keyConcurrency !== null) {
+        key = indexOf(keys, JSON.stringify([operation.task, operation.key]));
+        keyCaps[key] = keyConcurrency;
+      }
+      return { residual: this.#residual(operation), task, key };
+    };
+    const busy = Array.from(this.#world.live.running, admitted);
+    const waiting = line.map((operation): Contender => ({
+      ...admitted(operation),
+      delayMs: Math.max(0, operation.readyAt - this.#now),
+    }));
+    return {
+      queue: { slots: this.#world.slots(), busy, line: waiting, taskCaps, keyCaps },
+      tasks,
+    };
+  }
+
+  #residual(operation: LiveOperation): Residual {
+    // Whoever has not started is like all others of its task.
+    const fresh = operation.startedAt === null;
+    const known = fresh ? this.#fresh.get(operation.task) : undefined;
+    if (known !== undefined) return known;
+    const { history, rulesOf } = this.#world;
+    const remaining = history.remaining(operation, rulesOf(operation.task), this.#now);
+    const residual = remaining?.residual ?? this.#fallback;
+    if (fresh) this.#fresh.set(operation.task, residual);
+    return residual;
+  }
+}
+
+function indexOf(known: Map<string, number>, name: string): number {
+  const index = known.get(name) ?? known.size;
+  known.set(name, index);
+  return index;
+}

@@ -1,0 +1,2 @@
+/** A source of numbers uniform in [0, 1). The estimator has none of its own, so that a replay repeats. */
+export type Random = () => number;

@@ -1,0 +1,62 @@
+import { pollWaitMs } from './poll-plan.ts';
+import type { Random } from './random.ts';
+import { pollSettings as settings } from './settings.ts';
+import { SlotRing } from './slot-ring.ts';
+
+/** When to poll again. */
+export type PollWait = {
+  /** `retry-after-ms`: whole, from 1. */
+  readonly ms: number;
+  /** `Retry-After`: whole seconds, rounded up, from 1. */
+  readonly seconds: number;
+};
+
+/** What a plan is made of. */
+export type PollCase = {
+  readonly ageMs: number;
+  readonly remaining: ArrayLike<number> | null;
+  /** The operation cannot start before something changes, so that only the cap limits the wait. */
+  readonly stalled: boolean;
+};
+
+/** The plan, a jitter of up to 3 % so that equal operations part, the cap, and a place in the poll budget. */
+export class RetryAfter {
+  readonly #random: Random;
+  readonly #capMs: number;
+  readonly #slots: SlotRing;
+  readonly #ringMs: number;
+
+  constructor(p: {
+    readonly random: Random;
+    readonly pollsPerSecond: number;
+    readonly capMs: number;
+  }) {
+    this.#random = p.random;
+    this.#capMs = p.capMs;
+    const seconds = ringSecondsMin + Math.ceil(p.capMs / 1000);
+    this.#ringMs = seconds * 1000;
+    this.#slots = new SlotRing({ perSecond: p.pollsPerSecond, seconds });
+  }
+
+  next(p: PollCase & { readonly now: number }): PollWait {
+    return this.reserve(this.plan(p), p.now);
+  }
+
+  /** Ms to wait, before jitter, cap and slot. */
+  plan(p: PollCase): number {
+    return p.stalled ? this.#capMs : pollWaitMs(p);
+  }
+
+  /** A wait of about `plannedMs`, with its place in the budget. */
+  reserve(plannedMs: number, now: number): PollWait {
+    const jitter = 1 + settings.jitter * this.#random();
+    const wait = Math.min(this.#capMs, plannedMs * jitter);
+    const dueAt = now + Math.max(1, Math.round(wait));
+    const slotAt = this.#slots.take({ dueAt, now, random: this.#random() });
+    const ms = (slotAt ?? now + this.#ringMs) - now;
+    return { ms, seconds: Math.ceil(ms / 1000) };
+  }
+}
+
+/** The ring is longer than any wait by this: room for those that are put off. */
+const ringSecondsMin = 900;

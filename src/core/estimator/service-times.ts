@@ -1,0 +1,80 @@
+import { quantile } from './quantile.ts';
+import { RingWindow } from './ring-window.ts';
+import { estimatorSettings as settings } from './settings.ts';
+
+/**
+ * What finished operations took from the start of their first attempt to their end, attempts and back-offs
+ * included: a window a task, and one pooled over all tasks for those that have hardly finished any.
+ */
+export class ServiceTimes {
+  #pooled = new RingWindow(settings.pooledWindow);
+  readonly #tasks = new Map<string, RingWindow>();
+
+  add(task: string, serviceMs: number): void {
+    this.#pooled.push(serviceMs);
+    let window = this.#tasks.get(task);
+    if (window === undefined) {
+      if (this.#tasks.size >= settings.tasksMax) return;
+      window = new RingWindow(settings.taskWindow);
+      this.#tasks.set(task, window);
+    }
+    window.push(serviceMs);
+  }
+
+  /** Operations of the task that ever finished, forgotten ones included. */
+  finished(task: string): number {
+    return this.#tasks.get(task)?.total ?? 0;
+  }
+
+  /** The task's own window; null while it holds too few to be drawn from. */
+  own(task: string): RingWindow | null {
+    const window = this.#tasks.get(task);
+    return window !== undefined && window.count >= settings.taskSamplesMin ? window : null;
+  }
+
+  /** The window of all tasks; null while it holds too few. */
+  pooled(): RingWindow | null {
+    return this.#pooled.count >= settings.pooledSamplesMin ? this.#pooled : null;
+  }
+
+  /** The median of all that is remembered, 0 when nothing is. */
+  pooledMedianMs(): number {
+    const { sorted, count } = this.#pooled;
+    return sorted[count >> 1] ?? 0;
+  }
+
+  /** Quantiles of the latest times of a task; null while it has too few. */
+  quantiles(task: string, qs: readonly number[]): number[] | null {
+    const window = this.own(task);
+    if (window === null) return null;
+    const sorted = window.sorted.subarray(0, window.count);
+    return qs.map((q) => quantile(sorted, q));
+  }
+
+  exportWindows(): { pooled: WindowState; tasks: Record<string, WindowState> } {
+    const tasks = [...this.#tasks].map(([task, window]) => [task, windowState(window)] as const);
+    return { pooled: windowState(this.#pooled), tasks: Object.fromEntries(tasks) };
+  }
+
+  importWindows(state: {
+    readonly pooled: WindowState;
+    readonly tasks: Readonly<Record<string, WindowState>>;
+  }): void {
+    this.#pooled = windowOf(settings.pooledWindow, state.pooled);
+    this.#tasks.clear();
+    for (const [task, window] of Object.entries(state.tasks).slice(0, settings.tasksMax)) {
+      this.#tasks.set(task, windowOf(settings.taskWindow, window));
+    }
+  }
+}
+
+/** A window as plain data: the values held, oldest first, and how many there ever were. */
+export type WindowState = { readonly values: readonly number[]; readonly total: number };
+
+export function windowState(window: RingWindow): WindowState {
+  return { values: window.values(), total: window.total };
+}
+
+export function windowOf(capacity: number, state: WindowState): RingWindow {
+  return RingWindow.of({ capacity, values: state.values, total: state.total });
+}

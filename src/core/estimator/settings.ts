@@ -1,0 +1,80 @@
+/**
+ * The estimator's constants. They were chosen together, by replaying traces (docs/estimates.md has the
+ * figures, `npm run bench:estimates` makes them): change one and replay all.
+ */
+export const estimatorSettings = {
+  /** Futures of one forecast, and samples it gives. */
+  samples: 64,
+
+  // What is remembered.
+  /** Latest service times of a task: enough for a 90 % bound, few enough to forget a deploy within an hour. */
+  taskWindow: 64,
+  pooledWindow: 512,
+  /** A task with fewer of its own is drawn from the pool of all tasks. */
+  taskSamplesMin: 4,
+  /** Fewer in the pool say nothing: no estimate. */
+  pooledSamplesMin: 5,
+  /** Below this many finished operations of the task, confidence is 'low'. */
+  confidentSamplesMin: 100,
+  /** Further tasks share the pool. */
+  tasksMax: 1_000,
+  /** Stages of one task that are told apart; a message with a number in it would make one for each. */
+  stagesMax: 64,
+  /** Progress buckets of a fraction: 5 % each. */
+  stageFractions: 20,
+  stageKeyChars: 100,
+  /** Finished operations of a task by which its estimates are judged. */
+  accuracyWindow: 256,
+
+  // Estimates that several new operations share.
+  firstKeptMax: 1_000,
+  /** Their places differ by at most this share of a round of all slots, or of what is ahead. */
+  firstRoundShare: 0.25,
+  firstAheadShare: 0.1,
+  firstElapsedMsMax: 20,
+
+  // What was never seen.
+  /** How far into the gap to the next longer time a draw may lie. */
+  gapShare: 0.2,
+  /** Fewer window values above the elapsed time than this: a Pareto tail instead. */
+  tailSamplesMin: 3,
+  tailExponent: 1.5,
+  /** Spread of a declared duration: sigma of a lognormal whose median is the declared one. */
+  declaredSigma: 0.5,
+
+  // Queues.
+  /** Draws of one forecast made for one operation alone; past it the shared snapshot answers. */
+  drawsMax: 8_192,
+  /** The same where caps or delayed starts ask for a simulation of events, which costs about four times as much a draw. */
+  admissionDrawsMax: 2_048,
+  /** Neighbouring positions of a snapshot differ by this factor. */
+  snapshotGrowth: 1.15,
+  snapshotMsMin: 250,
+  /** A snapshot is kept for this share of the wait of its last operation. */
+  snapshotHorizonShare: 0.02,
+
+  // The bound.
+  missTarget: 0.1,
+  learningRate: 0.1,
+  /** More outstanding predictions than this shorten the step: their feedback is on its way already. */
+  outstandingFull: 16,
+  lambdaMax: 50,
+  spreadShareMin: 0.02,
+  spreadMsMin: 50,
+} as const;
+
+/** How polls are planned, and the bounds that hold whatever is foreseen. */
+export const pollSettings = {
+  /** What one poll costs, in units of relative lag. */
+  pollCost: 0.0126,
+  /** Shorter operations are not told apart: their lag is weighed as if they took so long. */
+  ageMsMin: 7_000,
+  waitMsMin: 400,
+  waitAgeShareMin: 0.02,
+  waitMsFree: 2_000,
+  waitAgeShareMax: 0.5,
+  waitPredictedShareMax: 0.25,
+  /** A wait is made longer by up to this share. Never shorter: a poll just before the likely end is a wasted one. */
+  jitter: 0.03,
+  capMsDefault: 60_000,
+} as const;

@@ -1,0 +1,198 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { elapsedClock } from '../core/clock.ts';
+import { limits } from '../core/limits.ts';
+import type { EngineSettings } from './engine-settings.ts';
+import type { Estimates } from './estimates.ts';
+import { describeThrown } from './handler-error.ts';
+import { Outage } from './outage.ts';
+import { periodicService, type Service } from './service.ts';
+
+const noteName = 'estimates';
+const everyMs = 5_000;
+/** What is learned is written no faster than this: a megabyte every 50 s. */
+const charsPerSecond = 20_000;
+/** Operations a round that are held against the store. */
+const checkedPerRound = 100;
+/** A queue of at most so many is read before the start is over; a longer one beside the first operations. */
+const readAtStartMax = 2_000;
+/** A queue that was too long is read again when it has come down to this share of what is kept. */
+const readAgainShare = 0.5;
+
+const waitingStates = ['scheduled', 'ready', 'parked'] as const;
+
+/**
+ * Keeps the estimates over restarts and true to the store, every five seconds:
+ * - what was learned goes into a note of the store, if there is news, and once more at the stop. kill -9 loses the news
+ *   of some seconds, which is never more than a few samples of a window.
+ * - some of the operations that are known, others each time, are read and set right. Nothing needs that but writes whose
+ *   answer was lost: an operation that ended in one of those would stand in the queue for ever.
+ * - a queue that was longer than what is kept (limits.foreseenMax) is read once it is short enough.
+ *
+ * Only where the process has the store for itself: elsewhere one would write over what the others learned.
+ */
+export class EstimateKeeper {
+  readonly #p: EngineSettings;
+  readonly #estimates: Estimates;
+  readonly #service: Service<void>;
+  readonly #elapsed: { now(): number };
+  #isStopped = false;
+  #saved = 0;
+  #saveAt = -Infinity;
+  #ids: Iterator<string> | null = null;
+  #reading: Promise<void> | null = null;
+
+  constructor(settings: EngineSettings, estimates: Estimates) {
+    this.#p = settings;
+    this.#estimates = estimates;
+    this.#elapsed = elapsedClock(settings.clock);
+    this.#service = periodicService({
+      clock: settings.clock,
+      everyMs,
+      outage: new Outage(settings.logger, 'keep the estimates'),
+      round: () => this.runOnce(),
+      again: () => false,
+    });
+  }
+
+  /** Before the first claim: what was learned, who is paused, who waits. Rejects when the store does. */
+  async load(): Promise<void> {
+    const records = await this.#p.store.readTasks();
+    for (const { task, paused } of records) this.#estimates.setPaused(task, paused);
+    if (!this.#isAlone) return;
+    await this.#loadNote();
+    const pending = await this.#pending();
+    if (pending > limits.foreseenMax) {
+      this.#estimates.line = 'beyond';
+      return;
+    }
+    this.#readLine();
+    if (pending <= readAtStartMax) await this.#reading;
+  }
+
+  start(): void {
+    this.#service.start();
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.#service.stop();
+    await this.#reading;
+    this.#saveAt = -Infinity;
+    try {
+      await this.#save();
+    } catch (error) {
+      this.#p.logger.warn({ err: describeThrown(error) }, 'The estimates could not be kept.');
+    }
+  }
+
+  async runOnce(): Promise<void> {
+    if (!this.#isAlone) {
+      for (const { task, paused } of await this.#p.store.readTasks()) {
+        this.#estimates.setPaused(task, paused);
+      }
+    }
+    await this.#check();
+    await this.#readAgain();
+    await this.#save();
+  }
+
+  /** What became of it is not known here: the store has the truth. */
+  async recheck(id: string): Promise<void> {
+    try {
+      const operation = await this.#p.store.readOperation({ id });
+      if (operation === null) this.#estimates.withdrawn(id);
+      else this.#estimates.align(operation);
+    } catch {
+      // A round will come by.
+    }
+  }
+
+  get #isAlone(): boolean {
+    return this.#p.store.capabilities.singleProcess;
+  }
+
+  /** A note that cannot be read is left behind: the estimates begin anew. */
+  async #loadNote(): Promise<void> {
+    const text = await this.#p.store.readNote({ name: noteName });
+    if (text === null) return;
+    try {
+      this.#estimates.estimator.importLearned(JSON.parse(text));
+    } catch (error) {
+      this.#p.logger.warn(
+        { err: describeThrown(error) },
+        'What was kept of the estimates cannot be read; they begin anew.',
+      );
+    }
+  }
+
+  async #save(): Promise<void> {
+    const { finished } = this.#estimates;
+    const now = this.#elapsed.now();
+    if (!this.#isAlone || finished === this.#saved || now < this.#saveAt) return;
+    const text = this.#learnedText();
+    await this.#p.store.writeNote({ name: noteName, text });
+    this.#saved = finished;
+    this.#saveAt = now + (text.length / charsPerSecond) * 1000;
+  }
+
+  /** Without the stages where they are too many: what remains are some hundred bytes a task. */
+  #learnedText(): string {
+    const learned = this.#estimates.estimator.exportLearned();
+    const text = JSON.stringify(learned);
+    return text.length <= limits.noteChars ? text : JSON.stringify({ ...learned, stages: {} });
+  }
+
+  async #check(): Promise<void> {
+    this.#ids ??= this.#estimates.estimator.ids();
+    for (let i = 0; i < checkedPerRound; i += 1) {
+      const { done, value } = this.#ids.next();
+      if (done === true) {
+        this.#ids = null;
+        return;
+      }
+      await this.recheck(value);
+    }
+  }
+
+  async #readAgain(): Promise<void> {
+    if (this.#estimates.line !== 'beyond') return;
+    if ((await this.#pending()) <= limits.foreseenMax * readAgainShare) this.#readLine();
+  }
+
+  /** Operations that wait, of tasks that are defined here. */
+  async #pending(): Promise<number> {
+    const records = await this.#p.store.readTasks();
+    const here = records.filter(({ task }) => this.#p.allTasks.has(task));
+    return here.reduce((sum, { pending }) => sum + pending, 0);
+  }
+
+  #readLine(): void {
+    if (this.#reading !== null) return;
+    this.#estimates.line = 'reading';
+    this.#reading = this.#readPages().finally(() => {
+      this.#reading = null;
+    });
+  }
+
+  async #readPages(): Promise<void> {
+    const { store, logger } = this.#p;
+    let beforeId: string | null = null;
+    try {
+      do {
+        const { operations, nextBeforeId } = await store.listOperations({
+          filter: { states: waitingStates },
+          limit: limits.pageSizeMax,
+          beforeId,
+        });
+        for (const operation of operations) this.#estimates.align(operation);
+        beforeId = nextBeforeId;
+        await nextTurn();
+      } while (beforeId !== null && !this.#isStopped);
+      // It may have grown too long meanwhile.
+      if (this.#estimates.line === 'reading') this.#estimates.line = 'whole';
+    } catch (error) {
+      logger.warn({ err: describeThrown(error) }, 'The queue could not be read for estimates.');
+      this.#estimates.line = 'beyond'; // read again by the next round that finds it short
+    }
+  }
+}
