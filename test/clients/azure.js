@@ -43,6 +43,7 @@ async function send(target, init, pipeline = usual) {
   return { flatResponse: parsed, rawResponse: raw };
 }
 
+const packages = { 2: '@azure/core-lro-2', 3: '@azure/core-lro' };
 /** A poller of version 3 is a promise of its result: it must not come out of an async function. */
 const pollUntilDone = {
   2: async (lro, options) => (await poller2(lro, options)).pollUntilDone(),
@@ -69,7 +70,7 @@ function followed(version, { url, input, options, scenario }) {
     ...options,
   }).then(
     (result) => `result ${JSON.stringify(result.result ?? result)}`,
-    (error) => error.message.replace(/^The long-running operation has failed/, 'failed'),
+    (error) => error.message.replace(/^The long-running operation has (failed(?:\. \w+)?).*/, '$1'),
   );
   return { polled: polled.promise, submitted: submitted.promise, ended };
 }
@@ -94,7 +95,7 @@ const modes = {
 await Promise.all(
   Object.keys(pollUntilDone).flatMap((version) => [
     ...Object.entries(modes).map(([mode, { prefix, options, cancel }]) =>
-      play(`core-lro ${version}: ${mode}`, async (task, input, scenario) => {
+      play(packages[version], mode, async (task, input, scenario) => {
         const url = `${base}${prefix}/${task}`;
         const one = followed(version, { url, input, options, scenario });
         const monitor = monitorOf(await one.submitted);
@@ -102,7 +103,7 @@ await Promise.all(
       }),
     ),
     // A poller that was written down knows the monitor alone: no header, and no PUT of ours to begin with.
-    play(`core-lro ${version}: Body`, async (task, input, scenario) => {
+    play(packages[version], 'Body, from a state that was kept', async (task, input, scenario) => {
       const answer = await send(`${base}/azure/${task}`, {
         method: 'POST',
         body: JSON.stringify(input),

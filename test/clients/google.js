@@ -53,18 +53,21 @@ const httpRules = [
   { selector: 'google.longrunning.Operations.CancelOperation', post: `${name}:cancel`, body: '*' },
 ];
 const connection = { servicePath: hostname, port: Number(port), protocol: 'http', fallback: true };
-const client = gax.fallback.lro({ auth, protoJson: root, httpRules }).operationsClient(connection);
+const operations = gax.fallback
+  .lro({ auth, protoJson: root, httpRules })
+  .operationsClient(connection);
 const struct = root.lookupType('google.protobuf.Struct');
 const decode = (bytes) => struct.decode(bytes);
 const plain = (message) => gax.serializer.toProto3JSON(message);
-const descriptor = new gax.fallback.LongrunningDescriptor(client, decode, decode);
+const descriptor = new gax.fallback.LongrunningDescriptor(operations, decode, decode);
 const stub = new gax.fallback.GrpcClient({ auth }).createStub(
   root.lookupService('raincheck.Tasks'),
   connection,
 );
 
-const mode = 'google-gax';
-await play(mode, async (task, input, scenario) => {
+const client = 'google-gax';
+const mode = 'google.longrunning over REST';
+await play(client, mode, async (task, input, scenario) => {
   const call = gax.fallback.createApiCall(
     stub.then((methods) => methods[task].bind(methods)),
     new gax.CallSettings(),
@@ -79,7 +82,7 @@ await play(mode, async (task, input, scenario) => {
   });
   const ended = operation.promise().then(
     ([result]) => `result ${JSON.stringify(plain(result))}`,
-    ({ code, message }) => `${gax.Status[code]} ${message}`,
+    ({ code }) => gax.Status[code],
   );
   if (scenario === 'succeeded') void ended.then(() => lookAfter(operation.name, heard));
   return {
@@ -92,18 +95,19 @@ await play(mode, async (task, input, scenario) => {
 
 /** The other methods of google.longrunning. */
 async function lookAfter(name, heard) {
-  const [{ done }] = await client.getOperation({ name });
+  const [{ done }] = await operations.getOperation({ name });
   const listed = [];
-  for await (const one of client.listOperationsAsync({
+  for await (const one of operations.listOperationsAsync({
     name: 'operations',
     filter: 'done=true',
     pageSize: 2,
   })) {
     listed.push(one.name);
   }
-  await client.deleteOperation({ name });
-  const gone = await client.getOperation({ name }).catch(({ code }) => gax.Status[code]);
+  await operations.deleteOperation({ name });
+  const gone = await operations.getOperation({ name }).catch(({ code }) => gax.Status[code]);
   print({
+    client,
     mode,
     scenario: 'also',
     told: [

@@ -2,22 +2,26 @@ import process from 'node:process';
 
 /** The scripts of this folder are started with the address of the server. */
 export const base = process.argv[2];
+let playing = 0;
 
 /**
- * Lets one client, in one of its modes, follow an operation to each of its ends, all at once, and prints a line for
- * each: {mode, scenario, told}, in the client's own words. Then it prints {mode, waiting}, the id of one more that
- * still runs: now the server is killed and started again, and a last line tells how that ended.
+ * Lets one client, named as in the lockfile, in one of its modes follow an operation to each of its ends, all at once,
+ * and prints a line for each: {client, mode, scenario, told}, in the client's own words. Then it prints {client, mode,
+ * waiting}, the id of one more that still runs: now the server is killed and started again, and a last line tells how
+ * that ended. When all that the script plays wait so, it prints {ready: true}.
  *
- * `follow(task, input, scenario)` submits and gives {id, polled, ended, cancel}: `polled` resolves when the client has seen that
- * it is not done, `ended` with what it says at the end.
+ * `follow(task, input, scenario)` submits and gives {id, polled, ended, cancel}: `polled` resolves when the client has
+ * seen that it is not done, `ended` with what it says at the end.
  */
-export async function play(mode, follow) {
+export async function play(client, mode, follow) {
+  playing += 1;
   const scenario = async (name, [task, input], during) => {
     const operation = await follow(task, input, name);
-    await during?.(operation);
-    print({ mode, scenario: name, told: await operation.ended });
+    // A client that takes something else for the end never says that it polled.
+    if (during) await Promise.race([during(operation), operation.ended]);
+    print({ client, mode, scenario: name, told: await operation.ended });
   };
-  const gate = `${mode} ${process.pid}`;
+  const gate = `${client} ${mode}`;
   await Promise.all([
     scenario('succeeded', ['held', { gate }], async ({ polled }) => {
       await polled;
@@ -30,10 +34,15 @@ export async function play(mode, follow) {
       await cancel();
     }),
   ]);
-  await scenario('restarted', ['held', { gate: 'after the restart' }], async ({ id, polled }) => {
-    await polled;
-    print({ mode, waiting: id });
-  });
+  const last = await follow('held', { gate: 'after the restart' }, 'restarted');
+  const waiting = await Promise.race([
+    last.polled.then(() => last.id),
+    last.ended.then(() => null),
+  ]);
+  print({ client, mode, waiting });
+  playing -= 1;
+  if (playing === 0) print({ ready: true });
+  print({ client, mode, scenario: 'restarted', told: await last.ended });
 }
 
 export async function post(path, input) {
