@@ -160,10 +160,13 @@ class ClientProcess {
     });
     let errors = '';
     this.#child.stderr!.setEncoding('utf8').on('data', (chunk: string) => (errors += chunk));
-    this.done = once(this.#child, 'close').then(([code, signal]) => {
-      if (code !== 0) throw new Error(`${script} ended (${code ?? signal}):\n${errors}`);
-    });
+    this.done = this.#end(() => `${script} failed:\n${errors}`);
     this.ready = Promise.race([this.#read(), this.done]);
+  }
+
+  async #end(complaint: () => string): Promise<void> {
+    const [code] = (await once(this.#child, 'close')) as [number | null];
+    if (code !== 0) throw new Error(complaint());
   }
 
   async #read(): Promise<void> {

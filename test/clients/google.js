@@ -112,7 +112,7 @@ async function lookAfter(name, heard) {
     scenario: 'also',
     told: [
       heard.some(({ progressMessage }) => progressMessage === 'half of it') && 'progress',
-      done === true && 'get',
+      done && 'get',
       listed.includes(name) && 'list',
       gone === 'NOT_FOUND' && 'delete',
     ]

@@ -11,7 +11,11 @@ import { base, play, signal } from './scenarios.js';
  * node plain.js <base>: HTTP clients that know no pattern, each with the loop that docs/http.md describes and with its
  * own way of trying again, and EventSource, which needs no loop.
  */
-const json = { 'content-type': 'application/json' };
+const posted = (input) => ({
+  method: 'POST',
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify(input),
+});
 const patience = { limit: 100, backoffLimit: 500 };
 const dispatcher = new RetryAgent(new Agent(), {
   maxRetries: 100,
@@ -20,41 +24,31 @@ const dispatcher = new RetryAgent(new Agent(), {
 });
 const run = promisify(execFile);
 
-/** Of each client: (method, url, headers, body?) => {headers: {name: value}, body: object}. */
+/** Of each client: (url, {method, headers, body}) => {headers: {name: value}, body: object}. */
 const clients = {
-  async got(method, url, headers, body) {
-    const options = { method, headers, body, retry: patience, throwHttpErrors: false };
-    const response = await got(url, options);
+  async got(url, init) {
+    const response = await got(url, { ...init, retry: patience, throwHttpErrors: false });
     return { headers: response.headers, body: JSON.parse(response.body) };
   },
-  async ky(method, url, headers, body) {
-    const options = {
-      method,
-      headers,
-      body,
-      retry: patience,
-      throwHttpErrors: false,
-      timeout: false,
-    };
+  async ky(url, init) {
+    const options = { ...init, retry: patience, throwHttpErrors: false, timeout: false };
     const response = await ky(url, options);
     return { headers: Object.fromEntries(response.headers), body: await response.json() };
   },
-  async undici(method, url, headers, body) {
-    const response = await request(url, { method, headers, body, dispatcher });
+  async undici(url, init) {
+    const response = await request(url, { ...init, dispatcher });
     return { headers: response.headers, body: await response.body.json() };
   },
-  async curl(method, url, headers, body) {
+  async curl(url, { method = 'GET', headers = {}, body }) {
     const lines = Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
     const data = body === undefined ? [] : ['-d', body];
     const retry = ['--retry', '100', '--retry-delay', '1', '--retry-all-errors'];
     const tail = ['-w', '\n%{header_json}', '-X', method, url];
     const { stdout } = await run('curl', ['-sS', ...retry, ...lines, ...data, ...tail]);
     const at = stdout.indexOf('\n{');
-    const named = Object.entries(JSON.parse(stdout.slice(at))).map(([name, [value]]) => [
-      name,
-      value,
-    ]);
-    return { headers: Object.fromEntries(named), body: JSON.parse(stdout.slice(0, at)) };
+    const fields = Object.entries(JSON.parse(stdout.slice(at)));
+    const named = Object.fromEntries(fields.map(([name, [value]]) => [name, value]));
+    return { headers: named, body: JSON.parse(stdout.slice(0, at)) };
   },
 };
 
@@ -66,7 +60,7 @@ const modes = {
 };
 
 async function follow(send, pace, [task, input]) {
-  const submitted = await send('POST', `${base}/${task}`, json, JSON.stringify(input));
+  const submitted = await send(`${base}/${task}`, posted(input));
   const url = new URL(submitted.headers.location, base).href;
   const { id, cancel_url: cancelUrl } = submitted.body;
   const polled = signal();
@@ -74,22 +68,22 @@ async function follow(send, pace, [task, input]) {
     for (let answer = submitted; ;) {
       const [headers, pauseMs] = pace(answer.headers, answer !== submitted);
       await sleep(pauseMs);
-      answer = await send('GET', url, headers);
+      answer = await send(url, { headers });
       const { status, error, result_url: resultUrl } = answer.body;
       if (status === 'failed') return `${status}: ${error.code}`;
       if (status === 'completed') {
-        const result = await send('GET', new URL(resultUrl, base).href, {});
+        const result = await send(new URL(resultUrl, base).href, {});
         return `result ${JSON.stringify(result.body)}`;
       }
       polled.fire();
     }
   };
-  const cancel = () => send('POST', new URL(cancelUrl, base).href, {});
+  const cancel = () => send(new URL(cancelUrl, base).href, { method: 'POST' });
   return { id, polled: polled.promise, ended: end(), cancel };
 }
 
 async function followEvents([task, input]) {
-  const { body } = await clients.undici('POST', `${base}/${task}`, json, JSON.stringify(input));
+  const { body } = await clients.undici(`${base}/${task}`, posted(input));
   const source = new EventSource(new URL(body.events_url, base));
   const polled = signal();
   for (const event of ['status', 'progress']) source.addEventListener(event, polled.fire);
@@ -104,7 +98,7 @@ async function followEvents([task, input]) {
       });
     }
   });
-  const cancel = () => clients.undici('POST', new URL(body.cancel_url, base).href, {});
+  const cancel = () => clients.undici(new URL(body.cancel_url, base).href, { method: 'POST' });
   return { id: body.id, polled: polled.promise, ended, cancel };
 }
 
