@@ -37,7 +37,7 @@ export function withServerOptions(command: Command): Command {
 
 /** Hardly ever set. */
 const pollVariables = `
-RAINCHECK_POLLS_PER_SECOND: polls a second that clients are asked to make of this server`;
+RAINCHECK_POLLS_PER_SECOND  polls a second that clients are asked to make of this server`;
 
 /** They have no flags: a secret must not stand there, and what is allowed is the same from start to start. */
 const webhookVariables = `

@@ -79,10 +79,13 @@ async function monitor(
 ): Promise<string> {
   const { id, state, progress } = operation;
   const fraction = state === 'completed' ? 1 : (progress?.fraction ?? null);
+  const status = azureStatus(operation);
   const members = {
     id,
     kind: operation.task,
-    status: azureStatus(operation),
+    status,
+    // The same for pollers in Body mode, which take a 200 without it for the end.
+    provisioningState: status,
     createdDateTime: iso(operation.createdAt),
     lastActionDateTime: iso(operation.finishedAt ?? operation.startedAt ?? operation.createdAt),
     ...(fraction !== null && { percentComplete: Math.floor(fraction * 100) }),

@@ -26,8 +26,11 @@ import { withRetryAfter } from './wire.ts';
 
 /**
  * Operations as google.longrunning shows them (AIP-151), over REST: `done`, `metadata`, then one of `response` and
- * `error`. Metadata and response are google.protobuf.Any that hold a Struct, which every client can read without our
- * types; a result that is no object stands in it as `value`. Errors of requests are AIP-193's.
+ * `error`. Every google.protobuf.Any in an operation holds a Struct, which clients have in their protos or can import;
+ * a result that is no object stands in it as `value`. A client that lacks the type of one Any reads nothing of the
+ * operation: with a google.rpc.ErrorInfo in `error.details`, google-gax never saw a failure, as generated clients have
+ * google.rpc.Status in their protos and not the details. Errors of requests are AIP-193's, ErrorInfo included: those
+ * are read with the types of the client library.
  */
 const structType = 'type.googleapis.com/google.protobuf.Struct';
 
@@ -166,16 +169,16 @@ function googleError(context: HttpContext, operation: Operation) {
   return {
     code: grpcCodeOf(code),
     message: detail === '' ? title : detail,
-    details: [errorInfo(code)],
+    details: [{ '@type': structType, value: { ...reasonOf(code), title } }],
   };
 }
 
+function reasonOf(code: string) {
+  return { reason: code.toUpperCase(), domain: 'raincheck' };
+}
+
 function errorInfo(code: string) {
-  return {
-    '@type': 'type.googleapis.com/google.rpc.ErrorInfo',
-    reason: code.toUpperCase(),
-    domain: 'raincheck',
-  };
+  return { '@type': 'type.googleapis.com/google.rpc.ErrorInfo', ...reasonOf(code) };
 }
 
 /** `{"timeout": "10s"}`; none: as long as a wait may be. */

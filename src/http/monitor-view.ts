@@ -1,6 +1,7 @@
 import { isFinal } from '../core/operation.ts';
 import { tenant, type HttpContext } from './context.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
+import { originOf } from './operation-location.ts';
 import { finalResultReply, readOperation } from './results.ts';
 import { submitForView } from './submit.ts';
 import { acceptedReply, wholeView } from './wire.ts';
@@ -8,23 +9,26 @@ import { acceptedReply, wholeView } from './wire.ts';
 /**
  * The status monitor of RFC 7240 (respond-async) and of FHIR's asynchronous pattern: 202 while there is nothing to
  * give, then exactly what a synchronous request would have been answered, the result or its problem.
+ *
+ * Its address is absolute where we know our origin: azure-core, for one, takes a Location for no reference.
  */
-function monitorPath(context: HttpContext, id: string): string {
-  return `${context.basePath}/async/operations/${id}`;
+function monitorHeaders(context: HttpContext, request: ExchangeRequest, id: string) {
+  const url = `${originOf(context, request) ?? ''}${context.basePath}/async/operations/${id}`;
+  return { location: url, 'content-location': url };
 }
 
-/** `POST /async{task.path}`: 202 whose Location and Content-Location are the monitor. */
+/**
+ * `POST /async{task.path}`: 202 whose Location and Content-Location are the monitor. Without Operation-Location, which
+ * Azure's pollers would rather follow: here they are to poll the Location until it is no longer 202.
+ */
 export async function submitMonitored(
   context: HttpContext,
   request: ExchangeRequest,
   task: string,
 ): Promise<ExchangeReply> {
   const { operation, reply } = await submitForView(context, request, task);
-  const monitor = monitorPath(context, operation.id);
-  return {
-    ...reply,
-    headers: { ...reply.headers, location: monitor, 'content-location': monitor },
-  };
+  const { 'operation-location': _, ...headers } = reply.headers;
+  return { ...reply, headers: { ...headers, ...monitorHeaders(context, request, operation.id) } };
 }
 
 /** `GET /async/operations/{id}` */
@@ -36,11 +40,9 @@ export async function readMonitor(
   const operation = await readOperation(context, id);
   if (isFinal(operation.state)) return finalResultReply(context, operation, request);
   const reply = acceptedReply(context, await wholeView(context, operation));
-  const monitor = monitorPath(context, id);
   const headers: Record<string, string> = {
     ...reply.headers,
-    location: monitor,
-    'content-location': monitor,
+    ...monitorHeaders(context, request, id),
   };
   if (operation.progress !== null) headers['x-progress'] = progressText(operation.progress);
   return { ...reply, headers };

@@ -87,7 +87,7 @@ function sendReply({ app, request, res, reply, readerTimeoutMs }: Sending): void
   const close = request.mustClose;
   try {
     if (isStream(reply.body)) {
-      res.writeHead(reply.status, rawHeaders(reply, close));
+      writeHead(res, reply.status, rawHeaders(reply, close));
       void writeStream(res, reply.body, readerTimeoutMs);
     } else {
       writeReply(res, reply, close);
@@ -121,16 +121,28 @@ export function writeReply(res: ServerResponse, reply: ExchangeReply, close: boo
   if (typeof body === 'string') {
     const length = Buffer.byteLength(body);
     raw.push('content-length', String(length));
-    res.writeHead(status, raw).end(body, length === body.length ? 'latin1' : 'utf8');
+    writeHead(res, status, raw).end(body, length === body.length ? 'latin1' : 'utf8');
   } else if (body instanceof Uint8Array) {
     raw.push('content-length', String(body.byteLength));
-    res.writeHead(status, raw).end(body);
+    writeHead(res, status, raw).end(body);
   } else {
     if (mayHaveLength(status) && headers['content-length'] === undefined) {
       raw.push('content-length', '0');
     }
-    res.writeHead(status, raw).end();
+    writeHead(res, status, raw).end();
   }
+}
+
+/**
+ * Middleware that wants to see the headers puts a writeHead of its own in front (on-headers: compression,
+ * express-session, morgan). Up to on-headers 1.0.2 that takes a flat list for a list of pairs and sends headers made
+ * of letters; an object they all understand.
+ */
+function writeHead(res: ServerResponse, status: number, raw: string[]): ServerResponse {
+  if (!Object.hasOwn(res, 'writeHead')) return res.writeHead(status, raw);
+  const headers: Record<string, string> = {};
+  for (let at = 0; at < raw.length; at += 2) headers[raw[at] ?? ''] = raw[at + 1] ?? '';
+  return res.writeHead(status, headers);
 }
 
 function mayHaveLength(status: number): boolean {
@@ -223,7 +235,7 @@ class NodeRequest implements ExchangeRequest {
 
   body(maxBytes: number): Promise<Uint8Array> {
     const req = this.#req;
-    if (req.readableEnded) return Promise.resolve(bodyReadBefore(req));
+    if (req.readableEnded) return bodyReadBefore(req);
     const announced = Number(req.headers['content-length'] ?? 0);
     if (announced > maxBytes) {
       if (!this.#continueOwed) drain(req);
@@ -299,12 +311,23 @@ function drain(req: IncomingMessage): void {
   req.on('error', () => undefined);
 }
 
-/** What a parser in front of us left: the raw bytes if it kept them, else its value as JSON again. */
-function bodyReadBefore(req: IncomingMessage): Uint8Array {
-  const { rawBody, body } = req as { rawBody?: unknown; body?: unknown };
+/**
+ * What a parser in front of us left: the raw bytes if it kept them, else its value as JSON again. Rejects where it left
+ * nothing of what was sent: an empty input must not be taken for the client's.
+ */
+async function bodyReadBefore(req: IncomingMessage & ReadBefore): Promise<Uint8Array> {
+  const { rawBody, body, headers } = req;
   for (const candidate of [rawBody, body]) {
     if (candidate instanceof Uint8Array) return candidate;
     if (typeof candidate === 'string') return Buffer.from(candidate);
   }
-  return body === undefined || body === null ? empty : Buffer.from(JSON.stringify(body));
+  if (body !== undefined && body !== null) return Buffer.from(JSON.stringify(body));
+  if (Number(headers['content-length'] ?? 0) > 0 || headers['transfer-encoding'] !== undefined) {
+    throw new Error(
+      'The body was read before Raincheck got the request, and neither req.rawBody nor req.body has it.',
+    );
+  }
+  return empty;
 }
+
+type ReadBefore = { readonly rawBody?: unknown; readonly body?: unknown };

@@ -479,4 +479,11 @@ describe('Mounted in a framework', () => {
       assert.equal(answer.headers.get('x-powered-by'), 'a framework');
     }
   });
+
+  it('a body that was read before and not kept is an error of the server, not an empty input', async () => {
+    const server = await mounted(() => undefined);
+    const answer = await server.post('{"a":1}');
+    server.close();
+    assertProblem(answer, 'internal');
+  });
 });

@@ -17,6 +17,7 @@ import { createWebhooks } from '../webhooks/create-webhooks.ts';
 import type { WebhookSettings } from '../webhooks/webhook-settings.ts';
 import type { Webhooks } from '../webhooks/webhooks.ts';
 import { consoleLogger } from './logger.ts';
+import { watchedMount } from './mount.ts';
 import { openStore } from './open-store.ts';
 import { logRequests } from './request-log.ts';
 import { version } from './version.ts';
@@ -68,7 +69,7 @@ export type RaincheckOptions<Tasks extends readonly Task[] = readonly Task[]> = 
 export type Raincheck<Tasks extends readonly Task[] = readonly Task[]> = {
   readonly tasks: Tasks;
   readonly engine: Engine;
-  /** The HTTP API, free of any transport: for adapters of your own. */
+  /** The HTTP API, free of any transport: for adapters of your own. Its first request starts the work as well. */
   readonly app: App;
   /** Web-standard handler: for Hono, Next, Bun, Deno. Never rejects. */
   readonly fetch: (request: Request) => Promise<Response>;
@@ -126,22 +127,21 @@ export function raincheck<const Tasks extends readonly Task[]>(
   const store = openedStore(options.store);
   try {
     const clock = options.clock ?? systemClock;
-    const { engine, webhooks, app } = composed(options, { store, clock, logger });
+    const { engine, webhooks, app: idleApp } = composed(options, { store, clock, logger });
     const { start, startSoon, forbidStart } = starter({ engine, webhooks, store, logger });
-    const fetch = fetchHandler(app);
-    const handle = nodeHandler(app);
+    const app: App = {
+      ...idleApp,
+      handle: (request) => {
+        startSoon();
+        return idleApp.handle(request);
+      },
+    };
     return {
       tasks: options.tasks,
       engine,
       app,
-      fetch: (request) => {
-        startSoon();
-        return fetch(request);
-      },
-      handle: (req, res) => {
-        startSoon();
-        handle(req, res);
-      },
+      fetch: fetchHandler(app),
+      handle: watchedMount(nodeHandler(app), { basePath: app.basePath, logger }),
       start,
       async stop(p = {}) {
         forbidStart();

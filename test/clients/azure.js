@@ -1,4 +1,3 @@
-import process from 'node:process';
 import { createHttpPoller as poller3 } from '@azure/core-lro';
 import { createHttpPoller as poller2 } from '@azure/core-lro-2';
 import {
@@ -7,24 +6,28 @@ import {
   createPipelineFromOptions,
   createPipelineRequest,
 } from '@azure/core-rest-pipeline';
+import { base, idIn, play, signal } from './scenarios.js';
 
 /**
- * node azure.js <version 2|3> <mode> <url of the submit> <body>: submits as a generated Azure client does, over Azure's
- * own HTTP pipeline with its retries, polls with @azure/core-lro and prints {status, result, error}.
+ * node azure.js <base>: submits as generated Azure clients do, over Azure's own HTTP pipeline with its retries, and
+ * polls with @azure/core-lro.
  */
-const [version, mode, url, body] = process.argv.slice(2);
 const http = createDefaultHttpClient();
-const pipeline = createPipelineFromOptions({
-  retryOptions: { maxRetries: 10, retryDelayInMs: 200 },
-});
+const pipelineWith = (maxRetries) =>
+  createPipelineFromOptions({
+    retryOptions: { maxRetries, retryDelayInMs: 100, maxRetryDelayInMs: 500 },
+  });
+const usual = pipelineWith(3);
+/** For the server that is killed and started again: its end in Location mode may be a 504, which is retried as well. */
+const patient = pipelineWith(100);
 
-async function send(target, init) {
+async function send(target, init, pipeline = usual) {
   const headers = createHttpHeaders({
     'content-type': 'application/json',
     accept: 'application/json',
   });
   const request = createPipelineRequest({
-    url: new URL(target, url).href,
+    url: new URL(target, base).href,
     headers,
     allowInsecureConnection: true,
     ...init,
@@ -40,22 +43,80 @@ async function send(target, init) {
   return { flatResponse: parsed, rawResponse: raw };
 }
 
-const sendInitialRequest = () => send(url, { method: 'POST', body });
-const sendPollRequest = (path) => send(path, { method: 'GET' });
-const options = {
-  intervalInMs: 100,
-  resourceLocationConfig: mode === 'location' ? undefined : mode,
+const packages = { 2: '@azure/core-lro-2', 3: '@azure/core-lro' };
+/** A poller of version 3 is a promise of its result: it must not come out of an async function. */
+const pollUntilDone = {
+  2: async (lro, options) => (await poller2(lro, options)).pollUntilDone(),
+  3: (lro, options) => poller3(lro, options).pollUntilDone(),
 };
 
-try {
-  const lro = { sendInitialRequest, sendPollRequest, requestMethod: 'POST', requestPath: url };
-  const poller = version === '2' ? await poller2(lro, options) : poller3(lro, options);
-  const result = await poller.pollUntilDone();
-  print({ status: 'succeeded', result });
-} catch (error) {
-  print({ status: 'failed', error: { name: error.name, message: error.message } });
+function followed(version, { url, input, options, scenario }) {
+  const polled = signal();
+  const submitted = Promise.withResolvers();
+  const lro = {
+    requestMethod: 'POST',
+    requestPath: url,
+    sendInitialRequest: async () => {
+      const answer = await send(url, { method: 'POST', body: JSON.stringify(input) });
+      submitted.resolve(answer);
+      return answer;
+    },
+    sendPollRequest: (path) =>
+      send(path, { method: 'GET' }, scenario === 'restarted' ? patient : usual),
+  };
+  const ended = pollUntilDone[version](lro, {
+    intervalInMs: 100,
+    updateState: (state) => state.status === 'running' && polled.fire(),
+    ...options,
+  }).then(
+    (result) => `result ${JSON.stringify(result.result ?? result)}`,
+    (error) => error.message.replace(/^The long-running operation has (failed(?:\. \w+)?).*/, '$1'),
+  );
+  return { polled: polled.promise, submitted: submitted.promise, ended };
 }
 
-function print(outcome) {
-  process.stdout.write(`${JSON.stringify(outcome)}\n`);
-}
+/** The monitor's own address in whichever header it stands. */
+const monitorOf = ({ rawResponse: { headers } }) =>
+  headers['operation-location'] ?? new URL(headers.location, base).href;
+
+const modes = {
+  'Operation-Location': {
+    prefix: '/azure',
+    cancel: (url) => send(`${url}:cancel`, { method: 'POST' }),
+  },
+  "Operation-Location, the task's own address": {
+    prefix: '',
+    options: { resourceLocationConfig: 'azure-async-operation' },
+    cancel: (url) => send(`${url}:cancel`, { method: 'POST' }),
+  },
+  Location: { prefix: '/async', cancel: (url) => send(url, { method: 'DELETE' }) },
+};
+
+await Promise.all(
+  Object.keys(pollUntilDone).flatMap((version) => [
+    ...Object.entries(modes).map(([mode, { prefix, options, cancel }]) =>
+      play(packages[version], mode, async (task, input, scenario) => {
+        const url = `${base}${prefix}/${task}`;
+        const one = followed(version, { url, input, options, scenario });
+        const monitor = monitorOf(await one.submitted);
+        return { ...one, id: idIn(monitor), cancel: () => cancel(monitor) };
+      }),
+    ),
+    // A poller that was written down knows the monitor alone: no header, and no PUT of ours to begin with.
+    play(packages[version], 'Body, from a state that was kept', async (task, input, scenario) => {
+      const answer = await send(`${base}/azure/${task}`, {
+        method: 'POST',
+        body: JSON.stringify(input),
+      });
+      const monitor = monitorOf(answer);
+      const config = { operationLocation: monitor, metadata: { mode: 'Body' } };
+      const restoreFrom = JSON.stringify({ state: { status: 'running', config } });
+      const one = followed(version, { url: monitor, options: { restoreFrom }, scenario });
+      return {
+        ...one,
+        id: idIn(monitor),
+        cancel: () => send(`${monitor}:cancel`, { method: 'POST' }),
+      };
+    }),
+  ]),
+);

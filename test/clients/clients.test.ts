@@ -1,0 +1,208 @@
+import assert from 'node:assert/strict';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { after, before, describe, it } from 'node:test';
+import { promisify } from 'node:util';
+import { postJson, ServerProcess } from '../e2e/server-process.ts';
+
+/**
+ * Clients of others against a real server on SQLite below a path prefix, which is killed while each of them follows
+ * an operation. Each script of this folder is one process for all modes of its clients; scenarios.js tells what it
+ * prints. The table in docs/compatibility.md is what comes out, row by row.
+ */
+const folder = import.meta.dirname;
+const config = path.join(folder, '..', 'e2e', 'fixtures', 'clients.config.ts');
+const scripts = ['azure.js', 'google.js', 'medplum.js', 'plain.js'];
+const run = promisify(execFile);
+
+type Lock = {
+  packages: Record<string, { name?: string; version: string; dependencies?: object }>;
+};
+const lock = JSON.parse(readFileSync(path.join(folder, 'package-lock.json'), 'utf8')) as Lock;
+
+type Line = {
+  client: string;
+  mode: string;
+  scenario?: string;
+  told?: string;
+  waiting?: string | null;
+  ready?: true;
+};
+
+/** The columns of the table behind client, version and mode. */
+const scenarios = ['succeeded', 'failed', 'timed out', 'cancelled', 'restarted', 'also'];
+
+const text = readFileSync(path.join(folder, '..', '..', 'docs', 'compatibility.md'), 'utf8');
+const [, table = ''] = text.split('## Clients');
+const [header = [], , ...rows] = table
+  .split('\n')
+  .filter((line) => line.startsWith('|'))
+  .map((line) =>
+    line
+      .split('|')
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
+
+describe('Clients of others', () => {
+  const told = new Map<string, Map<string, string>>();
+
+  before(async () => {
+    await install();
+    const data = mkdtempSync(path.join(tmpdir(), 'raincheck-clients-'));
+    after(() => rmSync(data, { recursive: true, force: true }));
+    for (const line of await played(path.join(data, 'operations.db'))) {
+      if (line.told === undefined) continue;
+      const [client, version] = clientCells(line.client);
+      const row = JSON.stringify([client, version, line.mode]);
+      if (!told.has(row)) told.set(row, new Map());
+      told.get(row)!.set(line.scenario!, line.told);
+    }
+  });
+
+  for (const row of rows) {
+    it(`${row.slice(0, 3).join(', ')}, is told as docs/compatibility.md says`, () => {
+      const cells = told.get(JSON.stringify(row.slice(0, 3)));
+      assert.ok(cells !== undefined, `No script plays this row: ${[...told.keys()].join(' ')}`);
+      const shown = scenarios.map((name) => cells.get(name)?.replace(made, 'the result') ?? '');
+      assert.deepEqual(shown, row.slice(3));
+    });
+  }
+
+  it('end with the result where there is one, and only there, also when the server was killed', () => {
+    for (const [row, cells] of told) {
+      for (const [scenario, words] of cells) {
+        if (scenario === 'also') continue;
+        const good = scenario === 'succeeded' || scenario === 'restarted';
+        assert.equal(words === made, good, `${row} ${scenario}: ${words}`);
+      }
+      for (const scenario of scenarios.slice(0, -1)) assert.ok(cells.has(scenario), row);
+    }
+  });
+
+  it('are in docs/compatibility.md, all of them', () => {
+    assert.deepEqual(header.slice(3, 7), scenarios.slice(0, 4));
+    const written = rows.map((row) => JSON.stringify(row.slice(0, 3)));
+    assert.deepEqual(written.toSorted(), [...told.keys()].toSorted());
+  });
+});
+
+/** Ten times what it takes where the machine has nothing else to do. */
+const longestMs = 90_000;
+
+const made = 'result {"made":"report"}';
+
+/** Name and version of a client as the table has them; curl is the machine's. */
+function clientCells(client: string): readonly [string, string] {
+  const entry = lock.packages[`node_modules/${client}`];
+  return entry === undefined ? [client, ''] : [entry.name ?? client, entry.version];
+}
+
+/** Once: what is there already, in the version of the lockfile, stays. */
+async function install(): Promise<void> {
+  const wanted = Object.keys(lock.packages['']?.dependencies ?? {});
+  const present = wanted.every((name) => {
+    const file = path.join(folder, 'node_modules', name, 'package.json');
+    if (!existsSync(file)) return false;
+    const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version: string };
+    return version === lock.packages[`node_modules/${name}`]?.version;
+  });
+  if (present) return;
+  const flags = ['--no-audit', '--no-fund', '--ignore-scripts', '--prefer-offline'];
+  await run('npm', ['ci', ...flags], { cwd: folder });
+}
+
+/** Everything the scripts print, the server killed once all of them wait for it. */
+async function played(file: string): Promise<Line[]> {
+  const args = ['serve', '--config', config, '--store', `sqlite:${file}`, '--base-path', '/ops'];
+  await using first = new ServerProcess([...args, '--port', '0']);
+  const base = await first.url();
+  const { port } = new URL(base);
+  const clients = scripts.map((script) => new ClientProcess(script, base));
+  // What never ends is ended with its client, and fails as such.
+  const tooLong = setTimeout(() => clients.forEach((client) => client.stop()), longestMs);
+  try {
+    await Promise.all(clients.map((client) => client.ready));
+    const ids = clients.flatMap(({ lines }) => lines.flatMap(({ waiting }) => waiting ?? []));
+    first.kill('SIGKILL');
+    await first.exited;
+    const done = Promise.all(clients.map((client) => client.done));
+    await Promise.race([askedInVain(Number(port), ids), done]);
+    await using second = new ServerProcess([...args, '--port', port]);
+    await second.url();
+    await postJson(`${base}/open`, { gate: 'after the restart' });
+    await done;
+    return clients.flatMap(({ lines }) => lines);
+  } finally {
+    clearTimeout(tooLong);
+    for (const client of clients) client.stop();
+  }
+}
+
+/** One script and the lines that it printed. */
+class ClientProcess {
+  readonly lines: Line[] = [];
+  /** Resolves when it prints that everything waits for the server to be killed. */
+  readonly ready: Promise<void>;
+  /** Resolves when it ends well. Rejects, as `ready`, when it does not. */
+  readonly done: Promise<void>;
+  readonly #child: ChildProcess;
+
+  constructor(script: string, base: string) {
+    this.#child = spawn(process.execPath, ['--no-warnings', script, base], {
+      cwd: folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let errors = '';
+    this.#child.stderr!.setEncoding('utf8').on('data', (chunk: string) => (errors += chunk));
+    this.done = this.#end(() => `${script} failed:\n${errors}`);
+    this.ready = Promise.race([this.#read(), this.done]);
+  }
+
+  async #end(complaint: () => string): Promise<void> {
+    const [code] = (await once(this.#child, 'close')) as [number | null];
+    if (code !== 0) throw new Error(complaint());
+  }
+
+  async #read(): Promise<void> {
+    const ready = Promise.withResolvers<void>();
+    createInterface({ input: this.#child.stdout! }).on('line', (line) => {
+      const parsed = JSON.parse(line) as Line;
+      this.lines.push(parsed);
+      if (parsed.ready) ready.resolve();
+    });
+    return ready.promise;
+  }
+
+  stop(): void {
+    this.#child.kill('SIGKILL');
+    this.done.catch(() => undefined);
+  }
+}
+
+/**
+ * Listens where the server was and breaks off every connection once it has asked for something, until every one of
+ * these operations has been asked for: nobody comes through the restart by having slept.
+ */
+async function askedInVain(port: number, ids: readonly string[]): Promise<void> {
+  const missing = new Set(ids);
+  const all = Promise.withResolvers<void>();
+  const listener = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.once('data', (chunk) => {
+      const [id = ''] = /op_[0-9A-Z]{26}/.exec(chunk.toString('latin1')) ?? [];
+      missing.delete(id);
+      if (missing.size === 0) all.resolve();
+      socket.resetAndDestroy();
+    });
+  });
+  listener.listen(port, '127.0.0.1').unref();
+  await once(listener, 'listening');
+  await all.promise;
+  listener.close();
+}
