@@ -6,6 +6,7 @@ import { readJsonBody, type JsonBody } from './json-body.ts';
 import { withOperationLocation } from './operation-location.ts';
 import { parsePrefer, preferenceApplied, type Preferences } from './prefer.ts';
 import { parseSubmitOptions } from './query.ts';
+import { refuseMisspeltWebhook } from './misspelt-webhook.ts';
 import { finalResultReply } from './results.ts';
 import { asksForWebhook, withoutWebhook } from './submitted-webhook.ts';
 import {
@@ -38,6 +39,7 @@ export async function submit(
   const options = parseSubmitOptions(request.query, engine.clock.now());
   const body = (await readJsonBody(request, context.bodyBytesMax)) ?? emptyBody;
   const asked = asksForWebhook(body.value) ? await withoutWebhook(context, body.value) : null;
+  if (asked === null) refuseMisspeltWebhook(engine.tasks.get(p.task), body.value);
   const input = asked?.input ?? body;
   const answer = p.instead?.(input.value) ?? null;
   if (answer !== null) return answer;
