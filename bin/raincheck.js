@@ -9,7 +9,10 @@ import { fileURLToPath } from 'node:url';
 // Node 24.14 has an SQLite that can corrupt its log.
 const nodeMin = [24, 15, 0];
 const program = new URL('../dist/cli/main.js', import.meta.url);
+/** How long a server may outlive the npx that was told to stop. */
+const parentLookMs = 250;
 
+endWithNpx();
 if (!isNewEnough(process.versions.node)) {
   const node = newerNode();
   if (node === null) {
@@ -57,6 +60,22 @@ function runUnder(node) {
   child.on('exit', (code, signal) => {
     process.exitCode = code ?? 128 + (constants.signals[signal ?? ''] ?? 0);
   });
+}
+
+/**
+ * npx puts a shell between itself and us and tells only the shell to stop: `kill $!` would leave a server behind that
+ * nobody knows of and that holds its port. So we stop as by SIGTERM when the shell is gone. Only below npx: whoever
+ * starts us otherwise may mean us to stay.
+ */
+function endWithNpx() {
+  const { ppid } = process;
+  if (process.env['npm_lifecycle_event'] !== 'npx' || process.platform === 'win32') return;
+  const look = setInterval(() => {
+    if (process.ppid === ppid) return;
+    clearInterval(look);
+    process.kill(process.pid, 'SIGTERM');
+  }, parentLookMs);
+  look.unref();
 }
 
 function fail(message) {

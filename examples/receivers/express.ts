@@ -8,6 +8,8 @@ import { Inbox } from './inbox.ts';
  *
  *   app.use('/webhooks/raincheck', webhookReceiver({ inbox, secrets }));
  *   app.use(express.json());
+ *
+ * TypeScript as Node 24 runs it, inbox.ts beside it: `RAINCHECK_WEBHOOK_SECRET=whsec_… npx node@24 express.ts`.
  */
 export function webhookReceiver(p: {
   readonly inbox: Pick<Inbox, 'add'>;

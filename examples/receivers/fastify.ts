@@ -7,6 +7,8 @@ import { Inbox } from './inbox.ts';
  * came here while the rest of the app keeps its JSON. Wrapped in fastify-plugin it would not.
  *
  *   await app.register(webhookReceiver, { prefix: '/webhooks/raincheck', inbox, secrets });
+ *
+ * TypeScript as Node 24 runs it, inbox.ts beside it: `RAINCHECK_WEBHOOK_SECRET=whsec_… npx node@24 fastify.ts`.
  */
 export const webhookReceiver: FastifyPluginAsync<{
   readonly inbox: Pick<Inbox, 'add'>;

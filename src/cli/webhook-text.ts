@@ -93,8 +93,7 @@ export async function showDelivery(context: Context, id: string): Promise<void> 
     ['created', `${delivery.created_at} (${ageText(delivery.created_at, now)} ago)`],
     ['finished', finishedText(delivery, now)],
     [delivery.finished_at === null ? 'expires' : 'kept until', endText(delivery)],
-    ...attempts.map((one) => [`attempt ${one.number}`, attemptText(one)] as const),
-    ['answer', answerText(attempts.at(-1))],
+    ...attempts.flatMap((one) => attemptRows(context, one, now)),
     ['headers', headersText(delivery)],
     ['body', bodyText(context, delivery)],
   ]);
@@ -108,18 +107,32 @@ function endText(delivery: WireDelivery): string | null {
   return delivery.finished_at === null ? delivery.expires_at : delivery.kept_until;
 }
 
-function answerText(attempt: WireDeliveryAttempt | undefined): string | null {
-  const excerpt = attempt?.answer?.excerpt ?? null;
-  if (excerpt === null) return null;
-  return 'text' in excerpt ? excerpt.text : `(no text) ${excerpt.base64}`;
+/** How it went, when, what came back, and when the next one was planned then, and why. */
+function attemptRows(context: Context, attempt: WireDeliveryAttempt, now: number) {
+  const { started_at: at, next_attempt_at: next, next_attempt_reason: reason } = attempt;
+  const plan = [next, reason].filter((part) => part !== null).join(': ');
+  return [
+    [`attempt ${attempt.number}`, attemptText(attempt)],
+    ['  began', `${at} (${ageText(at, now)} ago)`],
+    ['  answer', answerText(context, attempt)],
+    ['  next', plan === '' ? null : plan],
+  ] as const;
+}
+
+function answerText(context: Context, attempt: WireDeliveryAttempt): string | null {
+  const excerpt = attempt.answer?.excerpt ?? null;
+  if (excerpt === null || ('text' in excerpt && excerpt.text === '')) return null;
+  return seenText(context, 'text' in excerpt ? excerpt.text : `(no text) ${excerpt.base64}`);
+}
+
+function bodyText(context: Context, { request }: WireDelivery): string | null {
+  return request === undefined ? null : seenText(context, request.body);
 }
 
 /** On a terminal its beginning: nobody reads a wall of JSON. In a pipe and with --json all of it. */
-function bodyText({ output }: Context, { request }: WireDelivery): string | null {
-  if (request === undefined) return null;
-  return output.resultIsSeen
-    ? cutTo(safeLine(request.body), (process.stdout.columns || 80) - nameColumns)
-    : request.body;
+function seenText({ output }: Context, text: string): string {
+  if (!output.resultIsSeen) return text;
+  return cutTo(safeLine(text), (process.stdout.columns || 80) - nameColumns);
 }
 
 function headersText({ request }: WireDelivery): string | null {

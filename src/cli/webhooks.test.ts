@@ -225,7 +225,10 @@ describe('raincheck webhooks', () => {
     assert.equal(delivery.request?.body, inbox.at('/resent')[0]?.text);
     assert.equal(attempts[1]?.trigger, 'manual');
     const shown = await cli('webhooks', 'show', id);
-    assert.match(shown.stdout, /\nattempt 1 +delivered: 204 in .*\nattempt 2 .*\(manual\)\n/);
+    assert.match(
+      shown.stdout,
+      /\nattempt 1 +delivered: 204 in .*\n +began .*\nattempt 2 .*\(manual\)\n +began /,
+    );
   });
 });
 

@@ -7,6 +7,7 @@ import { readJsonBody, type JsonBody } from './json-body.ts';
 import { withOperationLocation } from './operation-location.ts';
 import { parsePrefer, preferenceApplied, type Preferences } from './prefer.ts';
 import { parseSubmitOptions } from './query.ts';
+import { refuseMisspeltWebhook } from './misspelt-webhook.ts';
 import { finalResultReply } from './results.ts';
 import { asksForWebhook, withoutWebhook } from './submitted-webhook.ts';
 import {
@@ -83,7 +84,10 @@ async function readGiven(
       ? undefined
       : { key, fingerprint: fingerprint({ task, body: body.bytes, options: options.canonical }) };
   const given = { idempotency, options, input: body, webhook: undefined, replay: null };
-  if (!asksForWebhook(body.value)) return given;
+  if (!asksForWebhook(body.value)) {
+    refuseMisspeltWebhook(context.engine.tasks.get(task), body.value);
+    return given;
+  }
   try {
     const { input, target } = await withoutWebhook(context, body.value);
     return { ...given, input, webhook: target };

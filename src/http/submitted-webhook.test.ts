@@ -93,6 +93,16 @@ function suite(transport: Transport): void {
     assert.equal(delivery.request.body, arrived.text);
   });
 
+  it('is not lost by a slip of the pen', async () => {
+    const input = { from: 'x', days: 1, webhook_ulr: `${inbox.origin}/never` };
+    const refused = await submit('/strict', input);
+    assertProblem(refused, 'validation_failed');
+    assert.equal(refused.json.errors[0].pointer, '/webhook_ulr');
+    assert.match(refused.json.errors[0].detail, /Did you mean `webhook_url`\?$/);
+    // A task without a schema gets whatever comes.
+    assert.equal((await submit('/echo', input)).status, 202);
+  });
+
   it('arrives as the OpenAPI document has it', async () => {
     const events = ['operation.started', 'operation.completed', 'operation.failed'];
     const webhook = { url: `${inbox.origin}/documented`, events };

@@ -4,7 +4,7 @@ import { formatDuration } from '../core/duration.ts';
 import type { Task } from '../engine/task.ts';
 import { storeLabel } from './open-store.ts';
 import { sampleInput } from './sample-input.ts';
-import type { Mode, Settings } from './settings.ts';
+import { settingTable, type Mode, type Settings } from './settings.ts';
 import { version } from './version.ts';
 
 export type BannerFacts = {
@@ -19,6 +19,9 @@ export type BannerFacts = {
   readonly readyMs: number;
   readonly ephemeral: boolean;
 };
+
+/** Where the command line looks when it is told nothing. */
+const urlDefault = `http://${String(settingTable.host.fallback)}:${String(settingTable.port.fallback)}`;
 
 /** What a person sees when the server is up: where it is, what it has, and what to type next. */
 export function banner(p: BannerFacts): string {
@@ -68,10 +71,11 @@ function tryIt(p: BannerFacts): string[] {
   const lines = ['Try it in a second terminal:'];
   const input = JSON.stringify(sampleInput(first.inputJsonSchema)).replaceAll("'", "'\\''");
   const auth = p.settings.token === undefined ? '' : ` -H "authorization: Bearer $RAINCHECK_TOKEN"`;
+  const server = p.url === urlDefault ? '' : ` --url ${p.url}`;
   if (p.tasks.some((task) => task.name === 'countdown')) {
-    lines.push('  npx raincheck run countdown seconds:=20');
+    lines.push(`  npx raincheck run countdown seconds:=20${server}`);
   } else {
-    lines.push(`  npx raincheck run ${first.name} --input '${input}'`);
+    lines.push(`  npx raincheck run ${first.name} --input '${input}'${server}`);
   }
   lines.push(
     `  curl -i ${p.url}${first.path}${auth} -H 'content-type: application/json' -d '${input}'`,

@@ -138,6 +138,24 @@ describe('a config file', () => {
     assert.deepEqual(heard, ['OURS']);
   });
 
+  it('in a package of CommonJS, as npm init makes them, says the two ways out', async () => {
+    const manifest = write('commonjs/package.json', '{ "type": "commonjs" }');
+    for (const [name, renamed] of [
+      ['raincheck.config.ts', 'raincheck.config.mts'],
+      ['raincheck.config.js', 'raincheck.config.mjs'],
+    ] as const) {
+      const file = write(`commonjs/${name}`, 'import "node:path";\nexport default { tasks: [] };');
+      await assert.rejects(loadConfig(file), (error: Error) => {
+        assert.ok(error.message.includes(`${manifest} says "type": "commonjs"`), error.message);
+        assert.match(error.message, /npm pkg set type=module/);
+        assert.ok(error.message.endsWith(`name the file ${renamed}.`), error.message);
+        return true;
+      });
+    }
+    const broken = write('commonjs/broken.config.mts', 'export default {');
+    await assert.rejects(loadConfig(broken), (error: Error) => !/commonjs"/.test(error.message));
+  });
+
   it('that does not load, has no default export or an unknown member says so with its name', async () => {
     const refuses = (file: string, message: RegExp) =>
       assert.rejects(loadConfig(file), { code: 'invalid_option', message });

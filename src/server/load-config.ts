@@ -1,4 +1,5 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { findPackageJSON } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { RaincheckError } from '../core/errors.ts';
@@ -61,10 +62,8 @@ export async function loadConfig(file: string): Promise<LoadedConfig> {
   } catch (error) {
     throw new RaincheckError(
       'invalid_option',
-      `${file} could not be loaded: ${textOf(error)}${placeOf(error)}`,
-      {
-        cause: error,
-      },
+      `${file} could not be loaded: ${textOf(error)}${placeOf(error)}${commonJsHint(error, file)}`,
+      { cause: error },
     );
   }
   return { config: checkedConfig(module.default, file), file };
@@ -127,6 +126,18 @@ function placeOf(error: unknown): string {
     .map(([, text = '']) => text)
     .find((text) => !text.includes('/node_modules/') && !text.startsWith(own));
   return place === undefined ? '' : ` (at ${place.replace('file://', '')})`;
+}
+
+/** `npm init` writes "type": "commonjs", under which no import is understood. Node's own advice is .mjs, also for TypeScript. */
+function commonJsHint(error: unknown, file: string): string {
+  if (!(error instanceof SyntaxError)) return '';
+  if (!/import statement outside a module|Unexpected token 'export'/.test(error.message)) return '';
+  const manifest = findPackageJSON(pathToFileURL(file).href);
+  if (manifest === undefined) return '';
+  const { type } = JSON.parse(readFileSync(manifest, 'utf8')) as { type?: unknown };
+  if (type !== 'commonjs') return '';
+  const renamed = path.basename(file).replace(/\.([jt]s)$/, '.m$1');
+  return `. ${manifest} says "type": "commonjs": change that with \`npm pkg set type=module\`, or name the file ${renamed}.`;
 }
 
 function textOf(error: unknown): string {

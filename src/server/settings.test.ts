@@ -35,6 +35,27 @@ describe('settings', () => {
     fails({ config: { concurrency: 0 } }, /^`concurrency` of the config file: /);
   });
 
+  it('name the variable of webhooks that does not fit, whatever is wrong with it', () => {
+    const fails = (env: Record<string, string>, message: RegExp) =>
+      assert.throws(() => readSettings({ ...none, env }), { code: 'invalid_option', message });
+    fails({ RAINCHECK_WEBHOOK_CIDRS: '10.0.0.0/99' }, /^RAINCHECK_WEBHOOK_CIDRS: .*"10.0.0.0\/99"/);
+    fails({ RAINCHECK_WEBHOOK_CIDRS: '10.0.0.1,x' }, /^RAINCHECK_WEBHOOK_CIDRS: expected ranges/);
+    fails({ RAINCHECK_WEBHOOK_HOSTS: 'a.*.example' }, /^RAINCHECK_WEBHOOK_HOSTS: expected names/);
+    fails({ RAINCHECK_WEBHOOK_TIMEOUT: '1ms' }, /^RAINCHECK_WEBHOOK_TIMEOUT: .*from 10 ms/);
+    fails(
+      { RAINCHECK_WEBHOOK_SECRET: 'whsec_hunter2' },
+      /^(?!.*hunter2)RAINCHECK_WEBHOOK_SECRET: /,
+    );
+    const config = { tasks: [], webhooks: { allowedCidrs: ['10.0.0.0/99'] } };
+    assert.throws(
+      () => readSettings({ ...none, config }),
+      /: `webhooks.allowedCidrs` of the config/,
+    );
+    const env = { RAINCHECK_WEBHOOK_CIDRS: '10.0.0.0/8, fd00::/8' };
+    const settings = readSettings({ ...none, env });
+    assert.deepEqual(settings['webhooks.allowedCidrs'], ['10.0.0.0/8', 'fd00::/8']);
+  });
+
   it('never show a token that does not fit', () => {
     const env = { RAINCHECK_TOKEN: 'sécret' };
     assert.throws(

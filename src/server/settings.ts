@@ -2,6 +2,7 @@ import path from 'node:path';
 import { parseDuration } from '../core/duration.ts';
 import { RaincheckError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import { checkedWebhookSettings, type WebhookSettings } from '../webhooks/webhook-settings.ts';
 import type { ServerConfig } from './define-config.ts';
 import { logFormats, logLevels, type LogFormat, type LogLevel } from './logger.ts';
 
@@ -156,7 +157,7 @@ export const settingTable: { readonly [Key in Name]: Setting<Settings[Key]> } = 
     flag: null,
     meaning: 'Signs webhooks to addresses that requests name. Several all sign: the newest first.',
     expected: '`whsec_` and base64 of 24 to 64 bytes, or several with commas between',
-    read: list,
+    read: fitting('secret', list),
     fallback: undefined,
     fallbackText: 'one is made and kept in the store',
     secret: true,
@@ -175,7 +176,7 @@ export const settingTable: { readonly [Key in Name]: Setting<Settings[Key]> } = 
     flag: null,
     meaning: 'Addresses that webhooks may go to although they are not public.',
     expected: "ranges like '10.20.0.0/16', with commas between",
-    read: list,
+    read: fitting('allowedCidrs', list),
     fallback: [],
     fallbackText: 'none; `dev` always allows those of this machine',
   },
@@ -184,7 +185,7 @@ export const settingTable: { readonly [Key in Name]: Setting<Settings[Key]> } = 
     flag: null,
     meaning: 'Names that webhooks may go to whatever their address is.',
     expected: "names like 'hooks.corp.example' or '*.corp.example', with commas between",
-    read: list,
+    read: fitting('allowedHosts', list),
     fallback: [],
     fallbackText: 'none',
   },
@@ -200,8 +201,8 @@ export const settingTable: { readonly [Key in Name]: Setting<Settings[Key]> } = 
     env: ['RAINCHECK_WEBHOOK_TIMEOUT'],
     flag: null,
     meaning: 'How long one webhook attempt may take in all.',
-    expected: "a duration like '15s', at most 10 minutes",
-    read: duration(600_000),
+    expected: "a duration like '15s', from 10 ms to 10 minutes",
+    read: fitting('attemptTimeout', duration(600_000)),
     fallback: limits.deliveryAttemptMsDefault,
     fallbackText: '15s',
   },
@@ -294,6 +295,23 @@ function duration(msMax: number): (value: unknown) => number | null {
     if (typeof value !== 'string' && typeof value !== 'number') return null;
     const ms = parseDuration(value);
     return ms !== null && ms <= msMax ? ms : null;
+  };
+}
+
+/** As the webhooks themselves check it: they would name their option, and not the variable that it came by. */
+function fitting<Value>(
+  member: keyof WebhookSettings,
+  read: (value: unknown) => Value | null,
+): (value: unknown) => Value | null {
+  return (given) => {
+    const value = read(given);
+    if (value === null) return null;
+    try {
+      checkedWebhookSettings({ [member]: value });
+      return value;
+    } catch {
+      return null;
+    }
   };
 }
 

@@ -5,6 +5,7 @@ import { dial } from './dial.ts';
 import { isSameAddress, parseIpAddress, type IpAddress } from './ip-address.ts';
 import { LookupCache } from './lookup-cache.ts';
 import { isWithoutAddress, lookupInDns, lookupInSystem, type Lookup } from './lookup.ts';
+import type { RefusedAddress } from './refused-address.ts';
 import { errorText, SendFailure } from './send-failure.ts';
 import { checkWebhookUrl, fixedAddresses, isNameAllowed, urlBlocked } from './webhook-url.ts';
 
@@ -52,6 +53,8 @@ export function createAddressGuard(p: {
   readonly lookup?: Lookup | undefined;
   /** How long resolveAndCheck() waits for a name server. Default 2 s. */
   readonly registrationMs?: number | undefined;
+  /** Hears of what resolveAndCheck() refuses, with more than the error may tell. */
+  readonly refused?: ((address: RefusedAddress) => void) | undefined;
 }): AddressGuard {
   const { policy, registrationMs = registrationMsDefault } = p;
   const lookup =
@@ -61,11 +64,17 @@ export function createAddressGuard(p: {
   return {
     checkUrl: (text, pointer) => checkWebhookUrl(text, { policy, pointer }),
     resolveAndCheck: async (text, pointer) => {
-      const url = checkWebhookUrl(text, { policy, pointer });
-      const { hostname } = url;
-      const found = await findWithin(cache, hostname, registrationMs);
-      if (!isRegistrable(policy, hostname, found)) throw urlBlocked(pointer);
-      return url;
+      let found: readonly string[] | null = null;
+      try {
+        const url = checkWebhookUrl(text, { policy, pointer });
+        const { hostname } = url;
+        found = await findWithin(cache, hostname, registrationMs);
+        if (!isRegistrable(policy, hostname, found)) throw urlBlocked(pointer);
+        return url;
+      } catch (error) {
+        p.refused?.({ text, found });
+        throw error;
+      }
     },
     connect: (request) => connectGuarded(policy, cache, request),
   };

@@ -20,6 +20,7 @@ import { ProgressEvents } from './progress-events.ts';
 import { createRedriveTask } from './redrive-task.ts';
 import { redriveTask } from './redrive-input.ts';
 import { KeptEndpoints } from './kept-endpoints.ts';
+import { refusalReason } from './refused-address.ts';
 import { createSender } from './sender.ts';
 import { SigningSecrets } from './signing-secrets.ts';
 import { readTarget, type CheckUrl } from './target.ts';
@@ -74,6 +75,11 @@ export function createWebhooks(options: WebhooksOptions): ComposedWebhooks {
     policy: checked.policy,
     clock,
     ...(options.lookup !== undefined && { lookup: options.lookup }),
+    refused: (address) => {
+      const reason = refusalReason(checked.policy, address);
+      // Clients can cause as many as they like: no warning.
+      if (reason !== null) options.logger.info({}, `Webhook address refused: ${reason}.`);
+    },
   });
   const checkUrl: CheckUrl = (text, pointer) => guard.resolveAndCheck(text, pointer);
   const ids = new DeliveryIds();

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import {
   cpSync,
   mkdirSync,
@@ -45,6 +46,8 @@ describe('the packed package', () => {
     cpSync(path.join(folder, 'package'), path.join(project, 'node_modules/raincheck'), {
       recursive: true,
     });
+    mkdirSync(path.join(project, 'node_modules/.bin'));
+    symlinkSync('../raincheck/bin/raincheck.js', path.join(project, 'node_modules/.bin/raincheck'));
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -140,6 +143,23 @@ describe('the packed package', () => {
     assert.ok(readFileSync(bin, 'utf8').includes(`const nodeMin = [${nodeMin}];`), nodeMin);
     assert.ok(run('node', [bin, '--version'], project).includes(version));
     assert.match(run('node', [bin, 'doctor'], project), /reports, countdown, flaky, noop, spin/);
+  });
+
+  it('ends with the npx that started it, which tells only its shell to stop', async () => {
+    const npx = spawn('npx', ['--no', 'raincheck', 'listen', '--port', '0', '--json'], {
+      cwd: project,
+      env: withoutPackageSettings(),
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    // Both hold the pipe: it closes when the last of them is gone.
+    const closed = once(npx.stdout, 'close');
+    let output = '';
+    npx.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
+    await once(npx.stdout, 'data');
+    assert.match(output, /"kind":"listening"/);
+    npx.kill('SIGTERM');
+    await closed;
+    assert.match(output, /"kind":"summary"/);
   });
 });
 

@@ -1,0 +1,48 @@
+import { RaincheckError } from '../core/errors.ts';
+import { jsonPointer } from '../core/json-pointer.ts';
+import { editDistance } from '../core/suggest.ts';
+import type { Task } from '../engine/task.ts';
+import { reservedMembers } from './submitted-webhook.ts';
+
+/** Letters that may be off. `webhook` is short: with two, it would take in `webhookId`. */
+const slipsMax = { webhook_url: 2, webhook: 1 } as const;
+const charsMin = 'webhook'.length - slipsMax.webhook;
+const charsMax = 'webhook_url'.length + slipsMax.webhook_url;
+/** Members that are compared; every submit pays for this one, and a body may have thousands. */
+const comparedMax = 20;
+
+/**
+ * Refuses `"webhook_ulr": "…"`: most validators drop a member that they do not know, the submit would be answered
+ * with 202, and nobody would ever be told. Only a task whose schema lists its members is looked at, and of the input
+ * only what is not listed: where the handler may see the member, it may mean something. Throws `validation_failed`.
+ */
+export function refuseMisspeltWebhook(task: Task | undefined, value: unknown): void {
+  const known = knownMembers(task?.inputJsonSchema ?? null);
+  if (known === null || typeof value !== 'object' || value === null) return;
+  let compared = 0;
+  for (const name of Object.keys(value)) {
+    if (name.length < charsMin || name.length > charsMax || Object.hasOwn(known, name)) continue;
+    const meant = reservedMembers.find((member) => isSlipOf(member, name));
+    if (meant !== undefined) throw misspelt(name, meant);
+    compared += 1;
+    if (compared === comparedMax) return;
+  }
+}
+
+/** null: others get through to the handler, or nobody can tell. */
+function knownMembers(schema: Readonly<Record<string, unknown>> | null): object | null {
+  if (schema === null || schema['patternProperties'] !== undefined) return null;
+  const { properties, additionalProperties: others = false } = schema;
+  return typeof properties === 'object' && others === false ? properties : null;
+}
+
+function isSlipOf(member: (typeof reservedMembers)[number], name: string): boolean {
+  return editDistance(name.toLowerCase(), member) <= slipsMax[member];
+}
+
+function misspelt(name: string, meant: string): RaincheckError {
+  const detail = `No field of this task. Did you mean \`${meant}\`?`;
+  return new RaincheckError('validation_failed', `\`${name}\` is no field of this task.`, {
+    errors: [{ pointer: jsonPointer([name]), detail }],
+  });
+}
