@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { seededRandom } from '../../src/core/estimator/seeded-random.fixture.ts';
 import { lastThree, naiveMean, positionTimesMean } from './baselines.ts';
 import { forecastMicros, snapshotCost } from './cost.ts';
+import { engineCost } from './engine-cost.ts';
 import { EstimatorPredictor } from './estimator-predictor.ts';
 import { writeFinishes, writePolls, writePredictions } from './jsonl.ts';
 import { everyTwoSeconds, googleApiCore } from './pollers.ts';
@@ -23,6 +24,7 @@ const usage = `npm run bench:estimates -- --traces <directory> [options]
   --traces <directory>  manifest.json and the CSV files it names (or the environment's RAINCHECK_TRACES)
   --only <part>         configurations whose name contains it
   --out <directory>     JSON lines: <name>.finish.jsonl, <name>.<who>.pred.jsonl and <name>.<who>.poll.jsonl
+  --cost                only what the estimates cost the engine, without traces
   --seed <number>       of all that is random (1)`;
 
 const { values } = parseArgs({
@@ -30,6 +32,7 @@ const { values } = parseArgs({
     traces: { type: 'string' },
     only: { type: 'string', default: '' },
     out: { type: 'string' },
+    cost: { type: 'boolean', default: false },
     seed: { type: 'string', default: '1' },
     help: { type: 'boolean', default: false },
   },
@@ -135,7 +138,8 @@ function printCosts(): void {
   }
 }
 
-function main(): void {
+async function main(): Promise<void> {
+  if (values.cost) return engineCost();
   const directory = values.traces ?? process.env['RAINCHECK_TRACES'];
   if (values.help || directory === undefined) {
     console.log(usage);
@@ -149,4 +153,4 @@ function main(): void {
   printCosts();
 }
 
-main();
+await main();
