@@ -4,7 +4,7 @@ import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { seededRandom } from '../../src/core/estimator/seeded-random.fixture.ts';
 import { lastThree, naiveMean, positionTimesMean } from './baselines.ts';
-import { forecastMicros, snapshotCost } from './cost.ts';
+import { forecastMicros, snapshotMs } from './cost.ts';
 import { engineCost } from './engine-cost.ts';
 import { EstimatorPredictor } from './estimator-predictor.ts';
 import { writeFinishes, writePolls, writePredictions } from './jsonl.ts';
@@ -121,20 +121,17 @@ function playSteps(directory: string): void {
 }
 
 function printCosts(): void {
-  console.log(
-    '\nwaiting   snapshot ms (longest step)   capped ms (longest step)   µs a forecast, capped',
-  );
+  console.log('\nCPU      ms a snapshot (capped)   µs a forecast (capped)');
   const random = seededRandom(Number(values.seed));
   for (const waiting of [10, 100, 1_000, 100_000]) {
-    const plain = snapshotCost({ waiting, capped: false, random });
-    const capped = snapshotCost({ waiting, capped: true, random });
-    const cells = [plain, capped].map((cost) =>
-      `${cost.totalMs.toFixed(1)} (${cost.stepMsMax.toFixed(1)})`.padStart(27),
+    const [snapshot, cappedSnapshot] = [false, true].map((capped) =>
+      snapshotMs({ waiting, capped, random }).toFixed(1),
     );
-    const micros = [false, true].map((isCapped) =>
-      forecastMicros({ waiting, capped: isCapped, random }).toFixed(0),
+    const [forecast, cappedForecast] = [false, true].map((capped) =>
+      forecastMicros({ waiting, capped, random }).toFixed(0),
     );
-    console.log(String(waiting).padStart(7) + cells.join('') + micros.join(', ').padStart(22));
+    const cells = [`${snapshot} (${cappedSnapshot})`, `${forecast} (${cappedForecast})`];
+    console.log(String(waiting).padStart(7) + cells.map((cell) => cell.padStart(24)).join(''));
   }
 }
 
