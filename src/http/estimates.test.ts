@@ -104,7 +104,8 @@ function suite(transport: Transport): void {
     await clock.advance(10 * second);
     const status = await send('GET', target);
     assert.equal(status.json.estimate.completes_at, told.completes_at);
-    assert.ok(waitOf(status).ms >= 10 * second - 1 && waitOf(status).ms < 11 * second);
+    // At most half the age and a quarter of the length foreseen, and 3 % of jitter.
+    assert.ok(waitOf(status).ms >= 400 && waitOf(status).ms <= 5.15 * second);
     const etag = status.headers.get('etag')!;
     assert.match(etag, /^"/);
     const again = await send('GET', target, { headers: { 'if-none-match': etag } });
@@ -158,8 +159,8 @@ function suite(transport: Transport): void {
     assert.ok(json.durations.p90_ms >= 20 * second);
     assert.equal(json.durations.samples, 7);
     const { samples, within_bound: within, error_median: error } = json.estimate_accuracy;
-    assert.equal(samples, 2, 'two were told an estimate at their submit and have finished');
-    assert.equal(within, 0.5);
+    assert.equal(samples, 3, 'the first four could be told nothing');
+    assert.equal(within, 0.667);
     assert.ok(error >= 0 && error < 1);
     assert.equal((await send('GET', '/tasks/declared')).json.estimate_ms, 60_000);
   });
