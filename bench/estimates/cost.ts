@@ -2,14 +2,6 @@ import process from 'node:process';
 import { Estimator } from '../../src/core/estimator/estimator.ts';
 import type { Random } from '../../src/core/estimator/random.ts';
 
-/** What a snapshot of `waiting` operations costs in ms, in all and by step. */
-export type SnapshotCost = {
-  readonly waiting: number;
-  readonly beginMs: number;
-  readonly totalMs: number;
-  readonly stepMsMax: number;
-};
-
 /** CPU time of this thread, so that a busy machine does not count. */
 export function cpuMicros(): number {
   const { user, system } = process.threadCpuUsage();
@@ -19,17 +11,19 @@ export function cpuMicros(): number {
 const slots = 16;
 const tasks = 5;
 
-/** 16 slots, all busy, five tasks; `capped`: one of them may run two at once. */
-export function snapshotCost(p: {
+/** Mean ms of CPU of a snapshot of `waiting` operations; it is made in 64 steps. `capped`: one of five tasks may run two at once. */
+export function snapshotMs(p: {
   readonly waiting: number;
   readonly capped: boolean;
   readonly random: Random;
-}): SnapshotCost {
+}): number {
   const estimator = loadedEstimator(p);
-  let costs: SnapshotCost | null = null;
-  // The first rounds also compile the code.
-  for (let round = 0; round < 3; round += 1) costs = measure(estimator, p.waiting);
-  return costs as SnapshotCost;
+  // The first also compile the code.
+  for (let round = 0; round < 3; round += 1) takeSnapshot(estimator);
+  const rounds = Math.max(2, Math.min(100, Math.ceil(50_000 / p.waiting)));
+  const startedAt = cpuMicros();
+  for (let round = 0; round < rounds; round += 1) takeSnapshot(estimator);
+  return (cpuMicros() - startedAt) / 1000 / rounds;
 }
 
 /** Mean µs of a forecast for the last of `waiting` operations, by whichever way it takes. */
@@ -39,7 +33,7 @@ export function forecastMicros(p: {
   readonly random: Random;
 }): number {
   const estimator = loadedEstimator(p);
-  measure(estimator, p.waiting);
+  takeSnapshot(estimator);
   const rounds = 2_000;
   for (let at = 1; at <= rounds; at += 1) estimator.predict({ id: idOf(p.waiting - 1), at });
   const startedAt = cpuMicros();
@@ -47,21 +41,17 @@ export function forecastMicros(p: {
   return (cpuMicros() - startedAt) / rounds;
 }
 
-function measure(estimator: Estimator, waiting: number): SnapshotCost {
-  const startedAt = cpuMicros();
+function takeSnapshot(estimator: Estimator): void {
   const building = estimator.beginSnapshot(0);
-  const beginMs = (cpuMicros() - startedAt) / 1000;
-  let stepMsMax = 0;
   for (;;) {
-    const stepAt = cpuMicros();
     const snapshot = building.step();
-    stepMsMax = Math.max(stepMsMax, (cpuMicros() - stepAt) / 1000);
     if (snapshot === null) continue;
     estimator.adoptSnapshot(snapshot);
-    return { waiting, beginMs, totalMs: (cpuMicros() - startedAt) / 1000, stepMsMax };
+    return;
   }
 }
 
+/** 16 slots, all busy, five tasks. */
 function loadedEstimator(p: {
   readonly waiting: number;
   readonly capped: boolean;

@@ -52,6 +52,11 @@ export type EstimatorOptions = {
   readonly pollsPerSecond?: number;
   /** The longest Retry-After. Default 60 s. */
   readonly retryAfterMsMax?: number;
+  /**
+   * Draws of one forecast, 10 ns each: past it the shared snapshot answers, which is up to a quarter of a second old.
+   * Default 8,192.
+   */
+  readonly drawsMax?: number;
 };
 
 /**
@@ -80,6 +85,7 @@ export class Estimator {
 
   constructor(options: EstimatorOptions) {
     const world: EstimatorWorld = {
+      drawsMax: options.drawsMax ?? settings.drawsMax,
       live: this.#live,
       history: this.#history,
       rulesOf: (task) => this.#rules.get(task) ?? taskRulesDefault,
@@ -113,7 +119,15 @@ export class Estimator {
 
   onSubmit(p: Omit<Queued, 'priority' | 'readyAt' | 'key'> & Partial<Queued> & At): void {
     this.#latest = null;
-    this.#live.submit({ key: null, priority: 0, readyAt: p.at, ...p });
+    // Member by member: spreading cost half a microsecond of each submit.
+    this.#live.submit({
+      id: p.id,
+      task: p.task,
+      key: p.key ?? null,
+      priority: p.priority ?? 0,
+      readyAt: p.readyAt ?? p.at,
+      at: p.at,
+    });
   }
 
   /** An attempt starts. */

@@ -9,7 +9,7 @@ export type FirstEstimate = {
   readonly pollWaitMs: number;
 };
 
-type Kept = FirstEstimate & Place;
+type Kept = FirstEstimate & { readonly at: number };
 
 /**
  * Estimates for operations just submitted, each made for one and told of all that come soon after it to nearly the same
@@ -25,30 +25,29 @@ export class FirstEstimates {
 
   /** What is kept for `operation`, as of `at`; null: nothing that holds. */
   find(operation: LiveOperation, p: Place): FirstEstimate | null {
-    const kept = this.#kept.get(keyOf(operation));
+    const kept = this.#kept.get(keyOf(operation, p));
     if (kept === undefined) return null;
-    const { at, ahead, waits } = p;
+    const { at, ahead } = p;
     const age = at - kept.at;
     if (age < 0 || age > settings.snapshotMsMin) return null;
-    const near = Math.max(
-      p.slots * settings.firstRoundShare,
-      kept.ahead * settings.firstAheadShare,
-    );
-    if (waits !== kept.waits || Math.abs(ahead - kept.ahead) > near) return null;
     const { estimate } = kept;
     const shifted: CompletionEstimate = {
-      ...estimate,
+      known: true,
       startsAt: operation.startedAt ?? estimate.startsAt + age,
       p50At: estimate.p50At + age,
       p90At: estimate.p90At + age,
       queuePosition: ahead,
+      basis: estimate.basis,
+      samples: estimate.samples,
+      confidence: estimate.confidence,
+      longerThanUsual: false,
     };
     return { estimate: shifted, pollWaitMs: kept.pollWaitMs };
   }
 
   keep(operation: LiveOperation, p: Place, first: FirstEstimate): void {
     if (this.#kept.size >= settings.firstKeptMax) this.#kept.clear();
-    this.#kept.set(keyOf(operation), { ...first, ...p });
+    this.#kept.set(keyOf(operation, p), { ...first, at: p.at });
   }
 }
 
@@ -67,7 +66,16 @@ export function isNew(operation: LiveOperation, at: number): boolean {
   return operation.startedAt === null || at - operation.startedAt <= settings.firstElapsedMsMax;
 }
 
-function keyOf({ task, priority, key, startedAt }: LiveOperation): string {
-  const phase = startedAt === null ? 'w' : 'r';
+/** The same for places that are near enough: within a quarter of a round of all slots, or a tenth of what is ahead. */
+function keyOf({ task, priority, key, startedAt }: LiveOperation, { ahead, waits, slots }: Place) {
+  const phase = startedAt !== null ? 'r' : waits ? stretchOf(ahead, slots) : 'f';
   return key === null && priority === 0 ? `${phase}${task}` : `${phase}${task} ${priority} ${key}`;
+}
+
+function stretchOf(ahead: number, slots: number): number {
+  const near = Math.max(1, slots * settings.firstRoundShare);
+  const linear = near / settings.firstAheadShare;
+  if (ahead < linear) return Math.floor(ahead / near);
+  const grown = Math.log(ahead / linear) / Math.log1p(settings.firstAheadShare);
+  return Math.ceil(1 / settings.firstAheadShare) + Math.floor(grown);
 }

@@ -117,7 +117,7 @@ export class Forecaster {
     const held = isHeld(this.#world, operation, now);
     if (!held && ahead < slots - live.running.size) return waits;
     const draws = (live.running.size + ahead) * settings.samples;
-    if (draws > settings.drawsMax) return this.#shared.waits(p, waits);
+    if (draws > this.#world.drawsMax) return this.#shared.waits(p, waits);
 
     const line = live.firstWaiting(held ? ahead + 1 + behindHeld : ahead);
     const view = new QueueView(this.#world, now, mine.residual);

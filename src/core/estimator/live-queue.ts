@@ -71,9 +71,13 @@ export class LiveQueue {
 
   submit(p: Queued & { readonly at: number }): void {
     if (this.#operations.has(p.id)) return;
-    const { at, ...queued } = p;
+    const { id, task, key, priority, readyAt, at } = p;
     const operation: LiveOperation = {
-      ...queued,
+      id,
+      task,
+      key,
+      priority,
+      readyAt,
       submittedAt: at,
       startedAt: null,
       holdsSlot: false,

@@ -7,6 +7,7 @@ import { isCapped, type TaskRules } from './task-rules.ts';
 
 /** All a forecast looks at. */
 export type EstimatorWorld = {
+  readonly drawsMax: number;
   readonly live: LiveQueue;
   readonly history: History;
   readonly rulesOf: (task: string) => TaskRules;

@@ -46,11 +46,11 @@ export class SharedSnapshot {
 
   /** Whether a new one would be of use: somebody needed it, or would, and the latest is missing or old. */
   due(now: number): boolean {
-    const { live, slots, history } = this.#world;
+    const { live, slots, history, drawsMax } = this.#world;
     if (this.#latest !== null && now < this.#latest.staleAt) return false;
     if (slots() === 0 || live.waiting === 0 || history.times.pooled() === null) return false;
     const draws = (live.waiting + live.running.size) * settings.samples;
-    return this.#wanted || draws > settings.drawsMax;
+    return this.#wanted || draws > drawsMax;
   }
 
   /** The queue as it is now, to be played step by step and then adopted. */

@@ -1,0 +1,151 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import process from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { seededRandom } from '../../src/core/estimator/seeded-random.fixture.ts';
+import type { WireOperation } from '../../src/core/wire.ts';
+import { startServer } from '../server-process.ts';
+import { EstimatorPredictor } from './estimator-predictor.ts';
+import { replay, type Prediction } from './replay.ts';
+import { scoreEta } from './score-eta.ts';
+import { scorePolls } from './score-poll.ts';
+import { readTrace, type TraceConfig, type TraceOperation } from './trace.ts';
+import { coursesOf, type Course } from './virtual-queue.ts';
+
+/**
+ * A trace through a real server, faster than it was recorded: every operation is submitted over HTTP at its time, takes
+ * as long as it took and is polled as the answers ask for, each by a client of its own. What the 202s told and what
+ * the polls found is scored beside a replay of the same, equally fast, in virtual time.
+ */
+export async function playLive(
+  directory: string,
+  { name, file, workers }: TraceConfig,
+  p: { readonly speed: number; readonly seconds: number; readonly seed: number },
+): Promise<void> {
+  const whole = readTrace(path.join(directory, file));
+  const trace = whole
+    .map((one) => faster(one, p.speed))
+    .filter(({ submitAt }) => submitAt < p.seconds * 1000);
+  console.log(`\n${name} at ${p.speed}x, live: ${trace.length} operations in ${p.seconds} s`);
+  const lived = await livedOn(trace, workers);
+  const courses = coursesOf(trace, workers);
+  const ours = new EstimatorPredictor({ random: seededRandom(p.seed), workers });
+  const replayed = replay(courses, ours, ours.poller);
+  print('replay', { courses, ...replayed });
+  print('server', lived);
+}
+
+type Played = {
+  readonly courses: readonly Course[];
+  readonly predictions: readonly Prediction[];
+  readonly polls: readonly (readonly number[])[];
+};
+
+function faster({ submitAt, task, serviceMs }: TraceOperation, speed: number): TraceOperation {
+  return {
+    submitAt: Math.round(submitAt / speed),
+    task,
+    serviceMs: Math.max(1, Math.round(serviceMs / speed)),
+  };
+}
+
+async function livedOn(trace: readonly TraceOperation[], workers: number): Promise<Played> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'raincheck-live-'));
+  const server = await startServer({
+    name: 'raincheck',
+    args: [
+      '--conditions=raincheck-source',
+      path.join(import.meta.dirname, '..', '..', 'src', 'cli', 'main.ts'),
+      'serve',
+      '--config',
+      path.join(import.meta.dirname, 'live.config.ts'),
+      '--port',
+      '{port}',
+    ],
+    env: {
+      RAINCHECK_STORE: path.join(folder, 'live.db'),
+      RAINCHECK_CONCURRENCY: String(workers),
+      LIVE_TYPES: [...new Set(trace.map(({ task }) => task))].join(),
+    },
+  });
+  const origin = `http://127.0.0.1:${server.port}`;
+  const clients: Promise<Life>[] = [];
+  const startedAt = Date.now() + 500;
+  for (const [row, one] of trace.entries()) {
+    const early = startedAt + one.submitAt - Date.now();
+    if (early > 0) await sleep(early);
+    clients.push(live(origin, one, row));
+  }
+  const lives = await Promise.all(clients);
+  const cpuMs = await server.cpuMs();
+  const task = (await (await fetch(`${origin}/tasks/${trace[0]?.task}`)).json()) as object;
+  console.log(`the server took ${(cpuMs / 1000).toFixed(1)} s of CPU; ${JSON.stringify(task)}`);
+  await server.stop();
+  rmSync(folder, { recursive: true });
+  return {
+    courses: lives.map(({ course }) => course),
+    predictions: lives.flatMap(({ told }) => told ?? []),
+    polls: lives.map(({ polls }) => polls),
+  };
+}
+
+type Life = {
+  readonly course: Course;
+  /** By the 202. */
+  readonly told: Prediction | null;
+  readonly polls: readonly number[];
+};
+
+/** One client: submits, and polls as it is asked to until it sees the end. */
+async function live(origin: string, one: TraceOperation, row: number): Promise<Life> {
+  const { task, serviceMs } = one;
+  let answer = await fetch(`${origin}/${task}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ ms: serviceMs }),
+  });
+  let operation = (await answer.json()) as WireOperation;
+  if (answer.status !== 202) throw new Error(JSON.stringify(operation));
+  const { estimate } = operation;
+  const polls: number[] = [];
+  const told =
+    estimate?.completes_at == null || estimate.completes_by === null
+      ? null
+      : {
+          row,
+          at: Date.parse(operation.created_at),
+          p50At: Date.parse(estimate.completes_at),
+          p90At: Date.parse(estimate.completes_by),
+        };
+  while (operation.finished_at === null) {
+    await sleep(Number(answer.headers.get('retry-after-ms')));
+    answer = await fetch(`${origin}${operation.status_url}`);
+    operation = (await answer.json()) as WireOperation;
+    polls.push(Date.now());
+  }
+  if (operation.status !== 'completed') throw new Error(JSON.stringify(operation));
+  const course = {
+    row,
+    id: operation.id,
+    task,
+    submitAt: Date.parse(operation.created_at),
+    startAt: Date.parse(operation.started_at ?? ''),
+    finishAt: Date.parse(operation.finished_at),
+    serviceMs,
+  };
+  return { course, told, polls };
+}
+
+const warmup = 0.1;
+
+function print(who: string, { courses, predictions, polls }: Played): void {
+  const { submit } = scoreEta({ courses, predictions, warmup });
+  const poll = scorePolls({ courses, polls, warmup });
+  console.log(
+    `${who}: cov90 ${submit.cov90.toFixed(3)}, pinball ${submit.pinball90.toFixed(3)}, median error ${submit.medianError.toFixed(3)} ` +
+      `of ${submit.count}; ${poll.pollsPerOperation.toFixed(2)} polls @ ${poll.relativeLag.toFixed(3)} (mean ${(poll.lagMean * 1000).toFixed(0)} ms), at most ${poll.peakPerSecond} a second`,
+  );
+}
+
+process.on('SIGINT', () => process.exit(130));
