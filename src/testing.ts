@@ -3,6 +3,12 @@
  * exerciseStoreCommands needs fast-check; nothing else here does.
  */
 export { ManualClock } from './testing/manual-clock.ts';
+export { testKit, type TestKit, type TestKitOptions } from './testing/test-kit.ts';
+export type {
+  CapturedWebhook,
+  CapturedWebhooks,
+  WebhookAnswer,
+} from './testing/captured-webhooks.ts';
 export { exerciseStore } from './testing/store-conformance.ts';
 export { exerciseStoreCommands } from './testing/store-commands.ts';
 export type { OpenedStore, OpenStore } from './testing/store-bench.ts';

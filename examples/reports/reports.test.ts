@@ -1,20 +1,19 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
-import { raincheck, type Raincheck } from 'raincheck';
+import { testKit, type TestKit } from 'raincheck/testing';
 import { makeSales } from './make-sales.ts';
 import config from './raincheck.config.ts';
 
 describe('the example', () => {
-  let rc: Raincheck;
+  let t: TestKit;
   before(async () => {
-    rc = raincheck({ tasks: config.tasks, store: 'memory:' });
-    await rc.start();
+    t = await testKit({ tasks: config.tasks });
   });
-  after(() => rc.stop({ now: true }));
+  after(() => t[Symbol.asyncDispose]());
 
   const post = (path: string, input: unknown) =>
-    rc.fetch(
+    t.rc.fetch(
       new Request(`http://localhost${path}`, {
         method: 'POST',
         headers: { 'content-type': 'application/json', prefer: 'wait=30' },
@@ -69,9 +68,17 @@ describe('the example', () => {
     assert.deepEqual(await response.json(), { hello: ['world'] });
   });
 
-  it('tries flaky again until it works', async () => {
-    const response = await post('/flaky', { failures: 1 });
-    assert.deepEqual(await response.json(), { attempts: 2 });
+  it('tries flaky again until it works, tells of it, and again when it is not heard', async () => {
+    const input = { failures: 2 };
+    const webhookUrl = 'https://example.com/done';
+    t.webhooks.answerWith(503);
+    const operation = await t.client.submit('flaky', input, { webhookUrl });
+    assert.deepEqual((await t.finished(operation)).result, { attempts: 3 });
+    assert.equal((await t.webhooks.next()).status, 503);
+    t.webhooks.answerWith(204);
+    await t.clock.advance('5s');
+    const { url, event } = await t.webhooks.next();
+    assert.deepEqual([url, event.type], [webhookUrl, 'operation.completed']);
   });
 
   it('spins in a thread of its own and goes on answering', async () => {

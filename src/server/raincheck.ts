@@ -4,7 +4,7 @@ import type { Duration } from '../core/duration.ts';
 import { RaincheckError } from '../core/errors.ts';
 import { durationOption, expected, refuseUnknownKeys } from '../core/options.ts';
 import { createEngine } from '../engine/create-engine.ts';
-import type { Engine } from '../engine/engine.ts';
+import type { Engine, EngineOptions } from '../engine/engine.ts';
 import { systemClock } from '../engine/system-clock.ts';
 import { isIsolateThread } from '../engine/isolate-thread-mark.ts';
 import type { Logger } from '../engine/logger.ts';
@@ -13,7 +13,7 @@ import { createApp, type App } from '../http/app.ts';
 import { fetchHandler } from '../http/fetch-adapter.ts';
 import { nodeHandler } from '../http/node-adapter.ts';
 import type { Store } from '../store/store.ts';
-import { createWebhooks } from '../webhooks/create-webhooks.ts';
+import { createWebhooks, type WebhooksOptions } from '../webhooks/create-webhooks.ts';
 import type { WebhookSettings } from '../webhooks/webhook-settings.ts';
 import type { Webhooks } from '../webhooks/webhooks.ts';
 import { consoleLogger } from './logger.ts';
@@ -116,6 +116,20 @@ const optionNames = [
 export function raincheck<const Tasks extends readonly Task[]>(
   options: RaincheckOptions<Tasks>,
 ): Raincheck<Tasks> {
+  return assembledRaincheck(options, {});
+}
+
+/** What a test puts in the place of the outside world. */
+export type Substitutes = {
+  readonly webhooks?: Pick<WebhooksOptions, 'sender' | 'lookup' | 'random'>;
+  readonly engine?: Pick<EngineOptions, 'poll'>;
+};
+
+/** As raincheck(), with parts that are no option. */
+export function assembledRaincheck<const Tasks extends readonly Task[]>(
+  options: RaincheckOptions<Tasks>,
+  substitutes: Substitutes,
+): Raincheck<Tasks> {
   checkOptions(options);
   const drainMs = durationOption('drain', options.drain, {
     minMs: 0,
@@ -127,7 +141,16 @@ export function raincheck<const Tasks extends readonly Task[]>(
   const store = openedStore(options.store);
   try {
     const clock = options.clock ?? systemClock;
-    const { engine, webhooks, app: idleApp } = composed(options, { store, clock, logger });
+    const {
+      engine,
+      webhooks,
+      app: idleApp,
+    } = composed(options, {
+      store,
+      clock,
+      logger,
+      substitutes,
+    });
     const { start, startSoon, forbidStart } = starter({ engine, webhooks, store, logger });
     const app: App = {
       ...idleApp,
@@ -159,10 +182,15 @@ export function raincheck<const Tasks extends readonly Task[]>(
   }
 }
 
-type Parts = { readonly store: Store; readonly clock: Clock; readonly logger: Logger };
+type Parts = {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly substitutes: Substitutes;
+};
 
 /** Engine, webhooks and HTTP API put together: each needs a word of another, but none before the first request. */
-function composed(options: RaincheckOptions, { store, clock, logger }: Parts) {
+function composed(options: RaincheckOptions, { store, clock, logger, substitutes }: Parts) {
   const webhooks =
     options.webhooks === false
       ? null
@@ -174,6 +202,7 @@ function composed(options: RaincheckOptions, { store, clock, logger }: Parts) {
           describe: (operation) => plainApp.describe(operation),
           userAgent: `raincheck/${version} (+webhooks)`,
           taskNames: options.tasks.flatMap((task) => task?.name ?? []),
+          ...substitutes.webhooks,
         });
   const engine = createEngine({
     store,
@@ -186,6 +215,7 @@ function composed(options: RaincheckOptions, { store, clock, logger }: Parts) {
       builtInTasks: webhooks.tasks,
     }),
     ...given(options, ['concurrency', 'threads', 'pendingMax', 'pollsPerSecond', 'lease', 'grace']),
+    ...substitutes.engine,
   });
   const plainApp = createApp({
     engine,

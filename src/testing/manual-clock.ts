@@ -1,5 +1,6 @@
 import { setImmediate as immediate } from 'node:timers/promises';
 import type { Clock } from '../core/clock.ts';
+import { durationMs, type Duration } from '../core/duration.ts';
 
 /** `at` is of elapsed(). */
 type Sleeper = { readonly at: number; wake(): void };
@@ -46,9 +47,9 @@ export class ManualClock implements Clock {
     });
   }
 
-  /** Moves on by `ms` and wakes everyone whose time comes on the way; 0 wakes those already due. */
-  async advance(ms: number): Promise<void> {
-    const end = this.elapsed() + ms;
+  /** Moves on by that much (ms, or '11m') and wakes everyone whose time comes on the way; 0 wakes those already due. */
+  async advance(by: Duration): Promise<void> {
+    const end = this.elapsed() + durationMs('advance', by);
     await settled();
     for (let next = this.#firstBy(end); next !== undefined; next = this.#firstBy(end)) {
       this.#now += Math.max(0, next.at - this.elapsed());

@@ -1,0 +1,104 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import type { Clock } from '../core/clock.ts';
+import type { WireWebhookEvent } from '../core/wire.ts';
+import { answeredResult } from '../webhooks/attempt-result.ts';
+import { webhookSignature } from '../webhooks/signature.ts';
+import type { Sender, SendRequest } from '../webhooks/webhooks.ts';
+
+/** One attempt to deliver, as its receiver would have got it. */
+export type CapturedWebhook = {
+  /** The `webhook-id`: the same for every attempt of a delivery. */
+  readonly id: string;
+  readonly url: string;
+  /** Lower-case names, signature included. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The bytes that are signed, as text. */
+  readonly body: string;
+  /** The body, parsed. */
+  readonly event: WireWebhookEvent;
+  /** When, in ms of the kit's clock. */
+  readonly at: number;
+  /** What it was answered. */
+  readonly status: number;
+};
+
+/** A status, or a status with headers like `retry-after`. */
+export type WebhookAnswer =
+  | number
+  | { readonly status: number; readonly headers?: Readonly<Record<string, string>> };
+
+type Answering = (webhook: Omit<CapturedWebhook, 'status'>) => WebhookAnswer;
+
+/** Turns of the event loop until whatever is due now has certainly been sent: nothing here does real I/O. */
+const turnsMax = 50;
+
+/** The receivers of all webhooks of a kit: nothing leaves the process. */
+export class CapturedWebhooks {
+  /** Every attempt so far, in order. */
+  readonly all: CapturedWebhook[] = [];
+  readonly #clock: Clock;
+  #taken = 0;
+  #answering: Answering = () => 204;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** What receivers answer from now on. Default 204. */
+  answerWith(answer: WebhookAnswer | Answering): void {
+    this.#answering = typeof answer === 'function' ? answer : () => answer;
+  }
+
+  /**
+   * The next attempt that this has not given yet. Rejects when none is due: the operation may still run (await
+   * `finished` first), or a later attempt wait for its time (advance the clock first).
+   */
+  async next(): Promise<CapturedWebhook> {
+    for (let turns = 0; turns < turnsMax && this.all.length <= this.#taken; turns += 1)
+      await turn();
+    const captured = this.all[this.#taken];
+    if (captured === undefined) {
+      throw new Error(
+        `No webhook is due at ${new Date(this.#clock.now()).toISOString()}; ${this.#taken} were sent before.`,
+      );
+    }
+    this.#taken += 1;
+    return captured;
+  }
+
+  /** What takes the place of HTTP. */
+  get sender(): Sender {
+    return { send: async (request) => this.#captured(request), close: async () => undefined };
+  }
+
+  #captured(request: SendRequest): Awaited<ReturnType<Sender['send']>> {
+    const { id, url, body, secrets, traceparent } = request;
+    const now = this.#clock.now();
+    const timestamp = Math.floor(now / 1_000);
+    const headers = {
+      ...request.headers,
+      'content-type': 'application/json',
+      'webhook-id': id,
+      'webhook-timestamp': String(timestamp),
+      'webhook-signature': webhookSignature({ id, timestamp, body: Buffer.from(body), secrets }),
+      ...(traceparent !== null && { traceparent }),
+    };
+    const event = JSON.parse(body) as WireWebhookEvent;
+    const arrived = { id, url, headers, body, event, at: now };
+    const answer = this.#answering(arrived);
+    const given = typeof answer === 'number' ? { status: answer } : answer;
+    this.all.push({ ...arrived, status: given.status });
+    const exchanged = {
+      status: given.status,
+      headers: given.headers ?? {},
+      excerpt: Buffer.alloc(0),
+      bodyBytes: 0,
+      hasStarted: true,
+      firstByteMs: 0,
+      error: null,
+    };
+    return answeredResult(given.status, exchanged, { timings: noTime, now });
+  }
+}
+
+const noTime = { dnsMs: null, connectMs: null, tlsMs: null, firstByteMs: 0, totalMs: 0 };

@@ -1,0 +1,135 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { timerMsMax, type Clock } from '../core/clock.ts';
+import { isFinal } from '../core/operation.ts';
+import type { WireOperation } from '../core/wire.ts';
+import { createClient, type Client } from '../client/client.ts';
+import type { Engine } from '../engine/engine.ts';
+import { silentLogger } from '../engine/logger.ts';
+import type { Task } from '../engine/task.ts';
+import { assembledRaincheck, type Raincheck, type RaincheckOptions } from '../server/raincheck.ts';
+import { memoryStore } from '../store-memory/memory-store.ts';
+import { CapturedWebhooks } from './captured-webhooks.ts';
+import { ManualClock } from './manual-clock.ts';
+
+/** As for raincheck(), but for what the kit brings itself. */
+export type TestKitOptions<Tasks extends readonly Task[] = readonly Task[]> = Omit<
+  RaincheckOptions<Tasks>,
+  'store' | 'clock' | 'token' | 'publicUrl'
+> & {
+  /** When the clock stands at first, in ms. Default 2026-01-01. */
+  readonly now?: number;
+};
+
+export type TestKit<Tasks extends readonly Task[] = readonly Task[]> = AsyncDisposable & {
+  /** Started, in memory; not the one that was handed in. */
+  readonly rc: Raincheck<Tasks>;
+  /** Stands still but for `advance`, and `finished` where an operation waits for its time. */
+  readonly clock: ManualClock;
+  /** Everything that would have been sent. */
+  readonly webhooks: CapturedWebhooks;
+  /** Typed by the tasks, without a network: it calls `rc.fetch`. Its timeouts and pauses are of the kit's clock. */
+  readonly client: Client<Raincheck<Tasks>>;
+  /**
+   * The operation once it is final. Waits for its handler, whatever that does, and moves the clock on to when it is
+   * due: over a delay, over every back-off. Rejects when its task is paused.
+   */
+  finished(operation: string | { readonly id: string }): Promise<WireOperation>;
+};
+
+const tenant = '';
+/** No request leaves the process, so that the name leads nowhere. */
+const origin = 'http://raincheck.test';
+
+/**
+ * Your tasks on a store in memory, a clock that you move, and receivers of webhooks that only look: so that what takes
+ * hours, or needs a receiver that fails, is a test of milliseconds without a sleep.
+ *
+ *   await using t = await testKit({ tasks: [reports] });   // or testKit(rc), for its tasks and basePath
+ *   const operation = await t.client.submit('reports', input);
+ *   await t.clock.advance('11m');
+ *
+ * Time passes for Raincheck alone: timeouts, back-offs, delays, retention, deliveries. A handler that sets timers of its
+ * own, or does I/O, takes what it takes; `finished` waits for it, `advance` does not. Every address may be sent to:
+ * what the settings of webhooks allow is not looked at. Throws as raincheck() does.
+ */
+export async function testKit<const Tasks extends readonly Task[]>(
+  app: Raincheck<Tasks> | TestKitOptions<Tasks>,
+): Promise<TestKit<Tasks>> {
+  const { now, webhooks: settings, ...options } = optionsOf(app);
+  const clock = new ManualClock(now);
+  const webhooks = new CapturedWebhooks(clock);
+  const rc = assembledRaincheck<Tasks>(
+    {
+      logger: silentLogger,
+      ...options,
+      store: memoryStore(),
+      clock,
+      webhooks: settings === false ? false : { poll, ...settings, ...anywhere },
+    },
+    {
+      webhooks: {
+        sender: webhooks.sender,
+        lookup: async () => ['192.0.2.1'],
+        random: () => 0.5,
+      },
+      engine: { poll },
+    },
+  );
+  await rc.start();
+  const client = createClient<Raincheck<Tasks>>({
+    baseUrl: `${origin}${rc.app.basePath}`,
+    fetch: (input, init) => rc.fetch(new Request(input, init)),
+    clock: clientClock(clock),
+  });
+  return {
+    rc,
+    clock,
+    webhooks,
+    client,
+    async finished(operation) {
+      const id = typeof operation === 'string' ? operation : operation.id;
+      await untilFinal(rc.engine, clock, id);
+      return client.operation(id).status();
+    },
+    async [Symbol.asyncDispose]() {
+      await rc.stop({ now: true });
+    },
+  };
+}
+
+/** Looks for what other processes did, of which there are none: a day of seconds is long enough without them. */
+const poll = '1m';
+/** The client's pauses are of the same time, but for those that only keep a loop from spinning: none must wait for an advance. */
+function clientClock(clock: ManualClock): Clock {
+  return {
+    now: () => clock.now(),
+    sleep: (ms, signal) => (ms <= 250 ? turn() : clock.sleep(ms, signal)),
+  };
+}
+
+const anywhere = { httpAllowed: true, allowedCidrs: ['0.0.0.0/0', '::/0'] };
+
+function optionsOf<Tasks extends readonly Task[]>(
+  app: Raincheck<Tasks> | TestKitOptions<Tasks>,
+): TestKitOptions<Tasks> {
+  return 'engine' in app ? { tasks: app.tasks, basePath: app.app.basePath } : app;
+}
+
+async function untilFinal(engine: Engine, clock: ManualClock, id: string): Promise<void> {
+  for (;;) {
+    const operation = await engine.read({ id, tenant });
+    const { version, readyAt, state, task } = operation;
+    if (isFinal(state)) return;
+    if (state !== 'running') {
+      const records = await engine.taskRecords();
+      if (records.some((record) => record.task === task && record.paused)) {
+        throw new Error(`The task '${task}' is paused: ${id} waits until it is resumed.`);
+      }
+      if (readyAt > clock.now()) {
+        await clock.advance(readyAt - clock.now());
+        continue;
+      }
+    }
+    await engine.waitFor({ id, tenant, until: 'change', version, timeoutMs: timerMsMax });
+  }
+}
