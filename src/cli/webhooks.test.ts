@@ -310,6 +310,9 @@ describe('raincheck dlq', () => {
       [['retry', 'msg_x'], /'msg_x' is no id of a delivery/],
       [['retry', '--all', '--per-second', '0'], /\n {4}per_second {2}\S/],
       [['retry', '--al'], /Did you mean --all\?/],
+      [['retry', '--all', '--error', 'timeout', '--dry-run'], /--all or a filter, not both/],
+      [['retry', '--endpoint', 'ep_nope'], /--endpoint: 'ep_nope' is no id of an endpoint/],
+      [['list', '--operation', 'op_nope'], /--operation: 'op_nope' is no id of an operation/],
       [['discard', '--expired'], /Unknown option/],
     ];
     const runs = await Promise.all(cases.map(([args]) => cli('dlq', ...args)));
