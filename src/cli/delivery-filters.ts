@@ -1,5 +1,7 @@
 import { Option, type Command } from 'commander';
 import { webhookEvents, type DeliveryEvent } from '../core/delivery.ts';
+import { isEndpointId, isOperationId } from '../core/id.ts';
+import { UsageError } from './exit-codes.ts';
 import { instantOf } from './instant.ts';
 
 /** The filters that lists of deliveries and bulk redrives share. */
@@ -24,6 +26,13 @@ export function withDeliveryFilters(command: Command): Command {
 
 export function deliveryFilter(flags: DeliveryFlags, now: number) {
   const { endpoint, operation, event, error, since, until } = flags;
+  // What is no id finds nothing, which would read as "all is well".
+  if (endpoint !== undefined && !isEndpointId(endpoint)) {
+    throw new UsageError(`--endpoint: '${endpoint}' is no id of an endpoint (ep_…).`);
+  }
+  if (operation !== undefined && !isOperationId(operation)) {
+    throw new UsageError(`--operation: '${operation}' is no id of an operation (op_…).`);
+  }
   return {
     endpoint,
     operation,

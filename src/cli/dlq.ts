@@ -139,6 +139,9 @@ async function steerAll(
   if (flags.all !== true && flags.expired !== true && !isFiltered) {
     throw new UsageError('Name deliveries, or say --all or a filter.');
   }
+  if (flags.all === true && isFiltered) {
+    throw new UsageError('Say --all or a filter, not both: --all is without any.');
+  }
   const state = flags.expired === true ? ('expired' as const) : undefined;
   const redrive: Redrive = { action, filter: { ...filter, state }, perSecond: flags.perSecond };
   const counted = await client.webhooks.countDeadLetters(redrive);

@@ -1,6 +1,6 @@
 import type { WireEndpoint } from '../core/wire.ts';
 import type { Context } from './context.ts';
-import { ageText, briefly, nextText, shortUrl, waitText } from './webhook-text.ts';
+import { ageText, briefly, eventName, nextText, shortUrl, waitText } from './webhook-text.ts';
 import { printRows, type Listing } from './listing.ts';
 
 /** Words for endpoints. */
@@ -12,9 +12,27 @@ export const endpointListing: Listing<WireEndpoint> = {
     one.created_at,
     [one.next_attempt_at, one.next_attempt_reason].filter((part) => part !== null).join(' '),
     one.url,
+    one.events.join(','),
+    (one.tasks ?? []).join(','),
   ],
-  columns: ['ID', 'STATE', 'NEXT', 'URL'].map((title) => ({ title })),
-  row: (one, now) => [one.id, stateName(one), briefly(nextText(one, now)), shortUrl(one.url)],
+  columns: [
+    { title: 'ID' },
+    { title: 'KIND' },
+    { title: 'STATE' },
+    { title: 'NEXT' },
+    { title: 'EVENTS', from: 120 },
+    { title: 'TASKS', from: 120 },
+    { title: 'URL' },
+  ],
+  row: (one, now) => [
+    one.id,
+    one.kind,
+    stateName(one),
+    briefly(nextText(one, now)),
+    one.kind === 'request' ? 'as asked' : one.events.map(eventName).join(' '),
+    one.tasks === null ? 'all' : one.tasks.join(' '),
+    shortUrl(one.url),
+  ],
   none: 'No endpoints.',
 };
 

@@ -29,8 +29,10 @@ export async function printListing<T>(
   if (!output.resultIsSeen || output.json) return;
   if (found.length === 0) return output.note(p.none);
   const now = transport.serverNow();
-  const rows = found.map((one) => p.row(one, now).map(safeLine));
-  const [head = '', ...lines] = table(p.columns, rows, process.stdout.columns || 80);
+  const width = process.stdout.columns || 80;
+  const isShown = (_: unknown, i: number): boolean => width >= (p.columns[i]?.from ?? 0);
+  const rows = found.map((one) => p.row(one, now).filter(isShown).map(safeLine));
+  const [head = '', ...lines] = table(p.columns.filter(isShown), rows, width);
   output.report(output.styleResult('dim', head));
   for (const line of lines) output.result(line);
 }

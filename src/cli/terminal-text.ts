@@ -51,7 +51,12 @@ export function cutTo(text: string, columns: number): string {
   return columns <= 0 ? '' : `${kept}…`;
 }
 
-export type Column = { readonly title: string; readonly align?: 'right' };
+export type Column = {
+  readonly title: string;
+  readonly align?: 'right';
+  /** Left out where the terminal has fewer columns than this. */
+  readonly from?: number;
+};
 
 /** Aligned columns under their titles; the last one is cut at `width`. */
 export function table(

@@ -9,6 +9,7 @@ import {
   ageText,
   briefly,
   deliveryStateText,
+  eventName,
   lastText,
   nextText,
   shortUrl,
@@ -67,7 +68,7 @@ export function addDeliveryCommands(webhooks: Command, shell: Shell): void {
 
 const pipeHelp = `
 In a pipe: one delivery a line, tab-separated: id, event, state, attempts, created, last outcome,
-next attempt and why, address.`;
+next attempt and why, address, operation.`;
 
 const deliveryListing: Listing<WireDelivery> = {
   cells: (one) => [
@@ -79,8 +80,18 @@ const deliveryListing: Listing<WireDelivery> = {
     lastText(one),
     [one.next_attempt_at, one.next_attempt_reason].filter((part) => part !== null).join(' '),
     one.url,
+    one.operation_id ?? '',
   ],
-  columns: ['ID', 'EVENT', 'STATE', 'AGE', 'NEXT', 'LAST'].map((title) => ({ title })),
+  columns: [
+    { title: 'ID' },
+    { title: 'EVENT' },
+    { title: 'STATE' },
+    { title: 'AGE' },
+    { title: 'NEXT' },
+    { title: 'LAST' },
+    { title: 'OPERATION', from: 150 },
+    { title: 'URL', from: 110 },
+  ],
   row: (one, now) => [
     one.id,
     eventName(one.event),
@@ -88,6 +99,8 @@ const deliveryListing: Listing<WireDelivery> = {
     briefly(ageText(one.created_at, now)),
     briefly(nextText(one, now)),
     lastText(one),
+    one.operation_id ?? '',
+    shortUrl(one.url),
   ],
   none: 'No deliveries.',
 };
@@ -113,11 +126,6 @@ export const deadLetterListing: Listing<WireDelivery> = {
   ],
   none: 'No dead letters.',
 };
-
-/** 'completed': all but tests are of an operation. */
-function eventName(event: string): string {
-  return event.replace(/^(?:operation|webhook)\./, '');
-}
 
 /** What became of a wish: one line, or one object with --json. */
 export function printSteered({ output, transport }: Context, delivery: WireDelivery): void {

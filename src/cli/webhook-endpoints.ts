@@ -60,7 +60,7 @@ function addList(webhooks: Command, shell: Shell): void {
     .option('-n, --limit <n>', 'at most so many', integerArgument, 20)
     .addHelpText(
       'after',
-      '\nIn a pipe: one endpoint a line, tab-separated: id, kind, state, created, what it waits for, address.',
+      '\nIn a pipe: one endpoint a line, tab-separated: id, kind, state, created,\nwhat it waits for, address, events, tasks (none: all).',
     )
     .action(
       acting(shell, async (context, command) => {

@@ -136,9 +136,11 @@ function answer(path: string): Scripted {
   };
 }
 
-async function shown(...args: string[]): Promise<string[]> {
+const shown = (...args: string[]): Promise<string[]> => shownAt(80, ...args);
+
+async function shownAt(columns: number, ...args: string[]): Promise<string[]> {
   await using server = await scriptedServer(({ path }) => answer(path));
-  const text = await onTerminal(args, { url: server.url, env: { NO_COLOR: '1' } });
+  const text = await onTerminal(args, { url: server.url, env: { NO_COLOR: '1' }, columns });
   return text.trimEnd().split('\r\n');
 }
 
@@ -166,10 +168,24 @@ describe('On a terminal of 80 columns', { skip: !hasTerminal && 'no util-linux s
 
   it('endpoints are a table of what holds them up', async () => {
     assert.deepEqual(await shown('webhooks', 'list', '--kind', 'registered'), [
-      'ID                             STATE     NEXT  URL',
-      'ep_01M8A4E996B3WN28N5KDPPT7E8  enabled         hooks.example.com/raincheck',
-      'ep_01M8A4E996B3WN28N5KDPPT7E1  waiting   2 m   a-name-that-is-rather-long.examp…',
-      'ep_01M8A4E996B3WN28N5KDPPT7E2  disabled        hooks.example.com/raincheck',
+      'ID                             KIND        STATE     NEXT  URL',
+      'ep_01M8A4E996B3WN28N5KDPPT7E8  registered  enabled         hooks.example.com/ra…',
+      'ep_01M8A4E996B3WN28N5KDPPT7E1  registered  waiting   2 m   a-name-that-is-rathe…',
+      'ep_01M8A4E996B3WN28N5KDPPT7E2  request     disabled        hooks.example.com/ra…',
+    ]);
+  });
+
+  it('a wider one shows more of them: of what and where', async () => {
+    assert.deepEqual((await shownAt(160, 'webhooks', 'deliveries')).slice(0, 2), [
+      'ID                              EVENT      STATE      AGE  NEXT  LAST             OPERATION                      URL',
+      'msg_01M8A4E8X49JM2HXDQY4JRYS45  completed  pending    7 s  28 s  http_500         op_01M833QKVJTQ91318PAAN2267W  hooks.example.com/raincheck',
+    ]);
+    const [head, , last] = await shownAt(110, 'webhooks', 'deliveries');
+    assert.match(head ?? '', /  LAST +URL$/);
+    assert.match(last ?? '', /  http_410 +hooks\.example\.com\/r/);
+    assert.deepEqual((await shownAt(120, 'webhooks', 'list', '--kind', 'registered')).slice(0, 2), [
+      'ID                             KIND        STATE     NEXT  EVENTS            TASKS  URL',
+      'ep_01M8A4E996B3WN28N5KDPPT7E8  registered  enabled         completed failed  all    hooks.example.com/raincheck',
     ]);
   });
 

@@ -64,6 +64,11 @@ export function ageText(instant: string, now: number): string {
   return wholeSeconds(now - Date.parse(instant));
 }
 
+/** 'completed': all but tests are of an operation. */
+export function eventName(event: string): string {
+  return event.replace(/^(?:operation|webhook)\./, '');
+}
+
 /** For columns: https goes without saying. */
 export function shortUrl(url: string): string {
   return url.replace(/^https:\/\//, '');

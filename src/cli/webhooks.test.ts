@@ -144,7 +144,9 @@ describe('raincheck webhooks', () => {
     assert.match(held.stderr, /^✖ msg_\w+ was not sent: endpoint disabled: by hand\n/);
     assert.match((await cli('webhooks', 'enable', id)).stdout, /\nstate +enabled\n/);
     const listed = await cli('webhooks', 'list', '--kind', 'registered');
-    const line = new RegExp(`(^|\\n)${id}\\tregistered\\tenabled\\t\\S+Z\\t\\t\\S+/moved\\n`);
+    const line = new RegExp(
+      `(^|\\n)${id}\\tregistered\\tenabled\\t\\S+Z\\t\\t\\S+/moved\\toperation.failed\\t\\n`,
+    );
     assert.match(listed.stdout, line);
     assert.equal((await cli('webhooks', 'remove', id)).stdout, `${id} removed\n`);
     const gone = await cli('webhooks', 'show', id);
@@ -209,9 +211,10 @@ describe('raincheck webhooks', () => {
     await cli('run', 'echo', '-q', '--webhook-url', `${inbox.origin}/resent?t=1`);
     await inbox.wait('/resent', 1);
     const all = await cli('webhooks', 'deliveries', '--state', 'delivered,sending', '-n', '100');
-    const line = all.stdout.split('\n').find((one) => one.endsWith(`${inbox.origin}/resent`)) ?? '';
+    const line =
+      all.stdout.split('\n').find((one) => one.includes(`\t${inbox.origin}/resent\t`)) ?? '';
     const id = line.split('\t')[0] ?? '';
-    assert.match(line, /^msg_\w{26}\toperation\.completed\t\w+\t1\t\S+Z\t\d*\t\t\S+$/);
+    assert.match(line, /^msg_\w{26}\toperation\.completed\t\w+\t1\t\S+Z\t\d*\t\t\S+\top_\w{26}$/);
     let run = await cli('webhooks', 'resend', id);
     // An attempt under way is never sent beside itself.
     while (run.code === 1 && run.stderr.includes('under way'))
@@ -307,6 +310,9 @@ describe('raincheck dlq', () => {
       [['retry', 'msg_x'], /'msg_x' is no id of a delivery/],
       [['retry', '--all', '--per-second', '0'], /\n {4}per_second {2}\S/],
       [['retry', '--al'], /Did you mean --all\?/],
+      [['retry', '--all', '--error', 'timeout', '--dry-run'], /--all or a filter, not both/],
+      [['retry', '--endpoint', 'ep_nope'], /--endpoint: 'ep_nope' is no id of an endpoint/],
+      [['list', '--operation', 'op_nope'], /--operation: 'op_nope' is no id of an operation/],
       [['discard', '--expired'], /Unknown option/],
     ];
     const runs = await Promise.all(cases.map(([args]) => cli('dlq', ...args)));

@@ -44,6 +44,15 @@ it('a client refuses to be made without an address, or with a name it does not k
   assert.throws(() => make(mistyped), { code: 'invalid_option', message: /Did you mean `token`/ });
 });
 
+it('run and submit refuse an option they do not know, before anything is sent', async () => {
+  await using server = await scriptedServer(() => assert.fail('nothing is sent'));
+  const client = createClient({ baseUrl: server.url });
+  const refused = (options: object, message: RegExp) =>
+    assert.rejects(client.run('countdown', {}, options), { code: 'invalid_option', message });
+  await refused({ timout: 5 }, /`timout` in the options of run\(\)\. Did you mean `timeout`/);
+  await assert.rejects(client.submit('countdown', {}, { dealy: 5 } as object), /`delay`/);
+});
+
 describe('submit', () => {
   it('posts the input to the path of the task, options in the query, with a random key', async () => {
     await using server = await scriptedServer(taskOr(() => accepted()));

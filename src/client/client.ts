@@ -1,4 +1,5 @@
 import { isOperationId } from '../core/id.ts';
+import { refuseUnknownKeys } from '../core/options.ts';
 import type { OperationStatus } from '../core/operation.ts';
 import type { WireOperation, WireOperationPage, WireProgress, WireTask } from '../core/wire.ts';
 import { pageIn, taskIn, tasksIn } from './answered-operation.ts';
@@ -8,7 +9,7 @@ import {
   type OperationHandle,
   type WaitSettings,
 } from './operation.ts';
-import { postSubmission, type SubmitOptions } from './submission.ts';
+import { postSubmission, submitOptionNames, type SubmitOptions } from './submission.ts';
 import type { InputOf, OutputOf, TaskName } from './task-types.ts';
 import { Transport, type TransportOptions } from './transport.ts';
 import { webhooksOver, type WebhooksClient } from './webhooks.ts';
@@ -56,6 +57,8 @@ export type RunOptions = SubmitOptions &
     readonly onProgress?: ((progress: WireProgress, operation: WireOperation) => void) | undefined;
   };
 
+const runOptionNames = [...submitOptionNames, 'timeout', 'onChange', 'onProgress'];
+
 export type ListFilter = {
   readonly status?: OperationStatus | undefined;
   readonly task?: string | undefined;
@@ -94,15 +97,19 @@ export function clientOver<App = unknown>(transport: Transport): Client<App> {
     return path;
   }
 
-  async function submit(task: string, input: unknown, options: SubmitOptions = {}) {
+  async function submit(task: string, input: unknown, options: SubmitOptions) {
     // The lookup is everyone's, so one caller's signal ends only that caller's wait for it.
     const path = await unlessAborted(pathOf(task), options.signal);
     return postSubmission(transport, { path, input, options });
   }
 
   const client = {
-    submit,
+    async submit(task: string, input: unknown, options: SubmitOptions = {}) {
+      refuseUnknownKeys('the options of submit()', options, submitOptionNames);
+      return submit(task, input, options);
+    },
     async run(task: string, input: unknown, options: RunOptions = {}) {
+      refuseUnknownKeys('the options of run()', options, runOptionNames);
       const { onProgress, onChange } = options;
       const operation = await submit(task, input, options);
       return operation.result({ ...options, onChange: reporting(onProgress, onChange) });

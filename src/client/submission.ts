@@ -21,6 +21,16 @@ export type SubmitOptions = {
   readonly signal?: AbortSignal | undefined;
 };
 
+export const submitOptionNames: readonly string[] = [
+  'idempotencyKey',
+  'priority',
+  'delay',
+  'deadline',
+  'labels',
+  'webhookUrl',
+  'signal',
+] satisfies (keyof SubmitOptions)[];
+
 /** Submits to `path`; resolves to the handle of the operation. */
 export async function postSubmission(
   transport: Transport,

@@ -391,7 +391,8 @@ describe('the secrets', () => {
   const bad: Record<string, [unknown, RegExp]> = {
     'not set': [undefined, /got undefined. Is the variable/],
     null: [null, /got null/],
-    empty: ['', /begins otherwise/],
+    empty: ['', /got an empty text. Is the variable/],
+    'white space': [' \n', /got an empty text/],
     'none at all': [[], /at least one/],
     'one of them not set': [[sampleSecret, undefined], /got undefined/],
     'a token': ['rck_123', /begins otherwise/],

@@ -29,6 +29,7 @@ export async function importWebhookKey(secret: unknown): Promise<WebhookKey> {
     throw badSecret(`got ${got}. Is the variable that should hold it set?`);
   }
   const text = secret.trim();
+  if (text === '') throw badSecret('got an empty text. Is the variable that should hold it set?');
   if (text.startsWith('whsk_')) {
     throw badSecret("got the sender's private key. Receivers verify with the public one, whpk_…");
   }

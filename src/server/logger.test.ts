@@ -59,3 +59,12 @@ it('an error that came as a record of its name, message and stack reads as one, 
   );
   assert.equal(bare, '  02:03:04 Failed\n  a text was thrown\\u0007\n');
 });
+
+it('an instant is a time of day that a person can read', () => {
+  const fields = { retryAt: Date.UTC(2026, 0, 1, 2, 3, 5, 250), nextAt: null, at: 5, format: 1e13 };
+  const [line = ''] = lines('info', (logger) => logger.warn(fields, 'Failed'));
+  assert.equal(
+    line,
+    '  02:03:04 Failed retryAt=2026-01-01T02:03:05.250Z at=5 format=10000000000000\n',
+  );
+});

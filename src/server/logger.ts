@@ -124,10 +124,18 @@ function prettyLine(p: { level: LogLevel; fields: object; message: string; now: 
   return `  ${[time, message, ...fields].join(' ')}${tail}\n`;
 }
 
+/** ms since 1970 of what a log speaks of: 1973 to the last that a Date can hold. */
+const instantMin = 1e11;
+const instantMax = 8.64e15;
+
 function shown(name: string, value: unknown): string {
   if (isSecretName(name)) return '[redacted]';
   if (typeof value === 'string')
     return /^[\w./:@%+–-]+$/.test(value) ? value : printable(JSON.stringify(value));
+  // An instant, like retryAt: JSON lines have its ms, a person wants to read it.
+  if (name.endsWith('At') && typeof value === 'number' && Math.abs(value) <= instantMax) {
+    return value < instantMin ? String(value) : new Date(value).toISOString();
+  }
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
   try {
     return printable(JSON.stringify(value));

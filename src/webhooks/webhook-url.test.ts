@@ -72,10 +72,10 @@ describe('Webhook addresses', () => {
   it('may be http when that is configured', () => {
     assert.equal(check('http://hooks.example.com/', { httpAllowed: true }).protocol, 'http:');
     assert.equal(refusal('http://10.0.0.1/', { httpAllowed: true }).code, 'webhook_url_blocked');
-    assert.equal(
-      refusal('ftp://hooks.example.com/', { httpAllowed: true }).code,
-      'validation_failed',
-    );
+    const wrong = refusal('not-a-url', { httpAllowed: true });
+    assert.equal(wrong.code, 'validation_failed');
+    assert.match(wrong.errors?.[0]?.detail ?? '', /begins with https:\/\/ or http:\/\/\.$/);
+    assert.match(refusal('not-a-url').errors?.[0]?.detail ?? '', /begins with https:\/\/\.$/);
   });
 
   it('may be of this machine when its addresses are allowed', () => {

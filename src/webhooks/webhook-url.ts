@@ -39,7 +39,7 @@ export function checkWebhookUrl(
 ): URL {
   const { policy, pointer } = p;
   if (typeof text !== 'string') throw invalidUrl(pointer, 'Expected a URL as a string.');
-  const fault = textFault(text);
+  const fault = textFault(text, policy);
   if (fault !== null) throw invalidUrl(pointer, fault);
   const url = URL.parse(text);
   if (url === null) throw invalidUrl(pointer, 'Not a valid URL.');
@@ -74,10 +74,13 @@ export function urlBlocked(pointer: string): RaincheckError {
 }
 
 /** What the parser would repair or lose: it drops line breaks, turns `\` into `/` and forgets an empty userinfo. */
-function textFault(text: string): string | null {
+function textFault(text: string, policy: AddressPolicy): string | null {
   if (text.length > limits.webhookUrlChars) return tooLong();
   const authority = /^https?:\/\/([^/?#]+)/i.exec(text)?.[1];
-  if (authority === undefined) return 'Expected a URL that begins with https://.';
+  if (authority === undefined) {
+    const schemes = policy.httpAllowed ? 'https:// or http://' : 'https://';
+    return `Expected a URL that begins with ${schemes}.`;
+  }
   // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
   if (/[\s\\\u0000-\u001f\u007f]/.test(text)) {
     return 'Must not hold spaces, control characters or backslashes.';

@@ -87,6 +87,19 @@ describe('the packed package', () => {
     assert.deepEqual(unwanted, []);
   });
 
+  it('holds what README and the documents link to', () => {
+    const documents = files.filter((file) => /^(?:README|docs\/[\w-]+)\.md$/.test(file));
+    assert.ok(documents.includes('docs/webhooks.md'), 'messages of ours name it');
+    const dead = documents.flatMap((file) => {
+      const text = readFileSync(path.join(project, 'node_modules/raincheck', file), 'utf8');
+      return [...text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)]
+        .map(([, link = '']) => path.join(path.dirname(file), link))
+        .filter((target) => !files.includes(target))
+        .map((target) => `${file}: ${target}`);
+    });
+    assert.deepEqual(dead, []);
+  });
+
   it('resolves no import to a .ts file', () => {
     const built = files.filter((file) => /^dist\/.*\.js$/.test(file));
     const left = built.filter((file) => {

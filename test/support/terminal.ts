@@ -8,12 +8,12 @@ const recorder = 'script';
 export const hasTerminal =
   spawnSync(recorder, ['--version'], { encoding: 'utf8' }).stdout?.includes('util-linux') ?? false;
 
-/** What the command writes to a terminal of 80 columns. No word of `args` may need quotes. */
+/** What the command writes to a terminal of 80 columns, or of `columns`. No word of `args` may need quotes. */
 export async function onTerminal(
   args: readonly string[],
-  p: { readonly url: string; readonly env?: NodeJS.ProcessEnv },
+  p: { readonly url: string; readonly env?: NodeJS.ProcessEnv; readonly columns?: number },
 ): Promise<string> {
-  const command = `stty cols 80; exec ${process.execPath} --conditions=raincheck-source ${program} ${args.join(' ')}`;
+  const command = `stty cols ${p.columns ?? 80}; exec ${process.execPath} --conditions=raincheck-source ${program} ${args.join(' ')}`;
   const {
     CI: _ci,
     NO_COLOR: _no,
