@@ -1,0 +1,343 @@
+import { limits } from '../core/limits.ts';
+import { claimedBefore, type Operation } from '../core/operation.ts';
+import { decide } from '../core/transitions.ts';
+import type { ClaimedOperation, ClaimOperations, ClaimOutcome, ClaimTask } from '../store/store.ts';
+import { numberArray, textArray } from './array-literal.ts';
+import type { Row, Transaction } from './connection.ts';
+import { bySlot, Ledger, type SlotEntry } from './ledger.ts';
+import { makeDueReady, postCheckAll, Scan, storedLimit, unparkFree } from './ready-again.ts';
+import { operationColumnCount, operationColumns, operationOf } from './rows.ts';
+
+/**
+ * Claiming goes task by task: the best ready rows of each, by an index that ends at the ready ones, are
+ * merged here by priority, readyAt, id. A row whose key has no free slot is parked, so that no later
+ * claim meets it again: each row is parked at most once for each slot that frees, whatever the queue.
+ *
+ *   1. claim_locks of limited tasks are locked: over all nodes one claims such a task at a time
+ *   2. scheduled rows whose time has come become ready
+ *   3. parked rows become ready where slots are free although nobody freed one
+ *   4. candidates are locked, those that another node has are passed by (SKIP LOCKED); slots of their keys
+ *      are locked, so the count of running ones is exact
+ *   5. lanes, one a task, are merged and their heads claimed or parked
+ *
+ * Where a limit counts, its row was locked before the count was read (READ COMMITTED: a statement sees what was
+ * committed before it began), and it is held to the COMMIT: what others free meanwhile is not seen, what
+ * they take cannot be. All of it looks at limits.claimScanRows rows; then nextDueAt is `now`: ask again.
+ */
+export const lockClaimsSql = `
+SELECT task
+FROM @claim_locks
+WHERE task = ANY($1::text[])
+ORDER BY task
+FOR UPDATE`;
+
+export const lanesSql = `
+SELECT tasks.task, tasks.pending, tasks.processing, locks.key_concurrency_checked,
+  (SELECT ready_at
+    FROM @operations
+    WHERE state = 'scheduled' AND task = wanted.task
+    ORDER BY ready_at
+    LIMIT 1),
+  (SELECT ready_at
+    FROM @operations
+    WHERE state = 'scheduled' AND task = wanted.task
+    ORDER BY ready_at DESC
+    LIMIT 1),
+  EXISTS (SELECT FROM @slots AS slots WHERE needs_check AND slots.task = wanted.task)
+FROM unnest($1::text[]) AS wanted (task)
+JOIN @tasks AS tasks ON tasks.task = wanted.task
+JOIN @claim_locks AS locks ON locks.task = wanted.task
+WHERE NOT tasks.paused
+  AND tasks.pending > 0`;
+
+export const readySql = `
+SELECT ready.*
+FROM unnest($1::text[], $2::integer[]) AS lane (task, count)
+CROSS JOIN LATERAL (
+  SELECT ${operationColumns}, input
+  FROM @operations AS operations
+  WHERE state = 'ready'
+    AND operations.task = lane.task
+  ORDER BY priority DESC, ready_at, id
+  LIMIT lane.count
+  FOR UPDATE SKIP LOCKED
+) AS ready`;
+
+/** Makes the rows of slots that are not there yet, and locks all of them, in the order of every other lock. */
+export const lockSlotsSql = `
+INSERT INTO @slots AS slots (task, key)
+SELECT *
+FROM unnest($1::text[], $2::text[]) AS wanted (task, key)
+ORDER BY task, key
+ON CONFLICT (task, key) DO UPDATE
+SET running = slots.running
+RETURNING task, key, running, parked`;
+
+export const parkSql = `
+UPDATE @operations
+SET state = 'parked'
+WHERE id = ANY($1::text[])`;
+
+export const claimSql = `
+UPDATE @operations AS operations
+SET state = 'running',
+    version = claimed.version,
+    started_at = coalesce(operations.started_at, $5),
+    attempt = claimed.attempt,
+    attempt_started_at = $5,
+    lease_expires_at = $6,
+    lease_token = claimed.token,
+    lease_worker = $7,
+    wait_until = NULL,
+    give_up_at = NULL,
+    progress = NULL
+FROM unnest($1::text[], $2::integer[], $3::integer[], $4::text[])
+  AS claimed (id, version, attempt, token)
+WHERE operations.id = claimed.id
+  AND operations.state = 'ready'`;
+
+/** One task in the merge. `rows` are its best ready ones, locked; `head` is rows[at] as a record. */
+type Lane = {
+  readonly task: ClaimTask;
+  processing: number;
+  rows: Row[];
+  at: number;
+  head: Operation | null;
+  isExhausted: boolean;
+};
+
+type Lanes = {
+  readonly lanes: Lane[];
+  readonly nextDueAt: number | null;
+};
+
+/** Rows of one task fetched again after some were parked. */
+const refillRows = 200;
+
+export type Claimed = ClaimOutcome & {
+  /** Locked here and left: other nodes passed them by. */
+  readonly left: boolean;
+};
+
+export async function claim(tx: Transaction, p: ClaimOperations): Promise<Claimed> {
+  const limited = p.tasks.filter((task) => task.concurrency !== null || task.keyConcurrency !== null);
+  const [locked, found] = await Promise.all([
+    limited.length === 0 ? [] : tx.all(lockClaimsSql, textArray(limited.map(({ name }) => name))),
+    tx.all(lanesSql, textArray(p.tasks.map(({ name }) => name))),
+  ]);
+  const now = await tx.now(p.now);
+  if (found.length === 0) return { claimed: [], nextDueAt: null, left: false };
+  return new Claim(tx, p, now).run(found, new Set(locked.map((row) => row[0] as string)));
+}
+
+/** One claim under way. */
+class Claim {
+  readonly #tx: Transaction;
+  readonly #p: ClaimOperations;
+  readonly #now: number;
+  readonly #ledger = new Ledger();
+  readonly #scan = new Scan(limits.claimScanRows);
+  readonly #claimed: ClaimedOperation[] = [];
+  #claims: Operation[] = [];
+  #parks: Operation[] = [];
+  readonly #slots = new Map<string, SlotEntry>();
+
+  constructor(tx: Transaction, p: ClaimOperations, now: number) {
+    this.#tx = tx;
+    this.#p = p;
+    this.#now = now;
+  }
+
+  async run(found: readonly Row[], locked: ReadonlySet<string>): Promise<Claimed> {
+    const { lanes, nextDueAt } = await this.#openLanes(found, locked);
+    while (await this.#refill(lanes)) {
+      await this.#lockSlots(lanes);
+      this.#merge(lanes);
+      this.#postChanges();
+    }
+    const isCutShort = this.#scan.rowsLeft === 0 && this.#claimed.length < this.#p.limit;
+    await this.#ledger.flush(this.#tx);
+    return {
+      claimed: this.#claimed,
+      // In the caller's time, which the database's need not be.
+      nextDueAt: isCutShort
+        ? this.#p.now
+        : nextDueAt && Math.max(this.#p.now, nextDueAt - this.#now + this.#p.now),
+      left: lanes.some((lane) => lane.at < lane.rows.length),
+    };
+  }
+
+  /** The tasks that may have something to claim, and when a scheduled operation of any of them is due. */
+  async #openLanes(found: readonly Row[], locked: ReadonlySet<string>): Promise<Lanes> {
+    const lanes: Lane[] = [];
+    let nextDueAt: number | null = null;
+    const now = this.#now;
+    for (const row of found) {
+      const [name, , processing, checked, first, last, needsCheck] = row as LaneRow;
+      const task = this.#p.tasks.find((one) => one.name === name);
+      if (task === undefined) continue;
+      this.#ledger.know(name);
+      let dueAt = first;
+      if (first !== null && last !== null && (first <= now || last > now + limits.delayMsMax)) {
+        dueAt = await makeDueReady(this.#tx, name, { now, scan: this.#scan });
+      }
+      if (dueAt !== null) nextDueAt = Math.min(nextDueAt ?? Infinity, dueAt);
+      const { concurrency, keyConcurrency } = task;
+      if (concurrency !== null && processing >= concurrency) continue;
+      // Its first operation was accepted between the two statements.
+      const isLimited = concurrency !== null || keyConcurrency !== null;
+      if (isLimited && !locked.has(name)) {
+        nextDueAt = now;
+        continue;
+      }
+      const isNewLimit = checked !== storedLimit(keyConcurrency);
+      if (isNewLimit) postCheckAll(this.#tx, name, keyConcurrency);
+      if (isNewLimit || needsCheck) {
+        await unparkFree(this.#tx, name, { keyConcurrency, scan: this.#scan });
+      }
+      lanes.push({ task, processing, rows: [], at: 0, head: null, isExhausted: false });
+    }
+    return { lanes, nextDueAt };
+  }
+
+  /** Fetches for lanes that have nothing left but may have more; false: there is nothing to merge. */
+  async #refill(lanes: readonly Lane[]): Promise<boolean> {
+    const missing = this.#p.limit - this.#claimed.length;
+    if (missing === 0) return false;
+    const open = lanes.filter((lane) => lane.at >= lane.rows.length && !lane.isExhausted);
+    const wanted = open
+      .map((lane) => ({ lane, count: this.#rowsFor(lane, missing) }))
+      .filter(({ count }) => count > 0);
+    if (wanted.length > 0) {
+      const rows = await this.#tx.all(
+        readySql,
+        textArray(wanted.map(({ lane }) => lane.task.name)),
+        numberArray(wanted.map(({ count }) => count)),
+      );
+      for (const { lane, count } of wanted) {
+        lane.rows = rows.filter((row) => row[1] === lane.task.name);
+        lane.at = 0;
+        lane.head = null;
+        lane.isExhausted = lane.rows.length < count;
+      }
+      this.#scan.look(rows.length);
+    }
+    return lanes.some((lane) => lane.at < lane.rows.length && slotsOf(lane) > 0);
+  }
+
+  #rowsFor(lane: Lane, missing: number): number {
+    const wanted = Math.min(missing, slotsOf(lane));
+    // Where some were parked there are often many more.
+    const again = lane.rows.length > 0 && wanted > 0 ? Math.max(wanted, refillRows) : wanted;
+    return Math.min(again, this.#scan.rowsLeft);
+  }
+
+  async #lockSlots(lanes: readonly Lane[]): Promise<void> {
+    const keys = new Map<string, { readonly task: string; readonly key: string }>();
+    for (const lane of lanes) {
+      for (const row of lane.rows.slice(lane.at)) {
+        const { task, concurrencyKey: key } = operationOf(row);
+        if (key === null || this.#slots.has(`${task}\0${key}`)) continue;
+        keys.set(`${task}\0${key}`, { task, key });
+      }
+    }
+    if (keys.size === 0) return;
+    const wanted = [...keys.values()].sort(bySlot);
+    const rows = await this.#tx.all(
+      lockSlotsSql,
+      textArray(wanted.map(({ task }) => task)),
+      textArray(wanted.map(({ key }) => key)),
+    );
+    for (const row of rows) {
+      const [task, key, running, parked] = row as [string, string, number, number];
+      const slot = this.#ledger.slot(task, key);
+      slot.running = running;
+      slot.parked = parked;
+      this.#slots.set(`${task}\0${key}`, slot);
+    }
+  }
+
+  /** Until the limit is reached, or a lane ran out that may have more. */
+  #merge(lanes: readonly Lane[]): void {
+    while (this.#claimed.length < this.#p.limit) {
+      let best: Lane | null = null;
+      for (const lane of lanes) {
+        if (slotsOf(lane) <= 0) continue;
+        const row = lane.rows[lane.at];
+        if (row === undefined) {
+          if (lane.isExhausted || this.#scan.rowsLeft === 0) continue;
+          return;
+        }
+        lane.head ??= operationOf(row);
+        if (best?.head == null || claimedBefore(lane.head, best.head)) best = lane;
+      }
+      const head = best?.head;
+      if (best === null || head == null) return;
+      this.#take(best, head);
+    }
+  }
+
+  #take(lane: Lane, operation: Operation): void {
+    const row = lane.rows[lane.at];
+    lane.at += 1;
+    lane.head = null;
+    const { task, concurrencyKey: key } = operation;
+    if (!this.#hasKeySlot(lane, key)) {
+      this.#parks.push(operation);
+      this.#ledger.moved({ task, key, from: 'ready', to: 'parked' });
+      return;
+    }
+    const { worker, leaseMs, newToken } = this.#p;
+    const event = { type: 'claimed', worker, leaseMs, token: newToken() } as const;
+    const decision = decide(operation, event, this.#now);
+    if (decision.outcome !== 'applied') throw new Error('A ready operation could not be claimed.');
+    lane.processing += 1;
+    this.#claims.push(decision.operation);
+    this.#claimed.push({
+      operation: decision.operation,
+      input: row?.[operationColumnCount] as string,
+    });
+    this.#ledger.moved({ task, key, from: 'ready', to: 'running' });
+  }
+
+  #hasKeySlot({ task }: Lane, key: string | null): boolean {
+    if (key === null || task.keyConcurrency === null) return true;
+    return (this.#slots.get(`${task.name}\0${key}`)?.running ?? 0) < task.keyConcurrency;
+  }
+
+  #postChanges(): void {
+    const claims = this.#claims;
+    if (claims.length > 0) {
+      const values = [
+        textArray(claims.map(({ id }) => id)),
+        numberArray(claims.map(({ version }) => version)),
+        numberArray(claims.map(({ attempt }) => attempt)),
+        textArray(claims.map(({ lease }) => lease && lease.token)),
+        this.#now,
+        this.#now + this.#p.leaseMs,
+        this.#p.worker,
+      ];
+      this.#tx.post(claimSql, values, claims.length);
+    }
+    const parks = this.#parks;
+    if (parks.length > 0) {
+      this.#tx.post(parkSql, [textArray(parks.map(({ id }) => id))], parks.length);
+    }
+    this.#claims = [];
+    this.#parks = [];
+  }
+}
+
+type LaneRow = [
+  task: string,
+  pending: number,
+  processing: number,
+  keyConcurrencyChecked: number,
+  firstReadyAt: number | null,
+  lastReadyAt: number | null,
+  needsCheck: boolean,
+];
+
+function slotsOf({ task, processing }: Lane): number {
+  return task.concurrency === null ? Infinity : task.concurrency - processing;
+}
