@@ -10,12 +10,12 @@
  * A dated run stands in src/store-postgres/README.md.
  */
 import { hash } from 'node:crypto';
-import pg from 'pg';
+import { Client } from 'pg';
 import { startPostgres } from '../src/store-postgres/postgres-server.fixture.ts';
 
 const finished = Number(process.argv[2] ?? 0);
 const server = await startPostgres({ fsync: true });
-const client = new pg.Client({ connectionString: server.url });
+const client = new Client({ connectionString: server.url });
 await client.connect();
 
 type Layout = {
@@ -122,7 +122,10 @@ async function measure(name: string, layout: Layout, p: { batch: number; count: 
     client.query({ name: hash('md5', text), text, values });
   const walFrom = await client.query(`SELECT pg_current_wal_insert_lsn() - '0/0'::pg_lsn AS at`);
   for (let done = 0; done < p.count; done += p.batch) {
-    const ids = Array.from({ length: p.batch }, () => `op_9${String((made += 1)).padStart(25, '0')}`);
+    const ids = Array.from(
+      { length: p.batch },
+      () => `op_9${String((made += 1)).padStart(25, '0')}`,
+    );
     sums.create += await timed(() => query(layout.create[0] ?? '', [ids, input]));
     sums.claim += await timed(() => query(layout.claim, [p.batch]));
     sums.read += await timed(() => query(layout.read, [ids]));
@@ -137,17 +140,26 @@ async function measure(name: string, layout: Layout, p: { batch: number; count: 
   );
 }
 
-for (const [name, layout] of Object.entries({ partial, narrow })) {
+for (const layout of [partial, narrow]) {
   await client.query(layout.schema);
   if (finished > 0) await client.query(layout.fill, [input, finished]);
 }
-for (const sql of ['VACUUM ANALYZE', 'CHECKPOINT', 'SET enable_seqscan = off', 'SET enable_hashjoin = off']) {
+for (const sql of [
+  'VACUUM ANALYZE',
+  'CHECKPOINT',
+  'SET enable_seqscan = off',
+  'SET enable_hashjoin = off',
+]) {
   await client.query(sql);
 }
 for (const round of [1, 2, 3]) {
   console.log(`round ${round}, ${finished} finished rows`);
-  for (const p of [{ batch: 100, count: 20_000 }, { batch: 5, count: 2_000 }]) {
-    for (const [name, layout] of Object.entries({ partial, narrow })) await measure(name, layout, p);
+  for (const p of [
+    { batch: 100, count: 20_000 },
+    { batch: 5, count: 2_000 },
+  ]) {
+    for (const [name, layout] of Object.entries({ partial, narrow }))
+      await measure(name, layout, p);
   }
 }
 await client.end();

@@ -1,6 +1,6 @@
 import { limits } from '../core/limits.ts';
 import type { EndedAttempt } from '../core/operation.ts';
-import type { Database } from './connection.ts';
+import type { Queries } from './connection.ts';
 import { attemptColumns, attemptOf } from './rows.ts';
 
 export const listAttemptsSql = `
@@ -10,7 +10,7 @@ WHERE operation_id = $1
 ORDER BY seq DESC
 LIMIT ${limits.attemptsShown}`;
 
-export async function listAttempts(database: Database, id: string): Promise<EndedAttempt[]> {
+export async function listAttempts(database: Queries, id: string): Promise<EndedAttempt[]> {
   const rows = await database.all(listAttemptsSql, id);
   // Turned round here: a sort in SQL would be one more pass.
   return rows.toReversed().map((row) => attemptOf(id, row));

@@ -120,7 +120,9 @@ export type Claimed = ClaimOutcome & {
 };
 
 export async function claim(tx: Transaction, p: ClaimOperations): Promise<Claimed> {
-  const limited = p.tasks.filter((task) => task.concurrency !== null || task.keyConcurrency !== null);
+  const limited = p.tasks.filter(
+    (task) => task.concurrency !== null || task.keyConcurrency !== null,
+  );
   const [locked, found] = await Promise.all([
     limited.length === 0 ? [] : tx.all(lockClaimsSql, textArray(limited.map(({ name }) => name))),
     tx.all(lanesSql, textArray(p.tasks.map(({ name }) => name))),
@@ -260,7 +262,7 @@ class Claim {
   /** Until the limit is reached, or a lane ran out that may have more. */
   #merge(lanes: readonly Lane[]): void {
     while (this.#claimed.length < this.#p.limit) {
-      let best: Lane | null = null;
+      let best: { readonly lane: Lane; readonly head: Operation } | null = null;
       for (const lane of lanes) {
         if (slotsOf(lane) <= 0) continue;
         const row = lane.rows[lane.at];
@@ -268,12 +270,11 @@ class Claim {
           if (lane.isExhausted || this.#scan.rowsLeft === 0) continue;
           return;
         }
-        lane.head ??= operationOf(row);
-        if (best?.head == null || claimedBefore(lane.head, best.head)) best = lane;
+        const head = (lane.head ??= operationOf(row));
+        if (best === null || claimedBefore(head, best.head)) best = { lane, head };
       }
-      const head = best?.head;
-      if (best === null || head == null) return;
-      this.#take(best, head);
+      if (best === null) return;
+      this.#take(best.lane, best.head);
     }
   }
 

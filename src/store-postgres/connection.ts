@@ -77,6 +77,9 @@ const beginReadSql = `
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint, ${settings}`;
 
+/** What the verbs use of a Database. */
+export type Queries = Pick<Database, 'write' | 'read' | 'all'>;
+
 export class Database {
   readonly schema: string;
   readonly #options: DatabaseOptions;
@@ -204,6 +207,18 @@ export class Database {
       this.#texts.set(sql, statement);
     }
     return statement;
+  }
+
+  /** Statements without values, in a transaction of their own or with their own BEGIN. */
+  async script(text: string): Promise<void> {
+    const client = await connected(this.#readers);
+    try {
+      await client.query(text);
+      client.release();
+    } catch (error) {
+      client.release(true); // it may be in the middle of a transaction
+      throw error;
+    }
   }
 
   /** A connection of its own, outside of the pools, for LISTEN. */

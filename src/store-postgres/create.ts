@@ -1,6 +1,11 @@
 import type { Operation } from '../core/operation.ts';
 import { newOperation } from '../store/new-operation.ts';
-import type { CreateOperations, CreateOutcome, IdempotencyKey, NewOperation } from '../store/store.ts';
+import type {
+  CreateOperations,
+  CreateOutcome,
+  IdempotencyKey,
+  NewOperation,
+} from '../store/store.ts';
 import { numberArray, textArray } from './array-literal.ts';
 import type { Transaction } from './connection.ts';
 import type { MemoryWrite } from './group-commit.ts';

@@ -50,12 +50,19 @@ type QueuedClaim = Queued<() => Promise<unknown>>;
 /** Calls in one transaction: more would hold its locks for long and gain nothing. */
 const groupMax = 500;
 
+export type News = {
+  /** Something may be ready to be claimed. */
+  readonly ready: boolean;
+  /** Operations that changed in a way that clients can see. */
+  readonly changed: readonly string[];
+};
+
 export type GroupCommitParts = {
   /** Transactions of writes that may be under way at once. */
   readonly lanes: number;
   readonly transact: <Outcome>(run: (tx: Transaction) => Promise<Outcome>) => Promise<Outcome>;
-  /** Something may be ready, durably. */
-  readonly ready: () => void;
+  /** What other processes may want to know, when it is committed. */
+  readonly committed: (news: News) => void;
 };
 
 export class GroupCommit {
@@ -73,7 +80,7 @@ export class GroupCommit {
 
   /** Runs `work` in the next transaction and resolves with its outcome once that is committed. */
   write<Outcome>(work: Write<Outcome>): Promise<Outcome> {
-    return this.#enqueue(this.#writes, work as Write<unknown>);
+    return this.#enqueue(this.#writes, work);
   }
 
   /** As write(), after all writes of the turn, in transactions of its own. */
@@ -82,12 +89,13 @@ export class GroupCommit {
   }
 
   /** Refuses all further writes with `error`; resolves when what was queued is committed, or could not be. */
-  async close(error: Error): Promise<void> {
-    this.#closed = error;
+  async close(reason: Error): Promise<void> {
+    this.#closed = reason;
     for (;;) {
       this.#flush();
-      if (this.#underWay.size === 0) return;
-      await Promise.all(this.#underWay);
+      const [first] = this.#underWay;
+      if (first === undefined) return;
+      await first;
     }
   }
 
@@ -131,9 +139,10 @@ export class GroupCommit {
   async #commit(writes: readonly QueuedWrite[]): Promise<void> {
     if (writes.length === 0) return;
     try {
-      const outcomes = await this.#p.transact((tx) => runGroup(tx, writes));
+      const { outcomes, changed } = await this.#p.transact((tx) => runGroup(tx, writes));
       for (const [i, { resolve }] of writes.entries()) resolve(outcomes[i]);
-      if (writes.some(({ work }) => work.hasReady === true)) this.#p.ready();
+      const ready = writes.some(({ work }) => work.hasReady === true);
+      if (ready || changed.length > 0) this.#p.committed({ ready, changed });
     } catch (error) {
       if (writes.length === 1 || isUnavailable(error)) {
         for (const { reject } of writes) reject(error);
@@ -152,8 +161,10 @@ async function claimAll(claims: readonly QueuedClaim[]): Promise<void> {
   for (const { work, resolve, reject } of claims) await work().then(resolve, reject);
 }
 
+type GroupOutcome = { readonly outcomes: readonly unknown[]; readonly changed: readonly string[] };
+
 /** In order; those that run in memory are taken together as far as they stand together. */
-async function runGroup(tx: Transaction, writes: readonly QueuedWrite[]): Promise<unknown[]> {
+async function runGroup(tx: Transaction, writes: readonly QueuedWrite[]): Promise<GroupOutcome> {
   const set = new WorkingSet(tx);
   const outcomes: unknown[] = [];
   let now = 0;
@@ -179,7 +190,7 @@ async function runGroup(tx: Transaction, writes: readonly QueuedWrite[]): Promis
     await set.flush(now);
   }
   await set.ledger.flush(tx);
-  return outcomes;
+  return { outcomes, changed: set.changed };
 }
 
 function memoryWritesFrom(writes: readonly QueuedWrite[], from: number): MemoryWrite<unknown>[] {

@@ -33,7 +33,10 @@ export type UsedKey = {
 /** The keys that a transaction looks at and uses. */
 export class IdempotencyKeys {
   readonly #found = new Map<string, UsedKey>();
-  readonly #used = new Map<string, { readonly key: IdempotencyKey; readonly operationId: string }>();
+  readonly #used = new Map<
+    string,
+    { readonly key: IdempotencyKey; readonly operationId: string }
+  >();
 
   static find(tx: Transaction, keys: readonly IdempotencyKey[]): Promise<Row[]> {
     return tx.all(

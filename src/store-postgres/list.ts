@@ -3,7 +3,7 @@ import { limits } from '../core/limits.ts';
 import { isFinal, type Operation } from '../core/operation.ts';
 import type { ListOperations, OperationFilter, OperationPage } from '../store/store.ts';
 import { textArray } from './array-literal.ts';
-import type { Database, Transaction, Value } from './connection.ts';
+import type { Queries, Transaction, Value } from './connection.ts';
 import { operationColumns, operationOf } from './rows.ts';
 
 /**
@@ -162,7 +162,7 @@ export const unfinishedSql = `
 SELECT coalesce(sum(pending + processing), 0)::bigint
 FROM @tasks`;
 
-export function listOperations(database: Database, p: ListOperations): Promise<OperationPage> {
+export function listOperations(database: Queries, p: ListOperations): Promise<OperationPage> {
   return database.read((tx) => listPage(tx, p));
 }
 
@@ -171,8 +171,7 @@ async function listPage(tx: Transaction, p: ListOperations): Promise<OperationPa
   const page = pageOf(p, (count?.[0] as number | undefined) ?? 0);
   const { budgetSql, conditions, textConditions } = page;
   let bounds = page.bounds;
-  const [budgetEnd] =
-    budgetSql === null ? [] : await tx.all(budgetSql, ...bounds, ...conditions);
+  const [budgetEnd] = budgetSql === null ? [] : await tx.all(budgetSql, ...bounds, ...conditions);
   const stopId = budgetEnd === undefined ? null : String(budgetEnd[0]);
   if (stopId !== null) bounds = [bounds[0], stopId];
   const rows = await tx.all(page.sql, ...bounds, ...conditions, ...textConditions);

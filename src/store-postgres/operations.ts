@@ -1,6 +1,6 @@
 import { isFinal, type EndedAttempt, type Operation } from '../core/operation.ts';
 import { numberArray, textArray } from './array-literal.ts';
-import type { Database, Transaction } from './connection.ts';
+import type { Queries, Transaction } from './connection.ts';
 import { ReadBatch } from './read-batch.ts';
 import { giveUpAt, jsonOrNull, operationColumns, operationOf } from './rows.ts';
 
@@ -153,7 +153,7 @@ export type OperationReads = {
 };
 
 /** Status reads of one turn are one query: a tick of a thousand long-polls is five. */
-export function operationReads(database: Database): OperationReads {
+export function operationReads(database: Queries): OperationReads {
   const batch = new ReadBatch(async (ids) => {
     const rows = await database.all(selectOperationsSql, textArray(ids));
     return new Map(rows.map((row) => [row[0] as string, operationOf(row)]));

@@ -1,10 +1,10 @@
-import type { Pool, PoolConfig } from 'pg';
+import type { Client, Pool, PoolConfig } from 'pg';
 import { RaincheckError } from '../core/errors.ts';
 
 /** What is used of the package `pg`, which only those need who use PostgreSQL. */
 export type PgDriver = {
   readonly Pool: new (config: PoolConfig) => Pool;
-  readonly Client: typeof import('pg').Client;
+  readonly Client: typeof Client;
 };
 
 /** Loads `pg` at the first use. Throws `invalid_option` when it is not installed. */

@@ -1,12 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import pg from 'pg';
+import { Client } from 'pg';
 
 /** A schema for one test: the server may be shared, and may be somebody's. */
 export function newSchema(): string {
   return `raincheck_test_${randomBytes(6).toString('hex')}`;
 }
 
-export async function dropSchema(p: { readonly url: string; readonly schema: string }): Promise<void> {
+export async function dropSchema(p: {
+  readonly url: string;
+  readonly schema: string;
+}): Promise<void> {
   await runSql(p.url, `DROP SCHEMA IF EXISTS "${p.schema}" CASCADE`);
 }
 
@@ -16,7 +19,7 @@ export async function runSql(
   sql: string,
   values: unknown[] = [],
 ): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client({ connectionString: url });
+  const client = new Client({ connectionString: url });
   await client.connect();
   try {
     return (await client.query(sql, values)).rows as Record<string, unknown>[];

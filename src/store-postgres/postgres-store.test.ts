@@ -11,7 +11,7 @@ const server = await startPostgres();
 after(() => server.stop());
 
 async function openTemporary(): Promise<OpenedStore> {
-  const options = { url: server.url, schema: newSchema(), clock: 'caller' } as const;
+  const options = { url: server.url, schema: newSchema(), clock: 'caller', notify: false } as const;
   let store: Store = await openPostgresStore(options);
   return {
     store,

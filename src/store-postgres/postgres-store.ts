@@ -2,13 +2,14 @@ import { expected, refuseUnknownKeys } from '../core/options.ts';
 import type { CancelOutcome, Store } from '../store/store.ts';
 import { listAttempts } from './attempts.ts';
 import { claim } from './claim.ts';
-import { Database, type DatabaseOptions } from './connection.ts';
+import type { Database, DatabaseOptions, Queries } from './connection.ts';
 import { createWrite } from './create.ts';
 import { GroupCommit, type MemoryWrite, type SqlWrite } from './group-commit.ts';
 import { readTasksSql, taskRecordOf } from './ledger.ts';
 import { extendWrite } from './leases.ts';
 import { listOperations } from './list.ts';
-import { migrate } from './migrations.ts';
+import { Notifier } from './notify.ts';
+import { OpenDatabase } from './open-database.ts';
 import { operationReads } from './operations.ts';
 import { unavailable } from './postgres-error.ts';
 import { isGoneSql, pruneVerbs } from './prune.ts';
@@ -25,6 +26,8 @@ export type PostgresStoreOptions = {
   readonly connections?: number | undefined;
   /** Prepared statements. Turn off behind a pooler that loses them silently. Default true. */
   readonly prepare?: boolean | undefined;
+  /** Tell other processes at once (NOTIFY) instead of letting them find out by polling. Default true. */
+  readonly notify?: boolean | undefined;
   /**
    * By whose clock leases, delays and expiry are decided. `database` (the default): one clock for all nodes.
    * `caller`: the `now` of each call, for tests.
@@ -32,7 +35,7 @@ export type PostgresStoreOptions = {
   readonly clock?: 'database' | 'caller' | undefined;
 };
 
-const optionNames = ['url', 'schema', 'connections', 'prepare', 'clock'];
+const optionNames = ['url', 'schema', 'connections', 'prepare', 'notify', 'clock'];
 
 /**
  * Opens the store in a schema of a PostgreSQL 15 or newer, which any number of processes share. Throws
@@ -40,14 +43,22 @@ const optionNames = ['url', 'schema', 'connections', 'prepare', 'clock'];
  * `store_unavailable` when the server cannot be reached.
  */
 export async function openPostgresStore(options: PostgresStoreOptions): Promise<Store> {
-  const database = await Database.load(databaseOptions(options));
+  const { store, ready } = postgresStore(options);
   try {
-    await migrate(database);
+    await ready();
   } catch (error) {
-    await database.close();
+    await store.close();
     throw error;
   }
-  return postgresStore(database);
+  return store;
+}
+
+/**
+ * As openPostgresStore, but connects at the first use: for programs that compose at the top of a module. While
+ * the server cannot be reached every verb rejects with `store_unavailable`, and the next one tries again.
+ */
+export function openPostgresStoreLater(options: PostgresStoreOptions): Store {
+  return postgresStore(options).store;
 }
 
 /** Transactions of writes under way at once in one process. */
@@ -56,7 +67,7 @@ const lanes = 2;
 function databaseOptions(options: PostgresStoreOptions): DatabaseOptions {
   refuseUnknownKeys('openPostgresStore', options, optionNames);
   const { url, schema = 'raincheck', connections = 10, prepare = true } = options;
-  const { clock = 'database' } = options;
+  const { notify = true, clock = 'database' } = options;
   if (typeof url !== 'string' || !/^postgres(ql)?:\/\//.test(url)) {
     throw expected('url', '`postgres://…`', typeof url === 'string' ? 'another address' : url);
   }
@@ -67,6 +78,7 @@ function databaseOptions(options: PostgresStoreOptions): DatabaseOptions {
     throw expected('connections', 'a whole number from 4 to 100', connections);
   }
   if (typeof prepare !== 'boolean') throw expected('prepare', 'true or false', prepare);
+  if (typeof notify !== 'boolean') throw expected('notify', 'true or false', notify);
   if (clock !== 'database' && clock !== 'caller') {
     throw expected('clock', "'database' or 'caller'", clock);
   }
@@ -74,28 +86,37 @@ function databaseOptions(options: PostgresStoreOptions): DatabaseOptions {
   return { url, schema, clock, prepare, writers, readers: connections - writers };
 }
 
-function postgresStore(database: Database): Store {
+/** The store, and the database under it when that is open: its round trips are what the bench counts. */
+export function postgresStore(options: PostgresStoreOptions): {
+  readonly store: Store;
+  readonly ready: () => Promise<Database>;
+} {
+  const database = new OpenDatabase(databaseOptions(options));
+  const notifier =
+    options.notify === false ? null : new Notifier(database, options.schema ?? 'raincheck');
   const commits = new GroupCommit({
     lanes,
     transact: (run) => database.write(run),
-    ready: () => undefined,
+    committed: (news) => notifier?.tell(news),
   });
   let closing: Promise<void> | null = null;
   const requireOpen = (): void => {
     if (closing !== null) throw unavailable('The store is closed.');
   };
-  return {
+  const close = async (): Promise<void> => {
+    await commits.close(unavailable('The store is closed.'));
+    await notifier?.close();
+    await database.close();
+  };
+  const store: Store = {
     name: 'postgres',
     capabilities: { singleProcess: false, durable: true },
-    ...writingVerbs(database, commits),
+    hints: notifier ?? undefined,
+    ...writingVerbs({ database, commits, notifier }),
     ...readingVerbs(database, requireOpen),
-    close: () => {
-      closing ??= commits
-        .close(unavailable('The store is closed.'))
-        .then(() => database.close());
-      return closing;
-    },
+    close: () => (closing ??= close()),
   };
+  return { store, ready: () => database.ready() };
 }
 
 type WritingVerbs = Pick<
@@ -112,13 +133,20 @@ type WritingVerbs = Pick<
   | 'ping'
 >;
 
-function writingVerbs(database: Database, commits: GroupCommit): WritingVerbs {
+function writingVerbs(p: {
+  readonly database: Queries;
+  readonly commits: GroupCommit;
+  readonly notifier: Notifier | null;
+}): WritingVerbs {
+  const { database, commits, notifier } = p;
   return {
     ...pruneVerbs(commits),
     createOperations: (p) => commits.write(createWrite(p)),
     claimOperations: (p) =>
       commits.claim(async () => {
-        const { claimed, nextDueAt } = await database.write((tx) => claim(tx, p));
+        const { claimed, nextDueAt, left } = await database.write((tx) => claim(tx, p));
+        // Others that looked meanwhile were kept from what is left.
+        if (left) notifier?.tell({ ready: true, changed: [] });
         return { claimed, nextDueAt };
       }),
     settleAttempts: (p) => commits.write(settleWrite(p)),
@@ -136,7 +164,13 @@ function writingVerbs(database: Database, commits: GroupCommit): WritingVerbs {
   };
 }
 
-function cancelWrite({ id, now: callersNow }: { id: string; now: number }): MemoryWrite<CancelOutcome> {
+function cancelWrite({
+  id,
+  now: callersNow,
+}: {
+  id: string;
+  now: number;
+}): MemoryWrite<CancelOutcome> {
   return {
     callersNow,
     needs: ({ ids }) => ids.add(id),
@@ -173,7 +207,7 @@ type ReadingVerbs = Pick<
   | 'readTasks'
 >;
 
-function readingVerbs(database: Database, requireOpen: () => void): ReadingVerbs {
+function readingVerbs(database: Queries, requireOpen: () => void): ReadingVerbs {
   const reads = operationReads(database);
   return {
     readOperation: async ({ id }) => {

@@ -121,9 +121,7 @@ type Removable = { readonly id: string; readonly goneUntil: number };
  * Both verbs take several commits when there is much to remove, each of limits.removeBytes, as
  * store-sqlite does. The last one takes the operation itself.
  */
-export function pruneVerbs(
-  commits: GroupCommit,
-): Pick<Store, 'pruneExpired' | 'removeOperation'> {
+export function pruneVerbs(commits: GroupCommit): Pick<Store, 'pruneExpired' | 'removeOperation'> {
   let slotsAfter: readonly [task: string, key: string] = ['', ''];
   const pruneSlots = async (tx: Transaction, limit: number): Promise<void> => {
     const [row] = await tx.all(pruneSlotsSql, ...slotsAfter, limit);

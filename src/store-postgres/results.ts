@@ -1,6 +1,6 @@
 import { limits } from '../core/limits.ts';
 import type { Operation } from '../core/operation.ts';
-import type { Database, Transaction } from './connection.ts';
+import type { Queries, Transaction } from './connection.ts';
 
 /** Results that are not inline, in rows of at most limits.resultChunkBytes, by position in the whole. */
 const insertChunkSql = `
@@ -36,7 +36,7 @@ export type ReadRange = {
  * download holds neither a connection nor the removal of old row versions.
  */
 export async function* readResult(
-  database: Database,
+  database: Queries,
   p: ReadRange,
   requireOpen: () => void,
 ): AsyncGenerator<Uint8Array> {

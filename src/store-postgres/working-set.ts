@@ -48,6 +48,8 @@ export class WorkingSet {
   readonly #created: Created[] = [];
   readonly #ended: EndedAttempt[] = [];
   #hasTasks = false;
+  /** Operations, not new, that changed in a way that clients can see. */
+  readonly changed: string[] = [];
 
   constructor(tx: Transaction) {
     this.tx = tx;
@@ -152,6 +154,7 @@ export class WorkingSet {
     for (const [id, entry] of this.#entries) {
       const { stored, operation: after } = entry;
       if (stored === after) continue;
+      if (stored !== null && stored.version !== after.version) this.changed.push(id);
       if (stored !== null && entry.completed !== null) {
         completed.push({ ...entry.completed, after });
       } else if (stored !== null) {
