@@ -11,7 +11,7 @@ ORDER BY seq DESC
 LIMIT ${limits.attemptsShown}`;
 
 export async function listAttempts(database: Queries, id: string): Promise<EndedAttempt[]> {
-  const rows = await database.all(listAttemptsSql, id);
+  const rows = await database.read((tx) => tx.all(listAttemptsSql, id));
   // Turned round here: a sort in SQL would be one more pass.
   return rows.toReversed().map((row) => attemptOf(id, row));
 }

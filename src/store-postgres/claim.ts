@@ -16,13 +16,15 @@ import { operationColumnCount, operationColumns, operationOf } from './rows.ts';
  *   1. claim_locks of limited tasks are locked: over all nodes one claims such a task at a time
  *   2. scheduled rows whose time has come become ready
  *   3. parked rows become ready where slots are free although nobody freed one
- *   4. candidates are locked, those that another node has are passed by (SKIP LOCKED); slots of their keys
- *      are locked, so the count of running ones is exact
+ *   4. candidates are locked, those that another node has are passed by (SKIP LOCKED), and so are the slots
+ *      of their keys
  *   5. lanes, one a task, are merged and their heads claimed or parked
  *
- * Where a limit counts, its row was locked before the count was read (READ COMMITTED: a statement sees what was
- * committed before it began), and it is held to the COMMIT: what others free meanwhile is not seen, what
- * they take cannot be. All of it looks at limits.claimScanRows rows; then nextDueAt is `now`: ask again.
+ * The lock of step 1 is held to the COMMIT, and what it protects is counted after it was taken (READ
+ * COMMITTED: a statement sees what was committed before it began): others may free slots meanwhile but
+ * cannot take any. So the limits are exact. The locks on slots alone would do for keys, but two claims that
+ * want several of them in different orders would meet in a deadlock, a second each time. All of it looks
+ * at limits.claimScanRows rows; then nextDueAt is `now`: ask again.
  */
 export const lockClaimsSql = `
 SELECT task
@@ -78,6 +80,7 @@ UPDATE @operations
 SET state = 'parked'
 WHERE id = ANY($1::text[])`;
 
+/** Without `state = 'ready'`: the index of the ready ones would fit then, and be walked whole for every id. */
 export const claimSql = `
 UPDATE @operations AS operations
 SET state = 'running',
@@ -94,7 +97,8 @@ SET state = 'running',
 FROM unnest($1::text[], $2::integer[], $3::integer[], $4::text[])
   AS claimed (id, version, attempt, token)
 WHERE operations.id = claimed.id
-  AND operations.state = 'ready'`;
+  AND operations.version = claimed.version - 1
+  AND operations.lease_token IS NULL`;
 
 /** One task in the merge. `rows` are its best ready ones, locked; `head` is rows[at] as a record. */
 type Lane = {

@@ -57,17 +57,28 @@ const triesMax = 8;
 const retryMs = [0, 5, 10, 20, 50, 100, 200] as const;
 
 /**
- * Plans are made when tables may be empty, and kept: everything hot goes by an index, in a nested loop,
- * however large or small the planner believes a table to be. A stronger synchronous_commit is left alone.
+ * Plans are made when tables may be empty, and kept: everything goes by an index, in a nested loop, however
+ * large or small the planner believes a table to be. `isLocal`: 'true' until the end of the transaction.
  */
+export function plannerSettings(isLocal: 'true' | 'false'): string {
+  const names = [
+    'enable_seqscan',
+    'enable_bitmapscan',
+    'enable_hashjoin',
+    'enable_mergejoin',
+    'jit',
+  ];
+  return names.map((name) => `set_config('${name}', 'off', ${isLocal})`).join(', ');
+}
+
+/** A stronger synchronous_commit is left alone. */
 const settings = `
   set_config('synchronous_commit', CASE current_setting('synchronous_commit')
     WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, true),
   set_config('statement_timeout', '${waits.statement}', true),
   set_config('lock_timeout', '${waits.lock}', true),
   set_config('idle_in_transaction_session_timeout', '${waits.idleInTransaction}', true),
-  set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
-  set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true)`;
+  ${plannerSettings('true')}`;
 
 const beginWriteSql = `
 BEGIN ISOLATION LEVEL READ COMMITTED;
@@ -125,13 +136,17 @@ export class Database {
     return this.#readAgain(() => this.#try(this.#readers, beginReadSql, run));
   }
 
-  /** One quick read: a single message. */
+  /**
+   * One quick read: a single message. Planned anew each time, with the size that the table has by then: a plan
+   * made for a table of one page and kept would read all of it when it has grown.
+   */
   all(sql: string, ...values: readonly Value[]): Promise<Row[]> {
     return this.#readAgain(async () => {
       const client = await connected(this.#readers);
       try {
         this.roundTrips += 1;
-        const { rows } = await client.query(this.query(sql, values));
+        const query = { text: this.inSchema(sql), values: [...values], rowMode: 'array' as const };
+        const { rows } = await client.query(query);
         client.release();
         return rows as Row[];
       } catch (error) {
@@ -396,7 +411,7 @@ export class Transaction {
       this.isSessionLost ||= isSessionLost(error);
       await committed.catch(() => undefined);
       // Without a word from the server the COMMIT behind it may have worked.
-      throw sqlState(error) === null ? commitFailure(error) : error;
+      throw isSessionLost(error) && sqlState(error) === null ? commitFailure(error) : error;
     }
     try {
       const { command } = await committed;

@@ -233,8 +233,8 @@ function readingVerbs(database: Queries, requireOpen: () => void): ReadingVerbs 
     },
     readTasks: async () => {
       requireOpen();
-      const records = (await database.all(readTasksSql)).map(taskRecordOf);
-      return records.sort((a, b) => (a.task < b.task ? -1 : 1));
+      const rows = await database.read((tx) => tx.all(readTasksSql));
+      return rows.map(taskRecordOf).sort((a, b) => (a.task < b.task ? -1 : 1));
     },
   };
 }

@@ -3,7 +3,7 @@ import { after, describe, it, type TestContext } from 'node:test';
 import { createEngine } from '../engine/create-engine.ts';
 import { defineTask } from '../engine/define-task.ts';
 import type { Operation } from '../core/operation.ts';
-import type { ClaimTask, Store, StoreHint } from '../store/store.ts';
+import type { ClaimTask, Settlement, Store, StoreHint } from '../store/store.ts';
 import { StoreBench, completedBy, failedBy } from '../testing/store-bench.ts';
 import { dropSchema, newSchema, runSql } from './postgres-schema.fixture.ts';
 import { startPostgres } from './postgres-server.fixture.ts';
@@ -38,37 +38,40 @@ function randomFrom(seed: number): () => number {
 }
 
 /**
- * Claims and ends attempts on a node until nothing is left, and tells how many held a lease at once. What an
- * outsider can know for certain: an attempt runs from before its claim was answered until its settle is called.
+ * Claims on a node and ends some of what it holds, until nothing is left anywhere. Attempts last over a few
+ * claims, so that those of the nodes overlap; each is counted from when its claim was answered to when its
+ * settle is called, which is less than the store counts.
  */
 async function work(
   bench: StoreBench,
   p: {
     readonly tasks: readonly ClaimTask[];
     readonly random: () => number;
-    readonly began: (operation: Operation) => void;
-    readonly ends: (operation: Operation) => void;
+    readonly counted: (operation: Operation, by: 1 | -1) => void;
     readonly done: () => boolean;
   },
 ): Promise<void> {
+  let held: Operation[] = [];
   while (!p.done()) {
     const limit = 1 + Math.floor(p.random() * 8);
     const claimed = await bench.claim({ limit, tasks: p.tasks, worker: 'w' });
-    for (const { operation } of claimed) p.began(operation);
+    for (const { operation } of claimed) p.counted(operation, 1);
+    held.push(...claimed.map(({ operation }) => operation));
+    const ends = held.filter(() => claimed.length === 0 || p.random() < 0.3);
+    held = held.filter((operation) => !ends.includes(operation));
     await Promise.all(
-      claimed.map(async ({ operation }) => {
-        p.ends(operation);
-        const how = p.random();
-        const settlement =
-          how < 0.7
-            ? completedBy(operation)
-            : how < 0.85
-              ? failedBy(operation)
-              : ({ type: 'released', id: operation.id, token: operation.lease!.token } as const);
-        assert.deepEqual(await bench.settle(settlement), ['applied']);
+      ends.map(async (operation) => {
+        p.counted(operation, -1);
+        assert.deepEqual(await bench.settle(settlementOf(operation, p.random())), ['applied']);
       }),
     );
   }
+}
+
+function settlementOf(operation: Operation, how: number): Settlement {
+  if (how < 0.7) return completedBy(operation);
+  if (how < 0.85) return failedBy(operation);
+  return { type: 'released', id: operation.id, token: operation.lease!.token };
 }
 
 describe('several nodes on one schema', { timeout: 90_000 }, () => {
@@ -101,7 +104,7 @@ describe('several nodes on one schema', { timeout: 90_000 }, () => {
       running.set(name, (running.get(name) ?? 0) + by);
       peaks.set(name, Math.max(peaks.get(name) ?? 0, running.get(name) ?? 0));
     };
-    const both = (operation: Operation, by: number): void => {
+    const counted = (operation: Operation, by: number): void => {
       count(operation.task, by);
       count(`${operation.task}/${operation.concurrencyKey}`, by);
     };
@@ -119,8 +122,7 @@ describe('several nodes on one schema', { timeout: 90_000 }, () => {
         work(bench, {
           tasks,
           random: randomFrom(seed + i),
-          began: (operation) => both(operation, 1),
-          ends: (operation) => both(operation, -1),
+          counted,
           done: () => over,
         }),
       ),
