@@ -40,20 +40,23 @@ export type DatabaseOptions = {
   readonly prepare: boolean;
 };
 
-/** How long each wait may take, in ms. A client gets its 503 within 10 s, whatever hangs. */
-export const waits = {
-  connect: 5_000,
-  /** One attempt of a lock, of which there are a few. */
+/** How long each wait may take, in ms. A client gets its 503 within some seconds, whatever hangs. */
+const waits = {
+  connect: 4_000,
+  /** For a lock, each time. */
   lock: 2_000,
-  statement: 6_000,
+  /** For all tries of a transaction that meets others. */
+  conflicts: 5_000,
+  statement: 5_000,
   /** For an answer, when the server does not keep to `statement`. */
-  answer: 9_000,
+  answer: 6_000,
+  /** A connection that was dead before it was used shows it at once; only then another one is tried. */
+  stale: 1_000,
   /** A client of ours that froze lets go of its locks. */
   idleInTransaction: 10_000,
 } as const;
 
 /** Conflicts with other nodes end in some ms; the first repetitions are at once, more or less. */
-const triesMax = 8;
 const retryMs = [0, 5, 10, 20, 50, 100, 200] as const;
 
 /**
@@ -118,14 +121,15 @@ export class Database {
 
   /** Runs `run` in a transaction that may write; conflicts run it again, so it must be repeatable. */
   async write<Outcome>(run: (tx: Transaction) => Promise<Outcome>): Promise<Outcome> {
-    let sessions = 0;
+    const since = performance.now();
     for (let tries = 1; ; tries += 1) {
       try {
         return await this.#try(this.#writers, beginWriteSql, run);
       } catch (error) {
-        const again = this.#mayTryAgain(error, tries);
-        // The connection may have been dead for long; the next one is new, or tells what is the matter.
-        if (!again && (!isSessionLost(error) || (sessions += 1) > 1)) throw storeError(error);
+        const elapsedMs = performance.now() - since;
+        const isStale = isSessionLost(error) && tries <= this.#options.writers;
+        const again = this.#mayTryAgain(error, elapsedMs) || (isStale && elapsedMs < waits.stale);
+        if (!again) throw storeError(error);
       }
       await new Promise((resolve) => setTimeout(resolve, pauseMs(tries)));
     }
@@ -157,24 +161,25 @@ export class Database {
   }
 
   async #readAgain<Outcome>(run: () => Promise<Outcome>): Promise<Outcome> {
-    try {
-      return await run();
-    } catch (error) {
-      if (!isSessionLost(error) && !this.#mayTryAgain(error, 1)) throw storeError(error);
-    }
-    try {
-      return await run();
-    } catch (error) {
-      throw storeError(error);
+    const since = performance.now();
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await run();
+      } catch (error) {
+        const elapsedMs = performance.now() - since;
+        const isStale = isSessionLost(error) && tries <= this.#options.readers;
+        const again = this.#mayTryAgain(error, 0) || (isStale && elapsedMs < waits.stale);
+        if (!again) throw storeError(error);
+      }
     }
   }
 
-  #mayTryAgain(error: unknown, tries: number): boolean {
-    if (isPreparedAway(error) && this.#prepare) {
+  #mayTryAgain(error: unknown, elapsedMs: number): boolean {
+    if (isPreparedAway(error)) {
       this.#prepare = false;
-      return true;
+      return elapsedMs < waits.conflicts;
     }
-    return isConflict(error) && tries < triesMax;
+    return isConflict(error) && elapsedMs < waits.conflicts;
   }
 
   async #try<Outcome>(
