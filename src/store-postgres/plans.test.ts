@@ -5,7 +5,7 @@ import type { OperationFilter } from '../store/store.ts';
 import { StoreBench } from '../testing/store-bench.ts';
 import { listAttemptsSql } from './attempts.ts';
 import { claimSql, lanesSql, lockClaimsSql, lockSlotsSql, parkSql, readySql } from './claim.ts';
-import { plannerSettings } from './connection.ts';
+import { setPlanner } from './connection.ts';
 import { findKeysSql, useKeysSql } from './idempotency.ts';
 import { readTasksSql, updateSlotsSql, updateTasksSql } from './ledger.ts';
 import { pageOf } from './list.ts';
@@ -121,7 +121,7 @@ describe(`with ${finishedCount} finished operations`, { timeout: 110_000 }, () =
     await store.createOperations({ operations, pendingMax: 1000, now: bench.now });
     await store.close();
     await client.query(`VACUUM ANALYZE "${options.schema}".operations`);
-    await client.query(`SELECT ${plannerSettings('false')}`);
+    await client.query(setPlanner('SESSION'));
     await client.query('SET plan_cache_mode = force_generic_plan');
   });
   after(async () => {
