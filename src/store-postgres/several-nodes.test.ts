@@ -214,7 +214,9 @@ describe('several nodes on one schema', { timeout: 90_000 }, () => {
     await first.assertCountersExact();
   });
 
-  it('hear of each other: of what is ready, and of what changed', async (t) => {
+  const pooled = process.env['RAINCHECK_TEST_POOLER'] === 'transaction';
+  const skip = pooled && 'LISTEN needs a session of its own, which this pooler does not give';
+  it('hear of each other: of what is ready, and of what changed', { skip }, async (t) => {
     const { benches } = await openNodes(t, { nodes: 2 });
     const [speaker, listener] = benches as [StoreBench, StoreBench];
     const heard: StoreHint[] = [];
