@@ -6,7 +6,7 @@ import { numberArray, textArray } from './array-literal.ts';
 import type { Row, Transaction } from './connection.ts';
 import { bySlot, Ledger, type SlotEntry } from './ledger.ts';
 import { makeDueReady, postCheckAll, Scan, storedLimit, unparkFree } from './ready-again.ts';
-import { operationColumnCount, operationColumns, operationOf } from './rows.ts';
+import { operationColumnCount, operationOf, operationsColumns } from './rows.ts';
 
 /**
  * Claiming goes task by task: the best ready rows of each, by an index that ends at the ready ones, are
@@ -36,12 +36,12 @@ FOR UPDATE`;
 export const lanesSql = `
 SELECT tasks.task, tasks.pending, tasks.processing, locks.key_concurrency_checked,
   (SELECT ready_at
-    FROM @operations
+    FROM @queue
     WHERE state = 'scheduled' AND task = wanted.task
     ORDER BY ready_at
     LIMIT 1),
   (SELECT ready_at
-    FROM @operations
+    FROM @queue
     WHERE state = 'scheduled' AND task = wanted.task
     ORDER BY ready_at DESC
     LIMIT 1),
@@ -56,13 +56,14 @@ export const readySql = `
 SELECT ready.*
 FROM unnest($1::text[], $2::integer[]) AS lane (task, count)
 CROSS JOIN LATERAL (
-  SELECT ${operationColumns}, input
-  FROM @operations AS operations
-  WHERE state = 'ready'
-    AND operations.task = lane.task
-  ORDER BY priority DESC, ready_at, id
+  SELECT ${operationsColumns}, operations.input
+  FROM @queue AS queue
+  JOIN @operations AS operations ON operations.id = queue.id
+  WHERE queue.state = 'ready'
+    AND queue.task = lane.task
+  ORDER BY queue.priority DESC, queue.ready_at, queue.id
   LIMIT lane.count
-  FOR UPDATE SKIP LOCKED
+  FOR UPDATE OF queue, operations SKIP LOCKED
 ) AS ready`;
 
 /** Makes the rows of slots that are not there yet, and locks all of them, in the order of every other lock. */
@@ -76,12 +77,20 @@ SET running = slots.running
 RETURNING task, key, running, parked`;
 
 export const parkSql = `
+WITH queued AS (
+  UPDATE @queue
+  SET state = 'parked'
+  WHERE id = ANY($1::text[])
+)
 UPDATE @operations
 SET state = 'parked'
 WHERE id = ANY($1::text[])`;
 
-/** Without `state = 'ready'`: the index of the ready ones would fit then, and be walked whole for every id. */
 export const claimSql = `
+WITH unqueued AS (
+  DELETE FROM @queue
+  WHERE id = ANY($1::text[])
+)
 UPDATE @operations AS operations
 SET state = 'running',
     version = claimed.version,
@@ -97,6 +106,7 @@ SET state = 'running',
 FROM unnest($1::text[], $2::integer[], $3::integer[], $4::text[])
   AS claimed (id, version, attempt, token)
 WHERE operations.id = claimed.id
+  AND operations.state = 'ready'
   AND operations.version = claimed.version - 1
   AND operations.lease_token IS NULL`;
 

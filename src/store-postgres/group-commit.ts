@@ -55,6 +55,8 @@ export type News = {
   readonly ready: boolean;
   /** Operations that changed in a way that clients can see. */
   readonly changed: readonly string[];
+  /** How many left the queue. */
+  readonly unqueued: number;
 };
 
 export type GroupCommitParts = {
@@ -139,10 +141,10 @@ export class GroupCommit {
   async #commit(writes: readonly QueuedWrite[]): Promise<void> {
     if (writes.length === 0) return;
     try {
-      const { outcomes, changed } = await this.#p.transact((tx) => runGroup(tx, writes));
+      const { outcomes, changed, unqueued } = await this.#p.transact((tx) => runGroup(tx, writes));
       for (const [i, { resolve }] of writes.entries()) resolve(outcomes[i]);
       const ready = writes.some(({ work }) => work.hasReady === true);
-      if (ready || changed.length > 0) this.#p.committed({ ready, changed });
+      if (ready || changed.length > 0) this.#p.committed({ ready, changed, unqueued });
     } catch (error) {
       if (writes.length === 1 || isUnavailable(error)) {
         for (const { reject } of writes) reject(error);
@@ -161,7 +163,7 @@ async function claimAll(claims: readonly QueuedClaim[]): Promise<void> {
   for (const { work, resolve, reject } of claims) await work().then(resolve, reject);
 }
 
-type GroupOutcome = { readonly outcomes: readonly unknown[]; readonly changed: readonly string[] };
+type GroupOutcome = Omit<News, 'ready'> & { readonly outcomes: readonly unknown[] };
 
 /** In order; those that run in memory are taken together as far as they stand together. */
 async function runGroup(tx: Transaction, writes: readonly QueuedWrite[]): Promise<GroupOutcome> {
@@ -190,7 +192,7 @@ async function runGroup(tx: Transaction, writes: readonly QueuedWrite[]): Promis
     await set.flush(now);
   }
   await set.ledger.flush(tx);
-  return { outcomes, changed: set.changed };
+  return { outcomes, changed: set.changed, unqueued: set.unqueued };
 }
 
 function memoryWritesFrom(writes: readonly QueuedWrite[], from: number): MemoryWrite<unknown>[] {

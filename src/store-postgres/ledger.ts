@@ -99,8 +99,8 @@ SELECT tasks.task, paused, pending, processing, completed, failed, oldest.create
 FROM @tasks AS tasks
 LEFT JOIN LATERAL (
   SELECT created_at
-  FROM @operations AS operations
-  WHERE operations.task = tasks.task
+  FROM @queue AS queue
+  WHERE queue.task || '' = tasks.task
     AND state IN ('ready', 'parked')
   ORDER BY created_at
   LIMIT 1

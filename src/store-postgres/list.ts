@@ -95,15 +95,11 @@ type Source = {
 
 const failedSource: Source = { source: "\n  WHERE state = 'failed'", isExact: true };
 
-/** All unfinished operations, from the partial indexes that hold nothing else. */
+/** All unfinished operations: those that wait, and those with a lease. */
 const unfinishedSource: Source = {
   source: `
   WHERE id IN (
-    SELECT id FROM @operations WHERE state = 'ready'
-    UNION ALL
-    SELECT id FROM @operations WHERE state = 'scheduled'
-    UNION ALL
-    SELECT id FROM @operations WHERE state = 'parked'
+    SELECT id FROM @queue
     UNION ALL
     SELECT id FROM @operations WHERE lease_expires_at IS NOT NULL
   )`,

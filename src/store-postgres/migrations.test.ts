@@ -93,7 +93,7 @@ describe('the schema', { timeout: 60_000 }, () => {
     }
     const found = await describeSchema(migrated.schema);
     assert.deepEqual(found, await describeSchema(fresh.schema));
-    assert.ok(JSON.stringify(found).includes('operations_ready'));
+    assert.ok(JSON.stringify(found).includes('queue_ready'));
   });
 
   it('stands or falls with its step: one that fails half-way leaves nothing of it', async (t) => {

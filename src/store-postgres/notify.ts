@@ -44,7 +44,7 @@ export class Notifier implements StoreHints {
     this.#channel = `raincheck_${schema}`.slice(0, 63);
   }
 
-  tell({ ready, changed }: News): void {
+  tell({ ready, changed }: Pick<News, 'ready' | 'changed'>): void {
     if (this.#closed) return;
     this.#ready ||= ready;
     for (const id of changed) if (this.#changed.size <= idsMax) this.#changed.add(id);

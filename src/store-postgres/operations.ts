@@ -65,20 +65,29 @@ export const unparkSql = `
 WITH freed AS (
   SELECT *
   FROM unnest($1::text[], $2::text[], $3::integer[]) AS freed (task, key, count)
+), best AS (
+  SELECT best.*
+  FROM freed
+  CROSS JOIN LATERAL (
+    SELECT queue.id
+    FROM @queue AS queue
+    JOIN @operations AS operations ON operations.id = queue.id
+    WHERE queue.state = 'parked'
+      AND queue.task = freed.task
+      AND queue.concurrency_key = freed.key
+    ORDER BY queue.priority DESC, queue.ready_at, queue.id
+    LIMIT freed.count
+    FOR UPDATE OF queue, operations SKIP LOCKED
+  ) AS best
+), queued AS (
+  UPDATE @queue AS queue
+  SET state = 'ready'
+  FROM best
+  WHERE queue.id = best.id
 ), unparked AS (
   UPDATE @operations AS operations
   SET state = 'ready'
-  FROM freed
-  CROSS JOIN LATERAL (
-    SELECT id
-    FROM @operations AS parked
-    WHERE state = 'parked'
-      AND parked.task = freed.task
-      AND parked.concurrency_key = freed.key
-    ORDER BY priority DESC, ready_at, id
-    LIMIT freed.count
-    FOR UPDATE SKIP LOCKED
-  ) AS best
+  FROM best
   WHERE operations.id = best.id
   RETURNING operations.task, operations.concurrency_key
 ), counted AS (

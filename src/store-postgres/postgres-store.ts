@@ -16,6 +16,7 @@ import { isGoneSql, pruneVerbs } from './prune.ts';
 import { readResult } from './results.ts';
 import { settleWrite } from './settle.ts';
 import { sweepWrite } from './sweep.ts';
+import { QueueVacuum } from './vacuum.ts';
 
 export type PostgresStoreOptions = {
   /** `postgres://user:password@host:port/database`, with the parameters that node-postgres knows. */
@@ -94,10 +95,14 @@ export function postgresStore(options: PostgresStoreOptions): {
   const database = new OpenDatabase(databaseOptions(options));
   const notifier =
     options.notify === false ? null : new Notifier(database, options.schema ?? 'raincheck');
+  const vacuum = new QueueVacuum(database);
   const commits = new GroupCommit({
     lanes,
     transact: (run) => database.write(run),
-    committed: (news) => notifier?.tell(news),
+    committed: (news) => {
+      notifier?.tell(news);
+      vacuum.left(news.unqueued);
+    },
   });
   let closing: Promise<void> | null = null;
   const requireOpen = (): void => {
@@ -106,13 +111,14 @@ export function postgresStore(options: PostgresStoreOptions): {
   const close = async (): Promise<void> => {
     await commits.close(unavailable('The store is closed.'));
     await notifier?.close();
+    await vacuum.settled();
     await database.close();
   };
   const store: Store = {
     name: 'postgres',
     capabilities: { singleProcess: false, durable: true },
     hints: notifier ?? undefined,
-    ...writingVerbs({ database, commits, notifier }),
+    ...writingVerbs({ database, commits, notifier, vacuum }),
     ...readingVerbs(database, requireOpen),
     close: () => (closing ??= close()),
   };
@@ -137,14 +143,16 @@ function writingVerbs(p: {
   readonly database: Queries;
   readonly commits: GroupCommit;
   readonly notifier: Notifier | null;
+  readonly vacuum: QueueVacuum;
 }): WritingVerbs {
-  const { database, commits, notifier } = p;
+  const { database, commits, notifier, vacuum } = p;
   return {
     ...pruneVerbs(commits),
     createOperations: (p) => commits.write(createWrite(p)),
     claimOperations: (p) =>
       commits.claim(async () => {
         const { claimed, nextDueAt, left } = await database.write((tx) => claim(tx, p));
+        vacuum.left(claimed.length);
         // Others that looked meanwhile were kept from what is left.
         if (left) notifier?.tell({ ready: true, changed: [] });
         return { claimed, nextDueAt };

@@ -10,37 +10,36 @@ import { unparkValues } from './ledger.ts';
  * were raised, or the operation that was to take the slot never ran). In the common case lanesSql says
  * that there is nothing of the kind, and none of these runs.
  */
-export const dueSql = `
-UPDATE @operations
-SET state = 'ready'
-WHERE id IN (
-  SELECT id
-  FROM @operations
-  WHERE state = 'scheduled'
-    AND task = $1
-    AND ready_at <= $2
-  ORDER BY ready_at
+function makeReadySql(which: string, order: string): string {
+  return `
+WITH due AS (
+  SELECT queue.id
+  FROM @queue AS queue
+  JOIN @operations AS operations ON operations.id = queue.id
+  WHERE queue.state = 'scheduled'
+    AND queue.task = $1
+    AND queue.ready_at ${which} $2
+  ORDER BY queue.ready_at${order}
   LIMIT $3
-  FOR UPDATE SKIP LOCKED
-)`;
+  FOR UPDATE OF queue, operations SKIP LOCKED
+), queued AS (
+  UPDATE @queue AS queue
+  SET state = 'ready'
+  FROM due
+  WHERE queue.id = due.id
+)
+UPDATE @operations AS operations
+SET state = 'ready'
+FROM due
+WHERE operations.id = due.id`;
+}
 
-export const tooFarSql = `
-UPDATE @operations
-SET state = 'ready'
-WHERE id IN (
-  SELECT id
-  FROM @operations
-  WHERE state = 'scheduled'
-    AND task = $1
-    AND ready_at > $2
-  ORDER BY ready_at DESC
-  LIMIT $3
-  FOR UPDATE SKIP LOCKED
-)`;
+export const dueSql = makeReadySql('<=', '');
+export const tooFarSql = makeReadySql('>', ' DESC');
 
 export const nextDueSql = `
 SELECT ready_at
-FROM @operations
+FROM @queue
 WHERE state = 'scheduled'
   AND task = $1
 ORDER BY ready_at

@@ -19,6 +19,9 @@ export const operationColumns = `
   traceparent, labels, progress, error, result_type, result_name, result_size, result_etag,
   result_inline`;
 
+/** The same where another table of the query has columns of these names. */
+export const operationsColumns = operationColumns.replaceAll(/\w+/g, 'operations.$&');
+
 /** Where the columns that follow operationColumns in a SELECT begin. */
 export const operationColumnCount = 33;
 

@@ -13,6 +13,7 @@ import {
   selectOperationsSql,
   type Changed,
 } from './operations.ts';
+import { isWaiting, postQueued, postUnqueued } from './queue.ts';
 import { postChunks } from './results.ts';
 import { operationOf } from './rows.ts';
 import { postCompleted, type Completed } from './settle.ts';
@@ -50,6 +51,8 @@ export class WorkingSet {
   #hasTasks = false;
   /** Operations, not new, that changed in a way that clients can see. */
   readonly changed: string[] = [];
+  /** Operations that left the queue. */
+  unqueued = 0;
 
   constructor(tx: Transaction) {
     this.tx = tx;
@@ -149,12 +152,17 @@ export class WorkingSet {
       tx,
       created.map((one) => ({ ...one, operation: this.find(one.operation.id) ?? one.operation })),
     );
+    const queued: Operation[] = [];
+    const unqueued: string[] = [];
     const changed: Changed[] = [];
     const completed: (Completed & { readonly after: Operation })[] = [];
     for (const [id, entry] of this.#entries) {
       const { stored, operation: after } = entry;
       if (stored === after) continue;
       if (stored !== null && stored.version !== after.version) this.changed.push(id);
+      const isQueued = stored !== null && isWaiting(stored);
+      if (isWaiting(after) && !isQueued) queued.push(after);
+      if (isQueued && !isWaiting(after)) unqueued.push(id);
       if (stored !== null && entry.completed !== null) {
         completed.push({ ...entry.completed, after });
       } else if (stored !== null) {
@@ -162,6 +170,9 @@ export class WorkingSet {
       }
       this.#entries.set(id, { stored: after, operation: after, completed: null });
     }
+    postQueued(tx, queued);
+    postUnqueued(tx, unqueued);
+    this.unqueued += unqueued.length;
     postUpdates(tx, changed);
     postCompleted(tx, completed);
     postChunks(tx, completed);
