@@ -190,9 +190,10 @@ describe('faults', { timeout: 100_000 }, () => {
   it('a pooler that loses prepared statements is noticed, and they are done without', async (t) => {
     const bench = await openBench(t, { connections: 4 });
     for (let i = 0; i < 3; i += 1) await bench.create();
-    const query = Client.prototype.query as (...args: unknown[]) => unknown;
+    const descriptor = Object.getOwnPropertyDescriptor(Client.prototype, 'query')!;
+    const query = descriptor.value as (...args: unknown[]) => unknown;
     let named = 0;
-    t.after(() => (Client.prototype.query = query as typeof Client.prototype.query));
+    t.after(() => Object.defineProperty(Client.prototype, 'query', descriptor));
     // What a pooler does that hands out another session: ours has prepared them, the server has not.
     Client.prototype.query = function lossy(this: Client, ...args: unknown[]) {
       const [config] = args as [{ name?: string } | string];
@@ -247,9 +248,9 @@ describe('faults', { timeout: 100_000 }, () => {
     const bench = await openBench(t);
     const acknowledged: string[] = [];
     let refused = 0;
-    let over = false;
+    const load = { isOver: false };
     const clients = Array.from({ length: 8 }, async () => {
-      while (!over) {
+      while (!load.isOver) {
         try {
           acknowledged.push((await bench.create()).id);
         } catch (error) {
@@ -267,7 +268,7 @@ describe('faults', { timeout: 100_000 }, () => {
     }
     const from = acknowledged.length;
     while (acknowledged.length < from + 200) await new Promise((resolve) => setImmediate(resolve));
-    over = true;
+    load.isOver = true;
     await Promise.all(clients);
     assert.ok(refused > 0);
     const kept = new Set(await bench.listIds());

@@ -23,7 +23,7 @@ async function startWorker(t: TestContext, ...args: string[]): Promise<ChildProc
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   t.after(() => child.kill('SIGKILL'));
-  await once(child.stdout!, 'data');
+  await once(child.stdout, 'data');
   return child;
 }
 
@@ -70,9 +70,9 @@ it('two processes share the work, exactly to the limit, and one is killed in the
     }),
   );
   const ids = submitted.map(([first, second]) => {
-    assert.equal(first!.operation.id, second!.operation.id);
-    assert.ok(first!.replayed !== second!.replayed);
-    return first!.operation.id;
+    assert.equal(first.operation.id, second.operation.id);
+    assert.ok(first.replayed !== second.replayed);
+    return first.operation.id;
   });
   const final = (id: string) =>
     engine.waitFor({ id, tenant: '', until: 'final', version: 0, timeoutMs: 60_000 });
