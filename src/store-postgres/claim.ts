@@ -4,8 +4,8 @@ import { decide } from '../core/transitions.ts';
 import type { ClaimedOperation, ClaimOperations, ClaimOutcome, ClaimTask } from '../store/store.ts';
 import { numberArray, textArray } from './array-literal.ts';
 import type { Row, Transaction } from './connection.ts';
-import { bySlot, Ledger, type SlotEntry } from './ledger.ts';
-import { makeDueReady, postCheckAll, Scan, storedLimit, unparkFree } from './ready-again.ts';
+import { Ledger, type SlotEntry } from './ledger.ts';
+import { makeDueReady, Scan, storedLimit, unparkFree } from './ready-again.ts';
 import { operationColumnCount, operationOf, operationsColumns } from './rows.ts';
 
 /**
@@ -16,15 +16,16 @@ import { operationColumnCount, operationOf, operationsColumns } from './rows.ts'
  *   1. claim_locks of limited tasks are locked: over all nodes one claims such a task at a time
  *   2. scheduled rows whose time has come become ready
  *   3. parked rows become ready where slots are free although nobody freed one
- *   4. candidates are locked, those that another node has are passed by (SKIP LOCKED), and so are the slots
- *      of their keys
+ *   4. candidates are locked, those that another node has are passed by (SKIP LOCKED)
  *   5. lanes, one a task, are merged and their heads claimed or parked
+ *   6. counters of slots and tasks are written, in one order everywhere
  *
  * The lock of step 1 is held to the COMMIT, and what it protects is counted after it was taken (READ
- * COMMITTED: a statement sees what was committed before it began): others may free slots meanwhile but
- * cannot take any. So the limits are exact. The locks on slots alone would do for keys, but two claims that
- * want several of them in different orders would meet in a deadlock, a second each time. All of it looks
- * at limits.claimScanRows rows; then nextDueAt is `now`: ask again.
+ * COMMITTED: a statement sees what was committed before it began): others may free slots meanwhile, which
+ * is not seen, but cannot take any. So the limits are exact. Rows of slots are not locked before step 6: a
+ * claim wants them bit by bit, and met the settles, which want them in order, in deadlocks of a second each.
+ * What was parked although a slot was being freed is found in step 6. All of it looks at limits.claimScanRows
+ * rows; then nextDueAt is `now`: ask again.
  */
 export const lockClaimsSql = `
 SELECT task
@@ -66,15 +67,11 @@ CROSS JOIN LATERAL (
   FOR UPDATE OF queue, operations SKIP LOCKED
 ) AS ready`;
 
-/** Makes the rows of slots that are not there yet, and locks all of them, in the order of every other lock. */
-export const lockSlotsSql = `
-INSERT INTO @slots AS slots (task, key)
-SELECT *
+/** No row: nothing runs with that key. */
+export const readSlotsSql = `
+SELECT slots.task, slots.key, running
 FROM unnest($1::text[], $2::text[]) AS wanted (task, key)
-ORDER BY task, key
-ON CONFLICT (task, key) DO UPDATE
-SET running = slots.running
-RETURNING task, key, running, parked`;
+JOIN @slots AS slots ON slots.task = wanted.task AND slots.key = wanted.key`;
 
 export const parkSql = `
 WITH queued AS (
@@ -156,7 +153,7 @@ class Claim {
   readonly #claimed: ClaimedOperation[] = [];
   #claims: Operation[] = [];
   #parks: Operation[] = [];
-  readonly #slots = new Map<string, SlotEntry>();
+  readonly #slotsRead = new Set<string>();
 
   constructor(tx: Transaction, p: ClaimOperations, now: number) {
     this.#tx = tx;
@@ -167,18 +164,22 @@ class Claim {
   async run(found: readonly Row[], locked: ReadonlySet<string>): Promise<Claimed> {
     const { lanes, nextDueAt } = await this.#openLanes(found, locked);
     while (await this.#refill(lanes)) {
-      await this.#lockSlots(lanes);
+      await this.#readSlots(lanes);
       this.#merge(lanes);
       this.#postChanges();
     }
     const isCutShort = this.#scan.rowsLeft === 0 && this.#claimed.length < this.#p.limit;
-    await this.#ledger.flush(this.#tx);
+    const unparks = await this.#ledger.flush(
+      this.#tx,
+      (name) => this.#p.tasks.find((task) => task.name === name)?.keyConcurrency ?? null,
+    );
     return {
       claimed: this.#claimed,
       // In the caller's time, which the database's need not be.
-      nextDueAt: isCutShort
-        ? this.#p.now
-        : nextDueAt && Math.max(this.#p.now, nextDueAt - this.#now + this.#p.now),
+      nextDueAt:
+        isCutShort || unparks
+          ? this.#p.now
+          : nextDueAt && Math.max(this.#p.now, nextDueAt - this.#now + this.#p.now),
       left: lanes.some((lane) => lane.at < lane.rows.length),
     };
   }
@@ -207,9 +208,9 @@ class Claim {
         continue;
       }
       const isNewLimit = checked !== storedLimit(keyConcurrency);
-      if (isNewLimit) postCheckAll(this.#tx, name, keyConcurrency);
       if (isNewLimit || needsCheck) {
-        await unparkFree(this.#tx, name, { keyConcurrency, scan: this.#scan });
+        const parts = { ledger: this.#ledger, scan: this.#scan, isNewLimit };
+        await unparkFree(this.#tx, task, parts);
       }
       lanes.push({ task, processing, rows: [], at: 0, head: null, isExhausted: false });
     }
@@ -248,28 +249,29 @@ class Claim {
     return Math.min(again, this.#scan.rowsLeft);
   }
 
-  async #lockSlots(lanes: readonly Lane[]): Promise<void> {
-    const keys = new Map<string, { readonly task: string; readonly key: string }>();
+  /** How many run with the keys of what was fetched. */
+  async #readSlots(lanes: readonly Lane[]): Promise<void> {
+    const wanted = new Map<string, SlotEntry>();
     for (const lane of lanes) {
+      if (lane.task.keyConcurrency === null) continue;
       for (const row of lane.rows.slice(lane.at)) {
         const { task, concurrencyKey: key } = operationOf(row);
-        if (key === null || this.#slots.has(`${task}\0${key}`)) continue;
-        keys.set(`${task}\0${key}`, { task, key });
+        const name = `${task}\0${key}`;
+        if (key === null || this.#slotsRead.has(name)) continue;
+        this.#slotsRead.add(name);
+        wanted.set(name, this.#ledger.slot(task, key));
       }
     }
-    if (keys.size === 0) return;
-    const wanted = [...keys.values()].sort(bySlot);
+    if (wanted.size === 0) return;
+    const slots = [...wanted.values()];
     const rows = await this.#tx.all(
-      lockSlotsSql,
-      textArray(wanted.map(({ task }) => task)),
-      textArray(wanted.map(({ key }) => key)),
+      readSlotsSql,
+      textArray(slots.map(({ task }) => task)),
+      textArray(slots.map(({ key }) => key)),
     );
     for (const row of rows) {
-      const [task, key, running, parked] = row as [string, string, number, number];
-      const slot = this.#ledger.slot(task, key);
-      slot.running = running;
-      slot.parked = parked;
-      this.#slots.set(`${task}\0${key}`, slot);
+      const [task, key, running] = row as [string, string, number];
+      this.#ledger.slot(task, key).running = running;
     }
   }
 
@@ -317,7 +319,7 @@ class Claim {
 
   #hasKeySlot({ task }: Lane, key: string | null): boolean {
     if (key === null || task.keyConcurrency === null) return true;
-    return (this.#slots.get(`${task.name}\0${key}`)?.running ?? 0) < task.keyConcurrency;
+    return this.#ledger.slot(task.name, key).running < task.keyConcurrency;
   }
 
   #postChanges(): void {

@@ -4,6 +4,7 @@ import { meanDurationMs } from '../store/durations.ts';
 import type { TaskRecord } from '../store/store.ts';
 import type { Row, Transaction } from './connection.ts';
 import { unparkSql } from './operations.ts';
+import { LostRace } from './postgres-error.ts';
 
 /**
  * What one transaction does to the counters of tasks and to the slots of concurrency keys, gathered and
@@ -35,14 +36,15 @@ export type TaskEntry = {
 export type SlotEntry = {
   readonly task: string;
   readonly key: string;
-  /** As read under the row's lock plus what this transaction did; 0 while unknown. */
+  /** As a claim read it, plus what this transaction did; 0 while unknown. */
   running: number;
-  parked: number;
   readonly delta: { running: number; parked: number };
   /** Slots that this transaction freed: as many parked ones become ready. */
   freed: number;
   /** One that is perhaps the one a slot was kept for will never run. */
   needsCheck: boolean;
+  /** All parked ones that could be made ready were. */
+  isChecked: boolean;
 };
 
 /** One operation's step from state to state; null: not there yet. */
@@ -82,17 +84,26 @@ FROM unnest($1::text[], $2::boolean[], $3::bigint[], $4::bigint[], $5::bigint[],
   AS delta (task, paused, pending, processing, completed, failed, mean_duration_ms)
 WHERE tasks.task = delta.task`;
 
-/** Yields what is parked where a slot was freed. */
+/** Of keys that nothing ran with yet. Does not lock those that are there. */
+export const insertSlotsSql = `
+INSERT INTO @slots (task, key)
+SELECT *
+FROM unnest($1::text[], $2::text[]) AS wanted (task, key)
+ORDER BY task, key
+ON CONFLICT (task, key) DO NOTHING`;
+
+/** Locks them in the order given, and yields what is free and what is parked from then on. */
 export const updateSlotsSql = `
 UPDATE @slots AS slots
 SET running = slots.running + delta.running,
     parked = slots.parked + delta.parked,
-    needs_check = slots.needs_check OR (delta.needs_check AND slots.parked + delta.parked > 0)
-FROM unnest($1::text[], $2::text[], $3::integer[], $4::integer[], $5::boolean[])
-  AS delta (task, key, running, parked, needs_check)
+    needs_check = (slots.needs_check AND NOT delta.is_checked)
+      OR (delta.needs_check AND slots.parked + delta.parked > 0)
+FROM unnest($1::text[], $2::text[], $3::integer[], $4::integer[], $5::boolean[], $6::boolean[])
+  AS delta (task, key, running, parked, needs_check, is_checked)
 WHERE slots.task = delta.task
   AND slots.key = delta.key
-RETURNING slots.task, slots.key, slots.parked`;
+RETURNING slots.task, slots.key, slots.running, slots.parked`;
 
 export const readTasksSql = `
 SELECT tasks.task, paused, pending, processing, completed, failed, oldest.created_at, mean_duration_ms
@@ -155,7 +166,8 @@ export class Ledger {
     let slot = this.#slots.get(name);
     if (slot === undefined) {
       const delta = { running: 0, parked: 0 };
-      slot = { task, key, running: 0, parked: 0, delta, freed: 0, needsCheck: false };
+      const flags = { freed: 0, needsCheck: false, isChecked: false };
+      slot = { task, key, running: 0, delta, ...flags };
       this.#slots.set(name, slot);
     }
     return slot;
@@ -227,6 +239,11 @@ export class Ledger {
     this.#countPending(entry, 1);
   }
 
+  /** Parked ones became ready, which is pending as before. */
+  unparked(task: string, key: string, count: number): void {
+    this.#count(task, key, { parked: -count });
+  }
+
   #countPending(entry: TaskEntry, by: number): void {
     entry.pending += by;
     entry.delta.pending += by;
@@ -237,15 +254,23 @@ export class Ledger {
     const slot = this.slot(task, key);
     const { running = 0, parked = 0 } = by;
     slot.running += running;
-    slot.parked += parked;
     slot.delta.running += running;
     slot.delta.parked += parked;
     return slot;
   }
 
-  /** Writes everything; the last of it is on its way when this resolves, for the COMMIT to follow. */
-  async flush(tx: Transaction): Promise<void> {
-    await this.#flushSlots(tx);
+  /**
+   * Writes everything; the last of it is on its way when this resolves, for the COMMIT to follow. `limitOf`: a
+   * claim's, which may have parked operations while a slot was being freed that it did not see yet: they are
+   * made ready again here, where the row is locked. Yields whether any were.
+   */
+  async flush(tx: Transaction, limitOf?: KeyLimit): Promise<boolean> {
+    const unparks = await this.#flushSlots(tx, limitOf);
+    this.#postTasks(tx);
+    return unparks;
+  }
+
+  #postTasks(tx: Transaction): void {
     const changed = [...this.#tasks.values()].filter(({ delta }) => delta.isChanged);
     if (changed.length === 0) return;
     changed.sort((a, b) => (a.task < b.task ? -1 : 1));
@@ -263,29 +288,41 @@ export class Ledger {
     ]);
   }
 
-  async #flushSlots(tx: Transaction): Promise<void> {
+  async #flushSlots(tx: Transaction, limitOf: KeyLimit | undefined): Promise<boolean> {
     const changed = [...this.#slots.values()].filter(isChanged);
-    if (changed.length === 0) return;
+    if (changed.length === 0) return false;
     changed.sort(bySlot);
-    const rows = await tx.all(
-      updateSlotsSql,
+    const names = [
       textArray(changed.map(({ task }) => task)),
       textArray(changed.map(({ key }) => key)),
+    ] as const;
+    if (limitOf !== undefined) tx.post(insertSlotsSql, names);
+    const rows = await tx.all(
+      updateSlotsSql,
+      ...names,
       numberArray(changed.map(({ delta }) => delta.running)),
       numberArray(changed.map(({ delta }) => delta.parked)),
       booleanArray(changed.map(({ needsCheck }) => needsCheck)),
+      booleanArray(changed.map(({ isChecked }) => isChecked)),
     );
-    const wanted = rows
-      .map((row) => {
-        const slot = this.slot(row[0] as string, row[1] as string);
-        return { ...slot, count: Math.min(slot.freed, row[2] as number) };
-      })
-      .filter(({ count }) => count > 0)
-      .sort(bySlot);
-    if (wanted.length === 0) return;
-    tx.post(unparkSql, unparkValues(wanted));
+    // A prune took an unused one away in between.
+    if (limitOf !== undefined && rows.length < changed.length) throw new LostRace('slots');
+    const wanted: Unpark[] = [];
+    for (const row of rows) {
+      const [task, key, running, parked] = row as [string, string, number, number];
+      const free =
+        limitOf === undefined ? this.slot(task, key).freed : (limitOf(task) ?? Infinity) - running;
+      const count = Math.min(parked, free);
+      if (count > 0) wanted.push({ task, key, count });
+    }
+    if (wanted.length === 0) return false;
+    tx.post(unparkSql, unparkValues(wanted.sort(bySlot)));
+    return true;
   }
 }
+
+/** Attempts with one key that may run at once; null: any number. */
+type KeyLimit = (task: string) => number | null;
 
 type Unpark = { readonly task: string; readonly key: string; readonly count: number };
 
@@ -310,8 +347,8 @@ export function taskRecordOf(row: Row): TaskRecord {
   };
 }
 
-function isChanged({ delta, needsCheck, freed }: SlotEntry): boolean {
-  return delta.running !== 0 || delta.parked !== 0 || needsCheck || freed > 0;
+function isChanged({ delta, needsCheck, isChecked, freed }: SlotEntry): boolean {
+  return delta.running !== 0 || delta.parked !== 0 || needsCheck || isChecked || freed > 0;
 }
 
 /** As the database sorts: by code point; what matters is that all nodes do the same. */

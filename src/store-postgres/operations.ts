@@ -61,7 +61,7 @@ FROM unnest($1::text[], $2::integer[], $3::text[], $4::bigint[], $5::bigint[], $
  * Makes the best that are parked ready, for every freed slot one. What another transaction holds at this
  * moment is passed by: then the key is looked at again at the next claim.
  */
-export const unparkSql = `
+const unparkRows = `
 WITH freed AS (
   SELECT *
   FROM unnest($1::text[], $2::text[], $3::integer[]) AS freed (task, key, count)
@@ -95,7 +95,9 @@ WITH freed AS (
   FROM freed
   LEFT JOIN unparked ON unparked.task = freed.task AND unparked.concurrency_key = freed.key
   GROUP BY freed.task, freed.key, freed.count
-)
+)`;
+
+export const unparkSql = `${unparkRows}
 UPDATE @slots AS slots
 SET parked = slots.parked - counted.count,
     needs_check = counted.count < counted.wanted
@@ -103,6 +105,11 @@ FROM counted
 WHERE slots.task = counted.task
   AND slots.key = counted.key
 RETURNING counted.count`;
+
+/** Without the count of their slots, which a claim writes at its end. */
+export const unparkRowsSql = `${unparkRows}
+SELECT task, key, count
+FROM counted`;
 
 export type Changed = { readonly before: Operation; readonly after: Operation };
 

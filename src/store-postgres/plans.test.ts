@@ -4,10 +4,10 @@ import { Client } from 'pg';
 import type { OperationFilter } from '../store/store.ts';
 import { StoreBench } from '../testing/store-bench.ts';
 import { listAttemptsSql } from './attempts.ts';
-import { claimSql, lanesSql, lockClaimsSql, lockSlotsSql, parkSql, readySql } from './claim.ts';
+import { claimSql, lanesSql, lockClaimsSql, parkSql, readSlotsSql, readySql } from './claim.ts';
 import { setPlanner } from './connection.ts';
 import { findKeysSql, useKeysSql } from './idempotency.ts';
-import { readTasksSql, updateSlotsSql, updateTasksSql } from './ledger.ts';
+import { insertSlotsSql, readTasksSql, updateSlotsSql, updateTasksSql } from './ledger.ts';
 import { pageOf } from './list.ts';
 import {
   lockOperationsSql,
@@ -26,7 +26,7 @@ import {
   pruneKeysSql,
   pruneSlotsSql,
 } from './prune.ts';
-import { dueSql, nextDueSql, slotsToCheckSql, tooFarSql } from './ready-again.ts';
+import { dueSql, nextDueSql, parkedSlotsSql, slotsToCheckSql, tooFarSql } from './ready-again.ts';
 import { readChunkSql } from './results.ts';
 import { completeSql } from './settle.ts';
 import { lapsedLeasesSql, tooFarLeasesSql, waitedTooLongSql } from './sweep.ts';
@@ -47,7 +47,8 @@ const hotStatements: Readonly<Record<string, readonly [sql: string, ...uses: Reg
   'claim, the lock': [lockClaimsSql, /Scan using claim_locks_pkey/],
   'claim, lanes': [lanesSql, /queue_scheduled/, /tasks_pkey/, /slots_to_check/],
   'claim, candidates': [readySql, /Index Scan using queue_ready .*\n.*Index Cond: \(task = /],
-  'claim, slots': [lockSlotsSql, /Conflict Arbiter Indexes: slots_pkey/],
+  'claim, slots': [readSlotsSql, /slots_pkey/],
+  'claim, new slots': [insertSlotsSql, /Conflict Arbiter Indexes: slots_pkey/],
   'claim, the rows': [claimSql, /Index Scan using operations_pkey/],
   park: [parkSql, /operations_pkey/],
   unpark: [unparkSql, /using queue_parked/, /slots_pkey/],
@@ -55,6 +56,7 @@ const hotStatements: Readonly<Record<string, readonly [sql: string, ...uses: Reg
   'due, too far': [tooFarSql, /using queue_scheduled .*\n.*Index Cond: .*task = .*ready_at >/],
   'next due': [nextDueSql, /Index Only Scan using queue_scheduled/],
   'slots to check': [slotsToCheckSql, /using slots_to_check/],
+  'slots with parked ones': [parkedSlotsSql, /using slots_pkey .*\n.*Index Cond: \(task = /],
   complete: [completeSql, /Index Scan using operations_pkey/],
   'change in any way': [updateOperationsSql, /Index Scan using operations_pkey/],
   'counters of tasks': [updateTasksSql, /tasks_pkey/],

@@ -1,8 +1,8 @@
 import { limits } from '../core/limits.ts';
-import { textArray } from './array-literal.ts';
+import type { ClaimTask } from '../store/store.ts';
 import type { Transaction } from './connection.ts';
-import { unparkSql } from './operations.ts';
-import { unparkValues } from './ledger.ts';
+import { unparkValues, type Ledger } from './ledger.ts';
+import { unparkRowsSql } from './operations.ts';
 
 /**
  * What must be done before a claim so that everything that may run is ready: scheduled rows whose time
@@ -45,26 +45,24 @@ WHERE state = 'scheduled'
 ORDER BY ready_at
 LIMIT 1`;
 
+/** Without a lock: claims lock slots at their end only, all at once and in order. */
 export const slotsToCheckSql = `
 SELECT key, running, parked
 FROM @slots
 WHERE needs_check
   AND task = $1
 ORDER BY key
-LIMIT $2
-FOR UPDATE`;
+LIMIT $2`;
 
-const slotsCheckedSql = `
-UPDATE @slots
-SET needs_check = FALSE
+/** The limit is another one than at the last claim: every key may have free slots now. */
+export const parkedSlotsSql = `
+SELECT key, running, parked
+FROM @slots
 WHERE task = $1
-  AND key = ANY($2::text[])`;
-
-const checkAllSlotsSql = `
-UPDATE @slots
-SET needs_check = TRUE
-WHERE task = $1
-  AND parked > 0`;
+  AND parked > 0
+  AND ($3 < 0 OR running < $3)
+ORDER BY key
+LIMIT $2`;
 
 const keyConcurrencyCheckedSql = `
 UPDATE @claim_locks
@@ -106,35 +104,36 @@ export function storedLimit(keyConcurrency: number | null): number {
   return keyConcurrency ?? -1;
 }
 
-/** The limit is another one than at the last claim: every key with parked ones is to be looked at. */
-export function postCheckAll(tx: Transaction, task: string, keyConcurrency: number | null): void {
-  tx.post(checkAllSlotsSql, [task]);
-  tx.post(keyConcurrencyCheckedSql, [task, storedLimit(keyConcurrency)]);
-}
-
 /** Keys looked at in one claim. */
 const keysMax = 200;
 
 /** Makes as many parked ones ready as their keys have free slots. */
 export async function unparkFree(
   tx: Transaction,
-  task: string,
-  p: { readonly keyConcurrency: number | null; readonly scan: Scan },
+  task: ClaimTask,
+  p: { readonly ledger: Ledger; readonly scan: Scan; readonly isNewLimit: boolean },
 ): Promise<void> {
-  const { keyConcurrency, scan } = p;
-  const rows = await tx.all(slotsToCheckSql, task, keysMax);
-  const checked: string[] = [];
+  const { ledger, scan } = p;
+  const limit = storedLimit(task.keyConcurrency);
+  const rows = p.isNewLimit
+    ? await tx.all(parkedSlotsSql, task.name, keysMax, limit)
+    : await tx.all(slotsToCheckSql, task.name, keysMax);
   const wanted: { task: string; key: string; count: number }[] = [];
+  let isDone = rows.length < keysMax;
   for (const row of rows) {
     const [key, running, parked] = row as [string, number, number];
-    const free = keyConcurrency === null ? parked : Math.min(parked, keyConcurrency - running);
-    const count = Math.min(free, scan.rowsLeft);
-    if (count > 0) wanted.push({ task, key, count });
+    const free = task.keyConcurrency === null ? parked : task.keyConcurrency - running;
+    const count = Math.min(free, parked, scan.rowsLeft);
     scan.look(Math.max(0, count));
+    if (count > 0) wanted.push({ task: task.name, key, count });
     // Else it stays to be checked.
-    if (free <= 0 || count === free) checked.push(key);
+    if (count === Math.min(free, parked) || free <= 0) ledger.slot(task.name, key).isChecked = true;
+    else isDone = false;
   }
-  tx.post(slotsCheckedSql, [task, textArray(checked)]);
-  if (wanted.length > 0) tx.post(unparkSql, unparkValues(wanted));
-  await tx.settled();
+  const unparked = wanted.length === 0 ? [] : await tx.all(unparkRowsSql, ...unparkValues(wanted));
+  for (const row of unparked) {
+    const [name, key, count] = row as [string, string, number];
+    ledger.unparked(name, key, count);
+  }
+  if (p.isNewLimit && isDone) tx.post(keyConcurrencyCheckedSql, [task.name, limit]);
 }

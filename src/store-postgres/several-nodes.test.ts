@@ -276,4 +276,16 @@ describe('several nodes on one schema', { timeout: 90_000 }, () => {
     const nextDueAt = await slow.nextDueAt();
     assert.ok(Math.abs(nextDueAt! - (slow.now + 7_200_000)) < 60_000, "told in the caller's time");
   });
+
+  it('never met in a deadlock, all of them together', async (t) => {
+    if (server.control === null) {
+      t.skip('the server may be used by others');
+      return;
+    }
+    const [row] = await runSql(
+      server.url,
+      'SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()',
+    );
+    assert.equal(row!['deadlocks'], '0');
+  });
 });
