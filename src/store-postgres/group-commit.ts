@@ -141,10 +141,9 @@ export class GroupCommit {
   async #commit(writes: readonly QueuedWrite[]): Promise<void> {
     if (writes.length === 0) return;
     try {
-      const { outcomes, changed, unqueued } = await this.#p.transact((tx) => runGroup(tx, writes));
+      const { outcomes, ...news } = await this.#p.transact((tx) => runGroup(tx, writes));
       for (const [i, { resolve }] of writes.entries()) resolve(outcomes[i]);
-      const ready = writes.some(({ work }) => work.hasReady === true);
-      if (ready || changed.length > 0) this.#p.committed({ ready, changed, unqueued });
+      this.#p.committed(news);
     } catch (error) {
       if (writes.length === 1 || isUnavailable(error)) {
         for (const { reject } of writes) reject(error);
@@ -163,7 +162,7 @@ async function claimAll(claims: readonly QueuedClaim[]): Promise<void> {
   for (const { work, resolve, reject } of claims) await work().then(resolve, reject);
 }
 
-type GroupOutcome = Omit<News, 'ready'> & { readonly outcomes: readonly unknown[] };
+type GroupOutcome = News & { readonly outcomes: readonly unknown[] };
 
 /** In order; those that run in memory are taken together as far as they stand together. */
 async function runGroup(tx: Transaction, writes: readonly QueuedWrite[]): Promise<GroupOutcome> {
@@ -191,8 +190,9 @@ async function runGroup(tx: Transaction, writes: readonly QueuedWrite[]): Promis
     }
     await set.flush(now);
   }
-  await set.ledger.flush(tx);
-  return { outcomes, changed: set.changed, unqueued: set.unqueued };
+  const unparks = await set.ledger.flush(tx);
+  const ready = unparks || writes.some(({ work }) => work.hasReady === true);
+  return { outcomes, ready, changed: set.changed, unqueued: set.unqueued };
 }
 
 function memoryWritesFrom(writes: readonly QueuedWrite[], from: number): MemoryWrite<unknown>[] {

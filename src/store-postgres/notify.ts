@@ -45,7 +45,7 @@ export class Notifier implements StoreHints {
   }
 
   tell({ ready, changed }: Pick<News, 'ready' | 'changed'>): void {
-    if (this.#closed) return;
+    if (this.#closed || (!ready && changed.length === 0)) return;
     this.#ready ||= ready;
     for (const id of changed) if (this.#changed.size <= idsMax) this.#changed.add(id);
     const waitMs = this.#sentAt + intervalMs - performance.now();
