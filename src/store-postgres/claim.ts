@@ -5,6 +5,7 @@ import type { ClaimedOperation, ClaimOperations, ClaimOutcome, ClaimTask } from 
 import { numberArray, textArray } from './array-literal.ts';
 import type { Row, Transaction } from './connection.ts';
 import { Ledger, type SlotEntry } from './ledger.ts';
+import { selectInputSql } from './operations.ts';
 import { makeDueReady, Scan, storedLimit, unparkFree } from './ready-again.ts';
 import { operationColumnCount, operationOf, operationsColumns } from './rows.ts';
 
@@ -53,11 +54,15 @@ JOIN @claim_locks AS locks ON locks.task = wanted.task
 WHERE NOT tasks.paused
   AND tasks.pending > 0`;
 
+/** Longer inputs are read one by one: many of a mebibyte in one answer could take longer than an answer may. */
+const inputBytesTogether = 65_536;
+
 export const readySql = `
 SELECT ready.*
 FROM unnest($1::text[], $2::integer[]) AS lane (task, count)
 CROSS JOIN LATERAL (
-  SELECT ${operationsColumns}, operations.input
+  SELECT ${operationsColumns},
+    CASE WHEN octet_length(operations.input) <= ${inputBytesTogether} THEN operations.input END
   FROM @queue AS queue
   JOIN @operations AS operations ON operations.id = queue.id
   WHERE queue.state = 'ready'
@@ -150,7 +155,7 @@ class Claim {
   readonly #now: number;
   readonly #ledger = new Ledger();
   readonly #scan = new Scan(limits.claimScanRows);
-  readonly #claimed: ClaimedOperation[] = [];
+  readonly #claimed: { readonly operation: Operation; readonly input: string | null }[] = [];
   #claims: Operation[] = [];
   #parks: Operation[] = [];
   readonly #slotsRead = new Set<string>();
@@ -169,12 +174,13 @@ class Claim {
       this.#postChanges();
     }
     const isCutShort = this.#scan.rowsLeft === 0 && this.#claimed.length < this.#p.limit;
+    const claimed = await this.#withInputs();
     const unparks = await this.#ledger.flush(
       this.#tx,
       (name) => this.#p.tasks.find((task) => task.name === name)?.keyConcurrency ?? null,
     );
     return {
-      claimed: this.#claimed,
+      claimed,
       // In the caller's time, which the database's need not be.
       nextDueAt:
         isCutShort || unparks
@@ -312,9 +318,18 @@ class Claim {
     this.#claims.push(decision.operation);
     this.#claimed.push({
       operation: decision.operation,
-      input: row?.[operationColumnCount] as string,
+      input: row?.[operationColumnCount] as string | null,
     });
     this.#ledger.moved({ task, key, from: 'ready', to: 'running' });
+  }
+
+  async #withInputs(): Promise<ClaimedOperation[]> {
+    const claimed: ClaimedOperation[] = [];
+    for (const { operation, input } of this.#claimed) {
+      const [row] = input === null ? await this.#tx.all(selectInputSql, operation.id) : [[input]];
+      claimed.push({ operation, input: row?.[0] as string });
+    }
+    return claimed;
   }
 
   #hasKeySlot({ task }: Lane, key: string | null): boolean {

@@ -66,6 +66,7 @@ export function createWrite(p: CreateOperations): MemoryWrite<CreateOutcome[]> {
     },
     run: (set, now) => p.operations.map((operation) => create(set, operation, { ...p, at: now })),
     hasReady: true,
+    bytes: p.operations.reduce((sum, { input }) => sum + input.length, 0),
   };
 }
 

@@ -28,6 +28,8 @@ export type MemoryWrite<Outcome> = {
   readonly run: (set: WorkingSet, now: number) => Outcome;
   /** It may make something ready that other nodes could claim. */
   readonly hasReady?: boolean;
+  /** About what it sends, where that may be much. */
+  readonly bytes?: number;
 };
 
 /** A write with statements of its own, in its place among the others. */
@@ -35,6 +37,7 @@ export type SqlWrite<Outcome> = {
   readonly callersNow: number;
   readonly execute: (set: WorkingSet, now: number) => Promise<Outcome>;
   readonly hasReady?: boolean;
+  readonly bytes?: number;
 };
 
 export type Write<Outcome> = MemoryWrite<Outcome> | SqlWrite<Outcome>;
@@ -49,6 +52,9 @@ type QueuedClaim = Queued<() => Promise<unknown>>;
 
 /** Calls in one transaction: more would hold its locks for long and gain nothing. */
 const groupMax = 500;
+
+/** And bytes: more than these in one statement could take longer than it may. */
+const groupBytesMax = 8 * 1_048_576;
 
 export type News = {
   /** Something may be ready to be claimed. */
@@ -120,7 +126,7 @@ export class GroupCommit {
 
   #flush(): void {
     while (this.#lanesBusy < this.#p.lanes && this.#writes.length + this.#claims.length > 0) {
-      const writes = this.#writes.splice(0, groupMax);
+      const writes = this.#writes.splice(0, groupSize(this.#writes));
       // Claims wait for all writes of their turn.
       const claims = this.#writes.length === 0 ? this.#claims.splice(0) : [];
       this.#lanesBusy += 1;
@@ -152,6 +158,16 @@ export class GroupCommit {
       }
     }
   }
+}
+
+/** How many of the first fit into one transaction: one at least. */
+function groupSize(writes: readonly QueuedWrite[]): number {
+  let bytes = 0;
+  for (const [i, { work }] of writes.entries()) {
+    bytes += work.bytes ?? 0;
+    if (i === groupMax || (i > 0 && bytes > groupBytesMax)) return i;
+  }
+  return writes.length;
 }
 
 function isUnavailable(error: unknown): boolean {

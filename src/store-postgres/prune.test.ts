@@ -47,7 +47,7 @@ async function commitsBeside(bench: StoreBench, work: Promise<unknown>): Promise
   return commits;
 }
 
-describe('removal of much at once', () => {
+describe('much at once', () => {
   it('lets others write after every 16 MiB, of many operations and of one', async (t) => {
     const bench = await openBench(t);
     for (const mebibytes of [12, 12, 40]) await withResult(bench, mebibytes * mebibyte);
@@ -87,6 +87,18 @@ describe('removal of much at once', () => {
     assert.equal((await bench.prune()).operations, 1);
     assert.equal(await bench.store.isGone({ id: half }), true);
     await bench.assertCountersExact();
+  });
+
+  it('takes in and hands out many inputs of a mebibyte at once', async (t) => {
+    const bench = await openBench(t);
+    const input = JSON.stringify('x'.repeat(limits.bodyBytes - 2));
+    const created = await Promise.all(Array.from({ length: 30 }, () => bench.create({ input })));
+    const claimed = await bench.claim();
+    assert.deepEqual(
+      claimed.map(({ operation }) => operation.id),
+      created.map(({ id }) => id),
+    );
+    assert.ok(claimed.every((one) => one.input === input));
   });
 
   it('takes away the slots of keys that nothing runs or waits with', async (t) => {

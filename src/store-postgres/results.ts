@@ -13,14 +13,20 @@ FROM @result_chunks
 WHERE operation_id = $1
   AND position = $2`;
 
-export function postChunks(
+/** Chunks on their way at once: 4 MiB must arrive within the time that an answer may take. */
+const chunksTogether = 16;
+
+export async function writeChunks(
   tx: Transaction,
   completed: readonly { readonly body: Uint8Array | null; readonly after: Operation }[],
-): void {
+): Promise<void> {
+  let sent = 0;
   for (const { body, after } of completed) {
     if (body === null) continue;
     for (let at = 0; at < body.byteLength; at += limits.resultChunkBytes) {
       tx.post(insertChunkSql, [after.id, at, body.subarray(at, at + limits.resultChunkBytes)]);
+      sent += 1;
+      if (sent % chunksTogether === 0) await tx.settled();
     }
   }
 }

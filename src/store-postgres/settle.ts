@@ -68,7 +68,13 @@ export function settleWrite(p: SettleAttempts): MemoryWrite<SettleOutcome[]> {
     run: (set, now) =>
       p.settlements.map((settlement) => settle(set, settlement, { callersNow: p.now, now })),
     hasReady: p.settlements.some(({ type }) => type !== 'completed'),
+    bytes: p.settlements.reduce((sum, settlement) => sum + bytesOf(settlement), 0),
   };
+}
+
+function bytesOf(p: Settlement): number {
+  if (p.type !== 'completed') return 0;
+  return (p.result.inline?.length ?? 0) + (p.body?.byteLength ?? 0);
 }
 
 function settle(

@@ -14,7 +14,7 @@ import {
   type Changed,
 } from './operations.ts';
 import { isWaiting, postQueued, postUnqueued } from './queue.ts';
-import { postChunks } from './results.ts';
+import { writeChunks } from './results.ts';
 import { operationOf } from './rows.ts';
 import { postCompleted, type Completed } from './settle.ts';
 
@@ -175,8 +175,8 @@ export class WorkingSet {
     this.unqueued += unqueued.length;
     postUpdates(tx, changed);
     postCompleted(tx, completed);
-    postChunks(tx, completed);
     postAttempts(tx, this.#ended.splice(0));
+    await writeChunks(tx, completed);
     await this.keys.flush(tx, now);
   }
 }
