@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { RaincheckError } from '../core/errors.ts';
 import { isFinal, type Operation } from '../core/operation.ts';
-import type { Settlement, SettleOutcome } from '../store/store.ts';
+import type { Settlement, SettleOutcome, StoreHint } from '../store/store.ts';
 import type { AbortCause, Attempt } from './attempt.ts';
 import type { EngineSettings } from './engine-settings.ts';
 import { Executor } from './executor.ts';
@@ -39,6 +39,7 @@ export class Runtime {
   #state: 'new' | 'starting' | 'started' | 'stopping' | 'stopped' = 'new';
   #stopping: Promise<void> | null = null;
   readonly #cutShort = new AbortController();
+  #stopListening: () => void = () => undefined;
 
   constructor(p: RuntimeParts) {
     this.#p = p;
@@ -138,6 +139,7 @@ export class Runtime {
     this.#heartbeat.start();
     for (const service of this.#services) service.start();
     this.#worker.start();
+    this.#stopListening = store.hints?.listen((hint) => this.#hinted(hint)) ?? this.#stopListening;
   }
 
   async stop(p: { readonly drainMs: number; readonly now: boolean }): Promise<void> {
@@ -148,6 +150,7 @@ export class Runtime {
 
   async #stop(drainMs: number): Promise<void> {
     this.#state = 'stopping';
+    this.#stopListening();
     await this.#worker.stop();
     await this.#idleWithin(drainMs);
     for (const attempt of this.#running.all) this.#executor.abort(attempt, 'stop');
@@ -174,6 +177,12 @@ export class Runtime {
     await Promise.race([this.#running.idle(), this.#p.settings.clock.sleep(ms, awake.signal)]);
     cut.removeEventListener('abort', wake);
     awake.abort();
+  }
+
+  /** Other processes share this store: what they did is found at the next poll, or now. */
+  #hinted(hint: StoreHint): void {
+    if (hint.type === 'ready') this.#worker.wake();
+    else for (const id of hint.ids) this.#p.changed(id);
   }
 
   #swept(operation: Operation): void {

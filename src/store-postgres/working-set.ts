@@ -1,0 +1,182 @@
+import type { EndedAttempt, Operation } from '../core/operation.ts';
+import { decide, type Decision, type OperationEvent } from '../core/transitions.ts';
+import type { IdempotencyKey } from '../store/store.ts';
+import { textArray } from './array-literal.ts';
+import type { Row, Transaction } from './connection.ts';
+import { postCreated, type Created } from './create.ts';
+import { IdempotencyKeys } from './idempotency.ts';
+import { Ledger, selectTasksSql } from './ledger.ts';
+import {
+  lockOperationsSql,
+  postAttempts,
+  postUpdates,
+  selectOperationsSql,
+  type Changed,
+} from './operations.ts';
+import { isWaiting, postQueued, postUnqueued } from './queue.ts';
+import { writeChunks } from './results.ts';
+import { operationOf } from './rows.ts';
+import { postCompleted, type Completed } from './settle.ts';
+
+/** What a group of writes touches, so that it is read and locked at once. */
+export type Needs = {
+  /** Operations that may change. */
+  readonly ids: Set<string>;
+  readonly keys: IdempotencyKey[];
+};
+
+type Entry = {
+  /** As the database has it; null: not there yet. */
+  readonly stored: Operation | null;
+  operation: Operation;
+  /** When the last change was a completion, which has a statement of its own. */
+  completed: Completed | null;
+};
+
+/**
+ * The part of the database that one transaction works on, in memory: all writes of a group run against it
+ * one after the other, by the rules of core, whatever their kinds; then all that changed is written at
+ * once. So a group of a hundred calls takes as many round trips as one call, and its calls see each other
+ * as if each had been a commit of its own.
+ */
+export class WorkingSet {
+  readonly tx: Transaction;
+  readonly ledger = new Ledger();
+  readonly keys = new IdempotencyKeys();
+  readonly #entries = new Map<string, Entry>();
+  /** Read without a lock, for replays. */
+  readonly #seen = new Map<string, Operation>();
+  readonly #created: Created[] = [];
+  readonly #ended: EndedAttempt[] = [];
+  #hasTasks = false;
+  /** Operations, not new, that changed in a way that clients can see. */
+  readonly changed: string[] = [];
+  /** Operations that left the queue. */
+  unqueued = 0;
+
+  constructor(tx: Transaction) {
+    this.tx = tx;
+  }
+
+  async load(needs: Needs): Promise<void> {
+    const { tx } = this;
+    const ids = [...needs.ids].filter((id) => !this.#entries.has(id));
+    const [tasks, operations, keys] = await Promise.all([
+      this.#hasTasks ? [] : tx.all(selectTasksSql),
+      ids.length === 0 ? [] : tx.all(lockOperationsSql, textArray(ids)),
+      needs.keys.length === 0 ? [] : IdempotencyKeys.find(tx, needs.keys),
+    ]);
+    if (!this.#hasTasks) this.ledger.load(tasks);
+    this.#hasTasks = true;
+    this.adopt(operations);
+    this.keys.load(keys);
+    const replayed = this.keys.operationIds.filter((id) => this.find(id) === undefined);
+    if (needs.keys.length === 0 || replayed.length === 0) return;
+    for (const row of await tx.all(selectOperationsSql, textArray(replayed))) {
+      const operation = operationOf(row);
+      this.#seen.set(operation.id, operation);
+    }
+  }
+
+  /** Rows that this transaction has locked. */
+  adopt(rows: readonly Row[]): Operation[] {
+    return rows.map((row) => {
+      const operation = operationOf(row);
+      const known = this.#entries.get(operation.id);
+      if (known !== undefined) return known.operation;
+      this.#entries.set(operation.id, { stored: operation, operation, completed: null });
+      return operation;
+    });
+  }
+
+  /** As it is now, with what this transaction did to it. */
+  find(id: string): Operation | undefined {
+    return this.#entries.get(id)?.operation ?? this.#seen.get(id);
+  }
+
+  /** It was removed by a statement of its own. */
+  forget(id: string): void {
+    this.#entries.delete(id);
+    this.#seen.delete(id);
+  }
+
+  /** Throws when there is one with that id in this transaction; the database tells of all others. */
+  create(created: Created): void {
+    const { operation } = created;
+    const { id, task, concurrencyKey: key, state } = operation;
+    if (this.#entries.has(id)) throw new Error(`A second operation ${id}.`);
+    this.#entries.set(id, { stored: null, operation, completed: null });
+    this.#created.push(created);
+    this.ledger.moved({ task, key, from: null, to: state });
+  }
+
+  /** What `event` does to the operation, counted; undefined: there is none. */
+  apply(id: string, event: OperationEvent, now: number): Decision | undefined {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return undefined;
+    const before = entry.operation;
+    const decision = decide(before, event, now);
+    if (decision.outcome !== 'applied') return decision;
+    const { operation: after, ended } = decision;
+    if (ended !== null) this.#ended.push(ended);
+    entry.operation = after;
+    this.#count(before, after);
+    return decision;
+  }
+
+  /** As apply() of `completed`, with the bytes of the result. */
+  complete(id: string, p: Completed, now: number): boolean {
+    const { token, result } = p;
+    const decision = this.apply(id, { type: 'completed', token, result }, now);
+    const entry = this.#entries.get(id);
+    if (decision?.outcome !== 'applied' || entry === undefined) return false;
+    entry.completed = p;
+    return true;
+  }
+
+  #count(before: Operation, after: Operation): void {
+    if (before.state === after.state) return;
+    const { task, concurrencyKey: key } = after;
+    if (after.state === 'completed') {
+      this.ledger.took(task, (after.finishedAt ?? 0) - (after.attemptStartedAt ?? 0));
+    }
+    this.ledger.moved({ task, key, from: before.state, to: after.state });
+  }
+
+  /** Writes what has changed, but for the counters: those come last in the transaction. */
+  async flush(now: number): Promise<void> {
+    const { tx } = this;
+    const created = this.#created.splice(0);
+    // One that was created and changed in the same group is inserted as it is at the end.
+    postCreated(
+      tx,
+      created.map((one) => ({ ...one, operation: this.find(one.operation.id) ?? one.operation })),
+    );
+    const queued: Operation[] = [];
+    const unqueued: string[] = [];
+    const changed: Changed[] = [];
+    const completed: (Completed & { readonly after: Operation })[] = [];
+    for (const [id, entry] of this.#entries) {
+      const { stored, operation: after } = entry;
+      if (stored === after) continue;
+      if (stored !== null && stored.version !== after.version) this.changed.push(id);
+      const isQueued = stored !== null && isWaiting(stored);
+      if (isWaiting(after) && !isQueued) queued.push(after);
+      if (isQueued && !isWaiting(after)) unqueued.push(id);
+      if (stored !== null && entry.completed !== null) {
+        completed.push({ ...entry.completed, after });
+      } else if (stored !== null) {
+        changed.push({ before: stored, after });
+      }
+      this.#entries.set(id, { stored: after, operation: after, completed: null });
+    }
+    postQueued(tx, queued);
+    postUnqueued(tx, unqueued);
+    this.unqueued += unqueued.length;
+    postUpdates(tx, changed);
+    postCompleted(tx, completed);
+    postAttempts(tx, this.#ended.splice(0));
+    await writeChunks(tx, completed);
+    await this.keys.flush(tx, now);
+  }
+}
