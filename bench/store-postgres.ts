@@ -37,6 +37,7 @@ function newOperation(): NewOperation {
     labels: {},
     retryOf: null,
     traceparent: null,
+    webhook: null,
     idempotency: null,
     taskPendingMax: null,
   };

@@ -84,19 +84,25 @@ function setAll(scope: 'LOCAL' | 'SESSION', settings: Readonly<Record<string, st
   return statements.join('; ');
 }
 
-const settings = setAll('LOCAL', {
-  synchronous_commit: 'on',
+const commonSettings = {
   statement_timeout: String(waits.statement),
   lock_timeout: String(waits.lock),
   idle_in_transaction_session_timeout: String(waits.idleInTransaction),
   ...plannerSettings,
-});
+};
+const settings = setAll('LOCAL', { synchronous_commit: 'on', ...commonSettings });
+const looseSettings = setAll('LOCAL', { synchronous_commit: 'off', ...commonSettings });
 
 const nowSql = 'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint';
 
 const beginWriteSql = `
 BEGIN ISOLATION LEVEL READ COMMITTED;
 ${settings};
+${nowSql}`;
+
+const beginLooseWriteSql = `
+BEGIN ISOLATION LEVEL READ COMMITTED;
+${looseSettings};
 ${nowSql}`;
 
 const beginReadSql = `
@@ -132,12 +138,19 @@ export class Database {
     this.#readers = this.#pool(options.readers);
   }
 
-  /** Runs `run` in a transaction that may write; conflicts run it again, so it must be repeatable. */
-  async write<Outcome>(run: (tx: Transaction) => Promise<Outcome>): Promise<Outcome> {
+  /**
+   * Runs `run` in a transaction that may write; conflicts run it again, so it must be repeatable. `isLoose`: the
+   * COMMIT does not wait for the disk, so that a crash of the server may take it.
+   */
+  async write<Outcome>(
+    run: (tx: Transaction) => Promise<Outcome>,
+    { isLoose = false }: { readonly isLoose?: boolean } = {},
+  ): Promise<Outcome> {
+    const beginSql = isLoose ? beginLooseWriteSql : beginWriteSql;
     const since = performance.now();
     for (let tries = 1; ; tries += 1) {
       try {
-        return await this.#try(this.#writers, beginWriteSql, run);
+        return await this.#try(this.#writers, beginSql, run);
       } catch (error) {
         const elapsedMs = performance.now() - since;
         const isStale = isSessionLost(error) && tries <= this.#options.writers;

@@ -9,7 +9,7 @@ import type {
 import { numberArray, textArray } from './array-literal.ts';
 import type { Transaction } from './connection.ts';
 import type { MemoryWrite } from './group-commit.ts';
-import { giveUpAt, jsonOrNull, labelsText } from './rows.ts';
+import { giveUpAt, jsonOrNull, membersText } from './rows.ts';
 import { isFinal } from '../core/operation.ts';
 import type { WorkingSet } from './working-set.ts';
 
@@ -18,12 +18,12 @@ export const createOperationsSql = `
 INSERT INTO @operations
   (id, task, state, version, created_at, finished_at, expires_at, retention_ms, attempts_max, priority,
    ready_at, wait_until, deadline_at, give_up_at, cancel_requested_at, concurrency_key, tenant, retry_of,
-   traceparent, labels, error_code, error, input)
+   traceparent, labels, error_code, error, webhook, input)
 SELECT *
 FROM unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::bigint[], $6::bigint[], $7::bigint[],
   $8::bigint[], $9::integer[], $10::integer[], $11::bigint[], $12::bigint[], $13::bigint[],
   $14::bigint[], $15::bigint[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[],
-  $21::text[], $22::text[], $23::text[])`;
+  $21::text[], $22::text[], $23::text[], $24::text[])`;
 
 export type Created = { readonly operation: Operation; readonly input: string };
 
@@ -50,9 +50,10 @@ export function postCreated(tx: Transaction, created: readonly Created[]): void 
     textArray(made.map(({ tenant }) => tenant)),
     textArray(made.map(({ retryOf }) => retryOf)),
     textArray(made.map(({ traceparent }) => traceparent)),
-    textArray(made.map(({ labels }) => labelsText(labels))),
+    textArray(made.map(({ labels }) => membersText(labels))),
     textArray(made.map(({ error }) => error && error.code)),
     textArray(made.map(({ error }) => jsonOrNull(error))),
+    textArray(made.map(({ webhook }) => jsonOrNull(webhook))),
     textArray(created.map(({ input }) => input)),
   ];
   tx.post(createOperationsSql, values, created.length);

@@ -1,6 +1,7 @@
 import type { Transaction } from './connection.ts';
 import { RaincheckError } from '../core/errors.ts';
-import { WorkingSet, type Needs } from './working-set.ts';
+import { noEndpoints, type EndpointNeeds } from './endpoint-ledger.ts';
+import { noNeeds, WorkingSet, type Needs } from './working-set.ts';
 
 /**
  * Group commit: all writes asked for in one turn of the event loop become one transaction, begun by
@@ -30,17 +31,35 @@ export type MemoryWrite<Outcome> = {
   readonly hasReady?: boolean;
   /** About what it sends, where that may be much. */
   readonly bytes?: number;
+  readonly isLoose?: false;
+};
+
+/**
+ * A write about webhooks, against the working set as well. It may wait for what could not be foreseen; where all
+ * that it needs was, which is the rule, it does not.
+ */
+export type StepWrite<Outcome> = {
+  readonly callersNow: number;
+  readonly needs: (needs: Needs) => void;
+  readonly step: (set: WorkingSet, now: number) => Promise<Outcome>;
+  readonly hasReady?: boolean;
+  readonly bytes?: number;
+  /** What it writes need not be on the disk when it is answered. */
+  readonly isLoose?: boolean;
 };
 
 /** A write with statements of its own, in its place among the others. */
 export type SqlWrite<Outcome> = {
   readonly callersNow: number;
+  readonly needs?: (needs: Needs) => void;
   readonly execute: (set: WorkingSet, now: number) => Promise<Outcome>;
   readonly hasReady?: boolean;
   readonly bytes?: number;
+  /** As in StepWrite. */
+  readonly isLoose?: boolean;
 };
 
-export type Write<Outcome> = MemoryWrite<Outcome> | SqlWrite<Outcome>;
+export type Write<Outcome> = MemoryWrite<Outcome> | StepWrite<Outcome> | SqlWrite<Outcome>;
 
 type Queued<Work> = {
   readonly work: Work;
@@ -68,7 +87,11 @@ export type News = {
 export type GroupCommitParts = {
   /** Transactions of writes that may be under way at once. */
   readonly lanes: number;
-  readonly transact: <Outcome>(run: (tx: Transaction) => Promise<Outcome>) => Promise<Outcome>;
+  /** `isLoose`: the COMMIT need not wait for the disk. */
+  readonly transact: <Outcome>(
+    run: (tx: Transaction) => Promise<Outcome>,
+    p: { readonly isLoose: boolean },
+  ) => Promise<Outcome>;
   /** What other processes may want to know, when it is committed. */
   readonly committed: (news: News) => void;
 };
@@ -80,6 +103,7 @@ export class GroupCommit {
   #flushScheduled = false;
   #lanesBusy = 0;
   readonly #underWay = new Set<Promise<void>>();
+  readonly #committing = new Set<Promise<void>>();
   #closed: Error | null = null;
 
   constructor(p: GroupCommitParts) {
@@ -94,6 +118,18 @@ export class GroupCommit {
   /** As write(), after all writes of the turn, in transactions of its own. */
   claim<Outcome>(work: () => Promise<Outcome>): Promise<Outcome> {
     return this.#enqueue(this.#claims, work);
+  }
+
+  /**
+   * As claim(), and not before the transactions that are under way have ended: what is asked for because of one of
+   * them, by an outbox that it called, comes after it.
+   */
+  claimAfterAll<Outcome>(work: () => Promise<Outcome>): Promise<Outcome> {
+    const before = [...this.#committing];
+    return this.claim(async () => {
+      await Promise.all(before);
+      return work();
+    });
   }
 
   /** Refuses all further writes with `error`; resolves when what was queued is committed, or could not be. */
@@ -132,8 +168,10 @@ export class GroupCommit {
       this.#lanesBusy += 1;
       const committed = this.#commit(writes).finally(() => {
         this.#lanesBusy -= 1;
+        this.#committing.delete(committed);
         if (this.#writes.length + this.#claims.length > 0) this.#scheduleFlush();
       });
+      this.#committing.add(committed);
       this.#track(committed.then(() => claimAll(claims)));
     }
   }
@@ -147,7 +185,11 @@ export class GroupCommit {
   async #commit(writes: readonly QueuedWrite[]): Promise<void> {
     if (writes.length === 0) return;
     try {
-      const { outcomes, ...news } = await this.#p.transact((tx) => runGroup(tx, writes));
+      // What a try came to need beyond what could be foreseen, the next one locks first.
+      const wanted = noEndpoints();
+      const { outcomes, ...news } = await this.#p.transact((tx) => runGroup(tx, writes, wanted), {
+        isLoose: writes.every(({ work }) => work.isLoose === true),
+      });
       for (const [i, { resolve }] of writes.entries()) resolve(outcomes[i]);
       this.#p.committed(news);
     } catch (error) {
@@ -180,43 +222,40 @@ async function claimAll(claims: readonly QueuedClaim[]): Promise<void> {
 
 type GroupOutcome = News & { readonly outcomes: readonly unknown[] };
 
-/** In order; those that run in memory are taken together as far as they stand together. */
-async function runGroup(tx: Transaction, writes: readonly QueuedWrite[]): Promise<GroupOutcome> {
-  const set = new WorkingSet(tx);
+/** In order. What can be foreseen of all of them is read and locked at once. */
+async function runGroup(
+  tx: Transaction,
+  writes: readonly QueuedWrite[],
+  wanted: EndpointNeeds,
+): Promise<GroupOutcome> {
+  const set = new WorkingSet(tx, wanted);
+  const needs = noNeeds();
+  for (const { work } of writes) work.needs?.(needs);
+  await set.load(needs);
   const outcomes: unknown[] = [];
   let now = 0;
-  for (let at = 0; at < writes.length;) {
-    const work = writes[at]?.work;
-    if (work === undefined) break;
-    if ('execute' in work) {
-      await set.load({ ids: new Set(), keys: [] });
-      now = await tx.now(work.callersNow);
-      outcomes.push(await work.execute(set, now));
-      at += 1;
-    } else {
-      const together = memoryWritesFrom(writes, at);
-      const needs: Needs = { ids: new Set(), keys: [] };
-      for (const write of together) write.needs(needs);
-      await set.load(needs);
-      for (const write of together) {
-        now = await tx.now(write.callersNow);
-        outcomes.push(write.run(set, now));
-      }
-      at += together.length;
-    }
-    await set.flush(now);
+  for (const { work } of writes) {
+    now = await tx.now(work.callersNow);
+    outcomes.push(await runOne(set, work, now));
   }
+  await set.flush(now);
   const unparks = await set.ledger.flush(tx);
-  const ready = unparks || writes.some(({ work }) => work.hasReady === true);
+  const ready =
+    unparks ||
+    set.webhooks.deliveries.hasWaiting ||
+    writes.some(({ work }) => work.hasReady === true);
   return { outcomes, ready, changed: set.changed, unqueued: set.unqueued };
 }
 
-function memoryWritesFrom(writes: readonly QueuedWrite[], from: number): MemoryWrite<unknown>[] {
-  const found: MemoryWrite<unknown>[] = [];
-  for (let at = from; at < writes.length; at += 1) {
-    const work = writes[at]?.work;
-    if (work === undefined || 'execute' in work) break;
-    found.push(work);
+async function runOne(set: WorkingSet, work: Write<unknown>, now: number): Promise<unknown> {
+  if ('run' in work) return work.run(set, now);
+  if ('step' in work) {
+    await set.webhooks.outbox.drain(now);
+    return work.step(set, now);
   }
-  return found;
+  await set.flush(now);
+  const outcome = await work.execute(set, now);
+  await set.flush(now);
+  set.webhooks.reset();
+  return outcome;
 }

@@ -106,14 +106,14 @@ WHERE slots.task = delta.task
 RETURNING slots.task, slots.key, slots.running, slots.parked`;
 
 export const readTasksSql = `
-SELECT tasks.task, paused, pending, processing, completed, failed, oldest.created_at, mean_duration_ms
+SELECT tasks.task, paused, pending, processing, completed, failed, oldest.ready_at, mean_duration_ms
 FROM @tasks AS tasks
 LEFT JOIN LATERAL (
-  SELECT created_at
+  SELECT ready_at
   FROM @queue AS queue
   WHERE queue.task || '' = tasks.task
     AND state IN ('ready', 'parked')
-  ORDER BY created_at
+  ORDER BY ready_at
   LIMIT 1
 ) AS oldest ON TRUE`;
 

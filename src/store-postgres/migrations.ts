@@ -1,6 +1,7 @@
 import type { Database, Transaction } from './connection.ts';
 import { RaincheckError } from '../core/errors.ts';
 import { LostRace, sqlState } from './postgres-error.ts';
+import { webhookTables } from './webhook-tables.ts';
 
 /**
  * The schema, as numbered steps that only go forward. Each runs in one transaction together with its
@@ -27,7 +28,10 @@ import { LostRace, sqlState } from './postgres-error.ts';
  * - Texts compare as bytes (COLLATE "C"): ids sort as they do everywhere else, and faster.
  * - `give_up_at` is the earlier of wait_until and deadline_at while no attempt runs, else NULL.
  * - `tasks` holds the counters, written once a commit. `slots` counts the attempts of a concurrency key and
- *   is what makes its limit exact over nodes: who claims holds the row. `claim_locks` does so for a task.
+ *   is what makes its limit exact over nodes: who claims holds the row. `claim_locks` does so for a task, and its row
+ *   '' for deliveries.
+ * - A delivery changes only under the row lock of its endpoint, so that neither its lease, nor the health of the
+ *   endpoint, nor the place of the endpoint in the order of claims (endpoint-place.ts) is written by two at once.
  * - Rows change often: fillfactor leaves room for the next version of a row on its page, and autovacuum
  *   comes after some thousand changes instead of a fifth of the table.
  */
@@ -68,6 +72,7 @@ CREATE TABLE @operations (
   result_size bigint,
   result_etag text COLLATE "C",
   result_inline text COLLATE "C",
+  webhook text COLLATE "C",
   input text COLLATE "C" NOT NULL,
   CHECK (
     CASE state
@@ -119,7 +124,6 @@ CREATE TABLE @queue (
   priority integer NOT NULL,
   ready_at bigint NOT NULL,
   concurrency_key text COLLATE "C",
-  created_at bigint NOT NULL,
   CHECK (state IN ('scheduled', 'ready', 'parked'))
 ) WITH (
   fillfactor = 70,
@@ -136,7 +140,7 @@ CREATE INDEX queue_parked
   ON @queue (task, concurrency_key, priority DESC, ready_at, id)
   WHERE state = 'parked';
 CREATE INDEX queue_oldest
-  ON @queue ((task || ''), created_at)
+  ON @queue ((task || ''), ready_at)
   WHERE state IN ('ready', 'parked');
 
 CREATE TABLE @result_chunks (
@@ -198,6 +202,8 @@ CREATE TABLE @claim_locks (
   task text COLLATE "C" PRIMARY KEY,
   key_concurrency_checked integer NOT NULL DEFAULT -1
 ) WITH (fillfactor = 50);
+INSERT INTO @claim_locks (task)
+VALUES ('');
 
 CREATE TABLE @slots (
   task text COLLATE "C" NOT NULL,
@@ -220,7 +226,7 @@ CREATE TABLE @meta (
   name text COLLATE "C" PRIMARY KEY,
   value bigint NOT NULL
 ) WITH (fillfactor = 50);
-`;
+${webhookTables}`;
 
 /** In order; the version of a schema is the number of steps it has taken. */
 export const migrations: readonly string[] = [step1];

@@ -48,8 +48,11 @@ export class OpenDatabase implements Queries {
     return database;
   }
 
-  async write<Outcome>(run: (tx: Transaction) => Promise<Outcome>): Promise<Outcome> {
-    return (this.#opened ?? (await this.ready())).write(run);
+  async write<Outcome>(
+    run: (tx: Transaction) => Promise<Outcome>,
+    p?: { readonly isLoose?: boolean },
+  ): Promise<Outcome> {
+    return (this.#opened ?? (await this.ready())).write(run, p);
   }
 
   async read<Outcome>(run: (tx: Transaction) => Promise<Outcome>): Promise<Outcome> {

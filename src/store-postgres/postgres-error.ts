@@ -14,8 +14,17 @@ const conflicts: ReadonlySet<string> = new Set(['40001', '40P01', '55P03']);
 
 /** The transaction met another one; nothing of it is stored. */
 export function isConflict(error: unknown): boolean {
-  return error instanceof LostRace || conflicts.has(sqlState(error) ?? '');
+  if (error instanceof LostRace || conflicts.has(sqlState(error) ?? '')) return true;
+  // Another node made the same endpoint, or the same delivery: what is there is looked at before anything is made.
+  const constraint = error instanceof Error && 'constraint' in error ? error.constraint : null;
+  return sqlState(error) === '23505' && madeByAnother.has(String(constraint));
 }
+
+const madeByAnother: ReadonlySet<string> = new Set([
+  'endpoints_pkey',
+  'endpoints_request',
+  'deliveries_pkey',
+]);
 
 /** Another node was faster with the same thing: roll back and look again. */
 export class LostRace extends Error {

@@ -4,6 +4,7 @@ import { listAttempts } from './attempts.ts';
 import { claim } from './claim.ts';
 import type { Database, DatabaseOptions, Queries } from './connection.ts';
 import { createWrite } from './create.ts';
+import { deliveryReadingVerbs, deliveryWritingVerbs } from './delivery-verbs.ts';
 import { GroupCommit, type MemoryWrite, type SqlWrite } from './group-commit.ts';
 import { readTasksSql, taskRecordOf } from './ledger.ts';
 import { extendWrite } from './leases.ts';
@@ -98,7 +99,7 @@ export function postgresStore(options: PostgresStoreOptions): {
   const vacuum = new QueueVacuum(database);
   const commits = new GroupCommit({
     lanes,
-    transact: (run) => database.write(run),
+    transact: (run, p) => database.write(run, p),
     committed: (news) => {
       notifier?.tell(news);
       vacuum.left(news.unqueued);
@@ -120,6 +121,12 @@ export function postgresStore(options: PostgresStoreOptions): {
     hints: notifier ?? undefined,
     ...writingVerbs({ database, commits, notifier, vacuum }),
     ...readingVerbs(database, requireOpen),
+    ...deliveryWritingVerbs({
+      commits,
+      writeLoosely: (run) => database.write(run, { isLoose: true }),
+      notifier,
+    }),
+    ...deliveryReadingVerbs(database, requireOpen),
     close: () => (closing ??= close()),
   };
   return { store, ready: () => database.ready() };
@@ -174,20 +181,22 @@ function writingVerbs(p: {
 
 function cancelWrite({
   id,
+  outbox,
   now: callersNow,
-}: {
-  id: string;
-  now: number;
-}): MemoryWrite<CancelOutcome> {
+}: Parameters<Store['requestCancel']>[0]): MemoryWrite<CancelOutcome> {
   return {
     callersNow,
-    needs: ({ ids }) => ids.add(id),
+    needs: ({ ids, toldIds }) => {
+      ids.add(id);
+      if (outbox !== undefined) toldIds.add(id);
+    },
     run: (set, now) => {
       const decision = set.apply(id, { type: 'cancel_requested' }, now);
       const operation = set.find(id);
       if (decision === undefined || operation === undefined) return { outcome: 'missing' };
       if (operation.state === 'running') return { outcome: 'requested', operation };
       const outcome = decision.outcome === 'applied' ? 'cancelled' : 'already_final';
+      if (outcome === 'cancelled') set.webhooks.outbox.changed(operation, outbox);
       return { outcome, operation };
     },
   };

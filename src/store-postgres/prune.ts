@@ -3,6 +3,7 @@ import { isFinal } from '../core/operation.ts';
 import type { PruneOutcome, Store } from '../store/store.ts';
 import { textArray } from './array-literal.ts';
 import type { Transaction } from './connection.ts';
+import { pruneDeliveriesWrite } from './delivery-prune.ts';
 import type { GroupCommit, SqlWrite } from './group-commit.ts';
 import { lockOperationsSql } from './operations.ts';
 import { operationOf } from './rows.ts';
@@ -147,7 +148,7 @@ export function pruneVerbs(commits: GroupCommit): Pick<Store, 'pruneExpired' | '
         operations += removed;
         if (!more) break;
       }
-      return { operations, ...rest };
+      return { operations, ...rest, ...(await pruneDeliveries(commits, now, limit)) };
     },
     removeOperation: async (p) => {
       for (;;) {
@@ -161,12 +162,23 @@ export function pruneVerbs(commits: GroupCommit): Pick<Store, 'pruneExpired' | '
   };
 }
 
-/** What has expired, apart from operations. */
+async function pruneDeliveries(commits: GroupCommit, now: number, limit: number) {
+  const pruned = { deliveries: 0, endpoints: 0 };
+  for (let bytes = 0; bytes < limits.pruneBytes; bytes += limits.removeBytes) {
+    const part = await commits.write(pruneDeliveriesWrite(now, limit - pruned.deliveries));
+    pruned.deliveries += part.deliveries;
+    pruned.endpoints += part.endpoints;
+    if (!part.more) break;
+  }
+  return pruned;
+}
+
+/** What has expired, apart from operations and deliveries. */
 async function removeRest(
   tx: Transaction,
   now: number,
   limit: number,
-): Promise<Omit<PruneOutcome, 'operations'>> {
+): Promise<Pick<PruneOutcome, 'goneIds' | 'idempotencyKeys'>> {
   const [goneIds, idempotencyKeys] = await Promise.all([
     tx.run(pruneGoneIdsSql, now, limit),
     tx.run(pruneKeysSql, now, limit),

@@ -7,9 +7,9 @@ import type { Transaction } from './connection.ts';
  * the same. Whoever takes both locks the wide row first, or takes neither (SKIP LOCKED).
  */
 const insertQueueSql = `
-INSERT INTO @queue (id, task, state, priority, ready_at, concurrency_key, created_at)
+INSERT INTO @queue (id, task, state, priority, ready_at, concurrency_key)
 SELECT *
-FROM unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::bigint[], $6::text[], $7::bigint[])`;
+FROM unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::bigint[], $6::text[])`;
 
 export const deleteQueueSql = `
 DELETE FROM @queue
@@ -28,7 +28,6 @@ export function postQueued(tx: Transaction, queued: readonly Operation[]): void 
     numberArray(queued.map(({ priority }) => priority)),
     numberArray(queued.map(({ readyAt }) => readyAt)),
     textArray(queued.map(({ concurrencyKey }) => concurrencyKey)),
-    numberArray(queued.map(({ createdAt }) => createdAt)),
   ]);
 }
 

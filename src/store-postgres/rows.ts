@@ -1,3 +1,4 @@
+import type { WebhookTarget } from '../core/delivery.ts';
 import type {
   EndedAttempt,
   Operation,
@@ -17,13 +18,13 @@ export const operationColumns = `
   attempt, attempts_max, recoveries, attempt_started_at, lease_expires_at, lease_token, lease_worker,
   priority, ready_at, wait_until, deadline_at, cancel_requested_at, concurrency_key, tenant, retry_of,
   traceparent, labels, progress, error, result_type, result_name, result_size, result_etag,
-  result_inline`;
+  result_inline, webhook`;
 
 /** The same where another table of the query has columns of these names. */
 export const operationsColumns = operationColumns.replaceAll(/\w+/g, 'operations.$&');
 
 /** Where the columns that follow operationColumns in a SELECT begin. */
-export const operationColumnCount = 33;
+export const operationColumnCount = 34;
 
 const noLabels: Readonly<Record<string, string>> = Object.freeze({});
 
@@ -62,6 +63,7 @@ export function operationOf(row: Row): Operation {
     labels: (parsed(row[25] ?? null) as Nullable<Record<string, string>>) ?? noLabels,
     retryOf: row[23] as Nullable<string>,
     traceparent: row[24] as Nullable<string>,
+    webhook: parsed(row[33] ?? null) as Nullable<WebhookTarget>,
   };
 }
 
@@ -76,7 +78,7 @@ function resultOf(row: Row): Result {
 }
 
 /** What we wrote ourselves needs no check: the caller says what it is. */
-function parsed(json: Row[number]): unknown {
+export function parsed(json: Row[number]): unknown {
   return json === null ? null : JSON.parse(json as string);
 }
 
@@ -84,9 +86,9 @@ export function jsonOrNull(value: object | null): string | null {
   return value === null ? null : JSON.stringify(value);
 }
 
-/** NULL for the most frequent case, no labels. */
-export function labelsText(labels: Readonly<Record<string, string>>): string | null {
-  for (const _ in labels) return JSON.stringify(labels);
+/** NULL for the most frequent case, no labels or headers. */
+export function membersText(members: Readonly<Record<string, string>>): string | null {
+  for (const _ in members) return JSON.stringify(members);
   return null;
 }
 

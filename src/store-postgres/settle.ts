@@ -62,11 +62,19 @@ export function postCompleted(
 export function settleWrite(p: SettleAttempts): MemoryWrite<SettleOutcome[]> {
   return {
     callersNow: p.now,
-    needs: ({ ids }) => {
-      for (const { id } of p.settlements) ids.add(id);
+    needs: ({ ids, toldIds }) => {
+      for (const { id } of p.settlements) {
+        ids.add(id);
+        if (p.outbox !== undefined) toldIds.add(id);
+      }
     },
     run: (set, now) =>
-      p.settlements.map((settlement) => settle(set, settlement, { callersNow: p.now, now })),
+      p.settlements.map((settlement) => {
+        const outcome = settle(set, settlement, { callersNow: p.now, now });
+        const operation = set.find(settlement.id);
+        if (outcome === 'applied' && operation) set.webhooks.outbox.changed(operation, p.outbox);
+        return outcome;
+      }),
     hasReady: p.settlements.some(({ type }) => type !== 'completed'),
     bytes: p.settlements.reduce((sum, settlement) => sum + bytesOf(settlement), 0),
   };

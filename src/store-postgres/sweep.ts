@@ -52,7 +52,9 @@ export function sweepWrite(p: SweepExpired): SqlWrite<SweepOutcome> {
           more = changed.length >= limit;
           if (more) return;
           const decision = set.apply(id, event, now);
-          if (decision?.outcome === 'applied') changed.push(decision.operation);
+          if (decision?.outcome !== 'applied') continue;
+          changed.push(decision.operation);
+          set.webhooks.outbox.changed(decision.operation, p.outbox);
         }
       };
       // A dead worker's lease is over whenever it would have ended.

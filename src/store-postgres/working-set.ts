@@ -4,6 +4,7 @@ import type { IdempotencyKey } from '../store/store.ts';
 import { textArray } from './array-literal.ts';
 import type { Row, Transaction } from './connection.ts';
 import { postCreated, type Created } from './create.ts';
+import { noEndpoints, type EndpointNeeds } from './endpoint-ledger.ts';
 import { IdempotencyKeys } from './idempotency.ts';
 import { Ledger, selectTasksSql } from './ledger.ts';
 import {
@@ -15,15 +16,32 @@ import {
 } from './operations.ts';
 import { isWaiting, postQueued, postUnqueued } from './queue.ts';
 import { writeChunks } from './results.ts';
+import { registeredOfOperationsSql } from './outbox.ts';
 import { operationOf } from './rows.ts';
 import { postCompleted, type Completed } from './settle.ts';
+import { WebhookSet } from './webhook-set.ts';
 
 /** What a group of writes touches, so that it is read and locked at once. */
 export type Needs = {
   /** Operations that may change. */
   readonly ids: Set<string>;
   readonly keys: IdempotencyKey[];
+  /** Of `ids` those whose end may be told to webhooks. */
+  readonly toldIds: Set<string>;
+  readonly endpoints: EndpointNeeds;
+  /** Deliveries that may change. */
+  readonly deliveryIds: Set<string>;
 };
+
+export function noNeeds(): Needs {
+  return {
+    ids: new Set(),
+    keys: [],
+    toldIds: new Set(),
+    endpoints: noEndpoints(),
+    deliveryIds: new Set(),
+  };
+}
 
 type Entry = {
   /** As the database has it; null: not there yet. */
@@ -42,6 +60,7 @@ type Entry = {
 export class WorkingSet {
   readonly tx: Transaction;
   readonly ledger = new Ledger();
+  readonly webhooks: WebhookSet;
   readonly keys = new IdempotencyKeys();
   readonly #entries = new Map<string, Entry>();
   /** Read without a lock, for replays. */
@@ -54,28 +73,53 @@ export class WorkingSet {
   /** Operations that left the queue. */
   unqueued = 0;
 
-  constructor(tx: Transaction) {
+  /** `wanted`: endpoints that a former try of the same transaction came to need. */
+  constructor(tx: Transaction, wanted: EndpointNeeds) {
     this.tx = tx;
+    this.webhooks = new WebhookSet(tx, wanted);
   }
 
   async load(needs: Needs): Promise<void> {
     const { tx } = this;
     const ids = [...needs.ids].filter((id) => !this.#entries.has(id));
-    const [tasks, operations, keys] = await Promise.all([
+    const told = [...needs.toldIds];
+    const [tasks, operations, keys, registered] = await Promise.all([
       this.#hasTasks ? [] : tx.all(selectTasksSql),
       ids.length === 0 ? [] : tx.all(lockOperationsSql, textArray(ids)),
       needs.keys.length === 0 ? [] : IdempotencyKeys.find(tx, needs.keys),
+      told.length === 0 ? [] : tx.all(registeredOfOperationsSql, textArray(told)),
     ]);
     if (!this.#hasTasks) this.ledger.load(tasks);
     this.#hasTasks = true;
     this.adopt(operations);
     this.keys.load(keys);
+    await Promise.all([this.#loadReplayed(needs), this.#loadWebhooks(needs, registered)]);
+  }
+
+  async #loadReplayed(needs: Needs): Promise<void> {
+    const { tx } = this;
     const replayed = this.keys.operationIds.filter((id) => this.find(id) === undefined);
     if (needs.keys.length === 0 || replayed.length === 0) return;
     for (const row of await tx.all(selectOperationsSql, textArray(replayed))) {
       const operation = operationOf(row);
       this.#seen.set(operation.id, operation);
     }
+  }
+
+  /** After the operations, as everywhere: so nobody waits for one who waits for him. */
+  async #loadWebhooks(needs: Needs, registered: readonly Row[]): Promise<void> {
+    const { endpoints, deliveries, outbox } = this.webhooks;
+    const told = [...needs.toldIds].flatMap((id) => this.find(id) ?? []);
+    outbox.load(told, registered);
+    const likely = outbox.likely(told);
+    await Promise.all([
+      endpoints.lockFirst({
+        ids: new Set([...needs.endpoints.ids, ...likely.ids]),
+        deliveryIds: needs.endpoints.deliveryIds,
+        requests: new Map([...needs.endpoints.requests, ...likely.requests]),
+      }),
+      deliveries.read(needs.deliveryIds),
+    ]);
   }
 
   /** Rows that this transaction has locked. */
@@ -145,6 +189,11 @@ export class WorkingSet {
 
   /** Writes what has changed, but for the counters: those come last in the transaction. */
   async flush(now: number): Promise<void> {
+    await this.#flushOperations(now);
+    await this.webhooks.flush(now);
+  }
+
+  async #flushOperations(now: number): Promise<void> {
     const { tx } = this;
     const created = this.#created.splice(0);
     // One that was created and changed in the same group is inserted as it is at the end.
