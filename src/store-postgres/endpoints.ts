@@ -26,19 +26,20 @@ FROM @endpoints AS endpoints
 WHERE id = $1
   AND removed_at IS NULL`;
 
-const listSql = (condition: string): string => `
+/** `id` as its index has it: by the primary key the planner would walk past the endpoints of all tenants. */
+const listSql = (condition: string, id: string): string => `
 SELECT ${endpointColumns}
 FROM @endpoints
 WHERE removed_at IS NULL${condition}
   AND tenant = $1
-  AND id < $2
-ORDER BY id DESC
+  AND ${id} < $2
+ORDER BY ${id} DESC
 LIMIT $3`;
 
-export const listEndpointsSql = listSql('');
-export const listRegisteredSql = listSql("\n  AND kind = 'registered'");
+export const listEndpointsSql = listSql('', "id || ''");
+export const listRegisteredSql = listSql("\n  AND kind = 'registered'", 'id');
 /** Walks past the registered ones of the tenant, limits.endpointsMax at most. */
-export const listRequestSql = listSql("\n  AND kind = 'request'");
+export const listRequestSql = listSql("\n  AND kind = 'request'", "id || ''");
 
 export const countRegisteredSql = `
 SELECT count(*)

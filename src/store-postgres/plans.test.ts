@@ -6,6 +6,12 @@ import { StoreBench } from '../testing/store-bench.ts';
 import { listAttemptsSql } from './attempts.ts';
 import { claimSql, lanesSql, lockClaimsSql, parkSql, readSlotsSql, readySql } from './claim.ts';
 import { setPlanner } from './connection.ts';
+import { deliveryPageOf } from './delivery-list.ts';
+import {
+  deliveryFilters,
+  fillDeliveriesSql,
+  hotDeliveryStatements,
+} from './delivery-plans.fixture.ts';
 import { findKeysSql, useKeysSql } from './idempotency.ts';
 import { insertSlotsSql, readTasksSql, updateSlotsSql, updateTasksSql } from './ledger.ts';
 import { pageOf } from './list.ts';
@@ -81,6 +87,7 @@ const hotStatements: Readonly<Record<string, readonly [sql: string, ...uses: Reg
   tasks: [readTasksSql, /using queue_oldest/],
   'result chunk': [readChunkSql, /using result_chunks_pkey/],
   attempts: [listAttemptsSql, /Scan Backward using attempts_pkey/],
+  ...hotDeliveryStatements,
 };
 
 /** Few enough to be found by the indexes of what is unfinished. */
@@ -118,11 +125,16 @@ describe(`with ${finishedCount} finished operations`, { timeout: 110_000 }, () =
     const store = await openPostgresStore(options);
     const bench = new StoreBench({ store, close: async () => {} });
     await client.connect();
-    await client.query(inSchema(fillSql), [finishedCount]);
+    for (const sql of [fillSql, ...fillDeliveriesSql]) {
+      await client.query(inSchema(sql), [finishedCount]);
+    }
     const operations = Array.from({ length: unfinished }, () => bench.planned());
     await store.createOperations({ operations, pendingMax: 1000, now: bench.now });
+    await bench.webhooks.createMany(await bench.webhooks.endpoint(), unfinished);
     await store.close();
-    await client.query(`VACUUM ANALYZE "${options.schema}".operations`);
+    for (const table of ['operations', 'endpoints', 'deliveries']) {
+      await client.query(`VACUUM ANALYZE "${options.schema}".${table}`);
+    }
     await client.query(setPlanner('SESSION'));
     await client.query('SET plan_cache_mode = force_generic_plan');
   });
@@ -146,7 +158,7 @@ describe(`with ${finishedCount} finished operations`, { timeout: 110_000 }, () =
       const plan = await planOf(sql);
       for (const use of uses) assert.match(plan, use);
       if (!sql.includes('@tasks')) assert.doesNotMatch(plan, /Seq Scan/, plan);
-      assert.doesNotMatch(plan, /Seq Scan on operations/, plan);
+      assert.doesNotMatch(plan, /Seq Scan on (operations|endpoints|deliveries)/, plan);
     });
   }
 
@@ -162,21 +174,34 @@ describe(`with ${finishedCount} finished operations`, { timeout: 110_000 }, () =
     });
   }
 
+  for (const [name, [filter, uses]] of Object.entries(deliveryFilters)) {
+    it(`lists deliveries by an index, newest first: ${name}`, async () => {
+      const page = deliveryPageOf({ filter, beforeId: null }, unfinished);
+      for (const sql of [page.sql, page.countSql, page.endSql]) {
+        const plan = await planOf(sql);
+        assert.match(plan, uses);
+        assert.doesNotMatch(plan, /Seq Scan/, plan);
+      }
+    });
+  }
+
   it('finds the index also while the planner takes the table for empty', async () => {
     // As on the first day: plans are made for an empty table and kept while it fills.
     await client.query('DISCARD PLANS');
-    await client.query(
-      inSchema(`DELETE FROM pg_statistic WHERE starelid = '@operations'::regclass`),
-    );
-    await client.query(
-      inSchema(
-        `UPDATE pg_class SET reltuples = 0, relpages = 0 WHERE oid = '@operations'::regclass`,
-      ),
-    );
+    for (const table of ['@operations', '@endpoints', '@deliveries']) {
+      await client.query(
+        inSchema(`DELETE FROM pg_statistic WHERE starelid = '${table}'::regclass`),
+      );
+      await client.query(
+        inSchema(
+          `UPDATE pg_class SET reltuples = 0, relpages = 0 WHERE oid = '${table}'::regclass`,
+        ),
+      );
+    }
     for (const [name, [sql]] of Object.entries(hotStatements)) {
       assert.doesNotMatch(
         await planOf(sql),
-        /Seq Scan on operations|Bitmap|Hash Join|Merge Join/,
+        /Seq Scan on (operations|endpoints|deliveries)|Bitmap|Hash Join|Merge Join/,
         name,
       );
     }

@@ -66,7 +66,7 @@ CREATE INDEX endpoints_behind
   ON @endpoints (id)
   WHERE is_behind;
 CREATE INDEX endpoints_tenant
-  ON @endpoints (tenant, id)
+  ON @endpoints (tenant, (id || ''))
   WHERE removed_at IS NULL;
 CREATE INDEX endpoints_registered
   ON @endpoints (tenant, id)
