@@ -38,6 +38,10 @@ export const layers: Readonly<Record<string, Layer>> = {
     layers: ['core', 'store'],
     packages: ['node:sqlite', 'node:fs', 'node:path'],
   },
+  'store-postgres': {
+    layers: ['core', 'store'],
+    packages: ['node:crypto', 'pg'],
+  },
   engine: {
     layers: ['core', 'store'],
     packages: [
@@ -74,7 +78,16 @@ export const layers: Readonly<Record<string, Layer>> = {
   // The commands `dev`, `serve`, `listen` and `doctor` load server/ lazily; all but its version.ts is out of others' reach.
   cli: { layers: ['core', 'client', 'server'], packages: 'any' },
   server: {
-    layers: ['core', 'store', 'store-memory', 'store-sqlite', 'engine', 'webhooks', 'http'],
+    layers: [
+      'core',
+      'store',
+      'store-memory',
+      'store-sqlite',
+      'store-postgres',
+      'engine',
+      'webhooks',
+      'http',
+    ],
     packages: 'any',
   },
   // The stores' suite needs the first three; the rest is for test-kit.ts, which is the whole on a clock of the test's.

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { RaincheckError } from '../core/errors.ts';
 import { isFinal, type Operation } from '../core/operation.ts';
-import type { Settlement, SettleOutcome } from '../store/store.ts';
+import type { Settlement, SettleOutcome, StoreHint } from '../store/store.ts';
 import type { AbortCause, Attempt } from './attempt.ts';
 import type { EngineSettings } from './engine-settings.ts';
 import { EstimateKeeper } from './estimate-keeper.ts';
@@ -41,6 +41,7 @@ export class Runtime {
   #state: 'new' | 'starting' | 'started' | 'stopping' | 'stopped' = 'new';
   #stopping: Promise<void> | null = null;
   readonly #cutShort = new AbortController();
+  #stopListening: () => void = () => undefined;
 
   constructor(p: RuntimeParts) {
     this.#p = p;
@@ -144,6 +145,7 @@ export class Runtime {
     this.#heartbeat.start();
     for (const service of this.#services) service.start();
     this.#worker.start();
+    this.#stopListening = store.hints?.listen((hint) => this.#hinted(hint)) ?? this.#stopListening;
   }
 
   async stop(p: { readonly drainMs: number; readonly now: boolean }): Promise<void> {
@@ -155,6 +157,7 @@ export class Runtime {
   async #stop(drainMs: number): Promise<void> {
     this.#state = 'stopping';
     this.#p.estimates.close();
+    this.#stopListening();
     await this.#worker.stop();
     await this.#idleWithin(drainMs);
     for (const attempt of this.#running.all) this.#executor.abort(attempt, 'stop');
@@ -176,6 +179,12 @@ export class Runtime {
   /** Resolves when nothing is held any more, after `ms`, or when the stop is cut short. */
   #idleWithin(ms: number, cut = this.#cutShort.signal): Promise<void> {
     return this.#running.idleWithin(ms, { clock: this.#p.settings.clock, cut });
+  }
+
+  /** Other processes share this store: what they did is found at the next poll, or now. */
+  #hinted(hint: StoreHint): void {
+    if (hint.type === 'ready') this.#worker.wake();
+    else for (const id of hint.ids) this.#p.changed(id);
   }
 
   #swept(operation: Operation): void {

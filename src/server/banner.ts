@@ -2,7 +2,7 @@ import path from 'node:path';
 import { styleText } from 'node:util';
 import { formatDuration } from '../core/duration.ts';
 import type { Task } from '../engine/task.ts';
-import { storeLabel } from './open-store.ts';
+import { parseStoreAddress, storeLabel } from './open-store.ts';
 import { sampleInput } from './sample-input.ts';
 import { settingTable, type Mode, type Settings } from './settings.ts';
 import { version } from './version.ts';
@@ -50,7 +50,9 @@ function row(text: string, p: { note: string; width: number }): string {
 }
 
 function storeNote(p: BannerFacts): string {
-  if (storeLabel(p.settings.store) === 'memory:') return 'in memory, forgotten at the end';
+  const { kind } = parseStoreAddress(p.settings.store);
+  if (kind === 'memory') return 'in memory, forgotten at the end';
+  if (kind === 'postgres') return 'PostgreSQL';
   return p.mode === 'dev' ? 'SQLite, kept between starts (--ephemeral forgets)' : 'SQLite';
 }
 

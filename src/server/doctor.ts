@@ -5,7 +5,7 @@ import { RaincheckError } from '../core/errors.ts';
 import { refuseNetwork, requireSqliteVersion } from '../store-sqlite/database-file.ts';
 import { isLoopback, portHolder } from './listen.ts';
 import { exampleConfigFile, findConfig, loadConfig } from './load-config.ts';
-import { openStore, parseStoreAddress } from './open-store.ts';
+import { openStore, parseStoreAddress, storeLabel } from './open-store.ts';
 import { readSettings, type Settings } from './settings.ts';
 import { nodeVersionMin, version } from './version.ts';
 
@@ -100,6 +100,7 @@ async function storeLines(address: string): Promise<DoctorLine[]> {
     if (parsed.kind === 'memory') {
       return [{ ok: true, what, detail: 'memory: operations are forgotten when the server ends' }];
     }
+    if (parsed.kind === 'postgres') return [await postgresLine(address)];
     const file = path.resolve(parsed.path);
     const folder = nearestFolder(file);
     accessSync(folder, constants.W_OK);
@@ -109,6 +110,17 @@ async function storeLines(address: string): Promise<DoctorLine[]> {
     return [line, diskLine(folder)];
   } catch (error) {
     return [{ ok: false, what, detail: textOf(error) }];
+  }
+}
+
+/** Connects, and makes or migrates the schema as a server would. */
+async function postgresLine(address: string): Promise<DoctorLine> {
+  const store = openStore(address);
+  try {
+    await store.ping();
+    return { ok: true, what: 'store', detail: `${storeLabel(address)} takes writes` };
+  } finally {
+    await store.close();
   }
 }
 

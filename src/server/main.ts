@@ -9,7 +9,7 @@ import type { ServerConfig } from './define-config.ts';
 import { isBusy, isLoopback, listen, portHolder, type Listening } from './listen.ts';
 import { exampleConfigFile, findConfig, loadConfig } from './load-config.ts';
 import { jsonLogger, prettyLogger, type FlushableLogger } from './logger.ts';
-import { storeLabel } from './open-store.ts';
+import { parseStoreAddress, storeLabel } from './open-store.ts';
 import { raincheck, type Raincheck } from './raincheck.ts';
 import { readSettings, type Flags, type Mode, type Settings } from './settings.ts';
 import { exitOnCrash, stopOnSignal } from './stop-on-signal.ts';
@@ -136,13 +136,37 @@ async function serve(plan: Plan, logger: FlushableLogger): Promise<number> {
   const server = createHttpServer(rc.app);
   try {
     const listening = await listenOrSay(server, plan);
-    await rc.start();
+    await startOrWait(rc, { plan, logger });
     announce(plan, { rc, logger, listening });
     return await stopOnSignal({ rc, server, logger });
   } catch (error) {
     server.close();
     await rc.stop({ now: true });
     throw error;
+  }
+}
+
+const startAgainMs = 1_000;
+
+/**
+ * A database server may come up after us: until it answers, requests get 503 and this tries again. A file
+ * that cannot be used will not get better by itself.
+ */
+async function startOrWait(
+  rc: Raincheck,
+  { plan, logger }: { plan: Plan; logger: FlushableLogger },
+): Promise<void> {
+  const waits = parseStoreAddress(plan.settings.store).kind === 'postgres';
+  for (let tries = 0; ; tries += 1) {
+    try {
+      await rc.start();
+      return;
+    } catch (error) {
+      const away = error instanceof RaincheckError && error.code === 'store_unavailable';
+      if (!waits || !away) throw error;
+      if (tries === 0) logger.error({ err: error }, 'The store cannot be reached; trying again.');
+    }
+    await new Promise((resolve) => setTimeout(resolve, startAgainMs));
   }
 }
 

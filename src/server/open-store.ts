@@ -1,17 +1,24 @@
 import { expected } from '../core/options.ts';
-import { RaincheckError } from '../core/errors.ts';
 import { memoryStore } from '../store-memory/memory-store.ts';
+import { parsePostgresAddress, postgresLabel } from '../store-postgres/postgres-address.ts';
+import {
+  openPostgresStoreLater,
+  type PostgresStoreOptions,
+} from '../store-postgres/postgres-store.ts';
 import { openSqliteStoreSync } from '../store-sqlite/sqlite-store.ts';
 import type { Store } from '../store/store.ts';
 
 /** Where a store is, taken apart. */
 export type StoreAddress =
   | { readonly kind: 'memory' }
-  | { readonly kind: 'sqlite'; readonly path: string };
+  | { readonly kind: 'sqlite'; readonly path: string }
+  | { readonly kind: 'postgres'; readonly options: PostgresStoreOptions };
+
+const expectedAddress = '`sqlite:path`, a path, `postgres://…` or `memory:`';
 
 /**
- * Reads a store's address: `memory:`, `sqlite:path` or a plain path. Throws `invalid_option` for any other
- * scheme; the message never repeats what follows it, since it may hold a password.
+ * Reads a store's address: `memory:`, `sqlite:path`, a plain path or `postgres://…`. Throws `invalid_option` for
+ * any other scheme; the message never repeats what follows it, since it may hold a password.
  */
 export function parseStoreAddress(address: string): StoreAddress {
   if (address === 'memory:' || address === ':memory:') return { kind: 'memory' };
@@ -23,24 +30,38 @@ export function parseStoreAddress(address: string): StoreAddress {
     const path = (rest ?? '').replace(/^\/\/(?=\/)/, '');
     if (path !== '' && !path.startsWith('//')) return { kind: 'sqlite', path };
   } else if (scheme === 'postgres' || scheme === 'postgresql') {
-    throw new RaincheckError(
-      'invalid_option',
-      'A PostgreSQL store is not there yet. Use `sqlite:path/to/file.db` for now.',
-    );
+    return { kind: 'postgres', options: parsePostgresAddress(address) };
   } else {
-    throw expected('store', '`sqlite:path`, a path or `memory:`', `${scheme}:…`);
+    throw expected('store', expectedAddress, `${scheme}:…`);
   }
-  throw expected('store', '`sqlite:path`, a path or `memory:`', address);
+  throw expected('store', expectedAddress, address);
 }
 
-/** Opens the store at `address`; makes the file and its folder when they are not there. */
+/**
+ * Opens the store at `address`; makes the file and its folder when they are not there. PostgreSQL is connected
+ * to at the first use.
+ */
 export function openStore(address: string): Store {
   const parsed = parseStoreAddress(address);
-  return parsed.kind === 'memory' ? memoryStore() : openSqliteStoreSync({ path: parsed.path });
+  switch (parsed.kind) {
+    case 'memory':
+      return memoryStore();
+    case 'sqlite':
+      return openSqliteStoreSync({ path: parsed.path });
+    case 'postgres':
+      return openPostgresStoreLater(parsed.options);
+  }
 }
 
-/** The address for people: the path, or `memory:`. */
+/** The address for people: the path, `memory:`, or where the database is, without who logs in. */
 export function storeLabel(address: string): string {
   const parsed = parseStoreAddress(address);
-  return parsed.kind === 'memory' ? 'memory:' : parsed.path;
+  switch (parsed.kind) {
+    case 'memory':
+      return 'memory:';
+    case 'sqlite':
+      return parsed.path;
+    case 'postgres':
+      return postgresLabel(parsed.options);
+  }
 }

@@ -27,8 +27,8 @@ export type RaincheckOptions<Tasks extends readonly Task[] = readonly Task[]> = 
   /** Made by defineTask; names and paths must differ. */
   tasks: Tasks;
   /**
-   * Where operations live: `sqlite:path`, a plain path or `memory:` (forgets everything at the end), or a store
-   * opened elsewhere, which stop() then leaves open. Default `sqlite:.raincheck/raincheck.db`.
+   * Where operations live: `sqlite:path`, a plain path, `postgres://…` (many processes, see docs/postgres.md) or
+   * `memory:` (forgets everything at the end), or a store opened elsewhere, which stop() then leaves open. Default `sqlite:.raincheck/raincheck.db`.
    */
   store?: string | Store;
   /** Bearer token that every request but /livez and /readyz must bring; 8 characters or more. Default: none. */
@@ -297,7 +297,7 @@ function openedStore(store: unknown): Store {
   if (typeof store === 'object' && store !== null && 'claimOperations' in store) {
     return store as Store;
   }
-  throw expected('store', '`sqlite:path`, a path, `memory:` or a store', store);
+  throw expected('store', '`sqlite:path`, a path, `postgres://…`, `memory:` or a store', store);
 }
 
 /** Only the members that were given: an option set to undefined counts as left out. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { isLoopback } from './listen.ts';
-import { parseStoreAddress } from './open-store.ts';
+import { parseStoreAddress, storeLabel } from './open-store.ts';
 import { sampleInput } from './sample-input.ts';
 import { readSettings, settingsDocs, settingTable } from './settings.ts';
 
@@ -125,8 +125,32 @@ describe('a store address', () => {
     }
   });
 
+  it('is postgres:// with what is ours in its parameters, and is told without its login', () => {
+    const address =
+      'postgres://u:hunter2@h:5433/db?schema=orders&notify=off&connections=20&sslmode=require';
+    assert.deepEqual(parseStoreAddress(address), {
+      kind: 'postgres',
+      options: {
+        url: 'postgres://u:hunter2@h:5433/db?sslmode=require',
+        schema: 'orders',
+        connections: 20,
+        notify: false,
+      },
+    });
+    assert.equal(storeLabel(address), 'postgres://h:5433/db, schema orders');
+    assert.equal(storeLabel('postgresql:///db'), 'postgres://localhost/db, schema raincheck');
+  });
+
   it('of another kind is refused without repeating what may be a password', () => {
-    for (const address of ['postgres://u:hunter2@h/db', 'redis://:hunter2@h', 'sqlite:', ' ', '']) {
+    for (const address of [
+      'postgres://u:hunter2@h/db?shema=a',
+      'postgres://u:hunter2@h/db?notify=perhaps',
+      'postgres://u:hunter2@h:port/db',
+      'redis://:hunter2@h',
+      'sqlite:',
+      ' ',
+      '',
+    ]) {
       assert.throws(
         () => parseStoreAddress(address),
         (error: Error & { code: string }) =>

@@ -57,7 +57,7 @@ export const settingTable: { readonly [Key in Name]: Setting<Settings[Key]> } = 
     env: ['RAINCHECK_STORE'],
     flag: '--store',
     meaning: 'Where operations live.',
-    expected: '`sqlite:path`, a path or `memory:`',
+    expected: '`sqlite:path`, a path, `postgres://…` or `memory:`',
     read: text,
     fallback: (mode) =>
       `sqlite:${path.join('.raincheck', mode === 'dev' ? 'dev.db' : 'raincheck.db')}`,

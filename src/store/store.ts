@@ -32,6 +32,8 @@ export type Store = OperationStore & DeliveryStore;
 export type OperationStore = {
   readonly name: string;
   readonly capabilities: StoreCapabilities;
+  /** News from other processes on the same data; absent where there are none, or none to be had. */
+  readonly hints?: StoreHints | undefined;
 
   // Accept
   /**
@@ -122,6 +124,18 @@ export type StoreCapabilities = {
   /** Survives the process; false for memory. */
   readonly durable: boolean;
 };
+
+/** Saves a poll where it comes, and changes nothing else: a hint may be late, lost or about nothing. */
+export type StoreHints = {
+  /** Calls `listener`, which must not throw, until the function that it returns is called. */
+  listen(listener: (hint: StoreHint) => void): () => void;
+};
+
+export type StoreHint =
+  /** Something may be ready to be claimed. */
+  | { readonly type: 'ready' }
+  /** These operations changed in a way that clients can see. */
+  | { readonly type: 'changed'; readonly ids: readonly string[] };
 
 /** The parts of an operation that the caller decides at accept; the store fills in the rest as in newOperation(). */
 export type NewOperation = {

@@ -1,0 +1,161 @@
+/**
+ * What the PostgreSQL store costs, per operation: µs of time, µs of CPU of this process, and round trips:
+ *
+ *   node --conditions=raincheck-source bench/store-postgres.ts [finished rows beforehand]
+ *
+ * Against a server of its own on this machine with fsync on, or the one that RAINCHECK_TEST_POSTGRES names.
+ * Batches are calls made in one turn, i.e. in one transaction. A dated run stands in
+ * src/store-postgres/README.md.
+ */
+import { operationId } from '../src/core/id.ts';
+import type { NewOperation } from '../src/store/store.ts';
+import { dropSchema, newSchema } from '../src/store-postgres/postgres-schema.fixture.ts';
+import { startPostgres } from '../src/store-postgres/postgres-server.fixture.ts';
+import { postgresStore } from '../src/store-postgres/postgres-store.ts';
+
+const finished = Number(process.argv[2] ?? 0);
+const server = await startPostgres({ fsync: true });
+const options = { url: server.url, schema: newSchema() };
+const { store, ready } = postgresStore(options);
+const database = await ready();
+let tokens = 0;
+
+function newOperation(): NewOperation {
+  const now = Date.now();
+  return {
+    id: operationId(now, crypto.getRandomValues(new Uint8Array(10))),
+    task: 'reports',
+    tenant: '',
+    input: '{"customer":"c-20391","month":"2026-10","format":"pdf"}',
+    attemptsMax: 3,
+    retentionMs: 7 * 86_400_000,
+    priority: 0,
+    readyAt: now,
+    waitUntil: null,
+    deadlineAt: null,
+    concurrencyKey: null,
+    labels: {},
+    retryOf: null,
+    traceparent: null,
+    webhook: null,
+    idempotency: null,
+    taskPendingMax: null,
+  };
+}
+
+async function create(made: readonly NewOperation[]): Promise<void> {
+  await Promise.all(
+    made.map((operation) =>
+      store.createOperations({ operations: [operation], pendingMax: 1e9, now: Date.now() }),
+    ),
+  );
+}
+
+function newOperations(count: number): NewOperation[] {
+  return Array.from({ length: count }, newOperation);
+}
+
+async function claim(limit: number): Promise<{ id: string; token: string }[]> {
+  const { claimed } = await store.claimOperations({
+    worker: 'bench',
+    newToken: () => `token-${(tokens += 1)}-0123456789abcdef`,
+    leaseMs: 15_000,
+    limit,
+    tasks: [{ name: 'reports', concurrency: null, keyConcurrency: null }],
+    now: Date.now(),
+  });
+  return claimed.map(({ operation }) => ({
+    id: operation.id,
+    token: operation.lease?.token ?? '',
+  }));
+}
+
+async function complete(claimed: readonly { id: string; token: string }[]): Promise<void> {
+  const result = {
+    contentType: 'application/json',
+    name: null,
+    sizeBytes: 40,
+    etag: '"r-0123456789abcdef"',
+    inline: '{"url":"https://example.com/reports/391"}',
+  };
+  await Promise.all(
+    claimed.map(({ id, token }) =>
+      store.settleAttempts({
+        settlements: [{ type: 'completed', id, token, result, body: null }],
+        now: Date.now(),
+      }),
+    ),
+  );
+}
+
+async function read(ids: readonly string[]): Promise<void> {
+  await Promise.all(ids.map((id) => store.readOperation({ id })));
+}
+
+type Cost = { micros: number; cpuMicros: number; roundTrips: number };
+
+async function measured(sum: Cost, run: () => Promise<unknown>): Promise<void> {
+  const cpu = process.cpuUsage();
+  const roundTrips = database.roundTrips;
+  const from = performance.now();
+  await run();
+  sum.micros += (performance.now() - from) * 1000;
+  const used = process.cpuUsage(cpu);
+  sum.cpuMicros += used.user + used.system;
+  sum.roundTrips += database.roundTrips - roundTrips;
+}
+
+async function fill(count: number): Promise<void> {
+  for (let done = 0; done < count; done += 500) {
+    await create(newOperations(500));
+    await complete(await claim(500));
+  }
+}
+
+async function measure(batch: number, operations: number): Promise<void> {
+  const cost = (): Cost => ({ micros: 0, cpuMicros: 0, roundTrips: 0 });
+  const sums = { create: cost(), claim: cost(), read: cost(), complete: cost() };
+  for (let done = 0; done < operations; done += batch) {
+    const made = newOperations(batch);
+    const ids = made.map(({ id }) => id);
+    let claimed: { id: string; token: string }[] = [];
+    await measured(sums.create, () => create(made));
+    await measured(sums.claim, async () => (claimed = await claim(batch)));
+    await measured(sums.read, () => read(ids));
+    await measured(sums.complete, () => complete(claimed));
+  }
+  const cells = Object.entries(sums).map(([verb, { micros, cpuMicros, roundTrips }]) => {
+    const each = (sum: number, digits = 1): string => (sum / operations).toFixed(digits);
+    return `${verb} ${each(micros)} (CPU ${each(cpuMicros)}, ${each(roundTrips, 2)} trips)`;
+  });
+  console.log(`batch ${batch}: ${cells.join(' · ')}`);
+}
+
+/** Accepts, claims and completes beside each other, as a busy engine does. */
+async function throughput(seconds: number): Promise<void> {
+  const until = performance.now() + seconds * 1000;
+  let completed = 0;
+  const submitters = Array.from({ length: 128 }, async () => {
+    while (performance.now() < until) await create(newOperations(1));
+  });
+  const worker = async (): Promise<void> => {
+    while (performance.now() < until) {
+      const claimed = await claim(64);
+      await complete(claimed);
+      completed += claimed.length;
+    }
+  };
+  await Promise.all([...submitters, worker(), worker()]);
+  console.log(`end to end: ${Math.round(completed / seconds)} operations a second`);
+}
+
+await fill(5_000); // Warm up.
+await fill(finished);
+console.log(`${finished} finished operations beforehand; µs per operation`);
+await measure(1, 500);
+await measure(10, 3_000);
+await measure(100, 20_000);
+await throughput(5);
+await store.close();
+await dropSchema(options);
+await server.stop();

@@ -1,0 +1,180 @@
+import type { Delivery } from '../core/delivery.ts';
+import { smallestDeliveryIdAt } from '../core/id.ts';
+import { limits } from '../core/limits.ts';
+import type { DeliveryFilter, DeliveryPage, ListDeliveries } from '../store/delivery-store.ts';
+import { textArray } from './array-literal.ts';
+import type { Queries, Transaction, Value } from './connection.ts';
+import { deliveryColumns, deliveryOf } from './delivery-rows.ts';
+
+/**
+ * One page of deliveries, newest first, by id, as list.ts has it for operations: what an index yields, filtered,
+ * limits.pageScanRows rows at most. Those of one endpoint, of one operation, the dead letters and what is not over
+ * have an index each, so that none of them walks past a million that were delivered.
+ */
+export type DeliveryPageSql = {
+  readonly sql: string;
+  /** How many of the rows that a page looks at are found. */
+  readonly countSql: string;
+  /** Where the scan ended: its last row, and whether there is one more. */
+  readonly endSql: string;
+  /** Bounds of the id, upper and lower: $1 and $2 of all three, and what the source needs. */
+  readonly sourceValues: readonly Value[];
+  readonly conditions: readonly Value[];
+};
+
+/** Longer than any id. */
+const idMax = 'msg_~';
+
+type Asked = Pick<ListDeliveries, 'filter' | 'beforeId'> & { readonly limit?: number };
+
+/** `unfinished`: how many there are that are not over; past limits.pageScanRows it does not matter. */
+export function deliveryPageOf(p: Asked, unfinished: number): DeliveryPageSql {
+  const { filter, beforeId, limit = 1 } = p;
+  const source = sourceOf(filter, unfinished);
+  const sourceValues = [upperBound(filter, beforeId), lowerBound(filter), ...source.values];
+  const conditions = conditionsOf(filter, source.isExact, sourceValues.length);
+  const where = conditions.sql.length === 0 ? '' : `WHERE ${conditions.sql.join('\n  AND ')}`;
+  const scan = `
+  FROM @deliveries
+  WHERE ${source.sql}
+    AND id < $1
+    AND id >= $2
+  ORDER BY id DESC`;
+  const found = `
+FROM (
+  SELECT id, endpoint_id, tenant, state, event, last_error${scan}
+  LIMIT ${limits.pageScanRows}
+) AS scanned
+${where}`;
+  return {
+    sql: `
+SELECT ${deliveryColumns}
+FROM (
+  SELECT id AS found${found}
+  LIMIT ${limit + 1}
+) AS fitting
+JOIN @deliveries AS deliveries ON deliveries.id = found
+ORDER BY id DESC`,
+    countSql: `
+SELECT count(*)${found}`,
+    endSql: `
+SELECT id${scan}
+LIMIT 2 OFFSET ${limits.pageScanRows - 1}`,
+    sourceValues,
+    conditions: conditions.values,
+  };
+}
+
+function lowerBound({ since }: DeliveryFilter): string {
+  return since === undefined ? '' : smallestDeliveryIdAt(since);
+}
+
+function upperBound({ until }: DeliveryFilter, beforeId: string | null): string {
+  const untilId = until === undefined ? idMax : smallestDeliveryIdAt(until);
+  return beforeId !== null && beforeId < untilId ? beforeId : untilId;
+}
+
+type Source = {
+  /** What stands before the bounds. Its one value is $3. */
+  readonly sql: string;
+  readonly values: readonly Value[];
+  /** It yields what the filter's states ask for and nothing else. */
+  readonly isExact: boolean;
+};
+
+const unfinishedStates: readonly string[] = ['pending', 'sending', 'held'];
+
+export const countUnfinishedSql = `
+SELECT count(*)
+FROM (
+  SELECT
+  FROM @deliveries
+  WHERE finished_at IS NULL
+    AND expires_at > ${Number.MIN_SAFE_INTEGER}
+  LIMIT ${limits.pageScanRows + 1}
+) AS counted`;
+
+const unfinishedSource = `id IN (
+    SELECT id FROM @deliveries WHERE finished_at IS NULL AND expires_at > ${Number.MIN_SAFE_INTEGER}
+  )`;
+
+function sourceOf(filter: DeliveryFilter, unfinished: number): Source {
+  const { operationId, endpointId, states } = filter;
+  if (operationId !== undefined) {
+    return { sql: 'operation_id = $3', values: [operationId], isExact: false };
+  }
+  const isExact = states?.join() === 'dead';
+  const dead = isExact ? "state = 'dead'" : 'TRUE';
+  if (endpointId !== undefined) {
+    return { sql: `${dead} AND endpoint_id = $3`, values: [endpointId], isExact };
+  }
+  const isUnfinishedOnly = states?.every((state) => unfinishedStates.includes(state)) === true;
+  if (isUnfinishedOnly && unfinished <= limits.pageScanRows) {
+    return { sql: unfinishedSource, values: [], isExact: false };
+  }
+  return { sql: dead, values: [], isExact };
+}
+
+type Conditions = { readonly sql: readonly string[]; readonly values: readonly Value[] };
+
+function conditionsOf(filter: DeliveryFilter, isExact: boolean, bound: number): Conditions {
+  const sql: string[] = [];
+  const values: Value[] = [];
+  const bind = (value: Value): string => `$${values.push(value) + bound}`;
+  const { tenant, states, event, error, operationId, endpointId } = filter;
+  if (tenant !== undefined) sql.push(`tenant = ${bind(tenant)}`);
+  if (states !== undefined && !isExact) {
+    sql.push(`state = ANY(${bind(textArray(states))}::text[])`);
+  }
+  if (event !== undefined) sql.push(`event = ${bind(event)}`);
+  if (error !== undefined) sql.push(`last_error = ${bind(error)}`);
+  if (operationId !== undefined && endpointId !== undefined) {
+    sql.push(`endpoint_id = ${bind(endpointId)}`);
+  }
+  return { sql, values };
+}
+
+export function listDeliveries(database: Queries, p: ListDeliveries): Promise<DeliveryPage> {
+  return database.read(async (tx) => {
+    const page = await pageOf(tx, p);
+    const rows = await tx.all(page.sql, ...page.sourceValues, ...page.conditions);
+    const deliveries: Delivery[] = rows.slice(0, p.limit).map(deliveryOf);
+    const last = deliveries.at(-1)?.id ?? null;
+    return { deliveries, nextBeforeId: rows.length > p.limit ? last : await endOf(tx, page) };
+  });
+}
+
+/** At most limits.deliveryCountMax; each part looks at limits.pageScanRows rows, in a transaction of its own. */
+export async function countDeliveries(
+  database: Queries,
+  filter: DeliveryFilter,
+  requireOpen: () => void,
+): Promise<number> {
+  let count = 0;
+  let beforeId: string | null = null;
+  do {
+    requireOpen();
+    const asked: Asked = { filter, beforeId };
+    const counted = await database.read(async (tx) => {
+      const page = await pageOf(tx, asked);
+      const [row] = await tx.all(page.countSql, ...page.sourceValues, ...page.conditions);
+      return { count: row?.[0] as number, nextBeforeId: await endOf(tx, page) };
+    });
+    count += counted.count;
+    beforeId = counted.nextBeforeId;
+  } while (beforeId !== null && count < limits.deliveryCountMax);
+  return Math.min(count, limits.deliveryCountMax);
+}
+
+async function pageOf(tx: Transaction, p: Asked): Promise<DeliveryPageSql> {
+  const [row] = p.filter.states === undefined ? [] : await tx.all(countUnfinishedSql);
+  return deliveryPageOf(p, (row?.[0] as number | undefined) ?? 0);
+}
+
+async function endOf(
+  tx: Transaction,
+  { endSql, sourceValues }: DeliveryPageSql,
+): Promise<string | null> {
+  const end = await tx.all(endSql, ...sourceValues);
+  return end.length < 2 ? null : String(end[0]?.[0]);
+}

@@ -1,0 +1,261 @@
+import type { Transaction } from './connection.ts';
+import { RaincheckError } from '../core/errors.ts';
+import { noEndpoints, type EndpointNeeds } from './endpoint-ledger.ts';
+import { noNeeds, WorkingSet, type Needs } from './working-set.ts';
+
+/**
+ * Group commit: all writes asked for in one turn of the event loop become one transaction, begun by
+ * setImmediate, and nobody is told before it is committed.
+ *
+ *   write() … write() … claim()   asked for
+ *   └─ setImmediate: BEGIN + what the writes need · the writes, in memory · what changed + COMMIT
+ *      └─ resolve the writes · then the claims, a transaction each
+ *
+ * Nothing waits for company: a lone write is on its way at the end of its own turn. As long as fewer than
+ * `lanes` transactions are under way, the next turn's begins at once; else what is asked for gathers until
+ * one ends, so the groups grow with the load and the delay does not.
+ *
+ * Claims come after the writes of their turn, so that they see them, and in transactions of their own:
+ * they hold locks that limit a task over all nodes, for which nobody's 202 should wait.
+ *
+ * When a write throws that should not (a defect, a duplicate id), everything is rolled back and each runs
+ * again alone: only the culprit rejects. When the server is in trouble or a COMMIT has no answer, all of
+ * them reject with `store_unavailable`.
+ */
+export type MemoryWrite<Outcome> = {
+  readonly callersNow: number;
+  readonly needs: (needs: Needs) => void;
+  /** Against the working set that holds what was needed. Never waits. */
+  readonly run: (set: WorkingSet, now: number) => Outcome;
+  /** It may make something ready that other nodes could claim. */
+  readonly hasReady?: boolean;
+  /** About what it sends, where that may be much. */
+  readonly bytes?: number;
+  readonly isLoose?: false;
+};
+
+/**
+ * A write about webhooks, against the working set as well. It may wait for what could not be foreseen; where all
+ * that it needs was, which is the rule, it does not.
+ */
+export type StepWrite<Outcome> = {
+  readonly callersNow: number;
+  readonly needs: (needs: Needs) => void;
+  readonly step: (set: WorkingSet, now: number) => Promise<Outcome>;
+  readonly hasReady?: boolean;
+  readonly bytes?: number;
+  /** What it writes need not be on the disk when it is answered. */
+  readonly isLoose?: boolean;
+};
+
+/** A write with statements of its own, in its place among the others. */
+export type SqlWrite<Outcome> = {
+  readonly callersNow: number;
+  readonly needs?: (needs: Needs) => void;
+  readonly execute: (set: WorkingSet, now: number) => Promise<Outcome>;
+  readonly hasReady?: boolean;
+  readonly bytes?: number;
+  /** As in StepWrite. */
+  readonly isLoose?: boolean;
+};
+
+export type Write<Outcome> = MemoryWrite<Outcome> | StepWrite<Outcome> | SqlWrite<Outcome>;
+
+type Queued<Work> = {
+  readonly work: Work;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (reason: unknown) => void;
+};
+type QueuedWrite = Queued<Write<unknown>>;
+type QueuedClaim = Queued<() => Promise<unknown>>;
+
+/** Calls in one transaction: more would hold its locks for long and gain nothing. */
+const groupMax = 500;
+
+/** And bytes: more than these in one statement could take longer than it may. */
+const groupBytesMax = 8 * 1_048_576;
+
+export type News = {
+  /** Something may be ready to be claimed. */
+  readonly ready: boolean;
+  /** Operations that changed in a way that clients can see. */
+  readonly changed: readonly string[];
+  /** How many left the queue. */
+  readonly unqueued: number;
+};
+
+export type GroupCommitParts = {
+  /** Transactions of writes that may be under way at once. */
+  readonly lanes: number;
+  /** `isLoose`: the COMMIT need not wait for the disk. */
+  readonly transact: <Outcome>(
+    run: (tx: Transaction) => Promise<Outcome>,
+    p: { readonly isLoose: boolean },
+  ) => Promise<Outcome>;
+  /** What other processes may want to know, when it is committed. */
+  readonly committed: (news: News) => void;
+};
+
+export class GroupCommit {
+  readonly #p: GroupCommitParts;
+  #writes: QueuedWrite[] = [];
+  #claims: QueuedClaim[] = [];
+  #flushScheduled = false;
+  #lanesBusy = 0;
+  readonly #underWay = new Set<Promise<void>>();
+  readonly #committing = new Set<Promise<void>>();
+  #closed: Error | null = null;
+
+  constructor(p: GroupCommitParts) {
+    this.#p = p;
+  }
+
+  /** Runs `work` in the next transaction and resolves with its outcome once that is committed. */
+  write<Outcome>(work: Write<Outcome>): Promise<Outcome> {
+    return this.#enqueue(this.#writes, work);
+  }
+
+  /** As write(), after all writes of the turn, in transactions of its own. */
+  claim<Outcome>(work: () => Promise<Outcome>): Promise<Outcome> {
+    return this.#enqueue(this.#claims, work);
+  }
+
+  /**
+   * As claim(), and not before the transactions that are under way have ended: what is asked for because of one of
+   * them, by an outbox that it called, comes after it.
+   */
+  claimAfterAll<Outcome>(work: () => Promise<Outcome>): Promise<Outcome> {
+    const before = [...this.#committing];
+    return this.claim(async () => {
+      await Promise.all(before);
+      return work();
+    });
+  }
+
+  /** Refuses all further writes with `error`; resolves when what was queued is committed, or could not be. */
+  async close(reason: Error): Promise<void> {
+    this.#closed = reason;
+    for (;;) {
+      this.#flush();
+      const [first] = this.#underWay;
+      if (first === undefined) return;
+      await first;
+    }
+  }
+
+  #enqueue<Work, Outcome>(queue: Queued<Work>[], work: Work): Promise<Outcome> {
+    if (this.#closed !== null) return Promise.reject(this.#closed);
+    this.#scheduleFlush();
+    return new Promise<Outcome>((resolve, reject) => {
+      queue.push({ work, resolve: resolve as (value: unknown) => void, reject });
+    });
+  }
+
+  #scheduleFlush(): void {
+    if (this.#flushScheduled || this.#lanesBusy >= this.#p.lanes) return;
+    this.#flushScheduled = true;
+    setImmediate(() => {
+      this.#flushScheduled = false;
+      this.#flush();
+    });
+  }
+
+  #flush(): void {
+    while (this.#lanesBusy < this.#p.lanes && this.#writes.length + this.#claims.length > 0) {
+      const writes = this.#writes.splice(0, groupSize(this.#writes));
+      // Claims wait for all writes of their turn.
+      const claims = this.#writes.length === 0 ? this.#claims.splice(0) : [];
+      this.#lanesBusy += 1;
+      const committed = this.#commit(writes).finally(() => {
+        this.#lanesBusy -= 1;
+        this.#committing.delete(committed);
+        if (this.#writes.length + this.#claims.length > 0) this.#scheduleFlush();
+      });
+      this.#committing.add(committed);
+      this.#track(committed.then(() => claimAll(claims)));
+    }
+  }
+
+  #track(work: Promise<void>): void {
+    this.#underWay.add(work);
+    void work.finally(() => this.#underWay.delete(work));
+  }
+
+  /** Never rejects: every write hears of its outcome. */
+  async #commit(writes: readonly QueuedWrite[]): Promise<void> {
+    if (writes.length === 0) return;
+    try {
+      // What a try came to need beyond what could be foreseen, the next one locks first.
+      const wanted = noEndpoints();
+      const { outcomes, ...news } = await this.#p.transact((tx) => runGroup(tx, writes, wanted), {
+        isLoose: writes.every(({ work }) => work.isLoose === true),
+      });
+      for (const [i, { resolve }] of writes.entries()) resolve(outcomes[i]);
+      this.#p.committed(news);
+    } catch (error) {
+      if (writes.length === 1 || isUnavailable(error)) {
+        for (const { reject } of writes) reject(error);
+      } else {
+        for (const write of writes) await this.#commit([write]);
+      }
+    }
+  }
+}
+
+/** How many of the first fit into one transaction: one at least. */
+function groupSize(writes: readonly QueuedWrite[]): number {
+  let bytes = 0;
+  for (const [i, { work }] of writes.entries()) {
+    bytes += work.bytes ?? 0;
+    if (i === groupMax || (i > 0 && bytes > groupBytesMax)) return i;
+  }
+  return writes.length;
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof RaincheckError && error.code === 'store_unavailable';
+}
+
+async function claimAll(claims: readonly QueuedClaim[]): Promise<void> {
+  for (const { work, resolve, reject } of claims) await work().then(resolve, reject);
+}
+
+type GroupOutcome = News & { readonly outcomes: readonly unknown[] };
+
+/** In order. What can be foreseen of all of them is read and locked at once. */
+async function runGroup(
+  tx: Transaction,
+  writes: readonly QueuedWrite[],
+  wanted: EndpointNeeds,
+): Promise<GroupOutcome> {
+  const set = new WorkingSet(tx, wanted);
+  const needs = noNeeds();
+  for (const { work } of writes) work.needs?.(needs);
+  await set.load(needs);
+  const outcomes: unknown[] = [];
+  let now = 0;
+  for (const { work } of writes) {
+    now = await tx.now(work.callersNow);
+    outcomes.push(await runOne(set, work, now));
+  }
+  await set.flush(now);
+  const unparks = await set.ledger.flush(tx);
+  const ready =
+    unparks ||
+    set.webhooks.deliveries.hasWaiting ||
+    writes.some(({ work }) => work.hasReady === true);
+  return { outcomes, ready, changed: set.changed, unqueued: set.unqueued };
+}
+
+async function runOne(set: WorkingSet, work: Write<unknown>, now: number): Promise<unknown> {
+  if ('run' in work) return work.run(set, now);
+  if ('step' in work) {
+    await set.webhooks.outbox.drain(now);
+    return work.step(set, now);
+  }
+  await set.flush(now);
+  const outcome = await work.execute(set, now);
+  await set.flush(now);
+  set.webhooks.reset();
+  return outcome;
+}

@@ -1,0 +1,51 @@
+import type { Row } from './connection.ts';
+
+/**
+ * Attempts in flight to endpoints that are there, over all nodes, by endpoint and by origin, counted from leases.
+ * Read by a claim once it holds the lock of claims: from then on only it adds to them, so that the limits are exact.
+ */
+export const countInFlightSql = `
+SELECT endpoints.id, endpoints.origin, count(*)
+FROM @deliveries AS deliveries
+JOIN @endpoints AS endpoints ON endpoints.id = deliveries.endpoint_id
+WHERE lease_expires_at IS NOT NULL
+  AND removed_at IS NULL
+GROUP BY endpoints.id, endpoints.origin`;
+
+export class InFlight {
+  readonly #byEndpoint = new Map<string, number>();
+  readonly #byOrigin = new Map<string, number>();
+
+  /** Rows of countInFlightSql. */
+  load(rows: readonly Row[]): void {
+    for (const [id, origin, count] of rows) {
+      this.add(id as string, origin as string, count as number);
+    }
+  }
+
+  /** How many endpoints have any. */
+  get endpoints(): number {
+    return this.#byEndpoint.size;
+  }
+
+  ofEndpoint(id: string): number {
+    return this.#byEndpoint.get(id) ?? 0;
+  }
+
+  ofOrigin(origin: string): number {
+    return this.#byOrigin.get(origin) ?? 0;
+  }
+
+  fullOrigins(max: number): string[] {
+    return [...this.#byOrigin].filter(([, count]) => count >= max).map(([origin]) => origin);
+  }
+
+  fullEndpoints(max: number): string[] {
+    return [...this.#byEndpoint].filter(([, count]) => count >= max).map(([id]) => id);
+  }
+
+  add(id: string, origin: string, count: number): void {
+    this.#byEndpoint.set(id, this.ofEndpoint(id) + count);
+    this.#byOrigin.set(origin, this.ofOrigin(origin) + count);
+  }
+}

@@ -1,0 +1,180 @@
+import { smallestIdAt } from '../core/id.ts';
+import { limits } from '../core/limits.ts';
+import { isFinal, type Operation } from '../core/operation.ts';
+import type { ListOperations, OperationFilter, OperationPage } from '../store/store.ts';
+import { textArray } from './array-literal.ts';
+import type { Queries, Transaction, Value } from './connection.ts';
+import { operationColumns, operationOf } from './rows.ts';
+
+/**
+ * One page, newest first, by id. A filter is applied to the rows an index yields, limits.pageScanRows
+ * at most, and limits.pageScanBytes of their texts; a page that ends there is short and goes on at the last
+ * row looked at. What is rare has a way of its own, so that nobody walks past a million completed
+ * operations to see what failed or is under way.
+ */
+const textBytes = `
+  coalesce(octet_length(result_inline), 0) + coalesce(octet_length(error), 0) + octet_length(input)`;
+
+/** Longer than any id. */
+const idMax = 'op_~';
+
+export type Page = {
+  readonly sql: string;
+  /** Where the scan ended: its last row, and whether there is one more. */
+  readonly endSql: string;
+  /** Where the budget of bytes ends; null: only what is small is looked at. */
+  readonly budgetSql: string | null;
+  /** Bounds of the id, upper and lower: $1 and $2 of all three. */
+  readonly bounds: readonly [upper: string, lower: string];
+  readonly conditions: readonly Value[];
+  readonly textConditions: readonly Value[];
+};
+
+/** The statements for the members that `filter` has, and their values in the same order. */
+export function pageOf({ filter, beforeId, limit }: ListOperations, unfinished: number): Page {
+  const { source, isExact } = sourceOf(filter, unfinished);
+  const scan = `
+  FROM @operations ${source}
+    AND id < $1
+    AND id >= $2
+  ORDER BY id DESC`;
+  const plain = conditionsOf(filter, isExact);
+  const text = textConditionOf(filter, 3 + plain.values.length);
+  // Texts are read of those only that fit otherwise: they stand out of line.
+  const found = `
+FROM (
+  SELECT id AS found
+  FROM (
+    SELECT id, tenant, task, state, error_code, labels${scan}
+    LIMIT ${limits.pageScanRows}
+  ) AS scanned
+  ${whereOf(plain.sql)}
+) AS fitting
+JOIN @operations AS operations ON operations.id = found`;
+  const sql = `
+SELECT ${operationColumns}${found}
+${whereOf(text.sql)}
+ORDER BY id DESC
+LIMIT ${limit + 1}`;
+  const budgetSql = `
+SELECT id
+FROM (
+  SELECT id, sum(${textBytes}) OVER (ORDER BY id DESC ROWS UNBOUNDED PRECEDING) AS bytes${found}
+) AS summed
+WHERE bytes > ${limits.pageScanBytes}
+ORDER BY id DESC
+LIMIT 1`;
+  const endSql = `
+SELECT id${scan}
+LIMIT 2 OFFSET ${limits.pageScanRows - 1}`;
+  return {
+    sql,
+    endSql,
+    budgetSql: text.sql.length === 0 ? null : budgetSql,
+    bounds: [upperBound(filter, beforeId), lowerBound(filter)],
+    conditions: plain.values,
+    textConditions: text.values,
+  };
+}
+
+function lowerBound({ since }: OperationFilter): string {
+  return since === undefined ? '' : smallestIdAt(since);
+}
+
+function upperBound({ until }: OperationFilter, beforeId: string | null): string {
+  const untilId = until === undefined ? idMax : smallestIdAt(until);
+  return beforeId !== null && beforeId < untilId ? beforeId : untilId;
+}
+
+type Source = {
+  /** What stands between FROM and the bounds. */
+  readonly source: string;
+  /** It yields what the filter's states ask for and nothing else. */
+  readonly isExact: boolean;
+};
+
+const failedSource: Source = { source: "\n  WHERE state = 'failed'", isExact: true };
+
+/** All unfinished operations: those that wait, and those with a lease. */
+const unfinishedSource: Source = {
+  source: `
+  WHERE id IN (
+    SELECT id FROM @queue
+    UNION ALL
+    SELECT id FROM @operations WHERE lease_expires_at IS NOT NULL
+  )`,
+  isExact: false,
+};
+
+function isUnfinishedOnly({ states }: OperationFilter): boolean {
+  return states !== undefined && !states.some(isFinal);
+}
+
+/** `unfinished`: how many there are. When they are many, the newest operations are mostly theirs. */
+function sourceOf(filter: OperationFilter, unfinished: number): Source {
+  const { states, code } = filter;
+  const failedOnly = states === undefined ? code !== undefined : states.join() === 'failed';
+  if (failedOnly) return failedSource;
+  if (isUnfinishedOnly(filter) && unfinished <= limits.pageScanRows) return unfinishedSource;
+  return { source: 'WHERE TRUE', isExact: false };
+}
+
+type Conditions = { readonly sql: readonly string[]; readonly values: readonly Value[] };
+
+function whereOf(conditions: readonly string[]): string {
+  return conditions.length === 0 ? '' : `WHERE ${conditions.join('\n  AND ')}`;
+}
+
+function conditionsOf(filter: OperationFilter, isExact: boolean): Conditions {
+  const conditions: string[] = [];
+  const values: Value[] = [];
+  const bind = (value: Value): string => `$${values.push(value) + 2}`;
+  if (filter.tenant !== undefined) conditions.push(`tenant = ${bind(filter.tenant)}`);
+  if (filter.task !== undefined) conditions.push(`task = ${bind(filter.task)}`);
+  if (filter.states !== undefined && !isExact) {
+    conditions.push(`state = ANY(${bind(textArray(filter.states))}::text[])`);
+  }
+  if (filter.code !== undefined) conditions.push(`error_code = ${bind(filter.code)}`);
+  for (const [key, value] of Object.entries(filter.labels ?? {})) {
+    conditions.push(`labels::json ->> ${bind(key)}::text = ${bind(value)}`);
+  }
+  return { sql: conditions, values };
+}
+
+/** JSON may hold an escaped U+0000, which ->> cannot make a text of. */
+const errorDetail = String.raw`coalesce(replace(error, '\u0000', '\ufffd')::json ->> 'detail', '')`;
+
+function textConditionOf({ text }: OperationFilter, parameter: number): Conditions {
+  if (text === undefined) return { sql: [], values: [] };
+  // In this collation lower() changes ASCII only, as the contract wants.
+  const lower = (value: string): string => `lower((${value}) COLLATE "C")`;
+  const found = ['id', errorDetail, 'input'].map(
+    (field) => `strpos(${lower(field)}, ${lower(`$${parameter}::text`)}) > 0`,
+  );
+  return { sql: [`(${found.join(' OR ')})`], values: [text] };
+}
+
+export const unfinishedSql = `
+SELECT coalesce(sum(pending + processing), 0)::bigint
+FROM @tasks`;
+
+export function listOperations(database: Queries, p: ListOperations): Promise<OperationPage> {
+  return database.read((tx) => listPage(tx, p));
+}
+
+async function listPage(tx: Transaction, p: ListOperations): Promise<OperationPage> {
+  const [count] = isUnfinishedOnly(p.filter) ? await tx.all(unfinishedSql) : [];
+  const page = pageOf(p, (count?.[0] as number | undefined) ?? 0);
+  const { budgetSql, conditions, textConditions } = page;
+  let bounds = page.bounds;
+  const [budgetEnd] = budgetSql === null ? [] : await tx.all(budgetSql, ...bounds, ...conditions);
+  const stopId = budgetEnd === undefined ? null : String(budgetEnd[0]);
+  if (stopId !== null) bounds = [bounds[0], stopId];
+  const rows = await tx.all(page.sql, ...bounds, ...conditions, ...textConditions);
+  const operations: Operation[] = rows.slice(0, p.limit).map(operationOf);
+  if (rows.length > p.limit) return { operations, nextBeforeId: operations.at(-1)?.id ?? null };
+  if (stopId !== null) return { operations, nextBeforeId: stopId };
+  // The scan ended before the page was full: at its limit, or at the last row?
+  const end = await tx.all(page.endSql, ...bounds);
+  return { operations, nextBeforeId: end.length < 2 ? null : String(end[0]?.[0]) };
+}

@@ -1,0 +1,71 @@
+import {
+  Database,
+  type DatabaseOptions,
+  type Queries,
+  type Transaction,
+  type Row,
+  type Value,
+} from './connection.ts';
+import { migrate } from './migrations.ts';
+import { unavailable } from './postgres-error.ts';
+
+/** After a failure to open, callers get the same answer for this long, instead of a try each. */
+const pauseMs = 500;
+
+/**
+ * The database, opened by whoever needs it first: a program composes its parts before it can wait, and a
+ * server that is not up yet is a reason to answer 503, not to give up. Every use tries again until one has
+ * connected and found, or made, the schema.
+ */
+export class OpenDatabase implements Queries {
+  readonly #options: DatabaseOptions;
+  #opened: Database | null = null;
+  #opening: Promise<Database> | null = null;
+  #closed = false;
+
+  constructor(options: DatabaseOptions) {
+    this.#options = options;
+  }
+
+  /** Rejects with `store_unavailable`, or for good with `store_incompatible` or `invalid_option`. */
+  ready(): Promise<Database> {
+    if (this.#opened !== null) return Promise.resolve(this.#opened);
+    this.#opening ??= this.#open();
+    return this.#opening;
+  }
+
+  async #open(): Promise<Database> {
+    if (this.#closed) throw unavailable('The store is closed.');
+    const database = await Database.load(this.#options);
+    try {
+      await migrate(database);
+    } catch (error) {
+      setTimeout(() => (this.#opening = null), pauseMs).unref();
+      await database.close();
+      throw error;
+    }
+    this.#opened = database;
+    return database;
+  }
+
+  async write<Outcome>(
+    run: (tx: Transaction) => Promise<Outcome>,
+    p?: { readonly isLoose?: boolean },
+  ): Promise<Outcome> {
+    return (this.#opened ?? (await this.ready())).write(run, p);
+  }
+
+  async read<Outcome>(run: (tx: Transaction) => Promise<Outcome>): Promise<Outcome> {
+    return (this.#opened ?? (await this.ready())).read(run);
+  }
+
+  async all(sql: string, ...values: readonly Value[]): Promise<Row[]> {
+    return (this.#opened ?? (await this.ready())).all(sql, ...values);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const database = await this.#opening?.catch(() => null);
+    await database?.close();
+  }
+}

@@ -1,0 +1,29 @@
+import { randomBytes } from 'node:crypto';
+import { Client } from 'pg';
+
+/** A schema for one test: the server may be shared, and may be somebody's. */
+export function newSchema(): string {
+  return `raincheck_test_${randomBytes(6).toString('hex')}`;
+}
+
+export async function dropSchema(p: {
+  readonly url: string;
+  readonly schema: string;
+}): Promise<void> {
+  await runSql(p.url, `DROP SCHEMA IF EXISTS "${p.schema}" CASCADE`);
+}
+
+/** Rows of one statement, on a connection of its own. */
+export async function runSql(
+  url: string,
+  sql: string,
+  values: unknown[] = [],
+): Promise<Record<string, unknown>[]> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query(sql, values)).rows as Record<string, unknown>[];
+  } finally {
+    await client.end();
+  }
+}

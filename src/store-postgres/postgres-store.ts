@@ -1,0 +1,265 @@
+import { expected, refuseUnknownKeys } from '../core/options.ts';
+import type { CancelOutcome, Store } from '../store/store.ts';
+import { listAttempts } from './attempts.ts';
+import { claim } from './claim.ts';
+import type { Database, DatabaseOptions, Queries } from './connection.ts';
+import { createWrite } from './create.ts';
+import { deliveryReadingVerbs, deliveryWritingVerbs } from './delivery-verbs.ts';
+import { GroupCommit, type MemoryWrite, type SqlWrite } from './group-commit.ts';
+import { readTasksSql, taskRecordOf } from './ledger.ts';
+import { extendWrite } from './leases.ts';
+import { listOperations } from './list.ts';
+import { readNote, writeNote } from './notes.ts';
+import { Notifier } from './notify.ts';
+import { OpenDatabase } from './open-database.ts';
+import { operationReads } from './operations.ts';
+import { unavailable } from './postgres-error.ts';
+import { isGoneSql, pruneVerbs } from './prune.ts';
+import { readResult } from './results.ts';
+import { settleWrite } from './settle.ts';
+import { sweepWrite } from './sweep.ts';
+import { QueueVacuum } from './vacuum.ts';
+
+export type PostgresStoreOptions = {
+  /** `postgres://user:password@host:port/database`, with the parameters that node-postgres knows. */
+  readonly url: string;
+  /** Where the tables stand. Made when missing. Default `raincheck`. */
+  readonly schema?: string | undefined;
+  /** Connections of this process at most, 4 to 100; a third of them write. Default 10. */
+  readonly connections?: number | undefined;
+  /** Prepared statements. Turn off behind a pooler that loses them silently. Default true. */
+  readonly prepare?: boolean | undefined;
+  /** Tell other processes at once (NOTIFY) instead of letting them find out by polling. Default true. */
+  readonly notify?: boolean | undefined;
+  /**
+   * By whose clock leases, delays and expiry are decided. `database` (the default): one clock for all nodes.
+   * `caller`: the `now` of each call, for tests.
+   */
+  readonly clock?: 'database' | 'caller' | undefined;
+};
+
+const optionNames = ['url', 'schema', 'connections', 'prepare', 'notify', 'clock'];
+
+/**
+ * Opens the store in a schema of a PostgreSQL 15 or newer, which any number of processes share. Throws
+ * `invalid_option`, `store_incompatible` when the server is too old or the schema is not ours or newer,
+ * `store_unavailable` when the server cannot be reached.
+ */
+export async function openPostgresStore(options: PostgresStoreOptions): Promise<Store> {
+  const { store, ready } = postgresStore(options);
+  try {
+    await ready();
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+  return store;
+}
+
+/**
+ * As openPostgresStore, but connects at the first use: for programs that compose at the top of a module. While
+ * the server cannot be reached every verb rejects with `store_unavailable`, and the next one tries again.
+ */
+export function openPostgresStoreLater(options: PostgresStoreOptions): Store {
+  return postgresStore(options).store;
+}
+
+/** Transactions of writes under way at once in one process. */
+const lanes = 2;
+
+function databaseOptions(options: PostgresStoreOptions): DatabaseOptions {
+  refuseUnknownKeys('openPostgresStore', options, optionNames);
+  const { url, schema = 'raincheck', connections = 10, prepare = true } = options;
+  const { notify = true, clock = 'database' } = options;
+  if (typeof url !== 'string' || !/^postgres(ql)?:\/\//.test(url)) {
+    throw expected('url', '`postgres://…`', typeof url === 'string' ? 'another address' : url);
+  }
+  if (typeof schema !== 'string' || !/^[a-z_][a-z\d_]{0,62}$/.test(schema)) {
+    throw expected('schema', 'up to 63 of a-z, 0-9 and _, not beginning with a digit', schema);
+  }
+  if (!Number.isInteger(connections) || connections < 4 || connections > 100) {
+    throw expected('connections', 'a whole number from 4 to 100', connections);
+  }
+  if (typeof prepare !== 'boolean') throw expected('prepare', 'true or false', prepare);
+  if (typeof notify !== 'boolean') throw expected('notify', 'true or false', notify);
+  if (clock !== 'database' && clock !== 'caller') {
+    throw expected('clock', "'database' or 'caller'", clock);
+  }
+  const writers = Math.max(lanes + 1, Math.floor(connections / 3));
+  return { url, schema, clock, prepare, writers, readers: connections - writers };
+}
+
+/** The store, and the database under it when that is open: its round trips are what the bench counts. */
+export function postgresStore(options: PostgresStoreOptions): {
+  readonly store: Store;
+  readonly ready: () => Promise<Database>;
+} {
+  const database = new OpenDatabase(databaseOptions(options));
+  const notifier =
+    options.notify === false ? null : new Notifier(database, options.schema ?? 'raincheck');
+  const vacuum = new QueueVacuum(database);
+  const commits = new GroupCommit({
+    lanes,
+    transact: (run, p) => database.write(run, p),
+    committed: (news) => {
+      notifier?.tell(news);
+      vacuum.left(news.unqueued);
+    },
+  });
+  let closing: Promise<void> | null = null;
+  const requireOpen = (): void => {
+    if (closing !== null) throw unavailable('The store is closed.');
+  };
+  const close = async (): Promise<void> => {
+    await commits.close(unavailable('The store is closed.'));
+    await notifier?.close();
+    await vacuum.settled();
+    await database.close();
+  };
+  const store: Store = {
+    name: 'postgres',
+    capabilities: { singleProcess: false, durable: true },
+    hints: notifier ?? undefined,
+    ...writingVerbs({ database, commits, notifier, vacuum }),
+    ...readingVerbs(database, requireOpen),
+    ...deliveryWritingVerbs({
+      commits,
+      writeLoosely: (run) => database.write(run, { isLoose: true }),
+      notifier,
+    }),
+    ...deliveryReadingVerbs(database, requireOpen),
+    close: () => (closing ??= close()),
+  };
+  return { store, ready: () => database.ready() };
+}
+
+type WritingVerbs = Pick<
+  Store,
+  | 'createOperations'
+  | 'claimOperations'
+  | 'settleAttempts'
+  | 'extendLeases'
+  | 'sweepExpired'
+  | 'requestCancel'
+  | 'removeOperation'
+  | 'setTaskPaused'
+  | 'writeNote'
+  | 'pruneExpired'
+  | 'ping'
+>;
+
+function writingVerbs(p: {
+  readonly database: Queries;
+  readonly commits: GroupCommit;
+  readonly notifier: Notifier | null;
+  readonly vacuum: QueueVacuum;
+}): WritingVerbs {
+  const { database, commits, notifier, vacuum } = p;
+  return {
+    ...pruneVerbs(commits),
+    createOperations: (p) => commits.write(createWrite(p)),
+    claimOperations: (p) =>
+      commits.claim(async () => {
+        const { claimed, nextDueAt, left } = await database.write((tx) => claim(tx, p));
+        vacuum.left(claimed.length);
+        // Others that looked meanwhile were kept from what is left.
+        if (left) notifier?.tell({ ready: true, changed: [] });
+        return { claimed, nextDueAt };
+      }),
+    settleAttempts: (p) => commits.write(settleWrite(p)),
+    extendLeases: (p) => commits.write(extendWrite(p)),
+    sweepExpired: (p) => commits.write(sweepWrite(p)),
+    requestCancel: (p) => commits.write(cancelWrite(p)),
+    setTaskPaused: ({ task, paused }) =>
+      commits.write({
+        callersNow: 0,
+        needs: () => undefined,
+        run: ({ ledger }) => ledger.pause(task, paused),
+        hasReady: !paused,
+      }),
+    writeNote: (p) => commits.write(writeNote(p)),
+    ping: () => commits.write(pingWrite),
+  };
+}
+
+function cancelWrite({
+  id,
+  outbox,
+  now: callersNow,
+}: Parameters<Store['requestCancel']>[0]): MemoryWrite<CancelOutcome> {
+  return {
+    callersNow,
+    needs: ({ ids, toldIds }) => {
+      ids.add(id);
+      if (outbox !== undefined) toldIds.add(id);
+    },
+    run: (set, now) => {
+      const decision = set.apply(id, { type: 'cancel_requested' }, now);
+      const operation = set.find(id);
+      if (decision === undefined || operation === undefined) return { outcome: 'missing' };
+      if (operation.state === 'running') return { outcome: 'requested', operation };
+      const outcome = decision.outcome === 'applied' ? 'cancelled' : 'already_final';
+      if (outcome === 'cancelled') set.webhooks.outbox.changed(operation, outbox);
+      return { outcome, operation };
+    },
+  };
+}
+
+const pingSql = `
+INSERT INTO @meta AS meta (name, value)
+VALUES ('pings', 1)
+ON CONFLICT (name) DO UPDATE SET value = meta.value + 1`;
+
+/** A write, since a standby or a full disk shows in nothing less. */
+const pingWrite: SqlWrite<void> = {
+  callersNow: 0,
+  execute: async ({ tx }) => tx.post(pingSql, []),
+};
+
+type ReadingVerbs = Pick<
+  Store,
+  | 'readOperation'
+  | 'isGone'
+  | 'readInput'
+  | 'readResult'
+  | 'listOperations'
+  | 'listAttempts'
+  | 'readTasks'
+  | 'readNote'
+>;
+
+function readingVerbs(database: Queries, requireOpen: () => void): ReadingVerbs {
+  const reads = operationReads(database);
+  return {
+    readOperation: async ({ id }) => {
+      requireOpen();
+      return reads.operation(id);
+    },
+    isGone: async ({ id }) => {
+      requireOpen();
+      return (await database.all(isGoneSql, id)).length > 0;
+    },
+    readInput: async ({ id }) => {
+      requireOpen();
+      return reads.input(id);
+    },
+    readResult: (p) => readResult(database, p, requireOpen),
+    listOperations: async (p) => {
+      requireOpen();
+      return listOperations(database, p);
+    },
+    listAttempts: async ({ id }) => {
+      requireOpen();
+      return listAttempts(database, id);
+    },
+    readNote: async ({ name }) => {
+      requireOpen();
+      return readNote(database, name);
+    },
+    readTasks: async () => {
+      requireOpen();
+      const rows = await database.read((tx) => tx.all(readTasksSql));
+      return rows.map(taskRecordOf).sort((a, b) => (a.task < b.task ? -1 : 1));
+    },
+  };
+}

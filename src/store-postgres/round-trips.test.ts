@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { after, it } from 'node:test';
+import { completedBy, StoreBench } from '../testing/store-bench.ts';
+import { dropSchema, newSchema } from './postgres-schema.fixture.ts';
+import { startPostgres } from './postgres-server.fixture.ts';
+import { postgresStore } from './postgres-store.ts';
+
+const server = await startPostgres();
+after(() => server.stop());
+
+it('calls of one turn share their round trips: 2 to accept, 3 to claim, 2 to end, 1 to read', async (t) => {
+  const options = { url: server.url, schema: newSchema(), clock: 'caller', notify: false } as const;
+  const { store, ready } = postgresStore(options);
+  t.after(async () => {
+    await store.close();
+    await dropSchema(options);
+  });
+  const database = await ready();
+  const bench = new StoreBench({ store, close: async () => {} });
+  await bench.completed();
+
+  async function trips<Outcome>(expected: number, run: () => Promise<Outcome>): Promise<Outcome> {
+    const from = database.roundTrips;
+    const outcome = await run();
+    assert.equal(database.roundTrips - from, expected);
+    return outcome;
+  }
+  for (const count of [1, 100]) {
+    const each = Array.from({ length: count });
+    const created = await trips(2, () => Promise.all(each.map(() => bench.create())));
+    await trips(1, () => Promise.all(created.map(({ id }) => bench.record(id))));
+    const claimed = await trips(3, () => bench.claim());
+    assert.equal(claimed.length, count);
+    await trips(2, () =>
+      Promise.all(claimed.map(({ operation }) => bench.settle(completedBy(operation)))),
+    );
+  }
+  await trips(2, async () => assert.deepEqual(await bench.claim(), [])); // nothing waits
+});

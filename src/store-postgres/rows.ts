@@ -1,0 +1,117 @@
+import type { WebhookTarget } from '../core/delivery.ts';
+import type {
+  EndedAttempt,
+  Operation,
+  OperationError,
+  OperationState,
+  Progress,
+  Result,
+} from '../core/operation.ts';
+import type { Row } from './connection.ts';
+
+/**
+ * Rows to records and back. Columns are read by position, so this list and operationOf() belong
+ * together; the conformance suite compares whole records.
+ */
+export const operationColumns = `
+  id, task, state, version, created_at, started_at, finished_at, expires_at, retention_ms,
+  attempt, attempts_max, recoveries, attempt_started_at, lease_expires_at, lease_token, lease_worker,
+  priority, ready_at, wait_until, deadline_at, cancel_requested_at, concurrency_key, tenant, retry_of,
+  traceparent, labels, progress, error, result_type, result_name, result_size, result_etag,
+  result_inline, webhook`;
+
+/** The same where another table of the query has columns of these names. */
+export const operationsColumns = operationColumns.replaceAll(/\w+/g, 'operations.$&');
+
+/** Where the columns that follow operationColumns in a SELECT begin. */
+export const operationColumnCount = 34;
+
+const noLabels: Readonly<Record<string, string>> = Object.freeze({});
+
+type Nullable<Kind> = Kind | null;
+
+export function operationOf(row: Row): Operation {
+  const leaseToken = row[14] as Nullable<string>;
+  return {
+    id: row[0] as string,
+    task: row[1] as string,
+    tenant: row[22] as string,
+    state: row[2] as OperationState,
+    version: row[3] as number,
+    createdAt: row[4] as number,
+    startedAt: row[5] as Nullable<number>,
+    finishedAt: row[6] as Nullable<number>,
+    expiresAt: row[7] as Nullable<number>,
+    retentionMs: row[8] as number,
+    attempt: row[9] as number,
+    attemptsMax: row[10] as number,
+    recoveries: row[11] as number,
+    attemptStartedAt: row[12] as Nullable<number>,
+    lease:
+      leaseToken === null
+        ? null
+        : { token: leaseToken, worker: row[15] as string, expiresAt: row[13] as number },
+    priority: row[16] as number,
+    readyAt: row[17] as number,
+    waitUntil: row[18] as Nullable<number>,
+    deadlineAt: row[19] as Nullable<number>,
+    concurrencyKey: row[21] as Nullable<string>,
+    progress: parsed(row[26] ?? null) as Nullable<Progress>,
+    cancelRequestedAt: row[20] as Nullable<number>,
+    error: parsed(row[27] ?? null) as Nullable<OperationError>,
+    result: row[28] === null ? null : resultOf(row),
+    labels: (parsed(row[25] ?? null) as Nullable<Record<string, string>>) ?? noLabels,
+    retryOf: row[23] as Nullable<string>,
+    traceparent: row[24] as Nullable<string>,
+    webhook: parsed(row[33] ?? null) as Nullable<WebhookTarget>,
+  };
+}
+
+function resultOf(row: Row): Result {
+  return {
+    contentType: row[28] as string,
+    name: row[29] as Nullable<string>,
+    sizeBytes: row[30] as number,
+    etag: row[31] as string,
+    inline: row[32] as Nullable<string>,
+  };
+}
+
+/** What we wrote ourselves needs no check: the caller says what it is. */
+export function parsed(json: Row[number]): unknown {
+  return json === null ? null : JSON.parse(json as string);
+}
+
+export function jsonOrNull(value: object | null): string | null {
+  return value === null ? null : JSON.stringify(value);
+}
+
+/** NULL for the most frequent case, no labels or headers. */
+export function membersText(members: Readonly<Record<string, string>>): string | null {
+  for (const _ in members) return JSON.stringify(members);
+  return null;
+}
+
+/** The earlier of the two instants at which an operation that waits fails; null: neither is set. */
+export function giveUpAt(p: {
+  readonly waitUntil: number | null;
+  readonly deadlineAt: number | null;
+}): number | null {
+  if (p.waitUntil === null) return p.deadlineAt;
+  return p.deadlineAt === null ? p.waitUntil : Math.min(p.waitUntil, p.deadlineAt);
+}
+
+export const attemptColumns = 'number, worker, started_at, ended_at, outcome, retry_at, error';
+
+export function attemptOf(operationId: string, row: Row): EndedAttempt {
+  return {
+    operationId,
+    number: row[0] as number,
+    worker: row[1] as string,
+    startedAt: row[2] as number,
+    endedAt: row[3] as number,
+    outcome: row[4] as EndedAttempt['outcome'],
+    error: parsed(row[6] ?? null) as Nullable<OperationError>,
+    retryAt: row[5] as Nullable<number>,
+  };
+}

@@ -1,0 +1,44 @@
+import type { Transaction } from './connection.ts';
+import { Deliveries } from './deliveries.ts';
+import { DeliveryCreation } from './delivery-create.ts';
+import { EndpointLedger, noEndpoints, type EndpointNeeds } from './endpoint-ledger.ts';
+import { OutboxQueue } from './outbox.ts';
+
+/** The half of a transaction's working set that is about webhooks. */
+export class WebhookSet {
+  readonly tx: Transaction;
+  readonly endpoints: EndpointLedger;
+  readonly deliveries: Deliveries;
+  readonly creation: DeliveryCreation;
+  readonly outbox: OutboxQueue;
+
+  /** `wanted`: endpoints that a former try of the same transaction came to need. */
+  constructor(tx: Transaction, wanted: EndpointNeeds = noEndpoints()) {
+    this.tx = tx;
+    this.endpoints = new EndpointLedger(tx, wanted);
+    this.deliveries = new Deliveries(tx, this.endpoints);
+    this.creation = new DeliveryCreation(tx, this);
+    this.outbox = new OutboxQueue(tx, this);
+  }
+
+  /** Sends what changed of endpoints that are new, and of deliveries, so that statements see it. */
+  post(): void {
+    this.endpoints.postInserts();
+    this.deliveries.post();
+  }
+
+  /** Writes everything, the deliveries of what became final too. */
+  async flush(now: number): Promise<void> {
+    await this.outbox.drain(now);
+    this.post();
+    await this.endpoints.flush(now);
+  }
+
+  /** After flush(): statements of their own change what is in here. */
+  reset(): void {
+    this.endpoints.reset();
+    this.deliveries.reset();
+    this.creation.reset();
+    this.outbox.reset();
+  }
+}

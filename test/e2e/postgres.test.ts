@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { createServer, type AddressInfo } from 'node:net';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { after, it } from 'node:test';
+import { dropSchema, newSchema, runSql } from '../../src/store-postgres/postgres-schema.fixture.ts';
+import { startPostgres } from '../../src/store-postgres/postgres-server.fixture.ts';
+import { openPostgresStore } from '../../src/store-postgres/postgres-store.ts';
+import { postJson, ServerProcess, statusWhen } from './server-process.ts';
+
+const database = await startPostgres();
+after(() => database.stop());
+
+async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
+  const { port } = probe.address() as AddressInfo;
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}
+
+/** The answer of /readyz; null while nobody listens. */
+async function readiness(url: string): Promise<Response | null> {
+  try {
+    return await fetch(`${url}/readyz`);
+  } catch {
+    return null;
+  }
+}
+
+it('a server waits for a database that is not up yet, answers 503 meanwhile, and then works', async (t) => {
+  if (database.control === null) {
+    t.skip('the server is not ours to stop');
+    return;
+  }
+  await database.control.down('fast');
+  const schema = newSchema();
+  const port = await freePort();
+  const args = ['dev', '--store', `${database.url}?schema=${schema}`, '--port', String(port)];
+  await using server = new ServerProcess(args);
+  await server.printed(/The store cannot be reached; trying again/);
+  const url = `http://127.0.0.1:${port}`;
+  const answer = await readiness(url);
+  assert.equal(answer?.status, 503);
+  assert.notEqual(answer?.headers.get('retry-after'), null);
+  assert.doesNotMatch(
+    server.output,
+    /127\.0\.0\.1:\d+\/postgres\?|raincheck@/,
+    'no address in the log',
+  );
+  await database.control.up();
+  await server.url();
+  assert.match(
+    server.output,
+    /Store +postgres:\/\/127\.0\.0\.1:\d+\/postgres, schema raincheck_test_/,
+  );
+  const accepted = await postJson(`${url}/countdown`, { seconds: 1 });
+  assert.equal(accepted.status, 202, await accepted.text());
+  const location = new URL(accepted.headers.get('location') ?? '', url);
+  await statusWhen(location.href, ({ status }) => status === 'completed');
+  assert.equal((await readiness(url))?.status, 200);
+  server.kill('SIGTERM');
+  assert.equal(await server.exited, 0, server.output);
+  await dropSchema({ url: database.url, schema });
+});
+
+it('the queries of docs/postgres.md work', async () => {
+  const options = { url: database.url, schema: newSchema() };
+  await (await openPostgresStore(options)).close();
+  const file = path.join(import.meta.dirname, '..', '..', 'docs', 'postgres.md');
+  const [, block = ''] = /```sql\n([\s\S]*?)```/.exec(readFileSync(file, 'utf8')) ?? [];
+  const queries = block
+    .replaceAll(/^--.*$/gm, '')
+    .split(';')
+    .filter((query) => query.trim() !== '');
+  assert.ok(queries.length >= 5);
+  for (const query of queries) {
+    await runSql(options.url, query.replaceAll(/\braincheck\b/g, options.schema));
+  }
+  await dropSchema(options);
+});
