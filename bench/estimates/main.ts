@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
@@ -9,6 +9,7 @@ import { engineCost } from './engine-cost.ts';
 import { EstimatorPredictor } from './estimator-predictor.ts';
 import { writeFinishes, writePolls, writePredictions } from './jsonl.ts';
 import { playLive } from './live.ts';
+import { picture } from './picture.ts';
 import { everyTwoSeconds, googleApiCore } from './pollers.ts';
 import { replay, type Poller, type Predictor, type Replayed } from './replay.ts';
 import { scoreEta, type EtaScore } from './score-eta.ts';
@@ -25,6 +26,7 @@ const usage = `npm run bench:estimates -- --traces <directory> [options]
   --traces <directory>  manifest.json and the CSV files it names (or the environment's RAINCHECK_TRACES)
   --only <part>         configurations whose name contains it
   --out <directory>     JSON lines: <name>.finish.jsonl, <name>.<who>.pred.jsonl and <name>.<who>.poll.jsonl
+  --picture <file>      an SVG of gha_ci_c16 (or --only …): predicted interval against actual
   --live                azure_llm_c64 (or --only …) ten times as fast through a real server: six minutes
   --seconds <number>    of them only the first so many (360)
   --cost                only what the estimates cost the engine, without traces
@@ -35,6 +37,7 @@ const { values } = parseArgs({
     traces: { type: 'string' },
     only: { type: 'string', default: '' },
     out: { type: 'string' },
+    picture: { type: 'string' },
     live: { type: 'boolean', default: false },
     seconds: { type: 'string', default: '360' },
     cost: { type: 'boolean', default: false },
@@ -140,12 +143,26 @@ function printCosts(): void {
   }
 }
 
-async function live(directory: string): Promise<void> {
-  const wanted = values.only === '' ? 'azure_llm_c64' : values.only;
+function configCalled(directory: string, fallback: string): TraceConfig {
+  const wanted = values.only === '' ? fallback : values.only;
   const config = readConfigs(directory).find(({ name }) => name.includes(wanted));
   if (config === undefined) throw new Error(`No configuration is called ${wanted}.`);
+  return config;
+}
+
+/** docs/images/estimates.svg is `--picture docs/images/estimates.svg`. */
+function draw(directory: string, target: string): void {
+  const { name, file, workers } = configCalled(directory, 'gha_ci_c16');
+  const courses = coursesOf(readTrace(path.join(directory, file)), workers);
+  const ours = new EstimatorPredictor({ random: seededRandom(Number(values.seed)), workers });
+  const { predictions } = replay(courses, ours, null);
+  mkdirSync(path.dirname(target), { recursive: true });
+  writeFileSync(target, picture({ name, courses, predictions, warmup }));
+}
+
+async function live(directory: string): Promise<void> {
   const [seconds, seed] = [Number(values.seconds), Number(values.seed)];
-  await playLive(directory, config, { speed: 10, seconds, seed });
+  await playLive(directory, configCalled(directory, 'azure_llm_c64'), { speed: 10, seconds, seed });
 }
 
 async function main(): Promise<void> {
@@ -157,6 +174,7 @@ async function main(): Promise<void> {
     return;
   }
   if (values.live) return live(directory);
+  if (values.picture !== undefined) return draw(directory, values.picture);
   const configs = readConfigs(directory).filter(({ name }) => name.includes(values.only));
   for (const config of configs) playConfig(directory, config);
   if (values.only !== '') return;

@@ -32,12 +32,13 @@ export function withServerOptions(command: Command): Command {
     .option('--drain <time>', 'how long a stop waits for running attempts (RAINCHECK_DRAIN)')
     .option('--log-level <level>', 'least severe lines to log (RAINCHECK_LOG_LEVEL)')
     .option('--log-format <format>', 'pretty or json (RAINCHECK_LOG_FORMAT)')
-    .addHelpText('after', `${pollVariables}\n${webhookVariables}`);
+    .addHelpText('after', pollVariable)
+    .addHelpText('after', webhookVariables);
 }
 
-/** Hardly ever set. */
-const pollVariables = `
-RAINCHECK_POLLS_PER_SECOND  polls a second that clients are asked to make of this server`;
+const pollVariable = `
+Polling, by environment or config file (docs/estimates.md):
+  RAINCHECK_POLLS_PER_SECOND     polls a second that clients are asked to make`;
 
 /** They have no flags: a secret must not stand there, and what is allowed is the same from start to start. */
 const webhookVariables = `
