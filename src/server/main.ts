@@ -1,15 +1,18 @@
 import { styleText } from 'node:util';
 import type { Server } from 'node:http';
 import { RaincheckError } from '../core/errors.ts';
+import { systemClock } from '../engine/system-clock.ts';
+import type { Store } from '../store/store.ts';
 import { loopbackCidrs } from '../webhooks/address-policy.ts';
 import type { WebhookSettings } from '../webhooks/webhook-settings.ts';
 import { createHttpServer } from '../http/node-server.ts';
 import { banner } from './banner.ts';
 import type { ServerConfig } from './define-config.ts';
+import { keepDevSecret } from './dev-secret.ts';
 import { isBusy, isLoopback, listen, portHolder, type Listening } from './listen.ts';
 import { exampleConfigFile, findConfig, loadConfig } from './load-config.ts';
 import { jsonLogger, prettyLogger, type FlushableLogger } from './logger.ts';
-import { storeLabel } from './open-store.ts';
+import { openStore, storeLabel } from './open-store.ts';
 import { raincheck, type Raincheck } from './raincheck.ts';
 import { readSettings, type Flags, type Mode, type Settings } from './settings.ts';
 import { exitOnCrash, stopOnSignal } from './stop-on-signal.ts';
@@ -116,11 +119,23 @@ function makeLogger(settings: Settings): FlushableLogger {
 }
 
 async function serve(plan: Plan, logger: FlushableLogger): Promise<number> {
+  const ownStore = keepsSecret(plan) ? openStore(plan.settings.store) : null;
+  try {
+    return await serveOver(ownStore, { plan, logger });
+  } finally {
+    await ownStore?.close();
+  }
+}
+
+type Serving = { readonly plan: Plan; readonly logger: FlushableLogger };
+
+/** null: raincheck() opens the store. */
+async function serveOver(ownStore: Store | null, { plan, logger }: Serving): Promise<number> {
   const { config, settings } = plan;
   const rc = raincheck({
     ...membersGiven(config),
     tasks: config.tasks,
-    store: settings.store,
+    store: ownStore ?? settings.store,
     concurrency: settings.concurrency,
     drain: settings.drain,
     webhooks: webhooksOf(plan),
@@ -136,12 +151,27 @@ async function serve(plan: Plan, logger: FlushableLogger): Promise<number> {
   try {
     const listening = await listenOrSay(server, plan);
     await rc.start();
+    if (ownStore !== null) await keepSecret(ownStore, { plan, logger });
     announce(plan, { rc, logger, listening });
     return await stopOnSignal({ rc, server, logger });
   } catch (error) {
     server.close();
     await rc.stop({ now: true });
     throw error;
+  }
+}
+
+/** Only in `dev`, and not what the person has said already. */
+function keepsSecret({ mode, config, settings }: Plan): boolean {
+  return mode === 'dev' && config.webhooks !== false && settings['webhooks.secret'] === undefined;
+}
+
+/** A comfort: `dev` works without. */
+async function keepSecret(store: Store, { plan, logger }: Serving): Promise<void> {
+  try {
+    await keepDevSecret({ store, folder: plan.folder, now: systemClock.now() });
+  } catch (error) {
+    logger.debug({ err: error }, 'The webhook secret could not be kept for `raincheck listen`.');
   }
 }
 
@@ -210,7 +240,9 @@ function announce(
   }
   if (busy !== null) process.stdout.write(`\n  ${styleText('yellow', busy)}\n`);
   const readyMs = performance.now();
-  const facts = { mode, settings, tasks: p.rc.tasks, url, configFile, folder, readyMs, ephemeral };
+  const { tasks } = p.rc;
+  const webhooks = plan.config.webhooks !== false;
+  const facts = { mode, settings, tasks, url, configFile, folder, readyMs, ephemeral, webhooks };
   process.stdout.write(banner(facts));
 }
 
