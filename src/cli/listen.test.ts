@@ -2,8 +2,11 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { fileURLToPath } from 'node:url';
 import { after, describe, it } from 'node:test';
@@ -29,14 +32,19 @@ type Listener = {
 };
 
 const children = new Set<ChildProcess>();
-after(() => children.forEach((child) => child.kill('SIGKILL')));
+/** Without a secret that some dev has left. */
+const folder = mkdtempSync(path.join(os.tmpdir(), 'raincheck-listen-'));
+after(() => {
+  children.forEach((child) => child.kill('SIGKILL'));
+  rmSync(folder, { recursive: true });
+});
 
 /** `raincheck listen` on a port of its own. */
 async function listener(
   args: readonly string[] = [],
   env: NodeJS.ProcessEnv = {},
 ): Promise<Listener> {
-  const cli = startCli(['listen', '--port', '0', ...args], { env });
+  const cli = startCli(['listen', '--port', '0', ...args], { env, folder });
   const { child, ended } = cli;
   children.add(child);
   let first = '';

@@ -42,7 +42,8 @@ export function addListen(program: Command, shell: Shell): void {
 }
 
 const listenHelp = `
-Several secrets in RAINCHECK_WEBHOOK_SECRET have spaces or commas between. A signature that does not fit is answered with
+Several secrets in RAINCHECK_WEBHOOK_SECRET have spaces or commas between. Without any, the one of \`raincheck dev\` in
+the same folder verifies, and what it does not fit counts as not checked. Otherwise a signature that does not fit is answered with
 401, unless --forward-to decides. With --json: one object a line, {"kind": "listening" | "delivery" | "summary", …}.`;
 
 async function listenForWebhooks(flags: ListenFlags): Promise<number> {
@@ -51,11 +52,12 @@ async function listenForWebhooks(flags: ListenFlags): Promise<number> {
     throw new UsageError('--forward-to and --status exclude each other: the target answers.');
   }
   if (fail < 0) throw new UsageError('Expected --fail to be 0 or more.');
-  const secrets = await checkedSecrets(flags);
+  const { secrets, foundIn } = await checkedSecrets(flags);
   const output = openOutput(flags);
   const tally = new Tally();
   const server = createReceiver({
     secrets,
+    foundIn,
     forwardTo,
     status: status ?? 200,
     fail,
@@ -67,7 +69,7 @@ async function listenForWebhooks(flags: ListenFlags): Promise<number> {
     onOther: (text) => output.note(text),
   });
   const url = await listening(server, { port, forwardTo });
-  announce(output, { url, forwardTo, secrets });
+  announce(output, { url, forwardTo, secrets, foundIn });
   await interrupted();
   server.close();
   server.closeAllConnections();
@@ -76,20 +78,31 @@ async function listenForWebhooks(flags: ListenFlags): Promise<number> {
   return exitCodes.ok.code;
 }
 
-/** From --secret, else RAINCHECK_WEBHOOK_SECRET. A bad one is told now, not at the first delivery. */
-async function checkedSecrets({ secret }: ListenFlags): Promise<readonly string[]> {
-  const fromEnv = process.env['RAINCHECK_WEBHOOK_SECRET'] ?? '';
-  const secrets = secret ?? fromEnv.split(/[\s,]+/).filter((text) => text !== '');
+type Secrets = {
+  readonly secrets: readonly string[];
+  /** null: they were given. */
+  readonly foundIn: string | null;
+};
+
+/** From --secret, else RAINCHECK_WEBHOOK_SECRET, else what `dev` left here. A bad one is told now, not at the first delivery. */
+async function checkedSecrets({ secret }: ListenFlags): Promise<Secrets> {
+  const fromEnv = (process.env['RAINCHECK_WEBHOOK_SECRET'] ?? '')
+    .split(/[\s,]+/)
+    .filter((text) => text !== '');
+  const given = secret ?? fromEnv;
+  const { devSecretFile, readDevSecrets } = await import('../server/dev-secret.ts');
+  const secrets = given.length > 0 ? given : readDevSecrets(process.cwd());
+  const foundIn = given.length > 0 || secrets.length === 0 ? null : devSecretFile;
   for (const one of secrets) {
     try {
       await importWebhookKey(one);
     } catch (error) {
       if (!(error instanceof WebhookVerificationError)) throw error;
-      const name = secret === undefined ? 'RAINCHECK_WEBHOOK_SECRET' : '--secret';
+      const name = foundIn ?? (secret === undefined ? 'RAINCHECK_WEBHOOK_SECRET' : '--secret');
       throw new UsageError(`${name}: ${error.message}`, { cause: error });
     }
   }
-  return secrets;
+  return { secrets, foundIn };
 }
 
 /** The address; refuses a busy port, as the address given to a server would be somebody else's. */
@@ -116,11 +129,12 @@ async function listening(
 
 function announce(
   output: Output,
-  p: { readonly url: string; readonly forwardTo: URL | null; readonly secrets: readonly string[] },
+  p: Secrets & { readonly url: string; readonly forwardTo: URL | null },
 ): void {
   if (output.json) return output.resultJson({ kind: 'listening', url: p.url });
   output.note(`Listening on ${output.style('bold', p.url)}   (Ctrl-C ends)`);
   if (p.forwardTo !== null) output.note(`Forwarding to ${p.forwardTo.href}`);
+  if (p.foundIn !== null) output.note(`Verifying with the secret of dev in ${p.foundIn}.`);
   if (p.secrets.length > 0) return;
   output.note('Signatures are not checked: set RAINCHECK_WEBHOOK_SECRET, or use --secret.');
 }

@@ -18,6 +18,8 @@ export type BannerFacts = {
   readonly folder: string;
   readonly readyMs: number;
   readonly ephemeral: boolean;
+  /** Whether they are sent. */
+  readonly webhooks: boolean;
 };
 
 /** Where the command line looks when it is told nothing. */
@@ -34,6 +36,9 @@ export function banner(p: BannerFacts): string {
     fact('Store', storeLabel(p.settings.store), storeNote(p)),
     fact('Tasks', taskNames(p.tasks), tasksNote(p)),
   ];
+  if (p.mode === 'dev' && p.webhooks) {
+    lines.push(fact('Webhooks', 'npx raincheck listen', 'receives them on this machine'));
+  }
   if (p.mode === 'dev') lines.push('', ...tryIt(p));
   return `\n${lines.join('\n')}\n\n`;
 }

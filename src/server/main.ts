@@ -1,15 +1,18 @@
 import { styleText } from 'node:util';
 import type { Server } from 'node:http';
 import { RaincheckError } from '../core/errors.ts';
+import { systemClock } from '../engine/system-clock.ts';
+import type { Store } from '../store/store.ts';
 import { loopbackCidrs } from '../webhooks/address-policy.ts';
 import type { WebhookSettings } from '../webhooks/webhook-settings.ts';
 import { createHttpServer } from '../http/node-server.ts';
 import { banner } from './banner.ts';
 import type { ServerConfig } from './define-config.ts';
+import { keepDevSecret } from './dev-secret.ts';
 import { isBusy, isLoopback, listen, portHolder, type Listening } from './listen.ts';
 import { exampleConfigFile, findConfig, loadConfig } from './load-config.ts';
 import { jsonLogger, prettyLogger, type FlushableLogger } from './logger.ts';
-import { parseStoreAddress, storeLabel } from './open-store.ts';
+import { openStore, parseStoreAddress, storeLabel } from './open-store.ts';
 import { raincheck, type Raincheck } from './raincheck.ts';
 import { readSettings, type Flags, type Mode, type Settings } from './settings.ts';
 import { exitOnCrash, stopOnSignal } from './stop-on-signal.ts';
@@ -116,11 +119,23 @@ function makeLogger(settings: Settings): FlushableLogger {
 }
 
 async function serve(plan: Plan, logger: FlushableLogger): Promise<number> {
+  const ownStore = keepsSecret(plan) ? openStore(plan.settings.store) : null;
+  try {
+    return await serveOver(ownStore, { plan, logger });
+  } finally {
+    await ownStore?.close();
+  }
+}
+
+type Serving = { readonly plan: Plan; readonly logger: FlushableLogger };
+
+/** null: raincheck() opens the store. */
+async function serveOver(ownStore: Store | null, { plan, logger }: Serving): Promise<number> {
   const { config, settings } = plan;
   const rc = raincheck({
     ...membersGiven(config),
     tasks: config.tasks,
-    store: settings.store,
+    store: ownStore ?? settings.store,
     concurrency: settings.concurrency,
     pollsPerSecond: settings.pollsPerSecond,
     drain: settings.drain,
@@ -137,6 +152,7 @@ async function serve(plan: Plan, logger: FlushableLogger): Promise<number> {
   try {
     const listening = await listenOrSay(server, plan);
     await startOrWait(rc, { plan, logger });
+    if (ownStore !== null) await keepSecret(ownStore, { plan, logger });
     announce(plan, { rc, logger, listening });
     return await stopOnSignal({ rc, server, logger });
   } catch (error) {
@@ -167,6 +183,20 @@ async function startOrWait(
       if (tries === 0) logger.error({ err: error }, 'The store cannot be reached; trying again.');
     }
     await new Promise((resolve) => setTimeout(resolve, startAgainMs));
+  }
+}
+
+/** Only in `dev`, and not what the person has said already. */
+function keepsSecret({ mode, config, settings }: Plan): boolean {
+  return mode === 'dev' && config.webhooks !== false && settings['webhooks.secret'] === undefined;
+}
+
+/** A comfort: `dev` works without. */
+async function keepSecret(store: Store, { plan, logger }: Serving): Promise<void> {
+  try {
+    await keepDevSecret({ store, folder: plan.folder, now: systemClock.now() });
+  } catch (error) {
+    logger.debug({ err: error }, 'The webhook secret could not be kept for `raincheck listen`.');
   }
 }
 
@@ -235,7 +265,9 @@ function announce(
   }
   if (busy !== null) process.stdout.write(`\n  ${styleText('yellow', busy)}\n`);
   const readyMs = performance.now();
-  const facts = { mode, settings, tasks: p.rc.tasks, url, configFile, folder, readyMs, ephemeral };
+  const { tasks } = p.rc;
+  const webhooks = plan.config.webhooks !== false;
+  const facts = { mode, settings, tasks, url, configFile, folder, readyMs, ephemeral, webhooks };
   process.stdout.write(banner(facts));
 }
 

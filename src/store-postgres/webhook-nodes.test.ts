@@ -66,6 +66,7 @@ describe('webhooks over several nodes', { timeout: 90_000 }, () => {
     let left = ids.length;
     const send = async (bench: StoreBench, random: () => number): Promise<void> => {
       let held: Awaited<ReturnType<typeof bench.webhooks.claim>> = [];
+      // oxlint-disable-next-line no-unmodified-loop-condition -- the other senders count it down, too
       while (left > 0) {
         const limit = 1 + Math.floor(random() * 8);
         const claimed = await bench.webhooks.claim({ limit, ...most });

@@ -67,6 +67,24 @@ type Shown = WireOperation &
   Pick<WireProblem, 'code'> &
   Pick<WireRedriveCount, 'count'>;
 
+describe('dev and listen in one folder', () => {
+  it('verify the very first delivery, and call one of another secret not checked', async (t) => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'raincheck-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const env = { RAINCHECK_WEBHOOK_SECRET: '' };
+    await using server = new ServerProcess(['dev', '--ephemeral', '--port', '0'], { folder, env });
+    const url = await server.url();
+    await using listener = new ServerProcess(['listen', '--port', '0'], { folder, env });
+    const [, to = ''] = await listener.printed(/Listening on (\S+)/);
+    await postJson(`${url}/noop`, { webhook_url: `${to}/` });
+    await listener.printed(/\n +signature +✔\n[^]*\n +answered +200 /);
+    await postJson(`${url}/noop`, { webhook: { url: `${to}/`, secret } });
+    await listener.printed(
+      /\n +signature +not checked: .*webhook-secret.*--secret[^]*answered +200 /,
+    );
+  });
+});
+
 describe('A webhook', () => {
   it('reaches the address in the body of the submit, and the status tells that it did', async (t) => {
     const receiver = await WebhookReceiver.open({ secret });

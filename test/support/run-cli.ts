@@ -22,7 +22,12 @@ export type StartedCli = {
 /** The command line as a process of its own, from source, its output in pipes. */
 export function startCli(
   args: readonly string[],
-  p: { readonly url?: string; readonly env?: NodeJS.ProcessEnv; readonly stdin?: string } = {},
+  p: {
+    readonly url?: string;
+    readonly env?: NodeJS.ProcessEnv;
+    readonly stdin?: string;
+    readonly folder?: string;
+  } = {},
 ): StartedCli {
   const { RAINCHECK_TOKEN: _token, NODE_TEST_CONTEXT: _context, ...inherited } = process.env;
   // Stripping the types of every file again costs half of each start: 0.43 s of CPU, 0.19 s with the cache.
@@ -32,7 +37,7 @@ export function startCli(
   const child = spawn(
     process.execPath,
     ['--conditions=raincheck-source', '--disable-warning=ExperimentalWarning', program, ...args],
-    { env, stdio: ['pipe', 'pipe', 'pipe'] },
+    { cwd: p.folder, env, stdio: ['pipe', 'pipe', 'pipe'] },
   );
   child.stdin.end(p.stdin ?? '');
   let stdout = '';
