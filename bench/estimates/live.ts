@@ -110,7 +110,7 @@ async function live(origin: string, one: TraceOperation, row: number): Promise<L
   const { estimate } = operation;
   const polls: number[] = [];
   const told =
-    estimate?.completes_at == null || estimate.completes_by === null
+    estimate === null || estimate.completes_at === null || estimate.completes_by === null
       ? null
       : {
           row,

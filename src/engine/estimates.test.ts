@@ -88,11 +88,11 @@ async function kept(store: Store, clock: ManualClock, total: number): Promise<vo
 }
 
 /** Resolves once it runs, however long the disk takes. */
-async function runs({ engine, read }: Fixture, { id }: Operation): Promise<void> {
+async function runs(f: Fixture, { id }: Operation): Promise<void> {
   for (;;) {
-    const { state, version } = await read(id);
+    const { state, version } = await f.read(id);
     if (state === 'running') return;
-    await engine.waitFor({ id, tenant: '', until: 'change', version, timeoutMs: 1e6 });
+    await f.engine.waitFor({ id, tenant: '', until: 'change', version, timeoutMs: 1e6 });
   }
 }
 
