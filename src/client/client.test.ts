@@ -233,6 +233,22 @@ describe('wait', () => {
     assert.deepEqual(clock.slept, [7000, 7000]);
   });
 
+  it('polls to the millisecond where the server says so, and as late as a full budget puts it off', async () => {
+    const waits = ['1234', '450000', '1e9', 'soon'];
+    await using server = await scriptedServer((_, n) =>
+      n <= waits.length + 1
+        ? {
+            status: 200,
+            body: wireOperation(),
+            headers: { 'retry-after': '7', 'retry-after-ms': waits[Math.max(0, n - 2)] ?? '' },
+          }
+        : { status: 200, body: completed(1) },
+    );
+    const clock = skippingClock();
+    await createClient({ baseUrl: server.url, clock }).operation(sampleId).wait();
+    assert.deepEqual(clock.slept, [1234, 450_000, 960_000, 7000]);
+  });
+
   it('never spins on a server that answers every wait at once', async () => {
     const headers = { 'preference-applied': 'wait=25' };
     await using server = await scriptedServer((_, n) =>

@@ -89,11 +89,10 @@ async function kept(store: Store, clock: ManualClock, total: number): Promise<vo
 
 /** Resolves once it runs, however long the disk takes. */
 async function runs(f: Fixture, { id }: Operation): Promise<void> {
-  const { engine } = f;
   for (;;) {
     const { state, version } = await f.read(id);
     if (state === 'running') return;
-    await engine.waitFor({ id, tenant: '', until: 'change', version, timeoutMs: 1e6 });
+    await f.engine.waitFor({ id, tenant: '', until: 'change', version, timeoutMs: 1e6 });
   }
 }
 
