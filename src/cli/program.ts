@@ -11,6 +11,7 @@ import { addDlq } from './dlq.ts';
 import { addDoctor } from './doctor.ts';
 import { addList } from './list.ts';
 import { addListen } from './listen.ts';
+import { addMigrate } from './migrate.ts';
 import { addResult } from './result.ts';
 import { addRetry } from './retry.ts';
 import { addServe } from './serve.ts';
@@ -20,11 +21,13 @@ import { addStatus } from './status.ts';
 import { addSubmit } from './submit.ts';
 import { addWait } from './wait.ts';
 import { addWebhooks } from './webhooks.ts';
+import { addWorker } from './worker.ts';
 
 /** In the order of --help: start one, use it, look around. */
 const commands = [
   addDev,
   addServe,
+  addWorker,
   addRun,
   addSubmit,
   addStatus,
@@ -37,6 +40,7 @@ const commands = [
   addWebhooks,
   addDlq,
   addListen,
+  addMigrate,
   addDoctor,
 ];
 

@@ -5,6 +5,8 @@ type ServerFlags = GlobalOptions & {
   readonly config?: string;
   readonly host?: string;
   readonly port?: number;
+  readonly healthPort?: number;
+  readonly role?: string;
   readonly store?: string;
   readonly ephemeral?: boolean;
   readonly concurrency?: number;
@@ -17,18 +19,29 @@ type ServerFlags = GlobalOptions & {
 
 /** What `dev` and `serve` share. What is not given is left to the environment and the config file. */
 export function withServerOptions(command: Command): Command {
+  return withWorkerOptions(command)
+    .option('-p, --port <n>', 'port to listen on (RAINCHECK_PORT, PORT)', portArgument)
+    .option('--role <role>', 'all, or api: runs no attempts (RAINCHECK_ROLE)')
+    .option('--base-path <path>', 'prefix of every address, like /ops (RAINCHECK_BASE_PATH)')
+    .option('--public-url <address>', 'how clients reach the server (RAINCHECK_PUBLIC_URL)');
+}
+
+/** What `worker` has as well. */
+export function withWorkerOptions(command: Command): Command {
   return command
     .option('-c, --config <file>', 'default: raincheck.config.ts (or .mts, .js, .mjs) here')
-    .option('--host <address>', 'address to listen on (RAINCHECK_HOST, HOST)')
-    .option('-p, --port <n>', 'port to listen on (RAINCHECK_PORT, PORT)', portArgument)
-    .option('--store <store>', 'sqlite:path or memory: (RAINCHECK_STORE)')
+    .option('--store <store>', 'sqlite:path, postgres://… or memory: (RAINCHECK_STORE)')
     .option(
       '--concurrency <n>',
       'attempts that run at once (RAINCHECK_CONCURRENCY)',
       integerArgument,
     )
-    .option('--base-path <path>', 'prefix of every address, like /ops (RAINCHECK_BASE_PATH)')
-    .option('--public-url <address>', 'how clients reach the server (RAINCHECK_PUBLIC_URL)')
+    .option('--host <address>', 'address to listen on (RAINCHECK_HOST, HOST)')
+    .option(
+      '--health-port <n>',
+      'port for /livez and /readyz only (RAINCHECK_HEALTH_PORT)',
+      portArgument,
+    )
     .option('--drain <time>', 'how long a stop waits for running attempts (RAINCHECK_DRAIN)')
     .option('--log-level <level>', 'least severe lines to log (RAINCHECK_LOG_LEVEL)')
     .option('--log-format <format>', 'pretty or json (RAINCHECK_LOG_FORMAT)')
@@ -51,17 +64,17 @@ Webhooks, by environment or config file (docs/config.md):
   RAINCHECK_WEBHOOK_TIMEOUT      how long one attempt may take in all`;
 
 /** Runs the server until it is stopped. server/ is loaded here and not before: no other command needs it. */
-export function serving(shell: Shell, mode: 'dev' | 'serve') {
+export function serving(shell: Shell, mode: 'dev' | 'serve' | 'worker') {
   return async (...args: unknown[]): Promise<void> => {
     const command = args.at(-1) as Command;
     const flags = command.optsWithGlobals<ServerFlags>();
     const { config, host, port, store, ephemeral, concurrency } = flags;
-    const { basePath, publicUrl, drain, logLevel, logFormat } = flags;
+    const { basePath, publicUrl, drain, logLevel, logFormat, healthPort, role } = flags;
     // RAINCHECK_TOKEN is read by the server itself, with its other settings.
     const token = flags.tokenFile === undefined ? undefined : readToken(flags);
     const { runServer } = await import('../server/main.ts');
     const running = { config, host, port, store, ephemeral, concurrency, token, drain };
-    const given = { ...running, basePath, publicUrl, logLevel, logFormat };
+    const given = { ...running, basePath, publicUrl, logLevel, logFormat, healthPort, role };
     shell.exitCode = await runServer({ mode, ...withoutUndefined(given) });
   };
 }

@@ -1,18 +1,23 @@
 import type { Task } from '../engine/task.ts';
 import type { LogFormat, LogLevel } from './logger.ts';
 import type { RaincheckOptions } from './raincheck.ts';
+import type { Role } from './settings.ts';
 
 /** What a raincheck.config.ts exports as its default. Flags and environment variables go before its settings. */
 export type ServerConfig<Tasks extends readonly Task[] = readonly Task[]> = Omit<
   RaincheckOptions<Tasks>,
   'clock' | 'logger' | 'logRequests' | 'store'
 > & {
-  /** `sqlite:path`, a plain path or `memory:`. Default .raincheck/dev.db, or .raincheck/raincheck.db for `serve`. */
+  /** `sqlite:path`, a plain path, `postgres://…` or `memory:`. Default: docs/config.md. */
   store?: string;
   /** Address to listen on. Default 127.0.0.1. Any address but a loopback one needs a token. */
   host?: string;
   /** Default 7333. */
   port?: number;
+  /** Answers /livez and /readyz and nothing else. Default: none. */
+  healthPort?: number;
+  /** `api`: runs no attempts and sends no webhooks; `raincheck worker` does. Default `all`. */
+  role?: Role;
   /** debug, info, warn, error or silent. Default info. */
   logLevel?: LogLevel;
   /** pretty or json. Default pretty for `dev`, json for `serve`. */

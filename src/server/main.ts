@@ -26,6 +26,8 @@ export type ServerParams = {
   readonly ephemeral?: boolean | undefined;
   readonly host?: string | undefined;
   readonly port?: number | string | undefined;
+  readonly healthPort?: number | string | undefined;
+  readonly role?: string | undefined;
   readonly store?: string | undefined;
   /** From a file that --token-file names. */
   readonly token?: string | undefined;
@@ -42,7 +44,7 @@ export type ServerParams = {
 };
 
 /**
- * `raincheck dev` and `raincheck serve`: runs until SIGTERM or SIGINT and resolves with the exit code. 0: asked
+ * `raincheck dev`, `serve` and `worker`: runs until SIGTERM or SIGINT and resolves with the exit code. 0: asked
  * to stop and did; 1: could not start; 128 + n: a second signal n cut the stop short. What went wrong at start is
  * one sentence on stderr. An uncaught exception in user code is logged and
  * ends the process with 1; an unhandled rejection is only logged.
@@ -73,7 +75,7 @@ type Plan = {
 async function makePlan(p: ServerParams): Promise<Plan> {
   const folder = p.folder ?? process.cwd();
   const configFile = findConfig({ given: p.config, folder });
-  if (configFile === null && p.mode === 'serve') {
+  if (configFile === null && p.mode !== 'dev') {
     throw new RaincheckError(
       'invalid_option',
       `There is no raincheck.config.ts in ${folder}. Name one with --config, or try \`raincheck dev\`.`,
@@ -85,21 +87,13 @@ async function makePlan(p: ServerParams): Promise<Plan> {
   }
   const { mode, host, port, token, basePath, publicUrl, concurrency, drain, logLevel, logFormat } =
     p;
+  const { healthPort, role } = p;
   const store = p.ephemeral === true ? 'memory:' : p.store;
-  const flags: Flags = {
-    host,
-    port,
-    store,
-    token,
-    basePath,
-    publicUrl,
-    concurrency,
-    drain,
-    logLevel,
-    logFormat,
-  };
+  const network: Flags = { host, port, healthPort, token, basePath, publicUrl };
+  const flags: Flags = { ...network, role, store, concurrency, drain, logLevel, logFormat };
   const settings = readSettings({ mode, flags, env: p.env ?? process.env, config });
-  refusePublicWithoutToken(settings);
+  if (mode !== 'worker') refusePublicWithoutToken(settings);
+  refuseLonely(mode, settings);
   return { mode, folder, config, configFile, settings, ephemeral: p.ephemeral === true };
 }
 
@@ -109,6 +103,17 @@ function refusePublicWithoutToken({ host, token }: Settings): void {
     'invalid_option',
     `Refusing to listen on ${host} without a token: whoever reaches it could submit and read. ` +
       'Set RAINCHECK_TOKEN (for example to the output of `openssl rand -hex 24`), or listen on 127.0.0.1.',
+  );
+}
+
+/** Of a store that no other process can have open the other half would be nobody's. */
+function refuseLonely(mode: Mode, { role, store }: Settings): void {
+  if (mode !== 'worker' && role === 'all') return;
+  if (parseStoreAddress(store).kind === 'postgres') return;
+  const what = mode === 'worker' ? '`raincheck worker`' : 'role `api`';
+  throw new RaincheckError(
+    'invalid_option',
+    `${what} needs a store that several processes share: name a postgres://… with --store or RAINCHECK_STORE.`,
   );
 }
 
@@ -148,18 +153,38 @@ async function serveOver(ownStore: Store | null, { plan, logger }: Serving): Pro
     ...(settings.basePath === undefined ? {} : { basePath: settings.basePath }),
     ...(settings.publicUrl === undefined ? {} : { publicUrl: settings.publicUrl }),
   });
-  const server = createHttpServer(rc.app);
+  const servers: Server[] = [];
+  const open = async (app: Raincheck['app'], port: number, orNext: boolean): Promise<Listening> => {
+    const server = createHttpServer(app);
+    servers.push(server);
+    return listenOrSay(server, { host: settings.host, port, orNext });
+  };
   try {
-    const listening = await listenOrSay(server, plan);
+    const isWorker = plan.mode === 'worker';
+    const listening = isWorker ? null : await open(rc.app, settings.port, plan.mode === 'dev');
+    if (settings.healthPort !== undefined) {
+      await open(healthOnly(rc.app), settings.healthPort, false);
+    }
     await startOrWait(rc, { plan, logger });
     if (ownStore !== null) await keepSecret(ownStore, { plan, logger });
     announce(plan, { rc, logger, listening });
-    return await stopOnSignal({ rc, server, logger });
+    return await stopOnSignal({ rc, servers, logger });
   } catch (error) {
-    server.close();
+    for (const server of servers) server.close();
     await rc.stop({ now: true });
     throw error;
   }
+}
+
+/** What a process tells whose API is not for everybody who may ask after its health, or that has none. */
+function healthOnly(app: Raincheck['app']): Raincheck['app'] {
+  const open: readonly string[] = ['/livez', '/readyz'];
+  const missing = new RaincheckError('not_found', 'Only /livez and /readyz are answered here.');
+  return {
+    ...app,
+    handle: async (request) =>
+      open.includes(request.path) ? app.handle(request) : app.problem(missing),
+  };
 }
 
 const startAgainMs = 1_000;
@@ -175,7 +200,7 @@ async function startOrWait(
   const waits = parseStoreAddress(plan.settings.store).kind === 'postgres';
   for (let tries = 0; ; tries += 1) {
     try {
-      await rc.start();
+      await (plan.settings.role === 'api' ? rc.engine.ready() : rc.start());
       return;
     } catch (error) {
       const away = error instanceof RaincheckError && error.code === 'store_unavailable';
@@ -228,10 +253,13 @@ function webhooksOf({ mode, config, settings }: Plan): WebhookSettings | false {
   };
 }
 
-async function listenOrSay(server: Server, { mode, settings }: Plan): Promise<Listening> {
-  const { host, port } = settings;
+async function listenOrSay(
+  server: Server,
+  p: { readonly host: string; readonly port: number; readonly orNext: boolean },
+): Promise<Listening> {
+  const { host, port } = p;
   try {
-    return await listen(server, { host, port, orNext: mode === 'dev' });
+    return await listen(server, p);
   } catch (error) {
     const reason = isBusy(error)
       ? `taken by ${portHolder(port) ?? 'another process'}. Choose another with --port or RAINCHECK_PORT.`
@@ -244,9 +272,19 @@ async function listenOrSay(server: Server, { mode, settings }: Plan): Promise<Li
 
 function announce(
   plan: Plan,
-  p: { rc: Raincheck; logger: FlushableLogger; listening: Listening },
+  p: { rc: Raincheck; logger: FlushableLogger; listening: Listening | null },
 ): void {
   const { mode, settings, configFile, folder, ephemeral } = plan;
+  const { tasks } = p.rc;
+  const names = tasks.map((task) => task.name);
+  const store = storeLabel(settings.store);
+  if (p.listening === null) {
+    p.logger.info(
+      { version, node: process.version, pid: process.pid, store, tasks: names },
+      'working',
+    );
+    return;
+  }
   const { port, busyPort } = p.listening;
   const url = `http://${hostForUrl(settings.host)}:${port}${p.rc.app.basePath}`;
   const busy =
@@ -255,17 +293,14 @@ function announce(
       : `Port ${busyPort} is taken by ${portHolder(busyPort) ?? 'another process'}; using ${port}.`;
   if (settings.logFormat === 'json') {
     if (busy !== null) p.logger.warn({ port }, busy);
-    const tasks = p.rc.tasks.map((task) => task.name);
-    const store = storeLabel(settings.store);
     p.logger.info(
-      { version, node: process.version, pid: process.pid, url, store, tasks },
+      { version, node: process.version, pid: process.pid, url, store, tasks: names },
       'listening',
     );
     return;
   }
   if (busy !== null) process.stdout.write(`\n  ${styleText('yellow', busy)}\n`);
   const readyMs = performance.now();
-  const { tasks } = p.rc;
   const webhooks = plan.config.webhooks !== false;
   const facts = { mode, settings, tasks, url, configFile, folder, readyMs, ephemeral, webhooks };
   process.stdout.write(banner(facts));

@@ -7,16 +7,21 @@ import type { ServerConfig } from './define-config.ts';
 import { logFormats, logLevels, type LogFormat, type LogLevel } from './logger.ts';
 
 /**
- * Every setting of `raincheck dev` and `raincheck serve`, in one table: it reads the environment and prints
+ * Every setting of `raincheck dev`, `serve` and `worker`, in one table: it reads the environment and prints
  * the docs. A flag goes before a variable, a variable before the config file, the file before the default.
  */
-export type Mode = 'dev' | 'serve';
+export type Mode = 'dev' | 'serve' | 'worker';
+
+const roles = ['all', 'api'] as const;
+export type Role = (typeof roles)[number];
 
 export type Settings = {
   readonly store: string;
   readonly token: string | undefined;
   readonly host: string;
   readonly port: number;
+  readonly healthPort: number | undefined;
+  readonly role: Role;
   readonly basePath: string | undefined;
   readonly publicUrl: string | undefined;
   readonly concurrency: number;
@@ -46,7 +51,7 @@ type Setting<Value> = {
   readonly expected: string;
   /** null: the value does not fit. Gets texts from the environment, anything from a config file. */
   readonly read: (value: unknown) => Value | null;
-  readonly fallback: Value | ((mode: Mode) => Value);
+  readonly fallback: Value | ((mode: Mode, env: NodeJS.ProcessEnv) => Value);
   /** The default in words, where the value does not say it. */
   readonly fallbackText?: string;
   readonly secret?: boolean;
@@ -59,9 +64,9 @@ export const settingTable: { readonly [Key in Name]: Setting<Settings[Key]> } = 
     meaning: 'Where operations live.',
     expected: '`sqlite:path`, a path, `postgres://…` or `memory:`',
     read: text,
-    fallback: (mode) =>
-      `sqlite:${path.join('.raincheck', mode === 'dev' ? 'dev.db' : 'raincheck.db')}`,
-    fallbackText: '.raincheck/dev.db; .raincheck/raincheck.db for `serve`',
+    fallback: (mode, env) => (mode === 'dev' ? null : databaseUrl(env)) ?? fileOf(mode),
+    fallbackText:
+      '.raincheck/dev.db for `dev`; else `DATABASE_URL` when it is a PostgreSQL, or .raincheck/raincheck.db',
   },
   token: {
     env: ['RAINCHECK_TOKEN'],
@@ -88,6 +93,25 @@ export const settingTable: { readonly [Key in Name]: Setting<Settings[Key]> } = 
     expected: 'a port from 0 to 65535',
     read: integer(0, 65_535),
     fallback: 7333,
+  },
+  healthPort: {
+    env: ['RAINCHECK_HEALTH_PORT'],
+    flag: '--health-port',
+    meaning:
+      'Port that answers /livez and /readyz and nothing else, beside the API or without one.',
+    expected: 'a port from 0 to 65535',
+    read: integer(0, 65_535),
+    fallback: undefined,
+    fallbackText: 'none',
+  },
+  role: {
+    env: ['RAINCHECK_ROLE'],
+    flag: '--role',
+    meaning:
+      '`api`: accepts and answers only; `raincheck worker` on the same PostgreSQL runs the attempts and sends the webhooks.',
+    expected: `one of ${roles.join(', ')}`,
+    read: oneOf(roles),
+    fallback: 'all',
   },
   basePath: {
     env: ['RAINCHECK_BASE_PATH'],
@@ -242,7 +266,7 @@ function readSetting(name: Name, p: Parameters<typeof readSettings>[0]): unknown
     throw new RaincheckError('invalid_option', `${label}: expected ${setting.expected}${got}.`);
   }
   const { fallback } = setting;
-  return typeof fallback === 'function' ? fallback(p.mode) : fallback;
+  return typeof fallback === 'function' ? fallback(p.mode, p.env) : fallback;
 }
 
 /** The table of docs/config.md. */
@@ -274,6 +298,15 @@ function memberOf(config: object, name: string): unknown {
 export const settingMembers: readonly string[] = [
   ...new Set(Object.keys(settingTable).map((name) => name.split('.')[0] ?? name)),
 ];
+
+function fileOf(mode: Mode): string {
+  return `sqlite:${path.join('.raincheck', mode === 'dev' ? 'dev.db' : 'raincheck.db')}`;
+}
+
+/** Where platforms put the address of an app's database. Of another kind of database it is none of our business. */
+function databaseUrl({ DATABASE_URL: url }: NodeJS.ProcessEnv): string | null {
+  return url !== undefined && /^postgres(ql)?:/i.test(url) ? url : null;
+}
 
 function text(value: unknown): string | null {
   return typeof value === 'string' && value.trim() !== '' ? value : null;

@@ -24,10 +24,10 @@ const cutShortMs = 3_000;
 /** Waits for a signal, stops, and resolves with the exit code. */
 export async function stopOnSignal(p: {
   readonly rc: Raincheck;
-  readonly server: Server;
+  readonly servers: readonly Server[];
   readonly logger: FlushableLogger;
 }): Promise<number> {
-  const { rc, server, logger } = p;
+  const { rc, servers, logger } = p;
   const received = receiveSignals();
   const first = await received.next();
   logger.info({ signal: first }, 'stopping: running attempts may finish; again to stop now');
@@ -40,7 +40,7 @@ export async function stopOnSignal(p: {
     await rc.stop({ now: true });
   };
   await Promise.race([rc.stop(), cutShort()]);
-  await closeServer(server);
+  await Promise.all(servers.map(closeServer));
   received.end();
   logger.info({}, 'stopped');
   logger.flush();

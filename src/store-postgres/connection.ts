@@ -352,6 +352,8 @@ export class Transaction {
   readonly #begun: Promise<number>;
   readonly #posted: Promise<unknown>[] = [];
   #unanswered = 0;
+  /** What failed first, whoever hears of it first: what was sent behind it failed because of it. */
+  #firstFailure: unknown = null;
   isSessionLost = false;
 
   constructor(
@@ -423,6 +425,9 @@ export class Transaction {
     this.#unanswered += 1;
     try {
       return await query;
+    } catch (error) {
+      this.#firstFailure ??= error;
+      throw error;
     } finally {
       this.#unanswered -= 1;
     }
@@ -437,7 +442,8 @@ export class Transaction {
     try {
       await this.#begun;
       await posted;
-    } catch (error) {
+    } catch (failure) {
+      const error = this.#causeOf(failure);
       this.isSessionLost ||= isSessionLost(error);
       await committed.catch(() => undefined);
       // Without a word from the server the COMMIT behind it may have worked.
@@ -452,9 +458,13 @@ export class Transaction {
     }
   }
 
+  #causeOf(error: unknown): unknown {
+    return sqlState(error) === inFailedTransaction ? (this.#firstFailure ?? error) : error;
+  }
+
   /** Undoes everything; yields what to tell: the first failure, not what it led to. */
   async rollBack(error: unknown): Promise<unknown> {
-    const first = await firstFailure([this.#begun, ...this.#posted], error);
+    const first = this.#causeOf(error);
     this.isSessionLost ||= isSessionLost(first) || isSessionLost(error);
     if (this.isSessionLost) return first;
     try {
@@ -468,13 +478,3 @@ export class Transaction {
 
 /** current transaction is aborted: says nothing about why. */
 const inFailedTransaction = '25P02';
-
-async function firstFailure(sent: readonly Promise<unknown>[], error: unknown): Promise<unknown> {
-  if (sqlState(error) !== inFailedTransaction) return error;
-  for (const result of await Promise.allSettled(sent)) {
-    if (result.status === 'rejected' && sqlState(result.reason) !== inFailedTransaction) {
-      return result.reason as unknown;
-    }
-  }
-  return error;
-}

@@ -277,7 +277,7 @@ async function refuseOldServer(database: Database): Promise<void> {
 }
 
 /** 0: there is no schema of ours. Throws when it is further ahead than this code can work with. */
-async function currentVersion(database: Database): Promise<number> {
+export async function currentVersion(database: Database): Promise<number> {
   const name = `"${database.schema}".schema_version`;
   const [found] = await database.all('SELECT to_regclass($1)::text', name);
   if (found?.[0] === null) return 0;

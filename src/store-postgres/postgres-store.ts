@@ -2,13 +2,14 @@ import { expected, refuseUnknownKeys } from '../core/options.ts';
 import type { CancelOutcome, Store } from '../store/store.ts';
 import { listAttempts } from './attempts.ts';
 import { claim } from './claim.ts';
-import type { Database, DatabaseOptions, Queries } from './connection.ts';
+import { Database, type DatabaseOptions, type Queries } from './connection.ts';
 import { createWrite } from './create.ts';
 import { deliveryReadingVerbs, deliveryWritingVerbs } from './delivery-verbs.ts';
 import { GroupCommit, type MemoryWrite, type SqlWrite } from './group-commit.ts';
 import { readTasksSql, taskRecordOf } from './ledger.ts';
 import { extendWrite } from './leases.ts';
 import { listOperations } from './list.ts';
+import { currentVersion, migrate } from './migrations.ts';
 import { readNote, writeNote } from './notes.ts';
 import { Notifier } from './notify.ts';
 import { OpenDatabase } from './open-database.ts';
@@ -62,6 +63,22 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
  */
 export function openPostgresStoreLater(options: PostgresStoreOptions): Store {
   return postgresStore(options).store;
+}
+
+/**
+ * Makes the schema or brings it up to date, and tells from which version to which. Throws as openPostgresStore does.
+ */
+export async function migratePostgres(
+  options: PostgresStoreOptions,
+): Promise<{ readonly from: number; readonly to: number }> {
+  const database = await Database.load(databaseOptions(options));
+  try {
+    const from = await currentVersion(database);
+    await migrate(database);
+    return { from, to: await currentVersion(database) };
+  } finally {
+    await database.close();
+  }
 }
 
 /** Transactions of writes under way at once in one process. */

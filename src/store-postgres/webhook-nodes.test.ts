@@ -44,6 +44,52 @@ const target = {
   secret: null,
 } as const;
 
+const addresses = Array.from({ length: 5 }, (_, i) => `https://r.example/${i}`);
+
+async function requestAddresses({ store }: StoreBench): Promise<string[]> {
+  const p = { tenant: '', kind: 'request', limit: 50, beforeId: null } as const;
+  return (await store.listEndpoints(p)).endpoints.map(({ url }) => url).sort();
+}
+
+/** Operations that end on all nodes at once, told to the registered endpoints and to `told` of their address; their ids. */
+async function endMany(
+  benches: StoreBench[],
+  told: (url: string) => readonly string[],
+): Promise<string[]> {
+  const [first] = benches as [StoreBench];
+  const { webhooks, store, now } = first;
+  const outbox: Outbox = (operation, registered) => {
+    const urls = told(operation.webhook?.url ?? '');
+    const all = [...registered, ...urls.map((url) => webhooks.requestEndpoint(url))];
+    return all.map((to) =>
+      webhooks.planned(to, {
+        id: deliveryId(operation.createdAt, randomBytes(10)),
+        operationId: operation.id,
+        event: 'operation.completed',
+      }),
+    );
+  };
+  const operations = Array.from({ length: 300 }, (_, i) =>
+    first.planned({ webhook: { ...target, url: addresses[i % addresses.length]! } }),
+  );
+  await store.createOperations({ operations, pendingMax: 1000, now });
+  await Promise.all(
+    benches.map(async (bench) => {
+      for (;;) {
+        const claimed = await bench.claim({ limit: 4 });
+        if (claimed.length === 0) return;
+        // Calls of their own; more than one transaction is under way at once.
+        await Promise.all(
+          claimed.map(({ operation }) =>
+            bench.store.settleAttempts({ settlements: [completedBy(operation)], outbox, now }),
+          ),
+        );
+      }
+    }),
+  );
+  return operations.map(({ id }) => id);
+}
+
 describe('webhooks over several nodes', { timeout: 90_000 }, () => {
   it('keep to the limits of endpoints and origins, and end every delivery once', async (t) => {
     const seed = Number(process.env['RAINCHECK_TEST_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
@@ -63,11 +109,10 @@ describe('webhooks over several nodes', { timeout: 90_000 }, () => {
       inFlight.set(name, (inFlight.get(name) ?? 0) + by);
       peaks.set(name, Math.max(peaks.get(name) ?? 0, inFlight.get(name) ?? 0));
     };
-    let left = ids.length;
+    const over = { left: ids.length };
     const send = async (bench: StoreBench, random: () => number): Promise<void> => {
       let held: Awaited<ReturnType<typeof bench.webhooks.claim>> = [];
-      // oxlint-disable-next-line no-unmodified-loop-condition -- the other senders count it down, too
-      while (left > 0) {
+      while (over.left > 0) {
         const limit = 1 + Math.floor(random() * 8);
         const claimed = await bench.webhooks.claim({ limit, ...most });
         for (const { endpoint, delivery } of claimed) {
@@ -87,7 +132,7 @@ describe('webhooks over several nodes', { timeout: 90_000 }, () => {
             const result = isOver ? delivered() : failed({ endpointFault: false });
             const settlement = endedBy(delivery, result, bench.now);
             assert.deepEqual(await bench.webhooks.settle(settlement), ['applied']);
-            if (isOver || delivery.failures + 1 === delivery.failuresMax) left -= 1;
+            if (isOver || delivery.failures + 1 === delivery.failuresMax) over.left -= 1;
           }),
         );
       }
@@ -113,53 +158,25 @@ describe('webhooks over several nodes', { timeout: 90_000 }, () => {
     for (let i = 0; i < 3; i += 1) {
       registered.push(await first.webhooks.endpoint({ url: `https://e${i}.example/` }));
     }
-    const addresses = Array.from({ length: 5 }, (_, i) => `https://r.example/${i}`);
-    const outbox: Outbox = (operation, endpoints) => {
-      const requested = first.webhooks.requestEndpoint(operation.webhook?.url ?? '');
-      // In an order that differs from one to the next: nobody may wait in it for a lock.
-      const all = [...endpoints, requested];
-      const order = Math.random() < 0.5 ? all : all.toReversed();
-      return order.map((to) =>
-        first.webhooks.planned(to, {
-          id: deliveryId(operation.createdAt, randomBytes(10)),
-          operationId: operation.id,
-          event: 'operation.completed',
-        }),
-      );
-    };
-    const operations = Array.from({ length: 300 }, (_, i) =>
-      first.planned({ webhook: { ...target, url: addresses[i % addresses.length]! } }),
-    );
-    await first.store.createOperations({ operations, pendingMax: 1000, now: first.now });
-    await Promise.all(
-      benches.map(async (bench) => {
-        for (;;) {
-          const claimed = await bench.claim({ limit: 7 });
-          if (claimed.length === 0) return;
-          const settlements = claimed.map(({ operation }) => completedBy(operation));
-          const { store, now } = bench;
-          // Some in one call, some in calls of their own.
-          const [one, ...others] = settlements;
-          await Promise.all([
-            store.settleAttempts({ settlements: [one!], outbox, now }),
-            store.settleAttempts({ settlements: others, outbox, now }),
-          ]);
-        }
-      }),
-    );
+    const ids = await endMany(benches, (url) => [url]);
     const all = await first.webhooks.list();
-    assert.equal(all.length, operations.length * (registered.length + 1));
-    for (const { id } of operations) {
+    assert.equal(all.length, ids.length * (registered.length + 1));
+    for (const id of ids) {
       const to = all.filter(({ operationId }) => operationId === id).map((one) => one.endpointId);
       assert.equal(new Set(to).size, registered.length + 1, 'each endpoint once');
     }
-    const made = await first.store.listEndpoints({
-      tenant: '',
-      kind: 'request',
-      limit: 50,
-      beforeId: null,
-    });
-    assert.deepEqual(made.endpoints.map(({ url }) => url).sort(), addresses);
+    assert.deepEqual(await requestAddresses(first), addresses);
+  });
+
+  it('get on when an outbox names endpoints that nobody could foresee, in any order', async (t) => {
+    const benches = await openNodes(t, 3);
+    // Who has locked the one it was asked for wants the next one, round in a circle.
+    const next = (url: string): string =>
+      addresses[(addresses.indexOf(url) + 2) % addresses.length]!;
+    const ids = await endMany(benches, (url) => [url, next(url)]);
+    const [first] = benches as [StoreBench];
+    assert.equal((await first.webhooks.list()).length, ids.length * 2);
+    assert.deepEqual(await requestAddresses(first), addresses);
   });
 
   it('fence off a sender whose lease another node swept', async (t) => {

@@ -23,6 +23,7 @@ export class DeliveryRuntime {
   readonly #sweeper: Service<unknown>;
   readonly #sweeping: Parameters<typeof recoverDeliveries>[0];
   readonly #cutShort = new AbortController();
+  #stopListening = (): void => undefined;
   #starting: Promise<void> | null = null;
   #stopping: Promise<void> | null = null;
 
@@ -56,16 +57,22 @@ export class DeliveryRuntime {
   }
 
   async #start(): Promise<void> {
-    const { dispatcher, logger } = this.#p;
+    const { dispatcher, logger, store } = this.#p;
     const recovered = await recoverDeliveries(this.#sweeping);
     if (recovered > 0) logger.info({ recovered }, 'Recovered deliveries of former processes.');
     if (this.#stopping !== null) return; // stopped meanwhile
     this.#sweeper.start();
     dispatcher.start();
+    // Other processes share this store: what they wrote is found at the next poll, or now.
+    const stop = store.hints?.listen(({ type }) => {
+      if (type === 'ready') dispatcher.wake();
+    });
+    if (stop !== undefined) this.#stopListening = stop;
   }
 
   async #stop(drainMs: number): Promise<void> {
     const { dispatcher, sender, stopped } = this.#p;
+    this.#stopListening();
     stopped();
     await dispatcher.stop();
     await dispatcher.idleWithin(drainMs, this.#cutShort.signal);

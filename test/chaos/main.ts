@@ -1,6 +1,7 @@
 import path from 'node:path';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
+import { runNodesChaos } from './nodes-run.ts';
 import { runChaos } from './run.ts';
 import { runWebhookChaos } from './webhook-run.ts';
 
@@ -8,14 +9,17 @@ const usage = `npm run chaos -- [options]
   --kills <n>    kill -9 so many times; default 20
   --seed <n>     who sends what and when the kills fall; default by the clock
   --sabotage     break durability on purpose: the run must then find violations
-  --webhooks     1,000 operations whose ends must be told to a receiver`;
+  --webhooks     1,000 operations whose ends must be told to a receiver
+  --nodes        three API nodes and four workers on one PostgreSQL, 5,000 operations whose ends must be told, a kill
+                 every second; default 60 kills`;
 
 const { values } = parseArgs({
   options: {
-    kills: { type: 'string', default: '20' },
+    kills: { type: 'string' },
     seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
     sabotage: { type: 'boolean', default: false },
     webhooks: { type: 'boolean', default: false },
+    nodes: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
@@ -24,14 +28,17 @@ if (values.help) {
   console.log(usage);
 } else {
   const seed = Number(values.seed);
-  const kills = Number(values.kills);
+  const kills = Number(values.kills ?? (values.nodes ? 60 : 20));
   if (!Number.isInteger(kills) || kills < 1 || !Number.isInteger(seed)) throw new Error(usage);
   console.log(`seed ${seed}`);
   const preload = values.sabotage ? path.join(import.meta.dirname, 'sabotage.ts') : null;
   const report = (line: string): void => console.log(line);
-  const { violations, counts } = values.webhooks
-    ? await runWebhookChaos({ operations: 1_000, kills, seed, report })
-    : await runChaos({ kills, seed, preload, report });
+  const nodes = { apis: 3, workers: 4, operations: 5_000, sendMs: 60_000, killEveryMs: 1_000 };
+  const { violations, counts } = values.nodes
+    ? await runNodesChaos({ ...nodes, kills, seed, report })
+    : values.webhooks
+      ? await runWebhookChaos({ operations: 1_000, kills, seed, report })
+      : await runChaos({ kills, seed, preload, report });
   console.log('');
   for (const [name, count] of Object.entries(counts)) {
     console.log(`${name.padEnd(20)}${String(count).padStart(10)}`);

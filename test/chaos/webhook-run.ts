@@ -1,18 +1,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import type { ServerResponse } from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WireOperation } from 'raincheck';
-import { limits } from '../../src/core/limits.ts';
-import { isFinal, type Operation } from '../../src/core/operation.ts';
-import type { WireOperationEvent } from '../../src/core/wire.ts';
 import { openSqliteStore } from '../../src/store-sqlite/sqlite-store.ts';
-import type { OperationPage, Store } from '../../src/store/store.ts';
-import { WebhookReceiver, type Received } from '../support/webhook-receiver.ts';
+import { WebhookReceiver } from '../support/webhook-receiver.ts';
 import { randomOf } from './random.ts';
 import type { ChaosSummary } from './run.ts';
 import { freePort, Server } from './server.ts';
+import { Told } from './told.ts';
 
 /**
  * Operations that ask for a webhook, a receiver in trouble now and then, kill -9 of the server at random instants.
@@ -68,7 +64,13 @@ export async function runWebhookChaos(p: WebhookChaosOptions): Promise<ChaosSumm
     await run.drain(receiver);
     await server.signal('SIGTERM');
     for (const fault of receiver.faults) run.violate(fault);
-    const counts = await checkStore(db, run);
+    const store = await openSqliteStore({ path: db });
+    let counts: Awaited<ReturnType<typeof run.checkStore>>;
+    try {
+      counts = await run.checkStore(store);
+    } finally {
+      await store.close();
+    }
     return { violations: run.violations, counts: { ...run.counts(receiver), ...counts } };
   } finally {
     await server.signal('SIGKILL');
@@ -78,42 +80,17 @@ export async function runWebhookChaos(p: WebhookChaosOptions): Promise<ChaosSumm
   }
 }
 
-class Run {
-  readonly violations: string[] = [];
+class Run extends Told {
   /** Operations whose 202 arrived. */
   readonly accepted = new Set<string>();
-  /** By operation: the webhook-id that told its end, once that was acknowledged. */
-  readonly told = new Map<string, string>();
   readonly #p: WebhookChaosOptions;
   readonly #random: () => number;
   #next = 0;
 
   constructor(p: WebhookChaosOptions, random: () => number) {
+    super(random);
     this.#p = p;
     this.#random = random;
-  }
-
-  violate(sentence: string): void {
-    if (this.violations.length < 100) this.violations.push(sentence);
-  }
-
-  /** Mostly in good health; now and then it fails, hangs up, or takes its time. */
-  async react({ id, body }: Received, response: ServerResponse): Promise<number | void> {
-    const dice = this.#random();
-    if (dice < 0.06) return 500;
-    if (dice < 0.09) {
-      response.destroy();
-      return undefined;
-    }
-    if (dice < 0.6) await sleep(this.#random() * 40);
-    if (response.destroyed) return undefined; // The sender was killed meanwhile.
-    const event = JSON.parse(body) as WireOperationEvent;
-    const known = this.told.get(event.operation_id);
-    if (known !== undefined && known !== id) {
-      this.violate(`${event.operation_id} was told as ${known} and as ${id}.`);
-    }
-    this.told.set(event.operation_id, id);
-    return 200;
   }
 
   async submitAll(base: string, receiver: string): Promise<void> {
@@ -184,55 +161,5 @@ class Run {
       requests: receiver.received.length,
       repeated: receiver.received.filter(({ nth }) => nth > 1).length,
     };
-  }
-}
-
-/** With the server stopped: every operation is final and delivered, and no two attempts of a delivery overlap. */
-async function checkStore(db: string, run: Run): Promise<Record<string, number>> {
-  const store = await openSqliteStore({ path: db });
-  const counts = { stored: 0, delivered: 0, attempts: 0, unknown: 0 };
-  try {
-    let beforeId: string | null = null;
-    do {
-      const page: OperationPage = await store.listOperations({ filter: {}, limit: 200, beforeId });
-      for (const operation of page.operations)
-        await checkOperation({ store, run, counts }, operation);
-      beforeId = page.nextBeforeId;
-    } while (beforeId !== null);
-  } finally {
-    await store.close();
-  }
-  return counts;
-}
-
-async function checkOperation(
-  p: { readonly store: Store; readonly run: Run; readonly counts: Record<string, number> },
-  { id, state }: Operation,
-): Promise<void> {
-  const { store, run, counts } = p;
-  const count = (name: string, by: number) => (counts[name] = (counts[name] ?? 0) + by);
-  count('stored', 1);
-  if (!isFinal(state)) return run.violate(`${id} is still ${state} at the end.`);
-  const delivery = await store.readOperationDelivery({ operationId: id });
-  if (delivery === null) return run.violate(`${id} is ${state} and has no delivery.`);
-  if (delivery.state !== 'delivered') {
-    return run.violate(`${id}: ${delivery.id} is ${delivery.state} at the end.`);
-  }
-  if (run.told.get(id) !== delivery.id) run.violate(`${id}: nobody acknowledged ${delivery.id}.`);
-  count('delivered', 1);
-  const attempts = await store.listDeliveryAttempts({ id: delivery.id });
-  count('attempts', attempts.length);
-  count('unknown', attempts.filter(({ outcome }) => outcome === 'unknown').length);
-  if (delivery.attempts <= limits.deliveryAttemptsShown && attempts.length !== delivery.attempts) {
-    run.violate(`${delivery.id} counts ${delivery.attempts} attempts and has ${attempts.length}.`);
-  }
-  for (const [i, attempt] of attempts.entries()) {
-    const before = attempts[i - 1];
-    if (before === undefined) continue;
-    if (before.endedAt === null || before.endedAt > attempt.startedAt) {
-      run.violate(
-        `${delivery.id}: attempt ${attempt.number} began before the one before it ended.`,
-      );
-    }
   }
 }

@@ -19,7 +19,11 @@ function taught(slots: number, busy: number): Estimator {
   return estimator;
 }
 
-function told(estimator: Estimator, id: string, at: number, priority = 0): CompletionEstimate {
+function told(
+  estimator: Estimator,
+  id: string,
+  { at, priority = 0 }: { readonly at: number; readonly priority?: number },
+): CompletionEstimate {
   estimator.onSubmit({ id, task: 'reports', priority, at });
   const estimate = estimator.tell({ id, at });
   assert.ok(estimate.known);
@@ -29,33 +33,33 @@ function told(estimator: Estimator, id: string, at: number, priority = 0): Compl
 describe('Estimates of operations just submitted', () => {
   it('are shared by those that come soon after to nearly the same place, each with its own instants', () => {
     const estimator = taught(64, 0);
-    const first = told(estimator, 'a', 1_000);
+    const first = told(estimator, 'a', { at: 1_000 });
     estimator.onStart({ id: 'a', at: 1_000 });
-    const second = told(estimator, 'b', 1_100);
+    const second = told(estimator, 'b', { at: 1_100 });
     assert.deepEqual(
       [second.p50At - first.p50At, second.p90At - first.p90At, second.startsAt],
       [100, 100, 1_100],
     );
     estimator.onStart({ id: 'b', at: 1_100 });
-    const late = told(estimator, 'c', 1_300);
+    const late = told(estimator, 'c', { at: 1_300 });
     assert.notEqual(late.p50At - first.p50At, 300, 'a quarter of a second is over');
   });
 
   it('are not shared with one that has to wait, nor across a quarter of a round', () => {
     const estimator = taught(4, 4);
-    const waits = told(estimator, 'a', 1_000);
+    const waits = told(estimator, 'a', { at: 1_000 });
     assert.ok(waits.startsAt > 1_000);
-    const next = told(estimator, 'b', 1_000);
+    const next = told(estimator, 'b', { at: 1_000 });
     assert.ok(next.startsAt > waits.startsAt, 'one more is ahead of it');
     assert.equal(next.queuePosition, 1);
-    const urgent = told(estimator, 'c', 1_000, 9);
+    const urgent = told(estimator, 'c', { at: 1_000, priority: 9 });
     assert.equal(urgent.queuePosition, 0);
     assert.ok(urgent.startsAt < next.startsAt);
   });
 
   it('are forgotten when the slots change', () => {
     const estimator = taught(64, 0);
-    told(estimator, 'a', 1_000);
+    told(estimator, 'a', { at: 1_000 });
     estimator.setSlots(0);
     estimator.onSubmit({ id: 'b', task: 'reports', at: 1_001 });
     assert.equal(estimator.tell({ id: 'b', at: 1_001 }).known, false);
@@ -67,7 +71,7 @@ describe('Estimates of operations just submitted', () => {
     estimator.setTask('reports', { declaredMs: 9_000, concurrency: null, keyConcurrency: null });
     const seconds = new Set<number>();
     for (let i = 0; i < 20; i += 1) {
-      told(estimator, `a${i}`, 1_000);
+      told(estimator, `a${i}`, { at: 1_000 });
       seconds.add(Math.floor((1_000 + estimator.retryAfter({ id: `a${i}`, at: 1_000 }).ms) / 1000));
     }
     assert.equal(seconds.size, 20);
@@ -79,7 +83,7 @@ describe('Accuracy', () => {
     const estimator = taught(64, 0);
     assert.equal(estimator.accuracy('reports'), null);
     for (const [i, took] of [1_000, 15_000, 60_000].entries()) {
-      const { p50At } = told(estimator, `a${i}`, 1_000);
+      const { p50At } = told(estimator, `a${i}`, { at: 1_000 });
       estimator.onStart({ id: `a${i}`, at: 1_000 });
       assert.ok(p50At > 12_000 && p50At < 18_000);
       estimator.tell({ id: `a${i}`, at: 1_500 });
