@@ -41,8 +41,9 @@ function isSlipOf(member: (typeof reservedMembers)[number], name: string): boole
 }
 
 function misspelt(name: string, meant: string): RaincheckError {
+  const pointer = jsonPointer([name]);
   const detail = `No field of this task. Did you mean \`${meant}\`?`;
-  return new RaincheckError('validation_failed', `\`${name}\` is no field of this task.`, {
-    errors: [{ pointer: jsonPointer([name]), detail }],
+  return new RaincheckError('validation_failed', `${pointer}: ${detail}`, {
+    errors: [{ pointer, detail }],
   });
 }

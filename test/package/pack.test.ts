@@ -159,8 +159,8 @@ describe('the packed package', () => {
   });
 
   it('ends with the npx that started it, which tells only its shell to stop', async () => {
-    const command = 'raincheck'; // by a name of its own: no dependency has this program
-    const npx = spawn('npx', ['--no', command, 'listen', '--port', '0', '--json'], {
+    const args = ['--no', 'raincheck', 'listen', '--port', '0', '--json'];
+    const npx = spawn('npx', args, {
       cwd: project,
       env: withoutPackageSettings(),
       stdio: ['ignore', 'pipe', 'inherit'],
