@@ -102,6 +102,8 @@ async function followEvents([task, input]) {
   return { id: body.id, polled: polled.promise, ended, cancel };
 }
 
+// Whatever a client does between two tries: the script lives until all have ended.
+const alive = setInterval(() => undefined, 1_000);
 await Promise.all([
   ...Object.entries(clients).flatMap(([client, send]) =>
     Object.entries(modes).map(([mode, pace]) =>
@@ -110,3 +112,4 @@ await Promise.all([
   ),
   play('eventsource', 'event stream', (...asked) => followEvents(asked)),
 ]);
+clearInterval(alive);
