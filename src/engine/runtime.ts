@@ -39,7 +39,7 @@ export class Runtime {
   #state: 'new' | 'starting' | 'started' | 'stopping' | 'stopped' = 'new';
   #stopping: Promise<void> | null = null;
   readonly #cutShort = new AbortController();
-  #stopListening: () => void = () => undefined;
+  #stopListening: (() => void) | null = null;
 
   constructor(p: RuntimeParts) {
     this.#p = p;
@@ -139,7 +139,7 @@ export class Runtime {
     this.#heartbeat.start();
     for (const service of this.#services) service.start();
     this.#worker.start();
-    this.#stopListening = store.hints?.listen((hint) => this.#hinted(hint)) ?? this.#stopListening;
+    this.listen();
   }
 
   async stop(p: { readonly drainMs: number; readonly now: boolean }): Promise<void> {
@@ -150,7 +150,7 @@ export class Runtime {
 
   async #stop(drainMs: number): Promise<void> {
     this.#state = 'stopping';
-    this.#stopListening();
+    this.#stopListening?.();
     await this.#worker.stop();
     await this.#idleWithin(drainMs);
     for (const attempt of this.#running.all) this.#executor.abort(attempt, 'stop');
@@ -177,6 +177,12 @@ export class Runtime {
     await Promise.race([this.#running.idle(), this.#p.settings.clock.sleep(ms, awake.signal)]);
     cut.removeEventListener('abort', wake);
     awake.abort();
+  }
+
+  listen(): void {
+    if (this.stopping) return;
+    this.#stopListening ??=
+      this.#p.settings.store.hints?.listen((hint) => this.#hinted(hint)) ?? null;
   }
 
   /** Other processes share this store: what they did is found at the next poll, or now. */
