@@ -65,7 +65,8 @@ export async function runWebhookChaos(p: WebhookChaosOptions): Promise<ChaosSumm
     await server.signal('SIGTERM');
     for (const fault of receiver.faults) run.violate(fault);
     const store = await openSqliteStore({ path: db });
-    const counts = await run.checkStore(store).finally(() => store.close());
+    const counts = await run.checkStore(store);
+    await store.close();
     return { violations: run.violations, counts: { ...run.counts(receiver), ...counts } };
   } finally {
     await server.signal('SIGKILL');
