@@ -69,6 +69,10 @@ class RaincheckEngine implements Engine {
     return this.#runtime.start();
   }
 
+  listen(): void {
+    this.#runtime.listen();
+  }
+
   async stop(p: { readonly drainMs?: number; readonly now?: boolean } = {}): Promise<void> {
     const drainMs = durationOption('drainMs', p.drainMs, {
       minMs: 0,

@@ -22,6 +22,11 @@ export type Engine = {
   /** Resolves once recovery ran and the workers claim. Without it the engine only accepts and answers. */
   start(): Promise<void>;
   /**
+   * For a process that accepts and answers only: hears of what others on the same store do, as start() does, and
+   * runs nothing. Without it that is found by polling.
+   */
+  listen(): void;
+  /**
    * Stops claiming, waits up to `drainMs` (default 10 s, at most a day) for running attempts, aborts the rest and
    * hands them back uncounted. `now: true` does not wait. Idempotent; a second call with `now` cuts the first one
    * short. The store stays open.

@@ -41,7 +41,7 @@ export class Runtime {
   #state: 'new' | 'starting' | 'started' | 'stopping' | 'stopped' = 'new';
   #stopping: Promise<void> | null = null;
   readonly #cutShort = new AbortController();
-  #stopListening: () => void = () => undefined;
+  #stopListening: (() => void) | null = null;
 
   constructor(p: RuntimeParts) {
     this.#p = p;
@@ -145,7 +145,7 @@ export class Runtime {
     this.#heartbeat.start();
     for (const service of this.#services) service.start();
     this.#worker.start();
-    this.#stopListening = store.hints?.listen((hint) => this.#hinted(hint)) ?? this.#stopListening;
+    this.listen();
   }
 
   async stop(p: { readonly drainMs: number; readonly now: boolean }): Promise<void> {
@@ -157,7 +157,7 @@ export class Runtime {
   async #stop(drainMs: number): Promise<void> {
     this.#state = 'stopping';
     this.#p.estimates.close();
-    this.#stopListening();
+    this.#stopListening?.();
     await this.#worker.stop();
     await this.#idleWithin(drainMs);
     for (const attempt of this.#running.all) this.#executor.abort(attempt, 'stop');
@@ -179,6 +179,12 @@ export class Runtime {
   /** Resolves when nothing is held any more, after `ms`, or when the stop is cut short. */
   #idleWithin(ms: number, cut = this.#cutShort.signal): Promise<void> {
     return this.#running.idleWithin(ms, { clock: this.#p.settings.clock, cut });
+  }
+
+  listen(): void {
+    if (this.stopping) return;
+    this.#stopListening ??=
+      this.#p.settings.store.hints?.listen((hint) => this.#hinted(hint)) ?? null;
   }
 
   /** Other processes share this store: what they did is found at the next poll, or now. */

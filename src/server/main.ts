@@ -200,7 +200,9 @@ async function startOrWait(
   const waits = parseStoreAddress(plan.settings.store).kind === 'postgres';
   for (let tries = 0; ; tries += 1) {
     try {
-      await (plan.settings.role === 'api' ? rc.engine.ready() : rc.start());
+      if (plan.settings.role === 'all') await rc.start();
+      else await rc.engine.ready();
+      rc.engine.listen();
       return;
     } catch (error) {
       const away = error instanceof RaincheckError && error.code === 'store_unavailable';

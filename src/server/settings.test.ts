@@ -26,6 +26,18 @@ describe('settings', () => {
     assert.equal(port({ RAINCHECK_PORT: '', PORT: '2' }), 2);
   });
 
+  it('find the store where platforms name a PostgreSQL, last of all and not for dev', () => {
+    const postgres = { DATABASE_URL: 'postgres://db/app' };
+    const store = (p: Partial<Parameters<typeof readSettings>[0]>) =>
+      readSettings({ ...none, mode: 'serve', ...p }).store;
+    assert.equal(store({ env: postgres }), 'postgres://db/app');
+    assert.equal(store({ env: postgres, mode: 'worker' }), 'postgres://db/app');
+    assert.equal(store({ env: { ...postgres, RAINCHECK_STORE: 'a.db' } }), 'a.db');
+    assert.equal(store({ env: postgres, config: { store: 'b.db' } }), 'b.db');
+    assert.match(store({ env: postgres, mode: 'dev' }), /^sqlite:/);
+    assert.match(store({ env: { DATABASE_URL: 'mysql://db/app' } }), /^sqlite:/);
+  });
+
   it('name the variable, the flag or the member that does not fit', () => {
     const fails = (p: object, message: RegExp) =>
       assert.throws(() => readSettings({ ...none, ...p }), { code: 'invalid_option', message });

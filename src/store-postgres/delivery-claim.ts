@@ -8,7 +8,7 @@ import type {
 import { tenantOwner } from '../store/webhook-secrets.ts';
 import { textArray } from './array-literal.ts';
 import type { Row, Transaction } from './connection.ts';
-import { DeliveryLanes, type DeliveryLane } from './delivery-lanes.ts';
+import { DeliveryLanes, type DeliveryLane, type FirstPages } from './delivery-lanes.ts';
 import { keptColumns, storedDeliveryOf } from './delivery-rows.ts';
 import type { EndpointEntry } from './endpoint-ledger.ts';
 import { countInFlightSql } from './in-flight.ts';
@@ -20,13 +20,13 @@ import { WebhookSet } from './webhook-set.ts';
  * A claim of deliveries goes by endpoint, in the order (first_at, first_id) of those that are open:
  *
  *   1. over all nodes one claims at a time: row '' of claim_locks is locked to the COMMIT
- *   2. attempts in flight are counted, from leases
- *   3. endpoints whose place time has made wrong are placed anew (endpoint-place.ts)
+ *   2. attempts in flight are counted, from leases, and a first page of open endpoints is read
+ *   3. endpoints whose place time has made wrong are placed anew (endpoint-place.ts), and that page is read again
  *   4. one delivery of each open endpoint, in order; endpoints that another node settles for are passed by
  *   5. the same endpoints round again, in the same order, until the limit or nothing is left
  *   6. deliveries and the new places of their endpoints are written
  *
- * Five round trips, and nobody waits for the disk. Differs from store-sqlite, which parks the endpoints of full
+ * Six round trips, and nobody waits for the disk. Differs from store-sqlite, which parks the endpoints of full
  * origins: here they are walked past. All of it looks at limits.deliveryScanEndpoints endpoints with a free slot;
  * then nextDueAt is `now`: ask again.
  */
@@ -109,10 +109,18 @@ class DeliveryClaim {
   }
 
   async run(): Promise<ClaimedDeliveries> {
-    const [inFlight] = await Promise.all([this.#tx.all(countInFlightSql), this.#placeAnew()]);
+    const { rowsLeft } = this.#scan;
+    const [inFlight, over, ahead, first] = await Promise.all([
+      this.#tx.all(countInFlightSql),
+      this.#tx.all(placesOverSql, this.#now, rowsLeft),
+      this.#tx.all(placesAheadSql, this.#now, rowsLeft),
+      this.#lanes.firstPages(),
+    ]);
     this.#lanes.inFlight.load(inFlight);
     this.#scan.rowsLeft += this.#lanes.inFlight.endpoints;
-    await this.#claimAll();
+    const isRight = over.length + ahead.length === 0;
+    if (!isRight) await this.#placeAnew([...over, ...ahead]);
+    await this.#claimAll(isRight ? first : await this.#lanes.firstPages());
     this.#set.post();
     const [claimed] = await Promise.all([this.#claimed(), this.#set.flush(this.#now)]);
     const nextDueAt = await this.#nextDueAt();
@@ -120,14 +128,8 @@ class DeliveryClaim {
     return { claimed, nextDueAt, left: isFull };
   }
 
-  async #placeAnew(): Promise<void> {
-    const { rowsLeft } = this.#scan;
-    const [over, ahead] = await Promise.all([
-      this.#tx.all(placesOverSql, this.#now, rowsLeft),
-      this.#tx.all(placesAheadSql, this.#now, rowsLeft),
-    ]);
-    const ids = [...new Set([...over, ...ahead].map((row) => row[0] as string))];
-    if (ids.length === 0) return;
+  async #placeAnew(rows: readonly Row[]): Promise<void> {
+    const ids = [...new Set(rows.map((row) => row[0] as string))];
     this.#scan.look(ids.length);
     const entries = await this.#set.endpoints.lockFree(ids);
     if (entries.length < ids.length) this.#lanes.hasPassedBy = true;
@@ -135,10 +137,10 @@ class DeliveryClaim {
     await this.#set.flush(this.#now);
   }
 
-  async #claimAll(): Promise<void> {
+  async #claimAll(first: FirstPages): Promise<void> {
     const missing = (): number => this.#p.limit - this.#taken.length;
     const lanes: DeliveryLane[] = [];
-    for await (const lane of this.#lanes.inOrder(missing)) {
+    for await (const lane of this.#lanes.inOrder(first, missing)) {
       if (this.#claimNext(lane)) lanes.push(lane);
       if (missing() === 0) return;
     }

@@ -62,8 +62,6 @@ export type DeliveryLane = {
   isExhausted: boolean;
 };
 
-type Wanted = { readonly lane: DeliveryLane; readonly count: number };
-
 export class DeliveryLanes {
   readonly #set: WebhookSet;
   readonly #p: ClaimDeliveries;
@@ -80,63 +78,83 @@ export class DeliveryLanes {
     this.#scan = parts.scan;
   }
 
-  /** Every lane that has something to take, once. `missing` says how many deliveries are still wanted. */
-  async *inOrder(missing: () => number): AsyncGenerator<DeliveryLane> {
-    const tooFar = this.#now + limits.deliveryTtlMs;
-    yield* this.#inRange({ sql: openEndpointsSql, bound: this.#now, missing });
-    yield* this.#inRange({ sql: openTooFarSql, bound: tooFar, missing });
+  /** The first page of each range, asked for before it is known who is full: a page of those is passed by. */
+  async firstPages(): Promise<FirstPages> {
+    const count = Math.min(this.#p.limit, this.#scan.rowsLeft);
+    const [due, tooFar] = await Promise.all([
+      this.#page(openEndpointsSql, { bound: this.#now, count }),
+      this.#page(openTooFarSql, { bound: this.#now + limits.deliveryTtlMs, count }),
+    ]);
+    return { due: { rows: due, count }, tooFar: { rows: tooFar, count } };
   }
 
-  async *#inRange({ sql, bound, missing }: Range): AsyncGenerator<DeliveryLane> {
+  #page(
+    sql: string,
+    { bound, count, after = noRow }: { bound: number; count: number; after?: Row },
+  ): Promise<Row[]> {
+    const [, lastAt, lastId] = after;
     const { originInFlightMax, endpointInFlightMax } = this.#p;
-    let [lastAt, lastId] = [Number.MIN_SAFE_INTEGER, ''];
+    const full = [
+      textArray(this.inFlight.fullOrigins(originInFlightMax)),
+      textArray(this.inFlight.fullEndpoints(endpointInFlightMax)),
+    ];
+    return this.#set.tx.all(sql, bound, lastAt as number, lastId as string, count, ...full);
+  }
+
+  /** Every lane that has something to take, once. `missing` says how many deliveries are still wanted. */
+  async *inOrder(first: FirstPages, missing: () => number): AsyncGenerator<DeliveryLane> {
+    const tooFar = this.#now + limits.deliveryTtlMs;
+    const ranges = [
+      { sql: openEndpointsSql, bound: this.#now, first: first.due, missing },
+      { sql: openTooFarSql, bound: tooFar, first: first.tooFar, missing },
+    ];
+    for (const range of ranges) yield* this.#inRange(range);
+  }
+
+  async *#inRange({ sql, bound, first, missing }: Range): AsyncGenerator<DeliveryLane> {
+    let { rows, count } = first;
     for (;;) {
-      const count = Math.min(missing(), this.#scan.rowsLeft);
-      if (count === 0) return;
-      const full = [
-        textArray(this.inFlight.fullOrigins(originInFlightMax)),
-        textArray(this.inFlight.fullEndpoints(endpointInFlightMax)),
-      ];
-      const rows = await this.#set.tx.all(sql, bound, lastAt, lastId, count, ...full);
       this.#scan.look(rows.length);
-      const last = rows.at(-1);
-      if (last !== undefined) [lastAt, lastId] = [last[1] as number, last[2] as string];
       const isLast = rows.length < count;
       // One of each in turn: more are fetched at once only when there are too few endpoints for that.
       for (const lane of await this.#open(rows, isLast ? missing() : 1)) yield lane;
-      if (isLast) return;
+      const last = rows.at(-1);
+      count = Math.min(missing(), this.#scan.rowsLeft);
+      if (isLast || count === 0) return;
+      rows = await this.#page(sql, { bound: bound, count: count, after: last });
     }
   }
 
   /** Locks the endpoints of a page, and fetches up to `count` of each. */
   async #open(page: readonly Row[], count: number): Promise<DeliveryLane[]> {
+    if (page.length === 0) return [];
     const { endpoints } = this.#set;
     const ids = page.map((row) => row[0] as string);
-    await endpoints.lockFree(ids);
+    const most = Math.min(count, this.#p.endpointInFlightMax);
+    const [, rows] = await Promise.all([
+      endpoints.lockFree(ids),
+      this.#read(ids.map((id) => ({ id, count: most }))),
+    ]);
     const lanes: DeliveryLane[] = [];
     for (const id of ids) {
       const entry = endpoints.find(id);
       if (entry === undefined) this.hasPassedBy = true;
       else if (this.freeOf(entry) > 0) {
-        lanes.push({ entry, rows: [], at: 0, isExhausted: false });
+        const lane = { entry, rows: [], at: 0, isExhausted: false };
+        this.#fill(lane, rows, most);
+        // Its place was not right any more.
+        if (lane.rows.length === 0) endpoints.touch(entry);
+        else lanes.push(lane);
       }
     }
-    await this.#fetch(
-      lanes.map((lane) => ({ lane, count: Math.min(count, this.freeOf(lane.entry)) })),
-    );
-    for (const { entry, rows } of lanes) {
-      if (rows.length === 0) endpoints.touch(entry); // its place was not right any more
-    }
-    return lanes.filter(({ rows }) => rows.length > 0);
+    return lanes;
   }
 
-  /** What was taken before is in flight by now, but written only at the end: it is passed over. */
-  async #fetch(wanted: readonly Wanted[]): Promise<void> {
-    if (wanted.length === 0) return;
+  async #read(wanted: readonly { readonly id: string; readonly count: number }[]): Promise<Row[]> {
     const { tx, deliveries } = this.#set;
-    deliveries.post();
+    deliveries.post(); // what was taken before is in flight
     const lanes = [
-      textArray(wanted.map(({ lane }) => lane.entry.id)),
+      textArray(wanted.map(({ id }) => id)),
       numberArray(wanted.map(({ count }) => count)),
     ];
     const now = this.#now;
@@ -144,12 +162,14 @@ export class DeliveryLanes {
       tx.all(laneDueSql, ...lanes, now, now),
       tx.all(laneTooFarSql, ...lanes, now + limits.deliveryTtlMs, now),
     ]);
-    for (const { lane, count } of wanted) {
-      const rows = [...due, ...tooFar].filter((row) => row[1] === lane.entry.id).slice(0, count);
-      lane.rows = rows.map((row) => deliveries.adopt(row));
-      lane.at = 0;
-      lane.isExhausted = rows.length < count;
-    }
+    return [...due, ...tooFar];
+  }
+
+  #fill(lane: DeliveryLane, rows: readonly Row[], count: number): void {
+    const own = rows.filter((row) => row[1] === lane.entry.id).slice(0, count);
+    lane.rows = own.map((row) => this.#set.deliveries.adopt(row));
+    lane.at = 0;
+    lane.isExhausted = own.length < count;
   }
 
   /** For the lanes that have nothing left but may have more, before a round. */
@@ -158,7 +178,9 @@ export class DeliveryLanes {
       .filter(({ at, rows, isExhausted }) => at >= rows.length && !isExhausted)
       .map((lane) => ({ lane, count: Math.min(missing, this.freeOf(lane.entry)) }))
       .filter(({ count }) => count > 0);
-    await this.#fetch(wanted);
+    if (wanted.length === 0) return;
+    const rows = await this.#read(wanted.map(({ lane, count }) => ({ id: lane.entry.id, count })));
+    for (const { lane, count } of wanted) this.#fill(lane, rows, count);
   }
 
   /** The next delivery of a lane that may go out; undefined: there is none, or no slot. */
@@ -177,9 +199,18 @@ export class DeliveryLanes {
   }
 }
 
+type Page = { readonly rows: Row[]; readonly count: number };
+
+/** By range. */
+export type FirstPages = { readonly due: Page; readonly tooFar: Page };
+
 type Range = {
   readonly sql: string;
   /** first_at up to, or beyond, this instant. */
   readonly bound: number;
+  readonly first: Page;
   readonly missing: () => number;
 };
+
+/** Before every other. */
+const noRow: Row = ['', Number.MIN_SAFE_INTEGER, ''];

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, it } from 'node:test';
 import { completedBy, StoreBench } from '../testing/store-bench.ts';
+import { delivered, endedBy } from '../testing/webhook-bench.ts';
 import { dropSchema, newSchema } from './postgres-schema.fixture.ts';
 import { startPostgres } from './postgres-server.fixture.ts';
 import { postgresStore } from './postgres-store.ts';
@@ -8,7 +9,7 @@ import { postgresStore } from './postgres-store.ts';
 const server = await startPostgres();
 after(() => server.stop());
 
-it('calls of one turn share their round trips: 2 to accept, 3 to claim, 2 to end, 1 to read', async (t) => {
+it('calls of one turn share their round trips: 2 to accept, 3 to claim, 2 to end, 1 to read, more with webhooks', async (t) => {
   const options = { url: server.url, schema: newSchema(), clock: 'caller', notify: false } as const;
   const { store, ready } = postgresStore(options);
   t.after(async () => {
@@ -36,4 +37,21 @@ it('calls of one turn share their round trips: 2 to accept, 3 to claim, 2 to end
     );
   }
   await trips(2, async () => assert.deepEqual(await bench.claim(), [])); // nothing waits
+
+  // Told to webhooks: the endpoint and what is there of the delivery are asked for; then a claim, and its end.
+  const { webhooks } = bench;
+  await webhooks.endpoint();
+  bench.outbox = webhooks.outbox();
+  for (const count of [1, 4]) {
+    for (let i = 0; i < count; i += 1) await bench.create();
+    const running = await bench.claim();
+    await trips(4, () =>
+      Promise.all(running.map(({ operation }) => bench.settle(completedBy(operation)))),
+    );
+    const sending = await trips(6, () => webhooks.claim());
+    assert.equal(sending.length, count);
+    await trips(3, () =>
+      Promise.all(sending.map(({ delivery }) => webhooks.settle(endedBy(delivery, delivered())))),
+    );
+  }
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, describe, it, type TestContext } from 'node:test';
+import { Client } from 'pg';
 import { deliveryId } from '../core/id.ts';
 import type { Outbox } from '../store/delivery-store.ts';
 import { StoreBench, completedBy } from '../testing/store-bench.ts';
@@ -13,8 +14,11 @@ import { openPostgresStore } from './postgres-store.ts';
 const server = await startPostgres();
 after(() => server.stop());
 
-async function openNodes(t: TestContext, nodes: number): Promise<StoreBench[]> {
-  const options = { url: server.url, schema: newSchema(), clock: 'caller', notify: false } as const;
+/** Where each stands. */
+const schemas = new WeakMap<StoreBench, string>();
+
+async function openNodes(t: TestContext, nodes: number, notify = false): Promise<StoreBench[]> {
+  const options = { url: server.url, schema: newSchema(), clock: 'caller', notify } as const;
   const stores = await Promise.all(Array.from({ length: nodes }, () => openPostgresStore(options)));
   t.after(async () => {
     await Promise.all(stores.map((store) => store.close()));
@@ -25,6 +29,7 @@ async function openNodes(t: TestContext, nodes: number): Promise<StoreBench[]> {
     // Each has its own counter for tokens; they must not meet.
     let tokens = 0;
     bench.newToken = () => `node-${i}-${(tokens += 1)}`;
+    schemas.set(bench, options.schema);
     return bench;
   });
 }
@@ -230,6 +235,54 @@ describe('webhooks over several nodes', { timeout: 90_000 }, () => {
     assert.equal(await other.webhooks.nextDueAt(), gateAt);
     other.now = gateAt;
     assert.deepEqual(await other.webhooks.claimIds(), [sending.id]);
+  });
+
+  it('claim what an outbox wrote, asked for while its commit is under way', async (t) => {
+    const [bench, other] = (await openNodes(t, 2)) as [StoreBench, StoreBench];
+    await bench.webhooks.endpoint();
+    const running = await bench.running();
+    const write = bench.webhooks.outbox();
+    const asked = new Promise<Promise<string[]>[]>((resolve) => {
+      bench.outbox = (operation, registered) => {
+        // As the sender does, which is woken by the outbox.
+        resolve([bench.webhooks.claimIds()]);
+        return write(operation, registered);
+      };
+    });
+    // The commit waits for the counters of the task.
+    const holder = new Client({ connectionString: server.url });
+    await holder.connect();
+    await holder.query(`BEGIN; SELECT FROM "${schemas.get(bench)}".tasks FOR UPDATE`);
+    const completing = bench.complete(running);
+    const [claimed] = await asked;
+    for (let i = 0; i < 3; i += 1) assert.deepEqual(await other.webhooks.claimIds(), []);
+    await holder.query('COMMIT');
+    await holder.end();
+    await completing;
+    assert.deepEqual(await claimed, await bench.webhooks.listIds());
+  });
+
+  const pooled = process.env['RAINCHECK_TEST_POOLER'] === 'transaction';
+  const skip = pooled && 'LISTEN needs a session of its own, which this pooler does not give';
+  it('hear of what a final state on another node brought', { skip }, async (t) => {
+    const [speaker, listener] = (await openNodes(t, 2, true)) as [StoreBench, StoreBench];
+    await speaker.webhooks.endpoint();
+    speaker.outbox = speaker.webhooks.outbox();
+    let hears = (): void => undefined;
+    const ready = (): Promise<void> => new Promise((resolve) => (hears = resolve));
+    const listens = ready();
+    const stop = listener.store.hints!.listen(({ type }) => {
+      if (type === 'ready') hears();
+    });
+    await listens;
+    const created = ready();
+    const operation = await speaker.running();
+    await created;
+    const told = ready();
+    await speaker.complete(operation);
+    await told;
+    assert.equal((await listener.webhooks.claim()).length, 1);
+    stop();
   });
 
   it('never met in a deadlock, all of them together', async (t) => {

@@ -88,12 +88,17 @@ export class WorkingSet {
       ids.length === 0 ? [] : tx.all(lockOperationsSql, textArray(ids)),
       needs.keys.length === 0 ? [] : IdempotencyKeys.find(tx, needs.keys),
       told.length === 0 ? [] : tx.all(registeredOfOperationsSql, textArray(told)),
+      // Sent behind the operations, whose locks come first; when nobody is to be told, without knowing them.
+      told.length === 0 ? this.#loadWebhooks(needs, []) : null,
     ]);
     if (!this.#hasTasks) this.ledger.load(tasks);
     this.#hasTasks = true;
     this.adopt(operations);
     this.keys.load(keys);
-    await Promise.all([this.#loadReplayed(needs), this.#loadWebhooks(needs, registered)]);
+    await Promise.all([
+      this.#loadReplayed(needs),
+      told.length === 0 ? null : this.#loadWebhooks(needs, registered),
+    ]);
   }
 
   async #loadReplayed(needs: Needs): Promise<void> {

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 
@@ -49,6 +50,8 @@ export class Node {
         cwd: root,
         env: {
           ...process.env,
+          // Half of each start is stripping types: what was stripped once is kept.
+          NODE_COMPILE_CACHE: path.join(os.tmpdir(), 'raincheck-test-compile-cache'),
           CHAOS_LOG: log,
           DATABASE_URL: store,
           RAINCHECK_LOG_LEVEL: 'error',

@@ -6,6 +6,7 @@ import { after, it } from 'node:test';
 import { dropSchema, newSchema, runSql } from '../../src/store-postgres/postgres-schema.fixture.ts';
 import { startPostgres } from '../../src/store-postgres/postgres-server.fixture.ts';
 import { openPostgresStore } from '../../src/store-postgres/postgres-store.ts';
+import { runCli } from '../support/run-cli.ts';
 import { postJson, ServerProcess, statusWhen } from './server-process.ts';
 
 const database = await startPostgres();
@@ -62,6 +63,49 @@ it('a server waits for a database that is not up yet, answers 503 meanwhile, and
   server.kill('SIGTERM');
   assert.equal(await server.exited, 0, server.output);
   await dropSchema({ url: database.url, schema });
+});
+
+it('an API node and a worker share a database that `raincheck migrate` has made', async (t) => {
+  const schema = newSchema();
+  const env = { DATABASE_URL: `${database.url}?schema=${schema}` };
+  t.after(() => dropSchema({ url: database.url, schema }));
+  for (const told of [/schema raincheck_test_\w+: version 0 → \d+\n/, /: version \d+ already\n/]) {
+    const { code, stdout, stderr } = await runCli(['migrate'], { env });
+    assert.equal(code, 0, stderr);
+    assert.match(stdout + stderr, told);
+  }
+  const config = ['--config', path.join(import.meta.dirname, '../chaos/nodes.config.ts')];
+  await using api = new ServerProcess(['serve', '--role', 'api', '--port', '0', ...config], {
+    env,
+  });
+  const url = await api.url();
+  const accepted = await postJson(`${url}/plain`, { marker: 'm', key: 'k', failures: 0 });
+  assert.equal(accepted.status, 202, await accepted.text());
+  const location = new URL(accepted.headers.get('location') ?? '', url).href;
+  const health = await freePort();
+  await using worker = new ServerProcess(['worker', '--health-port', `${health}`, ...config], {
+    env,
+  });
+  const done = await statusWhen(location, ({ status }) => status === 'completed');
+  assert.equal(done.attempt, 1);
+  assert.equal((await readiness(`http://127.0.0.1:${health}`))?.status, 200);
+  assert.equal((await fetch(`http://127.0.0.1:${health}/operations`)).status, 404);
+  for (const node of [worker, api]) {
+    node.kill('SIGTERM');
+    assert.equal(await node.exited, 0, node.output);
+  }
+});
+
+it('half a server on a store that no other process can have open is refused', async () => {
+  const config = ['--config', path.join(import.meta.dirname, '../chaos/nodes.config.ts')];
+  for (const half of [['worker'], ['serve', '--role', 'api']]) {
+    const { code, stderr } = await runCli([...half, '--store', 'memory:', ...config]);
+    assert.equal(code, 1);
+    assert.match(stderr, /needs a store that several processes share: name a postgres:\/\//);
+  }
+  const { code, stderr } = await runCli(['migrate', '--store', 'some.db']);
+  assert.notEqual(code, 0);
+  assert.match(stderr, /Expected a postgres:\/\/ store to migrate, got the file some\.db/);
 });
 
 it('the queries of docs/postgres.md work', async () => {
