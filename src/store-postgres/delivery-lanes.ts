@@ -90,9 +90,9 @@ export class DeliveryLanes {
 
   #page(
     sql: string,
-    { bound, count, after = noRow }: { bound: number; count: number; after?: Row },
+    { bound, count, after }: { bound: number; count: number; after?: Row | undefined },
   ): Promise<Row[]> {
-    const [, lastAt, lastId] = after;
+    const [, lastAt, lastId] = after ?? noRow;
     const { originInFlightMax, endpointInFlightMax } = this.#p;
     const full = [
       textArray(this.inFlight.fullOrigins(originInFlightMax)),
@@ -121,7 +121,7 @@ export class DeliveryLanes {
       const last = rows.at(-1);
       count = Math.min(missing(), this.#scan.rowsLeft);
       if (isLast || count === 0) return;
-      rows = await this.#page(sql, { bound: bound, count: count, after: last });
+      rows = await this.#page(sql, { bound, count, after: last });
     }
   }
 
