@@ -78,21 +78,30 @@ export class DeliveryLanes {
     this.#scan = parts.scan;
   }
 
+  get #ranges() {
+    const tooFar = this.#now + limits.deliveryTtlMs;
+    return {
+      due: { sql: openEndpointsSql, bound: this.#now },
+      tooFar: { sql: openTooFarSql, bound: tooFar },
+    };
+  }
+
   /** The first page of each range, asked for before it is known who is full: a page of those is passed by. */
   async firstPages(): Promise<FirstPages> {
     const count = Math.min(this.#p.limit, this.#scan.rowsLeft);
     const [due, tooFar] = await Promise.all([
-      this.#page(openEndpointsSql, { bound: this.#now, count }),
-      this.#page(openTooFarSql, { bound: this.#now + limits.deliveryTtlMs, count }),
+      this.#page(this.#ranges.due, count),
+      this.#page(this.#ranges.tooFar, count),
     ]);
     return { due: { rows: due, count }, tooFar: { rows: tooFar, count } };
   }
 
   #page(
-    sql: string,
-    { bound, count, after }: { bound: number; count: number; after?: Row | undefined },
+    { sql, bound }: Pick<Range, 'sql' | 'bound'>,
+    count: number,
+    after = noRow,
   ): Promise<Row[]> {
-    const [, lastAt, lastId] = after ?? noRow;
+    const [, lastAt, lastId] = after;
     const { originInFlightMax, endpointInFlightMax } = this.#p;
     const full = [
       textArray(this.inFlight.fullOrigins(originInFlightMax)),
@@ -103,15 +112,13 @@ export class DeliveryLanes {
 
   /** Every lane that has something to take, once. `missing` says how many deliveries are still wanted. */
   async *inOrder(first: FirstPages, missing: () => number): AsyncGenerator<DeliveryLane> {
-    const tooFar = this.#now + limits.deliveryTtlMs;
-    const ranges = [
-      { sql: openEndpointsSql, bound: this.#now, first: first.due, missing },
-      { sql: openTooFarSql, bound: tooFar, first: first.tooFar, missing },
-    ];
-    for (const range of ranges) yield* this.#inRange(range);
+    const { due, tooFar } = this.#ranges;
+    yield* this.#inRange({ ...due, first: first.due, missing });
+    yield* this.#inRange({ ...tooFar, first: first.tooFar, missing });
   }
 
-  async *#inRange({ sql, bound, first, missing }: Range): AsyncGenerator<DeliveryLane> {
+  async *#inRange(range: Range): AsyncGenerator<DeliveryLane> {
+    const { first, missing } = range;
     let { rows, count } = first;
     for (;;) {
       this.#scan.look(rows.length);
@@ -121,7 +128,7 @@ export class DeliveryLanes {
       const last = rows.at(-1);
       count = Math.min(missing(), this.#scan.rowsLeft);
       if (isLast || count === 0) return;
-      rows = await this.#page(sql, { bound, count, after: last });
+      rows = await this.#page(range, count, last);
     }
   }
 

@@ -13,6 +13,26 @@ export async function dropSchema(p: {
   await runSql(p.url, `DROP SCHEMA IF EXISTS "${p.schema}" CASCADE`);
 }
 
+/** As it was made. */
+export async function emptySchema(p: {
+  readonly url: string;
+  readonly schema: string;
+}): Promise<void> {
+  const tables = await runSql(
+    p.url,
+    `SELECT relname FROM pg_class WHERE relnamespace = $1::regnamespace AND relkind = 'r'`,
+    [`"${p.schema}"`],
+  );
+  const names = tables.map(({ relname }) => String(relname));
+  const deletes = names
+    .filter((name) => name !== 'schema_version')
+    .map(
+      (name) =>
+        `DELETE FROM "${p.schema}".${name}${name === 'claim_locks' ? " WHERE task <> ''" : ''}`,
+    );
+  await runSql(p.url, deletes.join(';'));
+}
+
 /** Rows of one statement, on a connection of its own. */
 export async function runSql(
   url: string,
