@@ -143,6 +143,7 @@ async function serveOver(ownStore: Store | null, { plan, logger }: Serving): Pro
     store: ownStore ?? settings.store,
     concurrency: settings.concurrency,
     pollsPerSecond: settings.pollsPerSecond,
+    work: settings.role === 'all',
     drain: settings.drain,
     webhooks: webhooksOf(plan),
     logger,

@@ -46,6 +46,11 @@ export type RaincheckOptions<Tasks extends readonly Task[] = readonly Task[]> = 
   /** Pending operations over all tasks at which submits are refused with 503. Default 1,000,000. */
   pendingMax?: number;
   /**
+   * false: this process accepts and answers, and other processes on the same store do the work; no request starts
+   * it here, only start() would. Default true.
+   */
+  work?: boolean;
+  /**
    * Polls a second that clients are asked to make of this process: Retry-After spreads those that are due together.
    * Default 1,000.
    */
@@ -99,6 +104,7 @@ const optionNames = [
   'threads',
   'pendingMax',
   'pollsPerSecond',
+  'work',
   'lease',
   'grace',
   'drain',
@@ -155,7 +161,7 @@ export function assembledRaincheck<const Tasks extends readonly Task[]>(
     const app: App = {
       ...idleApp,
       handle: (request) => {
-        startSoon();
+        if (options.work !== false) startSoon();
         return idleApp.handle(request);
       },
     };
