@@ -65,8 +65,8 @@ export class Transport {
 
   /** Throws `invalid_option` for an address or patience that cannot be used. */
   constructor(options: TransportOptions) {
-    // JavaScript may call without any, or with a name mistyped.
-    const given: object = options ?? {}; // oxlint-disable-line typescript/no-unnecessary-condition -- as said
+    // A name may be mistyped.
+    const given: object = options ?? {}; // oxlint-disable-line typescript/no-unnecessary-condition -- JavaScript may call without any
     refuseUnknownKeys('the client', given, optionNames);
     if (!('baseUrl' in given)) throw expected('baseUrl', "the server's address", undefined);
     this.#options = options;

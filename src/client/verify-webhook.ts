@@ -42,8 +42,7 @@ type Signature = {
  *
  * It does not tell a first delivery from a repeated one: `webhook-id` does, which stays the same.
  */
-// Everybody's order, that of Standard Webhooks, with the secrets beside it.
-// oxlint-disable-next-line max-params -- as said
+// oxlint-disable-next-line max-params -- the order of Standard Webhooks, with the secrets beside it
 export async function verifyWebhook(
   rawBody: WebhookBody,
   headers: WebhookHeaders,

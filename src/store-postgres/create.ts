@@ -6,10 +6,11 @@ import type {
   IdempotencyKey,
   NewOperation,
 } from '../store/store.ts';
+import { jsonOrNull, membersText } from '../store/json-columns.ts';
 import { numberArray, textArray } from './array-literal.ts';
 import type { Transaction } from './connection.ts';
 import type { MemoryWrite } from './group-commit.ts';
-import { giveUpAt, jsonOrNull, membersText } from './rows.ts';
+import { giveUpAt } from './rows.ts';
 import { isFinal } from '../core/operation.ts';
 import type { WorkingSet } from './working-set.ts';
 

@@ -1,6 +1,7 @@
 import { decideAtEndpoint } from '../core/delivery-at-endpoint.ts';
 import type { Delivery, DeliveryAttempt, DeliveryEventOf } from '../core/delivery.ts';
 import type { NewDelivery } from '../store/delivery-store.ts';
+import { membersText } from '../store/json-columns.ts';
 import { numberArray, textArray } from './array-literal.ts';
 import type { Row, Transaction } from './connection.ts';
 import {
@@ -11,7 +12,6 @@ import {
   deliveryOf,
 } from './delivery-rows.ts';
 import { noEndpoints, type EndpointEntry, type EndpointLedger } from './endpoint-ledger.ts';
-import { membersText } from './rows.ts';
 
 /**
  * The deliveries that one transaction touches, in memory. The one way by which one changes: the endpoint is locked,

@@ -8,10 +8,10 @@ import type {
   DeliveryTrigger,
 } from '../core/delivery.ts';
 import type { StoredDelivery } from '../store/delivery-store.ts';
+import { jsonOrNull, parsed } from '../store/json-columns.ts';
 import { numberArray, textArray } from './array-literal.ts';
 import type { Row } from './connection.ts';
 import { headersOf } from './endpoint-rows.ts';
-import { jsonOrNull, parsed } from './rows.ts';
 
 /** Rows to records and back, by position, as in rows.ts. What came from a receiver is kept as JSON: it may hold a U+0000. */
 export const deliveryColumns = `

@@ -1,8 +1,8 @@
 import type { WebhookEvent } from '../core/delivery.ts';
 import type { Endpoint, EndpointDisabled, EndpointHealth } from '../core/endpoint.ts';
+import { jsonOrNull, membersText, parsed } from '../store/json-columns.ts';
 import { booleanArray, numberArray, textArray } from './array-literal.ts';
 import type { Row } from './connection.ts';
-import { jsonOrNull, membersText, parsed } from './rows.ts';
 
 /** Rows to records and back, by position, as in rows.ts. What people wrote is kept as JSON: it may hold a U+0000. */
 export const endpointColumns = `

@@ -7,6 +7,7 @@ import type {
   Progress,
   Result,
 } from '../core/operation.ts';
+import { parsed } from '../store/json-columns.ts';
 import type { Row } from './connection.ts';
 
 /**
@@ -75,21 +76,6 @@ function resultOf(row: Row): Result {
     etag: row[31] as string,
     inline: row[32] as Nullable<string>,
   };
-}
-
-/** What we wrote ourselves needs no check: the caller says what it is. */
-export function parsed(json: Row[number]): unknown {
-  return json === null ? null : JSON.parse(json as string);
-}
-
-export function jsonOrNull(value: object | null): string | null {
-  return value === null ? null : JSON.stringify(value);
-}
-
-/** NULL for the most frequent case, no labels or headers. */
-export function membersText(members: Readonly<Record<string, string>>): string | null {
-  for (const _ in members) return JSON.stringify(members);
-  return null;
 }
 
 /** The earlier of the two instants at which an operation that waits fails; null: neither is set. */

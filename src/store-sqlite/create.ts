@@ -6,11 +6,12 @@ import type {
   IdempotencyKey,
   NewOperation,
 } from '../store/store.ts';
+import { jsonOrNull, membersText } from '../store/json-columns.ts';
 import type { WriteConnection } from './connection.ts';
 import { prepareIdempotencyKeys } from './idempotency.ts';
 import type { Ledger } from './ledger.ts';
 import type { Operations } from './operations.ts';
-import { giveUpAt, jsonOrNull, membersText, operationOf } from './rows.ts';
+import { giveUpAt, operationOf } from './rows.ts';
 
 const createOperationSql = `
 INSERT INTO operations

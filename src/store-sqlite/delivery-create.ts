@@ -1,11 +1,11 @@
 import { isFinalEvent, isOvertaken, type Delivery } from '../core/delivery.ts';
 import type { NewDelivery } from '../store/delivery-store.ts';
 import { newDelivery } from '../store/new-delivery.ts';
+import { membersText } from '../store/json-columns.ts';
 import type { WriteConnection } from './connection.ts';
 import type { Deliveries } from './deliveries.ts';
 import { deliveryColumns } from './delivery-rows.ts';
 import type { EndpointEntry, EndpointLedger } from './endpoint-ledger.ts';
-import { membersText } from './rows.ts';
 
 const insertDeliverySql = `
 INSERT INTO deliveries

@@ -8,9 +8,9 @@ import type {
   DeliveryTrigger,
 } from '../core/delivery.ts';
 import type { StoredDelivery } from '../store/delivery-store.ts';
+import { jsonOrNull, parsed } from '../store/json-columns.ts';
 import type { Row, Value } from './connection.ts';
 import { headersOf } from './endpoint-rows.ts';
-import { jsonOrNull, parsed } from './rows.ts';
 
 /** Rows to records and back, by position, as in rows.ts. */
 export const deliveryColumns = `

@@ -1,7 +1,7 @@
 import type { WebhookEvent } from '../core/delivery.ts';
 import type { Endpoint, EndpointDisabled, EndpointHealth } from '../core/endpoint.ts';
+import { jsonOrNull, membersText, parsed } from '../store/json-columns.ts';
 import type { Row, Value } from './connection.ts';
-import { jsonOrNull, membersText, parsed } from './rows.ts';
 
 /** Rows to records and back, by position, as in rows.ts. */
 export const endpointColumns = `
