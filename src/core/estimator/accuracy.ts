@@ -27,7 +27,7 @@ type TaskWindows = {
 export class Accuracy {
   readonly #tasks = new Map<string, TaskWindows>();
 
-  finished(task: string, { first }: Told, finishedAt: number): void {
+  finished(task: string, { first, firstAt }: Told, finishedAt: number): void {
     let windows = this.#tasks.get(task);
     if (windows === undefined) {
       if (this.#tasks.size >= settings.tasksMax) return;
@@ -35,7 +35,7 @@ export class Accuracy {
       windows = { errors: new RingWindow(capacity), late: new RingWindow(capacity) };
       this.#tasks.set(task, windows);
     }
-    const took = Math.max(1, finishedAt - first.at);
+    const took = Math.max(1, finishedAt - firstAt);
     windows.errors.push(Math.abs(first.p50At - finishedAt) / took);
     windows.late.push(Math.max(0, finishedAt - first.p90At));
   }

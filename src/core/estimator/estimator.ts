@@ -156,7 +156,8 @@ export class Estimator {
     operation.fraction = p.fraction;
     const { stages } = operation;
     if (stage === null || stages.at(-1)?.stage === stage) return;
-    if (stages.length < settings.stagesMax) stages.push({ stage, enteredAt: p.at });
+    if (stages.length >= settings.stagesMax) return;
+    operation.stages = [...stages, { stage, enteredAt: p.at }];
   }
 
   /** It ended, well or not: what it took is learned, and whether the bounds told of it held. */
@@ -357,7 +358,7 @@ export class Estimator {
 
   #remember(operation: LiveOperation, bucket: CalibrationBucket, p90At: number): void {
     if (operation.predictions.some((prediction) => prediction.bucket === bucket)) return;
-    operation.predictions.push({ bucket, p90At });
+    operation.predictions = [...operation.predictions, { bucket, p90At }];
     this.#calibration.predicted(bucket);
   }
 }

@@ -5,6 +5,10 @@ import type { Told } from './told.ts';
 /** The first prediction made for an operation in a bucket: judged when it finishes. */
 export type StoredPrediction = { readonly bucket: CalibrationBucket; readonly p90At: number };
 
+export type EnteredStage = { readonly stage: string; readonly enteredAt: number };
+
+const none: readonly never[] = [];
+
 /** An operation that has not finished, as the estimator sees it. */
 export type LiveOperation = Queued & {
   readonly submittedAt: number;
@@ -13,9 +17,10 @@ export type LiveOperation = Queued & {
   /** An attempt runs; false while it waits, in a back-off too. */
   holdsSlot: boolean;
   fraction: number | null;
-  /** Stages entered in this attempt, latest last. */
-  stages: { readonly stage: string; readonly enteredAt: number }[];
-  readonly predictions: StoredPrediction[];
+  /** Stages entered in this attempt, latest last. Replaced, not changed: most have none, and share `none`. */
+  stages: readonly EnteredStage[];
+  /** Likewise. */
+  predictions: readonly StoredPrediction[];
   /** What its clients were told; null: nothing yet. */
   told: Told | null;
 };
@@ -82,8 +87,8 @@ export class LiveQueue {
       startedAt: null,
       holdsSlot: false,
       fraction: null,
-      stages: [],
-      predictions: [],
+      stages: none,
+      predictions: none,
       told: null,
     };
     this.#operations.set(p.id, operation);
@@ -108,7 +113,7 @@ export class LiveQueue {
     this.#running.delete(operation);
     // The line knows it by its order, which has changed: a new record under the same id.
     const waiting: LiveOperation = { ...operation, readyAt, holdsSlot: false, fraction: null };
-    waiting.stages = [];
+    waiting.stages = none;
     this.#operations.set(id, waiting);
     this.#enter(waiting);
   }

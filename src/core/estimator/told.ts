@@ -3,8 +3,10 @@ import { held, shownEstimate } from './shown-estimate.ts';
 
 /** What the clients of one operation were told. */
 export type Told = {
-  /** The first estimate, which the end is measured against, and when it was told. */
-  readonly first: { readonly at: number; readonly p50At: number; readonly p90At: number };
+  /** When the first estimate was told, which the end is measured against. */
+  readonly firstAt: number;
+  /** What it was. */
+  readonly first: Pick<CompletionEstimate, 'p50At' | 'p90At'>;
   /** As it is shown now. */
   readonly shown: CompletionEstimate;
   /** When `shown` was looked at last. */
@@ -15,8 +17,7 @@ export type Told = {
 
 /** `fresh` as the first that is told. */
 export function toldFirst(fresh: CompletionEstimate, at: number): Told {
-  const { p50At, p90At } = fresh;
-  return { first: { at, p50At, p90At }, shown: fresh, at, boundPassed: false };
+  return { firstAt: at, first: fresh, shown: fresh, at, boundPassed: false };
 }
 
 /**
@@ -37,6 +38,7 @@ export function toldNext(
   const isHeld = p50At === shown.p50At && p90At === shown.p90At && fresh.basis === shown.basis;
   const startsAt = p.started ? fresh.startsAt : held(shown.startsAt, fresh.startsAt, at);
   return {
+    firstAt: before.firstAt,
     first: before.first,
     shown: {
       ...(isHeld ? shown : fresh),
