@@ -8,6 +8,7 @@ import { silentLogger, type Logger } from '../engine/logger.ts';
 import type { DescribedOperation } from '../webhooks/event-body.ts';
 import type { Webhooks } from '../webhooks/webhooks.ts';
 import type { RouteAction, HttpContext } from './context.ts';
+import type { DashboardFiles } from './dashboard.ts';
 import { describeOperation } from './described-operation.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 import { problemReply } from './problem.ts';
@@ -25,12 +26,16 @@ export type AppOptions = {
   readonly basePath?: string;
   /** How clients reach this server, like 'https://api.example.com/ops'; for the OpenAPI document. */
   readonly publicUrl?: string;
-  /** Bearer token that every request but /livez and /readyz must bring. Default: none is asked for. */
+  /** Bearer token that every request but /livez, /readyz and the files of /dashboard must bring. Default: none is asked for. */
   readonly token?: string;
   /** Largest request body in bytes, 1 to 64 MiB. Default limits.bodyBytes. */
   readonly bodyBytesMax?: number;
   /** Gets what clients are not told about internal errors. Default: silent. */
   readonly logger?: Logger;
+  /** Gives the files of the dashboard at /dashboard; asked at each request of one. Default: it is not served. */
+  readonly dashboard?: () => DashboardFiles;
+  /** For `raincheck dev`: a browser at `/` goes to the dashboard. Default false. */
+  readonly dev?: boolean;
   /** Version shown in the OpenAPI document and the index. */
   readonly version?: string;
 };
@@ -200,6 +205,8 @@ function createContext(options: AppOptions): HttpContext {
     'token',
     'bodyBytesMax',
     'logger',
+    'dashboard',
+    'dev',
     'version',
   ]);
   const publicUrl = options.publicUrl === undefined ? null : checkedPublicUrl(options.publicUrl);
@@ -215,6 +222,8 @@ function createContext(options: AppOptions): HttpContext {
       max: 64 * 1_048_576,
       fallback: limits.bodyBytes,
     }),
+    dashboard: options.dashboard ?? null,
+    dev: options.dev ?? false,
     version: options.version ?? '0',
   };
 }

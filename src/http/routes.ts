@@ -1,8 +1,9 @@
 import findMyWay from 'find-my-way';
 import { RaincheckError } from '../core/errors.ts';
 import type { Task } from '../engine/task.ts';
-import type { HttpContext, Params } from './context.ts';
+import type { HttpContext, Params, RouteAction } from './context.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
+import { readDashboard } from './dashboard.ts';
 import { readEvents, wantsEvents } from './events.ts';
 import { readLiveness, readReadiness } from './health.ts';
 import { readIndex } from './index-page.ts';
@@ -59,7 +60,7 @@ export function createRouter(context: HttpContext): Router {
     const { pattern } = route;
     // The finder has the fixed ones too: it knows that %72 is an r.
     finder.on('GET', pattern, unused, route);
-    if (!pattern.includes(':')) fixed.set(pattern, { route, params: noParams });
+    if (!/[:*]/.test(pattern)) fixed.set(pattern, { route, params: noParams });
   }
   return (path) => fixed.get(path) ?? statusMatch(status, path) ?? found(finder, path);
 }
@@ -151,6 +152,16 @@ function readAsAsked(
     : readStatus(context, request, id);
 }
 
+/** Its files need no token, as they say nothing: what it shows it asks for with one. */
+function dashboardRoutes(context: HttpContext): Route[] {
+  if (context.dashboard === null) return [];
+  const get: RouteAction = (request, params) => readDashboard(context, request, params['*'] ?? '');
+  return [
+    route('/dashboard', { get, open: true, asset: true }),
+    route('/dashboard/*', { get, open: true, asset: true }),
+  ];
+}
+
 function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly status: Route } {
   let openapi: ExchangeReply | null = null; // the tasks never change
   const id = (params: Params): string => params['id'] ?? '';
@@ -160,7 +171,7 @@ function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly stat
     delete: (_, params) => removeOperation(context, id(params)),
   });
   const all = [
-    route('/', { get: () => readIndex(context) }),
+    route('/', { get: (request) => readIndex(context, request) }),
     route('/livez', { get: () => readLiveness(), open: true }),
     route('/readyz', { get: () => readReadiness(context), open: true }),
     route('/openapi.json', { get: () => (openapi ??= jsonReply(openapiDocument(context))) }),
@@ -194,6 +205,7 @@ function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly stat
     route('/tasks/:name/resume', {
       post: (_, params) => setTaskPaused(context, name(params), false),
     }),
+    ...dashboardRoutes(context),
     ...webhookRoutes(context),
     ...viewRoutes(context),
   ];

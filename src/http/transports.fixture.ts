@@ -254,6 +254,8 @@ export function contextOf({ engine, webhooks }: Pick<Kit, 'engine' | 'webhooks'>
     secured: false,
     logger: silentLogger,
     bodyBytesMax: limits.bodyBytes,
+    dashboard: null,
+    dev: false,
     version: '0',
   };
 }

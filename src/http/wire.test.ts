@@ -30,6 +30,8 @@ const context: HttpContext = {
   secured: false,
   logger: silentLogger,
   bodyBytesMax: 1,
+  dashboard: null,
+  dev: false,
   version: '0',
 };
 
