@@ -16,6 +16,8 @@ export const limits = {
   labelValueChars: 256,
   /** Misfits told of one input: a list of a million wrong items has a million. */
   inputErrors: 100,
+  /** Tokens with scopes: each is compared with what a request brings. */
+  tokensMax: 100,
   // An operation.
   taskNameChars: 100,
   taskPathChars: 200,

@@ -2,6 +2,7 @@ import type { DeliveryEvent, DeliveryState, DeliveryTrigger, WebhookEvent } from
 import type { EndpointDisabled } from './endpoint.ts';
 import type { ErrorCode, FieldError, OutcomeCode } from './errors.ts';
 import type { OperationStatus } from './operation.ts';
+import type { Scope } from './scope.ts';
 import type { estimateBases, estimateConfidences, EstimateReason } from './operation-estimate.ts';
 
 /**
@@ -376,6 +377,16 @@ export type WireProblemType = {
   readonly status: number;
   readonly title: string;
   readonly retryable: boolean;
+};
+
+/** What the token of a request may do. */
+export type WireWhoami = {
+  /** null: the token has none, or no token is asked for. */
+  readonly name: string | null;
+  /** With those that others imply. */
+  readonly scopes: readonly Scope[];
+  /** Whether a token is asked for. */
+  readonly secured: boolean;
 };
 
 /** `GET /`: where everything is. */

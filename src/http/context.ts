@@ -1,6 +1,7 @@
 import type { Engine } from '../engine/engine.ts';
 import type { Logger } from '../engine/logger.ts';
 import type { Webhooks } from '../webhooks/webhooks.ts';
+import type { Access } from './access.ts';
 import type { DashboardFiles } from './dashboard.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 
@@ -13,8 +14,9 @@ export type HttpContext = {
   readonly basePath: string;
   /** Scheme and host clients use; null: unknown. */
   readonly publicOrigin: string | null;
-  /** Whether a token is asked for. */
-  readonly secured: boolean;
+  readonly access: Access;
+  /** Origins, beside our own, whose pages may submit and steer without a token. */
+  readonly allowedOrigins: readonly string[];
   readonly logger: Logger;
   /** Largest request body in bytes. */
   readonly bodyBytesMax: number;

@@ -243,6 +243,11 @@ const otherPaths: Json = {
     summary: 'Where everything is',
     content: json(reference('Index')),
   }),
+  '/whoami': page({
+    operationId: 'readWhoami',
+    summary: 'What the token of this request may do',
+    content: json(reference('Whoami')),
+  }),
   '/openapi.json': page({
     operationId: 'readOpenapi',
     summary: 'This document',

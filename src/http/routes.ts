@@ -23,6 +23,7 @@ import { cancelFromPage, readStatusPage, wantsHtml } from './status-html.ts';
 import { readStatusCss, readStatusJs } from './status-page-assets.ts';
 import { submit } from './submit.ts';
 import { listTasks, readTask, setTaskPaused } from './tasks.ts';
+import { readWhoami } from './whoami.ts';
 import { viewRoutes, viewTaskRoutes } from './view-routes.ts';
 import { webhookRoutes } from './webhook-routes.ts';
 
@@ -35,6 +36,7 @@ export type Router = (path: string) => Match | null;
 const reservedSegments: ReadonlySet<string> = new Set([
   'operations',
   'tasks',
+  'whoami',
   'problems',
   'livez',
   'readyz',
@@ -125,9 +127,11 @@ function refuseReservedPath(task: Task): void {
 function taskRoutes(context: HttpContext, task: Task): Route[] {
   return [
     route(task.path, {
+      scope: 'submit',
       post: (request) => submit(context, request, { task: task.name, mayWait: true }),
     }),
     route(`${task.path}/async`, {
+      scope: 'submit',
       post: (request) => submit(context, request, { task: task.name, mayWait: false }),
     }),
     route(`${task.path}/:id`, {
@@ -171,13 +175,18 @@ function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly stat
     delete: (_, params) => removeOperation(context, id(params)),
   });
   const all = [
-    route('/', { get: (request) => readIndex(context, request) }),
+    route('/', { scope: null, get: (request) => readIndex(context, request) }),
     route('/livez', { get: () => readLiveness(), open: true }),
     route('/readyz', { get: () => readReadiness(context), open: true }),
-    route('/openapi.json', { get: () => (openapi ??= jsonReply(openapiDocument(context))) }),
+    route('/openapi.json', {
+      scope: null,
+      get: () => (openapi ??= jsonReply(openapiDocument(context, routeTable(context).all))),
+    }),
+    route('/whoami', { scope: null, get: (request) => readWhoami(context, request) }),
     route('/assets/status.css', { get: () => readStatusCss(), open: true, asset: true }),
     route('/assets/status.js', { get: () => readStatusJs(), open: true, asset: true }),
     route('/problems/:code', {
+      scope: null,
       get: (_, params) => readProblemType(context, params['code'] ?? ''),
     }),
     route('/operations', { get: (request) => listOperations(context, request) }),
@@ -197,8 +206,9 @@ function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly stat
     route('/operations/:id/result', {
       get: (request, params) => readResult(context, request, { id: id(params), task: null }),
     }),
-    route('/tasks', { get: () => listTasks(context) }),
-    route('/tasks/:name', { get: (_, params) => readTask(context, name(params)) }),
+    // Whoever may submit has to know what and where.
+    route('/tasks', { scope: null, get: () => listTasks(context) }),
+    route('/tasks/:name', { scope: null, get: (_, params) => readTask(context, name(params)) }),
     route('/tasks/:name/pause', {
       post: (_, params) => setTaskPaused(context, name(params), true),
     }),

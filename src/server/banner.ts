@@ -62,8 +62,12 @@ function row(text: string, p: { note: string; width: number }): string {
 
 function dashboardNote({ settings, mode }: BannerFacts): string {
   if (!isDashboardBuilt()) return 'not built: npm run build';
-  if (settings.token !== undefined) return 'asks for the token';
+  if (isSecured(settings)) return 'asks for a token';
   return mode === 'dev' ? 'this machine only, no login in dev' : '';
+}
+
+function isSecured({ token, tokens }: Settings): boolean {
+  return token !== undefined || tokens.length > 0;
 }
 
 function storeNote(p: BannerFacts): string {
@@ -89,7 +93,7 @@ function tryIt(p: BannerFacts): string[] {
   if (first === undefined) return [];
   const lines = ['Try it in a second terminal:'];
   const input = JSON.stringify(sampleInput(first.inputJsonSchema)).replaceAll("'", "'\\''");
-  const auth = p.settings.token === undefined ? '' : ` -H "authorization: Bearer $RAINCHECK_TOKEN"`;
+  const auth = !isSecured(p.settings) ? '' : ` -H "authorization: Bearer $RAINCHECK_TOKEN"`;
   const server = p.url === urlDefault ? '' : ` --url ${p.url}`;
   if (p.tasks.some((task) => task.name === 'countdown')) {
     lines.push(`  npx raincheck run countdown seconds:=20${server}`);

@@ -97,8 +97,8 @@ async function makePlan(p: ServerParams): Promise<Plan> {
   return { mode, folder, config, configFile, settings, ephemeral: p.ephemeral === true };
 }
 
-function refusePublicWithoutToken({ host, token }: Settings): void {
-  if (token !== undefined || isLoopback(host)) return;
+function refusePublicWithoutToken({ host, token, tokens }: Settings): void {
+  if (token !== undefined || tokens.length > 0 || isLoopback(host)) return;
   throw new RaincheckError(
     'invalid_option',
     `Refusing to listen on ${host} without a token: whoever reaches it could submit and read. ` +
@@ -150,6 +150,8 @@ async function serveOver(ownStore: Store | null, { plan, logger }: Serving): Pro
     // Status reads that worked are `debug`: they are most of the traffic and tell least, and their lines cost a
     // fifth of the polls a second (bench, poll: 0.57 of a bare GET with them, 0.68 without).
     logRequests: 'changes',
+    tokens: settings.tokens,
+    allowedOrigins: settings.allowedOrigins,
     ...(settings.token === undefined ? {} : { token: settings.token }),
     ...(settings.basePath === undefined ? {} : { basePath: settings.basePath }),
     ...(settings.publicUrl === undefined ? {} : { publicUrl: settings.publicUrl }),

@@ -9,6 +9,7 @@ import { systemClock } from '../engine/system-clock.ts';
 import { isIsolateThread } from '../engine/isolate-thread-mark.ts';
 import type { Logger } from '../engine/logger.ts';
 import type { Task } from '../engine/task.ts';
+import type { AccessToken } from '../http/access.ts';
 import { createApp, type App, type AppOptions } from '../http/app.ts';
 import { fetchHandler } from '../http/fetch-adapter.ts';
 import { nodeHandler } from '../http/node-adapter.ts';
@@ -32,8 +33,12 @@ export type RaincheckOptions<Tasks extends readonly Task[] = readonly Task[]> = 
    * `memory:` (forgets everything at the end), or a store opened elsewhere, which stop() then leaves open. Default `sqlite:.raincheck/raincheck.db`.
    */
   store?: string | Store;
-  /** Bearer token that every request but /livez, /readyz and the files of /dashboard must bring; 8 characters or more. Default: none. */
+  /** Bearer token with all scopes, 8 characters or more. With this or `tokens`, requests must bring one. Default: none. */
   token?: string;
+  /** Bearer tokens with scopes of their own. Default: none. */
+  tokens?: readonly AccessToken[];
+  /** Origins like 'https://app.example.com' whose pages may submit and steer without a token, where CORS lets them. Default: only our own. */
+  allowedOrigins?: readonly string[];
   /** Prefix of every address, like '/ops', when mounted below one. Default: the path of `publicUrl`, else ''. */
   basePath?: string;
   /** How clients reach this server, like 'https://api.example.com/ops'. Default: unknown. */
@@ -100,6 +105,8 @@ const optionNames = [
   'tasks',
   'store',
   'token',
+  'tokens',
+  'allowedOrigins',
   'basePath',
   'publicUrl',
   'bodyBytesMax',
@@ -235,7 +242,14 @@ function composed(options: RaincheckOptions, { store, clock, logger, substitutes
     ...(webhooks !== null && { webhooks }),
     ...(options.dashboard !== false && { dashboard: dashboardFiles() }),
     ...substitutes.app,
-    ...given(options, ['token', 'basePath', 'publicUrl', 'bodyBytesMax']),
+    ...given(options, [
+      'token',
+      'tokens',
+      'allowedOrigins',
+      'basePath',
+      'publicUrl',
+      'bodyBytesMax',
+    ]),
   });
   const { logRequests: wanted = 'none' } = options;
   const app =
