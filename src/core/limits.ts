@@ -16,6 +16,8 @@ export const limits = {
   labelValueChars: 256,
   /** Misfits told of one input: a list of a million wrong items has a million. */
   inputErrors: 100,
+  /** Tokens with scopes: each is compared with what a request brings. */
+  tokensMax: 100,
   // An operation.
   taskNameChars: 100,
   taskPathChars: 200,
@@ -129,12 +131,23 @@ export const limits = {
   /** Deliveries a second that a bulk redrive sends again or discards. */
   redrivePerSecondDefault: 50,
   redrivePerSecondMax: 1_000,
+  /** Webhooks that the inbox of `raincheck dev` holds, and the body of each. */
+  inboxWebhooks: 100,
+  inboxBodyBytes: 262_144,
   // Event streams.
   eventStreamsMax: 10_000,
   /** A comment this often shows that the stream lives. */
   eventPingMs: 15_000,
   /** Then the stream ends, and its client comes back with Last-Event-ID. */
   eventStreamMs: 3_600_000,
+  /** Streams of all operations, of one process. */
+  feedStreamsMax: 100,
+  /** Operations a second that they are told. */
+  feedEventsPerSecond: 100,
+  /** Operations that wait to be told, in all and of one slow reader. */
+  feedBacklog: 200,
+  /** Between two ticks with counts, and between two looks for what other processes did. */
+  feedTickMs: 2_000,
   // Polling.
   retryAfterSecondsMin: 1,
   retryAfterSecondsMax: 60,
