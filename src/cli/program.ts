@@ -6,9 +6,12 @@ import { reportError } from './error-text.ts';
 import { exitCodes, exitCodesHelp, UsageError } from './exit-codes.ts';
 import { endQuietlyOnClosedPipe } from './output.ts';
 import { addCancel } from './cancel.ts';
+import { addCompletion } from './completion.ts';
+import { addConfig } from './config.ts';
 import { addDev } from './dev.ts';
 import { addDlq } from './dlq.ts';
 import { addDoctor } from './doctor.ts';
+import { addInit } from './init.ts';
 import { addList } from './list.ts';
 import { addListen } from './listen.ts';
 import { addMigrate } from './migrate.ts';
@@ -40,8 +43,11 @@ const commands = [
   addWebhooks,
   addDlq,
   addListen,
+  addInit,
+  addConfig,
   addMigrate,
   addDoctor,
+  addCompletion,
 ];
 
 /** The whole command line: `argv` without node and script; resolves to the exit code. */

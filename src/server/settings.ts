@@ -235,38 +235,62 @@ export const settingTable: { readonly [Key in Name]: Setting<Settings[Key]> } = 
 /** Settings as flags give them; undefined: not given. */
 export type Flags = { readonly [Key in Name]?: unknown };
 
-/**
- * Every setting. Throws `invalid_option` for the first value that does not fit, naming
- * the flag, the variable or the member of the config file; a secret's value is not shown.
- */
-export function readSettings(p: {
+type SettingSources = {
   readonly mode: Mode;
   readonly flags: Flags;
   readonly env: NodeJS.ProcessEnv;
   readonly config: Partial<ServerConfig>;
-}): Settings {
+};
+
+/**
+ * Every setting. Throws `invalid_option` for the first value that does not fit, naming
+ * the flag, the variable or the member of the config file; a secret's value is not shown.
+ */
+export function readSettings(p: SettingSources): Settings {
   const names = Object.keys(settingTable) as Name[];
-  return Object.fromEntries(names.map((name) => [name, readSetting(name, p)])) as Settings;
+  return Object.fromEntries(names.map((name) => [name, readSetting(name, p).value])) as Settings;
 }
 
-function readSetting(name: Name, p: Parameters<typeof readSettings>[0]): unknown {
+/** A setting with where its value came from: a flag, a variable, `config file` or `default`. */
+export type SettingOrigin = {
+  readonly name: string;
+  /** undefined: there is none. Of a secret `[set]`. */
+  readonly value: unknown;
+  readonly from: string;
+};
+
+/** As readSettings, to be looked at by a person. */
+export function settingOrigins(p: SettingSources): SettingOrigin[] {
+  return (Object.keys(settingTable) as Name[]).map((name) => {
+    const { value, from } = readSetting(name, p);
+    const isHidden = settingTable[name].secret === true && value !== undefined;
+    return { name, value: isHidden ? '[set]' : value, from };
+  });
+}
+
+function readSetting(name: Name, p: SettingSources): { value: unknown; from: string } {
   const setting: Setting<unknown> = settingTable[name];
   // A variable set to nothing counts as not set, as shells and compose files mean it.
   const variable = setting.env.find((candidate) => (p.env[candidate] ?? '') !== '');
   const candidates = [
-    { label: setting.flag ?? name, given: p.flags[name] },
-    { label: variable, given: variable && p.env[variable] },
-    { label: `\`${name}\` of the config file`, given: memberOf(p.config, name) },
+    { label: setting.flag ?? name, given: p.flags[name], from: setting.flag ?? name },
+    { label: variable, given: variable && p.env[variable], from: variable ?? '' },
+    {
+      label: `\`${name}\` of the config file`,
+      given: memberOf(p.config, name),
+      from: 'config file',
+    },
   ] as const;
-  for (const { label, given } of candidates) {
+  for (const { label, given, from } of candidates) {
     if (given === undefined) continue;
     const value = setting.read(given);
-    if (value !== null) return value;
+    if (value !== null) return { value, from };
     const got = setting.secret === true ? '' : `, got ${JSON.stringify(given) ?? typeof given}`;
     throw new RaincheckError('invalid_option', `${label}: expected ${setting.expected}${got}.`);
   }
   const { fallback } = setting;
-  return typeof fallback === 'function' ? fallback(p.mode, p.env) : fallback;
+  const value = typeof fallback === 'function' ? fallback(p.mode, p.env) : fallback;
+  return { value, from: 'default' };
 }
 
 /** The table of docs/config.md. */
