@@ -7,6 +7,7 @@ export { parseDuration, type Duration } from './core/duration.ts';
 export { RaincheckError, TaskError, type ErrorCode, type FieldError } from './core/errors.ts';
 export type { EndedAttempt, Operation, OperationState, OperationStatus } from './core/operation.ts';
 export type { ProgressReport } from './core/progress.ts';
+export type { Scope } from './core/scope.ts';
 export type {
   WireOperation,
   WireOperationPage,
@@ -20,6 +21,7 @@ export { file, type FileContent, type FileResult } from './engine/file.ts';
 export { isIsolateThread } from './engine/isolate-thread-mark.ts';
 export type { Logger } from './engine/logger.ts';
 export type { HandlerLog, Task, TaskContext, TaskOptions } from './engine/task.ts';
+export type { AccessToken } from './http/access.ts';
 export type { App } from './http/app.ts';
 export type { ExchangeReply, ExchangeRequest } from './http/exchange.ts';
 export { accept, type AcceptHandler } from './server/accept.ts';

@@ -45,9 +45,16 @@ export function withWorkerOptions(command: Command): Command {
     .option('--drain <time>', 'how long a stop waits for running attempts (RAINCHECK_DRAIN)')
     .option('--log-level <level>', 'least severe lines to log (RAINCHECK_LOG_LEVEL)')
     .option('--log-format <format>', 'pretty or json (RAINCHECK_LOG_FORMAT)')
+    .addHelpText('after', accessVariables)
     .addHelpText('after', pollVariable)
     .addHelpText('after', webhookVariables);
 }
+
+const accessVariables = `
+Who may do what, by environment or config file (docs/config.md):
+  RAINCHECK_TOKEN                bearer token with all scopes
+  RAINCHECK_TOKENS               tokens with scopes, as JSON: [{"name":…,"token":…,"scopes":[…]}]
+  RAINCHECK_ALLOWED_ORIGINS      origins whose pages may act without a token`;
 
 const pollVariable = `
 Polling, by environment or config file (docs/estimates.md):

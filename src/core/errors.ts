@@ -10,6 +10,7 @@ export const errorTable = {
   invalid_json: { status: 400, title: 'Body is not valid JSON', retryable: false },
   invalid_cursor: { status: 400, title: 'Cursor is not one of ours', retryable: false },
   unauthorized: { status: 401, title: 'Missing or unknown token', retryable: false },
+  forbidden: { status: 403, title: 'Token lacks a scope', retryable: false },
   cross_site: { status: 403, title: 'Request from another site', retryable: false },
   not_found: { status: 404, title: 'Not found', retryable: false },
   operation_not_found: { status: 404, title: 'No such operation', retryable: false },

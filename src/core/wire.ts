@@ -2,6 +2,7 @@ import type { DeliveryEvent, DeliveryState, DeliveryTrigger, WebhookEvent } from
 import type { EndpointDisabled } from './endpoint.ts';
 import type { ErrorCode, FieldError, OutcomeCode } from './errors.ts';
 import type { OperationStatus } from './operation.ts';
+import type { Scope } from './scope.ts';
 import type { estimateBases, estimateConfidences, EstimateReason } from './operation-estimate.ts';
 
 /**
@@ -376,6 +377,22 @@ export type WireProblemType = {
   readonly status: number;
   readonly title: string;
   readonly retryable: boolean;
+};
+
+/** How many operations there are in each status; `completed` and `failed` since the store was made. */
+export type WireFeedTick = Readonly<Record<OperationStatus, number>>;
+
+/** At least so many changes were not told. */
+export type WireFeedGap = { readonly missed: number };
+
+/** What the token of a request may do. */
+export type WireWhoami = {
+  /** null: the token has none, or no token is asked for. */
+  readonly name: string | null;
+  /** With those that others imply. */
+  readonly scopes: readonly Scope[];
+  /** Whether a token is asked for. */
+  readonly secured: boolean;
 };
 
 /** `GET /`: where everything is. */

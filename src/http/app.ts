@@ -1,18 +1,21 @@
-import { hash, timingSafeEqual } from 'node:crypto';
 import { RaincheckError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { expected, integerOption, refuseUnknownKeys } from '../core/options.ts';
 import type { Operation } from '../core/operation.ts';
+import type { Scope } from '../core/scope.ts';
 import type { Engine } from '../engine/engine.ts';
 import { silentLogger, type Logger } from '../engine/logger.ts';
 import type { DescribedOperation } from '../webhooks/event-body.ts';
 import type { Webhooks } from '../webhooks/webhooks.ts';
+import { createAccess, type AccessToken, type Grant } from './access.ts';
 import type { RouteAction, HttpContext } from './context.ts';
+import type { DashboardFiles } from './dashboard.ts';
 import { describeOperation } from './described-operation.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 import { problemReply } from './problem.ts';
-import type { Route } from './route.ts';
+import { neededScope, type Route } from './route.ts';
 import { createRouter, type Router } from './routes.ts';
+import { refuseCrossSite } from './same-origin.ts';
 
 export type AppOptions = {
   readonly engine: Engine;
@@ -25,12 +28,20 @@ export type AppOptions = {
   readonly basePath?: string;
   /** How clients reach this server, like 'https://api.example.com/ops'; for the OpenAPI document. */
   readonly publicUrl?: string;
-  /** Bearer token that every request but /livez and /readyz must bring. Default: none is asked for. */
+  /** Bearer token with all scopes. With this or `tokens` every request must bring one, but to open routes. Default: none is asked for. */
   readonly token?: string;
+  /** Bearer tokens with scopes of their own. */
+  readonly tokens?: readonly AccessToken[];
+  /** Origins like 'https://app.example.com' whose pages may submit and steer without a token. Default: none but ours. */
+  readonly allowedOrigins?: readonly string[];
   /** Largest request body in bytes, 1 to 64 MiB. Default limits.bodyBytes. */
   readonly bodyBytesMax?: number;
   /** Gets what clients are not told about internal errors. Default: silent. */
   readonly logger?: Logger;
+  /** Gives the files of the dashboard at /dashboard; asked at each request of one. Default: it is not served. */
+  readonly dashboard?: () => DashboardFiles;
+  /** For `raincheck dev`: a browser at `/` goes to the dashboard. Default false. */
+  readonly dev?: boolean;
   /** Version shown in the OpenAPI document and the index. */
   readonly version?: string;
 };
@@ -49,14 +60,13 @@ export type App = {
 export function createApp(options: AppOptions): App {
   const context = createContext(options);
   const router = createRouter(context);
-  const tokenDigest = options.token === undefined ? null : digest(checkedToken(options.token));
   return {
     basePath: context.basePath,
     problem: (error) => problemReply(context, error),
     describe: (operation) => describeOperation(context, operation),
     async handle(request) {
       try {
-        return await dispatch({ context, router, tokenDigest }, request);
+        return await dispatch({ context, router }, request);
       } catch (error) {
         return errorReply(context, request, error);
       }
@@ -67,7 +77,6 @@ export function createApp(options: AppOptions): App {
 type Parts = {
   readonly context: HttpContext;
   readonly router: Router;
-  readonly tokenDigest: Buffer | null;
 };
 
 function dispatch(parts: Parts, request: ExchangeRequest): ExchangeReply | Promise<ExchangeReply> {
@@ -78,36 +87,25 @@ function dispatch(parts: Parts, request: ExchangeRequest): ExchangeReply | Promi
       `The address is longer than ${limits.urlChars} characters.`,
     );
   }
-  const match = parts.router(withoutBasePath(path, parts.context.basePath));
-  if (parts.tokenDigest !== null && match?.route.open !== true) {
-    requireToken(request.header('authorization'), parts.tokenDigest);
-  }
-  if (method !== 'GET' && method !== 'HEAD') refuseCrossSite(request);
+  const { context } = parts;
+  const match = parts.router(withoutBasePath(path, context.basePath));
+  // Whoever has no token is not told what there is.
+  const grant =
+    match?.route.open === true ? null : context.access.grant(request.header('authorization'));
+  if (method !== 'GET' && method !== 'HEAD') refuseCrossSite(context, request);
   if (match === null) {
     if (method === 'OPTIONS' && path === '*') return optionsReply(allMethods);
-    throw new RaincheckError('not_found', nothingAt(path, parts.context));
+    throw new RaincheckError('not_found', nothingAt(path, context));
   }
   const { route } = match;
   const action = actionOf(route, method);
-  if (action === undefined) return noActionReply(parts.context, route, method);
+  if (action === undefined) return noActionReply(context, route, method);
+  const scope = neededScope(route, method, match.params);
+  if (scope !== null && grant?.scopes.includes(scope) === false) {
+    return forbiddenReply(context, { scope, grant });
+  }
   if (method !== 'HEAD') return action(request, match.params);
   return Promise.resolve(action(request, match.params)).then(headReply);
-}
-
-/**
- * A page of another site may send a browser here with a form, or with a `fetch` that needs no leave, and the browser
- * of somebody who runs `dev` reaches this machine. Such requests carry no credentials of ours and no JSON type; all
- * else must first be allowed by CORS, which is for the program around us to grant. Sec-Fetch-Site (Fetch Metadata)
- * comes only from browsers.
- */
-function refuseCrossSite(request: ExchangeRequest): void {
-  if (request.header('sec-fetch-site') !== 'cross-site') return;
-  if (request.header('authorization') !== undefined) return;
-  if (/^application\/(?:[\w.+-]+\+)?json\b/i.test(request.header('content-type') ?? '')) return;
-  throw new RaincheckError(
-    'cross_site',
-    'A page of another site may not do this. A program of yours that should: send `Content-Type: application/json`.',
-  );
 }
 
 /** Who looks for webhooks should not look for another base path. */
@@ -134,6 +132,21 @@ function actionOf(route: Route, method: string): RouteAction | undefined {
     default:
       return undefined;
   }
+}
+
+/** With what OAuth clients look for (RFC 6750, 3.1). */
+function forbiddenReply(
+  context: HttpContext,
+  { scope, grant }: { readonly scope: Scope; readonly grant: Grant },
+): ExchangeReply {
+  const whose = grant.name === null ? 'This token' : `The token '${grant.name}'`;
+  const error = new RaincheckError(
+    'forbidden',
+    `This needs the scope \`${scope}\`. ${whose} has ${grant.scopes.join(', ')}.`,
+  );
+  return problemReply(context, error, {
+    'www-authenticate': `Bearer realm="raincheck", error="insufficient_scope", scope="${scope}"`,
+  });
 }
 
 function noActionReply(context: HttpContext, route: Route, method: string): ExchangeReply {
@@ -175,22 +188,6 @@ function withoutBasePath(path: string, basePath: string): string {
   return path.charAt(basePath.length) === '/' ? path.slice(basePath.length) : path;
 }
 
-/** Digests are of one length, which is what a comparison in constant time needs. */
-function digest(token: string): Buffer {
-  return hash('sha256', token, 'buffer');
-}
-
-function requireToken(authorization: string | undefined, tokenDigest: Buffer): void {
-  const token = /^bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
-  if (token !== undefined && timingSafeEqual(digest(token), tokenDigest)) return;
-  throw new RaincheckError(
-    'unauthorized',
-    token === undefined
-      ? 'Send the token of this server as `Authorization: Bearer …`.'
-      : 'The token is not the one of this server.',
-  );
-}
-
 function createContext(options: AppOptions): HttpContext {
   refuseUnknownKeys('createApp', options, [
     'engine',
@@ -198,8 +195,12 @@ function createContext(options: AppOptions): HttpContext {
     'basePath',
     'publicUrl',
     'token',
+    'tokens',
+    'allowedOrigins',
     'bodyBytesMax',
     'logger',
+    'dashboard',
+    'dev',
     'version',
   ]);
   const publicUrl = options.publicUrl === undefined ? null : checkedPublicUrl(options.publicUrl);
@@ -208,13 +209,16 @@ function createContext(options: AppOptions): HttpContext {
     webhooks: options.webhooks ?? null,
     basePath: checkedBasePath(options.basePath ?? publicUrl?.pathname ?? ''),
     publicOrigin: publicUrl === null ? null : publicUrl.origin,
-    secured: options.token !== undefined,
+    access: createAccess(options),
+    allowedOrigins: checkedOrigins(options.allowedOrigins ?? []),
     logger: options.logger ?? silentLogger,
     bodyBytesMax: integerOption('bodyBytesMax', options.bodyBytesMax, {
       min: 1,
       max: 64 * 1_048_576,
       fallback: limits.bodyBytes,
     }),
+    dashboard: options.dashboard ?? null,
+    dev: options.dev ?? false,
     version: options.version ?? '0',
   };
 }
@@ -225,19 +229,22 @@ function checkedBasePath(basePath: string): string {
   throw expected('basePath', "a path like '/ops'", basePath);
 }
 
+/** As browsers write them, so that they can be compared as they are. */
+export function checkedOrigins(origins: unknown): readonly string[] {
+  if (!Array.isArray(origins)) throw expected('allowedOrigins', 'a list of origins', origins);
+  for (const origin of origins as readonly unknown[]) {
+    const url = typeof origin === 'string' && URL.canParse(origin) ? new URL(origin) : null;
+    if (url === null || url.origin !== origin || !/^https?:$/.test(url.protocol)) {
+      throw expected('allowedOrigins', "origins like 'https://app.example.com'", origin);
+    }
+  }
+  return origins as readonly string[];
+}
+
 function checkedPublicUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url !== null && /^https?:$/.test(url.protocol) && url.search === '' && url.hash === '') {
     return url;
   }
   throw expected('publicUrl', "an address like 'https://api.example.com/ops'", text);
-}
-
-function checkedToken(token: string): string {
-  if (/^[!-~]{8,500}$/.test(token)) return token;
-  // The message of a wrong token must not show it.
-  throw new RaincheckError(
-    'invalid_option',
-    'Expected `token` to be 8 to 500 printable ASCII characters without spaces.',
-  );
 }

@@ -1,6 +1,8 @@
 import type { Engine } from '../engine/engine.ts';
 import type { Logger } from '../engine/logger.ts';
 import type { Webhooks } from '../webhooks/webhooks.ts';
+import type { Access } from './access.ts';
+import type { DashboardFiles } from './dashboard.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 
 /** What every route needs: made once by createApp, never changed. */
@@ -12,11 +14,16 @@ export type HttpContext = {
   readonly basePath: string;
   /** Scheme and host clients use; null: unknown. */
   readonly publicOrigin: string | null;
-  /** Whether a token is asked for. */
-  readonly secured: boolean;
+  readonly access: Access;
+  /** Origins, beside our own, whose pages may submit and steer without a token. */
+  readonly allowedOrigins: readonly string[];
   readonly logger: Logger;
   /** Largest request body in bytes. */
   readonly bodyBytesMax: number;
+  /** null: the dashboard is not served, and its addresses are 404. */
+  readonly dashboard: (() => DashboardFiles) | null;
+  /** A server for one person on one machine: a browser at `/` goes to the dashboard. */
+  readonly dev: boolean;
   /** Shown in the OpenAPI document. */
   readonly version: string;
 };

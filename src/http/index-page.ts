@@ -1,11 +1,16 @@
 import type { WireIndex } from '../core/wire.ts';
 import type { HttpContext } from './context.ts';
-import type { ExchangeReply } from './exchange.ts';
+import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 import { jsonReply } from './json-reply.ts';
+import { wantsHtml } from './status-html.ts';
 
-/** `GET /`: where everything is. */
-export function readIndex(context: HttpContext): ExchangeReply {
+/** `GET /`: where everything is. In dev a person is shown the dashboard instead. */
+export function readIndex(context: HttpContext, request: ExchangeRequest): ExchangeReply {
   const at = (path: string): string => `${context.basePath}${path}`;
+  if (context.dev && context.dashboard !== null && wantsHtml(request)) {
+    const headers = { location: at('/dashboard'), 'cache-control': 'no-store', vary: 'Accept' };
+    return { status: 303, headers, body: null };
+  }
   const index: WireIndex = {
     name: 'raincheck',
     version: context.version,

@@ -164,6 +164,23 @@ const operationPaths: Json = {
       },
     },
   },
+  '/events': {
+    get: {
+      operationId: 'watchOperations',
+      summary: 'Follow all operations as server-sent events',
+      description:
+        'Events `operation` (as in the list), `tick` every 2 s (`FeedTick`) and `gap` (`FeedGap`). Best effort: after a gap, or a connection that broke, list.',
+      tags: ['operations'],
+      parameters: [query('task', string, 'Of this task only.')],
+      responses: {
+        '200': {
+          description: 'The stream. It ends after an hour.',
+          content: { 'text/event-stream': { schema: { type: 'string' } } },
+        },
+        default: problemReference,
+      },
+    },
+  },
   '/operations/{id}/cancel': {
     parameters: [shared('Id')],
     post: {
@@ -242,6 +259,11 @@ const otherPaths: Json = {
     operationId: 'readIndex',
     summary: 'Where everything is',
     content: json(reference('Index')),
+  }),
+  '/whoami': page({
+    operationId: 'readWhoami',
+    summary: 'What the token of this request may do',
+    content: json(reference('Whoami')),
   }),
   '/openapi.json': page({
     operationId: 'readOpenapi',

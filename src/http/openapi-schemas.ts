@@ -2,6 +2,7 @@ import { deliveryStates, webhookEvents } from '../core/delivery.ts';
 import { errorTable, outcomeCodes } from '../core/errors.ts';
 import { estimateBases, estimateConfidences, estimateReasons } from '../core/operation-estimate.ts';
 import { operationStatuses } from '../core/operation.ts';
+import { scopes } from '../core/scope.ts';
 
 /** A JSON Schema 2020-12, or a piece of an OpenAPI document. */
 export type Json = Readonly<Record<string, unknown>>;
@@ -182,6 +183,13 @@ export const schemas: Json = {
     status: { type: 'integer' },
     title: text,
     retryable: { type: 'boolean' },
+  }),
+  FeedTick: object({ pending: count, processing: count, completed: count, failed: count }),
+  FeedGap: object({ missed: count }),
+  Whoami: object({
+    name: textOrNull,
+    scopes: { type: 'array', items: { enum: scopes } },
+    secured: { type: 'boolean' },
   }),
   Index: object(
     {

@@ -1,12 +1,17 @@
-import type { RouteAction } from './context.ts';
+import type { Scope } from '../core/scope.ts';
+import type { Params, RouteAction } from './context.ts';
+
+const methods = ['get', 'post', 'patch', 'delete'] as const;
+type Method = (typeof methods)[number];
+
+/** The scope that a request wants; null: any token will do. */
+type Needed = Scope | null | ((params: Params) => Scope | null);
 
 /** One address with what may be done there. HEAD follows GET, OPTIONS is answered by the app. */
-export type Route = {
+export type Route = { readonly [method in Method]?: RouteAction } & {
   readonly pattern: string;
-  readonly get?: RouteAction;
-  readonly post?: RouteAction;
-  readonly patch?: RouteAction;
-  readonly delete?: RouteAction;
+  /** What each method wants, those that there are not as well. */
+  readonly needs: { readonly [method in Method]: Needed };
   /** The Allow header. */
   readonly allow: string;
   /** Answers without a token. */
@@ -17,25 +22,45 @@ export type Route = {
   readonly asset: boolean;
 };
 
+/** Looking is `read`, changing what is there is `operate`; what is neither says so. */
+const needsDefault = { get: 'read', post: 'operate', patch: 'operate', delete: 'operate' } as const;
+
 export function route(
   pattern: string,
-  p: {
-    readonly get?: RouteAction;
-    readonly post?: RouteAction;
-    readonly patch?: RouteAction;
-    readonly delete?: RouteAction;
+  p: { readonly [method in Method]?: RouteAction } & {
+    /** Of all its methods, or of those that differ from the default. */
+    readonly scope?: Scope | null | { readonly [method in Method]?: Needed };
     readonly open?: boolean;
     readonly view?: boolean;
     readonly asset?: boolean;
   },
 ): Route {
-  const { open = false, view = false, asset = false, ...actions } = p;
-  const methods = [
+  const { open = false, view = false, asset = false, scope, ...actions } = p;
+  const allowed = [
     p.get && 'GET, HEAD',
     p.post && 'POST',
     p.patch && 'PATCH',
     p.delete && 'DELETE',
     'OPTIONS',
   ];
-  return { pattern, open, view, asset, allow: methods.filter(Boolean).join(', '), ...actions };
+  const needs =
+    typeof scope === 'string' || scope === null
+      ? { get: scope, post: scope, patch: scope, delete: scope }
+      : { ...needsDefault, ...scope };
+  return {
+    pattern,
+    needs,
+    open,
+    view,
+    asset,
+    allow: allowed.filter(Boolean).join(', '),
+    ...actions,
+  };
+}
+
+/** The scope that a request to an action of the route wants; null: any token, or none where it is open. */
+export function neededScope(route: Route, method: string, params: Params): Scope | null {
+  const name = method === 'HEAD' ? 'get' : (method.toLowerCase() as Method);
+  const needed = route.needs[name];
+  return typeof needed === 'function' ? needed(params) : needed;
 }

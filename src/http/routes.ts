@@ -1,9 +1,11 @@
 import findMyWay from 'find-my-way';
 import { RaincheckError } from '../core/errors.ts';
 import type { Task } from '../engine/task.ts';
-import type { HttpContext, Params } from './context.ts';
+import type { HttpContext, Params, RouteAction } from './context.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
+import { readDashboard } from './dashboard.ts';
 import { readEvents, wantsEvents } from './events.ts';
+import { readFeed } from './feed.ts';
 import { readLiveness, readReadiness } from './health.ts';
 import { readIndex } from './index-page.ts';
 import { jsonReply } from './json-reply.ts';
@@ -22,6 +24,7 @@ import { cancelFromPage, readStatusPage, wantsHtml } from './status-html.ts';
 import { readStatusCss, readStatusJs } from './status-page-assets.ts';
 import { submit } from './submit.ts';
 import { listTasks, readTask, setTaskPaused } from './tasks.ts';
+import { readWhoami } from './whoami.ts';
 import { viewRoutes, viewTaskRoutes } from './view-routes.ts';
 import { webhookRoutes } from './webhook-routes.ts';
 
@@ -33,7 +36,9 @@ export type Router = (path: string) => Match | null;
 /** First segments a task may not take: ours, now and as announced. */
 const reservedSegments: ReadonlySet<string> = new Set([
   'operations',
+  'events',
   'tasks',
+  'whoami',
   'problems',
   'livez',
   'readyz',
@@ -59,7 +64,7 @@ export function createRouter(context: HttpContext): Router {
     const { pattern } = route;
     // The finder has the fixed ones too: it knows that %72 is an r.
     finder.on('GET', pattern, unused, route);
-    if (!pattern.includes(':')) fixed.set(pattern, { route, params: noParams });
+    if (!/[:*]/.test(pattern)) fixed.set(pattern, { route, params: noParams });
   }
   return (path) => fixed.get(path) ?? statusMatch(status, path) ?? found(finder, path);
 }
@@ -124,9 +129,11 @@ function refuseReservedPath(task: Task): void {
 function taskRoutes(context: HttpContext, task: Task): Route[] {
   return [
     route(task.path, {
+      scope: 'submit',
       post: (request) => submit(context, request, { task: task.name, mayWait: true }),
     }),
     route(`${task.path}/async`, {
+      scope: 'submit',
       post: (request) => submit(context, request, { task: task.name, mayWait: false }),
     }),
     route(`${task.path}/:id`, {
@@ -151,6 +158,16 @@ function readAsAsked(
     : readStatus(context, request, id);
 }
 
+/** Its files need no token, as they say nothing: what it shows it asks for with one. */
+function dashboardRoutes(context: HttpContext): Route[] {
+  if (context.dashboard === null) return [];
+  const get: RouteAction = (request, params) => readDashboard(context, request, params['*'] ?? '');
+  return [
+    route('/dashboard', { get, open: true, asset: true }),
+    route('/dashboard/*', { get, open: true, asset: true }),
+  ];
+}
+
 function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly status: Route } {
   let openapi: ExchangeReply | null = null; // the tasks never change
   const id = (params: Params): string => params['id'] ?? '';
@@ -160,15 +177,21 @@ function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly stat
     delete: (_, params) => removeOperation(context, id(params)),
   });
   const all = [
-    route('/', { get: () => readIndex(context) }),
+    route('/', { scope: null, get: (request) => readIndex(context, request) }),
     route('/livez', { get: () => readLiveness(), open: true }),
     route('/readyz', { get: () => readReadiness(context), open: true }),
-    route('/openapi.json', { get: () => (openapi ??= jsonReply(openapiDocument(context))) }),
+    route('/openapi.json', {
+      scope: null,
+      get: () => (openapi ??= jsonReply(openapiDocument(context, routeTable(context).all))),
+    }),
+    route('/whoami', { scope: null, get: (request) => readWhoami(context, request) }),
     route('/assets/status.css', { get: () => readStatusCss(), open: true, asset: true }),
     route('/assets/status.js', { get: () => readStatusJs(), open: true, asset: true }),
     route('/problems/:code', {
+      scope: null,
       get: (_, params) => readProblemType(context, params['code'] ?? ''),
     }),
+    route('/events', { get: (request) => readFeed(context, request) }),
     route('/operations', { get: (request) => listOperations(context, request) }),
     status,
     route('/operations/:id/events', {
@@ -186,14 +209,16 @@ function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly stat
     route('/operations/:id/result', {
       get: (request, params) => readResult(context, request, { id: id(params), task: null }),
     }),
-    route('/tasks', { get: () => listTasks(context) }),
-    route('/tasks/:name', { get: (_, params) => readTask(context, name(params)) }),
+    // Whoever may submit has to know what and where.
+    route('/tasks', { scope: null, get: () => listTasks(context) }),
+    route('/tasks/:name', { scope: null, get: (_, params) => readTask(context, name(params)) }),
     route('/tasks/:name/pause', {
       post: (_, params) => setTaskPaused(context, name(params), true),
     }),
     route('/tasks/:name/resume', {
       post: (_, params) => setTaskPaused(context, name(params), false),
     }),
+    ...dashboardRoutes(context),
     ...webhookRoutes(context),
     ...viewRoutes(context),
   ];

@@ -17,6 +17,7 @@ import { loopbackCidrs } from '../webhooks/address-policy.ts';
 import { createWebhooks, type WebhooksOptions } from '../webhooks/create-webhooks.ts';
 import type { WebhookSettings } from '../webhooks/webhook-settings.ts';
 import type { Webhooks } from '../webhooks/webhooks.ts';
+import { createAccess } from './access.ts';
 import { createApp, type App, type AppOptions } from './app.ts';
 import type { HttpContext } from './context.ts';
 import { fetchHandler } from './fetch-adapter.ts';
@@ -251,9 +252,12 @@ export function contextOf({ engine, webhooks }: Pick<Kit, 'engine' | 'webhooks'>
     webhooks,
     basePath: '',
     publicOrigin: null,
-    secured: false,
+    access: createAccess({}),
+    allowedOrigins: [],
     logger: silentLogger,
     bodyBytesMax: limits.bodyBytes,
+    dashboard: null,
+    dev: false,
     version: '0',
   };
 }

@@ -13,6 +13,11 @@ export function viewRoutes(context: HttpContext): Route[] {
   const id = (params: Params): string => params['id'] ?? '';
   const google = {
     view: true,
+    // `:wait` only looks.
+    scope: {
+      post: (params) =>
+        (params['id'] ?? params['name'] ?? '').endsWith(':wait') ? 'read' : 'operate',
+    },
     get: (request, params) => readGoogle(context, request, googleId(params)),
     post: (request, params) => steerGoogle(context, request, googleId(params)),
     delete: (_, params) => forgetGoogle(context, googleId(params)),
@@ -53,14 +58,17 @@ export function viewTaskRoutes(context: HttpContext, task: Task): Route[] {
   return [
     route(`/azure${task.path}`, {
       view: true,
+      scope: 'submit',
       post: (request) => submitAzure(context, request, task.name),
     }),
     route(`/v1${task.path}`, {
       view: true,
+      scope: 'submit',
       post: (request) => submitGoogle(context, request, task.name),
     }),
     route(`/async${task.path}`, {
       view: true,
+      scope: 'submit',
       post: (request) => submitMonitored(context, request, task.name),
     }),
   ];

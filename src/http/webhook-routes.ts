@@ -27,10 +27,12 @@ export function webhookRoutes(plain: HttpContext): Route[] {
   const id = (params: Params): string => params['id'] ?? '';
   return [
     route('/webhooks/endpoints', {
+      scope: { post: 'admin' },
       get: (request) => listEndpoints(context, request),
       post: (request) => createEndpoint(context, request),
     }),
     route('/webhooks/endpoints/:id', {
+      scope: { patch: 'admin', delete: 'admin' },
       get: (_, params) => readEndpoint(context, id(params)),
       patch: (request, params) => updateEndpoint(context, request, id(params)),
       delete: (_, params) => removeEndpoint(context, id(params)),
@@ -39,13 +41,18 @@ export function webhookRoutes(plain: HttpContext): Route[] {
       post: (_, params) => testEndpoint(context, id(params)),
     }),
     route('/webhooks/endpoints/:id/secret', {
+      scope: 'admin',
       get: (_, params) => listSecrets(context, id(params)),
     }),
     route('/webhooks/endpoints/:id/secret/rotate', {
+      scope: 'admin',
       post: (request, params) => rotateSecret(context, request, id(params)),
     }),
-    route('/webhooks/secret', { get: () => listSecrets(context, null) }),
-    route('/webhooks/secret/rotate', { post: (request) => rotateSecret(context, request, null) }),
+    route('/webhooks/secret', { scope: 'admin', get: () => listSecrets(context, null) }),
+    route('/webhooks/secret/rotate', {
+      scope: 'admin',
+      post: (request) => rotateSecret(context, request, null),
+    }),
     route('/webhooks/deliveries', { get: (request) => listDeliveries(context, request) }),
     route('/webhooks/deliveries/:id', { get: (_, params) => readDelivery(context, id(params)) }),
     route('/webhooks/deliveries/:id/attempts', {

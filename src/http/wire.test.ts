@@ -1,3 +1,4 @@
+import { createAccess } from './access.ts';
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
@@ -27,9 +28,12 @@ const context: HttpContext = {
   webhooks: null,
   basePath: '/ops',
   publicOrigin: null,
-  secured: false,
+  access: createAccess({}),
+  allowedOrigins: [],
   logger: silentLogger,
   bodyBytesMax: 1,
+  dashboard: null,
+  dev: false,
   version: '0',
 };
 

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { styleText } from 'node:util';
 import { formatDuration } from '../core/duration.ts';
 import type { Task } from '../engine/task.ts';
+import { isDashboardBuilt } from './dashboard-files.ts';
 import { parseStoreAddress, storeLabel } from './open-store.ts';
 import { sampleInput } from './sample-input.ts';
 import { settingTable, type Mode, type Settings } from './settings.ts';
@@ -18,6 +19,8 @@ export type BannerFacts = {
   readonly folder: string;
   readonly readyMs: number;
   readonly ephemeral: boolean;
+  /** Whether it is served. */
+  readonly dashboard: boolean;
   /** Whether they are sent. */
   readonly webhooks: boolean;
 };
@@ -33,6 +36,9 @@ export function banner(p: BannerFacts): string {
       width: 53 + styleText('bold', '').length,
     }),
     fact('API', styleText('cyan', p.url), ''),
+    ...(p.dashboard
+      ? [fact('Dashboard', styleText('cyan', `${p.url}/dashboard`), dashboardNote(p))]
+      : []),
     fact('Store', storeLabel(p.settings.store), storeNote(p)),
     fact('Tasks', taskNames(p.tasks), tasksNote(p)),
   ];
@@ -52,6 +58,16 @@ function row(text: string, p: { note: string; width: number }): string {
   const seen = text.replaceAll(/\u001b\[\d+m/g, '').length; // oxlint-disable-line no-control-regex -- colours
   const gap = ' '.repeat(Math.max(3, p.width - seen));
   return p.note === '' ? `  ${text}` : `  ${text}${gap}${styleText('gray', p.note)}`;
+}
+
+function dashboardNote({ settings, mode }: BannerFacts): string {
+  if (!isDashboardBuilt()) return 'not built: npm run build';
+  if (isSecured(settings)) return 'asks for a token';
+  return mode === 'dev' ? 'this machine only, no login in dev' : '';
+}
+
+function isSecured({ token, tokens }: Settings): boolean {
+  return token !== undefined || tokens.length > 0;
 }
 
 function storeNote(p: BannerFacts): string {
@@ -77,7 +93,7 @@ function tryIt(p: BannerFacts): string[] {
   if (first === undefined) return [];
   const lines = ['Try it in a second terminal:'];
   const input = JSON.stringify(sampleInput(first.inputJsonSchema)).replaceAll("'", "'\\''");
-  const auth = p.settings.token === undefined ? '' : ` -H "authorization: Bearer $RAINCHECK_TOKEN"`;
+  const auth = !isSecured(p.settings) ? '' : ` -H "authorization: Bearer $RAINCHECK_TOKEN"`;
   const server = p.url === urlDefault ? '' : ` --url ${p.url}`;
   if (p.tasks.some((task) => task.name === 'countdown')) {
     lines.push(`  npx raincheck run countdown seconds:=20${server}`);

@@ -88,8 +88,8 @@ async function configLine(
   }
 }
 
-function publicLine({ host, token }: Settings): DoctorLine | null {
-  if (token !== undefined || isLoopback(host)) return null;
+function publicLine({ host, token, tokens }: Settings): DoctorLine | null {
+  if (token !== undefined || tokens.length > 0 || isLoopback(host)) return null;
   return { ok: false, what: 'config', detail: `host ${host} needs a token: set RAINCHECK_TOKEN` };
 }
 

@@ -24,6 +24,7 @@ const memberNames = [
   'lease',
   'pendingMax',
   'threads',
+  'dashboard',
 ];
 
 export type LoadedConfig = {

@@ -13,7 +13,7 @@ import { isBusy, isLoopback, listen, portHolder, type Listening } from './listen
 import { exampleConfigFile, findConfig, loadConfig } from './load-config.ts';
 import { jsonLogger, prettyLogger, type FlushableLogger } from './logger.ts';
 import { openStore, parseStoreAddress, storeLabel } from './open-store.ts';
-import { raincheck, type Raincheck } from './raincheck.ts';
+import { assembledRaincheck, type Raincheck, type RaincheckOptions } from './raincheck.ts';
 import { readSettings, type Flags, type Mode, type Settings } from './settings.ts';
 import { exitOnCrash, stopOnSignal } from './stop-on-signal.ts';
 import { version } from './version.ts';
@@ -97,8 +97,8 @@ async function makePlan(p: ServerParams): Promise<Plan> {
   return { mode, folder, config, configFile, settings, ephemeral: p.ephemeral === true };
 }
 
-function refusePublicWithoutToken({ host, token }: Settings): void {
-  if (token !== undefined || isLoopback(host)) return;
+function refusePublicWithoutToken({ host, token, tokens }: Settings): void {
+  if (token !== undefined || tokens.length > 0 || isLoopback(host)) return;
   throw new RaincheckError(
     'invalid_option',
     `Refusing to listen on ${host} without a token: whoever reaches it could submit and read. ` +
@@ -137,7 +137,7 @@ type Serving = { readonly plan: Plan; readonly logger: FlushableLogger };
 /** null: raincheck() opens the store. */
 async function serveOver(ownStore: Store | null, { plan, logger }: Serving): Promise<number> {
   const { config, settings } = plan;
-  const rc = raincheck({
+  const options: RaincheckOptions = {
     ...membersGiven(config),
     tasks: config.tasks,
     store: ownStore ?? settings.store,
@@ -150,10 +150,13 @@ async function serveOver(ownStore: Store | null, { plan, logger }: Serving): Pro
     // Status reads that worked are `debug`: they are most of the traffic and tell least, and their lines cost a
     // fifth of the polls a second (bench, poll: 0.57 of a bare GET with them, 0.68 without).
     logRequests: 'changes',
+    tokens: settings.tokens,
+    allowedOrigins: settings.allowedOrigins,
     ...(settings.token === undefined ? {} : { token: settings.token }),
     ...(settings.basePath === undefined ? {} : { basePath: settings.basePath }),
     ...(settings.publicUrl === undefined ? {} : { publicUrl: settings.publicUrl }),
-  });
+  };
+  const rc = assembledRaincheck(options, { app: { dev: plan.mode === 'dev' } });
   const servers: Server[] = [];
   const open = async (app: Raincheck['app'], port: number, orNext: boolean): Promise<Listening> => {
     const server = createHttpServer(app);
@@ -230,8 +233,9 @@ async function keepSecret(store: Store, { plan, logger }: Serving): Promise<void
 
 /** Members of the config that are not settings. */
 function membersGiven(config: ServerConfig) {
-  const { bodyBytesMax, pendingMax, lease, grace, threads } = config;
+  const { bodyBytesMax, pendingMax, lease, grace, threads, dashboard } = config;
   return {
+    ...(dashboard === undefined ? {} : { dashboard }),
     ...(threads === undefined ? {} : { threads }),
     ...(bodyBytesMax === undefined ? {} : { bodyBytesMax }),
     ...(pendingMax === undefined ? {} : { pendingMax }),
@@ -305,7 +309,9 @@ function announce(
   if (busy !== null) process.stdout.write(`\n  ${styleText('yellow', busy)}\n`);
   const readyMs = performance.now();
   const webhooks = plan.config.webhooks !== false;
-  const facts = { mode, settings, tasks, url, configFile, folder, readyMs, ephemeral, webhooks };
+  const dashboard = plan.config.dashboard !== false;
+  const plain = { mode, settings, tasks, url, configFile, folder, readyMs, ephemeral };
+  const facts = { ...plain, webhooks, dashboard };
   process.stdout.write(banner(facts));
 }
 

@@ -9,7 +9,8 @@ import { systemClock } from '../engine/system-clock.ts';
 import { isIsolateThread } from '../engine/isolate-thread-mark.ts';
 import type { Logger } from '../engine/logger.ts';
 import type { Task } from '../engine/task.ts';
-import { createApp, type App } from '../http/app.ts';
+import type { AccessToken } from '../http/access.ts';
+import { createApp, type App, type AppOptions } from '../http/app.ts';
 import { fetchHandler } from '../http/fetch-adapter.ts';
 import { nodeHandler } from '../http/node-adapter.ts';
 import type { Store } from '../store/store.ts';
@@ -17,6 +18,7 @@ import { createWebhooks, type WebhooksOptions } from '../webhooks/create-webhook
 import type { WebhookSettings } from '../webhooks/webhook-settings.ts';
 import type { Webhooks } from '../webhooks/webhooks.ts';
 import { consoleLogger } from './logger.ts';
+import { dashboardFiles } from './dashboard-files.ts';
 import { watchedMount } from './mount.ts';
 import { openStore } from './open-store.ts';
 import { logRequests } from './request-log.ts';
@@ -31,8 +33,12 @@ export type RaincheckOptions<Tasks extends readonly Task[] = readonly Task[]> = 
    * `memory:` (forgets everything at the end), or a store opened elsewhere, which stop() then leaves open. Default `sqlite:.raincheck/raincheck.db`.
    */
   store?: string | Store;
-  /** Bearer token that every request but /livez and /readyz must bring; 8 characters or more. Default: none. */
+  /** Bearer token with all scopes, 8 characters or more. With this or `tokens`, requests must bring one. Default: none. */
   token?: string;
+  /** Bearer tokens with scopes of their own. Default: none. */
+  tokens?: readonly AccessToken[];
+  /** Origins like 'https://app.example.com' whose pages may submit and steer without a token, where CORS lets them. Default: only our own. */
+  allowedOrigins?: readonly string[];
   /** Prefix of every address, like '/ops', when mounted below one. Default: the path of `publicUrl`, else ''. */
   basePath?: string;
   /** How clients reach this server, like 'https://api.example.com/ops'. Default: unknown. */
@@ -63,6 +69,8 @@ export type RaincheckOptions<Tasks extends readonly Task[] = readonly Task[]> = 
   drain?: Duration;
   /** How webhooks are sent; false: they are not, and a submit that asks for one is refused. Default: to public addresses over https. */
   webhooks?: WebhookSettings | false;
+  /** Whether the dashboard is served, at /dashboard. Default true. */
+  dashboard?: boolean;
   /** Gets the log lines: a pino logger, or anything shaped like one. Default: warnings and errors to stderr. */
   logger?: Logger;
   /** Log a line for every request, or for those that change or fail. Default 'none': the app around usually does. */
@@ -97,6 +105,8 @@ const optionNames = [
   'tasks',
   'store',
   'token',
+  'tokens',
+  'allowedOrigins',
   'basePath',
   'publicUrl',
   'bodyBytesMax',
@@ -109,6 +119,7 @@ const optionNames = [
   'grace',
   'drain',
   'webhooks',
+  'dashboard',
   'logger',
   'logRequests',
   'clock',
@@ -125,10 +136,11 @@ export function raincheck<const Tasks extends readonly Task[]>(
   return assembledRaincheck(options, {});
 }
 
-/** What a test puts in the place of the outside world. */
+/** What a test puts in the place of the outside world, and what only `raincheck dev` wants. */
 export type Substitutes = {
   readonly webhooks?: Pick<WebhooksOptions, 'sender' | 'lookup' | 'random'>;
   readonly engine?: Pick<EngineOptions, 'poll'>;
+  readonly app?: Pick<AppOptions, 'dev' | 'dashboard'>;
 };
 
 /** As raincheck(), with parts that are no option. */
@@ -228,7 +240,16 @@ function composed(options: RaincheckOptions, { store, clock, logger, substitutes
     logger,
     version,
     ...(webhooks !== null && { webhooks }),
-    ...given(options, ['token', 'basePath', 'publicUrl', 'bodyBytesMax']),
+    ...(options.dashboard !== false && { dashboard: dashboardFiles() }),
+    ...substitutes.app,
+    ...given(options, [
+      'token',
+      'tokens',
+      'allowedOrigins',
+      'basePath',
+      'publicUrl',
+      'bodyBytesMax',
+    ]),
   });
   const { logRequests: wanted = 'none' } = options;
   const app =

@@ -68,6 +68,27 @@ describe('settings', () => {
     assert.deepEqual(settings['webhooks.allowedCidrs'], ['10.0.0.0/8', 'fd00::/8']);
   });
 
+  it('take tokens with scopes as JSON from the variable, and say what is wrong without showing them', () => {
+    const read = (json: string) =>
+      readSettings({ ...none, env: { RAINCHECK_TOKENS: json } }).tokens;
+    const ci = { name: 'ci', token: 'rck_hunter2', scopes: ['submit', 'read'] };
+    assert.deepEqual(read(JSON.stringify([ci])), [ci]);
+    assert.deepEqual(read(''), []);
+    const fails = (json: string, message: RegExp) =>
+      assert.throws(() => read(json), { code: 'invalid_option', message });
+    fails('rck_hunter2', /^(?!.*hunter2)RAINCHECK_TOKENS: expected a list/);
+    fails('{"ci":"rck_hunter2"}', /^(?!.*hunter2)RAINCHECK_TOKENS: /);
+    fails(
+      JSON.stringify([{ ...ci, scopes: ['write'] }]),
+      /^(?!.*hunter2)RAINCHECK_TOKENS: .*`tokens\[0\].scopes` to be a list of submit, read/,
+    );
+    const env = { RAINCHECK_ALLOWED_ORIGINS: 'https://a.example, https://b.example/' };
+    assert.throws(
+      () => readSettings({ ...none, env }),
+      /^RaincheckError: RAINCHECK_ALLOWED_ORIGINS: /,
+    );
+  });
+
   it('never show a token that does not fit', () => {
     const env = { RAINCHECK_TOKEN: 'sécret' };
     assert.throws(

@@ -2,6 +2,8 @@ import path from 'node:path';
 import { parseDuration } from '../core/duration.ts';
 import { RaincheckError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import { checkedTokens, type AccessToken } from '../http/access.ts';
+import { checkedOrigins } from '../http/app.ts';
 import { checkedWebhookSettings, type WebhookSettings } from '../webhooks/webhook-settings.ts';
 import type { ServerConfig } from './define-config.ts';
 import { logFormats, logLevels, type LogFormat, type LogLevel } from './logger.ts';
@@ -18,6 +20,8 @@ export type Role = (typeof roles)[number];
 export type Settings = {
   readonly store: string;
   readonly token: string | undefined;
+  readonly tokens: readonly AccessToken[];
+  readonly allowedOrigins: readonly string[];
   readonly host: string;
   readonly port: number;
   readonly healthPort: number | undefined;
@@ -49,7 +53,7 @@ type Setting<Value> = {
   readonly flag: string | null;
   readonly meaning: string;
   readonly expected: string;
-  /** null: the value does not fit. Gets texts from the environment, anything from a config file. */
+  /** null: the value does not fit; throws `invalid_option` to say why. Gets texts from the environment, anything from a config file. */
   readonly read: (value: unknown) => Value | null;
   readonly fallback: Value | ((mode: Mode, env: NodeJS.ProcessEnv) => Value);
   /** The default in words, where the value does not say it. */
@@ -71,12 +75,36 @@ export const settingTable: { readonly [Key in Name]: Setting<Settings[Key]> } = 
   token: {
     env: ['RAINCHECK_TOKEN'],
     flag: null,
-    meaning: 'Bearer token that every request but /livez and /readyz must bring.',
+    meaning: 'Bearer token with all scopes. With this or `tokens`, requests must bring one.',
     expected: '8 to 500 printable ASCII characters without spaces',
     read: (value) => (typeof value === 'string' && /^[!-~]{8,500}$/.test(value) ? value : null),
     fallback: undefined,
     fallbackText: 'none: only this machine can connect',
     secret: true,
+  },
+  tokens: {
+    env: ['RAINCHECK_TOKENS'],
+    flag: null,
+    meaning:
+      'Bearer tokens with scopes of their own: a list of `{ name, token, scopes }`, or `sha256` in place of `token`. The variable holds it as JSON.',
+    expected: "a list like [{ name: 'ci', sha256: '…', scopes: ['submit', 'read'] }]",
+    read: (value) => checkedTokens(typeof value === 'string' ? parsed(value) : value),
+    fallback: [],
+    fallbackText: 'none',
+    secret: true,
+  },
+  allowedOrigins: {
+    env: ['RAINCHECK_ALLOWED_ORIGINS'],
+    flag: null,
+    meaning:
+      'Origins whose pages may submit and steer without a token, beside our own. CORS is for the program or proxy around us to grant.',
+    expected: "origins like 'https://app.example.com', with commas between",
+    read: (value) => {
+      const origins = list(value);
+      return origins === null ? null : checkedOrigins(origins);
+    },
+    fallback: [],
+    fallbackText: 'none',
   },
   host: {
     env: ['RAINCHECK_HOST', 'HOST'],
@@ -283,14 +311,26 @@ function readSetting(name: Name, p: SettingSources): { value: unknown; from: str
   ] as const;
   for (const { label, given, from } of candidates) {
     if (given === undefined) continue;
-    const value = setting.read(given);
+    const { value, why } = readOrWhy(setting, given);
     if (value !== null) return { value, from };
     const got = setting.secret === true ? '' : `, got ${JSON.stringify(given) ?? typeof given}`;
-    throw new RaincheckError('invalid_option', `${label}: expected ${setting.expected}${got}.`);
+    throw new RaincheckError(
+      'invalid_option',
+      `${label}: expected ${setting.expected}${got}.${why}`,
+    );
   }
   const { fallback } = setting;
   const value = typeof fallback === 'function' ? fallback(p.mode, p.env) : fallback;
   return { value, from: 'default' };
+}
+
+function readOrWhy(setting: Setting<unknown>, given: unknown): { value: unknown; why: string } {
+  try {
+    return { value: setting.read(given), why: '' };
+  } catch (error) {
+    if (!(error instanceof RaincheckError)) throw error;
+    return { value: null, why: ` ${error.message}` };
+  }
 }
 
 /** The table of docs/config.md. */
@@ -298,7 +338,8 @@ export function settingsDocs(): string {
   const rows = Object.entries(settingTable).map(([name, setting]) => {
     const variables = setting.env.map((variable) => `\`${variable}\``).join(', ');
     const flag = setting.flag === null ? '' : `\`${setting.flag}\``;
-    const fallback: string = setting.fallbackText ?? String(setting.fallback);
+    const { fallback: value } = setting;
+    const fallback = setting.fallbackText ?? (typeof value === 'object' ? 'none' : String(value));
     return `| \`${name}\` | ${variables} | ${flag} | ${setting.meaning} | ${fallback} |`;
   });
   return [
@@ -370,6 +411,15 @@ function fitting<Value>(
       return null;
     }
   };
+}
+
+/** undefined: no JSON. */
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json) as unknown;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Commas or spaces between; null when it is empty or holds what is no text. */

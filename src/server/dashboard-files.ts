@@ -1,0 +1,57 @@
+import { hash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { DashboardFile, DashboardFiles } from '../http/dashboard.ts';
+
+/** Where `npm run build` puts the dashboard: the same from src/server/ and from dist/server/. */
+const dashboardFolder = fileURLToPath(new URL('../../dist/dashboard/', import.meta.url));
+
+/** Whether it is there to be served. */
+export function isDashboardBuilt(): boolean {
+  return existsSync(path.join(dashboardFolder, 'index.html'));
+}
+
+/** What a build of the dashboard is made of; a file of another ending is left out. */
+const types: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.json': 'application/json',
+  '.webmanifest': 'application/manifest+json',
+  '.svg': 'image/svg+xml',
+  '.png': 'image/png',
+  '.ico': 'image/x-icon',
+  '.woff2': 'font/woff2',
+};
+
+/**
+ * The files of a folder, read at the first call and kept: all together they are less than 1 MB. Gives null, and looks
+ * again at the next call, as long as there is no index.html. Throws what the file system throws but for what is missing.
+ */
+export function dashboardFiles(folder: string = dashboardFolder): () => DashboardFiles {
+  let kept: DashboardFiles = null;
+  return () => (kept ??= readFiles(folder));
+}
+
+function readFiles(folder: string): DashboardFiles {
+  const files = new Map<string, DashboardFile>();
+  for (const entry of entriesOf(folder)) {
+    const type = types[path.extname(entry.name)];
+    if (!entry.isFile() || type === undefined) continue;
+    const file = path.join(entry.parentPath, entry.name);
+    const bytes = readFileSync(file);
+    const etag = `"${hash('sha256', bytes, 'base64url').slice(0, 22)}"`;
+    files.set(path.relative(folder, file).replaceAll(path.sep, '/'), { type, bytes, etag });
+  }
+  return files.has('index.html') ? files : null;
+}
+
+function entriesOf(folder: string) {
+  try {
+    return readdirSync(folder, { withFileTypes: true, recursive: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
