@@ -25,7 +25,7 @@ export async function completionOf(
   const at = placeIn(program, words.slice(0, -1));
   const found = await candidatesAt(at, typed, lookups);
   if (found === 'files') return found;
-  return found.filter(({ value }) => value.startsWith(typed));
+  return found.filter(({ value }) => value.startsWith(typed) && value !== typed);
 }
 
 type Place = {

@@ -77,7 +77,10 @@ function nextSteps(folder: string, files: readonly InitFile[]): string {
 }
 
 function packageText(folderName: string): string {
-  const name = folderName.toLowerCase().replaceAll(/[^a-z\d-]+/g, '-').replaceAll(/^-+|-+$/g, '');
+  const name = folderName
+    .toLowerCase()
+    .replaceAll(/[^a-z\d-]+/g, '-')
+    .replaceAll(/^-+|-+$/g, '');
   const manifest = {
     name: name || 'tasks',
     private: true,

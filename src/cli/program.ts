@@ -23,6 +23,7 @@ import { addRun } from './run.ts';
 import { addStatus } from './status.ts';
 import { addSubmit } from './submit.ts';
 import { addWait } from './wait.ts';
+import { addWatch } from './watch.ts';
 import { addWebhooks } from './webhooks.ts';
 import { addWorker } from './worker.ts';
 
@@ -39,6 +40,7 @@ const commands = [
   addCancel,
   addRetry,
   addList,
+  addWatch,
   addTasks,
   addWebhooks,
   addDlq,

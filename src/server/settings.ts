@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { parseDuration } from '../core/duration.ts';
+import { formatDuration, parseDuration } from '../core/duration.ts';
 import { RaincheckError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { checkedTokens, type AccessToken } from '../http/access.ts';
@@ -59,6 +59,8 @@ type Setting<Value> = {
   /** The default in words, where the value does not say it. */
   readonly fallbackText?: string;
   readonly secret?: boolean;
+  /** The value is ms, shown as people write it. */
+  readonly isDuration?: boolean;
 };
 
 export const settingTable: { readonly [Key in Name]: Setting<Settings[Key]> } = {
@@ -186,6 +188,7 @@ export const settingTable: { readonly [Key in Name]: Setting<Settings[Key]> } = 
     read: duration(3_600_000),
     fallback: 25_000,
     fallbackText: '25s',
+    isDuration: true,
   },
   logLevel: {
     env: ['RAINCHECK_LOG_LEVEL'],
@@ -257,6 +260,7 @@ export const settingTable: { readonly [Key in Name]: Setting<Settings[Key]> } = 
     read: fitting('attemptTimeout', duration(600_000)),
     fallback: limits.deliveryAttemptMsDefault,
     fallbackText: '15s',
+    isDuration: true,
   },
 };
 
@@ -291,9 +295,13 @@ export type SettingOrigin = {
 export function settingOrigins(p: SettingSources): SettingOrigin[] {
   return (Object.keys(settingTable) as Name[]).map((name) => {
     const { value, from } = readSetting(name, p);
-    const isHidden = settingTable[name].secret === true && value !== undefined;
-    return { name, value: isHidden ? '[set]' : value, from };
+    return { name, value: shownValue(settingTable[name], value), from };
   });
+}
+
+function shownValue(setting: Setting<unknown>, value: unknown): unknown {
+  if (setting.secret === true && value !== undefined) return '[set]';
+  return setting.isDuration === true ? formatDuration(Number(value)) : value;
 }
 
 function readSetting(name: Name, p: SettingSources): { value: unknown; from: string } {
