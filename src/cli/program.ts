@@ -6,9 +6,12 @@ import { reportError } from './error-text.ts';
 import { exitCodes, exitCodesHelp, UsageError } from './exit-codes.ts';
 import { endQuietlyOnClosedPipe } from './output.ts';
 import { addCancel } from './cancel.ts';
+import { addCompletion } from './completion.ts';
+import { addConfig } from './config.ts';
 import { addDev } from './dev.ts';
 import { addDlq } from './dlq.ts';
 import { addDoctor } from './doctor.ts';
+import { addInit } from './init.ts';
 import { addList } from './list.ts';
 import { addListen } from './listen.ts';
 import { addMigrate } from './migrate.ts';
@@ -20,6 +23,7 @@ import { addRun } from './run.ts';
 import { addStatus } from './status.ts';
 import { addSubmit } from './submit.ts';
 import { addWait } from './wait.ts';
+import { addWatch } from './watch.ts';
 import { addWebhooks } from './webhooks.ts';
 import { addWorker } from './worker.ts';
 
@@ -36,12 +40,16 @@ const commands = [
   addCancel,
   addRetry,
   addList,
+  addWatch,
   addTasks,
   addWebhooks,
   addDlq,
   addListen,
+  addInit,
+  addConfig,
   addMigrate,
   addDoctor,
+  addCompletion,
 ];
 
 /** The whole command line: `argv` without node and script; resolves to the exit code. */

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { parseDuration } from '../core/duration.ts';
+import { formatDuration, parseDuration } from '../core/duration.ts';
 import { RaincheckError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { checkedTokens, type AccessToken } from '../http/access.ts';
@@ -59,6 +59,8 @@ type Setting<Value> = {
   /** The default in words, where the value does not say it. */
   readonly fallbackText?: string;
   readonly secret?: boolean;
+  /** The value is ms, shown as people write it. */
+  readonly isDuration?: boolean;
 };
 
 export const settingTable: { readonly [Key in Name]: Setting<Settings[Key]> } = {
@@ -186,6 +188,7 @@ export const settingTable: { readonly [Key in Name]: Setting<Settings[Key]> } = 
     read: duration(3_600_000),
     fallback: 25_000,
     fallbackText: '25s',
+    isDuration: true,
   },
   logLevel: {
     env: ['RAINCHECK_LOG_LEVEL'],
@@ -257,39 +260,67 @@ export const settingTable: { readonly [Key in Name]: Setting<Settings[Key]> } = 
     read: fitting('attemptTimeout', duration(600_000)),
     fallback: limits.deliveryAttemptMsDefault,
     fallbackText: '15s',
+    isDuration: true,
   },
 };
 
 /** Settings as flags give them; undefined: not given. */
 export type Flags = { readonly [Key in Name]?: unknown };
 
-/**
- * Every setting. Throws `invalid_option` for the first value that does not fit, naming
- * the flag, the variable or the member of the config file; a secret's value is not shown.
- */
-export function readSettings(p: {
+type SettingSources = {
   readonly mode: Mode;
   readonly flags: Flags;
   readonly env: NodeJS.ProcessEnv;
   readonly config: Partial<ServerConfig>;
-}): Settings {
+};
+
+/**
+ * Every setting. Throws `invalid_option` for the first value that does not fit, naming
+ * the flag, the variable or the member of the config file; a secret's value is not shown.
+ */
+export function readSettings(p: SettingSources): Settings {
   const names = Object.keys(settingTable) as Name[];
-  return Object.fromEntries(names.map((name) => [name, readSetting(name, p)])) as Settings;
+  return Object.fromEntries(names.map((name) => [name, readSetting(name, p).value])) as Settings;
 }
 
-function readSetting(name: Name, p: Parameters<typeof readSettings>[0]): unknown {
+/** A setting with where its value came from: a flag, a variable, `config file` or `default`. */
+export type SettingOrigin = {
+  readonly name: string;
+  /** undefined: there is none. Of a secret `[set]`. */
+  readonly value: unknown;
+  readonly from: string;
+};
+
+/** As readSettings, to be looked at by a person. */
+export function settingOrigins(p: SettingSources): SettingOrigin[] {
+  return (Object.keys(settingTable) as Name[]).map((name) => {
+    const { value, from } = readSetting(name, p);
+    return { name, value: shownValue(settingTable[name], value), from };
+  });
+}
+
+function shownValue(setting: Setting<unknown>, value: unknown): unknown {
+  if (setting.secret === true && value !== undefined) return '[set]';
+  return setting.isDuration === true ? formatDuration(Number(value)) : value;
+}
+
+function readSetting(name: Name, p: SettingSources): { value: unknown; from: string } {
   const setting: Setting<unknown> = settingTable[name];
   // A variable set to nothing counts as not set, as shells and compose files mean it.
   const variable = setting.env.find((candidate) => (p.env[candidate] ?? '') !== '');
   const candidates = [
-    { label: setting.flag ?? name, given: p.flags[name] },
-    { label: variable, given: variable && p.env[variable] },
-    { label: `\`${name}\` of the config file`, given: memberOf(p.config, name) },
+    { label: setting.flag ?? name, given: p.flags[name], from: setting.flag ?? name },
+    { label: variable, given: variable && p.env[variable], from: variable ?? '' },
+    {
+      label: `\`${name}\` of the config file`,
+      given: memberOf(p.config, name),
+      from: 'config file',
+    },
   ] as const;
-  for (const { label, given } of candidates) {
+  for (const { label, given, from } of candidates) {
     if (given === undefined) continue;
     const { value, why } = readOrWhy(setting, given);
-    if (value !== null) return value;
+    if (value !== null) return { value, from };
     const got = setting.secret === true ? '' : `, got ${JSON.stringify(given) ?? typeof given}`;
     throw new RaincheckError(
       'invalid_option',
@@ -297,7 +328,8 @@ function readSetting(name: Name, p: Parameters<typeof readSettings>[0]): unknown
     );
   }
   const { fallback } = setting;
-  return typeof fallback === 'function' ? fallback(p.mode, p.env) : fallback;
+  const value = typeof fallback === 'function' ? fallback(p.mode, p.env) : fallback;
+  return { value, from: 'default' };
 }
 
 function readOrWhy(setting: Setting<unknown>, given: unknown): { value: unknown; why: string } {

@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { after, it } from 'node:test';
+import { runCli } from '../../test/support/run-cli.ts';
+
+const folder = mkdtempSync(path.join(os.tmpdir(), 'raincheck-config-'));
+after(() => rmSync(folder, { recursive: true }));
+
+it('config tells where each value came from, and no secret', async () => {
+  const text = 'export default { tasks: [], port: 7444, concurrency: 8 };';
+  writeFileSync(path.join(folder, 'raincheck.config.mjs'), text);
+  const env = {
+    RAINCHECK_TOKEN: 'a-token-for-tests',
+    RAINCHECK_PORT: '7555',
+    DATABASE_URL: 'postgres://me:hunter22@db.example/app',
+  };
+  const url = 'https://ops.example';
+  const run = await runCli(['config', '--url', url], { folder, env });
+  assert.equal(run.code, 0, run.stderr);
+  const rows = run.stdout.split('\n').map((line) => line.split('\t'));
+  const row = (name: string) => rows.find(([first]) => first === name)?.slice(1);
+  assert.deepEqual(row('client url'), [url, '--url']);
+  assert.deepEqual(row('client token'), ['[set]', 'RAINCHECK_TOKEN']);
+  assert.deepEqual(row('token'), ['[set]', 'RAINCHECK_TOKEN']);
+  assert.deepEqual(row('port'), ['7555', 'RAINCHECK_PORT']);
+  assert.deepEqual(row('concurrency'), ['8', 'config file']);
+  assert.deepEqual(row('drain'), ['25 s', 'default']);
+  assert.equal(row('store')?.[1], 'DATABASE_URL');
+  assert.match(row('store')?.[0] ?? '', /db\.example/);
+  for (const secret of ['hunter22', 'a-token-for-tests']) assert.ok(!run.stdout.includes(secret));
+  const json = await runCli(['config', '--json', '--mode', 'dev'], { folder, env });
+  const { mode, file, settings } = JSON.parse(json.stdout);
+  assert.deepEqual([mode, path.basename(file)], ['dev', 'raincheck.config.mjs']);
+  assert.ok(settings.some((one: { name: string }) => one.name === 'webhooks.secret'));
+});
+
+it('config says what does not fit as the start would', async () => {
+  const run = await runCli(['config'], { folder, env: { RAINCHECK_CONCURRENCY: 'many' } });
+  assert.equal(run.code, 2);
+  assert.match(run.stderr, /RAINCHECK_CONCURRENCY: expected a whole number/);
+});

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import {
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  symlinkSync,
+  writeFileSync,
+  mkdirSync,
+  rmSync,
+} from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { after, describe, it } from 'node:test';
+import { ServerProcess } from '../../test/e2e/server-process.ts';
+import { runCli } from '../../test/support/run-cli.ts';
+
+const root = path.join(import.meta.dirname, '..', '..');
+const home = mkdtempSync(path.join(os.tmpdir(), 'raincheck-init-'));
+after(() => rmSync(home, { recursive: true }));
+
+describe('init', () => {
+  it('writes a project that runs as it is', async () => {
+    const folder = path.join(home, 'fresh');
+    const run = await runCli(['init', folder]);
+    assert.equal(run.code, 0, run.stderr);
+    assert.deepEqual(
+      run.stdout.split('\n').map((line) => line.split(' ')[0]),
+      ['package.json', 'raincheck.config.ts', 'tasks/greeting.ts', ''],
+    );
+    assert.match(run.stderr, /npm install\n {2}npx raincheck dev\n/);
+    // As an install would leave it.
+    mkdirSync(path.join(folder, 'node_modules'));
+    symlinkSync(root, path.join(folder, 'node_modules', 'raincheck'));
+    symlinkSync(path.join(root, 'node_modules', 'zod'), path.join(folder, 'node_modules', 'zod'));
+    await using server = new ServerProcess(['dev', '--ephemeral', '--port', '0'], { folder });
+    const url = await server.url();
+    const done = await runCli(['run', 'greeting', 'name=Al', '--quiet'], { url });
+    assert.deepEqual(JSON.parse(done.stdout), { greeting: 'Hello, Al!' });
+  });
+
+  it('overwrites nothing, writes nothing when one is there, and leaves a package.json alone', async () => {
+    const folder = path.join(home, 'taken');
+    mkdirSync(folder);
+    writeFileSync(path.join(folder, 'package.json'), '{}');
+    writeFileSync(path.join(folder, 'raincheck.config.ts'), '// mine');
+    const refused = await runCli(['init'], { folder });
+    assert.equal(refused.code, 2);
+    assert.match(refused.stderr, /There is raincheck\.config\.ts in /);
+    assert.deepEqual(readdirSync(folder).sort(), ['package.json', 'raincheck.config.ts']);
+    rmSync(path.join(folder, 'raincheck.config.ts'));
+    const listed = await runCli(['init', '--dry-run', '--json'], { folder });
+    assert.deepEqual(JSON.parse(listed.stdout).files, ['raincheck.config.ts', 'tasks/greeting.ts']);
+    assert.deepEqual(readdirSync(folder), ['package.json']);
+    const written = await runCli(['init'], { folder });
+    assert.equal(written.code, 0);
+    assert.match(written.stderr, /npm install raincheck zod/);
+    assert.equal(readFileSync(path.join(folder, 'package.json'), 'utf8'), '{}');
+  });
+});

@@ -1,0 +1,120 @@
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import type { Command } from 'commander';
+import { version } from '../server/version.ts';
+import type { GlobalOptions, Shell } from './context.ts';
+import { exitCodes, UsageError } from './exit-codes.ts';
+import { openOutput } from './output.ts';
+import { shellWord } from './terminal-text.ts';
+
+type InitFlags = GlobalOptions & { readonly dryRun?: boolean };
+
+export function addInit(program: Command, shell: Shell): void {
+  program
+    .command('init')
+    .description('write a first task with its config; overwrites nothing')
+    .argument('[folder]', 'where; made when it is not there', '.')
+    .option('--dry-run', 'only list the files')
+    .action((...args: unknown[]) => {
+      const command = args.at(-1) as Command;
+      const flags = command.optsWithGlobals<InitFlags>();
+      const folder = path.resolve(command.args[0] ?? '.');
+      const output = openOutput(flags);
+      const files = filesFor(folder);
+      refuseTaken(files, folder);
+      if (output.json) output.resultJson({ folder, files: files.map(({ name }) => name) });
+      for (const { name, meaning } of files) {
+        if (!output.json) output.result(`${name.padEnd(20)} ${meaning}`);
+      }
+      if (flags.dryRun !== true) {
+        for (const file of files) write(folder, file);
+        output.note(nextSteps(folder, files));
+      }
+      shell.exitCode = exitCodes.ok.code;
+    });
+}
+
+type InitFile = { readonly name: string; readonly meaning: string; readonly text: string };
+
+/** A package.json that is there stays as it is: two others, and what to add to it is told. */
+function filesFor(folder: string): readonly InitFile[] {
+  const manifest = {
+    name: 'package.json',
+    meaning: 'raincheck as a dependency, `npm start`',
+    text: packageText(path.basename(folder)),
+  };
+  const files = [
+    { name: 'raincheck.config.ts', meaning: 'the tasks of the server', text: configText },
+    { name: 'tasks/greeting.ts', meaning: 'a task to begin with', text: taskText },
+  ];
+  return existsSync(path.join(folder, manifest.name)) ? files : [manifest, ...files];
+}
+
+function refuseTaken(files: readonly InitFile[], folder: string): void {
+  const taken = files.filter(({ name }) => existsSync(path.join(folder, name)));
+  if (taken.length === 0) return;
+  const names = taken.map(({ name }) => name).join(' and ');
+  throw new UsageError(`There is ${names} in ${folder} already: nothing was written.`);
+}
+
+function write(folder: string, { name, text }: InitFile): void {
+  const file = path.join(folder, name);
+  mkdirSync(path.dirname(file), { recursive: true });
+  // wx: whatever came to be since it was looked for stays.
+  writeFileSync(file, text, { flag: 'wx' });
+}
+
+function nextSteps(folder: string, files: readonly InitFile[]): string {
+  const isHere = folder === process.cwd();
+  const ownManifest = files.some(({ name }) => name === 'package.json');
+  return [
+    'Next:',
+    ...(isHere ? [] : [`  cd ${shellWord(path.relative(process.cwd(), folder))}`]),
+    ownManifest ? '  npm install' : '  npm install raincheck zod',
+    '  npx raincheck dev',
+    '  npx raincheck run greeting name=Ada     in a second terminal',
+  ].join('\n');
+}
+
+function packageText(folderName: string): string {
+  const name = folderName
+    .toLowerCase()
+    .replaceAll(/[^a-z\d-]+/g, '-')
+    .replaceAll(/^-+|-+$/g, '');
+  const manifest = {
+    name: name || 'tasks',
+    private: true,
+    type: 'module',
+    scripts: { dev: 'raincheck dev', start: 'raincheck serve' },
+    dependencies: { raincheck: `^${version}`, zod: '^4.0.0' },
+    engines: { node: '>=24.15.0' },
+  };
+  return `${JSON.stringify(manifest, null, 2)}\n`;
+}
+
+const configText = `import { defineConfig } from 'raincheck';
+import { greeting } from './tasks/greeting.ts';
+
+export default defineConfig({ tasks: [greeting] });
+`;
+
+const taskText = `import { setTimeout as sleep } from 'node:timers/promises';
+import { defineTask } from 'raincheck';
+import { z } from 'zod';
+
+/** POST /greeting {"name":"Ada"} answers 202; the result is at its result_url some seconds later. */
+export const greeting = defineTask('greeting', {
+  description: 'Greets, slowly.',
+  input: z.object({ name: z.string().min(1) }),
+  timeout: '1m',
+  attempts: 3,
+  async run({ input, progress, signal }) {
+    const letters = [...input.name];
+    for (const [i, letter] of letters.entries()) {
+      progress({ current: i, total: letters.length }, letter);
+      await sleep(500, undefined, { signal });
+    }
+    return { greeting: \`Hello, \${input.name}!\` };
+  },
+});
+`;
