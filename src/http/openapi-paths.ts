@@ -1,35 +1,43 @@
 import { outcomeCodes } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { operationStatuses } from '../core/operation.ts';
+import { sampleInput } from '../core/sample-input.ts';
 import type { Task } from '../engine/task.ts';
-import { json, problemReference, query, retryAfter, shared, string } from './openapi-components.ts';
+import {
+  json,
+  problemReference,
+  problems,
+  query,
+  shared,
+  string,
+  waitedHeaders,
+  withHeaders,
+} from './openapi-components.ts';
+import type { ExampleOf } from './openapi-examples.ts';
+import { accepted, anything, link } from './openapi-responses.ts';
 import { reference, type Json } from './openapi-schemas.ts';
 import { submitCallbacks, submittedWebhook } from './openapi-webhooks.ts';
 
 const submitQuery: readonly Json[] = [
-  query(
-    'priority',
-    { type: 'integer', minimum: limits.priorityMin, maximum: limits.priorityMax },
-    'Higher goes first.',
-  ),
-  query('delay', string, "Start no earlier than after this: '15s', '10m', '7d'."),
-  query('not_before', { type: 'string', format: 'date-time' }, 'Start no earlier than this.'),
-  query('deadline', string, 'Fail when not done by then: a duration or an instant.'),
+  shared('Priority'),
+  shared('Delay'),
+  shared('NotBefore'),
+  shared('Deadline'),
   shared('Labels'),
 ];
 
 /** `webhooks`: whether this server sends them. */
-export function taskPaths(task: Task, webhooks: boolean): Json {
+export function taskPaths(task: Task, p: { webhooks: boolean; basePath: string }): Json {
   const about = task.description === null ? {} : { description: task.description };
-  const accepted = {
-    '202': { $ref: '#/components/responses/Accepted' },
-    default: problemReference,
-  };
+  const of: ExampleOf = { basePath: p.basePath, task: task.name, path: task.path };
+  const operationId = resultOperationId(task.name);
+  const result = { result: link(operationId, 'Read the result, once `status` is `completed`.') };
+  const replies = { '202': accepted(of, result), ...problems(503) };
   const common = {
     ...about,
     tags: [task.name],
-    requestBody: { content: json(submitSchema(task.inputJsonSchema ?? {}, webhooks)) },
-    ...(webhooks ? { callbacks: submitCallbacks } : null),
+    requestBody: { content: { 'application/json': submitContent(task, p.webhooks) } },
+    ...(p.webhooks ? { callbacks: submitCallbacks } : null),
   };
   return {
     [task.path]: {
@@ -38,27 +46,52 @@ export function taskPaths(task: Task, webhooks: boolean): Json {
         summary: `Submit ${task.name}`,
         ...common,
         parameters: [shared('IdempotencyKey'), shared('Prefer'), ...submitQuery],
-        responses: {
-          '200': { description: '`Prefer: wait` was long enough: the result itself.' },
-          ...accepted,
-        },
+        responses: { '200': waitedReply, ...replies },
       },
     },
     [`${task.path}/async`]: {
       post: {
-        operationId: `submit_async_${task.name}`,
+        operationId: submitOperationId(task.name),
         summary: `Submit ${task.name}, without waiting`,
         ...common,
         parameters: [shared('IdempotencyKey'), ...submitQuery],
-        responses: accepted,
+        responses: replies,
       },
     },
     [`${task.path}/{id}`]: resultPath({
-      operationId: `result_${task.name}`,
+      operationId,
       summary: `Read the result of ${task.name}`,
       tags: [task.name],
     }),
   };
+}
+
+/** What the Arazzo document calls. */
+export function submitOperationId(task: string): string {
+  return `submitAsync_${task}`;
+}
+
+export function resultOperationId(task: string): string {
+  return `result_${task}`;
+}
+
+const waitedReply: Json = {
+  description: '`Prefer: wait` was long enough: the result itself.',
+  headers: {
+    ...waitedHeaders,
+    ...withHeaders('ETag', 'Accept-Ranges', 'Content-Disposition'),
+  },
+  content: anything,
+};
+
+/** With an example where one can be made up that the task takes. */
+function submitContent(task: Task, webhooks: boolean): Json {
+  const schema = submitSchema(task.inputJsonSchema ?? {}, webhooks);
+  const sample = sampleInput(task.inputJsonSchema);
+  const checked = task.schema?.['~standard'].validate(sample);
+  const isTaken = checked === undefined || !(checked instanceof Promise || checked.issues);
+  if (checked instanceof Promise) checked.catch(() => undefined); // nobody waits for it
+  return isTaken ? { schema, example: sample } : { schema };
 }
 
 /** The input, and the members beside it that say whom to tell: only an object can have them. */
@@ -78,7 +111,8 @@ function resultPath(about: Json): Json {
         '200': { $ref: '#/components/responses/Result' },
         '202': { $ref: '#/components/responses/Accepted' },
         '206': { $ref: '#/components/responses/ResultRange' },
-        '304': { $ref: '#/components/responses/Unchanged' },
+        '304': { $ref: '#/components/responses/ResultUnchanged' },
+        ...problems(409, 410, 416, 500, 504),
         default: problemReference,
       },
     },
@@ -88,6 +122,7 @@ function resultPath(about: Json): Json {
 const operationReplies: Json = {
   '200': { $ref: '#/components/responses/Operation' },
   '202': { $ref: '#/components/responses/Accepted' },
+  ...problems(410),
   default: problemReference,
 };
 
@@ -113,7 +148,11 @@ const operationPaths: Json = {
         shared('Cursor'),
       ],
       responses: {
-        '200': { description: 'One page.', content: json(reference('OperationPage')) },
+        '200': {
+          description: 'One page.',
+          headers: withHeaders('Link'),
+          content: json(reference('OperationPage')),
+        },
         default: problemReference,
       },
     },
@@ -127,7 +166,8 @@ const operationPaths: Json = {
       parameters: [shared('Prefer'), shared('IfNoneMatch')],
       responses: {
         '200': { $ref: '#/components/responses/Operation' },
-        '304': { description: 'As If-None-Match has it.', headers: retryAfter },
+        '304': { $ref: '#/components/responses/OperationUnchanged' },
+        ...problems(410),
         default: problemReference,
       },
     },
@@ -157,9 +197,16 @@ const operationPaths: Json = {
       responses: {
         '200': {
           description: 'The stream. It ends with the final state, or after an hour.',
-          content: { 'text/event-stream': { schema: { type: 'string' } } },
+          content: {
+            'text/event-stream': {
+              schema: { type: 'string' },
+              example:
+                'retry: 2000\n\nid: 3\nevent: progress\ndata: {"id":"op_01JDQ2T4G6Z8K0M3N5P7R9S1V4","status":"processing",…}\n\n',
+            },
+          },
         },
         '204': { description: 'Final, and the client has seen it: do not come back.' },
+        ...problems(410, 503),
         default: problemReference,
       },
     },
@@ -186,10 +233,15 @@ const operationPaths: Json = {
       tags: ['operations'],
       parameters: [shared('IdempotencyKey')],
       requestBody: {
-        content: json({ type: 'object', properties: { input: {} }, additionalProperties: false }),
+        content: json({
+          type: 'object',
+          properties: { input: { description: 'Instead of the input of the failed one.' } },
+          additionalProperties: false,
+        }),
       },
       responses: {
         '202': { $ref: '#/components/responses/Accepted' },
+        ...problems(409, 410, 503),
         default: problemReference,
       },
     },
@@ -217,6 +269,7 @@ function health(operationId: string, summary: string): Json {
       security: [],
       responses: {
         '200': { description: 'Yes.', content: json(reference('Health')) },
+        ...problems(503),
         default: problemReference,
       },
     },
@@ -246,6 +299,11 @@ const otherPaths: Json = {
   '/openapi.json': page({
     operationId: 'readOpenapi',
     summary: 'This document',
+    content: json({ type: 'object' }),
+  }),
+  '/arazzo.json': page({
+    operationId: 'readArazzo',
+    summary: 'How to submit, poll and fetch, as an Arazzo document',
     content: json({ type: 'object' }),
   }),
   '/problems/{code}': {

@@ -190,6 +190,8 @@ export const schemas: Json = {
       operations_url: text,
       tasks_url: text,
       openapi_url: text,
+      arazzo_url: text,
+      docs_url: text,
       health_url: text,
       webhook_endpoints_url: text,
       webhook_deliveries_url: text,

@@ -1,6 +1,7 @@
 import findMyWay from 'find-my-way';
 import { RaincheckError } from '../core/errors.ts';
 import type { Task } from '../engine/task.ts';
+import { arazzoDocument } from './arazzo.ts';
 import type { HttpContext, Params } from './context.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 import { readEvents, wantsEvents } from './events.ts';
@@ -38,6 +39,7 @@ const reservedSegments: ReadonlySet<string> = new Set([
   'livez',
   'readyz',
   'openapi.json',
+  'arazzo.json',
   'metrics',
   'docs',
   'dashboard',
@@ -152,7 +154,9 @@ function readAsAsked(
 }
 
 function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly status: Route } {
-  let openapi: ExchangeReply | null = null; // the tasks never change
+  // Once, as the tasks never change.
+  let openapi: ExchangeReply | null = null;
+  let arazzo: ExchangeReply | null = null;
   const id = (params: Params): string => params['id'] ?? '';
   const name = (params: Params): string => params['name'] ?? '';
   const status = route('/operations/:id', {
@@ -164,6 +168,7 @@ function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly stat
     route('/livez', { get: () => readLiveness(), open: true }),
     route('/readyz', { get: () => readReadiness(context), open: true }),
     route('/openapi.json', { get: () => (openapi ??= jsonReply(openapiDocument(context))) }),
+    route('/arazzo.json', { get: () => (arazzo ??= jsonReply(arazzoDocument(context))) }),
     route('/assets/status.css', { get: () => readStatusCss(), open: true, asset: true }),
     route('/assets/status.js', { get: () => readStatusJs(), open: true, asset: true }),
     route('/problems/:code', {

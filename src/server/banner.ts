@@ -3,7 +3,7 @@ import { styleText } from 'node:util';
 import { formatDuration } from '../core/duration.ts';
 import type { Task } from '../engine/task.ts';
 import { parseStoreAddress, storeLabel } from './open-store.ts';
-import { sampleInput } from './sample-input.ts';
+import { sampleInput } from '../core/sample-input.ts';
 import { settingTable, type Mode, type Settings } from './settings.ts';
 import { version } from './version.ts';
 
