@@ -47,9 +47,9 @@ export type App = {
 
 /** The HTTP API of an engine, free of any transport. Throws `invalid_option`. */
 export function createApp(options: AppOptions): App {
-  const context = createContext(options);
-  const router = createRouter(context);
   const tokenDigest = options.token === undefined ? null : digest(checkedToken(options.token));
+  const context = createContext(options, tokenDigest);
+  const router = createRouter(context);
   return {
     basePath: context.basePath,
     problem: (error) => problemReply(context, error),
@@ -180,9 +180,17 @@ function digest(token: string): Buffer {
   return hash('sha256', token, 'buffer');
 }
 
+function tokenOf(authorization: string | undefined): string | undefined {
+  return /^bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
+}
+
+function isToken(token: string | undefined, tokenDigest: Buffer): boolean {
+  return token !== undefined && timingSafeEqual(digest(token), tokenDigest);
+}
+
 function requireToken(authorization: string | undefined, tokenDigest: Buffer): void {
-  const token = /^bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
-  if (token !== undefined && timingSafeEqual(digest(token), tokenDigest)) return;
+  const token = tokenOf(authorization);
+  if (isToken(token, tokenDigest)) return;
   throw new RaincheckError(
     'unauthorized',
     token === undefined
@@ -191,7 +199,7 @@ function requireToken(authorization: string | undefined, tokenDigest: Buffer): v
   );
 }
 
-function createContext(options: AppOptions): HttpContext {
+function createContext(options: AppOptions, tokenDigest: Buffer | null): HttpContext {
   refuseUnknownKeys('createApp', options, [
     'engine',
     'webhooks',
@@ -208,7 +216,8 @@ function createContext(options: AppOptions): HttpContext {
     webhooks: options.webhooks ?? null,
     basePath: checkedBasePath(options.basePath ?? publicUrl?.pathname ?? ''),
     publicOrigin: publicUrl === null ? null : publicUrl.origin,
-    secured: options.token !== undefined,
+    secured: tokenDigest !== null,
+    admits: (authorization) => tokenDigest === null || isToken(tokenOf(authorization), tokenDigest),
     logger: options.logger ?? silentLogger,
     bodyBytesMax: integerOption('bodyBytesMax', options.bodyBytesMax, {
       min: 1,

@@ -14,6 +14,8 @@ export type HttpContext = {
   readonly publicOrigin: string | null;
   /** Whether a token is asked for. */
   readonly secured: boolean;
+  /** Whether this `Authorization` opens what a token is asked for; always where none is. */
+  readonly admits: (authorization: string | undefined) => boolean;
   readonly logger: Logger;
   /** Largest request body in bytes. */
   readonly bodyBytesMax: number;

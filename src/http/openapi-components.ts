@@ -98,8 +98,6 @@ export const waitedHeaders: Json = {
   ...withHeaders('Content-Location', 'Preference-Applied', 'Idempotent-Replayed'),
 };
 
-export const retryAfter: Json = withHeaders('Retry-After', 'retry-after-ms');
-
 export function query(name: string, schema: Json, description: string): Json {
   return { name, in: 'query', schema, description };
 }

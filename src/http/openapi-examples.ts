@@ -20,8 +20,43 @@ export function operationExamples(of: ExampleOf): {
   readonly completed: WireOperation;
   readonly failed: WireOperation;
 } {
+  const pending = pendingOperation(of);
+  const processing: WireOperation = {
+    ...pending,
+    status: 'processing',
+    started_at: at('09:00:01.000'),
+    attempt: 1,
+    progress: {
+      fraction: 0.42,
+      message: 'page 42 of 100',
+      current: 42,
+      total: 100,
+      updated_at: at('09:00:09.000'),
+    },
+  };
+  const final: WireOperation = {
+    ...processing,
+    finished_at: at('09:00:20.000'),
+    expires_at: '2030-02-07T09:00:20.000Z',
+    estimate: null,
+    cancel_url: null,
+  };
+  return {
+    pending,
+    processing,
+    completed: {
+      ...final,
+      status: 'completed',
+      result_url: `${of.basePath}${of.path}/${id}`,
+      result: { pages: 100 },
+    },
+    failed: { ...final, status: 'failed', error: failure(of.basePath) },
+  };
+}
+
+function pendingOperation(of: ExampleOf): WireOperation {
   const url = `${of.basePath}/operations/${id}`;
-  const pending: WireOperation = {
+  return {
     id,
     operation_id: id,
     task: of.task,
@@ -54,37 +89,6 @@ export function operationExamples(of: ExampleOf): {
     labels: { team: 'acme' },
     retry_of: null,
     webhook: null,
-  };
-  const processing: WireOperation = {
-    ...pending,
-    status: 'processing',
-    started_at: at('09:00:01.000'),
-    attempt: 1,
-    progress: {
-      fraction: 0.42,
-      message: 'page 42 of 100',
-      current: 42,
-      total: 100,
-      updated_at: at('09:00:09.000'),
-    },
-  };
-  const final: WireOperation = {
-    ...processing,
-    finished_at: at('09:00:20.000'),
-    expires_at: '2030-02-07T09:00:20.000Z',
-    estimate: null,
-    cancel_url: null,
-  };
-  return {
-    pending,
-    processing,
-    completed: {
-      ...final,
-      status: 'completed',
-      result_url: `${of.basePath}${of.path}/${id}`,
-      result: { pages: 100 },
-    },
-    failed: { ...final, status: 'failed', error: failure(of.basePath) },
   };
 }
 

@@ -89,8 +89,9 @@ export class DocumentedAnswers {
     for (const { name, schema } of webhook.parameters ?? []) {
       this.#validate(schema, sent.headers[name], `${event}, header ${name}`);
     }
-    const media = webhook.requestBody?.content[String(sent.headers['content-type'])];
-    assert.ok(media?.schema !== undefined, `no such content: ${sent.headers['content-type']}`);
+    const type = String(sent.headers['content-type']);
+    const media = webhook.requestBody?.content[type];
+    assert.ok(media?.schema !== undefined, `no such content: ${type}`);
     this.#validate(media.schema, sent.body, `${event} ${JSON.stringify(sent.body)}`);
   }
 

@@ -28,6 +28,7 @@ export function openapiDocument(context: HttpContext): Json {
   ) as Json;
   const examples = { ...schemaExamples(of), ...webhookExamples(of) };
   const all = withProblems(paths, secured);
+  const replies = usedIn(all, 'responses', responses(of));
   const document = {
     openapi: '3.1.0',
     info: {
@@ -43,9 +44,9 @@ export function openapiDocument(context: HttpContext): Json {
     ...(sends ? { webhooks: openapiWebhooks(of) } : null),
     components: {
       schemas: sends ? { ...schemas, ...webhookSchemas } : schemas,
-      responses: usedIn(all, responses(of)),
+      responses: replies,
       parameters,
-      headers,
+      headers: usedIn([all, replies], 'headers', headers),
       links,
       ...(sends ? { callbacks: openapiCallbacks(of) } : null),
       ...(secured
@@ -60,11 +61,11 @@ export function openapiDocument(context: HttpContext): Json {
   return withExamples(document, examples) as Json;
 }
 
-/** Without what no address answers. */
-function usedIn(paths: Json, responses: Json): Json {
-  const text = JSON.stringify(paths);
+/** Those of `components` that `user` refers to. */
+function usedIn(user: unknown, kind: 'responses' | 'headers', components: Json): Json {
+  const text = JSON.stringify(user);
   return Object.fromEntries(
-    Object.entries(responses).filter(([name]) => text.includes(`#/components/responses/${name}"`)),
+    Object.entries(components).filter(([name]) => text.includes(`#/components/${kind}/${name}"`)),
   );
 }
 

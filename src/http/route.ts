@@ -13,7 +13,7 @@ export type Route = {
   readonly open: boolean;
   /** In the words of other makers' clients: told in docs/compatibility.md, not in our OpenAPI document. */
   readonly view: boolean;
-  /** What a page of ours is made of: nothing that a program would ask for. */
+  /** A page of ours or what it is made of: nothing that a program would ask for. */
   readonly asset: boolean;
 };
 

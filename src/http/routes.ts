@@ -3,6 +3,8 @@ import { RaincheckError } from '../core/errors.ts';
 import type { Task } from '../engine/task.ts';
 import { arazzoDocument } from './arazzo.ts';
 import type { HttpContext, Params } from './context.ts';
+import { docsReader } from './docs-html.ts';
+import { readDocsCss, readDocsJs } from './docs-page-assets.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 import { readEvents, wantsEvents } from './events.ts';
 import { readLiveness, readReadiness } from './health.ts';
@@ -169,6 +171,9 @@ function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly stat
     route('/readyz', { get: () => readReadiness(context), open: true }),
     route('/openapi.json', { get: () => (openapi ??= jsonReply(openapiDocument(context))) }),
     route('/arazzo.json', { get: () => (arazzo ??= jsonReply(arazzoDocument(context))) }),
+    route('/docs', { ...docsReader(context), open: true, asset: true }),
+    route('/assets/docs.css', { get: () => readDocsCss(), open: true, asset: true }),
+    route('/assets/docs.js', { get: () => readDocsJs(), open: true, asset: true }),
     route('/assets/status.css', { get: () => readStatusCss(), open: true, asset: true }),
     route('/assets/status.js', { get: () => readStatusJs(), open: true, asset: true }),
     route('/problems/:code', {

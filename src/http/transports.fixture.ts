@@ -252,6 +252,7 @@ export function contextOf({ engine, webhooks }: Pick<Kit, 'engine' | 'webhooks'>
     basePath: '',
     publicOrigin: null,
     secured: false,
+    admits: () => true,
     logger: silentLogger,
     bodyBytesMax: limits.bodyBytes,
     version: '0',

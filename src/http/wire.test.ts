@@ -28,6 +28,7 @@ const context: HttpContext = {
   basePath: '/ops',
   publicOrigin: null,
   secured: false,
+  admits: () => true,
   logger: silentLogger,
   bodyBytesMax: 1,
   version: '0',
