@@ -2,7 +2,7 @@ import { sampleInput } from '../core/sample-input.ts';
 import type { Task } from '../engine/task.ts';
 import type { HttpContext } from './context.ts';
 import { resultOperationId, submitOperationId } from './openapi-paths.ts';
-import type { Json } from './openapi-schemas.ts';
+import { embedded, type Json } from './openapi-schemas.ts';
 
 /** Looks at the status before a workflow is given up; each waits as Retry-After says. */
 const looksMax = 10_000;
@@ -23,8 +23,8 @@ export function arazzoDocument(context: HttpContext): Json {
       summary: 'Submit, poll, fetch: one workflow for each task.',
     },
     sourceDescriptions: [{ name: 'raincheck', url: './openapi.json', type: 'openapi' }],
-    workflows: [...context.engine.tasks.values()].map((task) =>
-      workflow(task, { id: workflowId(task.name, ids), secured: context.secured }),
+    workflows: [...context.engine.tasks.values()].map((task, index) =>
+      workflow(task, { id: workflowId(task.name, ids), index, secured: context.secured }),
     ),
   };
 }
@@ -38,8 +38,13 @@ function workflowId(task: string, taken: Set<string>): string {
   return id;
 }
 
-function workflow(task: Task, p: { readonly id: string; readonly secured: boolean }): Json {
+function workflow(
+  task: Task,
+  p: { readonly id: string; readonly index: number; readonly secured: boolean },
+): Json {
   const { name, description } = task;
+  const schema = task.inputJsonSchema ?? {};
+  const pointer = `#/workflows/${p.index}/inputs/properties/input`;
   return {
     workflowId: p.id,
     summary: `Submit ${name}, wait for its end, fetch the result`,
@@ -47,7 +52,7 @@ function workflow(task: Task, p: { readonly id: string; readonly secured: boolea
     inputs: {
       type: 'object',
       properties: {
-        input: { ...task.inputJsonSchema, default: sampleInput(task.inputJsonSchema) },
+        input: { ...embedded(schema, pointer), default: sampleInput(schema) },
         ...(p.secured ? { token: { type: 'string', description: 'The bearer token.' } } : null),
       },
       required: p.secured ? ['input', 'token'] : ['input'],

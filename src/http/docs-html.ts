@@ -30,8 +30,9 @@ export function docsReader(context: HttpContext): DocsReader {
   let api: ShownApi | null = null; // the tasks never change
   const page = (request: ExchangeRequest): ExchangeReply => {
     api ??= shownApi(openapiDocument(context));
-    const { basePath } = context;
-    const body = docsPage(api, { basePath, origin: originOf(context, request) ?? '' });
+    const { basePath, secured } = context;
+    const origin = originOf(context, request) ?? '';
+    const body = docsPage(api, { basePath, origin, secured });
     return { status: 200, headers: pageHeaders, body };
   };
   return {

@@ -131,7 +131,10 @@ class Reading {
           description: this.text(operation, 'description'),
           secured: Array.isArray(security) && security.length > 0,
           parameters: parameters.map((one) => this.#parameter(this.text(one, 'name'), one)),
-          body: this.#contents(this.object(operation['requestBody'])),
+          body: this.#contents(this.#resolved(operation['requestBody'])).map((content) => ({
+            ...content,
+            schema: this.#schema(content.schema),
+          })),
           responses: this.entries(operation['responses']).map(([status, one]) =>
             this.#response(status, one),
           ),
@@ -177,6 +180,13 @@ class Reading {
           ? [{ name: '', value: media['example'] }]
           : this.entries(media['examples']).map(([name, one]) => ({ name, value: one['value'] })),
     }));
+  }
+
+  /** What has a name, by what it is. */
+  #schema(schema: ShownSchema): ShownSchema {
+    const name = this.text(schema, '$ref').split('/').at(-1) ?? '';
+    const { schemas } = this.object(this.#document['components']);
+    return '$ref' in schema ? this.object(this.object(schemas)[name]) : schema;
   }
 
   #resolved(value: unknown): Json {

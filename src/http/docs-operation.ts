@@ -14,8 +14,10 @@ export function operationView(operation: ShownOperation, p: { readonly origin: s
     </summary>
     <div class="body" id="${id}">
       <div class="told">
-        ${description === '' ? '' : html`<p>${prose(description)}</p>`} ${parameterView(operation)}
-        ${bodyView(operation)} ${isEvent ? '' : responsesView(operation)} ${tellsView(operation)}
+        ${description === '' ? '' : html`<p>${prose(description)}</p>`}
+        ${parametersOf(operation, 'path')} ${bodyView(operation)}
+        ${parametersOf(operation, 'query')} ${parametersOf(operation, 'header')}
+        ${isEvent ? '' : responsesView(operation)} ${tellsView(operation)}
       </div>
       <div class="shown">
         ${isEvent ? '' : codeBlock('Request', html`${curlOf(operation, p.origin)}`)}
@@ -33,11 +35,12 @@ function findable({ id, method, path, summary, parameters }: ShownOperation): st
 
 const places = { path: 'Path', query: 'Query', header: 'Headers' } as const;
 
-function parameterView({ parameters }: ShownOperation): readonly Html[] {
-  return Object.entries(places).flatMap(([place, title]) => {
-    const own = parameters.filter((one) => one.in === place);
-    return own.length === 0 ? [] : [html`<h3>${title}</h3>`, parameterList(own)];
-  });
+function parametersOf({ parameters }: ShownOperation, place: keyof typeof places): Html | string {
+  const own = parameters.filter((one) => one.in === place);
+  return own.length === 0
+    ? ''
+    : html`<h3>${places[place]}</h3>
+        ${parameterList(own)}`;
 }
 
 function parameterList(parameters: readonly ShownParameter[]): Html {
@@ -59,7 +62,7 @@ function bodyView({ body, method }: ShownOperation): Html | string {
   if (content === undefined) return '';
   const title = method === 'event' ? 'Sent' : 'Body';
   return html`<h3>${title} <span class="media">${content.type}</span></h3>
-    ${'$ref' in content.schema ? html`<p class="type">${typeOf(content.schema)}</p>` : schemaView(content.schema)}`;
+    ${schemaView(content.schema, method === 'event' ? 'optional' : 'required')}`;
 }
 
 function responsesView({ responses }: ShownOperation): Html {

@@ -58,22 +58,21 @@ summary::-webkit-details-marker{display:none}
 .schema>summary .summary{max-width:40rem}
 .body{display:grid;grid-template-columns:minmax(0,1fr) minmax(0,1fr);gap:2rem;padding:1.25rem 1rem;scroll-margin-top:7rem}
 .body.one{display:block}
-.told p{margin:.25rem 0}
+.told{font-size:.9375rem}.told p{margin:.25rem 0}
+.shown{position:sticky;top:4.5rem;align-self:start}
 .members,.answers{list-style:none;margin:0;padding:0;font-size:.875rem}
 .members>li,.answers>li{padding:.5rem 0;border-top:1px solid var(--line)}
 .members>li:first-child,.answers>li:first-child{border-top:0}
 .members p,.answers p{margin:.15rem 0 0;color:var(--dim)}
 .name{font-weight:600}
 .type{color:var(--dim)}
-.required{color:var(--bad);font-size:.75rem}
+.required,.optional{color:var(--bad);font-size:.75rem}.optional{color:var(--dim);font-style:italic}
 .fact,.value{display:inline-block;margin:.1rem 0;padding:0 .35rem;border:1px solid var(--line);border-radius:.375rem;font-size:.75rem;color:var(--dim);overflow-wrap:anywhere}
 .dim{color:var(--dim)}
 .small{font-size:.8125rem;overflow-wrap:anywhere}.small a,.small code{margin-right:.35rem}
 .media{text-transform:none;letter-spacing:0;font-weight:400}
 .inner{margin:.35rem 0 0}
 .inner>summary,.more>summary{cursor:pointer;color:var(--accent);font-size:.8125rem;width:fit-content}
-.inner>summary::before,.more>summary::before{content:'▸ ';font-size:.75em}
-.inner[open]>summary::before,.more[open]>summary::before{content:'▾ '}
 .inner>.members{margin-left:.35rem;padding-left:.85rem;border-left:2px solid var(--line)}
 .more{margin:.5rem 0}
 .status{display:inline-block;min-width:2.75rem;margin-right:.35rem;font:600 .75rem/1.6 ui-monospace,monospace;color:var(--bad)}
@@ -93,7 +92,7 @@ th{color:var(--dim);font-weight:600}
 .sign-in label{display:block;margin-bottom:.25rem;font-weight:600}
 .sign-in button{margin-top:.75rem;font:inherit;padding:.5rem 1rem;border:1px solid var(--accent);border-radius:.5rem;background:none;color:var(--accent);cursor:pointer}
 .bad{color:var(--bad)}
-@media (max-width:75rem){.body{grid-template-columns:minmax(0,1fr);gap:.5rem}}
+@media (max-width:75rem){.body{grid-template-columns:minmax(0,1fr);gap:.5rem}.shown{position:static}}
 @media (max-width:56rem){
 .page{display:block}
 nav{top:3.5rem;z-index:1;height:auto;padding:.5rem 1rem;border-right:0;border-bottom:1px solid var(--line);background:var(--page);overflow:auto}
@@ -132,6 +131,9 @@ const search = () => {
     if (hit) hits.add(one.id.slice(3));
   }
   for (const one of document.querySelectorAll('nav [data-of]')) one.hidden = !hits.has(one.dataset.of);
+  for (const list of document.querySelectorAll('nav ul ul')) {
+    list.parentElement.hidden = list.querySelector('li:not([hidden])') === null;
+  }
   for (const group of document.querySelectorAll('section.group')) {
     group.hidden = words.length > 0 && group.querySelector('details.op:not([hidden])') === null;
   }

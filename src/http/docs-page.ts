@@ -9,6 +9,8 @@ export type DocsPlace = {
   readonly basePath: string;
   /** Scheme and host of this server as the reader reached it; '' when unknown. */
   readonly origin: string;
+  /** Whether a token is asked for. */
+  readonly secured: boolean;
 };
 
 /**
@@ -21,7 +23,7 @@ export function docsPage(api: ShownApi, p: DocsPlace): string {
     ...api.groups.map((group) => groupView(group, p)),
     ...(api.events.length === 0 ? [] : [eventsView(api.events, p)]),
     schemasView(api),
-    errorsView(p.basePath),
+    errorsView(),
   ];
   return shell(p.basePath, {
     title: `${title} API`,
@@ -31,10 +33,7 @@ export function docsPage(api: ShownApi, p: DocsPlace): string {
         <form role="search" id="search" hidden>
           <input id="find" type="search" placeholder="Search ( / )" aria-label="Search" />
         </form>
-        <span class="files">
-          <a href="${p.basePath}/openapi.json">OpenAPI</a>
-          <a href="${p.basePath}/arazzo.json">Arazzo</a>
-        </span>
+        ${files(p)}
       </header>
       <div class="page">
         ${contents(api)}
@@ -45,6 +44,14 @@ export function docsPage(api: ShownApi, p: DocsPlace): string {
         </main>
       </div>`,
   }).text;
+}
+
+/** A browser that is asked for a token has none to send along with a link. */
+function files({ basePath, secured }: DocsPlace): Html | string {
+  if (secured) return '';
+  return html`<span class="files">
+    <a href="${basePath}/openapi.json">OpenAPI</a> <a href="${basePath}/arazzo.json">Arazzo</a>
+  </span>`;
 }
 
 /** Where a token is asked for: typed here, it is sent once and kept nowhere. */
@@ -115,6 +122,7 @@ function introduction({ title, description, groups }: ShownApi, p: DocsPlace): H
   return html`<section class="intro">
     <h1>${title} API</h1>
     <p class="lead">${description}</p>
+    ${submit?.secured === true ? html`<p>Every request carries the token of this server: <code>Authorization: Bearer …</code></p>` : ''}
     ${submit === undefined ? '' : threeSteps(submit, p)}
   </section>`;
 }
@@ -163,7 +171,7 @@ function schemasView({ schemas }: ShownApi): Html {
     ({ name, schema }) =>
       html`<details class="op schema" id="op-schema-${name}" data-find="${name.toLowerCase()}">
         <summary><code class="path">${name}</code> ${summaryOf(schema['description'])}</summary>
-        <div class="body one" id="schema-${name}">${schemaView(schema)}</div>
+        <div class="body one" id="schema-${name}">${schemaView(schema, 'optional')}</div>
       </details>`,
   );
   return html`<section class="group" id="schemas">
@@ -178,7 +186,7 @@ function summaryOf(description: unknown): Html | string {
     : '';
 }
 
-function errorsView(basePath: string): Html {
+function errorsView(): Html {
   const rows = Object.entries(errorTable)
     .toSorted(([, a], [, b]) => a.status - b.status)
     .map(
@@ -186,7 +194,7 @@ function errorsView(basePath: string): Html {
         html`<tr>
           <td><span class="status s4">${String(status)}</span></td>
           <td>
-            <a href="${basePath}/problems/${code}"><code>${code}</code></a>
+            <code>${code}</code>
           </td>
           <td>${title}</td>
           <td>${retryable ? 'yes' : 'no'}</td>

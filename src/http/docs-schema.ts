@@ -11,8 +11,11 @@ export function prose(text: string): readonly Html[] {
 /** Deeper than that nobody reads; a schema that holds itself would not end. */
 const depthMax = 6;
 
+/** What stands beside a name: that a request must have it, or that an answer may lack it. */
+export type Marks = 'required' | 'optional';
+
 /** A schema as a list of its members, each with its type, what holds for it and, closed, what is in it. */
-export function schemaView(schema: ShownSchema, depth = 0): Html {
+export function schemaView(schema: ShownSchema, marks: Marks, depth = 0): Html {
   const inner = membersOf(schema);
   if (inner === null) return html`<p>${typeLine(schema)}</p>`;
   const required = asList(inner['required']).map(String);
@@ -20,7 +23,7 @@ export function schemaView(schema: ShownSchema, depth = 0): Html {
   const free = freeMembers(inner);
   if (members.length === 0) return html`<p class="type">${free ?? 'object, without members'}</p>`;
   return html`<ul class="members">
-    ${members.map(([name, member]) => memberView({ name, member, required, depth }))}
+    ${members.map(([name, member]) => memberView({ name, member, marks, mark: markOf(marks, required.includes(name)), depth }))}
     ${free === null ? '' : html`<li class="dim">${free}</li>`}
   </ul>`;
 }
@@ -33,27 +36,32 @@ export function typeLine(schema: ShownSchema): Html {
 function memberView(p: {
   readonly name: string;
   readonly member: unknown;
-  readonly required: readonly string[];
+  readonly marks: Marks;
+  readonly mark: string;
   readonly depth: number;
 }): Html {
   const schema = asObject(p.member);
   const description = schema['description'];
   return html`<li>
     <code class="name">${p.name}</code>
-    ${p.required.includes(p.name) ? html`<span class="required">required</span>` : ''}
-    ${typeLine(schema)} ${typeof description === 'string' ? html`<p>${prose(description)}</p>` : ''}
-    ${innerView(schema, p.depth)}
+    ${p.mark === '' ? '' : html`<span class="${p.mark}">${p.mark}</span>`} ${typeLine(schema)}
+    ${typeof description === 'string' ? html`<p>${prose(description)}</p>` : ''}
+    ${innerView(schema, p.marks, p.depth)}
   </li>`;
 }
 
-function innerView(schema: ShownSchema, depth: number): Html | string {
+function markOf(marks: Marks, isRequired: boolean): string {
+  return isRequired === (marks === 'required') ? marks : '';
+}
+
+function innerView(schema: ShownSchema, marks: Marks, depth: number): Html | string {
   const inner = membersOf(schema);
   if (inner === null || depth >= depthMax) return '';
   const names = Object.keys(asObject(inner['properties']));
   if (names.length === 0) return '';
   return html`<details class="inner">
     <summary>${String(names.length)} ${names.length === 1 ? 'member' : 'members'}</summary>
-    ${schemaView(inner, depth + 1)}
+    ${schemaView(inner, marks, depth + 1)}
   </details>`;
 }
 
@@ -76,8 +84,8 @@ function freeMembers(schema: ShownSchema): string | null {
 export function typeOf(schema: ShownSchema): Html {
   const ref = schema['$ref'];
   if (typeof ref === 'string') {
-    const name = ref.split('/').at(-1) ?? '';
-    return html`<a href="#schema-${name}">${name}</a>`;
+    const [, , , name = '', ...within] = ref.split('/');
+    return within.length === 0 ? html`<a href="#schema-${name}">${name}</a>` : html`nested`;
   }
   const choices = asList(schema['anyOf'] ?? schema['oneOf']);
   if (choices.length > 0) return joined(choices.map((one) => typeOf(asObject(one))));

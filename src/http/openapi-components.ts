@@ -102,10 +102,14 @@ export function query(name: string, schema: Json, description: string): Json {
   return { name, in: 'query', schema, description };
 }
 
+function inPath(name: string, schema: Json): Json {
+  return { name, in: 'path', required: true, schema };
+}
+
 export const string: Json = { type: 'string' };
 
 export const parameters: Json = {
-  Id: { name: 'id', in: 'path', required: true, schema: string },
+  Id: { ...inPath('id', string), description: 'The `id`, as an answer told it.' },
   Limit: query('limit', { type: 'integer', minimum: 1, maximum: limits.pageSizeMax }, 'Page size.'),
   Cursor: query('cursor', string, '`next_cursor` of the page before.'),
   Since: query('since', string, "Created since: an instant, or how long ago ('2h')."),
@@ -122,12 +126,10 @@ export const parameters: Json = {
     'Start no earlier than this.',
   ),
   Deadline: query('deadline', string, 'Fail when not done by then: a duration or an instant.'),
-  TaskName: { name: 'name', in: 'path', required: true, schema: string },
+  TaskName: { ...inPath('name', string), description: 'Name of the task.' },
   ErrorCode: {
-    name: 'code',
-    in: 'path',
-    required: true,
-    schema: { enum: Object.keys(errorTable) },
+    ...inPath('code', { enum: Object.keys(errorTable) }),
+    description: '`code` of a problem.',
   },
   Labels: {
     name: 'labels',
@@ -143,9 +145,19 @@ export const parameters: Json = {
     },
     description: 'Labels, as `label.{key}={value}`.',
   },
-  IfNoneMatch: { name: 'If-None-Match', in: 'header', schema: string },
+  IfNoneMatch: {
+    name: 'If-None-Match',
+    in: 'header',
+    schema: string,
+    description: 'The ETag of what is there already: 304 as long as nothing has changed.',
+  },
   Range: { name: 'Range', in: 'header', schema: string, description: 'One range of bytes.' },
-  IfRange: { name: 'If-Range', in: 'header', schema: string },
+  IfRange: {
+    name: 'If-Range',
+    in: 'header',
+    schema: string,
+    description: 'The ETag that the range is of; all of it when that has changed.',
+  },
   IdempotencyKey: {
     name: 'Idempotency-Key',
     in: 'header',

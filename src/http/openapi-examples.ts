@@ -155,7 +155,7 @@ export function schemaExamples(of: ExampleOf): Readonly<Record<string, unknown>>
   const { processing, completed } = operationExamples(of);
   const { basePath } = of;
   // As a list shows them: without the result and the webhook.
-  const { result: _, webhook, ...listed } = completed;
+  const { result: _, webhook: _webhook, ...listed } = completed;
   const task = {
     name: of.task,
     path: `${basePath}${of.path}`,

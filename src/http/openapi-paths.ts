@@ -15,7 +15,7 @@ import {
 } from './openapi-components.ts';
 import type { ExampleOf } from './openapi-examples.ts';
 import { accepted, anything, link } from './openapi-responses.ts';
-import { reference, type Json } from './openapi-schemas.ts';
+import { embedded, reference, type Json } from './openapi-schemas.ts';
 import { submitCallbacks, submittedWebhook } from './openapi-webhooks.ts';
 
 const submitQuery: readonly Json[] = [
@@ -36,7 +36,7 @@ export function taskPaths(task: Task, p: { webhooks: boolean; basePath: string }
   const common = {
     ...about,
     tags: [task.name],
-    requestBody: { content: { 'application/json': submitContent(task, p.webhooks) } },
+    requestBody: { content: { 'application/json': submitContent(task) } },
     ...(p.webhooks ? { callbacks: submitCallbacks } : null),
   };
   return {
@@ -85,13 +85,29 @@ const waitedReply: Json = {
 };
 
 /** With an example where one can be made up that the task takes. */
-function submitContent(task: Task, webhooks: boolean): Json {
-  const schema = submitSchema(task.inputJsonSchema ?? {}, webhooks);
+function submitContent(task: Task): Json {
+  const schema = reference(inputSchemaName(task.name));
   const sample = sampleInput(task.inputJsonSchema);
   const checked = task.schema?.['~standard'].validate(sample);
   const isTaken = checked === undefined || !(checked instanceof Promise || checked.issues);
   if (checked instanceof Promise) checked.catch(() => undefined); // nobody waits for it
   return isTaken ? { schema, example: sample } : { schema };
+}
+
+/** What a submit takes of each task. */
+export function inputSchemas(tasks: readonly Task[], webhooks: boolean): Json {
+  return Object.fromEntries(
+    tasks.map(({ name, inputJsonSchema }) => {
+      const own = inputSchemaName(name);
+      const schema = embedded(inputJsonSchema ?? {}, `#/components/schemas/${own}`);
+      return [own, submitSchema(schema, webhooks)];
+    }),
+  );
+}
+
+/** None of ours has a point in it. */
+function inputSchemaName(task: string): string {
+  return `${task}.input`;
 }
 
 /** The input, and the members beside it that say whom to tell: only an object can have them. */

@@ -1,7 +1,7 @@
 import type { HttpContext } from './context.ts';
 import { headers, parameters } from './openapi-components.ts';
 import { schemaExamples, withExamples, type ExampleOf } from './openapi-examples.ts';
-import { ownPaths, taskPaths } from './openapi-paths.ts';
+import { inputSchemas, ownPaths, taskPaths } from './openapi-paths.ts';
 import { withProblems } from './openapi-problems.ts';
 import { links, responses } from './openapi-responses.ts';
 import { schemas, type Json } from './openapi-schemas.ts';
@@ -43,7 +43,11 @@ export function openapiDocument(context: HttpContext): Json {
     paths: all,
     ...(sends ? { webhooks: openapiWebhooks(of) } : null),
     components: {
-      schemas: sends ? { ...schemas, ...webhookSchemas } : schemas,
+      schemas: {
+        ...schemas,
+        ...(sends ? webhookSchemas : null),
+        ...inputSchemas(tasks, sends),
+      },
       responses: replies,
       parameters,
       headers: usedIn([all, replies], 'headers', headers),

@@ -125,7 +125,7 @@ function suite(transport: Transport): void {
       '{$request.body#/webhook_url}',
       '{$request.body#/webhook/url}',
     ]);
-    const input = openapi.paths['/strict'].post.requestBody.content['application/json'].schema;
+    const input = openapi.components.schemas['strict.input'];
     assert.ok('webhook_url' in input.properties && 'webhook' in input.properties);
   });
 
