@@ -31,3 +31,19 @@ it('A schema that holds itself has a sample that ends', () => {
   node['properties'] = { next: node };
   assert.equal(typeof JSON.stringify(sampleInput(node)), 'string');
 });
+
+it('A sample follows the references of its schema', () => {
+  const schema = {
+    type: 'object',
+    required: ['first'],
+    properties: { first: { $ref: '#/$defs/node' } },
+    $defs: {
+      node: {
+        type: 'object',
+        required: ['name'],
+        properties: { name: { type: 'string' }, next: { $ref: '#/$defs/node' } },
+      },
+    },
+  };
+  assert.deepEqual(sampleInput(schema), { first: { name: 'text' } });
+});

@@ -5,9 +5,18 @@ type Schema = { readonly [keyword: string]: unknown };
  * examples and defaults where the schema has them, else the plainest value of the type. Members that may be left out
  * are left out.
  */
-export function sampleInput(schema: unknown, depth = 0): unknown {
-  if (!isSchema(schema) || depth > 8) return {};
-  const given = givenSample(schema, depth);
+export function sampleInput(schema: unknown): unknown {
+  return sampleOf(schema, { root: schema, depth: 0 });
+}
+
+type Place = { readonly root: unknown; readonly depth: number };
+
+function sampleOf(schema: unknown, place: Place): unknown {
+  if (!isSchema(schema) || place.depth > 8) return {};
+  const at = { root: place.root, depth: place.depth + 1 };
+  const { $ref } = schema;
+  if (typeof $ref === 'string') return sampleOf(referred(place.root, $ref), at);
+  const given = givenSample(schema, at);
   if (given !== undefined) return given;
   switch (Array.isArray(schema['type']) ? schema['type'][0] : schema['type']) {
     case 'string':
@@ -20,13 +29,13 @@ export function sampleInput(schema: unknown, depth = 0): unknown {
     case 'null':
       return null;
     case 'array':
-      return Number(schema['minItems'] ?? 0) > 0 ? [sampleInput(schema['items'], depth + 1)] : [];
+      return Number(schema['minItems'] ?? 0) > 0 ? [sampleOf(schema['items'], at)] : [];
     default:
-      return sampleObject(schema, depth);
+      return sampleObject(schema, at);
   }
 }
 
-function givenSample(schema: Schema, depth: number): unknown {
+function givenSample(schema: Schema, at: Place): unknown {
   if ('const' in schema) return schema['const'];
   for (const keyword of ['examples', 'enum']) {
     const values = schema[keyword];
@@ -35,7 +44,7 @@ function givenSample(schema: Schema, depth: number): unknown {
   if ('default' in schema) return schema['default'];
   for (const keyword of ['anyOf', 'oneOf', 'allOf']) {
     const schemas = schema[keyword];
-    if (Array.isArray(schemas) && schemas.length > 0) return sampleInput(schemas[0], depth + 1);
+    if (Array.isArray(schemas) && schemas.length > 0) return sampleOf(schemas[0], at);
   }
   return undefined;
 }
@@ -64,14 +73,20 @@ function sampleText(schema: Schema): string {
 /** An example that is longer helps nobody. */
 const charsMax = 200;
 
-function sampleObject(schema: Schema, depth: number): unknown {
+function sampleObject(schema: Schema, at: Place): unknown {
   const properties = isSchema(schema['properties']) ? schema['properties'] : {};
   const required = Array.isArray(schema['required']) ? (schema['required'] as unknown[]) : [];
   return Object.fromEntries(
     Object.entries(properties)
       .filter(([name]) => required.includes(name))
-      .map(([name, member]) => [name, sampleInput(member, depth + 1)]),
+      .map(([name, member]) => [name, sampleOf(member, at)]),
   );
+}
+
+/** What a reference within the schema leads to. */
+function referred(root: unknown, reference: string): unknown {
+  const names = reference.replace(/^#\/?/, '').split('/').filter(Boolean);
+  return names.reduce<unknown>((at, name) => (isSchema(at) ? at[name] : undefined), root);
 }
 
 function isSchema(value: unknown): value is Schema {

@@ -1,8 +1,9 @@
-import { sampleInput } from '../core/sample-input.ts';
 import type { Task } from '../engine/task.ts';
 import type { HttpContext } from './context.ts';
 import { resultOperationId, submitOperationId } from './openapi-paths.ts';
-import { embedded, type Json } from './openapi-schemas.ts';
+import type { Json } from './openapi-schemas.ts';
+import { taskSample } from './task-sample.ts';
+import { taskWords } from './task-words.ts';
 
 /** Looks at the status before a workflow is given up; each waits as Retry-After says. */
 const looksMax = 10_000;
@@ -14,7 +15,8 @@ const retryAfterSeconds = 1;
  * programs that run workflows. Its operations are those of /openapi.json beside it.
  */
 export function arazzoDocument(context: HttpContext): Json {
-  const ids = new Set<string>();
+  const tasks = [...context.engine.tasks.values()];
+  const words = taskWords(tasks);
   return {
     arazzo: '1.0.1',
     info: {
@@ -23,36 +25,22 @@ export function arazzoDocument(context: HttpContext): Json {
       summary: 'Submit, poll, fetch: one workflow for each task.',
     },
     sourceDescriptions: [{ name: 'raincheck', url: './openapi.json', type: 'openapi' }],
-    workflows: [...context.engine.tasks.values()].map((task, index) =>
-      workflow(task, { id: workflowId(task.name, ids), index, secured: context.secured }),
+    workflows: tasks.map((task) =>
+      workflow(task, { word: words.get(task.name) ?? task.name, secured: context.secured }),
     ),
   };
 }
 
-/** Of the characters that Arazzo wants; two tasks never share one. */
-function workflowId(task: string, taken: Set<string>): string {
-  const plain = `run_${task.replaceAll('.', '_')}`;
-  let id = plain;
-  for (let n = 2; taken.has(id); n += 1) id = `${plain}_${n}`;
-  taken.add(id);
-  return id;
-}
-
-function workflow(
-  task: Task,
-  p: { readonly id: string; readonly index: number; readonly secured: boolean },
-): Json {
+function workflow(task: Task, p: { readonly word: string; readonly secured: boolean }): Json {
   const { name, description } = task;
-  const schema = task.inputJsonSchema ?? {};
-  const pointer = `#/workflows/${p.index}/inputs/properties/input`;
   return {
-    workflowId: p.id,
+    workflowId: `run_${p.word}`,
     summary: `Submit ${name}, wait for its end, fetch the result`,
     ...(description === null ? null : { description }),
     inputs: {
       type: 'object',
       properties: {
-        input: { ...embedded(schema, pointer), default: sampleInput(schema) },
+        input: inputOf(task),
         ...(p.secured ? { token: { type: 'string', description: 'The bearer token.' } } : null),
       },
       required: p.secured ? ['input', 'token'] : ['input'],
@@ -60,20 +48,27 @@ function workflow(
     ...(p.secured
       ? { parameters: [{ name: 'Authorization', in: 'header', value: 'Bearer {$inputs.token}' }] }
       : null),
-    steps: [submitStep(name), pollStep, resultStep(name)],
+    steps: [submitStep(p.word), pollStep, resultStep(p.word)],
     outputs: { operation_id: '$steps.submit.outputs.id', result: '$steps.result.outputs.result' },
   };
 }
 
-function operation(operationId: string): string {
-  return `$sourceDescriptions.raincheck.${operationId}`;
+/** Runners do not follow references here, and one that leads in a circle stops them: those are in /openapi.json alone. */
+function inputOf(task: Task): Json {
+  const { inputJsonSchema } = task;
+  const refers = JSON.stringify(inputJsonSchema ?? {}).includes('"$ref"');
+  const sample = taskSample(task);
+  return {
+    ...(refers ? { description: 'As the body of the submit.' } : inputJsonSchema),
+    ...(sample === null ? null : { default: sample.value }),
+  };
 }
 
-function submitStep(task: string): Json {
+function submitStep(word: string): Json {
   return {
     stepId: 'submit',
     description: 'It is taken and stored: 202 with the id of the operation.',
-    operationId: operation(submitOperationId(task)),
+    operationId: submitOperationId(word),
     requestBody: { contentType: 'application/json', payload: '$inputs.input' },
     successCriteria: [{ condition: '$statusCode == 202' }],
     outputs: { id: '$response.body#/id' },
@@ -85,7 +80,7 @@ const idOfSubmitted: Json = { name: 'id', in: 'path', value: '$steps.submit.outp
 const pollStep: Json = {
   stepId: 'poll',
   description: 'Look until it is final, as often as Retry-After says.',
-  operationId: operation('readOperation'),
+  operationId: 'readOperation',
   parameters: [idOfSubmitted],
   successCriteria: [
     { condition: '$statusCode == 200' },
@@ -113,11 +108,11 @@ const pollStep: Json = {
   outputs: { operation: '$response.body' },
 };
 
-function resultStep(task: string): Json {
+function resultStep(word: string): Json {
   return {
     stepId: 'result',
     description: 'The result itself.',
-    operationId: operation(resultOperationId(task)),
+    operationId: resultOperationId(word),
     parameters: [idOfSubmitted],
     successCriteria: [{ condition: '$statusCode == 200' }],
     outputs: { result: '$response.body' },

@@ -121,8 +121,8 @@ function tellsView({ tells }: ShownOperation): Html | string {
   return html`<h3>Callback</h3>
     <p>
       With <code>webhook_url</code> in the body that address is told of the end:
-      <a href="#webhook_operation.completed">operation.completed</a> or
-      <a href="#webhook_operation.failed">operation.failed</a>.
+      <a href="#webhook_operation_completed">operation.completed</a> or
+      <a href="#webhook_operation_failed">operation.failed</a>.
     </p>`;
 }
 

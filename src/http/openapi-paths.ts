@@ -1,7 +1,6 @@
 import { outcomeCodes } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { operationStatuses } from '../core/operation.ts';
-import { sampleInput } from '../core/sample-input.ts';
 import type { Task } from '../engine/task.ts';
 import {
   json,
@@ -16,6 +15,7 @@ import {
 import type { ExampleOf } from './openapi-examples.ts';
 import { accepted, anything, link } from './openapi-responses.ts';
 import { embedded, reference, type Json } from './openapi-schemas.ts';
+import { taskSample } from './task-sample.ts';
 import { submitCallbacks, submittedWebhook } from './openapi-webhooks.ts';
 
 const submitQuery: readonly Json[] = [
@@ -26,11 +26,14 @@ const submitQuery: readonly Json[] = [
   shared('Labels'),
 ];
 
-/** `webhooks`: whether this server sends them. */
-export function taskPaths(task: Task, p: { webhooks: boolean; basePath: string }): Json {
+/** `word`: of taskWords. `webhooks`: whether this server sends them. */
+export function taskPaths(
+  task: Task,
+  p: { readonly word: string; readonly webhooks: boolean; readonly basePath: string },
+): Json {
   const about = task.description === null ? {} : { description: task.description };
   const of: ExampleOf = { basePath: p.basePath, task: task.name, path: task.path };
-  const operationId = resultOperationId(task.name);
+  const operationId = resultOperationId(p.word);
   const result = { result: link(operationId, 'Read the result, once `status` is `completed`.') };
   const replies = { '202': accepted(of, result), ...problems(503) };
   const common = {
@@ -42,7 +45,7 @@ export function taskPaths(task: Task, p: { webhooks: boolean; basePath: string }
   return {
     [task.path]: {
       post: {
-        operationId: `submit_${task.name}`,
+        operationId: `submit_${p.word}`,
         summary: `Submit ${task.name}`,
         ...common,
         parameters: [shared('IdempotencyKey'), shared('Prefer'), ...submitQuery],
@@ -51,7 +54,7 @@ export function taskPaths(task: Task, p: { webhooks: boolean; basePath: string }
     },
     [`${task.path}/async`]: {
       post: {
-        operationId: submitOperationId(task.name),
+        operationId: submitOperationId(p.word),
         summary: `Submit ${task.name}, without waiting`,
         ...common,
         parameters: [shared('IdempotencyKey'), ...submitQuery],
@@ -67,12 +70,12 @@ export function taskPaths(task: Task, p: { webhooks: boolean; basePath: string }
 }
 
 /** What the Arazzo document calls. */
-export function submitOperationId(task: string): string {
-  return `submitAsync_${task}`;
+export function submitOperationId(word: string): string {
+  return `submitAsync_${word}`;
 }
 
-export function resultOperationId(task: string): string {
-  return `result_${task}`;
+export function resultOperationId(word: string): string {
+  return `result_${word}`;
 }
 
 const waitedReply: Json = {
@@ -84,14 +87,11 @@ const waitedReply: Json = {
   content: anything,
 };
 
-/** With an example where one can be made up that the task takes. */
+/** With an example where one can be made up. */
 function submitContent(task: Task): Json {
   const schema = reference(inputSchemaName(task.name));
-  const sample = sampleInput(task.inputJsonSchema);
-  const checked = task.schema?.['~standard'].validate(sample);
-  const isTaken = checked === undefined || !(checked instanceof Promise || checked.issues);
-  if (checked instanceof Promise) checked.catch(() => undefined); // nobody waits for it
-  return isTaken ? { schema, example: sample } : { schema };
+  const sample = taskSample(task);
+  return sample === null ? { schema } : { schema, example: sample.value };
 }
 
 /** What a submit takes of each task. */

@@ -59,7 +59,9 @@ function sent(operationId: string, events: readonly DeliveryEvent[], of: Example
 
 export function openapiWebhooks(of: ExampleOf): Json {
   const events = [...webhookEvents, 'webhook.test'] as const;
-  return Object.fromEntries(events.map((event) => [event, sent(`webhook_${event}`, [event], of)]));
+  return Object.fromEntries(
+    events.map((event) => [event, sent(`webhook_${event.replace('.', '_')}`, [event], of)]),
+  );
 }
 
 /** Of a submit: to the address it names, the end unless it asks for more. */

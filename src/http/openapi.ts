@@ -5,6 +5,7 @@ import { inputSchemas, ownPaths, taskPaths } from './openapi-paths.ts';
 import { withProblems } from './openapi-problems.ts';
 import { links, responses } from './openapi-responses.ts';
 import { schemas, type Json } from './openapi-schemas.ts';
+import { taskWords } from './task-words.ts';
 import { webhookExamples } from './openapi-webhook-examples.ts';
 import { webhookPaths } from './openapi-webhook-paths.ts';
 import { webhookSchemas } from './openapi-webhook-schemas.ts';
@@ -18,11 +19,14 @@ export function openapiDocument(context: HttpContext): Json {
   const { basePath, secured } = context;
   const sends = context.webhooks !== null;
   const tasks = [...context.engine.tasks.values()];
+  const words = taskWords(tasks);
   const [first = { name: 'reports', path: '/reports' }] = tasks;
   const of: ExampleOf = { basePath, task: first.name, path: first.path };
   const paths = Object.assign(
     {},
-    ...tasks.map((task) => taskPaths(task, { webhooks: sends, basePath })),
+    ...tasks.map((task) =>
+      taskPaths(task, { word: words.get(task.name) ?? task.name, webhooks: sends, basePath }),
+    ),
     ownPaths,
     sends ? webhookPaths : null,
   ) as Json;
