@@ -104,6 +104,13 @@ describe('The OpenAPI document', () => {
     }
     const input = openapi.components.schemas['strict.input'];
     assert.deepEqual(input.required, ['from', 'days']);
+    const tags = new Set(openapi.tags.map(({ name }: { name: string }) => name));
+    const used = [...answer.text.matchAll(/"tags":\["([^"]+)"\]/g)].map(([, tag]) => tag!);
+    assert.deepEqual(
+      used.filter((tag) => !tags.has(tag)),
+      [],
+      'Describe these in openapi.ts',
+    );
     const codes = openapi.components.schemas.Problem.properties.code.enum;
     assert.deepEqual(codes, Object.keys(errorTable));
   });

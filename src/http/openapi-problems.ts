@@ -117,7 +117,7 @@ function described(
   const isChecked = checkedParameter.test(JSON.stringify(operation['parameters'] ?? []));
   const statuses = [
     ...(hasBody || isChecked ? [400] : []),
-    ...(p.secured && !('security' in operation) ? [401] : []),
+    ...(p.secured && !isOpen(operation) ? [401] : []),
     ...(p.method === 'get' ? [] : [403]),
     ...(p.path.includes('{') ? [404] : []),
     ...(hasBody ? [413, 415, 422] : []),
@@ -128,6 +128,11 @@ function described(
     ...operation,
     responses: byStatus({ ...problems(...statuses), default: problemReference, ...own }),
   };
+}
+
+/** `security: []`: of the operation, so that it needs no token where others do. */
+function isOpen({ security }: Json): boolean {
+  return Array.isArray(security) && security.length === 0;
 }
 
 /** Numbers come in order by themselves, 'default' last. */
