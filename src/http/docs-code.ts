@@ -1,4 +1,4 @@
-import { sampleInput } from '../core/sample-input.ts';
+import { sampleInput } from './sample-input.ts';
 import type { ShownOperation } from './docs-model.ts';
 import { html, type Html } from './html.ts';
 

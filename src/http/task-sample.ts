@@ -1,4 +1,4 @@
-import { sampleInput } from '../core/sample-input.ts';
+import { sampleInput } from './sample-input.ts';
 import type { Task } from '../engine/task.ts';
 
 /** An input that the task takes, made up from its schema, as `{ value }`; null where none can be made up. */

@@ -3,7 +3,7 @@ import { styleText } from 'node:util';
 import { formatDuration } from '../core/duration.ts';
 import type { Task } from '../engine/task.ts';
 import { parseStoreAddress, storeLabel } from './open-store.ts';
-import { sampleInput } from '../core/sample-input.ts';
+import { sampleInput } from '../http/sample-input.ts';
 import { settingTable, type Mode, type Settings } from './settings.ts';
 import { version } from './version.ts';
 
@@ -33,6 +33,7 @@ export function banner(p: BannerFacts): string {
       width: 53 + styleText('bold', '').length,
     }),
     fact('API', styleText('cyan', p.url), ''),
+    ...(p.mode === 'dev' ? [fact('API docs', styleText('cyan', `${p.url}/docs`), '')] : []),
     fact('Store', storeLabel(p.settings.store), storeNote(p)),
     fact('Tasks', taskNames(p.tasks), tasksNote(p)),
   ];

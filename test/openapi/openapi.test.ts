@@ -50,9 +50,12 @@ for (const secured of [false, true]) {
     const respect = async (workflow: string): Promise<{ code: number; steps: Step[] }> => {
       const file = path.join(folder, `${workflow}.json`);
       const { code, output } = await run(folder, [
-        ...['respect', 'arazzo.json', '--workflow', workflow, '--json-output', file],
-        ...['--server', `raincheck=${url}`],
-        ...(secured ? ['--input', `token=${token}`] : []),
+        'respect',
+        'arazzo.json',
+        `--workflow=${workflow}`,
+        `--json-output=${file}`,
+        `--server=raincheck=${url}`,
+        ...(secured ? [`--input=token=${token}`] : []),
       ]);
       assert.ok(existsSync(file), output);
       const told = JSON.parse(readFileSync(file, 'utf8')) as Told;
@@ -96,9 +99,9 @@ for (const secured of [false, true]) {
       const { code, steps } = await respect('run_doomed');
       assert.equal(code, 1);
       assert.equal(steps[0]?.status, 'success');
-      const last = steps.at(-1);
-      assert.equal(last?.stepId, 'poll');
-      assert.equal((last?.response?.body as { status: string }).status, 'failed');
+      const { stepId, response } = steps.at(-1)!;
+      assert.equal(stepId, 'poll');
+      assert.equal((response!.body as { status: string }).status, 'failed');
     });
   });
 }
