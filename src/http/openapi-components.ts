@@ -7,17 +7,20 @@ export function json(schema: Json): Json {
   return { 'application/json': { schema } };
 }
 
-/** What any answer may be that is no other. Statuses that an operation has of itself: `problems`. */
+/** The `default` of every operation: any error that it does not name by its status. */
 export const problemReference: Json = { $ref: '#/components/responses/Problem' };
 
-/** Answers that are errors, by status: 'The codes of these in `errorTable` may come.' */
+/**
+ * Errors that are an operation's own, by status. Those that follow from what it takes (400, 401, 403, 404, 413 …) are
+ * added by openapi-problems.ts.
+ */
 export function problems(...statuses: readonly number[]): Json {
   return Object.fromEntries(
     statuses.map((status) => [String(status), { $ref: `#/components/responses/Problem${status}` }]),
   );
 }
 
-/** Headers of an answer, each by its name in components.headers. Those of `required` are always there. */
+/** Headers that an answer may have, or has where components.headers says `required`. */
 export function withHeaders(...names: readonly (keyof typeof headers)[]): Json {
   return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 }
