@@ -1,6 +1,6 @@
 import type { Task } from '../engine/task.ts';
 import type { HttpContext } from './context.ts';
-import { resultOperationId, submitOperationId } from './openapi-paths.ts';
+import { resultOperationId, submitOperationId } from './openapi-task-paths.ts';
 import type { Json } from './openapi-schemas.ts';
 import { taskSample } from './task-sample.ts';
 import { taskWords } from './task-words.ts';

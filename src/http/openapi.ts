@@ -1,10 +1,11 @@
 import type { HttpContext } from './context.ts';
 import { headers, parameters } from './openapi-components.ts';
 import { schemaExamples, withExamples, type ExampleOf } from './openapi-examples.ts';
-import { inputSchemas, ownPaths, taskPaths } from './openapi-paths.ts';
+import { ownPaths } from './openapi-paths.ts';
 import { withProblems } from './openapi-problems.ts';
 import { links, responses } from './openapi-responses.ts';
 import { schemas, type Json } from './openapi-schemas.ts';
+import { inputSchemas, taskPaths } from './openapi-task-paths.ts';
 import { taskWords } from './task-words.ts';
 import { webhookExamples } from './openapi-webhook-examples.ts';
 import { webhookPaths } from './openapi-webhook-paths.ts';
@@ -53,7 +54,7 @@ export function openapiDocument(context: HttpContext): Json {
         ...inputSchemas(tasks, sends),
       },
       responses: replies,
-      parameters,
+      parameters: usedIn(all, 'parameters', parameters),
       headers: usedIn([all, replies], 'headers', headers),
       links,
       ...(sends ? { callbacks: openapiCallbacks(of) } : null),
@@ -70,7 +71,11 @@ export function openapiDocument(context: HttpContext): Json {
 }
 
 /** Those of `components` that `user` refers to. */
-function usedIn(user: unknown, kind: 'responses' | 'headers', components: Json): Json {
+function usedIn(
+  user: unknown,
+  kind: 'responses' | 'headers' | 'parameters',
+  components: Json,
+): Json {
   const text = JSON.stringify(user);
   return Object.fromEntries(
     Object.entries(components).filter(([name]) => text.includes(`#/components/${kind}/${name}"`)),
