@@ -402,6 +402,9 @@ export type WireIndex = {
   readonly operations_url: string;
   readonly tasks_url: string;
   readonly openapi_url: string;
+  readonly arazzo_url: string;
+  /** For people. */
+  readonly docs_url: string;
   readonly health_url: string;
   /** Absent where no webhooks are sent. */
   readonly webhook_endpoints_url?: string;

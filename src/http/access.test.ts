@@ -30,6 +30,7 @@ const methods = ['get', 'post', 'patch', 'delete'] as const;
 const exceptions: Readonly<Record<string, Scope | null>> = {
   'get /': null,
   'get /openapi.json': null,
+  'get /arazzo.json': null,
   'get /whoami': null,
   'get /problems/:code': null,
   'get /tasks': null,
@@ -103,7 +104,9 @@ describe('Every route', () => {
       const upper = method.toUpperCase();
       const bare = await ask(upper, path, {});
       if (route.open) {
-        assert.notEqual(bare.status, 401, at);
+        // The page asks for the token itself, in a form.
+        if (route.pattern === '/docs') assert.equal(bare.status, 401, at);
+        else assert.notEqual(bare.status, 401, at);
         continue;
       }
       assert.deepEqual([bare.status, bare.problem?.code], [401, 'unauthorized'], at);

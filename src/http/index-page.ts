@@ -17,6 +17,8 @@ export function readIndex(context: HttpContext, request: ExchangeRequest): Excha
     operations_url: at('/operations'),
     tasks_url: at('/tasks'),
     openapi_url: at('/openapi.json'),
+    arazzo_url: at('/arazzo.json'),
+    docs_url: at('/docs'),
     health_url: at('/readyz'),
     ...(context.webhooks !== null && {
       webhook_endpoints_url: at('/webhooks/endpoints'),

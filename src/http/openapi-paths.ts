@@ -1,93 +1,22 @@
 import { outcomeCodes } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { operationStatuses } from '../core/operation.ts';
-import type { Task } from '../engine/task.ts';
-import { json, problemReference, query, retryAfter, shared, string } from './openapi-components.ts';
+import {
+  json,
+  problemReference,
+  problems,
+  query,
+  shared,
+  string,
+  withHeaders,
+} from './openapi-components.ts';
 import { reference, type Json } from './openapi-schemas.ts';
-import { submitCallbacks, submittedWebhook } from './openapi-webhooks.ts';
-
-const submitQuery: readonly Json[] = [
-  query(
-    'priority',
-    { type: 'integer', minimum: limits.priorityMin, maximum: limits.priorityMax },
-    'Higher goes first.',
-  ),
-  query('delay', string, "Start no earlier than after this: '15s', '10m', '7d'."),
-  query('not_before', { type: 'string', format: 'date-time' }, 'Start no earlier than this.'),
-  query('deadline', string, 'Fail when not done by then: a duration or an instant.'),
-  shared('Labels'),
-];
-
-/** `webhooks`: whether this server sends them. */
-export function taskPaths(task: Task, webhooks: boolean): Json {
-  const about = task.description === null ? {} : { description: task.description };
-  const accepted = {
-    '202': { $ref: '#/components/responses/Accepted' },
-    default: problemReference,
-  };
-  const common = {
-    ...about,
-    tags: [task.name],
-    requestBody: { content: json(submitSchema(task.inputJsonSchema ?? {}, webhooks)) },
-    ...(webhooks ? { callbacks: submitCallbacks } : null),
-  };
-  return {
-    [task.path]: {
-      post: {
-        operationId: `submit_${task.name}`,
-        summary: `Submit ${task.name}`,
-        ...common,
-        parameters: [shared('IdempotencyKey'), shared('Prefer'), ...submitQuery],
-        responses: {
-          '200': { description: '`Prefer: wait` was long enough: the result itself.' },
-          ...accepted,
-        },
-      },
-    },
-    [`${task.path}/async`]: {
-      post: {
-        operationId: `submit_async_${task.name}`,
-        summary: `Submit ${task.name}, without waiting`,
-        ...common,
-        parameters: [shared('IdempotencyKey'), ...submitQuery],
-        responses: accepted,
-      },
-    },
-    [`${task.path}/{id}`]: resultPath({
-      operationId: `result_${task.name}`,
-      summary: `Read the result of ${task.name}`,
-      tags: [task.name],
-    }),
-  };
-}
-
-/** The input, and the members beside it that say whom to tell: only an object can have them. */
-function submitSchema(input: Json, webhooks: boolean): Json {
-  const { type, properties } = input;
-  if (!webhooks || type !== 'object' || typeof properties !== 'object') return input;
-  return { ...input, properties: { ...properties, ...submittedWebhook } };
-}
-
-function resultPath(about: Json): Json {
-  return {
-    parameters: [shared('Id')],
-    get: {
-      ...about,
-      parameters: [shared('IfNoneMatch'), shared('Range'), shared('IfRange')],
-      responses: {
-        '200': { $ref: '#/components/responses/Result' },
-        '202': { $ref: '#/components/responses/Accepted' },
-        '206': { $ref: '#/components/responses/ResultRange' },
-        '304': { $ref: '#/components/responses/Unchanged' },
-        default: problemReference,
-      },
-    },
-  };
-}
+import { resultPath } from './openapi-task-paths.ts';
 
 const operationReplies: Json = {
   '200': { $ref: '#/components/responses/Operation' },
   '202': { $ref: '#/components/responses/Accepted' },
+  ...problems(410),
   default: problemReference,
 };
 
@@ -113,7 +42,11 @@ const operationPaths: Json = {
         shared('Cursor'),
       ],
       responses: {
-        '200': { description: 'One page.', content: json(reference('OperationPage')) },
+        '200': {
+          description: 'One page.',
+          headers: withHeaders('Link'),
+          content: json(reference('OperationPage')),
+        },
         default: problemReference,
       },
     },
@@ -127,7 +60,8 @@ const operationPaths: Json = {
       parameters: [shared('Prefer'), shared('IfNoneMatch')],
       responses: {
         '200': { $ref: '#/components/responses/Operation' },
-        '304': { description: 'As If-None-Match has it.', headers: retryAfter },
+        '304': { $ref: '#/components/responses/OperationUnchanged' },
+        ...problems(410),
         default: problemReference,
       },
     },
@@ -157,9 +91,16 @@ const operationPaths: Json = {
       responses: {
         '200': {
           description: 'The stream. It ends with the final state, or after an hour.',
-          content: { 'text/event-stream': { schema: { type: 'string' } } },
+          content: {
+            'text/event-stream': {
+              schema: { type: 'string' },
+              example:
+                'retry: 2000\n\nid: 3\nevent: progress\ndata: {"id":"op_01JDQ2T4G6Z8K0M3N5P7R9S1V4","status":"processing",…}\n\n',
+            },
+          },
         },
         '204': { description: 'Final, and the client has seen it: do not come back.' },
+        ...problems(410, 503),
         default: problemReference,
       },
     },
@@ -169,7 +110,7 @@ const operationPaths: Json = {
       operationId: 'watchOperations',
       summary: 'Follow all operations as server-sent events',
       description:
-        'Events `operation` (as in the list), `tick` every 2 s (`FeedTick`) and `gap` (`FeedGap`). Best effort: after a gap, or a connection that broke, list.',
+        'Events `operation` (as in the list), `tick` every 2 s (how many are `pending`, `processing`, `completed`, `failed`) and `gap` (`missed`: so many changes at least were not told). Best effort: after a gap, or a connection that broke, list.',
       tags: ['operations'],
       parameters: [query('task', string, 'Of this task only.')],
       responses: {
@@ -203,10 +144,15 @@ const operationPaths: Json = {
       tags: ['operations'],
       parameters: [shared('IdempotencyKey')],
       requestBody: {
-        content: json({ type: 'object', properties: { input: {} }, additionalProperties: false }),
+        content: json({
+          type: 'object',
+          properties: { input: { description: 'Instead of the input of the failed one.' } },
+          additionalProperties: false,
+        }),
       },
       responses: {
         '202': { $ref: '#/components/responses/Accepted' },
+        ...problems(409, 410, 503),
         default: problemReference,
       },
     },
@@ -234,6 +180,7 @@ function health(operationId: string, summary: string): Json {
       security: [],
       responses: {
         '200': { description: 'Yes.', content: json(reference('Health')) },
+        ...problems(503),
         default: problemReference,
       },
     },
@@ -268,6 +215,11 @@ const otherPaths: Json = {
   '/openapi.json': page({
     operationId: 'readOpenapi',
     summary: 'This document',
+    content: json({ type: 'object' }),
+  }),
+  '/arazzo.json': page({
+    operationId: 'readArazzo',
+    summary: 'How to submit, poll and fetch, as an Arazzo document',
     content: json({ type: 'object' }),
   }),
   '/problems/{code}': {

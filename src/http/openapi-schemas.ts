@@ -20,6 +20,29 @@ export function object(properties: Json, optional: readonly string[] = []): Json
   return { type: 'object', properties, required };
 }
 
+/** With a description. */
+export function told(schema: Json, description: string): Json {
+  return { ...schema, description };
+}
+
+/** A schema that was a document of its own, put at `pointer` of another: its references lead into itself. */
+export function embedded(schema: Json, pointer: string): Json {
+  return embeddedNode(schema, pointer) as Json;
+}
+
+function embeddedNode(node: unknown, pointer: string): unknown {
+  if (Array.isArray(node)) return node.map((one) => embeddedNode(one, pointer));
+  if (typeof node !== 'object' || node === null) return node;
+  return Object.fromEntries(
+    Object.entries(node).map(([name, value]) => [
+      name,
+      name === '$ref' && typeof value === 'string' && value.startsWith('#')
+        ? `${pointer}${value.slice(1)}`
+        : embeddedNode(value, pointer),
+    ]),
+  );
+}
+
 export function orNull(schema: Json): Json {
   return { anyOf: [schema, { type: 'null' }] };
 }
@@ -39,8 +62,8 @@ const progress = object({
 const estimate = object(
   {
     starts_at: instantOrNull,
-    completes_at: instantOrNull,
-    completes_by: instantOrNull,
+    completes_at: told(instantOrNull, 'The median.'),
+    completes_by: told(instantOrNull, 'Nine of ten are done by then.'),
     queue_position: integerOrNull,
     basis: { enum: estimateBases },
     samples: count,
@@ -93,30 +116,33 @@ const operation: Json = {
   ...object(
     {
       id: { type: 'string', pattern: '^op_[0-7][0-9A-HJKMNP-TV-Z]{25}$' },
-      operation_id: text,
-      task: text,
+      operation_id: told(text, 'The same as `id`.'),
+      task: told(text, 'Name of the task.'),
       status: { enum: operationStatuses },
       created_at: instant,
-      started_at: instantOrNull,
+      started_at: told(instantOrNull, 'Start of the latest attempt.'),
       finished_at: instantOrNull,
-      expires_at: instantOrNull,
-      attempt: count,
+      expires_at: told(instantOrNull, 'Until when status and result are kept.'),
+      attempt: told(count, 'Of the latest attempt; 0 before the first.'),
       attempts_max: count,
-      ready_at: instantOrNull,
-      deadline_at: instantOrNull,
-      priority: { type: 'integer' },
-      progress: orNull(progress),
-      estimate: orNull(estimate),
-      status_url: text,
-      result_url: textOrNull,
-      cancel_url: textOrNull,
-      events_url: { type: 'string', format: 'uri-reference' },
+      ready_at: told(instantOrNull, 'Of one that waits for its time: when that is.'),
+      deadline_at: told(instantOrNull, 'It fails when it is not done by then.'),
+      priority: told({ type: 'integer' }, 'Higher goes first.'),
+      progress: told(orNull(progress), 'As the handler reports it; null before it does.'),
+      estimate: told(orNull(estimate), 'When it starts and ends; null once final.'),
+      status_url: told(text, 'Where to poll.'),
+      result_url: told(textOrNull, 'Where the result is, once completed.'),
+      cancel_url: told(textOrNull, 'Where to POST to cancel it; null once final.'),
+      events_url: told({ type: 'string', format: 'uri-reference' }, 'Where to follow it live.'),
       cancel_requested_at: instantOrNull,
-      error: orNull(operationError),
-      attempts: { type: 'array', items: attempt },
+      error: told(orNull(operationError), 'Why it failed.'),
+      attempts: told(
+        { type: 'array', items: attempt },
+        'Those that ended without success, while it goes on.',
+      ),
       result: { description: 'The result itself when it is JSON of at most 16 KiB.' },
       labels: { type: 'object', additionalProperties: text },
-      retry_of: textOrNull,
+      retry_of: told(textOrNull, 'The failed operation that this one runs again.'),
       webhook: orNull(operationWebhook),
     },
     ['result', 'attempts', 'webhook'],
@@ -184,8 +210,6 @@ export const schemas: Json = {
     title: text,
     retryable: { type: 'boolean' },
   }),
-  FeedTick: object({ pending: count, processing: count, completed: count, failed: count }),
-  FeedGap: object({ missed: count }),
   Whoami: object({
     name: textOrNull,
     scopes: { type: 'array', items: { enum: scopes } },
@@ -198,6 +222,8 @@ export const schemas: Json = {
       operations_url: text,
       tasks_url: text,
       openapi_url: text,
+      arazzo_url: text,
+      docs_url: text,
       health_url: text,
       webhook_endpoints_url: text,
       webhook_deliveries_url: text,

@@ -1,6 +1,15 @@
 import { deliveryStates, webhookEvents } from '../core/delivery.ts';
 import { redriveTask } from '../webhooks/redrive-input.ts';
-import { json, problemReference, query, shared, string } from './openapi-components.ts';
+import {
+  json,
+  problemReference,
+  problems,
+  query,
+  shared,
+  string,
+  waitedHeaders,
+  withHeaders,
+} from './openapi-components.ts';
 import { reference, type Json } from './openapi-schemas.ts';
 
 type About = {
@@ -29,13 +38,18 @@ function action({ parameters, body, bodyRequired = false, answers, ...about }: A
 function answer(status: '200' | '201' | '202', description: string, schema: string): Json {
   const content = json(reference(schema));
   return {
-    [status]: { description, content, ...(status === '200' ? null : { headers: location }) },
+    [status]: {
+      description,
+      content,
+      ...(status === '200' ? null : { headers: withHeaders('Location') }),
+    },
   };
 }
 
-const location: Json = {
-  Location: { required: true, schema: { type: 'string', format: 'uri-reference' } },
-};
+function listed(schema: string): Json {
+  const content = json(reference(schema));
+  return { '200': { description: 'One page.', headers: withHeaders('Link'), content } };
+}
 
 const ofId: Json = { parameters: [shared('Id')] };
 
@@ -73,14 +87,14 @@ const endpointPaths: Json = {
         shared('Limit'),
         shared('Cursor'),
       ],
-      answers: answer('200', 'One page.', 'EndpointPage'),
+      answers: listed('EndpointPage'),
     }),
     post: action({
       operationId: 'createEndpoint',
       summary: 'Register an endpoint',
       body: 'NewEndpoint',
       bodyRequired: true,
-      answers: answer('201', 'Registered.', 'CreatedEndpoint'),
+      answers: { ...answer('201', 'Registered.', 'CreatedEndpoint'), ...problems(409) },
     }),
   },
   '/webhooks/endpoints/{id}': {
@@ -133,7 +147,7 @@ const deliveryPaths: Json = {
       operationId: 'listDeliveries',
       summary: 'List deliveries, newest first',
       parameters: [query('state', { enum: deliveryStates }, 'Several by commas.'), ...filters],
-      answers: answer('200', 'One page.', 'DeliveryPage'),
+      answers: listed('DeliveryPage'),
     }),
   },
   '/webhooks/deliveries/{id}': {
@@ -157,7 +171,10 @@ const deliveryPaths: Json = {
     post: action({
       operationId: 'redeliver',
       summary: 'Send a delivery again, with the same id',
-      answers: answer('202', 'It is sent as soon as its endpoint takes it.', 'Delivery'),
+      answers: {
+        ...answer('202', 'It is sent as soon as its endpoint takes it.', 'Delivery'),
+        ...problems(409),
+      },
     }),
   },
   '/webhooks/deliveries/{id}/discard': {
@@ -165,7 +182,7 @@ const deliveryPaths: Json = {
     post: action({
       operationId: 'discardDelivery',
       summary: 'Give a delivery up',
-      answers: answer('200', 'The delivery, cancelled.', 'Delivery'),
+      answers: { ...answer('200', 'The delivery, cancelled.', 'Delivery'), ...problems(409) },
     }),
   },
   '/webhooks/dead-letters': {
@@ -173,7 +190,7 @@ const deliveryPaths: Json = {
       operationId: 'listDeadLetters',
       summary: 'List the deliveries that used up their attempts, newest first',
       parameters: filters,
-      answers: answer('200', 'One page.', 'DeliveryPage'),
+      answers: listed('DeliveryPage'),
     }),
   },
   [redriveTask.path]: {
@@ -186,9 +203,11 @@ const deliveryPaths: Json = {
       answers: {
         '200': {
           description: 'How many, to `dry_run`; else `Prefer: wait` was long enough: the result.',
-          content: json({ anyOf: [reference('RedriveCount'), {}] }),
+          headers: { ...waitedHeaders, ...withHeaders('ETag', 'Accept-Ranges') },
+          content: json({ anyOf: [reference('RedriveCount'), reference('RedriveResult')] }),
         },
         '202': { $ref: '#/components/responses/Accepted' },
+        ...problems(503),
       },
     }),
   },

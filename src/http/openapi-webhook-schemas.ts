@@ -250,6 +250,11 @@ export const webhookSchemas: Json = {
     count: { ...count, maximum: limits.deliveryCountMax },
     more: { type: 'boolean', description: 'There may be more than that.' },
   }),
+  RedriveResult: object({
+    action: { enum: ['redrive', 'discard'] },
+    changed: count,
+    skipped: { ...count, description: 'Those that were no dead letters any more.' },
+  }),
   OperationEvent: operationEvent,
   TestEvent: testEvent,
 };

@@ -1,5 +1,5 @@
-import { webhookEvents, type DeliveryEvent } from '../core/delivery.ts';
-import { json } from './openapi-components.ts';
+import { finalWebhookEvents, webhookEvents, type DeliveryEvent } from '../core/delivery.ts';
+import { eventExamples, type ExampleOf } from './openapi-examples.ts';
 import { reference, type Json } from './openapi-schemas.ts';
 import { ownHeaders, webhookUrl } from './openapi-webhook-schemas.ts';
 
@@ -26,33 +26,55 @@ const summaries: Readonly<Record<DeliveryEvent, string>> = {
 };
 
 const received: Json = {
-  '2XX': { description: 'Delivered. Anything else is sent again; 410 disables the endpoint.' },
+  '2XX': { description: 'Delivered.' },
+  '410': { description: 'The endpoint is gone: it is disabled.' },
+  '4XX': { description: 'Sent again later, as with no answer in time.' },
+  '5XX': { description: 'Sent again later; after Retry-After, where there is one.' },
 };
 
-function sent(event: DeliveryEvent): Json {
+function sent(operationId: string, events: readonly DeliveryEvent[], of: ExampleOf): Json {
+  const [event = 'webhook.test'] = events;
+  const examples = eventExamples(of);
   const schema = reference(event === 'webhook.test' ? 'TestEvent' : 'OperationEvent');
   return {
     post: {
-      summary: summaries[event],
+      operationId,
+      summary: events.length === 1 ? summaries[event] : 'An operation is final',
+      tags: ['webhooks'],
       parameters: sentHeaders,
-      requestBody: { required: true, content: json(schema) },
+      requestBody: {
+        required: true,
+        content: {
+          'application/json': {
+            schema,
+            examples: Object.fromEntries(events.map((one) => [one, { value: examples[one] }])),
+          },
+        },
+      },
       responses: received,
       security: [],
     },
   };
 }
 
-export const openapiWebhooks: Json = Object.fromEntries(
-  ([...webhookEvents, 'webhook.test'] as const).map((event) => [event, sent(event)]),
-);
+export function openapiWebhooks(of: ExampleOf): Json {
+  const events = [...webhookEvents, 'webhook.test'] as const;
+  return Object.fromEntries(
+    events.map((event) => [event, sent(`webhook_${event.replace('.', '_')}`, [event], of)]),
+  );
+}
 
 /** Of a submit: to the address it names, the end unless it asks for more. */
-export const submitCallbacks: Json = {
-  ended: {
-    '{$request.body#/webhook_url}': sent('operation.completed'),
-    '{$request.body#/webhook/url}': sent('operation.completed'),
-  },
-};
+export const submitCallbacks: Json = { ended: { $ref: '#/components/callbacks/ended' } };
+
+export function openapiCallbacks(of: ExampleOf): Json {
+  return {
+    ended: {
+      '{$request.body#/webhook_url}': sent('callback_webhook_url', finalWebhookEvents, of),
+      '{$request.body#/webhook/url}': sent('callback_webhook', finalWebhookEvents, of),
+    },
+  };
+}
 
 /** The members of a submitted object that are no input of the task. */
 export const submittedWebhook: Json = {

@@ -1,40 +1,111 @@
 import type { HttpContext } from './context.ts';
+import { headers, parameters } from './openapi-components.ts';
+import { schemaExamples, withExamples, type ExampleOf } from './openapi-examples.ts';
+import { ownPaths } from './openapi-paths.ts';
+import { withProblems } from './openapi-problems.ts';
+import { links, responses } from './openapi-responses.ts';
 import { neededScope, type Route } from './route.ts';
-import { links, parameters, responses } from './openapi-components.ts';
-import { ownPaths, taskPaths } from './openapi-paths.ts';
 import { schemas, type Json } from './openapi-schemas.ts';
+import { inputSchemas, taskPaths } from './openapi-task-paths.ts';
+import { taskWords } from './task-words.ts';
+import { webhookExamples } from './openapi-webhook-examples.ts';
 import { webhookPaths } from './openapi-webhook-paths.ts';
 import { webhookSchemas } from './openapi-webhook-schemas.ts';
-import { openapiWebhooks } from './openapi-webhooks.ts';
+import { openapiCallbacks, openapiWebhooks } from './openapi-webhooks.ts';
 
 /**
- * The OpenAPI 3.1 document of this very server: its tasks with their schemas, and Links that lead from a
- * 202 to the status and from there to the result.
+ * The OpenAPI 3.1 document of this very server: its tasks with their schemas, Links that lead from a 202 to the status
+ * and from there to the result, and what webhooks send. Tests hold every answer and delivery to it.
  */
 export function openapiDocument(context: HttpContext, routes: readonly Route[]): Json {
-  const sends = context.webhooks !== null;
+  const { basePath } = context;
   const { secured } = context.access;
-  const tasks = [...context.engine.tasks.values()].map((task) => taskPaths(task, sends));
-  const paths: Json = Object.assign({}, ...tasks, ownPaths, sends ? webhookPaths : null);
-  return {
+  const sends = context.webhooks !== null;
+  const tasks = [...context.engine.tasks.values()];
+  const words = taskWords(tasks);
+  const [first = { name: 'reports', path: '/reports' }] = tasks;
+  const of: ExampleOf = { basePath, task: first.name, path: first.path };
+  const paths = Object.assign(
+    {},
+    ...tasks.map((task) =>
+      taskPaths(task, { word: words.get(task.name) ?? task.name, webhooks: sends, basePath }),
+    ),
+    ownPaths,
+    sends ? webhookPaths : null,
+  ) as Json;
+  const examples = { ...schemaExamples(of), ...webhookExamples(of) };
+  const all = withProblems(secured ? withScopes(paths, routes) : paths, secured);
+  const replies = usedIn(all, 'responses', responses(of));
+  const document = {
     openapi: '3.1.0',
     info: {
       title: 'Raincheck',
       version: context.version,
-      description: 'Ask for something slow: 202 Accepted, a status to poll, the result when done.',
+      description:
+        'Ask for something slow: 202 Accepted, a status to poll, the result when it is done.',
     },
-    servers: [{ url: `${context.publicOrigin ?? ''}${context.basePath}` || '/' }],
-    ...(secured ? { security: [{ token: [] }] } : null),
-    paths: secured ? withScopes(paths, routes) : paths,
-    ...(sends ? { webhooks: openapiWebhooks } : null),
+    servers: [{ url: `${context.publicOrigin ?? ''}${basePath}` || '/' }],
+    security: secured ? [{ token: [] }] : [],
+    tags: tags(tasks, sends),
+    paths: all,
+    ...(sends ? { webhooks: openapiWebhooks(of) } : null),
     components: {
-      schemas: sends ? { ...schemas, ...webhookSchemas } : schemas,
-      responses,
-      parameters,
+      schemas: {
+        ...schemas,
+        ...(sends ? webhookSchemas : null),
+        ...inputSchemas(tasks, sends),
+      },
+      responses: replies,
+      parameters: usedIn(all, 'parameters', parameters),
+      headers: usedIn([all, replies], 'headers', headers),
       links,
-      ...(secured ? { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } } : null),
+      ...(sends ? { callbacks: openapiCallbacks(of) } : null),
+      ...(secured
+        ? {
+            securitySchemes: {
+              token: { type: 'http', scheme: 'bearer', description: 'The token of this server.' },
+            },
+          }
+        : null),
     },
   };
+  return withExamples(document, examples) as Json;
+}
+
+/** Those of `components` that `user` refers to. */
+function usedIn(
+  user: unknown,
+  kind: 'responses' | 'headers' | 'parameters',
+  components: Json,
+): Json {
+  const text = JSON.stringify(user);
+  return Object.fromEntries(
+    Object.entries(components).filter(([name]) => text.includes(`#/components/${kind}/${name}"`)),
+  );
+}
+
+/** Groups of addresses beside the tasks, in the order in which people need them. */
+const groups: Readonly<Record<string, string>> = {
+  operations: 'What was submitted: its status, its end, its result.',
+  tasks: 'What can be submitted, and how it stands.',
+  webhooks: 'Who is told, what was sent, and what became of it.',
+  health: 'For probes, without a token.',
+  server: 'Where everything is, and what it means.',
+};
+
+function tags(
+  tasks: readonly { readonly name: string; readonly description: string | null }[],
+  sends: boolean,
+): readonly Json[] {
+  const ofTasks = tasks.map(({ name, description }) => ({
+    name,
+    description: description ?? `The task ${name}.`,
+  }));
+  const taken = new Set(tasks.map(({ name }) => name));
+  const own = Object.entries(groups)
+    .filter(([name]) => !taken.has(name) && (sends || name !== 'webhooks'))
+    .map(([name, description]) => ({ name, description }));
+  return [...ofTasks, ...own];
 }
 
 /** Each action with the scope that its route asks for. */

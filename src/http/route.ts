@@ -18,7 +18,7 @@ export type Route = { readonly [method in Method]?: RouteAction } & {
   readonly open: boolean | 'post';
   /** In the words of other makers' clients: told in docs/compatibility.md, not in our OpenAPI document. */
   readonly view: boolean;
-  /** What a page of ours is made of: nothing that a program would ask for. */
+  /** A page of ours or what it is made of: nothing that a program would ask for. */
   readonly asset: boolean;
 };
 

@@ -1,7 +1,10 @@
 import findMyWay from 'find-my-way';
 import { RaincheckError } from '../core/errors.ts';
 import type { Task } from '../engine/task.ts';
+import { arazzoDocument } from './arazzo.ts';
 import type { HttpContext, Params, RouteAction } from './context.ts';
+import { docsReader } from './docs-html.ts';
+import { readDocsCss, readDocsJs } from './docs-page-assets.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 import { readDashboard } from './dashboard.ts';
 import { readEvents, wantsEvents } from './events.ts';
@@ -44,6 +47,7 @@ const reservedSegments: ReadonlySet<string> = new Set([
   'livez',
   'readyz',
   'openapi.json',
+  'arazzo.json',
   'metrics',
   'docs',
   'dashboard',
@@ -185,7 +189,10 @@ function inboxRoutes(context: HttpContext): Route[] {
 }
 
 function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly status: Route } {
-  let openapi: ExchangeReply | null = null; // the tasks never change
+  // Once, as the tasks never change.
+  let openapi: ExchangeReply | null = null;
+  let arazzo: ExchangeReply | null = null;
+  const document = () => openapiDocument(context, routeTable(context).all);
   const id = (params: Params): string => params['id'] ?? '';
   const name = (params: Params): string => params['name'] ?? '';
   const status = route('/operations/:id', {
@@ -196,10 +203,14 @@ function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly stat
     route('/', { scope: null, get: (request) => readIndex(context, request) }),
     route('/livez', { get: () => readLiveness(), open: true }),
     route('/readyz', { get: () => readReadiness(context), open: true }),
-    route('/openapi.json', {
+    route('/openapi.json', { scope: null, get: () => (openapi ??= jsonReply(document())) }),
+    route('/arazzo.json', {
       scope: null,
-      get: () => (openapi ??= jsonReply(openapiDocument(context, routeTable(context).all))),
+      get: () => (arazzo ??= jsonReply(arazzoDocument(context))),
     }),
+    route('/docs', { ...docsReader(context, document), open: true, asset: true }),
+    route('/assets/docs.css', { get: () => readDocsCss(), open: true, asset: true }),
+    route('/assets/docs.js', { get: () => readDocsJs(), open: true, asset: true }),
     route('/whoami', { scope: null, get: (request) => readWhoami(context, request) }),
     route('/assets/status.css', { get: () => readStatusCss(), open: true, asset: true }),
     route('/assets/status.js', { get: () => readStatusJs(), open: true, asset: true }),

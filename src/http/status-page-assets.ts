@@ -1,3 +1,4 @@
+import { asset } from './asset.ts';
 import type { ExchangeReply } from './exchange.ts';
 
 /**
@@ -83,16 +84,4 @@ export function readStatusCss(): ExchangeReply {
 
 export function readStatusJs(): ExchangeReply {
   return asset('text/javascript; charset=utf-8', js);
-}
-
-function asset(type: string, body: string): ExchangeReply {
-  return {
-    status: 200,
-    headers: {
-      'content-type': type,
-      'cache-control': 'public, max-age=300',
-      'x-content-type-options': 'nosniff',
-    },
-    body,
-  };
 }

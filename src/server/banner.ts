@@ -42,6 +42,7 @@ export function banner(p: BannerFacts): string {
     ...(p.mode === 'dev'
       ? [fact('Inbox', styleText('cyan', `${p.url}/inbox`), 'catches webhooks you send to it')]
       : []),
+    ...(p.mode === 'dev' ? [fact('API docs', styleText('cyan', `${p.url}/docs`), '')] : []),
     fact('Store', storeLabel(p.settings.store), storeNote(p)),
     fact('Tasks', taskNames(p.tasks), tasksNote(p)),
   ];
