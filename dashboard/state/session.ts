@@ -1,0 +1,42 @@
+import { computed, signal } from '@preact/signals';
+
+/** Who we are to the server. A token lives as long as the tab: it is never written where another tab could read it. */
+export type Scope = 'submit' | 'read' | 'operate' | 'admin';
+
+export type Whoami = {
+  readonly name: string | null;
+  readonly scopes: readonly Scope[];
+  /** Whether the server asks for a token. */
+  readonly secured: boolean;
+};
+
+const storageKey = 'raincheck.token';
+
+export const token = signal<string | null>(sessionStorage.getItem(storageKey));
+/** null: not asked yet. */
+export const whoami = signal<Whoami | null>(null);
+/** The server said 401: it wants a token, or another one. */
+export const signedOut = signal(false);
+
+/** Whether an action is offered at all. The server decides in the end. */
+export function can(scope: Scope): boolean {
+  const scopes = whoami.value?.scopes ?? [];
+  if (scopes.includes('admin') || scopes.includes(scope)) return true;
+  return scope === 'read' && scopes.includes('operate');
+}
+
+export const mayOperate = computed(() => can('operate'));
+export const mayAdmin = computed(() => can('admin'));
+
+export function signIn(secret: string): void {
+  sessionStorage.setItem(storageKey, secret);
+  token.value = secret;
+  signedOut.value = false;
+}
+
+export function signOut(): void {
+  sessionStorage.removeItem(storageKey);
+  token.value = null;
+  whoami.value = null;
+  signedOut.value = true;
+}
