@@ -37,7 +37,9 @@ export function BatchDialog(p: {
       </p>
       <Trouble error={counted.error.value} />
       {found === null ? (
-        counted.error.value === null ? <p class="dim">Counting…</p> : null
+        counted.error.value === null ? (
+          <p class="dim">Counting…</p>
+        ) : null
       ) : (
         <div class="batch-count" aria-live="polite">
           <strong class="figure">{count(found.count)}</strong>

@@ -38,7 +38,8 @@ function Framed(p: {
   );
 }
 
-const piece = /("(?:[^"\\]|\\.)*")(\s*:)?|\b(?:true|false|null)\b|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+const piece =
+  /("(?:[^"\\]|\\.)*")(\s*:)?|\b(?:true|false|null)\b|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
 function toned(text: string): ComponentChildren[] {
   const out: ComponentChildren[] = [];

@@ -54,7 +54,8 @@ export function FilterBar() {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step !== undefined && length > 0) {
       event.preventDefault();
-      chosen.value = (chosen.value + step + length + (chosen.value < 0 && step < 0 ? 1 : 0)) % length;
+      chosen.value =
+        (chosen.value + step + length + (chosen.value < 0 && step < 0 ? 1 : 0)) % length;
       return;
     }
     const picked = offered.value[chosen.value];
@@ -103,7 +104,12 @@ export function FilterBar() {
         {text.value === '' ? (
           <kbd aria-hidden="true">/</kbd>
         ) : (
-          <button type="button" class="quiet" aria-label="Clear the search" onClick={() => clear(text)}>
+          <button
+            type="button"
+            class="quiet"
+            aria-label="Clear the search"
+            onClick={() => clear(text)}
+          >
             <Icon name="close" />
           </button>
         )}
@@ -149,7 +155,10 @@ function find(text: string): void {
 function useSlash(input: { readonly current: HTMLInputElement | null }): void {
   useEffect(() => {
     const focus = (event: KeyboardEvent): void => {
-      const isWriting = event.target instanceof Element && event.target.closest('input:not([type=radio],[type=checkbox]),textarea,select,dialog') !== null;
+      const isWriting =
+        event.target instanceof Element &&
+        event.target.closest('input:not([type=radio],[type=checkbox]),textarea,select,dialog') !==
+          null;
       if (event.key !== '/' || isWriting || event.ctrlKey || event.metaKey || event.altKey) return;
       event.preventDefault();
       input.current?.focus();

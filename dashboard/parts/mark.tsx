@@ -47,7 +47,12 @@ const shapes: Readonly<Record<Shape, JSX.Element>> = {
   dot: <circle cx="7" cy="7" r="4" fill="currentColor" />,
   warn: (
     <>
-      <path d="M7 1.2 13.2 12.500H.8Z" fill="currentColor" stroke="currentColor" stroke-linejoin="round" />
+      <path
+        d="M7 1.2 13.2 12.500H.8Z"
+        fill="currentColor"
+        stroke="currentColor"
+        stroke-linejoin="round"
+      />
       <path d="M7 5.200v3.400m0 1.500v.1" class="mark-cut" />
     </>
   ),

@@ -16,24 +16,34 @@ export function OperationTable(p: {
   const selected = mayOperate.value ? p.selected : undefined;
   return (
     <div class="table-frame">
-      <table class="rows operations">
-        <thead>
-          <tr>
+      <table class="rows operations" role="table">
+        <thead role="rowgroup">
+          <tr role="row">
             {selected === undefined ? null : (
-              <th class="pick">
+              <th role="columnheader" class="pick">
                 <PickAll rows={p.rows} selected={selected} />
               </th>
             )}
-            <th>State</th>
-            <th>Task</th>
-            <th class="wide">Operation</th>
-            <th class="fill">Progress</th>
-            <th class="wide num">Attempt</th>
-            <th class="wide num">Took</th>
-            <th class="num">Created</th>
+            <th role="columnheader">State</th>
+            <th role="columnheader">Task</th>
+            <th role="columnheader" class="wide">
+              Operation
+            </th>
+            <th role="columnheader" class="fill">
+              Progress
+            </th>
+            <th role="columnheader" class="wide num">
+              Attempt
+            </th>
+            <th role="columnheader" class="wide num">
+              Took
+            </th>
+            <th role="columnheader" class="num">
+              Created
+            </th>
           </tr>
         </thead>
-        <tbody>
+        <tbody role="rowgroup">
           {p.rows.map((row) => (
             <Row key={row.peek().id} row={row} selected={selected} />
           ))}
@@ -43,7 +53,10 @@ export function OperationTable(p: {
   );
 }
 
-function PickAll(p: { readonly rows: readonly Signal<WireOperation>[]; readonly selected: Selected }) {
+function PickAll(p: {
+  readonly rows: readonly Signal<WireOperation>[];
+  readonly selected: Selected;
+}) {
   const ids = p.rows.map((row) => row.peek().id);
   const all = ids.length > 0 && ids.every((id) => p.selected.value.has(id));
   return (
@@ -61,9 +74,9 @@ function Row(p: { readonly row: Signal<WireOperation>; readonly selected: Select
   const { id, task, attempt, attempts_max, started_at, finished_at, created_at } = operation;
   const isPicked = p.selected?.value.has(id) === true;
   return (
-    <tr class={isPicked ? 'picked' : ''} data-id={id}>
+    <tr role="row" class={isPicked ? 'picked' : ''} data-id={id}>
       {p.selected === undefined ? null : (
-        <td class="pick">
+        <td role="cell" class="pick">
           <input
             type="checkbox"
             aria-label={`Select ${id}`}
@@ -72,23 +85,27 @@ function Row(p: { readonly row: Signal<WireOperation>; readonly selected: Select
           />
         </td>
       )}
-      <td class="state-cell">
+      <td role="cell" class="state-cell">
         <State shown={shownOperation(operation)} />
       </td>
-      <td class="task-cell">
+      <td role="cell" class="task-cell">
         <a class="row-link" href={`operations/${id}`} title={id} aria-label={`${task} ${id}`}>
           {task}
         </a>
       </td>
-      <td class="wide id">{shortId(id)}</td>
-      <td class="fill">
+      <td role="cell" class="wide id">
+        {shortId(id)}
+      </td>
+      <td role="cell" class="fill detail">
         <Detail operation={operation} />
       </td>
-      <td class="wide num">{attempt === 0 ? '–' : `${attempt} of ${attempts_max}`}</td>
-      <td class="wide num">
+      <td role="cell" class="wide num">
+        {attempt === 0 ? '–' : `${attempt} of ${attempts_max}`}
+      </td>
+      <td role="cell" class="wide num">
         {started_at === null ? '–' : <Took from={started_at} to={finished_at} />}
       </td>
-      <td class="num">
+      <td role="cell" class="num when">
         <Time at={created_at} />
       </td>
     </tr>
@@ -117,7 +134,11 @@ function Detail({ operation }: { readonly operation: WireOperation }) {
   return (
     <span class="cut dim">
       {ready_at === null ? (
-        ahead === null ? null : ahead === 0 ? 'next' : `${ahead} before it`
+        ahead === null ? null : ahead === 0 ? (
+          'next'
+        ) : (
+          `${ahead} before it`
+        )
       ) : (
         <>
           starts <Time at={ready_at} />

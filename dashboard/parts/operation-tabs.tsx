@@ -88,7 +88,11 @@ function Attempts({ operation }: { readonly operation: WireOperation }) {
   const attempts = endedAttempts(operation);
   if (attempts.length === 0) {
     return (
-      <Empty title={isFinalOperation(operation) ? 'It worked at the first attempt' : 'No attempt has failed'} />
+      <Empty
+        title={
+          isFinalOperation(operation) ? 'It worked at the first attempt' : 'No attempt has failed'
+        }
+      />
     );
   }
   return (
@@ -153,7 +157,13 @@ function Webhooks({ operation, histories }: Shown) {
                 <span class="cut">{delivery.url}</span>
               </td>
               <td class="num">{delivery.attempts}</td>
-              <td>{delivery.next_attempt_at === null ? delivery.last_error : <Time at={delivery.next_attempt_at} />}</td>
+              <td>
+                {delivery.next_attempt_at === null ? (
+                  delivery.last_error
+                ) : (
+                  <Time at={delivery.next_attempt_at} />
+                )}
+              </td>
             </tr>
           ))}
         </tbody>

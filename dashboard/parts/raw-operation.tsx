@@ -28,7 +28,12 @@ export function answerText(answer: {
   readonly text: string;
 }): string {
   const headers = [...answer.headers].map(([name, value]) => `${name}: ${value}`);
-  return [`HTTP/1.1 ${answer.status} ${answer.statusText}`, ...headers, '', laidOut(answer.text)].join('\n');
+  return [
+    `HTTP/1.1 ${answer.status} ${answer.statusText}`,
+    ...headers,
+    '',
+    laidOut(answer.text),
+  ].join('\n');
 }
 
 function laidOut(text: string): string {

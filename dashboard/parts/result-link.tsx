@@ -19,7 +19,8 @@ async function save(url: string): Promise<void> {
   if (!response.ok) throw new Error(`The server answered ${response.status}.`);
   const link = document.createElement('a');
   link.href = URL.createObjectURL(await response.blob());
-  link.download = nameIn(response.headers.get('content-disposition')) ?? url.split('/').at(-1) ?? 'result';
+  link.download =
+    nameIn(response.headers.get('content-disposition')) ?? url.split('/').at(-1) ?? 'result';
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }

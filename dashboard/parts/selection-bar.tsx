@@ -13,15 +13,16 @@ export function SelectionBar(p: {
   readonly rows: ReadonlySignal<readonly Signal<WireOperation>[]>;
 }) {
   if (!mayOperate.value) return null;
-  const picked = p.rows.value
-    .map((row) => row.value)
-    .filter(({ id }) => p.selected.value.has(id));
+  const picked = p.rows.value.map((row) => row.value).filter(({ id }) => p.selected.value.has(id));
   if (picked.length === 0) return null;
   const cancellable = picked.filter((one) => !isFinalOperation(one));
   const retryable = picked.filter((one) => one.status === 'failed');
 
   async function act(action: BatchAction, on: readonly WireOperation[]): Promise<void> {
-    const { done, failed } = await actOnPicked(action, on.map(({ id }) => id));
+    const { done, failed } = await actOnPicked(
+      action,
+      on.map(({ id }) => id),
+    );
     p.selected.value = new Set();
     const what = action === 'cancel' ? 'cancelled' : 'sent again';
     const rest = failed === 0 ? '' : `; ${failed} could not be`;

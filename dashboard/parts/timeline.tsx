@@ -29,26 +29,33 @@ export function TimelineView({ timeline }: { readonly timeline: Timeline }) {
           <Drawing timeline={timeline} scale={scale} width={width.value} />
         )}
       </div>
-      <ol class="timeline-list">
-        {timeline.lanes.map(({ name, stretches }, i) =>
-          stretches.map((stretch) => (
-            <li key={`${i} ${stretch.kind} ${stretch.from}`}>
-              <span class={`swatch stretch-${stretch.kind} tone-${stretch.tone}`} aria-hidden="true" />
-              {i === 0 ? null : <span class="dim">{name}: </span>}
+      {timeline.lanes.map((lane, i) => (
+        <ol key={lane.name + i} class="timeline-list">
+          <li class="dim">{lane.name}</li>
+          {lane.stretches.map((stretch) => (
+            <li key={`${stretch.kind} ${stretch.from}`}>
+              <span
+                class={`swatch stretch-${stretch.kind} tone-${stretch.tone}`}
+                aria-hidden="true"
+              />
               {stretch.label}
               {stretch.detail === null ? null : <span class="dim"> ({stretch.detail})</span>}
             </li>
-          )),
-        )}
-      </ol>
+          ))}
+        </ol>
+      ))}
       {scale.isLinear ? null : (
-        <p class="dim small">Not to scale: long stretches are drawn shorter.</p>
+        <p class="dim small timeline-note">Not to scale: long stretches are drawn shorter.</p>
       )}
     </div>
   );
 }
 
-function Drawing(p: { readonly timeline: Timeline; readonly scale: Scale; readonly width: number }) {
+function Drawing(p: {
+  readonly timeline: Timeline;
+  readonly scale: Scale;
+  readonly width: number;
+}) {
   const { lanes, start, end, deadline, now } = p.timeline;
   const height = lanes.length * laneHeight + axisHeight;
   const x = (ms: number): number => Math.round(p.scale.at(ms) * (p.width - 2) * 10) / 10 + 1;
@@ -97,19 +104,30 @@ function LaneBars(p: {
 
 function Bar({ stretch, x }: { readonly stretch: Stretch; readonly x: (ms: number) => number }) {
   const from = x(stretch.from);
-  const width = Math.max(stretch.kind === 'send' || stretch.kind === 'attempt' ? 3 : 0, x(stretch.to) - from - 1);
-  const label = [stretch.label, stretch.label.replace(/(?: after| in| for|: ).*$/, ''), /\d+$/.exec(stretch.label.split(' ').slice(0, 2).join(' '))?.[0] ?? ''].find((text) => text.length * charWidth + 10 < width);
+  const width = Math.max(
+    stretch.kind === 'send' || stretch.kind === 'attempt' ? 3 : 0,
+    x(stretch.to) - from - 1,
+  );
+  const label = labelsOf(stretch).find((text) => text.length * charWidth + 12 < width);
   return (
     <g class={`stretch-${stretch.kind} tone-${stretch.tone}${stretch.open ? ' open' : ''}`}>
       <title>{`${stretch.label}${stretch.detail === null ? '' : `: ${stretch.detail}`}`}</title>
       <rect x={from} y={barTop} width={width} height={barHeight} rx={3} />
-      {label === undefined || label === '' ? null : (
+      {label === undefined ? null : (
         <text x={from + 6} y={barTop + 15}>
           {label}
         </text>
       )}
     </g>
   );
+}
+
+/** From the longest to the shortest. */
+function labelsOf({ kind, label }: Stretch): string[] {
+  if (kind !== 'attempt' && kind !== 'send')
+    return [label, label.split(' ').slice(0, -2).join(' ')];
+  const [name = ''] = /^attempt \d+/.exec(label) ?? [];
+  return [label, name, name.slice('attempt '.length)];
 }
 
 /** Marks at the ends of stretches, where they have room. */

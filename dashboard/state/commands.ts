@@ -18,7 +18,8 @@ function quote(text: string): string {
 export function curlOf({ url, body, headers = {}, shows }: Request): string {
   const parts = [`curl ${shows === true ? '-i ' : ''}${/[?&]/.test(url) ? quote(url) : url}`];
   if (token.value !== null) parts.push('-H "authorization: Bearer $RAINCHECK_TOKEN"');
-  for (const [name, value] of Object.entries(headers)) parts.push(`-H ${quote(`${name}: ${value}`)}`);
+  for (const [name, value] of Object.entries(headers))
+    parts.push(`-H ${quote(`${name}: ${value}`)}`);
   if (body !== undefined) {
     parts.push(`-H 'content-type: application/json'`, `-d ${quote(JSON.stringify(body))}`);
   }
@@ -36,7 +37,9 @@ const serverAddress = apiBase.href.replace(/\/$/, '');
 
 export function cliOf({ task, input, options }: Submission): string {
   const flags = Object.entries(options).map(([name, value]) =>
-    name.startsWith('label.') ? `--label ${quote(`${name.slice(6)}=${value}`)}` : `--${name} ${quote(value)}`,
+    name.startsWith('label.')
+      ? `--label ${quote(`${name.slice(6)}=${value}`)}`
+      : `--${name} ${quote(value)}`,
   );
   const parts = [`npx raincheck run ${task}`, `--url ${serverAddress}`, ...flags];
   return [...parts, `--input ${quote(JSON.stringify(input))}`].join(' \\\n  ');
@@ -46,8 +49,12 @@ export function typescriptOf({ task, input, options }: Submission): string {
   const labels = Object.entries(options).filter(([name]) => name.startsWith('label.'));
   const plain = Object.entries(options).filter(([name]) => !name.startsWith('label.'));
   const given = {
-    ...Object.fromEntries(plain.map(([name, value]) => [name, name === 'priority' ? Number(value) : value])),
-    ...(labels.length > 0 && { labels: Object.fromEntries(labels.map(([name, value]) => [name.slice(6), value])) }),
+    ...Object.fromEntries(
+      plain.map(([name, value]) => [name, name === 'priority' ? Number(value) : value]),
+    ),
+    ...(labels.length > 0 && {
+      labels: Object.fromEntries(labels.map(([name, value]) => [name.slice(6), value])),
+    }),
   };
   const last = Object.keys(given).length === 0 ? '' : `, ${JSON.stringify(given)}`;
   const secret = token.value === null ? '' : ', token: process.env.RAINCHECK_TOKEN';

@@ -21,6 +21,9 @@ export const feedState = signal<FeedState>('connecting');
 /** When the stream last brought anything, by this machine's clock. */
 export const heardAt = signal(Date.now());
 export const totals = signal<Totals | null>(null);
+/** The totals of the last ticks, oldest first: the server keeps no history of how much waits and runs. */
+export const recentTotals = signal<readonly Totals[]>([]);
+const recentMax = 150;
 
 export type FeedReader = {
   readonly operation?: (operation: WireOperation) => void;
@@ -108,7 +111,9 @@ function take({ event, data }: StreamEvent): void {
     const operation = JSON.parse(data) as WireOperation;
     tellAll((reader) => reader.operation?.(operation));
   } else if (event === 'tick') {
-    totals.value = JSON.parse(data) as Totals;
+    const tick = JSON.parse(data) as Totals;
+    totals.value = tick;
+    recentTotals.value = [...recentTotals.peek().slice(1 - recentMax), tick];
   } else if (event === 'gap') {
     tellAll((reader) => reader.anew?.());
   }

@@ -117,7 +117,8 @@ function serverFilter({ terms, words }: Filter): ServerFilter {
     else batch[key] = checked(key, value);
     if (key !== 'id') query[key] = key === 'status' ? statusWords(value).join(',') : value;
   }
-  if (texts.length > 1) throw new RangeError('Give one text to look for: an id or words, not both.');
+  if (texts.length > 1)
+    throw new RangeError('Give one text to look for: an id or words, not both.');
   if (texts.length > 0) batch['q'] = query['q'] = texts.join(' ');
   if (Object.keys(labels).length > 0) batch['labels'] = labels;
   if (Object.keys(input).length > 0) batch['input'] = input;
@@ -125,10 +126,13 @@ function serverFilter({ terms, words }: Filter): ServerFilter {
 }
 
 function checked(key: string, value: string): unknown {
-  if (value === '') throw new RangeError(`Say what ${key} should be, as in ${key}:${example(key)}.`);
+  if (value === '')
+    throw new RangeError(`Say what ${key} should be, as in ${key}:${example(key)}.`);
   if (key === 'status') return statusWords(value);
   if (key === 'code' && !outcomeCodes.some((code) => code === value)) {
-    throw new RangeError(`No operation ends with code:${value}. Codes: ${outcomeCodes.join(', ')}.`);
+    throw new RangeError(
+      `No operation ends with code:${value}. Codes: ${outcomeCodes.join(', ')}.`,
+    );
   }
   const isTime = key === 'since' || key === 'until';
   if (isTime && !/^\d+(?:\.\d+)?(?:ms|s|m|h|d|w)$/.test(value) && Number.isNaN(Date.parse(value))) {
@@ -138,7 +142,9 @@ function checked(key: string, value: string): unknown {
 }
 
 function example(key: string): string {
-  return { status: 'failed', task: 'reports', code: 'timeout', since: '2h', until: '1d' }[key] ?? '…';
+  return (
+    { status: 'failed', task: 'reports', code: 'timeout', since: '2h', until: '1d' }[key] ?? '…'
+  );
 }
 
 /** The words people use beside those of the API. */
@@ -160,7 +166,9 @@ function statusWords(value: string): OperationStatus[] {
 
 /** Whether a name fits a pattern in which * stands for anything. */
 export function glob(pattern: string): (name: string) => boolean {
-  const parts = pattern.split('*').map((part) => part.replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`));
+  const parts = pattern
+    .split('*')
+    .map((part) => part.replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`));
   const whole = new RegExp(`^${parts.join('.*')}$`);
   return (name) => whole.test(name);
 }

@@ -2,7 +2,17 @@ import type { DeliveryState, WireOperation } from 'raincheck/client';
 
 /** States as people see them: a shape, a word and a tone, never a colour alone. */
 export type Shown = { readonly shape: Shape; readonly word: string; readonly tone: Tone };
-export type Shape = 'hollow' | 'clock' | 'half' | 'check' | 'cross' | 'dash' | 'loop' | 'pause' | 'dot' | 'warn';
+export type Shape =
+  | 'hollow'
+  | 'clock'
+  | 'half'
+  | 'check'
+  | 'cross'
+  | 'dash'
+  | 'loop'
+  | 'pause'
+  | 'dot'
+  | 'warn';
 export type Tone = 'wait' | 'run' | 'good' | 'bad' | 'warn' | 'off';
 
 /** Finer than the four statuses where that tells what it waits for. */

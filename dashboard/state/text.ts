@@ -35,8 +35,15 @@ export function roughly(ms: number): string {
 }
 
 export function ago(ms: number): string {
+  if (ms <= -86_400_000 / 2) return `in ${ahead(-ms)}`;
   if (ms < -999) return `in ${roughly(-ms + 999)}`;
   return ms < 1000 ? 'now' : `${roughly(ms)} ago`;
+}
+
+/** Far off, to the nearest hour or day. */
+function ahead(ms: number): string {
+  const hours = Math.round(ms / 3_600_000);
+  return hours < 48 ? `${hours} h` : `${Math.round(hours / 24)} d`;
 }
 
 function two(value: number): string {

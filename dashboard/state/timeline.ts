@@ -1,4 +1,9 @@
-import type { WireAttempt, WireDelivery, WireDeliveryAttempt, WireOperation } from 'raincheck/client';
+import type {
+  WireAttempt,
+  WireDelivery,
+  WireDeliveryAttempt,
+  WireOperation,
+} from 'raincheck/client';
 import { duration } from './text.ts';
 
 /**
@@ -45,7 +50,10 @@ export function timelineOf(
   for (const history of deliveries) {
     const { event, url } = history.delivery;
     const host = URL.parse(url)?.host ?? url;
-    lanes.push({ name: `${event.replace('operation.', '')} → ${host}`, stretches: sends(history, now) });
+    lanes.push({
+      name: `${event.replace('operation.', '')} → ${host}`,
+      stretches: sends(history, now),
+    });
   }
   const all = lanes.flatMap(({ stretches }) => stretches);
   const start = Date.parse(operation.created_at);
@@ -99,7 +107,8 @@ function latest(
 ): void {
   const { status, attempt, finished_at, started_at, attempt_started_at } = operation;
   if (status === 'processing' || status === 'completed') {
-    const told = attempt_started_at ?? (out.some(({ kind }) => kind === 'attempt') ? null : started_at);
+    const told =
+      attempt_started_at ?? (out.some(({ kind }) => kind === 'attempt') ? null : started_at);
     const from = Math.max(at, told === null ? at : Date.parse(told));
     const to = Math.max(from, finished_at === null ? now : Date.parse(finished_at));
     wait(out, at, from);
@@ -116,7 +125,15 @@ function latest(
   const end = finished_at === null ? now : Date.parse(finished_at);
   if (end > at) {
     const label = `waiting ${duration(end - at)}`;
-    out.push({ kind: 'waiting', tone: 'wait', from: at, to: end, open: status === 'pending', label, detail: null });
+    out.push({
+      kind: 'waiting',
+      tone: 'wait',
+      from: at,
+      to: end,
+      open: status === 'pending',
+      label,
+      detail: null,
+    });
   }
   if (status === 'pending') expected(out, operation, Math.max(at, end));
 }
@@ -167,7 +184,15 @@ function send(attempt: WireDeliveryAttempt, from: number, to: number): Stretch {
 function pause(out: Stretch[], from: number, to: number): void {
   if (to - from < 1) return;
   const label = `${duration(to - from)} until the next attempt`;
-  out.push({ kind: 'pause', tone: 'off', from, to, open: false, label: out.length === 0 ? `${duration(to - from)} until sent` : label, detail: null });
+  out.push({
+    kind: 'pause',
+    tone: 'off',
+    from,
+    to,
+    open: false,
+    label: out.length === 0 ? `${duration(to - from)} until sent` : label,
+    detail: null,
+  });
 }
 
 /** Narrower than this part of the axis a stretch cannot be seen. */

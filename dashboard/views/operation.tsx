@@ -52,7 +52,14 @@ function useFeedOf(id: string, loaded: Loaded<WireOperation>): void {
           const { progress, estimate, cancel_requested_at } = news;
           const isStep = before.status !== news.status || before.attempt !== news.attempt;
           if (isStep) loaded.reload();
-          else loaded.put({ ...before, progress, estimate, cancel_requested_at, ready_at: news.ready_at });
+          else
+            loaded.put({
+              ...before,
+              progress,
+              estimate,
+              cancel_requested_at,
+              ready_at: news.ready_at,
+            });
         },
         anew: () => loaded.reload(),
       }),
@@ -87,7 +94,13 @@ function Shown(p: { readonly operation: WireOperation; readonly loaded: Loaded<W
           {operation.task} <State shown={shownOperation(operation)} />
         </>
       }
-      actions={<OperationActions operation={operation} onChange={(next) => p.loaded.put(next)} onStale={() => p.loaded.reload()} />}
+      actions={
+        <OperationActions
+          operation={operation}
+          onChange={(next) => p.loaded.put(next)}
+          onStale={() => p.loaded.reload()}
+        />
+      }
     >
       <p class="op-id">
         <span class="id">{operation.id}</span>
@@ -125,7 +138,9 @@ function LiveTimeline(p: {
   readonly operation: WireOperation;
   readonly histories: readonly DeliveryHistory[];
 }) {
-  const isMoving = !isFinalOperation(p.operation) || p.histories.some(({ delivery }) => delivery.finished_at === null);
+  const isMoving =
+    !isFinalOperation(p.operation) ||
+    p.histories.some(({ delivery }) => delivery.finished_at === null);
   const at = isMoving ? now.value : Date.parse(p.operation.finished_at ?? p.operation.created_at);
   return <TimelineView timeline={timelineOf(p.operation, p.histories, at)} />;
 }
@@ -144,7 +159,11 @@ function Standing({ operation }: { readonly operation: WireOperation }) {
       ) : null}
       {status === 'processing' ? (
         <div class="big-progress">
-          <progress max={1} aria-label="Progress" {...(fraction === null ? {} : { value: fraction })} />
+          <progress
+            max={1}
+            aria-label="Progress"
+            {...(fraction === null ? {} : { value: fraction })}
+          />
           <p>
             {fraction === null ? null : <strong class="num">{percent(fraction)}</strong>}
             <span>{progress?.message ?? ''}</span>
@@ -158,7 +177,8 @@ function Standing({ operation }: { readonly operation: WireOperation }) {
 }
 
 function OperationFacts({ operation }: { readonly operation: WireOperation }) {
-  const { started_at, finished_at, created_at, deadline_at, expires_at, labels, retry_of } = operation;
+  const { started_at, finished_at, created_at, deadline_at, expires_at, labels, retry_of } =
+    operation;
   const entries = Object.entries(labels);
   return (
     <Facts
@@ -167,7 +187,10 @@ function OperationFacts({ operation }: { readonly operation: WireOperation }) {
         ['Started', started_at === null ? null : <Time at={started_at} />],
         ['Finished', finished_at === null ? null : <Time at={finished_at} />],
         ['Took', started_at === null ? null : <Took from={started_at} to={finished_at} />],
-        ['Attempt', operation.attempt === 0 ? null : `${operation.attempt} of ${operation.attempts_max}`],
+        [
+          'Attempt',
+          operation.attempt === 0 ? null : `${operation.attempt} of ${operation.attempts_max}`,
+        ],
         ['Starts', operation.ready_at === null ? null : <Time at={operation.ready_at} />],
         ['Deadline', deadline_at === null ? null : <Time at={deadline_at} />],
         ['Priority', operation.priority === 0 ? null : operation.priority],
@@ -176,12 +199,23 @@ function OperationFacts({ operation }: { readonly operation: WireOperation }) {
           entries.length === 0
             ? null
             : entries.map(([key, value]) => (
-                <a key={key} class="label" href={address('operations', { q: labelTerm(key, value) })}>
+                <a
+                  key={key}
+                  class="label"
+                  href={address('operations', { q: labelTerm(key, value) })}
+                >
                   {key}: {value}
                 </a>
               )),
         ],
-        ['Repeats', retry_of === null ? null : <a class="id" href={`operations/${retry_of}`}>{shortId(retry_of)}</a>],
+        [
+          'Repeats',
+          retry_of === null ? null : (
+            <a class="id" href={`operations/${retry_of}`}>
+              {shortId(retry_of)}
+            </a>
+          ),
+        ],
         ['Kept until', expires_at === null ? null : <Time at={expires_at} />],
       ]}
     />

@@ -57,7 +57,9 @@ function BatchButtons(p: { readonly filter: Filter; readonly asked: readonly Ser
   const batch = useSignal<BatchAction | null>(null);
   if (!mayOperate.value) return null;
   const status = valueOf(p.filter, 'status');
-  const actions = batchActions.filter(({ of }) => status === null || (of as readonly string[]).includes(status));
+  const actions = batchActions.filter(
+    ({ of }) => status === null || (of as readonly string[]).includes(status),
+  );
   return (
     <>
       {actions.map(({ action, label }) => (
@@ -73,8 +75,8 @@ function BatchButtons(p: { readonly filter: Filter; readonly asked: readonly Ser
 }
 
 const batchActions = [
-  { action: 'cancel', label: 'Cancel all that match…', of: ['pending', 'processing'] },
-  { action: 'retry', label: 'Retry all that match…', of: ['failed'] },
+  { action: 'cancel', label: 'Cancel all…', of: ['pending', 'processing'] },
+  { action: 'retry', label: 'Retry all…', of: ['failed'] },
 ] as const satisfies readonly { action: BatchAction; label: string; of: readonly string[] }[];
 
 /** null: a pattern waits for the names of the tasks. */
@@ -166,7 +168,11 @@ function News({ list, onShow }: { readonly list: LiveList; readonly onShow: () =
   );
 }
 
-function Pages(p: { readonly page: string | null; readonly next: string | null; readonly list: LiveList }) {
+function Pages(p: {
+  readonly page: string | null;
+  readonly next: string | null;
+  readonly list: LiveList;
+}) {
   const last = p.list.rows.value.at(-1)?.value;
   const q = place.value.query.get('q');
   if (p.page === null && p.next === null) return null;
