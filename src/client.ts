@@ -6,6 +6,7 @@ export {
   type SubmitOptions,
 } from './client/client.ts';
 export type { OperationEvent } from './client/events.ts';
+export type { FeedEvent, FeedOptions } from './client/feed.ts';
 export type { CallOptions, OperationHandle, WaitSettings } from './client/operation.ts';
 export {
   NetworkError,
@@ -33,6 +34,7 @@ export {
 export { WebhookVerificationError, type WebhookErrorCode } from './client/webhook-error.ts';
 export type { DeliveryEvent, DeliveryState, WebhookEvent } from './core/delivery.ts';
 export type { OperationStatus } from './core/operation.ts';
+export type { Scope } from './core/scope.ts';
 export type {
   WireAttempt,
   WireCreatedEndpoint,
@@ -55,4 +57,5 @@ export type {
   WireTestEvent,
   WireWebhookEvent,
   WireTestedEndpoint,
+  WireWhoami,
 } from './core/wire.ts';

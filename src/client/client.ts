@@ -1,8 +1,15 @@
 import { isOperationId } from '../core/id.ts';
 import { refuseUnknownKeys } from '../core/options.ts';
 import type { OperationStatus } from '../core/operation.ts';
-import type { WireOperation, WireOperationPage, WireProgress, WireTask } from '../core/wire.ts';
-import { pageIn, taskIn, tasksIn } from './answered-operation.ts';
+import type {
+  WireOperation,
+  WireOperationPage,
+  WireProgress,
+  WireTask,
+  WireWhoami,
+} from '../core/wire.ts';
+import { objectIn, pageIn, taskIn, tasksIn } from './answered-operation.ts';
+import { operationFeed, type FeedEvent, type FeedOptions } from './feed.ts';
 import {
   createOperationHandle,
   type CallOptions,
@@ -47,6 +54,13 @@ export type Client<App = unknown> = {
   list(filter?: ListFilter): Promise<WireOperationPage>;
   tasks(options?: CallOptions): Promise<readonly WireTask[]>;
   task(name: string, options?: CallOptions): Promise<WireTask>;
+  /**
+   * What happens to all operations, live, until the loop is left: best effort, for a page that shows them. A connection
+   * that breaks is taken up again. Throws ProblemError; before the first event NetworkError, too.
+   */
+  feed(options?: FeedOptions): AsyncGenerator<FeedEvent>;
+  /** What the token may do. */
+  whoami(options?: CallOptions): Promise<WireWhoami>;
   /** Endpoints, deliveries and dead letters. */
   readonly webhooks: WebhooksClient;
 };
@@ -58,6 +72,8 @@ export type RunOptions = SubmitOptions &
   };
 
 const runOptionNames = [...submitOptionNames, 'timeout', 'onChange', 'onProgress'];
+
+const feedOptionNames = ['task', 'onConnection', 'signal'];
 
 export type ListFilter = {
   readonly status?: OperationStatus | undefined;
@@ -122,6 +138,18 @@ export function clientOver<App = unknown>(transport: Transport): Client<App> {
       return tasksIn(await transport.request({ method: 'GET', url, signal }), url);
     },
     task: (name: string, options: CallOptions = {}) => getTask(transport, name, options.signal),
+    feed(options: FeedOptions = {}) {
+      refuseUnknownKeys('the options of feed()', options, feedOptionNames);
+      return operationFeed(transport, options);
+    },
+    async whoami({ signal }: CallOptions = {}) {
+      const url = transport.address('/whoami');
+      return objectIn<WireWhoami>(
+        await transport.request({ method: 'GET', url, signal }),
+        url,
+        'scopes',
+      );
+    },
     webhooks: webhooksOver(transport),
   };
   // The types of `App` are promises about the server; nothing here depends on them.

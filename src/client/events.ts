@@ -1,7 +1,7 @@
 import type { WireOperation } from '../core/wire.ts';
 import { operationIn } from './answered-operation.ts';
-import { EventStreamParser } from './event-stream.ts';
 import { NetworkError, ProblemError } from './problem.ts';
+import { isEventStream, reconnectMs, streamEvents } from './stream-reader.ts';
 import type { Transport } from './transport.ts';
 import { isFinal, waitForFinal } from './wait.ts';
 
@@ -14,11 +14,8 @@ export type OperationEvent = {
   readonly operation: WireOperation;
 };
 
-/** Three pings of the server: a stream silent for longer is dead, or held back by something on the way. */
-const silenceMs = 45_000;
 /** Streams that brought nothing, after which polling takes over. */
 const silentMax = 2;
-const reconnectMs = 2_000;
 
 /**
  * Follows an operation to its final state: by the server's event stream, and where that cannot be had (an older
@@ -60,10 +57,7 @@ async function openStream(follower: Follower): Promise<Response | null> {
   if (lastId !== null) headers['last-event-id'] = lastId;
   try {
     const response = await transport.download({ method: 'GET', url, headers, signal });
-    const type = response.headers.get('content-type') ?? '';
-    if (response.status === 204 || type.startsWith('text/event-stream')) return response;
-    await response.body?.cancel();
-    return null;
+    return response.status === 204 || (await isEventStream(response)) ? response : null;
   } catch (error) {
     if (error instanceof ProblemError && [406, 503].includes(error.status)) return null;
     // A server that was there before is being restarted: waits last through that.
@@ -77,50 +71,14 @@ async function* streamed(
   follower: Follower,
   response: Response,
 ): AsyncGenerator<OperationEvent, boolean> {
-  const reader = response.body?.getReader();
-  if (reader === undefined) return false;
-  const parser = new EventStreamParser();
   let heard = false;
-  try {
-    for (;;) {
-      const chunk = await readWithin(follower, reader);
-      if (chunk === null) return heard;
-      for (const { id, data } of parser.push(chunk)) {
-        heard = true;
-        follower.lastId = id === '' ? null : id;
-        const news = told(
-          follower,
-          operationIn({ status: 200, body: JSON.parse(data) }, follower.url),
-        );
-        if (news !== null) yield news;
-      }
-    }
-  } finally {
-    // Not awaited: a stream that broke never answers.
-    reader.cancel().catch(() => undefined);
+  for await (const { id, data } of streamEvents(follower.transport, response, follower.signal)) {
+    heard = true;
+    follower.lastId = id === '' ? null : id;
+    const news = told(follower, operationIn({ status: 200, body: JSON.parse(data) }, follower.url));
+    if (news !== null) yield news;
   }
-}
-
-/** null: it ended, broke, or was silent for too long. Throws the signal's reason. */
-async function readWithin(
-  { transport, signal }: Follower,
-  reader: ReadableStreamDefaultReader<Uint8Array>,
-): Promise<Uint8Array | null> {
-  const done = new AbortController();
-  const silence = transport.clock.sleep(silenceMs, done.signal).then(() => null);
-  const reading = reader.read().then(
-    ({ value }) => value ?? null,
-    () => {
-      if (signal?.aborted === true) throw signal.reason;
-      // What a broken connection rejects with differs between platforms; it is taken up again.
-      return null;
-    },
-  );
-  try {
-    return await Promise.race([reading, silence]);
-  } finally {
-    done.abort();
-  }
+  return heard;
 }
 
 /** By long-polling; only the newest state is kept for a reader that is slow. */

@@ -137,6 +137,14 @@ export const limits = {
   eventPingMs: 15_000,
   /** Then the stream ends, and its client comes back with Last-Event-ID. */
   eventStreamMs: 3_600_000,
+  /** Streams of all operations, of one process. */
+  feedStreamsMax: 100,
+  /** Operations a second that they are told. */
+  feedEventsPerSecond: 100,
+  /** Operations that wait to be told, in all and of one slow reader. */
+  feedBacklog: 200,
+  /** Between two ticks with counts, and between two looks for what other processes did. */
+  feedTickMs: 2_000,
   // Polling.
   retryAfterSecondsMin: 1,
   retryAfterSecondsMax: 60,

@@ -379,6 +379,12 @@ export type WireProblemType = {
   readonly retryable: boolean;
 };
 
+/** How many operations there are in each status; `completed` and `failed` since the store was made. */
+export type WireFeedTick = Readonly<Record<OperationStatus, number>>;
+
+/** At least so many changes were not told. */
+export type WireFeedGap = { readonly missed: number };
+
 /** What the token of a request may do. */
 export type WireWhoami = {
   /** null: the token has none, or no token is asked for. */

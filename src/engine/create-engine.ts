@@ -6,6 +6,7 @@ import { Acceptor } from './acceptor.ts';
 import { engineSettings, type EngineSettings } from './engine-settings.ts';
 import type { Engine, EngineOptions, OperationKey } from './engine.ts';
 import { Estimates } from './estimates.ts';
+import { Feed } from './feed.ts';
 import { Readiness } from './readiness.ts';
 import { Runtime } from './runtime.ts';
 import type { Task } from './task.ts';
@@ -29,6 +30,7 @@ class RaincheckEngine implements Engine {
   readonly #acceptor: Acceptor;
   readonly #waiters: Waiters;
   readonly #watchers: Watchers;
+  readonly #feed: Feed;
   readonly #readiness: Readiness;
 
   constructor(settings: EngineSettings) {
@@ -41,10 +43,12 @@ class RaincheckEngine implements Engine {
       clock,
       wait: (p) => this.#waiters.wait({ ...p, until: 'change' }),
     });
+    this.#feed = new Feed(settings);
     this.#runtime = new Runtime({
       settings,
       estimates: this.#estimates,
-      changed: (id) => this.#waiters.notify(id),
+      changed: (id) => this.#changed(id),
+      hinted: () => this.#feed.hinted(),
     });
     this.#acceptor = new Acceptor({
       store,
@@ -52,7 +56,10 @@ class RaincheckEngine implements Engine {
       pendingMax,
       task: (name) => this.#task(name),
       accepted: (readyAt) => this.#runtime.accepted(readyAt),
-      created: (operation) => this.#estimates.submitted(operation),
+      created: (operation) => {
+        this.#estimates.submitted(operation);
+        this.#feed.changed(operation.id);
+      },
       retryAfterSeconds: (task) => this.#retryAfterSeconds(task),
     });
   }
@@ -81,6 +88,7 @@ class RaincheckEngine implements Engine {
     });
     await this.#runtime.stop({ drainMs, now: p.now ?? false });
     this.#watchers.close();
+    this.#feed.close();
     this.#waiters.close();
   }
 
@@ -121,6 +129,10 @@ class RaincheckEngine implements Engine {
     return this.#watchers.watch(p.operation, p.signal);
   }
 
+  feed({ signal, ...filter }: Parameters<Engine['feed']>[0]): ReturnType<Engine['feed']> {
+    return this.#feed.watch(filter, signal);
+  }
+
   async cancel(p: OperationKey): ReturnType<Engine['cancel']> {
     await this.read(p);
     const { store, clock, outbox } = this.#s;
@@ -132,7 +144,7 @@ class RaincheckEngine implements Engine {
       this.#estimates.withdrawn(p.id);
       this.#runtime.wake();
     }
-    if (outcome.outcome !== 'already_final') this.#waiters.notify(p.id);
+    if (outcome.outcome !== 'already_final') this.#changed(p.id);
     return outcome;
   }
 
@@ -190,6 +202,12 @@ class RaincheckEngine implements Engine {
 
   taskEstimates(name: string): ReturnType<Engine['taskEstimates']> {
     return this.#estimates.ofTask(name);
+  }
+
+  /** Durably, in a way that clients can see. */
+  #changed(id: string): void {
+    this.#waiters.notify(id);
+    this.#feed.changed(id);
   }
 
   #refuseWhenStopping(): void {

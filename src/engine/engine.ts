@@ -6,10 +6,12 @@ import type { EndedAttempt, Operation } from '../core/operation.ts';
 import type { OperationEstimate, TaskEstimates } from '../core/operation-estimate.ts';
 import type { Outbox } from '../store/delivery-store.ts';
 import type { OperationFilter, OperationPage, Store, TaskRecord } from '../store/store.ts';
+import type { FeedEvent, FeedFilter } from './feed-watcher.ts';
 import type { Logger } from './logger.ts';
 import type { Task } from './task.ts';
 
 export type { OperationFilter, TaskRecord } from '../store/store.ts';
+export type { FeedEvent } from './feed-watcher.ts';
 
 /**
  * The in-process API: everything a client can ask over HTTP, without HTTP. All verbs reject with a
@@ -81,6 +83,11 @@ export type Engine = {
     readonly operation: Operation;
     readonly signal: AbortSignal;
   }): AsyncGenerator<Operation>;
+  /**
+   * What happens to all operations, best effort: engine/feed.ts tells how. Ends when `signal` aborts or the engine
+   * stops. Throws `streams_full` at once.
+   */
+  feed(p: FeedFilter & { readonly signal: AbortSignal }): AsyncGenerator<FeedEvent>;
   /** operation_not_found, operation_gone. */
   cancel(p: OperationKey): Promise<{
     readonly outcome: 'cancelled' | 'requested' | 'already_final';

@@ -22,6 +22,8 @@ type RuntimeParts = {
   readonly estimates: Estimates;
   /** A change that clients can see is durable. */
   readonly changed: (id: string) => void;
+  /** Another process on the store did something. */
+  readonly hinted: () => void;
 };
 
 /**
@@ -189,6 +191,7 @@ export class Runtime {
 
   /** Other processes share this store: what they did is found at the next poll, or now. */
   #hinted(hint: StoreHint): void {
+    this.#p.hinted();
     if (hint.type === 'ready') this.#worker.wake();
     else for (const id of hint.ids) this.#p.changed(id);
   }

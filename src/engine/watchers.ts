@@ -2,6 +2,7 @@ import { elapsedClock, type Clock } from '../core/clock.ts';
 import { RaincheckError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { isFinal, type Operation } from '../core/operation.ts';
+import { released } from './released.ts';
 
 type Watcher = {
   /** The newest state it was not given yet; what came in between is dropped. */
@@ -165,28 +166,4 @@ export class Watchers {
       if (this.#watches.get(id)?.watchers === watchers) this.#watches.delete(id);
     }
   }
-}
-
-/** `states`, with `release` called once, when it ends or is returned, begun or not. */
-function released<T>(states: AsyncGenerator<T>, release: () => void): AsyncGenerator<T> {
-  let isReleased = false;
-  const end = (): void => {
-    if (!isReleased) release();
-    isReleased = true;
-  };
-  async function* all(): AsyncGenerator<T> {
-    try {
-      yield* states;
-    } finally {
-      end();
-    }
-  }
-  const running = all();
-  const leave = running.return.bind(running);
-  return Object.assign(running, {
-    return: (value: unknown) => {
-      end();
-      return leave(value);
-    },
-  });
 }

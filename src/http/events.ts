@@ -3,15 +3,20 @@ import { isFinal, statusOf, type Operation } from '../core/operation.ts';
 import type { OperationEstimate } from '../core/operation-estimate.ts';
 import { elapsedClock } from '../core/clock.ts';
 import type { HttpContext } from './context.ts';
+import {
+  bytes,
+  eventStreamHeaders,
+  oneLine,
+  pingLine,
+  retryLine,
+  withinMs,
+} from './event-stream.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 import { readOperation } from './results.ts';
 import { operationJson, wholeView } from './wire.ts';
 
 /** An estimate is looked at no more often than this. */
 const lookMsMin = 1_000;
-
-/** What a client that lost its connection should wait before it comes back. */
-const reconnectMs = 2_000;
 
 /**
  * `GET /operations/{id}/events`, or the operation itself with `Accept: text/event-stream`: its states as they come
@@ -39,13 +44,7 @@ export async function readEvents(
   }
   return {
     status: 200,
-    headers: {
-      'content-type': 'text/event-stream; charset=utf-8',
-      // no-transform: a compressing proxy or middleware would hold events back until it has a block.
-      'cache-control': 'no-cache, no-transform',
-      'x-accel-buffering': 'no',
-      vary: 'Accept',
-    },
+    headers: { ...eventStreamHeaders, vary: 'Accept' },
     body: request.method === 'HEAD' ? null : eventStream(context, request, { operation, seen }),
   };
 }
@@ -96,7 +95,7 @@ async function* events(
   const endsAt = elapsed.now() + limits.eventStreamMs;
   let before = p.operation;
   try {
-    yield bytes(`retry: ${reconnectMs}\n\n`);
+    yield bytes(retryLine);
     if (p.seen === null || before.version > p.seen) {
       yield bytes(await eventText(context, before, null));
     }
@@ -113,7 +112,7 @@ async function* events(
           lookAt = nextLookAt(estimate, context.engine.clock.now(), elapsed.now());
         }
         if (moved) yield bytes(await estimateText(context, before));
-        else if (pingAt <= elapsed.now()) yield bytes(': ping\n\n');
+        else if (pingAt <= elapsed.now()) yield bytes(pingLine);
         else continue;
         told = estimate;
         pingAt = elapsed.now() + limits.eventPingMs;
@@ -131,22 +130,6 @@ async function* events(
   } finally {
     p.end();
     await p.later.return(undefined);
-  }
-}
-
-type Arrived = IteratorResult<Operation, unknown> | 'silence';
-
-async function withinMs(
-  next: Promise<IteratorResult<Operation, unknown>>,
-  elapsed: ReturnType<typeof elapsedClock>,
-  ms: number,
-): Promise<Arrived> {
-  const done = new AbortController();
-  const silence = elapsed.sleep(Math.max(0, ms), done.signal).then(() => 'silence' as const);
-  try {
-    return await Promise.race([next, silence]);
-  } finally {
-    done.abort();
   }
 }
 
@@ -191,13 +174,4 @@ function eventName(operation: Operation, before: Operation | null): string {
     before.attempt === operation.attempt;
   const reported = before?.progress?.updatedAt !== operation.progress?.updatedAt;
   return runsOn && reported ? 'progress' : 'status';
-}
-
-/** A result that is inlined as the text it came as may hold line breaks, as JSON between its values. */
-function oneLine(json: string): string {
-  return json.includes('\n') || json.includes('\r') ? json.replaceAll(/[\r\n]+/g, ' ') : json;
-}
-
-function bytes(text: string): Uint8Array {
-  return Buffer.from(text);
 }

@@ -164,6 +164,23 @@ const operationPaths: Json = {
       },
     },
   },
+  '/events': {
+    get: {
+      operationId: 'watchOperations',
+      summary: 'Follow all operations as server-sent events',
+      description:
+        'Events `operation` (as in the list), `tick` every 2 s (`FeedTick`) and `gap` (`FeedGap`). Best effort: after a gap, or a connection that broke, list.',
+      tags: ['operations'],
+      parameters: [query('task', string, 'Of this task only.')],
+      responses: {
+        '200': {
+          description: 'The stream. It ends after an hour.',
+          content: { 'text/event-stream': { schema: { type: 'string' } } },
+        },
+        default: problemReference,
+      },
+    },
+  },
   '/operations/{id}/cancel': {
     parameters: [shared('Id')],
     post: {

@@ -184,6 +184,8 @@ export const schemas: Json = {
     title: text,
     retryable: { type: 'boolean' },
   }),
+  FeedTick: object({ pending: count, processing: count, completed: count, failed: count }),
+  FeedGap: object({ missed: count }),
   Whoami: object({
     name: textOrNull,
     scopes: { type: 'array', items: { enum: scopes } },

@@ -5,6 +5,7 @@ import type { HttpContext, Params, RouteAction } from './context.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 import { readDashboard } from './dashboard.ts';
 import { readEvents, wantsEvents } from './events.ts';
+import { readFeed } from './feed.ts';
 import { readLiveness, readReadiness } from './health.ts';
 import { readIndex } from './index-page.ts';
 import { jsonReply } from './json-reply.ts';
@@ -35,6 +36,7 @@ export type Router = (path: string) => Match | null;
 /** First segments a task may not take: ours, now and as announced. */
 const reservedSegments: ReadonlySet<string> = new Set([
   'operations',
+  'events',
   'tasks',
   'whoami',
   'problems',
@@ -189,6 +191,7 @@ function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly stat
       scope: null,
       get: (_, params) => readProblemType(context, params['code'] ?? ''),
     }),
+    route('/events', { get: (request) => readFeed(context, request) }),
     route('/operations', { get: (request) => listOperations(context, request) }),
     status,
     route('/operations/:id/events', {
