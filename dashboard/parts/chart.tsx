@@ -1,10 +1,13 @@
-import { useEffect, useRef } from 'preact/hooks';
-import type { AlignedData, Options, Series } from 'uplot';
+import { useSignal } from '@preact/signals';
+import { linearScale, logScale, type ValueScale } from '../state/chart-scale.ts';
+import { timeMode } from '../state/clock.ts';
+import { instant } from '../state/text.ts';
+import { useWidth } from '../state/width.ts';
 
-/** One row of a chart. `tone` is a custom property of the style, like '--good'. */
+/** One row of a chart. */
 export type Row = {
   readonly label: string;
-  readonly tone: string;
+  readonly tone: 'good' | 'bad' | 'warn' | 'off' | 'run' | 'ink';
   readonly values: readonly (number | null)[];
   /** A lighter line. */
   readonly thin?: boolean;
@@ -16,188 +19,209 @@ export type ChartProps = {
   readonly kind: 'bars' | 'lines';
   /** What it shows, for who cannot see it. */
   readonly label: string;
-  /** Seconds. */
   readonly at: readonly number[];
   /** Whether the newest values are still growing: that part is drawn in dashes. */
   readonly lastIsOpen: boolean;
   readonly rows: readonly Row[];
   readonly format: (value: number) => string;
-  readonly log?: boolean;
 };
 
-const height = 170;
+const height = 172;
+const box = { left: 50, right: 6, top: 10, bottom: 22 };
 
-/** A drawing over time, with the values under the pointer below it. */
+/**
+ * A drawing over time, with the values under the pointer below it: bars that stand on one another, or lines on a
+ * logarithmic scale. SVG of our own: a charting library was 22 KB of the 60 that the whole may weigh.
+ */
 export function Chart(p: ChartProps) {
-  const frame = useRef<HTMLDivElement>(null);
-  const latest = useRef(p);
-  latest.current = p;
-  const drawn = useRef<{ setData: (props: ChartProps) => void } | null>(null);
-  useEffect(() => {
-    const element = frame.current;
-    if (element === null) return;
-    return keepDrawn(element, latest, drawn);
-  }, []);
-  useEffect(() => drawn.current?.setData(p));
+  const { frame, width } = useWidth();
+  const pointed = useSignal<number | null>(null);
   return (
     <figure class="chart">
-      <div ref={frame} role="img" aria-label={p.label} class="chart-frame" />
-      <figcaption>
-        {p.rows.map(({ label, tone, thin, points }) => (
-          <span key={label} class="chart-key">
-            <span
-              class={`chart-swatch${thin === true ? ' thin' : ''}${points === true ? ' point' : ''} ${p.kind}`}
-              style={{ color: `var(${tone})` }}
-              aria-hidden="true"
-            />
-            {label} <b class="num" data-key={label} />
-          </span>
-        ))}
-        <time class="dim" />
-      </figcaption>
+      <div ref={frame} role="img" aria-label={p.label} class="chart-frame">
+        {width.value === 0 ? null : (
+          <Drawing
+            {...p}
+            width={width.value}
+            pointed={pointed.value}
+            point={(i) => (pointed.value = i)}
+          />
+        )}
+      </div>
+      <Caption {...p} pointed={pointed.value} />
     </figure>
   );
 }
 
-/** Draws, again when the size or the system's scheme changes; gives the end of it. */
-function keepDrawn(
-  element: HTMLElement,
-  latest: { readonly current: ChartProps },
-  drawn: { current: { setData: (props: ChartProps) => void } | null },
-): () => void {
-  let stop = (): void => undefined;
-  let left = false;
-  const dark = matchMedia('(prefers-color-scheme: dark)');
-  void import('uplot').then(({ default: UPlot }) => {
-    if (left) return;
-    const draw = (): InstanceType<typeof UPlot> => {
-      element.replaceChildren();
-      const { current } = latest;
-      return new UPlot(optionsOf(UPlot, current, element), dataOf(current), element);
-    };
-    let plot = draw();
-    drawn.current = { setData: (props) => plot.setData(dataOf(props)) };
-    const resize = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height }));
-    const redraw = (): void => void (plot.destroy(), (plot = draw()));
-    resize.observe(element);
-    dark.addEventListener('change', redraw);
-    stop = () => {
-      resize.disconnect();
-      dark.removeEventListener('change', redraw);
-      plot.destroy();
-    };
-  });
-  return () => {
-    left = true;
-    stop();
-  };
+function Caption({
+  rows,
+  kind,
+  at,
+  format,
+  pointed,
+}: ChartProps & { readonly pointed: number | null }) {
+  const time = pointed === null ? undefined : at[pointed];
+  return (
+    <figcaption>
+      {rows.map(({ label, tone, thin, points, values }) => {
+        const value = pointed === null ? null : (values[pointed] ?? null);
+        const shape = points === true ? 'point' : thin === true ? 'thin' : kind;
+        return (
+          <span key={label} class="chart-key">
+            <span class={`chart-swatch ${shape} tone-${tone}`} aria-hidden="true" />
+            {label} {value === null ? null : <b class="num">{format(value)}</b>}
+          </span>
+        );
+      })}
+      {time === undefined ? null : <time class="dim num">{clockText(time, 8)}</time>}
+    </figcaption>
+  );
 }
 
-/** Bars stand on one another, the first row lowest; a row of lines is two, as its end may be in dashes. */
-function dataOf({ kind, at, rows, lastIsOpen }: ChartProps): AlignedData {
-  if (kind === 'bars') {
-    const sums = at.map(() => 0);
-    const stacked = rows.map(({ values }) =>
-      values.map((value, i) => (sums[i] = (sums[i] ?? 0) + (value ?? 0))),
+type DrawingProps = ChartProps & {
+  readonly width: number;
+  readonly pointed: number | null;
+  readonly point: (index: number | null) => void;
+};
+
+function Drawing(p: DrawingProps) {
+  const { at, width, kind, rows } = p;
+  const step = (width - box.left - box.right) / Math.max(1, at.length);
+  const x = (i: number): number => box.left + (i + 0.5) * step;
+  const scale = scaleOf(p);
+  const y = (value: number): number =>
+    height - box.bottom - scale.at(value) * (height - box.top - box.bottom);
+  const move = (event: PointerEvent): void => {
+    const i = Math.floor((event.offsetX - box.left) / step);
+    p.point(i < 0 || i >= at.length ? null : i);
+  };
+  return (
+    <svg width={width} height={height} onPointerMove={move} onPointerLeave={() => p.point(null)}>
+      <rect class="chart-ground" width={width} height={height} />
+      <Axes {...p} scale={scale} x={x} y={y} />
+      {p.pointed === null ? null : (
+        <rect
+          class="chart-pointed"
+          x={x(p.pointed) - step / 2}
+          width={step}
+          y={box.top}
+          height={height - box.top - box.bottom}
+        />
+      )}
+      {kind === 'bars' ? (
+        <Bars rows={rows} count={at.length} x={x} y={y} step={step} lastIsOpen={p.lastIsOpen} />
+      ) : (
+        rows.map((row) => <Line key={row.label} row={row} x={x} y={y} lastIsOpen={p.lastIsOpen} />)
+      )}
+    </svg>
+  );
+}
+
+function scaleOf({ kind, at, rows }: ChartProps): ValueScale {
+  if (kind === 'lines')
+    return logScale(rows.flatMap(({ values }) => values).filter((value) => value !== null));
+  const sums = at.map((_, i) => rows.reduce((sum, { values }) => sum + (values[i] ?? 0), 0));
+  return linearScale(Math.max(0, ...sums));
+}
+
+type To = (value: number) => number;
+
+function Axes(p: DrawingProps & { readonly scale: ValueScale; readonly x: To; readonly y: To }) {
+  const { at, width, x, y } = p;
+  const every = Math.max(1, Math.ceil((at.length * 76) / width));
+  const first = Math.floor(every / 2);
+  return (
+    <g class="chart-axes">
+      {p.scale.ticks.map((tick) => (
+        <g key={tick}>
+          <line x1={box.left} x2={width - box.right} y1={y(tick)} y2={y(tick)} />
+          <text x={box.left - 7} y={y(tick) + 4} text-anchor="end">
+            {p.format(tick)}
+          </text>
+        </g>
+      ))}
+      {at.map((ms, i) =>
+        i % every === first ? (
+          <text key={ms} x={x(i)} y={height - 6} text-anchor="middle">
+            {clockText(ms, 5)}
+          </text>
+        ) : null,
+      )}
+    </g>
+  );
+}
+
+function clockText(ms: number, chars: number): string {
+  return instant(ms, timeMode.value === 'utc').slice(11, 11 + chars);
+}
+
+function Bars(p: {
+  readonly rows: readonly Row[];
+  readonly count: number;
+  readonly x: To;
+  readonly y: To;
+  readonly step: number;
+  readonly lastIsOpen: boolean;
+}) {
+  const width = Math.min(36, Math.max(1, p.step * 0.72));
+  return (
+    <>
+      {Array.from({ length: p.count }, (_, i) => {
+        let foot = 0;
+        return p.rows.map(({ label, tone, values }) => {
+          const value = values[i] ?? 0;
+          if (value === 0) return null;
+          const top = p.y((foot += value));
+          const isOpen = p.lastIsOpen && i === p.count - 1;
+          return (
+            <rect
+              key={`${label} ${i}`}
+              class={`bar tone-${tone}${isOpen ? ' open' : ''}`}
+              x={p.x(i) - width / 2}
+              width={width}
+              y={top}
+              height={Math.max(1, p.y(foot - value) - top)}
+            />
+          );
+        });
+      })}
+    </>
+  );
+}
+
+function Line(p: {
+  readonly row: Row;
+  readonly x: To;
+  readonly y: To;
+  readonly lastIsOpen: boolean;
+}) {
+  const { row, x, y } = p;
+  const known = row.values.flatMap((value, i) =>
+    value === null ? [] : [{ i, at: `${x(i)} ${y(value)}`, value }],
+  );
+  const last = known.at(-1);
+  const isOpen = p.lastIsOpen && last?.i === row.values.length - 1 && known.length > 1;
+  const closed = isOpen ? known.slice(0, -1) : known;
+  const tone = `tone-${row.tone}`;
+  if (row.points === true || known.length === 1) {
+    return (
+      <g class={tone}>
+        {known.map(({ i, value }) => (
+          <circle
+            key={i}
+            cx={x(i)}
+            cy={y(value)}
+            r={row.points === true ? 4 : 2.5}
+            fill="currentColor"
+          />
+        ))}
+      </g>
     );
-    return [[...at], ...stacked.toReversed()];
   }
-  const last = at.length - 1;
-  const lines = rows.flatMap(({ values, points }) => {
-    if (points === true) return [[...values]];
-    const isOpen = lastIsOpen && last > 0;
-    const closed = values.map((value, i) => (isOpen && i === last ? null : value));
-    const open = values.map((value, i) => (isOpen && i >= last - 1 ? value : null));
-    return [closed, open];
-  });
-  return [[...at], ...lines];
-}
-
-type UPlotClass = typeof import('uplot').default;
-
-function optionsOf(UPlot: UPlotClass, p: ChartProps, element: HTMLElement): Options {
-  const style = getComputedStyle(element);
-  const tone = (name: string): string => resolved(element, style.getPropertyValue(name));
-  const axis = { stroke: tone('--dim'), font: `11px ${style.fontFamily}` };
-  const line = { stroke: tone('--line'), width: 1 };
-  return {
-    width: element.clientWidth,
-    height,
-    legend: { show: false },
-    padding: [8, 4, 0, 0],
-    cursor: { y: false, points: { show: false }, drag: { setScale: false } },
-    scales: {
-      y:
-        p.log === true
-          ? { distr: 3 }
-          : { range: (_, __, max) => [0, max === 0 || max === null ? 1 : max * 1.08] },
-    },
-    axes: [
-      {
-        ...axis,
-        grid: { show: false },
-        ticks: { ...line, size: 4 },
-        gap: 4,
-        size: 28,
-        values: times,
-      },
-      {
-        ...axis,
-        ...{ grid: line, ticks: { show: false }, gap: 4, size: 52, space: 34 },
-        values: (_, splits) => splits.map((split) => (split === null ? '' : p.format(split))),
-      },
-    ],
-    series: [{}, ...seriesOf(UPlot, p, tone)],
-    hooks: { setCursor: [({ cursor }) => tell(element, cursor.idx ?? null, p)] },
-  };
-}
-
-/** A canvas knows neither var() nor light-dark(): what the style makes of them. */
-function resolved(element: HTMLElement, value: string): string {
-  const probe = document.createElement('span');
-  probe.style.color = value;
-  element.append(probe);
-  const { color } = getComputedStyle(probe);
-  probe.remove();
-  return color;
-}
-
-function seriesOf(UPlot: UPlotClass, p: ChartProps, tone: (name: string) => string): Series[] {
-  if (p.kind === 'bars') {
-    const paths = UPlot.paths.bars?.({ size: [0.72, 40, 1] });
-    return p.rows.toReversed().map((row) => ({
-      ...(paths !== undefined && { paths }),
-      fill: tone(row.tone),
-      width: 0,
-      points: { show: false },
-    }));
-  }
-  return p.rows.flatMap((row): Series[] => {
-    const stroke = tone(row.tone);
-    const width = row.thin === true ? 1 : 1.8;
-    const line: Series = { stroke, width, points: { show: false }, spanGaps: true };
-    if (row.points === true) {
-      return [{ stroke, width: 0, points: { show: true, size: 8, fill: stroke, width: 0 } }];
-    }
-    return [line, { ...line, dash: [4, 3] }];
-  });
-}
-
-function times(_: unknown, splits: number[]): string[] {
-  return splits.map((seconds) => new Date(seconds * 1000).toTimeString().slice(0, 5));
-}
-
-/** The values at the pointer, in the caption. */
-function tell(element: HTMLElement, index: number | null, p: ChartProps): void {
-  const caption = element.nextElementSibling;
-  if (caption === null) return;
-  for (const place of caption.querySelectorAll<HTMLElement>('[data-key]')) {
-    const row = p.rows.find(({ label }) => label === place.dataset['key']);
-    const value = index === null ? null : (row?.values[index] ?? null);
-    place.textContent = value === null ? '' : p.format(value);
-  }
-  const time = caption.querySelector('time');
-  const at = index === null ? undefined : p.at[index];
-  if (time !== null)
-    time.textContent = at === undefined ? '' : new Date(at * 1000).toTimeString().slice(0, 8);
+  return (
+    <g class={`line ${tone}${row.thin === true ? ' thin' : ''}`}>
+      <path d={`M${closed.map(({ at }) => at).join('L')}`} />
+      {isOpen ? <path class="open" d={`M${closed.at(-1)?.at ?? ''}L${last.at}`} /> : null}
+    </g>
+  );
 }

@@ -6,7 +6,7 @@ import { Panel } from './page.tsx';
 /** How much came to which end, and how long it waited and ran. */
 export function StatsCharts({ stats }: { readonly stats: Stats }) {
   const { buckets, bucket_seconds } = stats;
-  const at = buckets.map((bucket) => Date.parse(bucket.at) / 1000);
+  const at = buckets.map((bucket) => Date.parse(bucket.at));
   const lastIsOpen = buckets.at(-1)?.complete === false;
   const common = { at, lastIsOpen };
   return (
@@ -23,7 +23,6 @@ export function StatsCharts({ stats }: { readonly stats: Stats }) {
       <Panel title="Waited" note="before the first attempt">
         <Chart
           {...common}
-          log
           kind="lines"
           label={latencyLabel(
             'Time waited',
@@ -36,7 +35,6 @@ export function StatsCharts({ stats }: { readonly stats: Stats }) {
       <Panel title="Ran" note="from start to end">
         <Chart
           {...common}
-          log
           kind="lines"
           label={latencyLabel(
             'Time run',
@@ -57,13 +55,13 @@ function wholes(value: number): string {
 function outcomes(buckets: readonly Bucket[]): Row[] {
   const cancelled = buckets.map((bucket) => bucket.failed_by_code['cancelled'] ?? 0);
   return [
-    { label: 'completed', tone: '--good', values: buckets.map((bucket) => bucket.completed) },
+    { label: 'completed', tone: 'good', values: buckets.map((bucket) => bucket.completed) },
     {
       label: 'failed',
-      tone: '--bad',
+      tone: 'bad',
       values: buckets.map((bucket, i) => bucket.failed - (cancelled[i] ?? 0)),
     },
-    { label: 'cancelled', tone: '--off', values: cancelled },
+    { label: 'cancelled', tone: 'off', values: cancelled },
   ];
 }
 
@@ -72,9 +70,9 @@ function percentileRows(values: readonly (Percentiles | null)[]): Row[] {
   const of = (key: keyof Percentiles): (number | null)[] =>
     values.map((value) => (value === null ? null : Math.max(1, value[key])));
   return [
-    { label: 'p50', tone: '--accent', values: of('p50') },
-    { label: 'p95', tone: '--warn', values: of('p95') },
-    { label: 'p99', tone: '--bad', values: of('p99'), thin: true },
+    { label: 'p50', tone: 'run', values: of('p50') },
+    { label: 'p95', tone: 'warn', values: of('p95') },
+    { label: 'p99', tone: 'bad', values: of('p99'), thin: true },
   ];
 }
 
@@ -85,7 +83,7 @@ function oldestRow({ buckets, oldest_pending_at, generated_at }: Stats): Row {
   const values = buckets.map((_, i) =>
     i === buckets.length - 1 && age !== null ? Math.max(1, age) : null,
   );
-  return { label: 'oldest waiting', tone: '--ink', values, points: true };
+  return { label: 'oldest waiting', tone: 'ink', values, points: true };
 }
 
 function finishedLabel(buckets: readonly Bucket[]): string {

@@ -1,7 +1,6 @@
-import { useSignal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
 import { duration } from '../state/text.ts';
 import { scaleOf, type Lane, type Scale, type Stretch, type Timeline } from '../state/timeline.ts';
+import { useWidth } from '../state/width.ts';
 
 const laneHeight = 46;
 const barTop = 18;
@@ -12,15 +11,7 @@ const charWidth = 6.3;
 
 /** The stretches drawn on one axis, and told as a list below, which is all of it for who cannot see the drawing. */
 export function TimelineView({ timeline }: { readonly timeline: Timeline }) {
-  const frame = useRef<HTMLDivElement>(null);
-  const width = useSignal(0);
-  useEffect(() => {
-    const element = frame.current;
-    if (element === null) return;
-    const observer = new ResizeObserver(() => (width.value = element.clientWidth));
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, []);
+  const { frame, width } = useWidth();
   const scale = scaleOf(timeline);
   return (
     <div class="timeline">

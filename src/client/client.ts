@@ -10,6 +10,7 @@ import type {
 } from '../core/wire.ts';
 import { objectIn, pageIn, taskIn, tasksIn } from './answered-operation.ts';
 import { operationFeed, type FeedEvent, type FeedOptions } from './feed.ts';
+import type { OperationFilter } from './operation-filter.ts';
 import {
   createOperationHandle,
   type CallOptions,
@@ -75,18 +76,8 @@ const runOptionNames = [...submitOptionNames, 'timeout', 'onChange', 'onProgress
 
 const feedOptionNames = ['task', 'onConnection', 'signal'];
 
-export type ListFilter = {
+export type ListFilter = OperationFilter & {
   readonly status?: OperationStatus | undefined;
-  readonly task?: string | undefined;
-  /** Every one must match. */
-  readonly labels?: Readonly<Record<string, string>> | undefined;
-  /** `error.code` of failed operations. */
-  readonly code?: string | undefined;
-  /** Part of the id, the error or the input. */
-  readonly q?: string | undefined;
-  /** Created at or after, before. */
-  readonly since?: Date | undefined;
-  readonly until?: Date | undefined;
   /** 1..200, default 50. */
   readonly limit?: number | undefined;
   readonly cursor?: string | undefined;
@@ -181,13 +172,16 @@ async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefine
 
 async function getPage(transport: Transport, filter: ListFilter): Promise<WireOperationPage> {
   const url = transport.address('/operations');
-  const { labels, since, until, signal, ...rest } = filter;
+  const { labels, input, since, until, signal, ...rest } = filter;
   const plain = { ...rest, since: since?.toISOString(), until: until?.toISOString() };
   for (const [name, value] of Object.entries(plain)) {
     if (value !== undefined) url.searchParams.set(name, String(value));
   }
   for (const [name, value] of Object.entries(labels ?? {})) {
     url.searchParams.append(`label.${name}`, value);
+  }
+  for (const [path, value] of Object.entries(input ?? {})) {
+    url.searchParams.append(`input.${path}`, value);
   }
   return pageIn(await transport.request({ method: 'GET', url, signal }), url);
 }

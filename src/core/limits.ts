@@ -71,6 +71,8 @@ export const limits = {
   /** Bytes one page of a list filtered by text looks at. */
   pageScanBytes: 16 * 1_048_576,
   filterTextChars: 200,
+  /** Members of the input that one filter compares. */
+  filterInputs: 8,
   // Webhooks.
   webhookUrlChars: 2_048,
   webhookHeaders: 10,

@@ -648,6 +648,14 @@ function suite(transport: Transport): void {
       assert.ok(!(await ids('status=pending&status=processing')).includes(id));
       assert.ok(!(await ids('until=1h')).includes(id));
       assert.deepEqual(await ids('task=never-heard-of'), []);
+      assert.ok((await ids('error=no+PAPER')).includes(id));
+      assert.ok(!(await ids('error=needle')).includes(id));
+      assert.deepEqual(await ids('input.needle=hay'), [id]);
+      assert.deepEqual(await ids('input.needle=straw'), []);
+      const other = await finished('/echo', '{"needle":"straw","to":{"id":42}}');
+      assert.deepEqual(await ids('input.to.id=42&input.needle=straw'), [other]);
+      assert.deepEqual(await ids('input.to.id=42&input.needle=hay'), []);
+      assert.deepEqual(await ids('input.needle='), []);
     });
 
     it('shows neither results nor attempts, which could be megabytes', async () => {
@@ -678,6 +686,13 @@ function suite(transport: Transport): void {
       ['label.a%3Bb=1', 'invalid_request'],
       [`q=${'x'.repeat(300)}`, 'invalid_request'],
       ['q=%00', 'invalid_request'],
+      [`error=${'x'.repeat(300)}`, 'invalid_request'],
+      ['input.=1', 'invalid_request'],
+      ['input.a.0=1', 'invalid_request'],
+      ['input.a%22=1', 'invalid_request'],
+      ['input.a=1&input.a=2', 'invalid_request'],
+      [`input.a=${'x'.repeat(300)}`, 'invalid_request'],
+      ['abcdefghi'.replaceAll(/./g, 'input.$&=1&'), 'invalid_request'],
       ['task=a%00', 'invalid_request'],
     ];
     for (const [query, code] of refused) {

@@ -105,6 +105,20 @@ export const parameters: Json = {
     },
     description: 'Labels, as `label.{key}={value}`.',
   },
+  InputMembers: {
+    name: 'inputs',
+    in: 'query',
+    // Each property is a parameter of its own: `input.user.id=42`.
+    style: 'form',
+    explode: true,
+    schema: {
+      type: 'object',
+      patternProperties: { '^input\\.': { type: 'string', maxLength: limits.filterTextChars } },
+      additionalProperties: false,
+      maxProperties: limits.filterInputs,
+    },
+    description: 'Members of the input, as `input.{path}={value}`.',
+  },
   IfNoneMatch: { name: 'If-None-Match', in: 'header', schema: string },
   Range: { name: 'Range', in: 'header', schema: string, description: 'One range of bytes.' },
   IfRange: { name: 'If-Range', in: 'header', schema: string },

@@ -109,6 +109,12 @@ const operationPaths: Json = {
           { type: 'string', maxLength: limits.filterTextChars },
           'Part of the id, the error or the input.',
         ),
+        shared('InputMembers'),
+        query(
+          'error',
+          { type: 'string', maxLength: limits.filterTextChars },
+          'Part of the error of failed ones, whatever the case of ASCII letters.',
+        ),
         shared('Limit'),
         shared('Cursor'),
       ],

@@ -39,7 +39,7 @@ export function pageOf({ filter, beforeId, limit }: ListOperations, unfinished: 
     AND id >= $2
   ORDER BY id DESC`;
   const plain = conditionsOf(filter, isExact);
-  const text = textConditionOf(filter, 3 + plain.values.length);
+  const text = textConditionsOf(filter, 2 + plain.values.length);
   // Texts are read of those only that fit otherwise: they stand out of line.
   const found = `
 FROM (
@@ -112,8 +112,9 @@ function isUnfinishedOnly({ states }: OperationFilter): boolean {
 
 /** `unfinished`: how many there are. When they are many, the newest operations are mostly theirs. */
 function sourceOf(filter: OperationFilter, unfinished: number): Source {
-  const { states, code } = filter;
-  const failedOnly = states === undefined ? code !== undefined : states.join() === 'failed';
+  const { states, code, error } = filter;
+  const hasError = code !== undefined || error !== undefined;
+  const failedOnly = states === undefined ? hasError : states.join() === 'failed';
   if (failedOnly) return failedSource;
   if (isUnfinishedOnly(filter) && unfinished <= limits.pageScanRows) return unfinishedSource;
   return { source: 'WHERE TRUE', isExact: false };
@@ -141,17 +142,35 @@ function conditionsOf(filter: OperationFilter, isExact: boolean): Conditions {
   return { sql: conditions, values };
 }
 
+/** As inputMemberText(). OFFSET 0 keeps the planner from parsing the input twice. */
+const memberText = (names: string): string => String.raw`(
+    SELECT CASE
+      WHEN json_typeof(member) IN ('string', 'number', 'boolean') THEN member #>> '{}'
+    END
+    FROM (SELECT replace(input, '\u0000', '\ufffd')::json #> ${names} OFFSET 0) AS found (member)
+  )`;
+
 /** JSON may hold an escaped U+0000, which ->> cannot make a text of. */
 const errorDetail = String.raw`coalesce(replace(error, '\u0000', '\ufffd')::json ->> 'detail', '')`;
 
-function textConditionOf({ text }: OperationFilter, parameter: number): Conditions {
-  if (text === undefined) return { sql: [], values: [] };
+/** `parameters`: how many come before. */
+function textConditionsOf({ text, error, input }: OperationFilter, parameters: number): Conditions {
+  const conditions: string[] = [];
+  const values: Value[] = [];
+  const bind = (value: Value): string => `$${values.push(value) + parameters}`;
   // In this collation lower() changes ASCII only, as the contract wants.
   const lower = (value: string): string => `lower((${value}) COLLATE "C")`;
-  const found = ['id', errorDetail, 'input'].map(
-    (field) => `strpos(${lower(field)}, ${lower(`$${parameter}::text`)}) > 0`,
-  );
-  return { sql: [`(${found.join(' OR ')})`], values: [text] };
+  const has = (parameter: string) => (field: string) =>
+    `strpos(${lower(field)}, ${lower(`${parameter}::text`)}) > 0`;
+  if (text !== undefined) {
+    conditions.push(`(${['id', errorDetail, 'input'].map(has(bind(text))).join(' OR ')})`);
+  }
+  if (error !== undefined) conditions.push('error IS NOT NULL', has(bind(error))(errorDetail));
+  for (const [path, value] of Object.entries(input ?? {})) {
+    const names = `${bind(textArray(path.split('.')))}::text[]`;
+    conditions.push(`${memberText(names)} = ${bind(value)}`);
+  }
+  return { sql: conditions, values };
 }
 
 export const unfinishedSql = `

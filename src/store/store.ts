@@ -303,6 +303,10 @@ export type OperationFilter = {
   readonly until?: number | undefined;
   /** Case-insensitive (ASCII) substring of the id, the error's detail or the input's JSON text. */
   readonly text?: string | undefined;
+  /** Equality on members of the input, by path; see core/input-path.ts. */
+  readonly input?: Readonly<Record<string, string>> | undefined;
+  /** Case-insensitive (ASCII) substring of the error's detail. */
+  readonly error?: string | undefined;
 };
 
 export type OperationPage = {
