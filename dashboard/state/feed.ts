@@ -1,12 +1,10 @@
 import { signal } from '@preact/signals';
-import type { WireOperation } from 'raincheck/client';
-import { apiUrl, fetchFromServer } from './server.ts';
-import { readStream, type StreamEvent } from './stream.ts';
+import type { FeedEvent, WireOperation } from 'raincheck/client';
+import { client } from './server.ts';
 
 /**
- * What happens on the server, over one event stream for all views (`GET /events`; by fetch, as EventSource can send no
- * token). `operation` events go to whoever subscribed; after a gap, a pause or a lost connection subscribers are told
- * to read anew what they show.
+ * What happens on the server, over one event stream for all views. What operations do is told to whoever subscribed;
+ * after a gap, a pause or a lost connection subscribers are told to read anew what they show.
  */
 export type FeedState = 'connecting' | 'live' | 'paused' | 'reconnecting';
 
@@ -65,9 +63,10 @@ export function resumeFeed(): void {
   startFeed();
 }
 
+/** The client takes up a connection that breaks; we do so where it was silent, or the server said no. */
 async function follow(signal: AbortSignal): Promise<void> {
   for (let failures = 0; !signal.aborted; failures += 1) {
-    const heard = await connection(signal).catch(() => false);
+    const heard = await connection(signal);
     if (signal.aborted) return;
     if (heard) failures = 0;
     feedState.value = 'reconnecting';
@@ -75,47 +74,44 @@ async function follow(signal: AbortSignal): Promise<void> {
   }
 }
 
-/** One connection to its end; whether it brought anything. */
+/** Whether it brought anything before it ended. */
 async function connection(signal: AbortSignal): Promise<boolean> {
   const silence = new AbortController();
   let timer = setTimeout(() => silence.abort(), silenceMs);
   let heard = false;
+  const missedAny = totals.peek() !== null;
   try {
-    const response = await fetchFromServer(apiUrl('events'), {
-      headers: { accept: 'text/event-stream' },
+    const events = client.feed({
       signal: AbortSignal.any([signal, silence.signal]),
+      onConnection: (state) => (feedState.value = state),
     });
-    if (!response.ok || response.body === null) return false;
-    const isFirst = feedState.peek() === 'connecting' && totals.peek() === null;
-    for await (const events of readStream(response.body)) {
+    for await (const event of events) {
       clearTimeout(timer);
       timer = setTimeout(() => silence.abort(), silenceMs);
       heardAt.value = Date.now();
-      if (!heard) {
-        heard = true;
-        feedState.value = 'live';
-        if (!isFirst) tellAll((reader) => reader.anew?.());
-      }
-      for (const event of events) take(event);
+      if (!heard && missedAny) tellAll((reader) => reader.anew?.());
+      heard = true;
+      take(event);
     }
-    return heard;
   } catch {
-    return heard;
+    // Whatever ended it, the next connection tells whether it was for good.
   } finally {
     clearTimeout(timer);
   }
+  return heard;
 }
 
-function take({ event, data }: StreamEvent): void {
-  if (event === 'operation') {
-    const operation = JSON.parse(data) as WireOperation;
-    tellAll((reader) => reader.operation?.(operation));
-  } else if (event === 'tick') {
-    const tick = JSON.parse(data) as Totals;
-    totals.value = tick;
-    recentTotals.value = [...recentTotals.peek().slice(1 - recentMax), tick];
-  } else if (event === 'gap') {
-    tellAll((reader) => reader.anew?.());
+function take(event: FeedEvent): void {
+  switch (event.type) {
+    case 'operation':
+      return tellAll((reader) => reader.operation?.(event.operation));
+    case 'gap':
+      return tellAll((reader) => reader.anew?.());
+    case 'tick': {
+      const { type: _, ...tick } = event;
+      totals.value = tick;
+      recentTotals.value = [...recentTotals.peek().slice(1 - recentMax), tick];
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 import { signal } from '@preact/signals';
 import { createClient, ProblemError, type Problem } from 'raincheck/client';
 import { apiBase } from './address.ts';
-import { signedOut, token, whoami, type Whoami } from './session.ts';
+import { signedOut, token, whoami } from './session.ts';
 
 /** The one way to the server: the client of the package, and `ask` for what it has no method for. */
 
@@ -104,12 +104,7 @@ export function problemIn(answer: Answered): ProblemError {
   }
 }
 
-/** Asks who we are. A server without that question lets do everything what a token allows. */
+/** Asks who we are. */
 export async function readWhoami(): Promise<void> {
-  try {
-    whoami.value = await ask<Whoami>('whoami');
-  } catch (error) {
-    if (!(error instanceof ProblemError) || error.status !== 404) throw error;
-    whoami.value = { name: null, scopes: ['admin'], secured: token.peek() !== null };
-  }
+  whoami.value = await client.whoami();
 }

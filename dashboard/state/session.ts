@@ -1,28 +1,20 @@
 import { computed, signal } from '@preact/signals';
+import type { WireWhoami } from 'raincheck/client';
 
 /** Who we are to the server. A token lives as long as the tab: it is never written where another tab could read it. */
-export type Scope = 'submit' | 'read' | 'operate' | 'admin';
-
-export type Whoami = {
-  readonly name: string | null;
-  readonly scopes: readonly Scope[];
-  /** Whether the server asks for a token. */
-  readonly secured: boolean;
-};
+export type Scope = WireWhoami['scopes'][number];
 
 const storageKey = 'raincheck.token';
 
 export const token = signal<string | null>(sessionStorage.getItem(storageKey));
 /** null: not asked yet. */
-export const whoami = signal<Whoami | null>(null);
+export const whoami = signal<WireWhoami | null>(null);
 /** The server said 401: it wants a token, or another one. */
 export const signedOut = signal(false);
 
 /** Whether an action is offered at all. The server decides in the end. */
 export function can(scope: Scope): boolean {
-  const scopes = whoami.value?.scopes ?? [];
-  if (scopes.includes('admin') || scopes.includes(scope)) return true;
-  return scope === 'read' && scopes.includes('operate');
+  return whoami.value?.scopes.includes(scope) === true;
 }
 
 export const mayOperate = computed(() => can('operate'));

@@ -1,9 +1,10 @@
 import { useSignal, type ReadonlySignal } from '@preact/signals';
-import { useEffect, useRef, type MutableRef } from 'preact/hooks';
+import type { RefObject } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
 
 /** The width of an element in px, 0 before it is known: drawings are made to measure, so that text keeps its size. */
 export function useWidth(): {
-  readonly frame: MutableRef<HTMLDivElement | null>;
+  readonly frame: RefObject<HTMLDivElement>;
   readonly width: ReadonlySignal<number>;
 } {
   const frame = useRef<HTMLDivElement>(null);
