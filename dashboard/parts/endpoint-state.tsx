@@ -7,6 +7,9 @@ function shownEndpoint({ enabled, health }: WireEndpoint): Shown {
   if (!enabled) return { shape: 'pause', word: 'Disabled', tone: 'warn' };
   if (health.circuit === 'open') return { shape: 'cross', word: 'Failing', tone: 'bad' };
   if (health.failures > 0) return { shape: 'warn', word: 'Shaky', tone: 'warn' };
+  if (health.last_success_at === null && health.last_failure_at !== null) {
+    return { shape: 'warn', word: 'Refused', tone: 'warn' };
+  }
   return health.last_success_at === null
     ? { shape: 'hollow', word: 'New', tone: 'wait' }
     : { shape: 'check', word: 'Healthy', tone: 'good' };

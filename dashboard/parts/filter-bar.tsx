@@ -6,22 +6,17 @@ import { knownLabels } from '../state/known-labels.ts';
 import { taskNames } from '../state/tasks.ts';
 import { Icon } from './icon.tsx';
 
-/**
- * The search on every view, `/` away: qualifiers and words for the list of operations, or an id of anything. A combobox
- * (WAI-ARIA 1.2): the words it offers are for who is about to write them, nothing is chosen unasked.
- */
-export function FilterBar() {
+/** What is written, what is offered for the word at the caret, and which of that is chosen. */
+function useCombobox() {
   const text = useSignal('');
   const offered = useSignal<readonly Suggestion[]>([]);
   const chosen = useSignal(-1);
   const input = useRef<HTMLInputElement>(null);
-  const listId = useId();
   useSignalEffect(() => {
     const { parts, query } = place.value;
     const isList = parts[0] === 'operations' && parts.length === 1;
     text.value = isList ? (query.get('q') ?? '') : '';
   });
-  useSlash(input);
 
   function offer(): void {
     const field = input.current;
@@ -68,6 +63,17 @@ export function FilterBar() {
     }
   }
 
+  return { text, offered, chosen, input, offer, close, take, onKeyDown };
+}
+
+/**
+ * The search on every view, `/` away: qualifiers and words for the list of operations, or an id of anything. A combobox
+ * (WAI-ARIA 1.2): the words it offers are for who is about to write them, nothing is chosen unasked.
+ */
+export function FilterBar() {
+  const { text, offered, chosen, input, offer, close, take, onKeyDown } = useCombobox();
+  const listId = useId();
+  useSlash(input);
   const isOpen = offered.value.length > 0;
   return (
     <search class="filter-bar">
@@ -114,22 +120,36 @@ export function FilterBar() {
           </button>
         )}
       </form>
-      <ul id={listId} role="listbox" aria-label="Suggestions" hidden={!isOpen}>
-        {offered.value.map((one, i) => (
-          <li
-            key={one.text}
-            id={`${listId}-${i}`}
-            role="option"
-            aria-selected={i === chosen.value}
-            // Before the field loses the focus.
-            onMouseDown={(event) => (event.preventDefault(), take(one))}
-          >
-            <code>{one.text}</code>
-            <span class="dim">{one.hint}</span>
-          </li>
-        ))}
-      </ul>
+      <Offered id={listId} offered={offered.value} chosen={chosen.value} take={take} />
     </search>
+  );
+}
+
+function Offered(p: {
+  readonly id: string;
+  readonly offered: readonly Suggestion[];
+  readonly chosen: number;
+  readonly take: (one: Suggestion) => void;
+}) {
+  return (
+    <ul id={p.id} role="listbox" aria-label="Suggestions" hidden={p.offered.length === 0}>
+      {p.offered.map((one, i) => (
+        <li
+          key={one.text}
+          id={`${p.id}-${i}`}
+          role="option"
+          aria-selected={i === p.chosen}
+          // Before the field loses the focus.
+          onMouseDown={(event) => {
+            event.preventDefault();
+            p.take(one);
+          }}
+        >
+          <code>{one.text}</code>
+          <span class="dim">{one.hint}</span>
+        </li>
+      ))}
+    </ul>
   );
 }
 

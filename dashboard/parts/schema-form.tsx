@@ -111,7 +111,8 @@ function Input(p: InputProps) {
           onInput={({ currentTarget: { value } }) => set(value === '' ? undefined : value)}
         />
       );
-    default:
+    case 'json':
+    case 'group':
       return <JsonMember common={common} value={value} set={set} />;
   }
 }

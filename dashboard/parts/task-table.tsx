@@ -18,7 +18,7 @@ export function TaskTable({ full = false }: { readonly full?: boolean }) {
       <table class="rows">
         <thead>
           <tr>
-            <th>Task</th>
+            <th class="fill">Task</th>
             <th class="num">Waiting</th>
             <th class="num">Running</th>
             <th class="num wide">Completed</th>
@@ -45,7 +45,7 @@ function TaskRow({ task, full }: { readonly task: WireTask; readonly full: boole
     address('operations', { q: `status:${status} task:${name}` });
   return (
     <tr>
-      <td class="task-name">
+      <td class="task-name fill">
         <a class="row-link" href={`tasks/${encodeURIComponent(name)}`}>
           {name}
         </a>

@@ -76,8 +76,7 @@ function placeholderOf(schema: Schema): string {
   if ('default' in schema) return `${JSON.stringify(schema['default'])} unless given`;
   const example: unknown = Array.isArray(examples) ? examples[0] : undefined;
   if (example !== undefined) return typeof example === 'string' ? example : JSON.stringify(example);
-  if (minimum !== undefined && maximum !== undefined)
-    return `${String(minimum)} to ${String(maximum)}`;
+  if (typeof minimum === 'number' && typeof maximum === 'number') return `${minimum} to ${maximum}`;
   return typeof format === 'string' ? format : '';
 }
 

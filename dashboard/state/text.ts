@@ -61,9 +61,3 @@ export function instant(ms: number, utc: boolean): string {
 export function percent(share: number): string {
   return `${Math.floor(share * 100)} %`;
 }
-
-export function bytes(size: number): string {
-  if (size < 1024) return `${size} B`;
-  if (size < 1_048_576) return `${(size / 1024).toFixed(1)} KiB`;
-  return `${(size / 1_048_576).toFixed(1)} MiB`;
-}

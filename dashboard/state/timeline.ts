@@ -37,11 +37,8 @@ export type DeliveryHistory = {
   readonly attempts: readonly WireDeliveryAttempt[];
 };
 
-/** The start of the latest attempt is told by newer servers only. */
-type Timed = WireOperation & { readonly attempt_started_at?: string | null };
-
 export function timelineOf(
-  operation: Timed,
+  operation: WireOperation,
   deliveries: readonly DeliveryHistory[],
   now: number,
 ): Timeline {
@@ -67,7 +64,7 @@ export function endedAttempts(operation: WireOperation): readonly WireAttempt[] 
   return operation.error?.attempts ?? operation.attempts ?? [];
 }
 
-function operationStretches(operation: Timed, now: number): Stretch[] {
+function operationStretches(operation: WireOperation, now: number): Stretch[] {
   const out: Stretch[] = [];
   let at = Date.parse(operation.created_at);
   for (const attempt of endedAttempts(operation)) {
@@ -79,7 +76,11 @@ function operationStretches(operation: Timed, now: number): Stretch[] {
     const retryAt = attempt.retry_at === null ? to : Date.parse(attempt.retry_at);
     if (retryAt <= to) continue;
     out.push({
-      ...{ kind: 'back-off', tone: 'warn', from: to, to: retryAt, open: retryAt > now },
+      kind: 'back-off',
+      tone: 'warn',
+      from: to,
+      to: retryAt,
+      open: retryAt > now,
       label: `back-off ${duration(retryAt - to)}`,
       detail: null,
     });
@@ -94,7 +95,11 @@ function endedAttempt(attempt: WireAttempt, from: number, to: number): Stretch {
   const words = { failed: 'failed after', lost: 'lost after', released: 'handed back after' };
   const isBad = attempt.outcome === 'failed';
   return {
-    ...{ kind: 'attempt', tone: isBad ? 'bad' : 'warn', from, to, open: false },
+    kind: 'attempt',
+    tone: isBad ? 'bad' : 'warn',
+    from,
+    to,
+    open: false,
     label: `attempt ${attempt.number} ${words[attempt.outcome]} ${took}`,
     detail: attempt.error?.detail ?? null,
   };
@@ -103,19 +108,26 @@ function endedAttempt(attempt: WireAttempt, from: number, to: number): Stretch {
 /** What came after the attempts that ended: the one that runs or worked, or waiting. */
 function latest(
   out: Stretch[],
-  { operation, at, now }: { readonly operation: Timed; readonly at: number; readonly now: number },
+  {
+    operation,
+    at,
+    now,
+  }: { readonly operation: WireOperation; readonly at: number; readonly now: number },
 ): void {
   const { status, attempt, finished_at, started_at, attempt_started_at } = operation;
   if (status === 'processing' || status === 'completed') {
-    const told =
-      attempt_started_at ?? (out.some(({ kind }) => kind === 'attempt') ? null : started_at);
+    const told = attempt_started_at ?? started_at;
     const from = Math.max(at, told === null ? at : Date.parse(told));
     const to = Math.max(from, finished_at === null ? now : Date.parse(finished_at));
     wait(out, at, from);
     const took = duration(to - from);
     const runs = status === 'processing';
     out.push({
-      ...{ kind: 'attempt', tone: runs ? 'run' : 'good', from, to, open: runs },
+      kind: 'attempt',
+      tone: runs ? 'run' : 'good',
+      from,
+      to,
+      open: runs,
       label: `attempt ${attempt} ${runs ? `runs for ${took}` : `completed in ${took}`}`,
       detail: null,
     });
@@ -175,7 +187,11 @@ function send(attempt: WireDeliveryAttempt, from: number, to: number): Stretch {
   const tone = { sending: 'run', delivered: 'good', failed: 'bad', unknown: 'warn' } as const;
   const answer = attempt.status ?? attempt.error ?? attempt.outcome;
   return {
-    ...{ kind: 'send', tone: tone[attempt.outcome], from, to, open: attempt.ended_at === null },
+    kind: 'send',
+    tone: tone[attempt.outcome],
+    from,
+    to,
+    open: attempt.ended_at === null,
     label: `attempt ${attempt.number}: ${answer} in ${duration(to - from)}`,
     detail: attempt.detail ?? attempt.error,
   };

@@ -4,7 +4,7 @@ import { useEffect, useRef } from 'preact/hooks';
 
 /** The width of an element in px, 0 before it is known: drawings are made to measure, so that text keeps its size. */
 export function useWidth(): {
-  readonly frame: RefObject<HTMLDivElement>;
+  readonly frame: RefObject<HTMLDivElement | null>;
   readonly width: ReadonlySignal<number>;
 } {
   const frame = useRef<HTMLDivElement>(null);

@@ -23,6 +23,8 @@ export type WireOperation = {
   /** The latest attempt, 0 before the first. */
   readonly attempt: number;
   readonly attempts_max: number;
+  /** Start of the latest attempt; null while it waits. */
+  readonly attempt_started_at: string | null;
   /** While it waits for a delayed start or a back-off: not before this instant; else null. */
   readonly ready_at: string | null;
   readonly deadline_at: string | null;

@@ -177,6 +177,13 @@ class RaincheckEngine implements Engine {
     return this.#s.store.listAttempts({ id: p.id });
   }
 
+  async readInput(p: OperationKey): Promise<string> {
+    await this.read(p);
+    const text = await this.#s.store.readInput({ id: p.id });
+    if (text === null) throw new RaincheckError('operation_gone', `Operation ${p.id} was removed.`);
+    return text;
+  }
+
   readResult(p: Parameters<Engine['readResult']>[0]): AsyncIterable<Uint8Array> {
     return this.#s.store.readResult(p);
   }

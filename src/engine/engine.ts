@@ -101,6 +101,8 @@ export type Engine = {
     readonly beforeId: string | null;
   }): Promise<OperationPage>;
   attempts(p: OperationKey): Promise<EndedAttempt[]>;
+  /** As JSON text, as it was accepted. operation_not_found, operation_gone. */
+  readInput(p: OperationKey): Promise<string>;
   /** Bytes of a result that is not inline, as Store.readResult. */
   readResult(p: {
     readonly id: string;

@@ -196,6 +196,18 @@ const operationPaths: Json = {
       responses: operationReplies,
     },
   },
+  '/operations/{id}/input': {
+    parameters: [shared('Id')],
+    get: {
+      operationId: 'readInput',
+      summary: 'Read what it was submitted with',
+      tags: ['operations'],
+      responses: {
+        '200': { description: 'The input as it was accepted.', content: json({}) },
+        default: problemReference,
+      },
+    },
+  },
   '/operations/{id}/result': resultPath({
     operationId: 'readResult',
     summary: 'Read the result, whatever the task',

@@ -102,6 +102,7 @@ const operation: Json = {
       expires_at: instantOrNull,
       attempt: count,
       attempts_max: count,
+      attempt_started_at: instantOrNull,
       ready_at: instantOrNull,
       deadline_at: instantOrNull,
       priority: { type: 'integer' },

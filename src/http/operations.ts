@@ -149,6 +149,13 @@ function underInput(error: unknown): unknown {
   return new RaincheckError(error.code, error.message, { cause: error, errors });
 }
 
+/** `GET /operations/{id}/input`: what it was submitted with, as it was accepted. */
+export async function readInput(context: HttpContext, id: string): Promise<ExchangeReply> {
+  requireId(id);
+  const headers = { 'content-type': 'application/json', 'cache-control': 'private, no-cache' };
+  return { status: 200, headers, body: await context.engine.readInput({ id, tenant }) };
+}
+
 function requireId(id: string): void {
   if (!isOperationId(id)) throw operationNotFound();
 }

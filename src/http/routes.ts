@@ -13,6 +13,7 @@ import { openapiDocument } from './openapi.ts';
 import {
   cancelOperation,
   listOperations,
+  readInput,
   readStatus,
   removeOperation,
   retryOperation,
@@ -206,6 +207,7 @@ function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly stat
     route('/operations/:id/retry', {
       post: (request, params) => retryOperation(context, request, id(params)),
     }),
+    route('/operations/:id/input', { get: (_, params) => readInput(context, id(params)) }),
     route('/operations/:id/result', {
       get: (request, params) => readResult(context, request, { id: id(params), task: null }),
     }),

@@ -208,6 +208,7 @@ function plainly(shown: OperationView): WireOperation {
     expires_at: at(operation.expiresAt),
     attempt: operation.attempt,
     attempts_max: operation.attemptsMax,
+    attempt_started_at: at(operation.attemptStartedAt),
     ready_at: operation.state === 'scheduled' ? at(operation.readyAt) : null,
     deadline_at: at(operation.deadlineAt),
     priority: operation.priority,
