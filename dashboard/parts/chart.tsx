@@ -24,6 +24,8 @@ export type ChartProps = {
   readonly lastIsOpen: boolean;
   readonly rows: readonly Row[];
   readonly format: (value: number) => string;
+  /** Of the marks on the axis. */
+  readonly mark: (value: number) => string;
 };
 
 const height = 172;
@@ -136,7 +138,7 @@ function Axes(p: DrawingProps & { readonly scale: ValueScale; readonly x: To; re
         <g key={tick}>
           <line x1={box.left} x2={width - box.right} y1={y(tick)} y2={y(tick)} />
           <text x={box.left - 7} y={y(tick) + 4} text-anchor="end">
-            {p.format(tick)}
+            {p.mark(tick)}
           </text>
         </g>
       ))}

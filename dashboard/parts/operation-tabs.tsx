@@ -107,7 +107,7 @@ function Attempts({ operation }: { readonly operation: WireOperation }) {
             , <Time at={attempt.ended_at} />
             {attempt.retry_at === null ? null : (
               <>
-                ; again <Time at={attempt.retry_at} />
+                ; retried <Time at={attempt.retry_at} />
               </>
             )}
           </p>

@@ -17,7 +17,8 @@ export function StatsCharts({ stats }: { readonly stats: Stats }) {
           kind="bars"
           label={finishedLabel(buckets)}
           rows={outcomes(buckets)}
-          format={wholes}
+          format={count}
+          mark={count}
         />
       </Panel>
       <Panel title="Waited" note="before the first attempt">
@@ -30,6 +31,7 @@ export function StatsCharts({ stats }: { readonly stats: Stats }) {
           )}
           rows={[...percentileRows(buckets.map((bucket) => bucket.wait_ms)), oldestRow(stats)]}
           format={duration}
+          mark={decade}
         />
       </Panel>
       <Panel title="Ran" note="from start to end">
@@ -42,14 +44,16 @@ export function StatsCharts({ stats }: { readonly stats: Stats }) {
           )}
           rows={percentileRows(buckets.map((bucket) => bucket.run_ms))}
           format={duration}
+          mark={decade}
         />
       </Panel>
     </div>
   );
 }
 
-function wholes(value: number): string {
-  return Number.isInteger(value) ? count(value) : '';
+/** 10 ms, 1 s, 100 s: a power of ten stays one. */
+function decade(ms: number): string {
+  return ms < 1000 ? `${ms} ms` : `${count(ms / 1000)} s`;
 }
 
 function outcomes(buckets: readonly Bucket[]): Row[] {

@@ -7,6 +7,19 @@ export type Tab = {
   readonly count?: number | null;
 };
 
+/** The same, where it is a choice within a view. */
+export function Segments(p: Parameters<typeof Tabs>[0]) {
+  return (
+    <nav class="switch segments" aria-label={p.label}>
+      {p.tabs.map(({ name, label, href }) => (
+        <a key={name} href={href} aria-current={name === p.current ? 'page' : undefined}>
+          {label}
+        </a>
+      ))}
+    </nav>
+  );
+}
+
 /** Parts of a view, each with an address of its own. */
 export function Tabs(p: {
   readonly label: string;

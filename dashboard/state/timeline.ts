@@ -150,8 +150,11 @@ function latest(
   if (status === 'pending') expected(out, operation, Math.max(at, end));
 }
 
+/** What a claim takes, and nobody wants to see. */
+const noticedMs = 5;
+
 function wait(out: Stretch[], from: number, to: number): void {
-  if (to - from < 1) return;
+  if (to - from < noticedMs) return;
   const label = `waiting ${duration(to - from)}`;
   out.push({ kind: 'waiting', tone: 'wait', from, to, open: false, label, detail: null });
 }

@@ -5,7 +5,7 @@ import { Empty } from '../parts/empty.tsx';
 import { ErrorGroupList } from '../parts/error-group-list.tsx';
 import { notify } from '../parts/notices.tsx';
 import { Page, Panel } from '../parts/page.tsx';
-import { Tabs } from '../parts/tabs.tsx';
+import { Segments, Tabs } from '../parts/tabs.tsx';
 import { Time } from '../parts/time.tsx';
 import { Trouble } from '../parts/trouble.tsx';
 import { address, go, place } from '../state/address.ts';
@@ -42,7 +42,7 @@ function FailedOperations() {
   const filter = retried.value === null ? null : filterOf(retried.value, since);
   return (
     <>
-      <Tabs
+      <Segments
         label="Period"
         current={since}
         tabs={['1h', '24h', '7d', '30d'].map((name) => ({

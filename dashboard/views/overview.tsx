@@ -3,7 +3,7 @@ import { Mark } from '../parts/mark.tsx';
 import { Page, Panel } from '../parts/page.tsx';
 import { Spark } from '../parts/spark.tsx';
 import { StatsCharts } from '../parts/stats-charts.tsx';
-import { Tabs } from '../parts/tabs.tsx';
+import { Segments } from '../parts/tabs.tsx';
 import { TaskTable } from '../parts/task-table.tsx';
 import { Trouble } from '../parts/trouble.tsx';
 import { ErrorGroupList } from '../parts/error-group-list.tsx';
@@ -24,7 +24,7 @@ export function Overview() {
     <Page
       title="Overview"
       actions={
-        <Tabs
+        <Segments
           label="Period"
           current={window}
           tabs={windows.map((name) => ({ name, label: name, href: here({ window: name }) }))}
@@ -94,6 +94,8 @@ function Health({ stats }: { readonly stats: Stats | null }) {
 function Figures({ stats, window }: { readonly stats: Stats | null; readonly window: string }) {
   const shown = totals.value ?? stats?.totals ?? null;
   const buckets = stats?.buckets ?? [];
+  // The newest one has only begun: in a line without an axis that would look like a fall.
+  const whole = buckets.filter(({ complete }) => complete);
   const completed = sum(buckets.map((bucket) => bucket.completed));
   const failed = sum(buckets.map((bucket) => bucket.failed));
   const oldest = stats?.oldest_pending_at ?? null;
@@ -126,7 +128,7 @@ function Figures({ stats, window }: { readonly stats: Stats | null; readonly win
         label={`Completed in ${window}`}
         value={stats === null ? null : completed}
         note={`${count(shown?.completed ?? 0)} in all`}
-        spark={buckets.map((bucket) => bucket.completed)}
+        spark={whole.map((bucket) => bucket.completed)}
         href={address('operations', { q: `status:completed since:${window}` })}
       />
       <Figure
@@ -137,7 +139,7 @@ function Figures({ stats, window }: { readonly stats: Stats | null; readonly win
             ? 'nothing has finished'
             : `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} % of what finished`
         }
-        spark={buckets.map((bucket) => bucket.failed)}
+        spark={whole.map((bucket) => bucket.failed)}
         href={address('operations', { q: `status:failed since:${window}` })}
         bad={failed > 0}
       />

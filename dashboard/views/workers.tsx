@@ -58,7 +58,7 @@ const states: Readonly<Record<Worker['state'], Shown>> = {
 function WorkerTable({ workers }: { readonly workers: readonly Worker[] }) {
   return (
     <div class="table-frame">
-      <table class="rows">
+      <table class="rows workers">
         <thead>
           <tr>
             <th>State</th>
@@ -95,7 +95,7 @@ function WorkerRow({ worker }: { readonly worker: Worker }) {
             pid {worker.pid}, {worker.roles.join(' + ')}
           </span>
         </span>
-        {trouble === null ? null : <span class="small tone-warn">{trouble}</span>}
+        {trouble === null ? null : <span class="small tone-warn worker-trouble">{trouble}</span>}
       </td>
       <td>
         <span class="progress">
