@@ -133,6 +133,9 @@ export const limits = {
   /** Deliveries a second that a bulk redrive sends again or discards. */
   redrivePerSecondDefault: 50,
   redrivePerSecondMax: 1_000,
+  /** Webhooks that the inbox of `raincheck dev` holds, and the body of each. */
+  inboxWebhooks: 100,
+  inboxBodyBytes: 262_144,
   // Event streams.
   eventStreamsMax: 10_000,
   /** A comment this often shows that the stream lives. */

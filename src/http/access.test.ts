@@ -248,6 +248,25 @@ for (const transport of transports) {
   });
 }
 
+describe('A page that a name of its own leads to this machine', () => {
+  it('may do nothing in dev without a token, where it looks as if it were ours', async () => {
+    const k = await kit({ dev: true });
+    const app = fetchHandler(k.app);
+    const post = async (host: string): Promise<number> => {
+      const headers = { origin: `http://${host}`, 'content-type': 'application/json' };
+      const request = new Request(`http://${host}/echo`, { method: 'POST', headers, body: '{}' });
+      return (await app(request)).status;
+    };
+    for (const host of ['localhost:7333', '127.0.0.1:7333', '[::1]:7333', 'shop.localhost']) {
+      assert.equal(await post(host), 202, host);
+    }
+    for (const host of ['evil.example:7333', 'localhost.evil.example', '127.0.0.1.evil.example']) {
+      assert.equal(await post(host), 403, host);
+    }
+    await k.stop();
+  });
+});
+
 describe('Tokens that are no tokens', () => {
   const good: AccessToken = { name: 'a', token: 'rck_12345678', scopes: ['read'] };
   const bad: readonly [string, unknown][] = [

@@ -13,7 +13,7 @@ import type { DashboardFiles } from './dashboard.ts';
 import { describeOperation } from './described-operation.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 import { problemReply } from './problem.ts';
-import { neededScope, type Route } from './route.ts';
+import { isOpen, neededScope, type Route } from './route.ts';
 import { createRouter, type Router } from './routes.ts';
 import { refuseCrossSite } from './same-origin.ts';
 
@@ -40,7 +40,7 @@ export type AppOptions = {
   readonly logger?: Logger;
   /** Gives the files of the dashboard at /dashboard; asked at each request of one. Default: it is not served. */
   readonly dashboard?: () => DashboardFiles;
-  /** For `raincheck dev`: a browser at `/` goes to the dashboard. Default false. */
+  /** For `raincheck dev`: `/inbox` catches webhooks, and a browser at `/` goes to the dashboard. Default false. */
   readonly dev?: boolean;
   /** Version shown in the OpenAPI document and the index. */
   readonly version?: string;
@@ -91,7 +91,9 @@ function dispatch(parts: Parts, request: ExchangeRequest): ExchangeReply | Promi
   const match = parts.router(withoutBasePath(path, context.basePath));
   // Whoever has no token is not told what there is.
   const grant =
-    match?.route.open === true ? null : context.access.grant(request.header('authorization'));
+    match !== null && isOpen(match.route, method)
+      ? null
+      : context.access.grant(request.header('authorization'));
   if (method !== 'GET' && method !== 'HEAD') refuseCrossSite(context, request);
   if (match === null) {
     if (method === 'OPTIONS' && path === '*') return optionsReply(allMethods);

@@ -22,7 +22,7 @@ export type HttpContext = {
   readonly bodyBytesMax: number;
   /** null: the dashboard is not served, and its addresses are 404. */
   readonly dashboard: (() => DashboardFiles) | null;
-  /** A server for one person on one machine: a browser at `/` goes to the dashboard. */
+  /** A server for one person on one machine: it has an inbox, and a browser at `/` goes to the dashboard. */
   readonly dev: boolean;
   /** Shown in the OpenAPI document. */
   readonly version: string;

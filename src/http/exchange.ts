@@ -11,6 +11,8 @@ export type ExchangeRequest = {
   readonly query: string;
   /** The value of a header by its lower-case name; several joined by ', '. */
   header(name: string): string | undefined;
+  /** All of them, with lower-case names; what came several times is joined as in `header`. */
+  headers(): Iterable<readonly [name: string, value: string]>;
   /**
    * The whole body. Rejects with `payload_too_large` as soon as more than `maxBytes` are announced or seen.
    * Called at most once.

@@ -65,6 +65,10 @@ class FetchRequest implements ExchangeRequest {
     return this.#request.headers.get(name) ?? undefined;
   }
 
+  headers(): Iterable<readonly [string, string]> {
+    return this.#request.headers.entries();
+  }
+
   get signal(): AbortSignal {
     return this.#request.signal;
   }

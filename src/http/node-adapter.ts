@@ -215,6 +215,13 @@ class NodeRequest implements ExchangeRequest {
     return Array.isArray(value) ? value.join(', ') : value;
   }
 
+  *headers(): Iterable<readonly [string, string]> {
+    for (const name of Object.keys(this.#req.headers)) {
+      const value = this.header(name);
+      if (value !== undefined) yield [name, value];
+    }
+  }
+
   get origin(): string | null {
     const { host } = this.#req.headers;
     if (host === undefined || !hostPattern.test(host)) return null;

@@ -43,7 +43,7 @@ function withScopes(paths: Json, routes: readonly Route[]): Json {
   for (const route of routes) {
     const path = route.pattern.replaceAll(/:(\w+)/g, '{$1}');
     const item = scoped[path];
-    if (item === undefined || route.open) continue;
+    if (item === undefined || route.open === true) continue;
     const actions = Object.entries(item).map(([method, action]) => {
       if (!(method in route.needs)) return [method, action]; // parameters of them all
       const scope = neededScope(route, method, {});

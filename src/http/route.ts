@@ -14,8 +14,8 @@ export type Route = { readonly [method in Method]?: RouteAction } & {
   readonly needs: { readonly [method in Method]: Needed };
   /** The Allow header. */
   readonly allow: string;
-  /** Answers without a token. */
-  readonly open: boolean;
+  /** Answers without a token; 'post': only to POST. */
+  readonly open: boolean | 'post';
   /** In the words of other makers' clients: told in docs/compatibility.md, not in our OpenAPI document. */
   readonly view: boolean;
   /** What a page of ours is made of: nothing that a program would ask for. */
@@ -30,7 +30,7 @@ export function route(
   p: { readonly [method in Method]?: RouteAction } & {
     /** Of all its methods, or of those that differ from the default. */
     readonly scope?: Scope | null | { readonly [method in Method]?: Needed };
-    readonly open?: boolean;
+    readonly open?: boolean | 'post';
     readonly view?: boolean;
     readonly asset?: boolean;
   },
@@ -56,6 +56,11 @@ export function route(
     allow: allowed.filter(Boolean).join(', '),
     ...actions,
   };
+}
+
+/** Whether it is answered without a token. */
+export function isOpen(route: Route, method: string): boolean {
+  return route.open === true || (route.open === 'post' && method === 'POST');
 }
 
 /** The scope that a request to an action of the route wants; null: any token, or none where it is open. */

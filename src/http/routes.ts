@@ -7,6 +7,7 @@ import { readDashboard } from './dashboard.ts';
 import { readEvents, wantsEvents } from './events.ts';
 import { readFeed } from './feed.ts';
 import { readLiveness, readReadiness } from './health.ts';
+import { Inbox } from './inbox.ts';
 import { readIndex } from './index-page.ts';
 import { jsonReply } from './json-reply.ts';
 import { openapiDocument } from './openapi.ts';
@@ -169,6 +170,21 @@ function dashboardRoutes(context: HttpContext): Route[] {
   ];
 }
 
+/** What sends webhooks brings no token; who reads them does. */
+function inboxRoutes(context: HttpContext): Route[] {
+  if (!context.dev) return [];
+  const inbox = new Inbox();
+  const below = (params: Params): string => ((params['*'] ?? '') === '' ? '' : `/${params['*']}`);
+  const actions: Parameters<typeof route>[1] = {
+    open: 'post',
+    asset: true,
+    get: (request, params) => inbox.read(context, request, below(params)),
+    post: (request, params) => inbox.receive(context, request, below(params)),
+    delete: () => inbox.forget(),
+  };
+  return [route('/inbox', actions), route('/inbox/*', actions)];
+}
+
 function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly status: Route } {
   let openapi: ExchangeReply | null = null; // the tasks never change
   const id = (params: Params): string => params['id'] ?? '';
@@ -221,6 +237,7 @@ function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly stat
       post: (_, params) => setTaskPaused(context, name(params), false),
     }),
     ...dashboardRoutes(context),
+    ...inboxRoutes(context),
     ...webhookRoutes(context),
     ...viewRoutes(context),
   ];

@@ -25,8 +25,13 @@ export function refuseCrossSite(context: HttpContext, request: ExchangeRequest):
 function isOurs(context: HttpContext, request: ExchangeRequest, origin: string): boolean {
   if (origin === context.publicOrigin || context.allowedOrigins.includes(origin)) return true;
   // The scheme is left out: a proxy that ends TLS leaves us with http.
-  return request.origin !== null && hostOf(origin) === hostOf(request.origin);
+  const asked = request.origin === null ? null : hostOf(request.origin);
+  if (asked === null || hostOf(origin) !== asked) return false;
+  // A name of somebody else's may be made to lead to this machine, where `dev` asks for no token (DNS rebinding).
+  return !context.dev || context.access.secured || loopbackHost.test(asked);
 }
+
+const loopbackHost = /^(?:(?:.+\.)?localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/;
 
 /** null for 'null', the origin of what has none. */
 function hostOf(origin: string): string | null {

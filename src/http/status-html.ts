@@ -6,8 +6,8 @@ import { readOperation } from './results.ts';
 import { statusPage } from './status-page.ts';
 import { operationJson, statusUrl, wholeView } from './wire.ts';
 
-/** Nothing inline, nothing from elsewhere, in nobody's frame. */
-const pageHeaders: Readonly<Record<string, string>> = {
+/** Of our pages for people: nothing inline, nothing from elsewhere, in nobody's frame. */
+export const pageHeaders: Readonly<Record<string, string>> = {
   'content-type': 'text/html; charset=utf-8',
   'cache-control': 'no-store',
   'content-security-policy':

@@ -61,6 +61,7 @@ function submitted(request: ExchangeRequest, path: string): ExchangeRequest {
     path,
     query: request.query,
     header: (name) => request.header(name),
+    headers: () => request.headers(),
     body: (maxBytes) => request.body(maxBytes),
     get origin() {
       return request.origin;

@@ -4,7 +4,7 @@ import { formatDuration } from '../core/duration.ts';
 import type { Task } from '../engine/task.ts';
 import { isDashboardBuilt } from './dashboard-files.ts';
 import { parseStoreAddress, storeLabel } from './open-store.ts';
-import { sampleInput } from './sample-input.ts';
+import { sampleInput } from '../http/sample-input.ts';
 import { settingTable, type Mode, type Settings } from './settings.ts';
 import { version } from './version.ts';
 
@@ -38,6 +38,9 @@ export function banner(p: BannerFacts): string {
     fact('API', styleText('cyan', p.url), ''),
     ...(p.dashboard
       ? [fact('Dashboard', styleText('cyan', `${p.url}/dashboard`), dashboardNote(p))]
+      : []),
+    ...(p.mode === 'dev'
+      ? [fact('Inbox', styleText('cyan', `${p.url}/inbox`), 'catches webhooks you send to it')]
       : []),
     fact('Store', storeLabel(p.settings.store), storeNote(p)),
     fact('Tasks', taskNames(p.tasks), tasksNote(p)),

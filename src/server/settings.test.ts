@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { isLoopback } from './listen.ts';
 import { parseStoreAddress, storeLabel } from './open-store.ts';
-import { sampleInput } from './sample-input.ts';
+import { sampleInput } from '../http/sample-input.ts';
 import { readSettings, settingsDocs, settingTable } from './settings.ts';
 
 const none = { mode: 'dev', flags: {}, env: {}, config: {} } as const;

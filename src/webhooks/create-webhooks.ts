@@ -22,6 +22,7 @@ import { redriveTask } from './redrive-input.ts';
 import { KeptEndpoints } from './kept-endpoints.ts';
 import { refusalReason } from './refused-address.ts';
 import { createSender } from './sender.ts';
+import { checkSignature } from './signature-check.ts';
 import { SigningSecrets } from './signing-secrets.ts';
 import { readTarget, type CheckUrl } from './target.ts';
 import {
@@ -123,6 +124,7 @@ export function createWebhooks(options: WebhooksOptions): ComposedWebhooks {
     countDeliveries: (p) => store.countDeliveries(p),
     redeliver: (p) => deliveries.redeliver(p),
     discard: (p) => deliveries.discard(p),
+    checkSignature: (p) => checkSignature({ store, clock, configured: checked.secrets }, p),
   };
 }
 

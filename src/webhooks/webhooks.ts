@@ -92,6 +92,25 @@ export type Webhooks = {
   redeliver(p: DeliveryKey): Promise<Delivery>;
   /** `delivery_not_found`, `delivery_not_waiting`. */
   discard(p: DeliveryKey): Promise<Delivery>;
+
+  /** Whether a secret of ours signed what came; for a receiver within this server. */
+  checkSignature(p: ReceivedSignature): Promise<SignatureCheck>;
+};
+
+/** A delivery as a receiver has it: the headers of Standard Webhooks, null where they did not come. */
+export type ReceivedSignature = {
+  readonly tenant: string;
+  readonly id: string | null;
+  readonly timestamp: string | null;
+  readonly signature: string | null;
+  /** The bytes as they came. */
+  readonly body: Buffer;
+};
+
+export type SignatureCheck = {
+  readonly state: 'valid' | 'invalid' | 'unsigned';
+  /** Why it does not fit, for people; null when it does. */
+  readonly detail: string | null;
 };
 
 export type EndpointKey = { readonly id: string; readonly tenant: string };

@@ -185,6 +185,37 @@ describe('the first minute', () => {
     assert.match(server.output, /"level":"error".*nobody caught this/);
   });
 
+  it('shows where dashboard and inbox are, and catches the webhook that is sent there', async () => {
+    await using server = dev('--ephemeral');
+    const url = await server.url();
+    await server.printed(new RegExp(`Dashboard +${url}/dashboard `));
+    await server.printed(new RegExp(`Inbox +${url}/inbox `));
+    await postJson(`${url}/countdown`, { seconds: 1, webhook_url: `${url}/inbox/done` });
+    await server.printed(/POST \/inbox\/done → 204/);
+    const inbox = (await (await fetch(`${url}/inbox`)).json()) as {
+      webhooks: { signature: { state: string } }[];
+    };
+    assert.deepEqual(
+      inbox.webhooks.map(({ signature }) => signature.state),
+      ['valid'],
+    );
+    const home = await fetch(url, { headers: { accept: 'text/html' }, redirect: 'manual' });
+    assert.equal(home.headers.get('location'), '/dashboard');
+  });
+
+  it('takes tokens with scopes from the variable, as JSON', async () => {
+    const tokens = [{ name: 'ci', token: 'rck_of_the_ci', scopes: ['submit'] }];
+    const env = { RAINCHECK_TOKENS: JSON.stringify(tokens) };
+    const args = ['serve', '--config', fixture, '--store', 'memory:', '--port', '0'];
+    await using server = new ServerProcess([...args, '--host', '0.0.0.0'], { env });
+    const url = await server.url();
+    const authorization = 'Bearer rck_of_the_ci';
+    assert.equal((await postJson(`${url}/echo`, 1)).status, 401);
+    assert.equal((await postJson(`${url}/echo`, 1, { authorization })).status, 202);
+    assert.equal((await fetch(`${url}/operations`, { headers: { authorization } })).status, 403);
+    assert.ok(!server.output.includes('rck_of_the_ci'));
+  });
+
   it('names the variable that does not fit', async () => {
     await using server = new ServerProcess(['dev'], { env: { RAINCHECK_CONCURRENCY: 'many' } });
     assert.equal(await server.exited, 1);

@@ -1,7 +1,7 @@
 type Schema = { readonly [keyword: string]: unknown };
 
 /**
- * An input that is likely to fit a JSON Schema, for the lines of the banner: examples and defaults where the
+ * An input that is likely to fit a JSON Schema, for lines to copy: examples and defaults where the
  * schema has them, else the plainest value of the type. Members that may be left out are left out.
  */
 export function sampleInput(schema: unknown, depth = 0): unknown {
