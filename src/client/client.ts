@@ -4,6 +4,7 @@ import type { OperationStatus } from '../core/operation.ts';
 import type { WireOperation, WireOperationPage, WireProgress, WireTask } from '../core/wire.ts';
 import { pageIn, taskIn, tasksIn } from './answered-operation.ts';
 import type { OperationFilter } from './operation-filter.ts';
+import { batchesOver, type BatchClient } from './batches.ts';
 import {
   createOperationHandle,
   type CallOptions,
@@ -50,7 +51,7 @@ export type Client<App = unknown> = {
   task(name: string, options?: CallOptions): Promise<WireTask>;
   /** Endpoints, deliveries and dead letters. */
   readonly webhooks: WebhooksClient;
-};
+} & BatchClient;
 
 export type RunOptions = SubmitOptions &
   WaitSettings & {
@@ -114,6 +115,7 @@ export function clientOver<App = unknown>(transport: Transport): Client<App> {
     },
     task: (name: string, options: CallOptions = {}) => getTask(transport, name, options.signal),
     webhooks: webhooksOver(transport),
+    ...batchesOver(transport),
   };
   // The types of `App` are promises about the server; nothing here depends on them.
   return client as Client<App>;

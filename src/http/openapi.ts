@@ -1,5 +1,6 @@
 import type { HttpContext } from './context.ts';
 import { links, parameters, responses } from './openapi-components.ts';
+import { batchPaths, batchSchemas } from './openapi-batch-paths.ts';
 import { ownPaths, taskPaths } from './openapi-paths.ts';
 import { schemas, type Json } from './openapi-schemas.ts';
 import { webhookPaths } from './openapi-webhook-paths.ts';
@@ -22,10 +23,10 @@ export function openapiDocument(context: HttpContext): Json {
     },
     servers: [{ url: `${context.publicOrigin ?? ''}${context.basePath}` || '/' }],
     ...(context.secured ? { security: [{ token: [] }] } : null),
-    paths: Object.assign({}, ...tasks, ownPaths, sends ? webhookPaths : null) as Json,
+    paths: Object.assign({}, ...tasks, ownPaths, batchPaths, sends ? webhookPaths : null) as Json,
     ...(sends ? { webhooks: openapiWebhooks } : null),
     components: {
-      schemas: sends ? { ...schemas, ...webhookSchemas } : schemas,
+      schemas: { ...schemas, ...batchSchemas, ...(sends ? webhookSchemas : null) },
       responses,
       parameters,
       links,

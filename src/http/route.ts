@@ -2,6 +2,7 @@ import type { RouteAction } from './context.ts';
 
 /** One address with what may be done there. HEAD follows GET, OPTIONS is answered by the app. */
 export type Route = {
+  /** As find-my-way has it: `:name` is a parameter, `::` a colon. */
   readonly pattern: string;
   readonly get?: RouteAction;
   readonly post?: RouteAction;
