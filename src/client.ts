@@ -1,3 +1,4 @@
+export type { Batch, BatchClient } from './client/batches.ts';
 export {
   createClient,
   type Client,
@@ -5,6 +6,7 @@ export {
   type RunOptions,
   type SubmitOptions,
 } from './client/client.ts';
+export type { OperationFilter } from './client/operation-filter.ts';
 export type { OperationEvent } from './client/events.ts';
 export type { FeedEvent, FeedOptions } from './client/feed.ts';
 export type { CallOptions, OperationHandle, WaitSettings } from './client/operation.ts';
@@ -37,6 +39,8 @@ export type { OperationStatus } from './core/operation.ts';
 export type { Scope } from './core/scope.ts';
 export type {
   WireAttempt,
+  WireBatchCount,
+  WireBatched,
   WireCreatedEndpoint,
   WireDelivery,
   WireDeliveryAttempt,

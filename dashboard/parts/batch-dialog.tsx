@@ -26,8 +26,8 @@ export function BatchDialog(p: {
     const [first, ...others] = await startBatch(p.action, p.asked);
     p.onClose();
     if (first === undefined) return;
-    notify(`${verb} is under way.`, { href: `operations/${first.id}` });
-    if (others.length === 0) go(`operations/${first.id}`);
+    notify(`${verb} is under way.`, { href: `operations/${first}` });
+    if (others.length === 0) go(`operations/${first}`);
   }
 
   return (

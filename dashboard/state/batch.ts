@@ -1,16 +1,11 @@
-import type { WireOperation } from 'raincheck/client';
+import type { WireBatchCount } from 'raincheck/client';
 import type { ServerFilter } from './filter.ts';
-import { ask, client } from './server.ts';
+import { client } from './server.ts';
 
 /** Doing one thing to many operations: by a filter on the server, or to a few that were picked, one by one. */
 export type BatchAction = 'cancel' | 'retry';
 
-export type BatchCount = {
-  readonly count: number;
-  /** false: there may be more. */
-  readonly count_complete: boolean;
-  readonly sample: readonly string[];
-};
+export type BatchCount = Pick<WireBatchCount, 'count' | 'count_complete' | 'sample'>;
 
 export async function countBatch(
   action: BatchAction,
@@ -18,13 +13,7 @@ export async function countBatch(
   signal: AbortSignal,
 ): Promise<BatchCount> {
   const counts = await Promise.all(
-    filters.map(({ batch }) =>
-      ask<BatchCount>(`operations:batch-${action}`, {
-        method: 'POST',
-        json: { filter: batch, dry_run: true },
-        signal,
-      }),
-    ),
+    filters.map(({ batch }) => client.countBatch(action, { filter: batch }, { signal })),
   );
   return {
     count: counts.reduce((sum, one) => sum + one.count, 0),
@@ -33,20 +22,17 @@ export async function countBatch(
   };
 }
 
-/** One operation for each filter, to be followed like any other. */
-export function startBatch(
+/** The ids of the operations that do it, one for each filter; they can be followed like any other. */
+export async function startBatch(
   action: BatchAction,
   filters: readonly ServerFilter[],
-): Promise<WireOperation[]> {
-  return Promise.all(
-    filters.map(({ batch }) =>
-      ask<WireOperation>(`operations:batch-${action}`, {
-        method: 'POST',
-        json: { filter: batch, dry_run: false },
-        headers: { 'idempotency-key': `"${crypto.randomUUID()}"` },
-      }),
+): Promise<readonly string[]> {
+  const started = await Promise.all(
+    filters.map(({ batch: filter }) =>
+      action === 'cancel' ? client.batchCancel({ filter }) : client.batchRetry({ filter }),
     ),
   );
+  return started.map(({ id }) => id);
 }
 
 export type PickedOutcome = { readonly done: number; readonly failed: number };

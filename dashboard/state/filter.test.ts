@@ -47,26 +47,30 @@ describe('the language of the filter bar', () => {
       filters.map(({ query }) => query['task']),
       ['reports', 'report.daily'],
     );
-    assert.deepEqual(filters[0], {
-      query: {
-        status: 'failed',
-        'label.tenant': 'acme',
-        'input.user': '42',
-        error: 'ECONN refused',
-        since: '2h',
-        q: 'refund',
-        task: 'reports',
+    const { since, ...batch } = filters[0]?.batch ?? {};
+    assert.deepEqual(
+      { query: filters[0]?.query, batch },
+      {
+        query: {
+          status: 'failed',
+          'label.tenant': 'acme',
+          'input.user': '42',
+          error: 'ECONN refused',
+          since: '2h',
+          q: 'refund',
+          task: 'reports',
+        },
+        batch: {
+          status: ['failed'],
+          labels: { tenant: 'acme' },
+          input: { user: '42' },
+          error: 'ECONN refused',
+          q: 'refund',
+          task: 'reports',
+        },
       },
-      batch: {
-        status: ['failed'],
-        labels: { tenant: 'acme' },
-        input: { user: '42' },
-        error: 'ECONN refused',
-        since: '2h',
-        q: 'refund',
-        task: 'reports',
-      },
-    });
+    );
+    assert.ok(Math.abs(Date.now() - 7_200_000 - Number(since)) < 60_000);
   });
 
   it('says in a sentence what makes no sense', () => {

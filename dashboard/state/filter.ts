@@ -1,4 +1,4 @@
-import type { OperationStatus, WireOperation } from 'raincheck/client';
+import type { Batch, OperationStatus, WireOperation } from 'raincheck/client';
 
 /**
  * The language of the filter bar: words and qualifiers with values, in quotes where they hold spaces, all of which must
@@ -85,7 +85,7 @@ export function valueOf(filter: Filter, key: string): string | null {
 /** What the server can be asked for: as query parameters, and as the filter of a batch. */
 export type ServerFilter = {
   readonly query: Readonly<Record<string, string>>;
-  readonly batch: Readonly<Record<string, unknown>>;
+  readonly batch: Batch['filter'];
 };
 
 /**
@@ -105,7 +105,7 @@ export function serverFilters(filter: Filter, tasks: readonly string[]): readonl
 
 function serverFilter({ terms, words }: Filter): ServerFilter {
   const query: Record<string, string> = {};
-  const batch: Record<string, unknown> = {};
+  const plain: Record<string, unknown> = {};
   const labels: Record<string, string> = {};
   const input: Record<string, string> = {};
   const texts = words === '' ? [] : [words];
@@ -114,15 +114,17 @@ function serverFilter({ terms, words }: Filter): ServerFilter {
     if (key === 'id') texts.push(value);
     else if (key.startsWith('label.')) labels[key.slice(6)] = value;
     else if (key.startsWith('input.')) input[key.slice(6)] = value;
-    else batch[key] = checked(key, value);
+    else plain[key] = checked(key, value);
     if (key !== 'id') query[key] = key === 'status' ? statusWords(value).join(',') : value;
   }
-  if (texts.length > 1)
+  if (texts.length > 1) {
     throw new RangeError('Give one text to look for: an id or words, not both.');
-  if (texts.length > 0) batch['q'] = query['q'] = texts.join(' ');
-  if (Object.keys(labels).length > 0) batch['labels'] = labels;
-  if (Object.keys(input).length > 0) batch['input'] = input;
-  return { query, batch };
+  }
+  if (texts.length > 0) plain['q'] = query['q'] = texts.join(' ');
+  if (Object.keys(labels).length > 0) plain['labels'] = labels;
+  if (Object.keys(input).length > 0) plain['input'] = input;
+  // Its members are those that `checked` has let through.
+  return { query, batch: plain as Batch['filter'] };
 }
 
 function checked(key: string, value: string): unknown {
@@ -134,11 +136,25 @@ function checked(key: string, value: string): unknown {
       `No operation ends with code:${value}. Codes: ${outcomeCodes.join(', ')}.`,
     );
   }
-  const isTime = key === 'since' || key === 'until';
-  if (isTime && !/^\d+(?:\.\d+)?(?:ms|s|m|h|d|w)$/.test(value) && Number.isNaN(Date.parse(value))) {
-    throw new RangeError(`${key}:${value} is no time. Try ${key}:2h, ${key}:7d or an instant.`);
-  }
-  return value;
+  return key === 'since' || key === 'until' ? timeOf(key, value) : value;
+}
+
+const unitMs: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000,
+};
+
+/** How long ago, or an instant: batches take only that. */
+function timeOf(key: string, value: string): Date {
+  const [, amount, unit = ''] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d|w)$/.exec(value) ?? [];
+  const at =
+    amount === undefined ? Date.parse(value) : Date.now() - Number(amount) * (unitMs[unit] ?? 0);
+  if (!Number.isNaN(at)) return new Date(at);
+  throw new RangeError(`${key}:${value} is no time. Try ${key}:2h, ${key}:7d or an instant.`);
 }
 
 function example(key: string): string {

@@ -57,8 +57,10 @@ function BatchButtons(p: { readonly filter: Filter; readonly asked: readonly Ser
   const batch = useSignal<BatchAction | null>(null);
   if (!mayOperate.value) return null;
   const status = valueOf(p.filter, 'status');
+  const isOfErrors = p.filter.terms.some(({ key }) => key === 'code' || key === 'error');
   const actions = batchActions.filter(
-    ({ of }) => status === null || (of as readonly string[]).includes(status),
+    ({ action, of }) =>
+      (status === null || of.includes(status)) && !(action === 'cancel' && isOfErrors),
   );
   return (
     <>
@@ -74,10 +76,10 @@ function BatchButtons(p: { readonly filter: Filter; readonly asked: readonly Ser
   );
 }
 
-const batchActions = [
+const batchActions: readonly { action: BatchAction; label: string; of: readonly string[] }[] = [
   { action: 'cancel', label: 'Cancel all…', of: ['pending', 'processing'] },
   { action: 'retry', label: 'Retry all…', of: ['failed'] },
-] as const satisfies readonly { action: BatchAction; label: string; of: readonly string[] }[];
+];
 
 /** null: a pattern waits for the names of the tasks. */
 function serverFiltersOf(filter: Filter): readonly ServerFilter[] | Error | null {

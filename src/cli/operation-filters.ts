@@ -16,13 +16,21 @@ export type FilterFlags = {
   readonly until?: string;
 };
 
-export function withOperationFilters(command: Command): Command {
-  return command
+/** `ended`: whether there are failed ones among them, which have an error to filter by. */
+export function withOperationFilters(
+  command: Command,
+  { ended = true }: { readonly ended?: boolean } = {},
+): Command {
+  command
     .option('--task <name>', 'only of this task')
     .option('-l, --label <name=value>', 'only with this label; may be repeated', collected)
-    .option('--code <code>', 'only failed with this error code')
-    .option('--search <text>', 'only with this in the id, the error or the input')
-    .option('--error <text>', 'only failed with this in the error')
+    .option('--search <text>', 'only with this in the id, the error or the input');
+  if (ended) {
+    command
+      .option('--code <code>', 'only failed with this error code')
+      .option('--error <text>', 'only failed with this in the error');
+  }
+  return command
     .option(
       '--where <path=value>',
       'only with this in the input, as user.id=42; may be repeated',

@@ -11,6 +11,7 @@ import type {
 import { objectIn, pageIn, taskIn, tasksIn } from './answered-operation.ts';
 import { operationFeed, type FeedEvent, type FeedOptions } from './feed.ts';
 import type { OperationFilter } from './operation-filter.ts';
+import { batchesOver, type BatchClient } from './batches.ts';
 import {
   createOperationHandle,
   type CallOptions,
@@ -64,7 +65,7 @@ export type Client<App = unknown> = {
   whoami(options?: CallOptions): Promise<WireWhoami>;
   /** Endpoints, deliveries and dead letters. */
   readonly webhooks: WebhooksClient;
-};
+} & BatchClient;
 
 export type RunOptions = SubmitOptions &
   WaitSettings & {
@@ -142,6 +143,7 @@ export function clientOver<App = unknown>(transport: Transport): Client<App> {
       );
     },
     webhooks: webhooksOver(transport),
+    ...batchesOver(transport),
   };
   // The types of `App` are promises about the server; nothing here depends on them.
   return client as Client<App>;

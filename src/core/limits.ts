@@ -70,9 +70,18 @@ export const limits = {
   pageScanRows: 10_000,
   /** Bytes one page of a list filtered by text looks at. */
   pageScanBytes: 16 * 1_048_576,
+  /** What a row costs of them beside its text: 4,096 rows are looked at if they are small. */
+  pageScanRowBytes: 4_096,
   filterTextChars: 200,
   /** Members of the input that one filter compares. */
   filterInputs: 8,
+  // Batches.
+  batchMax: 100_000,
+  /** Operations a batch changes at once. */
+  batchChunk: 50,
+  /** How far a dry run counts, and over how many pages. */
+  batchCountMax: 10_000,
+  batchCountPages: 100,
   // Webhooks.
   webhookUrlChars: 2_048,
   webhookHeaders: 10,

@@ -360,6 +360,28 @@ export type WireRedriveCount = {
   readonly more: boolean;
 };
 
+/** To POST /operations:batch-cancel and :batch-retry with `dry_run`. */
+export type WireBatchCount = {
+  readonly dry_run: true;
+  readonly count: number;
+  /** false: there may be more. Counted up to 10,000. */
+  readonly count_complete: boolean;
+  /** Ids of the newest, 10 at most. */
+  readonly sample: readonly string[];
+};
+
+/** The result of a batch. */
+export type WireBatched = {
+  /** What the filter found. */
+  readonly matched: number;
+  /** Cancelled, or asked to; or retried as a new operation. */
+  readonly changed: number;
+  /** Left alone: it had ended, or was removed, before its turn. */
+  readonly skipped: number;
+  /** Refused, such as an input that the task does not take any more. */
+  readonly failed: number;
+};
+
 /** application/problem+json, RFC 9457. */
 export type WireProblem = {
   readonly type: string;

@@ -3,6 +3,7 @@ import { limits } from '../core/limits.ts';
 import { durationOption } from '../core/options.ts';
 import { isFinal, type Operation } from '../core/operation.ts';
 import { Acceptor } from './acceptor.ts';
+import { createBatchTasks } from './batch-task.ts';
 import { engineSettings, type EngineSettings } from './engine-settings.ts';
 import type { Engine, EngineOptions, OperationKey } from './engine.ts';
 import { Estimates } from './estimates.ts';
@@ -20,7 +21,10 @@ const drainMsDefault = 10_000;
  * caller's to close, after stop(). Throws `invalid_option`.
  */
 export function createEngine(options: EngineOptions): Engine {
-  return new RaincheckEngine(engineSettings(options));
+  const batches = createBatchTasks({ store: options.store, engine: () => engine });
+  const builtInTasks = [...(options.builtInTasks ?? []), ...batches];
+  const engine = new RaincheckEngine(engineSettings({ ...options, builtInTasks }));
+  return engine;
 }
 
 class RaincheckEngine implements Engine {

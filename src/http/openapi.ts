@@ -1,6 +1,7 @@
 import type { HttpContext } from './context.ts';
 import { neededScope, type Route } from './route.ts';
 import { links, parameters, responses } from './openapi-components.ts';
+import { batchPaths, batchSchemas } from './openapi-batch-paths.ts';
 import { ownPaths, taskPaths } from './openapi-paths.ts';
 import { schemas, type Json } from './openapi-schemas.ts';
 import { webhookPaths } from './openapi-webhook-paths.ts';
@@ -15,7 +16,13 @@ export function openapiDocument(context: HttpContext, routes: readonly Route[]):
   const sends = context.webhooks !== null;
   const { secured } = context.access;
   const tasks = [...context.engine.tasks.values()].map((task) => taskPaths(task, sends));
-  const paths: Json = Object.assign({}, ...tasks, ownPaths, sends ? webhookPaths : null);
+  const paths: Json = Object.assign(
+    {},
+    ...tasks,
+    ownPaths,
+    batchPaths,
+    sends ? webhookPaths : null,
+  );
   return {
     openapi: '3.1.0',
     info: {
@@ -28,7 +35,7 @@ export function openapiDocument(context: HttpContext, routes: readonly Route[]):
     paths: secured ? withScopes(paths, routes) : paths,
     ...(sends ? { webhooks: openapiWebhooks } : null),
     components: {
-      schemas: sends ? { ...schemas, ...webhookSchemas } : schemas,
+      schemas: { ...schemas, ...batchSchemas, ...(sends ? webhookSchemas : null) },
       responses,
       parameters,
       links,

@@ -1,6 +1,7 @@
 import findMyWay from 'find-my-way';
 import { RaincheckError } from '../core/errors.ts';
 import type { Task } from '../engine/task.ts';
+import { batchRoutes } from './batches.ts';
 import type { HttpContext, Params, RouteAction } from './context.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 import { readDashboard } from './dashboard.ts';
@@ -66,9 +67,16 @@ export function createRouter(context: HttpContext): Router {
     const { pattern } = route;
     // The finder has the fixed ones too: it knows that %72 is an r.
     finder.on('GET', pattern, unused, route);
-    if (!/[:*]/.test(pattern)) fixed.set(pattern, { route, params: noParams });
+    const path = pattern.replaceAll('::', ':');
+    if (!/(?<!:):\w|\*/.test(pattern)) fixed.set(path, { route, params: noParams });
   }
-  return (path) => fixed.get(path) ?? statusMatch(status, path) ?? found(finder, path);
+  return (path) =>
+    fixed.get(path) ??
+    statusMatch(status, path) ??
+    found(finder, path) ??
+    // The finder leaves reserved characters as they are, and some clients encode them.
+    fixed.get(path.replaceAll(/%3a/gi, ':')) ??
+    null;
 }
 
 /** Every route, ours and the tasks'. Throws as createRouter does. */
@@ -210,6 +218,7 @@ function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly stat
     }),
     route('/events', { get: (request) => readFeed(context, request) }),
     route('/operations', { get: (request) => listOperations(context, request) }),
+    ...batchRoutes(context),
     status,
     route('/operations/:id/events', {
       get: (request, params) => readEvents(context, request, id(params)),

@@ -18,8 +18,9 @@ coalesce(input, (SELECT inputs.input FROM inputs WHERE operation_seq = operation
 
 /** What a row's text is read with; the lengths are known without reading it. */
 const textBytes = `
-    coalesce(octet_length(result_inline), 0) +
-    coalesce(octet_length(error), 0)
+    ${limits.pageScanRowBytes}
+    + coalesce(octet_length(result_inline), 0)
+    + coalesce(octet_length(error), 0)
     + coalesce(octet_length(input),
       (SELECT octet_length(inputs.input) FROM inputs WHERE operation_seq = operations.seq))`;
 

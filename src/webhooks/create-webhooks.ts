@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
 import { durationOption } from '../core/options.ts';
+import { batchTaskNames } from '../engine/batch-input.ts';
 import type { Logger } from '../engine/logger.ts';
 import { Outage } from '../engine/outage.ts';
 import type { Task } from '../engine/task.ts';
@@ -54,6 +55,9 @@ export type WebhooksOptions = {
 /** Webhooks, with the tasks of their own that the engine is to run. */
 export type ComposedWebhooks = Webhooks & { readonly tasks: readonly Task[] };
 
+/** Raincheck's own: nobody who asks for all tasks means these. */
+const ownTasks: ReadonlySet<string> = new Set([redriveTask.name, ...batchTaskNames]);
+
 const drainMsDefault = 10_000;
 const drainMsMax = 86_400_000;
 
@@ -94,7 +98,7 @@ export function createWebhooks(options: WebhooksOptions): ComposedWebhooks {
     store,
     clock,
     checkUrl,
-    taskNames: options.taskNames === undefined ? null : [...options.taskNames, redriveTask.name],
+    taskNames: options.taskNames === undefined ? null : [...options.taskNames, ...ownTasks],
     configured: checked.secrets,
     changed: (tenant) => {
       events.asking.changed(tenant);
@@ -135,7 +139,7 @@ function eventParts(p: Parts) {
     ids,
     describe,
     failuresMax: checked.pausesMs.length + 1,
-    ownTasks: new Set([redriveTask.name]),
+    ownTasks,
   });
   const asking = new AskingEndpoints({
     store,
