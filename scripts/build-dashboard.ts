@@ -5,10 +5,14 @@ import { build, type Rolldown } from 'vite';
 /** Script and style together, as a server with compression would send them. */
 const gzipBytesMax = 60 * 1024;
 
-/** dist/dashboard/ from dashboard/. Throws when it has grown too heavy. */
-export async function buildDashboard(): Promise<void> {
+/** `outDir` from dashboard/. Throws when it has grown too heavy. */
+export async function buildDashboard(outDir: string): Promise<void> {
   const configFile = path.join(import.meta.dirname, '../dashboard/vite.config.ts');
-  const built = await build({ configFile, logLevel: 'warn' });
+  const built = await build({
+    configFile,
+    logLevel: 'warn',
+    build: { outDir: path.resolve(outDir) },
+  });
   const files = [built].flat().flatMap((one) => ('output' in one ? one.output : []));
   const bytes = files.filter(isCode).reduce((sum, file) => sum + gzipSync(textOf(file)).length, 0);
   if (bytes <= gzipBytesMax) return;

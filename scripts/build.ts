@@ -11,7 +11,7 @@ rmSync('dist', { recursive: true, force: true });
 compile('tsconfig.build.json');
 compile('tsconfig.examples.json');
 cpSync('examples/reports/sales.csv', 'dist/examples/reports/sales.csv');
-await buildDashboard();
+await buildDashboard('dist/dashboard');
 
 function compile(project: string): void {
   const { status, stdout, stderr, error } = spawnSync('tsc', ['-p', project], { encoding: 'utf8' });
