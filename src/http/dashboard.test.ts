@@ -3,13 +3,14 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { gunzipSync } from 'node:zlib';
 import { dashboardFiles } from '../server/dashboard-files.ts';
 import { assertProblem, kit, transports, type Kit, type Send } from './transports.fixture.ts';
 
 const browser = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' };
 const page =
   '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Raincheck</title></head><body></body></html>';
-const script = 'export const answer = 42;';
+const script = 'export const answer = 42;\n'.repeat(100);
 
 /** As Vite leaves it, and beside it what is nobody's business. */
 function builtFolder(): string {
@@ -91,6 +92,24 @@ for (const transport of transports) {
           [head.status, head.headers.get('content-length'), head.text],
           [200, '6', ''],
         );
+      });
+
+      it('sends what shrinks compressed to who takes it, under another tag', async () => {
+        const at = `${basePath}/dashboard/assets/index-B1x9.js`;
+        const plain = await send('GET', at);
+        const zipped = await send('GET', at, { headers: { 'accept-encoding': 'br, gzip' } });
+        assert.equal(zipped.headers.get('content-encoding'), 'gzip');
+        assert.equal(gunzipSync(zipped.bytes).toString(), script);
+        assert.ok(zipped.bytes.length < plain.bytes.length / 2);
+        for (const { headers } of [plain, zipped])
+          assert.equal(headers.get('vary'), 'Accept-Encoding');
+        assert.notEqual(zipped.headers.get('etag'), plain.headers.get('etag'));
+        const refused = await send('GET', at, { headers: { 'accept-encoding': 'gzip;q=0, *' } });
+        assert.equal(refused.headers.get('content-encoding'), null);
+        const page = await send('GET', `${basePath}/dashboard`, {
+          headers: { 'accept-encoding': 'gzip' },
+        });
+        assert.equal(page.headers.get('content-encoding'), null);
       });
 
       it('gives no other file, however it is asked', async () => {

@@ -10,6 +10,8 @@ export type DashboardFile = {
   /** Of Content-Type. */
   readonly type: string;
   readonly bytes: Uint8Array;
+  /** The same, compressed; null where that saves nothing. */
+  readonly gzip: Uint8Array | null;
   /** Strong, in quotes. */
   readonly etag: string;
 };
@@ -62,16 +64,25 @@ function namesFile(request: ExchangeRequest, path: string): boolean {
   return /\.[^/]+$/.test(path) && !wantsHtml(request);
 }
 
+/** Not where it is named to be refused: `gzip;q=0`. */
+const takesGzip = /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/i;
+
 function fileReply(
   request: ExchangeRequest,
-  { type, bytes, etag }: DashboardFile,
+  { type, bytes, gzip, etag: plainEtag }: DashboardFile,
   cacheControl: string,
 ): ExchangeReply {
-  const headers = { ...fileHeaders, etag, 'cache-control': cacheControl };
+  const zipped = gzip !== null && takesGzip.test(request.header('accept-encoding') ?? '');
+  // Other bytes, another strong tag.
+  const etag = zipped ? `${plainEtag.slice(0, -1)}-gzip"` : plainEtag;
+  const headers: Record<string, string> = { ...fileHeaders, etag, 'cache-control': cacheControl };
+  if (gzip !== null) headers['vary'] = 'Accept-Encoding';
   if (matchesEtag(request.header('if-none-match'), etag)) {
     return { status: 304, headers, body: null };
   }
-  return { status: 200, headers: { ...headers, 'content-type': type }, body: bytes };
+  headers['content-type'] = type;
+  if (!zipped) return { status: 200, headers, body: bytes };
+  return { status: 200, headers: { ...headers, 'content-encoding': 'gzip' }, body: gzip };
 }
 
 /** The page with a `<base>` in it, so that its relative addresses hold at any prefix and any depth of path. */
@@ -85,7 +96,7 @@ function pageReply(
   const page = text.replace(/<head\b[^>]*>/i, (head) => `${head}${base}`);
   // The tag of the file alone would hold at another prefix too, where the page is another.
   const etag = `${index.etag.slice(0, -1)}${basePath.replaceAll('/', '.')}"`;
-  return fileReply(request, { ...index, bytes: Buffer.from(page), etag }, 'no-cache');
+  return fileReply(request, { ...index, bytes: Buffer.from(page), gzip: null, etag }, 'no-cache');
 }
 
 function notBuilt(): ExchangeReply {

@@ -4,8 +4,8 @@ import { html, type Html } from './html.ts';
 import type { CaughtWebhook } from './inbox.ts';
 import { sampleInput } from './sample-input.ts';
 
-/** Seconds after which the page asks again. */
-const refreshSeconds = 5;
+/** Seconds after which the page asks again while there is nothing: later that would take it away from who reads. */
+const refreshSeconds = 3;
 
 /** The inbox for people: whole without a script. Everything that came is text here, whoever sent it. */
 export function inboxPage(
@@ -24,7 +24,7 @@ export function inboxPage(
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="robots" content="noindex" />
-        <meta http-equiv="refresh" content="${String(refreshSeconds)}" />
+        ${caught.length > 0 ? '' : html`<meta http-equiv="refresh" content="${String(refreshSeconds)}" />`}
         <title>${caught.length === 0 ? 'Inbox' : `Inbox (${caught.length})`}</title>
         <link rel="stylesheet" href="${p.basePath}/assets/status.css" />
       </head>
@@ -32,6 +32,7 @@ export function inboxPage(
         <main>
           <h1>Inbox</h1>
           <p class="id">Webhooks sent to ${p.address}, newest first</p>
+          ${caught.length === 0 ? '' : html`<p><a class="button" href="">Look again</a></p>`}
           ${caught.length === 0 ? empty(p) : caught.map((one) => shown(one, p.basePath))}
         </main>
         <footer>

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import type { DashboardFile, DashboardFiles } from '../http/dashboard.ts';
 
 /** Where `npm run build` puts the dashboard: the same from src/server/ and from dist/server/. */
@@ -42,9 +43,16 @@ function readFiles(folder: string): DashboardFiles {
     const file = path.join(entry.parentPath, entry.name);
     const bytes = readFileSync(file);
     const etag = `"${hash('sha256', bytes, 'base64url').slice(0, 22)}"`;
-    files.set(path.relative(folder, file).replaceAll(path.sep, '/'), { type, bytes, etag });
+    const gzip = compressed(type, bytes);
+    files.set(path.relative(folder, file).replaceAll(path.sep, '/'), { type, bytes, gzip, etag });
   }
   return files.has('index.html') ? files : null;
+}
+
+/** Of text that is worth it: scripts and styles shrink to a third. */
+function compressed(type: string, bytes: Buffer): Buffer | null {
+  if (bytes.length < 1_024 || !/^text\/|json|svg/.test(type)) return null;
+  return gzipSync(bytes, { level: 9 });
 }
 
 function entriesOf(folder: string) {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, describe, it, type TestContext } from 'node:test';
 import { createEngine } from '../engine/create-engine.ts';
+import type { Clock } from '../core/clock.ts';
 import { defineTask } from '../engine/define-task.ts';
-import type { Engine, FeedEvent } from '../engine/engine.ts';
+import type { FeedEvent } from '../engine/engine.ts';
+import { systemClock } from '../engine/system-clock.ts';
 import { dropSchema, newSchema } from './postgres-schema.fixture.ts';
 import { startPostgres } from './postgres-server.fixture.ts';
 import { openPostgresStore } from './postgres-store.ts';
@@ -10,6 +12,12 @@ import { openPostgresStore } from './postgres-store.ts';
 /** The feed of one process tells what another on the same schema does. */
 const server = await startPostgres();
 after(() => server.stop());
+
+/** On which nothing happens by itself after a second: what is heard in spite of that was hinted at. */
+const hintsOnly: Clock = {
+  now: () => systemClock.now(),
+  sleep: (ms, signal) => systemClock.sleep(ms > 1_000 ? 2_000_000_000 : ms, signal),
+};
 
 /** `works` runs attempts, `looksOn` only listens, as with `--role api`. */
 async function twoNodes(t: TestContext, notify: boolean) {
@@ -24,10 +32,10 @@ async function twoNodes(t: TestContext, notify: boolean) {
       },
     }),
   ];
-  const [works, looksOn] = stores.map((store) => createEngine({ store, tasks })) as [
-    Engine,
-    Engine,
-  ];
+  const [first, second] = stores;
+  const works = createEngine({ store: first, tasks });
+  const clock = notify ? hintsOnly : systemClock;
+  const looksOn = createEngine({ store: second, tasks, clock });
   await works.start();
   looksOn.listen();
   t.after(async () => {
