@@ -47,13 +47,13 @@ function final(id: string) {
   return k.engine.waitFor({ id, tenant: '', until: 'final', version: 0, timeoutMs: 10_000 });
 }
 
-async function retriesOf(label: string): Promise<readonly (string | null)[]> {
+async function retriesOf(label: string): Promise<readonly string[]> {
   const page = await k.engine.list({
     filter: { labels: { set: label } },
     limit: 200,
     beforeId: null,
   });
-  return page.operations.map((one) => one.retryOf).filter((id) => id !== null);
+  return page.operations.flatMap((one) => one.retryOf ?? []);
 }
 
 describe('raincheck retry with a filter', () => {

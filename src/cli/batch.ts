@@ -86,8 +86,7 @@ export async function runBatch(
     return exitCodes.ok.code;
   }
   output.note(`${action === 'cancel' ? 'Cancelling' : 'Retrying'}: ${what}.`);
-  const start = action === 'cancel' ? client.batchCancel : client.batchRetry;
-  const handle = await start(batch);
+  const handle = await (action === 'cancel' ? client.batchCancel(batch) : client.batchRetry(batch));
   return followAndFinish(context, handle, { timeoutMs: flags.timeout, to: undefined });
 }
 

@@ -1,8 +1,14 @@
 import { isOperationId } from '../core/id.ts';
 import { refuseUnknownKeys } from '../core/options.ts';
 import type { OperationStatus } from '../core/operation.ts';
-import type { WireOperation, WireOperationPage, WireProgress, WireTask } from '../core/wire.ts';
-import { pageIn, taskIn, tasksIn } from './answered-operation.ts';
+import type {
+  WireErrorGroups,
+  WireOperation,
+  WireOperationPage,
+  WireProgress,
+  WireTask,
+} from '../core/wire.ts';
+import { objectIn, pageIn, taskIn, tasksIn } from './answered-operation.ts';
 import type { OperationFilter } from './operation-filter.ts';
 import { batchesOver, type BatchClient } from './batches.ts';
 import {
@@ -47,6 +53,8 @@ export type Client<App = unknown> = {
   operation<Output = unknown>(urlOrId: string | URL): OperationHandle<Output>;
   /** One page, newest first. */
   list(filter?: ListFilter): Promise<WireOperationPage>;
+  /** What failed, by kind, the most frequent first; `since` (default a day ago) is of the creation. */
+  errors(filter?: ErrorFilter): Promise<WireErrorGroups>;
   tasks(options?: CallOptions): Promise<readonly WireTask[]>;
   task(name: string, options?: CallOptions): Promise<WireTask>;
   /** Endpoints, deliveries and dead letters. */
@@ -67,6 +75,13 @@ export type ListFilter = OperationFilter & {
   readonly limit?: number | undefined;
   readonly cursor?: string | undefined;
   readonly signal?: AbortSignal | undefined;
+};
+
+export type ErrorFilter = CallOptions & {
+  readonly task?: string | undefined;
+  readonly since?: Date | undefined;
+  /** 1..200 groups, default 50. */
+  readonly limit?: number | undefined;
 };
 
 /** No request is made. Throws `invalid_option` for a `baseUrl` or `patience` that cannot be used. */
@@ -109,6 +124,7 @@ export function clientOver<App = unknown>(transport: Transport): Client<App> {
     operation: (urlOrId: string | URL) =>
       createOperationHandle(transport, { url: operationAddress(transport, urlOrId) }),
     list: (filter: ListFilter = {}) => getPage(transport, filter),
+    errors: (filter: ErrorFilter = {}) => getErrors(transport, filter),
     async tasks({ signal }: CallOptions = {}) {
       const url = transport.address('/tasks');
       return tasksIn(await transport.request({ method: 'GET', url, signal }), url);
@@ -158,6 +174,19 @@ async function getPage(transport: Transport, filter: ListFilter): Promise<WireOp
     url.searchParams.append(`input.${path}`, value);
   }
   return pageIn(await transport.request({ method: 'GET', url, signal }), url);
+}
+
+async function getErrors(transport: Transport, filter: ErrorFilter): Promise<WireErrorGroups> {
+  const url = transport.address('/errors');
+  const { since, signal, ...rest } = filter;
+  for (const [name, value] of Object.entries({ ...rest, since: since?.toISOString() })) {
+    if (value !== undefined) url.searchParams.set(name, String(value));
+  }
+  return objectIn<WireErrorGroups>(
+    await transport.request({ method: 'GET', url, signal }),
+    url,
+    'groups',
+  );
 }
 
 /** An id, a status address, or the address of a result, which ends in the id too. */

@@ -1,6 +1,6 @@
 import type { HttpContext } from './context.ts';
 import { links, parameters, responses } from './openapi-components.ts';
-import { batchPaths, batchSchemas } from './openapi-batch-paths.ts';
+import { batchPaths, batchSchemas, errorPaths } from './openapi-batch-paths.ts';
 import { ownPaths, taskPaths } from './openapi-paths.ts';
 import { schemas, type Json } from './openapi-schemas.ts';
 import { webhookPaths } from './openapi-webhook-paths.ts';
@@ -23,7 +23,14 @@ export function openapiDocument(context: HttpContext): Json {
     },
     servers: [{ url: `${context.publicOrigin ?? ''}${context.basePath}` || '/' }],
     ...(context.secured ? { security: [{ token: [] }] } : null),
-    paths: Object.assign({}, ...tasks, ownPaths, batchPaths, sends ? webhookPaths : null) as Json,
+    paths: Object.assign(
+      {},
+      ...tasks,
+      ownPaths,
+      batchPaths,
+      errorPaths,
+      sends ? webhookPaths : null,
+    ) as Json,
     ...(sends ? { webhooks: openapiWebhooks } : null),
     components: {
       schemas: { ...schemas, ...batchSchemas, ...(sends ? webhookSchemas : null) },

@@ -3,6 +3,7 @@ import { RaincheckError } from '../core/errors.ts';
 import type { Task } from '../engine/task.ts';
 import { batchRoutes } from './batches.ts';
 import type { HttpContext, Params } from './context.ts';
+import { listErrors } from './errors.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 import { readEvents, wantsEvents } from './events.ts';
 import { readLiveness, readReadiness } from './health.ts';
@@ -34,6 +35,7 @@ export type Router = (path: string) => Match | null;
 /** First segments a task may not take: ours, now and as announced. */
 const reservedSegments: ReadonlySet<string> = new Set([
   'operations',
+  'errors',
   'tasks',
   'problems',
   'livez',
@@ -195,6 +197,7 @@ function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly stat
     route('/operations/:id/result', {
       get: (request, params) => readResult(context, request, { id: id(params), task: null }),
     }),
+    route('/errors', { get: (request) => listErrors(context, request) }),
     route('/tasks', { get: () => listTasks(context) }),
     route('/tasks/:name', { get: (_, params) => readTask(context, name(params)) }),
     route('/tasks/:name/pause', {
