@@ -76,7 +76,7 @@ class Batch {
   async run(): Promise<Batched> {
     const own = await this.#own();
     const before = this.#action === 'cancel' ? await this.#cancelledBefore(own) : 0;
-    const ids = await this.#matching(own);
+    const ids = await this.#matching(own, this.#context.input.limit - before);
     const total = before + ids.length;
     const counts = { changed: before, skipped: 0, failed: 0 };
     this.#told(before, total);
@@ -97,15 +97,16 @@ class Batch {
   }
 
   /** In order of the list, newest first. */
-  async #matching(own: Operation): Promise<readonly string[]> {
+  async #matching(own: Operation, limit: number): Promise<readonly string[]> {
     const { input, signal, progress } = this.#context;
     const ids: string[] = [];
+    if (limit === 0) return ids;
     for await (const { operations } of scanOperations(this.#engine, this.#filter(own))) {
       signal.throwIfAborted();
       for (const operation of operations) {
         if (!isBatchable(operation, input) || !isOlder(operation, own)) continue;
         ids.push(operation.id);
-        if (ids.length === input.limit) return ids;
+        if (ids.length === limit) return ids;
       }
       progress(Number.NaN, `${ids.length} found so far`);
     }
