@@ -47,13 +47,13 @@ function final(id: string) {
   return k.engine.waitFor({ id, tenant: '', until: 'final', version: 0, timeoutMs: 10_000 });
 }
 
-async function retriesOf(label: string): Promise<readonly (string | null)[]> {
+async function retriesOf(label: string): Promise<readonly string[]> {
   const page = await k.engine.list({
     filter: { labels: { set: label } },
     limit: 200,
     beforeId: null,
   });
-  return page.operations.map((one) => one.retryOf).filter((id) => id !== null);
+  return page.operations.flatMap((one) => one.retryOf ?? []);
 }
 
 describe('raincheck retry with a filter', () => {
@@ -105,6 +105,46 @@ describe('raincheck retry with a filter', () => {
     assert.match(await onTerminal(args, { url, typed: 'y\r' }), /Retrying: 2 operations\./);
     assert.equal((await retriesOf('r4')).length, 2);
   });
+});
+
+describe('raincheck errors', () => {
+  it('tells the kinds of errors, and retry takes one', async () => {
+    await failed('e1', 2);
+    const { code, stdout, stderr } = await cli('errors', '--task', 'broken', '--since', '1h');
+    assert.equal(code, 0, stderr);
+    const [kind = '', ...cells] = stdout.trimEnd().split('\t');
+    assert.match(kind, /^[0-9a-f]{16}$/);
+    assert.deepEqual(cells.slice(0, 2), ['broken', 'task_error']);
+    assert.equal(cells.at(-1), 'The printer has no paper.');
+    const all = Number(cells[2]);
+    assert.ok(all >= 2);
+    const json = await cli('errors', '--json', '-n', '1');
+    assert.equal((JSON.parse(json.stdout) as { fingerprint: string }).fingerprint, kind);
+    const one = await cli('retry', '--kind', kind, '--label', 'set=e1', '--yes', '-q');
+    assert.deepEqual(JSON.parse(one.stdout), { matched: 2, changed: 2, skipped: 0, failed: 0 });
+    const none = await cli('retry', '--kind', '0123456789abcdef', '--yes');
+    assert.match(none.stderr, /No operation matches/);
+    for (const args of [
+      ['--limit', '0'],
+      ['--since', 'x'],
+    ]) {
+      assert.equal((await cli('errors', ...args)).code, 2);
+    }
+  });
+
+  it(
+    'are a table on a terminal',
+    { skip: !hasTerminal && 'needs script of util-linux' },
+    async () => {
+      await failed('e2', 1);
+      const text = await onTerminal(['errors'], { url, columns: 100 });
+      assert.match(text, /COUNT +TASK +CODE +LAST +KIND +FOR EXAMPLE/);
+      assert.match(
+        text,
+        /\d+ +broken +task_error +\d+ s ago +[0-9a-f]{16} +The printer has no paper\./,
+      );
+    },
+  );
 });
 
 describe('raincheck cancel with a filter', () => {

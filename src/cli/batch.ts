@@ -13,6 +13,7 @@ export type BatchAction = 'cancel' | 'retry';
 
 export type BatchFlags = FilterFlags & {
   readonly status?: OperationStatus;
+  readonly kind?: string;
   readonly all?: boolean;
   readonly limit?: number;
   readonly dryRun?: boolean;
@@ -29,6 +30,9 @@ export function withBatchOptions(command: Command, action: BatchAction): Command
   command
     .argument('[operation]', 'id or status address; or else --all or a filter')
     .addOption(new Option('--status <status>', 'only these').choices(statuses[action]));
+  if (action === 'retry') {
+    command.option('--kind <kind>', 'only failed so, as `raincheck errors` names it');
+  }
   return withOperationFilters(command, { ended: action === 'retry' })
     .option('--all', `all that can be ${past[action]}`)
     .option('-n, --limit <n>', 'the newest so many', integerArgument)
@@ -68,7 +72,8 @@ export async function runBatch(
 ): Promise<number> {
   const { output, client, transport } = context;
   const filter = operationFilter(flags, transport.clock.now());
-  const batch: Batch = { filter: { ...filter, status: flags.status }, limit: flags.limit };
+  const { status, kind: fingerprint, limit } = flags;
+  const batch: Batch = { filter: { ...filter, status, fingerprint }, limit };
   const counted = await client.countBatch(action, batch);
   const what = countText(counted);
   if (flags.dryRun === true) {
@@ -86,8 +91,7 @@ export async function runBatch(
     return exitCodes.ok.code;
   }
   output.note(`${action === 'cancel' ? 'Cancelling' : 'Retrying'}: ${what}.`);
-  const start = action === 'cancel' ? client.batchCancel : client.batchRetry;
-  const handle = await start(batch);
+  const handle = await (action === 'cancel' ? client.batchCancel(batch) : client.batchRetry(batch));
   return followAndFinish(context, handle, { timeoutMs: flags.timeout, to: undefined });
 }
 

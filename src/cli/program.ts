@@ -9,6 +9,7 @@ import { addCancel } from './cancel.ts';
 import { addDev } from './dev.ts';
 import { addDlq } from './dlq.ts';
 import { addDoctor } from './doctor.ts';
+import { addErrors } from './errors.ts';
 import { addList } from './list.ts';
 import { addListen } from './listen.ts';
 import { addMigrate } from './migrate.ts';
@@ -36,6 +37,7 @@ const commands = [
   addCancel,
   addRetry,
   addList,
+  addErrors,
   addTasks,
   addWebhooks,
   addDlq,

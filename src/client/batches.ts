@@ -14,6 +14,8 @@ export type Batch = {
    */
   readonly filter: OperationFilter & {
     readonly status?: OperationStatus | readonly OperationStatus[] | undefined;
+    /** Of a retry: a kind of error, as errors() tells it. */
+    readonly fingerprint?: string | undefined;
   };
   /** The newest so many; 1..100,000, which is the default. */
   readonly limit?: number | undefined;

@@ -2,6 +2,7 @@ import { isOperationId } from '../core/id.ts';
 import { refuseUnknownKeys } from '../core/options.ts';
 import type { OperationStatus } from '../core/operation.ts';
 import type {
+  WireErrorGroups,
   WireOperation,
   WireOperationPage,
   WireProgress,
@@ -54,6 +55,8 @@ export type Client<App = unknown> = {
   operation<Output = unknown>(urlOrId: string | URL): OperationHandle<Output>;
   /** One page, newest first. */
   list(filter?: ListFilter): Promise<WireOperationPage>;
+  /** What failed, by kind, the most frequent first; `since` (default a day ago) is of the creation. */
+  errors(filter?: ErrorFilter): Promise<WireErrorGroups>;
   tasks(options?: CallOptions): Promise<readonly WireTask[]>;
   task(name: string, options?: CallOptions): Promise<WireTask>;
   /**
@@ -83,6 +86,13 @@ export type ListFilter = OperationFilter & {
   readonly limit?: number | undefined;
   readonly cursor?: string | undefined;
   readonly signal?: AbortSignal | undefined;
+};
+
+export type ErrorFilter = CallOptions & {
+  readonly task?: string | undefined;
+  readonly since?: Date | undefined;
+  /** 1..200 groups, default 50. */
+  readonly limit?: number | undefined;
 };
 
 /** No request is made. Throws `invalid_option` for a `baseUrl` or `patience` that cannot be used. */
@@ -125,6 +135,7 @@ export function clientOver<App = unknown>(transport: Transport): Client<App> {
     operation: (urlOrId: string | URL) =>
       createOperationHandle(transport, { url: operationAddress(transport, urlOrId) }),
     list: (filter: ListFilter = {}) => getPage(transport, filter),
+    errors: (filter: ErrorFilter = {}) => getErrors(transport, filter),
     async tasks({ signal }: CallOptions = {}) {
       const url = transport.address('/tasks');
       return tasksIn(await transport.request({ method: 'GET', url, signal }), url);
@@ -186,6 +197,19 @@ async function getPage(transport: Transport, filter: ListFilter): Promise<WireOp
     url.searchParams.append(`input.${path}`, value);
   }
   return pageIn(await transport.request({ method: 'GET', url, signal }), url);
+}
+
+async function getErrors(transport: Transport, filter: ErrorFilter): Promise<WireErrorGroups> {
+  const url = transport.address('/errors');
+  const { since, signal, ...rest } = filter;
+  for (const [name, value] of Object.entries({ ...rest, since: since?.toISOString() })) {
+    if (value !== undefined) url.searchParams.set(name, String(value));
+  }
+  return objectIn<WireErrorGroups>(
+    await transport.request({ method: 'GET', url, signal }),
+    url,
+    'groups',
+  );
 }
 
 /** An id, a status address, or the address of a result, which ends in the id too. */

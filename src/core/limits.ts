@@ -82,6 +82,10 @@ export const limits = {
   /** How far a dry run counts, and over how many pages. */
   batchCountMax: 10_000,
   batchCountPages: 100,
+  // Groups of errors.
+  errorScanMax: 5_000,
+  errorScanPages: 25,
+  errorSinceMsDefault: 86_400_000,
   // Webhooks.
   webhookUrlChars: 2_048,
   webhookHeaders: 10,

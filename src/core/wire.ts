@@ -382,6 +382,43 @@ export type WireBatched = {
   readonly failed: number;
 };
 
+/** `GET /errors`: failed operations by kind, the most frequent first. */
+export type WireErrorGroups = {
+  readonly groups: readonly {
+    /** Of task, code and detail without numbers, ids and the like: `filter.fingerprint` of a batch-retry. */
+    readonly fingerprint: string;
+    readonly task: string;
+    readonly code: string;
+    readonly title: string;
+    readonly sample_detail: string;
+    readonly count: number;
+    /** When they failed: the first of them and the last. */
+    readonly first_at: string;
+    readonly last_at: string;
+    readonly sample_operation_id: string;
+  }[];
+  /** false: older ones were not looked at. */
+  readonly complete: boolean;
+};
+
+/** `GET /webhooks/dead-letters:groups`: dead letters by endpoint and error, the most frequent first. */
+export type WireDeadLetterGroups = {
+  readonly groups: readonly {
+    readonly fingerprint: string;
+    /** With `error` the filter of a redrive; null: not known. */
+    readonly endpoint_id: string | null;
+    /** Error class of the latest attempt. */
+    readonly error: string;
+    readonly count: number;
+    /** When they died: the first of them and the last. */
+    readonly first_at: string;
+    readonly last_at: string;
+    readonly sample_delivery_id: string;
+  }[];
+  /** false: older ones were not looked at. */
+  readonly complete: boolean;
+};
+
 /** application/problem+json, RFC 9457. */
 export type WireProblem = {
   readonly type: string;

@@ -1,5 +1,7 @@
+import type { Operation } from '../core/operation.ts';
 import { limits } from '../core/limits.ts';
 import { batchTaskNames, type BatchInput } from './batch-input.ts';
+import { fingerprintOfFailed } from './error-groups.ts';
 import type { Engine } from './engine.ts';
 import { scanOperations } from './operation-scan.ts';
 
@@ -13,6 +15,12 @@ export type BatchCount = {
 
 const sampleMax = 10;
 
+/** Of what the store has found: batches take part in none, and only this process knows kinds of errors. */
+export function isBatchable(operation: Operation, { fingerprint }: BatchInput): boolean {
+  if (batchTaskNames.has(operation.task)) return false;
+  return fingerprint === undefined || fingerprintOfFailed(operation) === fingerprint;
+}
+
 /** How many operations a batch would take if it were asked for now. */
 export async function countBatch(
   engine: Pick<Engine, 'list'>,
@@ -23,11 +31,11 @@ export async function countBatch(
   let count = 0;
   let pages = 0;
   for await (const page of scanOperations(engine, { ...p.filter, tenant: p.tenant })) {
-    for (const { id, task } of page.operations) {
-      if (batchTaskNames.has(task)) continue;
+    for (const operation of page.operations) {
+      if (!isBatchable(operation, p)) continue;
       if (count === max) return { count, isComplete: max === p.limit, sample };
       count += 1;
-      if (sample.length < sampleMax) sample.push(id);
+      if (sample.length < sampleMax) sample.push(operation.id);
     }
     pages += 1;
     if (!page.isLast && pages === limits.batchCountPages) {

@@ -27,6 +27,8 @@ export const batchTaskNames: ReadonlySet<string> = new Set(
 export type BatchInput = {
   /** Of what can be cancelled or retried at all. */
   readonly filter: Omit<OperationFilter, 'tenant'>;
+  /** Only of this kind of error (core/error-fingerprint.ts); the store does not know it. */
+  readonly fingerprint?: string | undefined;
   /** Operations at most, newest first. */
   readonly limit: number;
   /** Only count. Answered by the route itself (http/batches.ts) and never stored. */
@@ -42,7 +44,7 @@ const common = ['status', 'task', 'labels', 'since', 'until', 'q', 'input'] as c
 /** What is not over has no error to filter by. */
 const filterMembers: Readonly<Record<BatchAction, readonly string[]>> = {
   cancel: common,
-  retry: [...common, 'code', 'error'],
+  retry: [...common, 'code', 'error', 'fingerprint'],
 };
 
 /** The body as checked. Throws `validation_failed` with a pointer for everything that is wrong. */
@@ -84,7 +86,9 @@ function readInput(reading: BodyReading, action: BatchAction, body: unknown): Ba
     fallback: limits.batchMax,
   });
   const dryRun = reading.boolean(['dry_run'], given['dry_run'] ?? false);
-  return filter === null ? null : { filter: readFilter(reading, action, filter), limit, dryRun };
+  if (filter === null) return null;
+  const fingerprint = readFingerprint(reading, filter['fingerprint']);
+  return { filter: readFilter(reading, action, filter), fingerprint, limit, dryRun };
 }
 
 function readFilter(reading: BodyReading, action: BatchAction, given: Members) {
@@ -103,6 +107,16 @@ function readFilter(reading: BodyReading, action: BatchAction, given: Members) {
     input: readMembers(reading, given['input']),
     error: readPart(reading, 'error', given['error']),
   };
+}
+
+function readFingerprint(reading: BodyReading, given: unknown): string | undefined {
+  if (given === undefined) return undefined;
+  if (typeof given === 'string' && fingerprintPattern.test(given)) return given;
+  reading.fail(
+    ['filter', 'fingerprint'],
+    'Expected what GET /errors gives: 16 hexadecimal digits.',
+  );
+  return undefined;
 }
 
 /** One, or a list of them; default all that the action can take. */
@@ -173,12 +187,14 @@ function refuseUnlike(reading: BodyReading, path: readonly string[], text: strin
   if (text.length > max) reading.fail(path, `Expected at most ${max} characters.`);
 }
 
+const fingerprintPattern = /^[0-9a-f]{16}$/;
 const text = { type: 'string', minLength: 1, maxLength: limits.filterTextChars } as const;
 const instant = { type: 'string', format: 'date-time' } as const;
 
 function batchJsonSchema(action: BatchAction): Record<string, unknown> {
   const status = { enum: actionable[action] };
-  const failures = { code: { enum: outcomeCodes }, error: text };
+  const fingerprint = { type: 'string', pattern: fingerprintPattern.source };
+  const failures = { code: { enum: outcomeCodes }, error: text, fingerprint };
   return {
     type: 'object',
     properties: {

@@ -124,7 +124,7 @@ for (const [name, open] of Object.entries(stores)) {
       assert.deepEqual(resultOf(done), { matched: 65, changed: 65, skipped: 0, failed: 0 });
       const retries = (await all(f, { task: 'broken' })).filter((one) => one.retryOf !== null);
       const odd = made.filter((_, i) => i % 2 === 1).map(({ id }) => id);
-      assert.deepEqual(retries.map((one) => one.retryOf).toSorted(), odd.toSorted());
+      assert.deepEqual(retries.flatMap((one) => one.retryOf ?? []).toSorted(), odd.toSorted());
     });
 
     it('takes at most its limit, the newest first', async (t) => {
@@ -138,7 +138,7 @@ for (const [name, open] of Object.entries(stores)) {
       assert.deepEqual(resultOf(done), { matched: 2, changed: 2, skipped: 0, failed: 0 });
       const retries = (await all(f, {})).filter((one) => one.retryOf !== null);
       const newest = made.slice(-2).map(({ id }) => id);
-      assert.deepEqual(retries.map((one) => one.retryOf).toSorted(), newest.toSorted());
+      assert.deepEqual(retries.flatMap((one) => one.retryOf ?? []).toSorted(), newest.toSorted());
     });
 
     it('never takes part in a batch, nor what is made after it', async (t) => {

@@ -2,13 +2,8 @@ import { RaincheckError, type ErrorCode } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Operation } from '../core/operation.ts';
 import type { Store } from '../store/store.ts';
-import {
-  batchSchema,
-  batchTaskNames,
-  batchTasks,
-  type BatchAction,
-  type BatchInput,
-} from './batch-input.ts';
+import { batchSchema, batchTasks, type BatchAction, type BatchInput } from './batch-input.ts';
+import { isBatchable } from './batch-count.ts';
 import { defineTask } from './define-task.ts';
 import type { Engine } from './engine.ts';
 import { scanOperations } from './operation-scan.ts';
@@ -81,7 +76,7 @@ class Batch {
   async run(): Promise<Batched> {
     const own = await this.#own();
     const before = this.#action === 'cancel' ? await this.#cancelledBefore(own) : 0;
-    const ids = await this.#matching(own);
+    const ids = await this.#matching(own, this.#context.input.limit - before);
     const total = before + ids.length;
     const counts = { changed: before, skipped: 0, failed: 0 };
     this.#told(before, total);
@@ -102,15 +97,16 @@ class Batch {
   }
 
   /** In order of the list, newest first. */
-  async #matching(own: Operation): Promise<readonly string[]> {
+  async #matching(own: Operation, limit: number): Promise<readonly string[]> {
     const { input, signal, progress } = this.#context;
     const ids: string[] = [];
+    if (limit === 0) return ids;
     for await (const { operations } of scanOperations(this.#engine, this.#filter(own))) {
       signal.throwIfAborted();
       for (const operation of operations) {
-        if (!isMatch(operation, own)) continue;
+        if (!isBatchable(operation, input) || !isOlder(operation, own)) continue;
         ids.push(operation.id);
-        if (ids.length === input.limit) return ids;
+        if (ids.length === limit) return ids;
       }
       progress(Number.NaN, `${ids.length} found so far`);
     }
@@ -125,16 +121,18 @@ class Batch {
   /** What an attempt before this one has ended: nothing that waits, so the filter does not find it again. */
   async #cancelledBefore(own: Operation): Promise<number> {
     if ((await this.#store.listAttempts({ id: own.id })).length === 0) return 0;
+    const { input, signal } = this.#context;
     const filter = { ...this.#filter(own), states: ['failed'], code: 'cancelled' } as const;
     let count = 0;
     for await (const { operations } of scanOperations(this.#engine, filter)) {
-      this.#context.signal.throwIfAborted();
+      signal.throwIfAborted();
       for (const operation of operations) {
-        if (!isMatch(operation, own) || operation.cancelRequestedAt === null) continue;
-        if (operation.cancelRequestedAt >= own.createdAt) count += 1;
+        const { cancelRequestedAt } = operation;
+        if (!isBatchable(operation, input) || cancelRequestedAt === null) continue;
+        if (cancelRequestedAt >= own.createdAt) count += 1;
       }
     }
-    return Math.min(count, this.#context.input.limit);
+    return Math.min(count, input.limit);
   }
 
   #told(done: number, total: number): void {
@@ -172,7 +170,6 @@ class Batch {
 }
 
 /** In the very millisecond of the batch that tells what it has itself made, in an attempt before, from all else. */
-function isMatch(operation: Operation, own: Operation): boolean {
-  if (batchTaskNames.has(operation.task)) return false;
+function isOlder(operation: Operation, own: Operation): boolean {
   return operation.createdAt < own.createdAt || operation.retryOf === null;
 }

@@ -1,7 +1,16 @@
 import { batchSchema, batchTasks, type BatchAction } from '../engine/batch-input.ts';
+import { outcomeCodes } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
-import { json, problemReference, shared } from './openapi-components.ts';
-import { count, object, reference, text, type Json } from './openapi-schemas.ts';
+import { json, problemReference, query, shared, string } from './openapi-components.ts';
+import {
+  count,
+  groupsSchema,
+  instant,
+  object,
+  reference,
+  text,
+  type Json,
+} from './openapi-schemas.ts';
 
 function batchPath(action: BatchAction, p: { operationId: string; summary: string }): Json {
   return {
@@ -38,7 +47,38 @@ export const batchPaths: Json = {
   }),
 };
 
+export const errorPaths: Json = {
+  '/errors': {
+    get: {
+      operationId: 'listErrors',
+      summary: 'What failed, by kind, the most frequent first',
+      description:
+        'Of the newest failed operations, without those that were cancelled. A kind is a task, a code and a detail without numbers, ids and the like.',
+      tags: ['operations'],
+      parameters: [
+        query('since', string, 'Created since: an instant, or how long ago. Default 24h.'),
+        query('task', string, 'Name of the task.'),
+        shared('Limit'),
+      ],
+      responses: {
+        '200': { description: 'The groups.', content: json(reference('ErrorGroups')) },
+        default: problemReference,
+      },
+    },
+  },
+};
+
 export const batchSchemas: Json = {
+  ErrorGroups: groupsSchema({
+    task: text,
+    code: { enum: outcomeCodes },
+    title: text,
+    sample_detail: text,
+    count,
+    first_at: instant,
+    last_at: instant,
+    sample_operation_id: text,
+  }),
   BatchCancel: batchSchema('cancel')['~standard'].jsonSchema.input({ target: 'draft-2020-12' }),
   BatchRetry: batchSchema('retry')['~standard'].jsonSchema.input({ target: 'draft-2020-12' }),
   BatchCount: object({

@@ -24,6 +24,14 @@ export function orNull(schema: Json): Json {
   return { anyOf: [schema, { type: 'null' }] };
 }
 
+/** Of things that are of one kind. */
+export function groupsSchema(members: Json): Json {
+  return object({
+    groups: { type: 'array', items: object({ fingerprint: text, ...members }) },
+    complete: { type: 'boolean', description: 'false: older ones were not looked at.' },
+  });
+}
+
 export function reference(name: string): Json {
   return { $ref: `#/components/schemas/${name}` };
 }

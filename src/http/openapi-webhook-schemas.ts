@@ -4,6 +4,7 @@ import { operationStatuses } from '../core/operation.ts';
 import { redriveSchema } from '../webhooks/redrive-input.ts';
 import {
   count,
+  groupsSchema,
   instant,
   instantOrNull,
   integerOrNull,
@@ -249,6 +250,14 @@ export const webhookSchemas: Json = {
     action: { enum: ['redrive', 'discard'] },
     count: { ...count, maximum: limits.deliveryCountMax },
     more: { type: 'boolean', description: 'There may be more than that.' },
+  }),
+  DeadLetterGroups: groupsSchema({
+    endpoint_id: textOrNull,
+    error: text,
+    count,
+    first_at: instant,
+    last_at: instant,
+    sample_delivery_id: text,
   }),
   OperationEvent: operationEvent,
   TestEvent: testEvent,

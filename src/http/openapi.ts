@@ -1,7 +1,7 @@
 import type { HttpContext } from './context.ts';
 import { neededScope, type Route } from './route.ts';
 import { links, parameters, responses } from './openapi-components.ts';
-import { batchPaths, batchSchemas } from './openapi-batch-paths.ts';
+import { batchPaths, batchSchemas, errorPaths } from './openapi-batch-paths.ts';
 import { ownPaths, taskPaths } from './openapi-paths.ts';
 import { schemas, type Json } from './openapi-schemas.ts';
 import { webhookPaths } from './openapi-webhook-paths.ts';
@@ -21,6 +21,7 @@ export function openapiDocument(context: HttpContext, routes: readonly Route[]):
     ...tasks,
     ownPaths,
     batchPaths,
+    errorPaths,
     sends ? webhookPaths : null,
   );
   return {

@@ -3,6 +3,7 @@ import { RaincheckError } from '../core/errors.ts';
 import type { Task } from '../engine/task.ts';
 import { batchRoutes } from './batches.ts';
 import type { HttpContext, Params, RouteAction } from './context.ts';
+import { listErrors } from './errors.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 import { readDashboard } from './dashboard.ts';
 import { readEvents, wantsEvents } from './events.ts';
@@ -40,6 +41,7 @@ export type Router = (path: string) => Match | null;
 const reservedSegments: ReadonlySet<string> = new Set([
   'operations',
   'events',
+  'errors',
   'tasks',
   'whoami',
   'problems',
@@ -236,6 +238,7 @@ function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly stat
     route('/operations/:id/result', {
       get: (request, params) => readResult(context, request, { id: id(params), task: null }),
     }),
+    route('/errors', { get: (request) => listErrors(context, request) }),
     // Whoever may submit has to know what and where.
     route('/tasks', { scope: null, get: () => listTasks(context) }),
     route('/tasks/:name', { scope: null, get: (_, params) => readTask(context, name(params)) }),
