@@ -52,6 +52,8 @@ export const limits = {
   waitersMax: 10_000,
   /** What the engine keeps of what it learned: more of it is not kept. */
   noteChars: 4 * 1_048_576,
+  /** Notes that one call reads or removes. */
+  notesRead: 500,
   /** Operations that wait and are foreseen: about 35 MB. */
   foreseenMax: 100_000,
   /** Rows one sweep or prune changes before it lets others write. */
