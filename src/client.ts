@@ -55,4 +55,5 @@ export type {
   WireTestEvent,
   WireWebhookEvent,
   WireTestedEndpoint,
+  WireWorker,
 } from './core/wire.ts';

@@ -1,8 +1,15 @@
 import { isOperationId } from '../core/id.ts';
 import { refuseUnknownKeys } from '../core/options.ts';
 import type { OperationStatus } from '../core/operation.ts';
-import type { WireOperation, WireOperationPage, WireProgress, WireTask } from '../core/wire.ts';
-import { pageIn, taskIn, tasksIn } from './answered-operation.ts';
+import type {
+  WireOperation,
+  WireOperationPage,
+  WireProgress,
+  WireTask,
+  WireWorker,
+  WireWorkerList,
+} from '../core/wire.ts';
+import { objectIn, pageIn, taskIn, tasksIn } from './answered-operation.ts';
 import {
   createOperationHandle,
   type CallOptions,
@@ -47,6 +54,8 @@ export type Client<App = unknown> = {
   list(filter?: ListFilter): Promise<WireOperationPage>;
   tasks(options?: CallOptions): Promise<readonly WireTask[]>;
   task(name: string, options?: CallOptions): Promise<WireTask>;
+  /** The processes on the server's store, by their heartbeats. */
+  workers(options?: CallOptions): Promise<readonly WireWorker[]>;
   /** Endpoints, deliveries and dead letters. */
   readonly webhooks: WebhooksClient;
 };
@@ -122,6 +131,11 @@ export function clientOver<App = unknown>(transport: Transport): Client<App> {
       return tasksIn(await transport.request({ method: 'GET', url, signal }), url);
     },
     task: (name: string, options: CallOptions = {}) => getTask(transport, name, options.signal),
+    async workers({ signal }: CallOptions = {}) {
+      const url = transport.address('/workers');
+      const answer = await transport.request({ method: 'GET', url, signal });
+      return objectIn<WireWorkerList>(answer, url, 'workers').workers;
+    },
     webhooks: webhooksOver(transport),
   };
   // The types of `App` are promises about the server; nothing here depends on them.

@@ -54,6 +54,14 @@ export const limits = {
   noteChars: 4 * 1_048_576,
   /** Notes that one call reads or removes. */
   notesRead: 500,
+  /** Processes on one store: how often each tells that it lives, when the others think it dead, how long they show that. */
+  nodeHeartbeatMs: 5_000,
+  nodeDeadMs: 17_500,
+  nodeDeadKeptMs: 3_600_000,
+  /** Where no other process can have the store. */
+  nodeAloneMs: 60_000,
+  /** How old an answer about the other processes may be. */
+  nodesCachedMs: 1_000,
   /** Operations that wait and are foreseen: about 35 MB. */
   foreseenMax: 100_000,
   /** Rows one sweep or prune changes before it lets others write. */

@@ -378,6 +378,30 @@ export type WireProblemType = {
   readonly retryable: boolean;
 };
 
+export type WireWorker = {
+  /** Also the worker of the leases it holds. */
+  readonly id: string;
+  /** api: accepts and answers. worker: runs attempts and sends webhooks. */
+  readonly roles: readonly ('api' | 'worker')[];
+  readonly host: string;
+  readonly pid: number;
+  readonly version: string;
+  readonly started_at: string;
+  readonly heartbeat_at: string;
+  /** draining: it stops, and takes no more. dead: its heartbeat is missing; shown for an hour. */
+  readonly state: 'live' | 'draining' | 'dead';
+  /** Attempts that run there, of at most `slots`. */
+  readonly busy: number;
+  readonly slots: number;
+  /** 99th percentile of the delay of its event loop in the last seconds; null: not measured (yet). */
+  readonly event_loop_lag_ms: number | null;
+  /** What it runs. */
+  readonly tasks: readonly string[];
+};
+
+/** `GET /workers`: the processes on the store, oldest first. */
+export type WireWorkerList = { readonly workers: readonly WireWorker[] };
+
 /** `GET /`: where everything is. */
 export type WireIndex = {
   readonly name: 'raincheck';

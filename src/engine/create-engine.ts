@@ -192,6 +192,10 @@ class RaincheckEngine implements Engine {
     return this.#estimates.ofTask(name);
   }
 
+  nodes(): ReturnType<Engine['nodes']> {
+    return this.#runtime.nodes();
+  }
+
   #refuseWhenStopping(): void {
     if (!this.#runtime.stopping) return;
     throw new RaincheckError('shutting_down', 'The server is shutting down; ask another.', {

@@ -4,6 +4,7 @@ import { durationOption, expected, integerOption, refuseUnknownKeys } from '../c
 import type { EngineOptions, Tell } from './engine.ts';
 import { isIsolateThread } from './isolate-thread-mark.ts';
 import { silentLogger, type Logger } from './logger.ts';
+import { unknownProcess, type NodeFacts } from './node.ts';
 import { systemClock } from './system-clock.ts';
 import type { Task } from './task.ts';
 import type { Clock } from '../core/clock.ts';
@@ -29,6 +30,7 @@ export type EngineSettings = {
   readonly pollMs: number;
   readonly pollsPerSecond: number;
   readonly random: () => number;
+  readonly node: NodeFacts;
 };
 
 const optionNames = [
@@ -47,6 +49,7 @@ const optionNames = [
   'poll',
   'pollsPerSecond',
   'random',
+  'node',
 ];
 
 /** Throws `invalid_option` for the first option that is wrong. */
@@ -95,6 +98,7 @@ export function engineSettings(options: EngineOptions): EngineSettings {
       fallback: limits.pollsPerSecondDefault,
     }),
     random: options.random ?? Math.random,
+    node: options.node ?? unknownProcess,
   };
 }
 

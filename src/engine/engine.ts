@@ -7,6 +7,7 @@ import type { OperationEstimate, TaskEstimates } from '../core/operation-estimat
 import type { Outbox } from '../store/delivery-store.ts';
 import type { OperationFilter, OperationPage, Store, TaskRecord } from '../store/store.ts';
 import type { Logger } from './logger.ts';
+import type { NodeFacts, NodeRecord } from './node.ts';
 import type { Task } from './task.ts';
 
 export type { OperationFilter, TaskRecord } from '../store/store.ts';
@@ -109,6 +110,8 @@ export type Engine = {
   pollWait(operation: Operation): PollWait | null;
   /** What operations of the task took and how good their estimates were, as known here. No I/O. */
   taskEstimates(task: string): TaskEstimates;
+  /** The processes on this store by their heartbeats, oldest first: as of a second ago at most. */
+  nodes(): Promise<readonly NodeRecord[]>;
 };
 
 export type OperationKey = { readonly id: string; readonly tenant: string };
@@ -166,4 +169,6 @@ export type EngineOptions = {
   readonly pollsPerSecond?: number;
   /** Uniform in [0, 1); for jitter and forecasts. Default Math.random. */
   readonly random?: () => number;
+  /** What is told of this process to others on the store. Default: nothing that tells it from them. */
+  readonly node?: NodeFacts;
 };

@@ -10,6 +10,8 @@ import { Executor } from './executor.ts';
 import { attemptFields } from './handler-context.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Isolates } from './isolates.ts';
+import type { NodeRecord } from './node.ts';
+import { Presence } from './presence.ts';
 import { createPruner } from './pruner.ts';
 import { RunningAttempts } from './running-attempts.ts';
 import type { Service } from './service.ts';
@@ -37,6 +39,9 @@ export class Runtime {
   readonly #worker: Worker;
   readonly #isolates: Isolates;
   readonly #keeper: EstimateKeeper;
+  readonly #presence: Presence;
+  /** Also while it drains. */
+  #isWorking = false;
   readonly #services: readonly Service<unknown>[];
   #state: 'new' | 'starting' | 'started' | 'stopping' | 'stopped' = 'new';
   #stopping: Promise<void> | null = null;
@@ -54,6 +59,7 @@ export class Runtime {
       threads: p.settings.threads,
     });
     const running = this.#running;
+    const id = `w_${randomBytes(9).toString('base64url')}`;
     const shared = { store, clock, logger, running, changed };
     const abort = this.abort.bind(this);
     this.#heartbeat = new Heartbeat({ ...shared, estimates, leaseMs, abort, tell });
@@ -81,14 +87,25 @@ export class Runtime {
       leaseMs,
       pollMs,
       tell,
-      worker: `w_${randomBytes(9).toString('base64url')}`,
+      worker: id,
       execute: (attempt) => this.#executor.execute(attempt),
+    });
+    this.#presence = new Presence({
+      settings: p.settings,
+      id,
+      running,
+      isWorking: () => this.#isWorking,
+      seen: (others) => estimates.setOthers(others),
     });
     const swept = (operation: Operation): void => this.#swept(operation);
     this.#services = [
       createSweeper({ ...shared, outbox, heartbeat: this.#heartbeat, swept }),
       createPruner(shared),
     ];
+  }
+
+  nodes(): Promise<readonly NodeRecord[]> {
+    return this.#presence.nodes();
   }
 
   get stopping(): boolean {
@@ -140,6 +157,7 @@ export class Runtime {
     }
     if (this.#state !== 'starting') return; // stopped meanwhile
     this.#state = 'started';
+    this.#isWorking = true;
     this.#p.estimates.open();
     this.#keeper.start();
     this.#heartbeat.start();
@@ -157,6 +175,7 @@ export class Runtime {
   async #stop(drainMs: number): Promise<void> {
     this.#state = 'stopping';
     this.#p.estimates.close();
+    this.#presence.drain();
     this.#stopListening?.();
     await this.#worker.stop();
     await this.#idleWithin(drainMs);
@@ -171,6 +190,7 @@ export class Runtime {
     for (const service of this.#services) await service.stop();
     await this.#heartbeat.stop();
     await this.#keeper.stop();
+    await this.#presence.stop();
     this.#executor.close();
     await this.#isolates.close();
     this.#state = 'stopped';
@@ -183,6 +203,7 @@ export class Runtime {
 
   listen(): void {
     if (this.stopping) return;
+    this.#presence.start();
     this.#stopListening ??=
       this.#p.settings.store.hints?.listen((hint) => this.#hinted(hint)) ?? null;
   }

@@ -2,6 +2,8 @@ import type { HttpContext } from './context.ts';
 import { links, parameters, responses } from './openapi-components.ts';
 import { ownPaths, taskPaths } from './openapi-paths.ts';
 import { schemas, type Json } from './openapi-schemas.ts';
+import { serverPaths } from './openapi-server-paths.ts';
+import { serverSchemas } from './openapi-server-schemas.ts';
 import { webhookPaths } from './openapi-webhook-paths.ts';
 import { webhookSchemas } from './openapi-webhook-schemas.ts';
 import { openapiWebhooks } from './openapi-webhooks.ts';
@@ -22,10 +24,10 @@ export function openapiDocument(context: HttpContext): Json {
     },
     servers: [{ url: `${context.publicOrigin ?? ''}${context.basePath}` || '/' }],
     ...(context.secured ? { security: [{ token: [] }] } : null),
-    paths: Object.assign({}, ...tasks, ownPaths, sends ? webhookPaths : null) as Json,
+    paths: Object.assign({}, ...tasks, ownPaths, serverPaths, sends ? webhookPaths : null) as Json,
     ...(sends ? { webhooks: openapiWebhooks } : null),
     components: {
-      schemas: sends ? { ...schemas, ...webhookSchemas } : schemas,
+      schemas: { ...schemas, ...serverSchemas, ...(sends ? webhookSchemas : null) },
       responses,
       parameters,
       links,

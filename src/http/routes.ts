@@ -24,6 +24,7 @@ import { submit } from './submit.ts';
 import { listTasks, readTask, setTaskPaused } from './tasks.ts';
 import { viewRoutes, viewTaskRoutes } from './view-routes.ts';
 import { webhookRoutes } from './webhook-routes.ts';
+import { listWorkers } from './workers.ts';
 
 export type Match = { readonly route: Route; readonly params: Params };
 
@@ -44,6 +45,8 @@ const reservedSegments: ReadonlySet<string> = new Set([
   'inbox',
   'webhooks',
   'worker',
+  'workers',
+  'stats',
   'azure',
   'v1',
   'async',
@@ -194,6 +197,7 @@ function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly stat
     route('/tasks/:name/resume', {
       post: (_, params) => setTaskPaused(context, name(params), false),
     }),
+    route('/workers', { get: () => listWorkers(context) }),
     ...webhookRoutes(context),
     ...viewRoutes(context),
   ];

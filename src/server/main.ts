@@ -13,7 +13,7 @@ import { isBusy, isLoopback, listen, portHolder, type Listening } from './listen
 import { exampleConfigFile, findConfig, loadConfig } from './load-config.ts';
 import { jsonLogger, prettyLogger, type FlushableLogger } from './logger.ts';
 import { openStore, parseStoreAddress, storeLabel } from './open-store.ts';
-import { raincheck, type Raincheck } from './raincheck.ts';
+import { assembledRaincheck, type Raincheck, type RaincheckOptions } from './raincheck.ts';
 import { readSettings, type Flags, type Mode, type Settings } from './settings.ts';
 import { exitOnCrash, stopOnSignal } from './stop-on-signal.ts';
 import { version } from './version.ts';
@@ -137,7 +137,7 @@ type Serving = { readonly plan: Plan; readonly logger: FlushableLogger };
 /** null: raincheck() opens the store. */
 async function serveOver(ownStore: Store | null, { plan, logger }: Serving): Promise<number> {
   const { config, settings } = plan;
-  const rc = raincheck({
+  const options = {
     ...membersGiven(config),
     tasks: config.tasks,
     store: ownStore ?? settings.store,
@@ -153,7 +153,9 @@ async function serveOver(ownStore: Store | null, { plan, logger }: Serving): Pro
     ...(settings.token === undefined ? {} : { token: settings.token }),
     ...(settings.basePath === undefined ? {} : { basePath: settings.basePath }),
     ...(settings.publicUrl === undefined ? {} : { publicUrl: settings.publicUrl }),
-  });
+  } satisfies RaincheckOptions;
+  const isWorker = plan.mode === 'worker';
+  const rc = assembledRaincheck(options, { isApi: !isWorker });
   const servers: Server[] = [];
   const open = async (app: Raincheck['app'], port: number, orNext: boolean): Promise<Listening> => {
     const server = createHttpServer(app);
@@ -161,7 +163,6 @@ async function serveOver(ownStore: Store | null, { plan, logger }: Serving): Pro
     return listenOrSay(server, { host: settings.host, port, orNext });
   };
   try {
-    const isWorker = plan.mode === 'worker';
     const listening = isWorker ? null : await open(rc.app, settings.port, plan.mode === 'dev');
     if (settings.healthPort !== undefined) {
       await open(healthOnly(rc.app), settings.healthPort, false);

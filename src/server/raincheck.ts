@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { hostname } from 'node:os';
 import type { Clock } from '../core/clock.ts';
 import type { Duration } from '../core/duration.ts';
 import { RaincheckError } from '../core/errors.ts';
@@ -16,6 +17,7 @@ import type { Store } from '../store/store.ts';
 import { createWebhooks, type WebhooksOptions } from '../webhooks/create-webhooks.ts';
 import type { WebhookSettings } from '../webhooks/webhook-settings.ts';
 import type { Webhooks } from '../webhooks/webhooks.ts';
+import { eventLoopLag } from './event-loop-lag.ts';
 import { consoleLogger } from './logger.ts';
 import { watchedMount } from './mount.ts';
 import { openStore } from './open-store.ts';
@@ -129,6 +131,8 @@ export function raincheck<const Tasks extends readonly Task[]>(
 export type Substitutes = {
   readonly webhooks?: Pick<WebhooksOptions, 'sender' | 'lookup' | 'random'>;
   readonly engine?: Pick<EngineOptions, 'poll'>;
+  /** false: nothing of it is served, so that it is no API to others on the store. */
+  readonly isApi?: boolean;
 };
 
 /** As raincheck(), with parts that are no option. */
@@ -162,6 +166,7 @@ export function assembledRaincheck<const Tasks extends readonly Task[]>(
       ...idleApp,
       handle: (request) => {
         if (options.work !== false) startSoon();
+        else engine.listen();
         return idleApp.handle(request);
       },
     };
@@ -215,6 +220,13 @@ function composed(options: RaincheckOptions, { store, clock, logger, substitutes
     clock,
     logger,
     tasks: options.tasks,
+    node: {
+      host: hostname(),
+      pid: process.pid,
+      version,
+      isApi: substitutes.isApi ?? true,
+      eventLoopLag: eventLoopLag(),
+    },
     ...(webhooks !== null && {
       outbox: webhooks.outbox,
       tell: webhooks.tell,
