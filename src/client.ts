@@ -3,6 +3,7 @@ export {
   type Client,
   type ListFilter,
   type RunOptions,
+  type StatsOptions,
   type SubmitOptions,
 } from './client/client.ts';
 export type { OperationEvent } from './client/events.ts';
@@ -54,6 +55,8 @@ export type {
   WireTask,
   WireTestEvent,
   WireWebhookEvent,
+  WireStats,
+  WireStatsBucket,
   WireTestedEndpoint,
   WireWorker,
 } from './core/wire.ts';

@@ -5,6 +5,7 @@ import type {
   WireOperation,
   WireOperationPage,
   WireProgress,
+  WireStats,
   WireTask,
   WireWorker,
   WireWorkerList,
@@ -54,10 +55,17 @@ export type Client<App = unknown> = {
   list(filter?: ListFilter): Promise<WireOperationPage>;
   tasks(options?: CallOptions): Promise<readonly WireTask[]>;
   task(name: string, options?: CallOptions): Promise<WireTask>;
+  /** How it goes and how it went, over all processes. */
+  stats(options?: StatsOptions): Promise<WireStats>;
   /** The processes on the server's store, by their heartbeats. */
   workers(options?: CallOptions): Promise<readonly WireWorker[]>;
   /** Endpoints, deliveries and dead letters. */
   readonly webhooks: WebhooksClient;
+};
+
+export type StatsOptions = CallOptions & {
+  /** How far back. Default 1h. */
+  readonly window?: '15m' | '1h' | '6h' | '24h' | undefined;
 };
 
 export type RunOptions = SubmitOptions &
@@ -131,6 +139,15 @@ export function clientOver<App = unknown>(transport: Transport): Client<App> {
       return tasksIn(await transport.request({ method: 'GET', url, signal }), url);
     },
     task: (name: string, options: CallOptions = {}) => getTask(transport, name, options.signal),
+    async stats({ window, signal }: StatsOptions = {}) {
+      const url = transport.address('/stats');
+      if (window !== undefined) url.searchParams.set('window', window);
+      return objectIn<WireStats>(
+        await transport.request({ method: 'GET', url, signal }),
+        url,
+        'health',
+      );
+    },
     async workers({ signal }: CallOptions = {}) {
       const url = transport.address('/workers');
       const answer = await transport.request({ method: 'GET', url, signal });

@@ -60,6 +60,12 @@ export const limits = {
   nodeDeadKeptMs: 3_600_000,
   /** Where no other process can have the store. */
   nodeAloneMs: 60_000,
+  /** Statistics of a process: how often they are kept, how many characters of them, and how many a second. */
+  statsSavedMs: 10_000,
+  statsChars: 262_144,
+  statsCharsPerSecond: 10_000,
+  /** When what a process counted is taken over by another, since its heartbeat is missing. */
+  statsLeftMs: 600_000,
   /** How old an answer about the other processes may be. */
   nodesCachedMs: 1_000,
   /** Operations that wait and are foreseen: about 35 MB. */

@@ -2,12 +2,15 @@ import { RaincheckError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { durationOption } from '../core/options.ts';
 import { isFinal, type Operation } from '../core/operation.ts';
+import { StatsRing } from '../core/stats-ring.ts';
 import { Acceptor } from './acceptor.ts';
+import { Activity } from './activity.ts';
 import { engineSettings, type EngineSettings } from './engine-settings.ts';
 import type { Engine, EngineOptions, OperationKey } from './engine.ts';
 import { Estimates } from './estimates.ts';
 import { Readiness } from './readiness.ts';
 import { Runtime } from './runtime.ts';
+import type { StatsWindow } from './stats.ts';
 import type { Task } from './task.ts';
 import { Waiters } from './waiters.ts';
 import { Watchers } from './watchers.ts';
@@ -25,6 +28,7 @@ export function createEngine(options: EngineOptions): Engine {
 class RaincheckEngine implements Engine {
   readonly #s: EngineSettings;
   readonly #estimates: Estimates;
+  readonly #activity: Activity;
   readonly #runtime: Runtime;
   readonly #acceptor: Acceptor;
   readonly #waiters: Waiters;
@@ -41,8 +45,12 @@ class RaincheckEngine implements Engine {
       clock,
       wait: (p) => this.#waiters.wait({ ...p, until: 'change' }),
     });
+    const ring = new StatsRing();
+    this.#activity = new Activity({ clock, ring, observer: settings.observer });
     this.#runtime = new Runtime({
       settings,
+      ring,
+      activity: this.#activity,
       estimates: this.#estimates,
       changed: (id) => this.#waiters.notify(id),
     });
@@ -52,7 +60,10 @@ class RaincheckEngine implements Engine {
       pendingMax,
       task: (name) => this.#task(name),
       accepted: (readyAt) => this.#runtime.accepted(readyAt),
-      created: (operation) => this.#estimates.submitted(operation),
+      created: (operation) => {
+        this.#estimates.submitted(operation);
+        this.#activity.submitted(operation);
+      },
       retryAfterSeconds: (task) => this.#retryAfterSeconds(task),
     });
   }
@@ -130,6 +141,7 @@ class RaincheckEngine implements Engine {
     // A cancelled operation may have stood in the way of others: a parked key, a full queue.
     if (outcome.outcome === 'cancelled') {
       this.#estimates.withdrawn(p.id);
+      this.#activity.ended(outcome.operation);
       this.#runtime.wake();
     }
     if (outcome.outcome !== 'already_final') this.#waiters.notify(p.id);
@@ -190,6 +202,14 @@ class RaincheckEngine implements Engine {
 
   taskEstimates(name: string): ReturnType<Engine['taskEstimates']> {
     return this.#estimates.ofTask(name);
+  }
+
+  stats(window: StatsWindow): ReturnType<Engine['stats']> {
+    return this.#runtime.stats.stats(window);
+  }
+
+  ownStats(window: StatsWindow): ReturnType<Engine['ownStats']> {
+    return this.#runtime.stats.ownStats(window);
   }
 
   nodes(): ReturnType<Engine['nodes']> {

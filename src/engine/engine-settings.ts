@@ -1,6 +1,7 @@
 import { RaincheckError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { durationOption, expected, integerOption, refuseUnknownKeys } from '../core/options.ts';
+import type { Observer } from './activity.ts';
 import type { EngineOptions, Tell } from './engine.ts';
 import { isIsolateThread } from './isolate-thread-mark.ts';
 import { silentLogger, type Logger } from './logger.ts';
@@ -31,6 +32,7 @@ export type EngineSettings = {
   readonly pollsPerSecond: number;
   readonly random: () => number;
   readonly node: NodeFacts;
+  readonly observer: Observer | null;
 };
 
 const optionNames = [
@@ -50,6 +52,7 @@ const optionNames = [
   'pollsPerSecond',
   'random',
   'node',
+  'observer',
 ];
 
 /** Throws `invalid_option` for the first option that is wrong. */
@@ -99,6 +102,7 @@ export function engineSettings(options: EngineOptions): EngineSettings {
     }),
     random: options.random ?? Math.random,
     node: options.node ?? unknownProcess,
+    observer: options.observer ?? null,
   };
 }
 

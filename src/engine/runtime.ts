@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { RaincheckError } from '../core/errors.ts';
+import type { StatsRing } from '../core/stats-ring.ts';
 import { isFinal, type Operation } from '../core/operation.ts';
 import type { Settlement, SettleOutcome, StoreHint } from '../store/store.ts';
+import type { Activity } from './activity.ts';
 import type { AbortCause, Attempt } from './attempt.ts';
 import type { EngineSettings } from './engine-settings.ts';
 import { EstimateKeeper } from './estimate-keeper.ts';
@@ -16,12 +18,15 @@ import { createPruner } from './pruner.ts';
 import { RunningAttempts } from './running-attempts.ts';
 import type { Service } from './service.ts';
 import { Settler } from './settler.ts';
+import { StatsKeeper } from './stats-keeper.ts';
 import { createSweeper, recover } from './sweeper.ts';
 import { Worker } from './worker.ts';
 
 type RuntimeParts = {
   readonly settings: EngineSettings;
   readonly estimates: Estimates;
+  readonly ring: StatsRing;
+  readonly activity: Activity;
   /** A change that clients can see is durable. */
   readonly changed: (id: string) => void;
 };
@@ -40,6 +45,8 @@ export class Runtime {
   readonly #isolates: Isolates;
   readonly #keeper: EstimateKeeper;
   readonly #presence: Presence;
+  /** What happened, in numbers. */
+  readonly stats: StatsKeeper;
   /** Also while it drains. */
   #isWorking = false;
   readonly #services: readonly Service<unknown>[];
@@ -83,6 +90,7 @@ export class Runtime {
     this.#worker = new Worker({
       ...shared,
       estimates,
+      activity: p.activity,
       tasks: allTasks,
       leaseMs,
       pollMs,
@@ -90,6 +98,8 @@ export class Runtime {
       worker: id,
       execute: (attempt) => this.#executor.execute(attempt),
     });
+    const { ring, activity } = p;
+    this.stats = new StatsKeeper({ settings: p.settings, id, ring, activity });
     this.#presence = new Presence({
       settings: p.settings,
       id,
@@ -190,6 +200,7 @@ export class Runtime {
     for (const service of this.#services) await service.stop();
     await this.#heartbeat.stop();
     await this.#keeper.stop();
+    await this.stats.stop();
     await this.#presence.stop();
     this.#executor.close();
     await this.#isolates.close();
@@ -204,6 +215,7 @@ export class Runtime {
   listen(): void {
     if (this.stopping) return;
     this.#presence.start();
+    this.stats.start();
     this.#stopListening ??=
       this.#p.settings.store.hints?.listen((hint) => this.#hinted(hint)) ?? null;
   }
@@ -217,7 +229,8 @@ export class Runtime {
   #swept(operation: Operation): void {
     this.#p.estimates.align(operation);
     this.#p.changed(operation.id);
-    if (!isFinal(operation.state)) this.#worker.wake();
+    if (isFinal(operation.state)) this.#p.activity.ended(operation);
+    else this.#worker.wake();
   }
 
   #settled(attempt: Attempt, settlement: Settlement, outcome: SettleOutcome): void {
@@ -231,6 +244,7 @@ export class Runtime {
     }
     this.#p.estimates.settled(attempt.operation, settlement);
     const ms = Math.max(0, clock.now() - attempt.startedAt);
+    this.#p.activity.settled(attempt.operation, settlement, ms);
     switch (settlement.type) {
       case 'completed':
         logger.info({ ...fields, ms }, 'Completed.');

@@ -1,8 +1,23 @@
-import { json, problemReference } from './openapi-components.ts';
+import { statsWindows } from '../engine/stats.ts';
+import { json, problemReference, query } from './openapi-components.ts';
 import { reference, type Json } from './openapi-schemas.ts';
 
 /** What operators ask for. */
 export const serverPaths: Json = {
+  '/stats': {
+    get: {
+      operationId: 'readStats',
+      summary: 'How it goes and how it went, over all processes',
+      tags: ['server'],
+      parameters: [
+        query('window', { enum: Object.keys(statsWindows), default: '1h' }, 'How far back.'),
+      ],
+      responses: {
+        '200': { description: 'In numbers and in a sentence.', content: json(reference('Stats')) },
+        default: problemReference,
+      },
+    },
+  },
   '/workers': {
     get: {
       operationId: 'listWorkers',

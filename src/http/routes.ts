@@ -20,6 +20,7 @@ import { readResult } from './results.ts';
 import { route, type Route } from './route.ts';
 import { cancelFromPage, readStatusPage, wantsHtml } from './status-html.ts';
 import { readStatusCss, readStatusJs } from './status-page-assets.ts';
+import { StatsAnswers } from './stats.ts';
 import { submit } from './submit.ts';
 import { listTasks, readTask, setTaskPaused } from './tasks.ts';
 import { viewRoutes, viewTaskRoutes } from './view-routes.ts';
@@ -156,6 +157,7 @@ function readAsAsked(
 
 function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly status: Route } {
   let openapi: ExchangeReply | null = null; // the tasks never change
+  const stats = new StatsAnswers(context);
   const id = (params: Params): string => params['id'] ?? '';
   const name = (params: Params): string => params['name'] ?? '';
   const status = route('/operations/:id', {
@@ -197,6 +199,7 @@ function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly stat
     route('/tasks/:name/resume', {
       post: (_, params) => setTaskPaused(context, name(params), false),
     }),
+    route('/stats', { get: (request) => stats.read(request) }),
     route('/workers', { get: () => listWorkers(context) }),
     ...webhookRoutes(context),
     ...viewRoutes(context),
