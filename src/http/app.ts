@@ -10,6 +10,7 @@ import type { Webhooks } from '../webhooks/webhooks.ts';
 import type { RouteAction, HttpContext } from './context.ts';
 import { describeOperation } from './described-operation.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
+import type { MetricsSource } from './metrics.ts';
 import { problemReply } from './problem.ts';
 import type { Route } from './route.ts';
 import { createRouter, type Router } from './routes.ts';
@@ -27,6 +28,8 @@ export type AppOptions = {
   readonly publicUrl?: string;
   /** Bearer token that every request but /livez and /readyz must bring. Default: none is asked for. */
   readonly token?: string;
+  /** What `GET /metrics` tells. Default: nothing, 404. */
+  readonly metrics?: MetricsSource;
   /** Largest request body in bytes, 1 to 64 MiB. Default limits.bodyBytes. */
   readonly bodyBytesMax?: number;
   /** Gets what clients are not told about internal errors. Default: silent. */
@@ -198,6 +201,7 @@ function createContext(options: AppOptions): HttpContext {
     'basePath',
     'publicUrl',
     'token',
+    'metrics',
     'bodyBytesMax',
     'logger',
     'version',
@@ -210,6 +214,7 @@ function createContext(options: AppOptions): HttpContext {
     publicOrigin: publicUrl === null ? null : publicUrl.origin,
     secured: options.token !== undefined,
     logger: options.logger ?? silentLogger,
+    metrics: options.metrics ?? null,
     bodyBytesMax: integerOption('bodyBytesMax', options.bodyBytesMax, {
       min: 1,
       max: 64 * 1_048_576,

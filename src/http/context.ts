@@ -2,6 +2,7 @@ import type { Engine } from '../engine/engine.ts';
 import type { Logger } from '../engine/logger.ts';
 import type { Webhooks } from '../webhooks/webhooks.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
+import type { MetricsSource } from './metrics.ts';
 
 /** What every route needs: made once by createApp, never changed. */
 export type HttpContext = {
@@ -15,6 +16,8 @@ export type HttpContext = {
   /** Whether a token is asked for. */
   readonly secured: boolean;
   readonly logger: Logger;
+  /** null: none are kept, and their address is 404. */
+  readonly metrics: MetricsSource | null;
   /** Largest request body in bytes. */
   readonly bodyBytesMax: number;
   /** Shown in the OpenAPI document. */

@@ -18,6 +18,20 @@ export const serverPaths: Json = {
       },
     },
   },
+  '/metrics': {
+    get: {
+      operationId: 'readMetrics',
+      summary: 'What Prometheus scrapes',
+      tags: ['server'],
+      responses: {
+        '200': {
+          description: 'In the text format of Prometheus.',
+          content: { 'text/plain; version=0.0.4; charset=utf-8': { schema: { type: 'string' } } },
+        },
+        default: problemReference,
+      },
+    },
+  },
   '/workers': {
     get: {
       operationId: 'listWorkers',

@@ -8,6 +8,7 @@ import { readLiveness, readReadiness } from './health.ts';
 import { readIndex } from './index-page.ts';
 import { jsonReply } from './json-reply.ts';
 import { openapiDocument } from './openapi.ts';
+import { readMetrics } from './metrics.ts';
 import {
   cancelOperation,
   listOperations,
@@ -200,6 +201,10 @@ function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly stat
       post: (_, params) => setTaskPaused(context, name(params), false),
     }),
     route('/stats', { get: (request) => stats.read(request) }),
+    route('/metrics', {
+      get: () => readMetrics(context),
+      open: context.metrics?.isOpen ?? false,
+    }),
     route('/workers', { get: () => listWorkers(context) }),
     ...webhookRoutes(context),
     ...viewRoutes(context),

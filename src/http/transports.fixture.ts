@@ -253,6 +253,7 @@ export function contextOf({ engine, webhooks }: Pick<Kit, 'engine' | 'webhooks'>
     publicOrigin: null,
     secured: false,
     logger: silentLogger,
+    metrics: null,
     bodyBytesMax: limits.bodyBytes,
     version: '0',
   };

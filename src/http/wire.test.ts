@@ -27,6 +27,7 @@ const context: HttpContext = {
   webhooks: null,
   basePath: '/ops',
   publicOrigin: null,
+  metrics: null,
   secured: false,
   logger: silentLogger,
   bodyBytesMax: 1,

@@ -15,10 +15,12 @@ import { fetchHandler } from '../http/fetch-adapter.ts';
 import { nodeHandler } from '../http/node-adapter.ts';
 import type { Store } from '../store/store.ts';
 import { createWebhooks, type WebhooksOptions } from '../webhooks/create-webhooks.ts';
+import { redriveTask } from '../webhooks/redrive-input.ts';
 import type { WebhookSettings } from '../webhooks/webhook-settings.ts';
 import type { Webhooks } from '../webhooks/webhooks.ts';
 import { eventLoopLag } from './event-loop-lag.ts';
 import { consoleLogger } from './logger.ts';
+import { Metrics } from './metrics.ts';
 import { watchedMount } from './mount.ts';
 import { openStore } from './open-store.ts';
 import { logRequests } from './request-log.ts';
@@ -35,6 +37,8 @@ export type RaincheckOptions<Tasks extends readonly Task[] = readonly Task[]> = 
   store?: string | Store;
   /** Bearer token that every request but /livez and /readyz must bring; 8 characters or more. Default: none. */
   token?: string;
+  /** GET /metrics is answered without the token too. Default false. */
+  metricsOpen?: boolean;
   /** Prefix of every address, like '/ops', when mounted below one. Default: the path of `publicUrl`, else ''. */
   basePath?: string;
   /** How clients reach this server, like 'https://api.example.com/ops'. Default: unknown. */
@@ -99,6 +103,7 @@ const optionNames = [
   'tasks',
   'store',
   'token',
+  'metricsOpen',
   'basePath',
   'publicUrl',
   'bodyBytesMax',
@@ -202,6 +207,8 @@ type Parts = {
 
 /** Engine, webhooks and HTTP API put together: each needs a word of another, but none before the first request. */
 function composed(options: RaincheckOptions, { store, clock, logger, substitutes }: Parts) {
+  const taskNames = options.tasks.flatMap((task) => task?.name ?? []);
+  const metrics = new Metrics([...taskNames, redriveTask.name]);
   const webhooks =
     options.webhooks === false
       ? null
@@ -212,7 +219,8 @@ function composed(options: RaincheckOptions, { store, clock, logger, substitutes
           settings: options.webhooks ?? {},
           describe: (operation) => plainApp.describe(operation),
           userAgent: `raincheck/${version} (+webhooks)`,
-          taskNames: options.tasks.flatMap((task) => task?.name ?? []),
+          taskNames,
+          observer: metrics.deliveryObserver,
           ...substitutes.webhooks,
         });
   const engine = createEngine({
@@ -220,6 +228,7 @@ function composed(options: RaincheckOptions, { store, clock, logger, substitutes
     clock,
     logger,
     tasks: options.tasks,
+    observer: metrics.observer,
     node: {
       host: hostname(),
       pid: process.pid,
@@ -239,6 +248,11 @@ function composed(options: RaincheckOptions, { store, clock, logger, substitutes
     engine,
     logger,
     version,
+    metrics: {
+      contentType: metrics.contentType,
+      text: () => metrics.text({ engine, webhooks }),
+      isOpen: metricsOpenOption(options.metricsOpen),
+    },
     ...(webhooks !== null && { webhooks }),
     ...given(options, ['token', 'basePath', 'publicUrl', 'bodyBytesMax']),
   });
@@ -246,6 +260,11 @@ function composed(options: RaincheckOptions, { store, clock, logger, substitutes
   const app =
     wanted === 'none' ? plainApp : logRequests(plainApp, { logger, reads: wanted === 'all' });
   return { engine, webhooks, app };
+}
+
+function metricsOpenOption(given: unknown): boolean {
+  if (given === undefined || typeof given === 'boolean') return given ?? false;
+  throw expected('metricsOpen', 'true or false', given);
 }
 
 type StarterParts = {
