@@ -5,6 +5,7 @@ export {
   type ErrorFilter,
   type ListFilter,
   type RunOptions,
+  type StatsOptions,
   type SubmitOptions,
 } from './client/client.ts';
 export type { OperationFilter } from './client/operation-filter.ts';
@@ -63,6 +64,9 @@ export type {
   WireTask,
   WireTestEvent,
   WireWebhookEvent,
+  WireStats,
+  WireStatsBucket,
   WireTestedEndpoint,
   WireWhoami,
+  WireWorker,
 } from './core/wire.ts';

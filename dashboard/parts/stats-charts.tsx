@@ -1,10 +1,11 @@
-import type { Bucket, Percentiles, Stats } from '../state/stats.ts';
+import type { WireStats, WireStatsBucket } from 'raincheck/client';
+import type { Percentiles } from '../state/stats.ts';
 import { count, duration, plural } from '../state/text.ts';
 import { Chart, type Row } from './chart.tsx';
 import { Panel } from './page.tsx';
 
 /** How much came to which end, and how long it waited and ran. */
-export function StatsCharts({ stats }: { readonly stats: Stats }) {
+export function StatsCharts({ stats }: { readonly stats: WireStats }) {
   const { buckets, bucket_seconds } = stats;
   const at = buckets.map((bucket) => Date.parse(bucket.at));
   const lastIsOpen = buckets.at(-1)?.complete === false;
@@ -56,7 +57,7 @@ function decade(ms: number): string {
   return ms < 1000 ? `${ms} ms` : `${count(ms / 1000)} s`;
 }
 
-function outcomes(buckets: readonly Bucket[]): Row[] {
+function outcomes(buckets: readonly WireStatsBucket[]): Row[] {
   const cancelled = buckets.map((bucket) => bucket.failed_by_code['cancelled'] ?? 0);
   return [
     { label: 'completed', tone: 'good', values: buckets.map((bucket) => bucket.completed) },
@@ -81,7 +82,7 @@ function percentileRows(values: readonly (Percentiles | null)[]): Row[] {
 }
 
 /** The operation that has waited longest by now: over the lines, those who wait now do worse than those before. */
-function oldestRow({ buckets, oldest_pending_at, generated_at }: Stats): Row {
+function oldestRow({ buckets, oldest_pending_at, generated_at }: WireStats): Row {
   const age =
     oldest_pending_at === null ? null : Date.parse(generated_at) - Date.parse(oldest_pending_at);
   const values = buckets.map((_, i) =>
@@ -90,7 +91,7 @@ function oldestRow({ buckets, oldest_pending_at, generated_at }: Stats): Row {
   return { label: 'oldest waiting', tone: 'ink', values, points: true };
 }
 
-function finishedLabel(buckets: readonly Bucket[]): string {
+function finishedLabel(buckets: readonly WireStatsBucket[]): string {
   const completed = buckets.reduce((sum, bucket) => sum + bucket.completed, 0);
   const failed = buckets.reduce((sum, bucket) => sum + bucket.failed, 0);
   return `Operations that finished over time: ${count(completed)} completed, ${count(failed)} failed in ${plural(buckets.length, 'interval')}.`;

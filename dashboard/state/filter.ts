@@ -149,7 +149,7 @@ const unitMs: Readonly<Record<string, number>> = {
 };
 
 /** How long ago, or an instant: batches take only that. */
-function timeOf(key: string, value: string): Date {
+export function timeOf(key: string, value: string): Date {
   const [, amount, unit = ''] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d|w)$/.exec(value) ?? [];
   const at =
     amount === undefined ? Date.parse(value) : Date.now() - Number(amount) * (unitMs[unit] ?? 0);

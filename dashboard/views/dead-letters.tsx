@@ -9,11 +9,11 @@ import { Segments, Tabs } from '../parts/tabs.tsx';
 import { Time } from '../parts/time.tsx';
 import { Trouble } from '../parts/trouble.tsx';
 import { address, go, place } from '../state/address.ts';
-import { serverFilters, type Filter } from '../state/filter.ts';
+import { filterText, timeOf, type Filter, type ServerFilter } from '../state/filter.ts';
 import { useLoaded } from '../state/loaded.ts';
 import { client } from '../state/server.ts';
 import { mayOperate } from '../state/session.ts';
-import { readDeadGroups, readErrors, type DeadGroup, type ErrorGroup } from '../state/stats.ts';
+import type { DeadGroup, ErrorGroup } from '../state/stats.ts';
 import { count } from '../state/text.ts';
 
 /** What used up its attempts and waits for a person: operations, and webhooks, by what went wrong. */
@@ -36,7 +36,11 @@ export function DeadLetters() {
 
 function FailedOperations() {
   const since = place.value.query.get('since') ?? '24h';
-  const loaded = useLoaded(since, (signal) => readErrors({ since, limit: 100 }, signal), 10_000);
+  const loaded = useLoaded(
+    since,
+    (signal) => client.errors({ since: timeOf('since', since), limit: 100, signal }),
+    10_000,
+  );
   const retried = useSignal<ErrorGroup | null>(null);
   const found = loaded.data.value;
   const filter = retried.value === null ? null : filterOf(retried.value, since);
@@ -58,7 +62,10 @@ function FailedOperations() {
             groups={found.groups}
             actions={(group) => (
               <>
-                <a class="button quiet" href={address('operations', { q: textOf(group, since) })}>
+                <a
+                  class="button quiet"
+                  href={address('operations', { q: filterText(filterOf(group, since)) })}
+                >
                   Show
                 </a>
                 {mayOperate.value ? (
@@ -74,11 +81,11 @@ function FailedOperations() {
           )}
         </Panel>
       )}
-      {filter === null ? null : (
+      {filter === null || retried.value === null ? null : (
         <BatchDialog
           action="retry"
           filter={filter}
-          asked={serverFilters(filter, [])}
+          asked={[batchOf(retried.value, since)]}
           onClose={() => (retried.value = null)}
         />
       )}
@@ -100,19 +107,22 @@ function filterOf({ task, code, sample_detail }: ErrorGroup, since: string): Fil
   return { terms, words: '' };
 }
 
-function textOf(group: ErrorGroup, since: string): string {
-  return filterOf(group, since)
-    .terms.map(({ key, value }) => `${key}:${/\s/.test(value) ? `"${value}"` : value}`)
-    .join(' ');
+/** Exactly the group, which the list cannot be asked for. */
+function batchOf({ task, fingerprint }: ErrorGroup, since: string): ServerFilter {
+  return { query: {}, batch: { task, fingerprint, since: timeOf('since', since) } };
 }
 
 function DeadWebhooks() {
-  const loaded = useLoaded('dead', readDeadGroups, 10_000);
+  const loaded = useLoaded(
+    'dead',
+    (signal) => client.webhooks.deadLetterGroups({ signal }),
+    10_000,
+  );
   const found = loaded.data.value;
   async function act(group: DeadGroup, action: 'redrive' | 'discard'): Promise<void> {
     const filter = {
       ...(group.endpoint_id !== null && { endpoint: group.endpoint_id }),
-      ...(group.error !== null && { error: group.error }),
+      error: group.error,
     };
     const { id } = await client.webhooks.redrive({ filter, action });
     notify(action === 'redrive' ? 'They are being sent again.' : 'They are being discarded.');
@@ -133,7 +143,7 @@ function DeadWebhooks() {
                 <strong class="num group-count">{count(group.count)}</strong>
                 <div class="group-text">
                   <p>
-                    <code class="code-word">{group.error ?? 'no error'}</code>{' '}
+                    <code class="code-word">{group.error}</code>{' '}
                     {group.endpoint_id === null ? null : (
                       <a class="id" href={`webhooks/endpoints/${group.endpoint_id}`}>
                         {group.endpoint_id}

@@ -1,3 +1,4 @@
+import type { WireStats } from 'raincheck/client';
 import { Icon } from '../parts/icon.tsx';
 import { Mark } from '../parts/mark.tsx';
 import { Page, Panel } from '../parts/page.tsx';
@@ -11,14 +12,15 @@ import { address, here, place } from '../state/address.ts';
 import { now } from '../state/clock.ts';
 import { recentTotals, totals } from '../state/feed.ts';
 import { useLoaded } from '../state/loaded.ts';
-import { readErrors, readStats, windows, type Stats } from '../state/stats.ts';
+import { client } from '../state/server.ts';
+import { windows, type Health } from '../state/stats.ts';
 import { count, duration, plural } from '../state/text.ts';
 
 /** How it goes, the worst first. */
 export function Overview() {
   const asked = place.value.query.get('window');
   const window = windows.find((one) => one === asked) ?? '1h';
-  const loaded = useLoaded(window, (signal) => readStats(window, signal), 5_000);
+  const loaded = useLoaded(window, (signal) => client.stats({ window, signal }), 5_000);
   const stats = loaded.data.value;
   return (
     <Page
@@ -32,7 +34,7 @@ export function Overview() {
       }
     >
       <Trouble error={loaded.error.value} />
-      <Health stats={stats} />
+      <HealthLine stats={stats} />
       <Figures stats={stats} window={window} />
       {stats === null ? null : <StatsCharts stats={stats} />}
       <Panel title="Tasks" note={<a href="tasks">All about them</a>}>
@@ -50,7 +52,7 @@ const tones = {
 } as const;
 
 /** Where to look for what the sentence names. */
-function whereTo({ code, task }: Stats['health']): readonly [string, string] | null {
+function whereTo({ code, task }: Health): readonly [string, string] | null {
   switch (code) {
     case 'no_workers':
       return ['workers', 'See the workers'];
@@ -71,7 +73,7 @@ function of(task: string | null, status: string): string {
   return task === null ? status : `${status} task:${task}`;
 }
 
-function Health({ stats }: { readonly stats: Stats | null }) {
+function HealthLine({ stats }: { readonly stats: WireStats | null }) {
   if (stats === null) return <div class="health" aria-busy="true" />;
   const { health } = stats;
   const [shape, tone] = tones[health.status];
@@ -91,7 +93,7 @@ function Health({ stats }: { readonly stats: Stats | null }) {
   );
 }
 
-function Figures({ stats, window }: { readonly stats: Stats | null; readonly window: string }) {
+function Figures({ stats, window }: { readonly stats: WireStats | null; readonly window: string }) {
   const shown = totals.value ?? stats?.totals ?? null;
   const buckets = stats?.buckets ?? [];
   // The newest one has only begun: in a line without an axis that would look like a fall.
@@ -170,11 +172,7 @@ function sum(values: readonly number[]): number {
 }
 
 function LatestErrors() {
-  const loaded = useLoaded(
-    'errors',
-    (signal) => readErrors({ since: '24h', limit: 5 }, signal),
-    15_000,
-  );
+  const loaded = useLoaded('errors', (signal) => client.errors({ limit: 5, signal }), 15_000);
   return (
     <Panel title="Errors of the last 24 hours" note={<a href="dead-letters">All groups</a>}>
       <Trouble error={loaded.error.value} />

@@ -1,3 +1,4 @@
+import type { WireWorker } from 'raincheck/client';
 import { Empty } from '../parts/empty.tsx';
 import { State } from '../parts/mark.tsx';
 import { Page } from '../parts/page.tsx';
@@ -5,12 +6,12 @@ import { Time } from '../parts/time.tsx';
 import { Trouble } from '../parts/trouble.tsx';
 import { useLoaded } from '../state/loaded.ts';
 import type { Shown } from '../state/shown.ts';
-import { readWorkers, type Worker } from '../state/stats.ts';
+import { client } from '../state/server.ts';
 import { count, duration, plural } from '../state/text.ts';
 
 /** The processes on this store. It is silent about what is fine. */
 export function Workers() {
-  const loaded = useLoaded('workers', readWorkers, 3_000);
+  const loaded = useLoaded('workers', (signal) => client.workers({ signal }), 3_000);
   const workers = loaded.data.value;
   return (
     <Page title="Workers">
@@ -29,7 +30,7 @@ export function Workers() {
   );
 }
 
-function summary(workers: readonly Worker[]): string {
+function summary(workers: readonly WireWorker[]): string {
   const live = workers.filter(({ state }) => state === 'live');
   const busy = live.reduce((sum, worker) => sum + worker.busy, 0);
   const slots = live.reduce((sum, worker) => sum + worker.slots, 0);
@@ -41,7 +42,7 @@ function summary(workers: readonly Worker[]): string {
 /** Longer blocked than this, timers and heartbeats come late. */
 const lagMsMax = 200;
 
-function troubleOf({ state, event_loop_lag_ms }: Worker): string | null {
+function troubleOf({ state, event_loop_lag_ms }: WireWorker): string | null {
   if (state === 'dead') return 'It has not been heard of: its operations start again elsewhere.';
   if (state === 'draining') return 'It finishes what runs and takes nothing new.';
   return (event_loop_lag_ms ?? 0) > lagMsMax
@@ -49,13 +50,13 @@ function troubleOf({ state, event_loop_lag_ms }: Worker): string | null {
     : null;
 }
 
-const states: Readonly<Record<Worker['state'], Shown>> = {
+const states: Readonly<Record<WireWorker['state'], Shown>> = {
   live: { shape: 'check', word: 'Live', tone: 'good' },
   draining: { shape: 'pause', word: 'Draining', tone: 'warn' },
   dead: { shape: 'cross', word: 'Dead', tone: 'bad' },
 };
 
-function WorkerTable({ workers }: { readonly workers: readonly Worker[] }) {
+function WorkerTable({ workers }: { readonly workers: readonly WireWorker[] }) {
   return (
     <div class="table-frame">
       <table class="rows workers">
@@ -80,7 +81,7 @@ function WorkerTable({ workers }: { readonly workers: readonly Worker[] }) {
   );
 }
 
-function WorkerRow({ worker }: { readonly worker: Worker }) {
+function WorkerRow({ worker }: { readonly worker: WireWorker }) {
   const { busy, slots, event_loop_lag_ms: lag } = worker;
   const trouble = troubleOf(worker);
   return (

@@ -4,6 +4,8 @@ import { links, parameters, responses } from './openapi-components.ts';
 import { batchPaths, batchSchemas, errorPaths } from './openapi-batch-paths.ts';
 import { ownPaths, taskPaths } from './openapi-paths.ts';
 import { schemas, type Json } from './openapi-schemas.ts';
+import { serverPaths } from './openapi-server-paths.ts';
+import { serverSchemas } from './openapi-server-schemas.ts';
 import { webhookPaths } from './openapi-webhook-paths.ts';
 import { webhookSchemas } from './openapi-webhook-schemas.ts';
 import { openapiWebhooks } from './openapi-webhooks.ts';
@@ -22,6 +24,7 @@ export function openapiDocument(context: HttpContext, routes: readonly Route[]):
     ownPaths,
     batchPaths,
     errorPaths,
+    serverPaths,
     sends ? webhookPaths : null,
   );
   return {
@@ -36,7 +39,12 @@ export function openapiDocument(context: HttpContext, routes: readonly Route[]):
     paths: secured ? withScopes(paths, routes) : paths,
     ...(sends ? { webhooks: openapiWebhooks } : null),
     components: {
-      schemas: { ...schemas, ...batchSchemas, ...(sends ? webhookSchemas : null) },
+      schemas: {
+        ...schemas,
+        ...batchSchemas,
+        ...serverSchemas,
+        ...(sends ? webhookSchemas : null),
+      },
       responses,
       parameters,
       links,

@@ -174,7 +174,7 @@ describe('the dashboard', { skip: executable === null && noChromium }, () => {
     await Promise.all(Array.from({ length: 60 }, () => site.client.submit('noop', {})));
     await using watched = await opened('operations');
     const { page } = watched;
-    const flood = startFlood(site);
+    using _flood = flood(site);
     let hits = 0;
     for (let round = 0; round < 12; round += 1) {
       await page.locator('tr[data-id]').nth(30).waitFor();
@@ -192,7 +192,6 @@ describe('the dashboard', { skip: executable === null && noChromium }, () => {
       if (idIn(page.url()) === aimed) hits += 1;
       await page.goBack();
     }
-    flood.stop();
     assert.equal(hits, 12);
     await page.locator('.pill').click();
     watched.assertQuiet();
@@ -235,8 +234,8 @@ async function hrefOf(page: Page): Promise<string> {
   return new URL(href ?? '', page.url()).href;
 }
 
-/** 20 new operations a second, until it is stopped. */
-function startFlood({ client }: Site): { stop: () => void } {
+/** 20 new operations a second, until it is left. */
+function flood({ client }: Site): Disposable {
   const timer = setInterval(() => void client.submit('noop', {}), 50);
-  return { stop: () => clearInterval(timer) };
+  return { [Symbol.dispose]: () => clearInterval(timer) };
 }
