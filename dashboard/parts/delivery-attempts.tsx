@@ -61,12 +61,15 @@ function Timings({ attempt: { timings } }: { readonly attempt: WireDeliveryAttem
   );
 }
 
-function Answer({ attempt: { answer } }: { readonly attempt: WireDeliveryAttempt }) {
+function Answer({ attempt }: { readonly attempt: WireDeliveryAttempt }) {
+  const { answer } = attempt;
   if (answer === null) return null;
   const headers = Object.entries(answer.headers).map(([name, value]) => `${name}: ${value}`);
   const { excerpt } = answer;
   const body =
     excerpt === null ? '' : 'text' in excerpt ? excerpt.text : `(base64) ${excerpt.base64}`;
   const text = [...headers, ...(body === '' ? [] : ['', body])].join('\n');
-  return text === '' ? null : <Code text={text} label="the answer" />;
+  return text === '' ? null : (
+    <Code text={text} label={`the answer to attempt ${attempt.number}`} />
+  );
 }

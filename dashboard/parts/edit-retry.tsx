@@ -32,13 +32,13 @@ export function EditRetry(p: { readonly operation: WireOperation; readonly onClo
   return (
     <Dialog title="Edit and retry" onClose={p.onClose}>
       <Trouble error={input.error.value} />
-      <JsonField label="Input" text={text} />
+      {input.data.value === null ? null : <JsonField label="Input" text={text} />}
       <Trouble error={refused.value} />
       <footer>
         <button type="button" onClick={p.onClose}>
           Not now
         </button>
-        <Action class="main" act={send}>
+        <Action class="main" act={send} disabled={input.data.value === null}>
           Run it
         </Action>
       </footer>

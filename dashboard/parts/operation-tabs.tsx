@@ -112,7 +112,10 @@ function Attempts({ operation }: { readonly operation: WireOperation }) {
             )}
           </p>
           {attempt.error === null ? null : (
-            <Code text={`${attempt.error.code}: ${attempt.error.detail}`} label="the error" />
+            <Code
+              text={`${attempt.error.code}: ${attempt.error.detail}`}
+              label={`the error of attempt ${attempt.number}`}
+            />
           )}
         </li>
       ))}

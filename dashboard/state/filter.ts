@@ -123,8 +123,7 @@ function serverFilter({ terms, words }: Filter): ServerFilter {
   if (texts.length > 0) plain['q'] = query['q'] = texts.join(' ');
   if (Object.keys(labels).length > 0) plain['labels'] = labels;
   if (Object.keys(input).length > 0) plain['input'] = input;
-  // Its members are those that `checked` has let through.
-  return { query, batch: plain as Batch['filter'] };
+  return { query, batch: plain };
 }
 
 function checked(key: string, value: string): unknown {

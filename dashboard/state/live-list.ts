@@ -2,7 +2,16 @@ import { computed, signal, type ReadonlySignal, type Signal } from '@preact/sign
 import type { WireOperation } from 'raincheck/client';
 import { matches, type Filter } from './filter.ts';
 import { noteLabels } from './known-labels.ts';
-import { pageRows, type OperationPage } from './operation-page.ts';
+
+export const pageRows = 50;
+
+export type OperationPage = {
+  readonly rows: readonly WireOperation[];
+  /** Where to go on, one for each filter ('-': that one is at its end); null: nothing is left. */
+  readonly next: string | null;
+  /** It gave up before the page was full: there may be more, further back. */
+  readonly searchesOn: boolean;
+};
 
 /**
  * A page of operations that lives without moving: rows change where they stand, also when they no longer fit the
@@ -39,6 +48,13 @@ export class LiveList {
     this.#rows.value = rows;
     this.news.value = new Set();
     this.unsure.value = false;
+  }
+
+  /** The page as it is by now, after something was missed: as if the feed had told all of it. */
+  catchUp(page: OperationPage): void {
+    if (this.#rows.peek().length === 0) return this.put(page);
+    noteLabels(page.rows);
+    for (const operation of page.rows) this.take(operation);
   }
 
   /** What the feed told. */

@@ -1,18 +1,10 @@
 import type { WireOperation, WireOperationPage } from 'raincheck/client';
 import { ask } from './server.ts';
 import type { ServerFilter } from './filter.ts';
+import { pageRows, type OperationPage } from './live-list.ts';
 
-export const pageRows = 50;
 /** The server looks through a bounded part of its history at a time, so a page can be short and have a next one. */
 const roundsMax = 6;
-
-export type OperationPage = {
-  readonly rows: readonly WireOperation[];
-  /** Where to go on, one for each filter ('-': that one is at its end); null: nothing is left. */
-  readonly next: string | null;
-  /** It gave up before the page was full: there may be more, further back. */
-  readonly searchesOn: boolean;
-};
 
 type Source = {
   readonly rows: readonly WireOperation[];

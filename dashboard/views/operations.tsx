@@ -1,5 +1,5 @@
 import { useComputed, useSignal, useSignalEffect } from '@preact/signals';
-import { useEffect, useMemo } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { BatchDialog } from '../parts/batch-dialog.tsx';
 import { Empty } from '../parts/empty.tsx';
 import { Icon } from '../parts/icon.tsx';
@@ -127,9 +127,18 @@ function List(p: {
   const list = useMemo(() => new LiveList(p.filter, p.page === null), []);
   const selected = useSignal<ReadonlySet<string>>(new Set());
   const loaded = useLoaded('page', (signal) => readOperationPage(p.asked, p.page, signal));
+  /** Whether the rows may be put in another order: when the list appears, and when a person asks for it. */
+  const mayMove = useRef(true);
+  const show = (): void => {
+    mayMove.current = true;
+    loaded.reload();
+  };
   useSignalEffect(() => {
     const page = loaded.data.value;
-    if (page !== null) list.put(page);
+    if (page === null) return;
+    if (mayMove.current) list.put(page);
+    else list.catchUp(page);
+    mayMove.current = false;
   });
   useEffect(
     () =>
@@ -139,12 +148,12 @@ function List(p: {
   const isEmpty = useComputed(() => loaded.data.value !== null && list.rows.value.length === 0);
   useSignalEffect(() => {
     // Nothing can move under a pointer where there is nothing.
-    if (isEmpty.value && list.news.value.size > 0) loaded.reload();
+    if (isEmpty.value && list.news.value.size > 0) show();
   });
   return (
     <>
       <Trouble error={loaded.error.value} />
-      <News list={list} onShow={() => loaded.reload()} />
+      <News list={list} onShow={show} />
       {isEmpty.value ? (
         <NoOperations filter={p.filter} searchesOn={loaded.data.value?.searchesOn === true} />
       ) : (

@@ -64,7 +64,8 @@ function whereTo({ code, task }: Health): readonly [string, string] | null {
       return ['dead-letters?kind=webhooks', 'See the dead letters'];
     case 'paused':
       return [task === null ? 'tasks' : `tasks/${task}`, 'See the task'];
-    default:
+    case 'store_unavailable':
+    case 'ok':
       return null;
   }
 }

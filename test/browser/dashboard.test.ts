@@ -57,10 +57,8 @@ describe('the dashboard', { skip: executable === null && noChromium }, () => {
     const { page } = watched;
     await page.getByRole('button', { name: 'Submit' }).click();
     const link = page.getByRole('link', { name: 'Open the result' });
-    const [popup] = await Promise.all([page.waitForEvent('popup'), link.click()]);
-    const response = await page.request.get(
-      popup.url() === 'about:blank' ? await hrefOf(page) : popup.url(),
-    );
+    await Promise.all([page.waitForEvent('popup'), link.click()]);
+    const response = await page.request.get(await hrefOf(page));
     assert.equal(response.headers()['content-type'], 'application/pdf');
     assert.equal((await response.body()).subarray(0, 5).toString(), '%PDF-');
     watched.assertQuiet();
@@ -83,7 +81,6 @@ describe('the dashboard', { skip: executable === null && noChromium }, () => {
     const { page } = watched;
     await page.getByRole('button', { name: 'Edit and retry' }).click();
     const field = page.getByRole('dialog').getByLabel('Input');
-    await page.waitForFunction("document.querySelector('dialog textarea').value.includes('good')");
     await field.fill('{"good": true}');
     await page.getByRole('button', { name: 'Run it' }).click();
     await page.locator('h1').getByText('Completed').waitFor();
@@ -100,11 +97,14 @@ describe('the dashboard', { skip: executable === null && noChromium }, () => {
     await Promise.all(submitted.map((operation) => operation.wait()));
     await using watched = await opened('operations');
     const { page } = watched;
+    await page.getByRole('button', { name: 'Live' }).waitFor();
     await page.keyboard.press('/');
     await page.keyboard.type('status:failed label.run:bulk');
     await page.keyboard.press('Enter');
+    await page.waitForURL(/label\.run/);
     await page.locator('tr[data-id]').nth(49).waitFor();
     await page.getByRole('button', { name: 'Retry all' }).click();
+    assert.equal(await page.locator('dialog .figure').textContent(), '300');
     await page.getByRole('button', { name: 'Retry 300 operations' }).click();
     await page.locator('h1').getByText('Completed').waitFor();
     await page.getByText('"changed"').waitFor();
@@ -184,9 +184,7 @@ describe('the dashboard', { skip: executable === null && noChromium }, () => {
       const box = await row.boundingBox();
       assert.ok(box !== null);
       // A person takes as long to press as it takes for some rows to come.
-      await page.waitForFunction(
-        "parseInt(document.querySelector('.pill')?.textContent ?? '0') >= 4",
-      );
+      await page.locator('.pill', { hasText: /^\s*(?:[4-9]|\d{2,}) new/ }).waitFor();
       await page.mouse.click(box.x + 400, box.y + box.height / 2);
       await page.waitForURL(/operations\/op_/);
       if (idIn(page.url()) === aimed) hits += 1;
@@ -194,6 +192,19 @@ describe('the dashboard', { skip: executable === null && noChromium }, () => {
     }
     assert.equal(hits, 12);
     await page.locator('.pill').click();
+    watched.assertQuiet();
+  });
+
+  it('holds still while it is paused, and catches up', async () => {
+    await using watched = await opened('operations?q=label.hold%3Astill');
+    const { page } = watched;
+    await page.getByRole('button', { name: 'Live' }).click();
+    const { id } = await site.client.submit('noop', {}, { labels: { hold: 'still' } });
+    await site.client.operation(id).wait();
+    assert.equal(await page.locator(`tr[data-id=${id}]`).count(), 0);
+    await page.getByRole('button', { name: 'Paused' }).click();
+    await page.locator(`tr[data-id=${id}]`).getByText('Completed').waitFor();
+    await page.getByRole('button', { name: 'Live' }).waitFor();
     watched.assertQuiet();
   });
 
