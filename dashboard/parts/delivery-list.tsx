@@ -8,7 +8,7 @@ import { WhyItWaits } from './endpoint-state.tsx';
 import { Icon } from './icon.tsx';
 import { State } from './mark.tsx';
 import { shortId } from './operation-table.tsx';
-import { Tabs } from './tabs.tsx';
+import { Segments } from './tabs.tsx';
 import { Time } from './time.tsx';
 import { Trouble } from './trouble.tsx';
 
@@ -53,7 +53,7 @@ export function DeliveryList({ endpoint }: { readonly endpoint?: string }) {
   const page = loaded.data.value;
   return (
     <>
-      <Tabs
+      <Segments
         label="By state"
         current={text('state') ?? ''}
         tabs={tabs.map(([name, label]) => ({

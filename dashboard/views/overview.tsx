@@ -140,7 +140,9 @@ function Figures({ stats, window }: { readonly stats: WireStats | null; readonly
         note={
           completed + failed === 0
             ? 'nothing has finished'
-            : `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} % of what finished`
+            : failed === 0
+              ? 'nothing has'
+              : `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} % of what finished`
         }
         spark={whole.map((bucket) => bucket.failed)}
         href={address('operations', { q: `status:failed since:${window}` })}

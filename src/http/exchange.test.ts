@@ -53,6 +53,16 @@ function suite(transport: Transport): void {
   };
   const get = (target: string, headers = {}): Promise<Answer> => send('GET', target, { headers });
 
+  describe('the input of an operation', () => {
+    it('is what was submitted, as it was accepted', async () => {
+      const id = await submitted('/slow/held', '{"n": 1}');
+      const answer = await get(`/operations/${id}/input`);
+      assert.equal(answer.status, 200);
+      assert.deepEqual(answer.json, { n: 1 });
+      assertProblem(await get(`/operations/${unknownId}/input`), 'operation_not_found');
+    });
+  });
+
   describe('a submit', () => {
     it('is answered 202 with the operation, its address and a time to wait', async () => {
       const answer = await submit('/slow/held', '{"n":1}');
