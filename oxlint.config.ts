@@ -65,7 +65,7 @@ export default defineConfig({
           {
             patterns: [
               {
-                regex: String.raw`^(?:raincheck(?!/client$)|node:|(?:\.\./)+src/)`,
+                regex: String.raw`^(?:raincheck$|raincheck/(?:store|testing)$|node:|(?:\.\./)+src/)`,
                 message: 'The dashboard imports raincheck/client and nothing else of ours.',
               },
             ],
