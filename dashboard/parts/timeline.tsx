@@ -22,7 +22,7 @@ export function TimelineView({ timeline }: { readonly timeline: Timeline }) {
       </div>
       {timeline.lanes.map((lane, i) => (
         <ol key={lane.name + i} class="timeline-list">
-          <li class="dim">{lane.name}</li>
+          {timeline.lanes.length === 1 ? null : <li class="dim">{lane.name}</li>}
           {lane.stretches.map((stretch) => (
             <li key={`${stretch.kind} ${stretch.from}`}>
               <span
