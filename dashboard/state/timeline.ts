@@ -154,7 +154,11 @@ function latest(
 const noticedMs = 5;
 
 function wait(out: Stretch[], from: number, to: number): void {
-  if (to - from < noticedMs) return;
+  if (to - from < noticedMs) {
+    const last = out.pop();
+    if (last !== undefined) out.push({ ...last, to: Math.max(last.to, to) });
+    return;
+  }
   const label = `waiting ${duration(to - from)}`;
   out.push({ kind: 'waiting', tone: 'wait', from, to, open: false, label, detail: null });
 }
