@@ -42,6 +42,7 @@ function commandIn(language: Language, task: WireTask, draft: TryDraft): string 
     url: plainUrl(task),
     input: bodyOf(draft),
     options: Object.fromEntries(given),
+    idempotencyKey: draft.idempotencyKey,
   };
   switch (language) {
     case 'curl': {

@@ -31,27 +31,31 @@ export type Submission = {
   readonly url: string;
   readonly input: unknown;
   readonly options: Readonly<Record<string, string>>;
+  /** '': none. */
+  readonly idempotencyKey: string;
 };
 
 const serverAddress = apiBase.href.replace(/\/$/, '');
 
-export function cliOf({ task, input, options }: Submission): string {
+export function cliOf({ task, input, options, idempotencyKey }: Submission): string {
   const flags = Object.entries(options).map(([name, value]) =>
     name.startsWith('label.')
       ? `--label ${quote(`${name.slice(6)}=${value}`)}`
       : `--${name} ${quote(value)}`,
   );
+  if (idempotencyKey !== '') flags.push(`--idempotency-key ${quote(idempotencyKey)}`);
   const parts = [`npx raincheck run ${task}`, `--url ${serverAddress}`, ...flags];
   return [...parts, `--input ${quote(JSON.stringify(input))}`].join(' \\\n  ');
 }
 
-export function typescriptOf({ task, input, options }: Submission): string {
+export function typescriptOf({ task, input, options, idempotencyKey }: Submission): string {
   const labels = Object.entries(options).filter(([name]) => name.startsWith('label.'));
   const plain = Object.entries(options).filter(([name]) => !name.startsWith('label.'));
   const given = {
     ...Object.fromEntries(
       plain.map(([name, value]) => [name, name === 'priority' ? Number(value) : value]),
     ),
+    ...(idempotencyKey !== '' && { idempotencyKey }),
     ...(labels.length > 0 && {
       labels: Object.fromEntries(labels.map(([name, value]) => [name.slice(6), value])),
     }),
@@ -65,14 +69,16 @@ const result = await client.run('${task}', ${JSON.stringify(input, null, 2)}${la
 console.log(result);`;
 }
 
-export function pythonOf({ url, input, options }: Submission): string {
+export function pythonOf({ url, input, options, idempotencyKey }: Submission): string {
   const query = new URLSearchParams(options).toString();
   const session = token.value === null ? 'requests' : 'session';
+  const header = { 'Idempotency-Key': `"${idempotencyKey}"` };
+  const headers = idempotencyKey === '' ? '' : `, headers=${JSON.stringify(header)}`;
   return `import ${token.value === null ? '' : 'os, '}json, time, requests
 from urllib.parse import urljoin
 ${token.value === null ? '' : `\nsession = requests.Session()\nsession.headers["Authorization"] = "Bearer " + os.environ["RAINCHECK_TOKEN"]`}
 task_input = json.loads(${pythonText(JSON.stringify(input))})
-answer = ${session}.post("${url}${query === '' ? '' : `?${query}`}", json=task_input)
+answer = ${session}.post("${url}${query === '' ? '' : `?${query}`}", json=task_input${headers})
 answer.raise_for_status()
 status_url = urljoin(answer.url, answer.headers["Location"])
 while (operation := ${session}.get(status_url)).json()["status"] in ("pending", "processing"):

@@ -2,6 +2,7 @@ import { useComputed, useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { BatchDialog } from '../parts/batch-dialog.tsx';
 import { Empty } from '../parts/empty.tsx';
+import { FirstSteps } from '../parts/first-steps.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { OperationTable } from '../parts/operation-table.tsx';
 import { Page } from '../parts/page.tsx';
@@ -9,7 +10,7 @@ import { SelectionBar } from '../parts/selection-bar.tsx';
 import { Tabs } from '../parts/tabs.tsx';
 import { Time } from '../parts/time.tsx';
 import { Trouble } from '../parts/trouble.tsx';
-import { address, apiBase, go, place } from '../state/address.ts';
+import { address, go, place } from '../state/address.ts';
 import type { BatchAction } from '../state/batch.ts';
 import { subscribe } from '../state/feed.ts';
 import {
@@ -218,14 +219,5 @@ function NoOperations(p: { readonly filter: Filter; readonly searchesOn: boolean
       </Empty>
     );
   }
-  const first = tasks.value?.find((task) => task.name === 'countdown') ?? tasks.value?.[0];
-  const path = first === undefined ? 'TASK' : first.path.split('/').at(-1);
-  return (
-    <Empty
-      title="No operations yet"
-      command={`curl -i ${new URL(path ?? '', apiBase).href} -H 'content-type: application/json' -d '{}'`}
-    >
-      Whatever is submitted shows up here at once. From a terminal:
-    </Empty>
-  );
+  return <FirstSteps />;
 }

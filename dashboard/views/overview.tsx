@@ -1,4 +1,5 @@
 import type { WireStats } from 'raincheck/client';
+import { FirstSteps } from '../parts/first-steps.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { Mark } from '../parts/mark.tsx';
 import { Page, Panel } from '../parts/page.tsx';
@@ -36,13 +37,18 @@ export function Overview() {
       <Trouble error={loaded.error.value} />
       <HealthLine stats={stats} />
       <Figures stats={stats} window={window} />
-      {stats === null ? null : <StatsCharts stats={stats} />}
+      {stats === null ? null : isUntouched(stats) ? <FirstSteps /> : <StatsCharts stats={stats} />}
       <Panel title="Tasks" note={<a href="tasks">All about them</a>}>
         <TaskTable />
       </Panel>
       <LatestErrors />
     </Page>
   );
+}
+
+/** Nothing was ever submitted. */
+function isUntouched({ totals: { pending, processing, completed, failed } }: WireStats): boolean {
+  return pending + processing + completed + failed === 0;
 }
 
 const tones = {

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import path from 'node:path';
+import { promisify } from 'node:util';
 import { after, before, describe, it } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import { chromiumPath, launchChromium, noChromium } from './chromium.ts';
@@ -208,6 +211,40 @@ describe('the dashboard', { skip: executable === null && noChromium }, () => {
     watched.assertQuiet();
   });
 
+  it('says that the connection is lost, and catches up when it is back', async () => {
+    const { id } = await site.client.submit('steps', { count: 1 });
+    await using watched = await opened(`operations/${id}`);
+    const { page } = watched;
+    await page.getByRole('button', { name: 'Live' }).waitFor();
+    site.hangUp();
+    await page.getByRole('button', { name: 'Reconnecting' }).waitFor();
+    await site.client.operation(id).cancel();
+    await page.locator('h1').getByText('Cancelled').waitFor();
+    await page.getByRole('button', { name: 'Live' }).waitFor();
+  });
+
+  it('gives commands that do the same from elsewhere', async () => {
+    await using watched = await opened('try/picky');
+    const { page } = watched;
+    await page.getByLabel('good').selectOption('true');
+    await page.getByText('Options').click();
+    await page.getByLabel('Labels').fill("who=it's");
+    await page.getByLabel('Priority').fill('5');
+    for (const language of ['curl', 'CLI', 'TypeScript']) {
+      await page.getByLabel('Idempotency-Key').fill(`it is ${language}`);
+      await page.getByRole('radio', { name: language }).check();
+      const command = await page.getByLabel(`the request in ${language}`).first().innerText();
+      const { stdout, stderr } = await runAs(language, command);
+      assert.match(stdout, /"?good"?: ?true|202 Accepted/, `${command}\n${stdout}\n${stderr}`);
+    }
+    const { operations } = await site.client.list({ labels: { who: "it's" } });
+    assert.deepEqual(
+      operations.map(({ task, priority }) => [task, priority]),
+      Array.from({ length: 3 }, () => ['picky', 5]),
+    );
+    watched.assertQuiet();
+  });
+
   it('asks for a token, keeps it for the tab, and offers only what it allows', async () => {
     await using secured = await startSite({
       token: 'all-of-it-0123456789abcdef',
@@ -235,6 +272,23 @@ describe('the dashboard', { skip: executable === null && noChromium }, () => {
     await page.getByRole('button', { name: 'Edit and retry' }).waitFor();
   });
 });
+
+const root = path.join(import.meta.dirname, '../..');
+
+/** Runs what stands there, with the sources in the place of the installed package. */
+async function runAs(language: string, command: string) {
+  const node = [
+    process.execPath,
+    '--conditions=raincheck-source',
+    '--disable-warning=ExperimentalWarning',
+  ];
+  const npx = `npx() { shift; '${node.join("' '")}' src/cli/main.ts "$@"; }`;
+  const [file = '', ...args] =
+    language === 'TypeScript'
+      ? [...node, '--input-type=module-typescript', '--eval', command]
+      : ['bash', '-c', `${npx}\n${command}`];
+  return promisify(execFile)(file, args, { cwd: root });
+}
 
 function idIn(url: string): string {
   return /op_\w{26}/.exec(url)?.[0] ?? '';

@@ -28,6 +28,8 @@ export type Site = AsyncDisposable & {
   readonly receiver: WebhookReceiver;
   /** From now on the receiver takes what it is sent. */
   heal(): void;
+  /** Breaks every connection there is. */
+  hangUp(): void;
   /** Lets `steps` go on to its next step. */
   step(): void;
 };
@@ -67,6 +69,7 @@ export async function startSite(
     client: createClient({ baseUrl: base, ...(token === undefined ? {} : { token }) }),
     rc,
     receiver,
+    hangUp: () => server.closeAllConnections(),
     heal: () => void (isHealthy = true),
     step: () => gates.shift()?.(),
     async [Symbol.asyncDispose]() {
