@@ -53,8 +53,8 @@ export const layers: Readonly<Record<string, Layer>> = {
       '@standard-schema/spec',
     ],
   },
-  // Of the engine what its loops are made of (service, alarm, claim-loop, repeat-write, under-way …), defineTask for
-  // the redrive, and the type Tell; nothing that runs operations.
+  // Of the engine what its loops are made of (service, alarm, claim-loop, repeat-write, under-way …), defineTask and
+  // BodyReading for the redrive, the names of our own tasks, and the type Tell; nothing that runs operations.
   webhooks: {
     layers: ['core', 'store', 'engine'],
     packages: [

@@ -56,6 +56,24 @@ export default defineConfig({
       rules: { 'no-console': 'off' },
     },
     {
+      // A client like any other, and a program for browsers.
+      files: ['dashboard/**/*.{ts,tsx}'],
+      excludeFiles: ['**/*.test.ts', 'dashboard/vite.config.ts'],
+      rules: {
+        'no-restricted-imports': [
+          'error',
+          {
+            patterns: [
+              {
+                regex: String.raw`^(?:raincheck$|raincheck/(?:store|testing)$|node:|(?:\.\./)+src/)`,
+                message: 'The dashboard imports raincheck/client and nothing else of ours.',
+              },
+            ],
+          },
+        ],
+      },
+    },
+    {
       // node:test's describe/it return promises that the runner owns; suites are long lists of cases.
       files: ['**/*.{test,fixture}.ts', 'test/**', 'src/testing/**'],
       rules: {

@@ -7,6 +7,7 @@ import { spawnSync } from 'node:child_process';
 const steps: Record<string, readonly string[]> = {
   format: ['oxfmt', '--check'],
   types: ['tsc', '-p', 'tsconfig.json'],
+  browser: ['tsc', '-p', 'dashboard'],
   lint: ['oxlint', '--type-aware'],
   unused: ['knip'],
   tests: ['node', 'scripts/run-tests.ts'],

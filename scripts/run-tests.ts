@@ -7,7 +7,12 @@ import { quietReporter } from './quiet-reporter.ts';
  * real servers, more would only fight for the same cores). Quiet unless something fails; the closing
  * lines are node's own: `# tests`, `# pass`, `# fail` …
  */
-const patterns = ['src/**/*.test.ts', 'test/**/*.test.ts', 'examples/**/*.test.ts'];
+const patterns = [
+  'src/**/*.test.ts',
+  'test/**/*.test.ts',
+  'examples/**/*.test.ts',
+  'dashboard/**/*.test.ts',
+];
 const wanted = process.argv.slice(2);
 const files = globSync(patterns)
   .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))

@@ -1,10 +1,14 @@
+export type { Batch, BatchClient } from './client/batches.ts';
 export {
   createClient,
   type Client,
+  type ErrorFilter,
   type ListFilter,
   type RunOptions,
+  type StatsOptions,
   type SubmitOptions,
 } from './client/client.ts';
+export type { OperationFilter } from './client/operation-filter.ts';
 export type { OperationEvent } from './client/events.ts';
 export type { FeedEvent, FeedOptions } from './client/feed.ts';
 export type { CallOptions, OperationHandle, WaitSettings } from './client/operation.ts';
@@ -37,12 +41,16 @@ export type { OperationStatus } from './core/operation.ts';
 export type { Scope } from './core/scope.ts';
 export type {
   WireAttempt,
+  WireBatchCount,
+  WireBatched,
   WireCreatedEndpoint,
+  WireDeadLetterGroups,
   WireDelivery,
   WireDeliveryAttempt,
   WireDeliveryPage,
   WireEndpoint,
   WireEndpointPage,
+  WireErrorGroups,
   WireEstimate,
   WireOperation,
   WireOperationEvent,
@@ -56,6 +64,9 @@ export type {
   WireTask,
   WireTestEvent,
   WireWebhookEvent,
+  WireStats,
+  WireStatsBucket,
   WireTestedEndpoint,
   WireWhoami,
+  WireWorker,
 } from './core/wire.ts';

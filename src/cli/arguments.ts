@@ -101,11 +101,20 @@ function fileText(path: string, name: string): string {
 
 /** `k=v` of --label, several of them. */
 export function labelsFrom(words: readonly string[]): Record<string, string> {
+  return pairsFrom(words, '--label name=value');
+}
+
+/** `path=value` of --where, several of them. */
+export function membersFrom(words: readonly string[]): Record<string, string> {
+  return pairsFrom(words, '--where path=value');
+}
+
+function pairsFrom(words: readonly string[], wanted: string): Record<string, string> {
   return Object.fromEntries(
     words.map((word) => {
       const equals = word.indexOf('=');
       if (equals > 0) return [word.slice(0, equals), word.slice(equals + 1)];
-      throw new UsageError(`Expected --label name=value, got '${word}'.`);
+      throw new UsageError(`Expected ${wanted}, got '${word}'.`);
     }),
   );
 }

@@ -1,17 +1,18 @@
 import type { Command } from 'commander';
 import type { WireOperation } from '../core/wire.ts';
+import { isBatch, runBatch, withBatchOptions, type BatchFlags } from './batch.ts';
 import { acting, operationNamed, type Shell } from './context.ts';
 import { exitCodes } from './exit-codes.ts';
 
 export function addCancel(program: Command, shell: Shell): void {
-  program
-    .command('cancel')
+  withBatchOptions(program.command('cancel'), 'cancel')
     .description(
-      'ask an operation to stop; one that waits ends at once, a finished one stays as it is',
+      'ask an operation to stop, or all that a filter finds; one that waits ends at once, a finished one stays as it is',
     )
-    .argument('<operation>', 'id or status address')
     .action(
       acting(shell, async (context, command) => {
+        const flags = command.opts<BatchFlags>();
+        if (isBatch(command.args[0], flags)) return runBatch(context, 'cancel', flags);
         const operation = await operationNamed(context, command.args[0]).cancel();
         const { output } = context;
         if (output.json) output.resultJson(operation);

@@ -269,6 +269,10 @@ describe('the other commands', () => {
     assert.equal((JSON.parse(json.stdout) as WireOperation).priority, 5);
     const found = await cli('list', '--search', id);
     assert.equal(found.stdout, list.stdout);
+    const where = await cli('list', '--where', 'name=a', '--label', 'run=1');
+    assert.equal(where.stdout, list.stdout);
+    assert.equal((await cli('list', '--where', 'name=x', '--label', 'run=1')).stdout, '');
+    assert.match((await cli('list', '--where', 'name')).stderr, /Expected --where path=value/);
     assert.match(list.stdout, new RegExp(`^${id}\techo\tcompleted\t[\\dT:.-]+Z\t\\n$`));
   });
 

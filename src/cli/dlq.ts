@@ -1,11 +1,14 @@
 import type { Command } from 'commander';
 import type { Redrive } from '../client/webhooks.ts';
+import type { WireDeadLetterGroups } from '../core/wire.ts';
 import { acting, durationArgument, integerArgument, type Context, type Shell } from './context.ts';
 import { deliveryFilter, withDeliveryFilters, type DeliveryFlags } from './delivery-filters.ts';
 import { showDelivery } from './webhook-text.ts';
 import { exitCodes, UsageError } from './exit-codes.ts';
+import { incompleteText } from './errors.ts';
 import { followAndFinish } from './finish.ts';
-import { paged, printListing } from './listing.ts';
+import { paged, printListing, type Listing } from './listing.ts';
+import { wholeSeconds } from './progress-line.ts';
 import { deadLetterListing, deliveryIds, printSteered } from './webhook-deliveries.ts';
 
 /** The dead letters: deliveries that used up their attempts and wait for a person. */
@@ -14,6 +17,7 @@ export function addDlq(program: Command, shell: Shell): void {
     .command('dlq')
     .description('the dead letters: webhooks that used up their attempts and wait for a person');
   addList(dlq, shell);
+  addGroups(dlq, shell);
   addShow(dlq, shell);
   addSteering(dlq, shell, {
     name: 'retry',
@@ -49,6 +53,52 @@ function addList(dlq: Command, shell: Shell): void {
       }),
     );
 }
+
+function addGroups(dlq: Command, shell: Shell): void {
+  withDeliveryFilters(dlq.command('groups'))
+    .description('dead letters by endpoint and error, the most frequent first')
+    .option('-n, --limit <n>', 'at most so many groups', integerArgument, 20)
+    .addHelpText(
+      'after',
+      '\nIn a pipe: one a line, tab-separated: endpoint, error, count, first, last, a delivery.\nTake one group: raincheck dlq retry --endpoint <id> --error <class>',
+    )
+    .action(
+      acting(shell, async (context, command) => {
+        const { limit, ...flags } = command.opts<DeliveryFlags & { limit: number }>();
+        const filter = deliveryFilter(flags, context.transport.clock.now());
+        const found = await context.client.webhooks.deadLetterGroups({ ...filter, limit });
+        await printListing(context, found.groups, deadLetterGroupListing);
+        if (!found.complete) context.output.note(incompleteText('dead letters'));
+        return exitCodes.ok.code;
+      }),
+    );
+}
+
+type DeadLetterGroup = WireDeadLetterGroups['groups'][number];
+
+const deadLetterGroupListing: Listing<DeadLetterGroup> = {
+  cells: (one) => [
+    one.endpoint_id ?? '',
+    one.error,
+    String(one.count),
+    one.first_at,
+    one.last_at,
+    one.sample_delivery_id,
+  ],
+  columns: [
+    { title: 'COUNT', align: 'right' },
+    { title: 'ERROR' },
+    { title: 'LAST' },
+    { title: 'ENDPOINT' },
+  ],
+  row: (one, now) => [
+    one.count.toLocaleString('en'),
+    one.error,
+    `${wholeSeconds(now - Date.parse(one.last_at))} ago`,
+    one.endpoint_id ?? '',
+  ],
+  none: 'No dead letters.',
+};
 
 function addShow(dlq: Command, shell: Shell): void {
   dlq

@@ -17,7 +17,7 @@ export type Listing<T> = {
 /** One a line: JSON, tab-separated, or a table for eyes. */
 export async function printListing<T>(
   { output, transport }: Context,
-  things: AsyncIterable<T>,
+  things: AsyncIterable<T> | Iterable<T>,
   p: Listing<T>,
 ): Promise<void> {
   const found: T[] = [];

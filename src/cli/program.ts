@@ -12,6 +12,7 @@ import { addDev } from './dev.ts';
 import { addDlq } from './dlq.ts';
 import { addDoctor } from './doctor.ts';
 import { addInit } from './init.ts';
+import { addErrors } from './errors.ts';
 import { addList } from './list.ts';
 import { addListen } from './listen.ts';
 import { addMigrate } from './migrate.ts';
@@ -41,6 +42,7 @@ const commands = [
   addRetry,
   addList,
   addWatch,
+  addErrors,
   addTasks,
   addWebhooks,
   addDlq,

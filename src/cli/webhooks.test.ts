@@ -256,6 +256,19 @@ describe('raincheck dlq', () => {
     assert.deepEqual(none, { code: 0, stdout: '', stderr: 'There are none.\n' });
   });
 
+  it('groups them by endpoint and error', async () => {
+    const { endpoint, ids } = await deadLetters('/groups', 2);
+    const { stdout } = await cli('dlq', 'groups', '--endpoint', endpoint);
+    const cells = stdout.trimEnd().split('\t');
+    assert.deepEqual(cells.slice(0, 3), [endpoint, 'http_404', '2']);
+    assert.ok(ids.includes(cells[5] ?? ''));
+    const json = await cli('dlq', 'groups', '--endpoint', endpoint, '--json');
+    assert.equal((JSON.parse(json.stdout) as { count: number }).count, 2);
+    await cli('dlq', 'discard', '--endpoint', endpoint, '--error', 'http_404', '--yes');
+    const none = await cli('dlq', 'groups', '--endpoint', endpoint);
+    assert.equal(none.stdout, '');
+  });
+
   it('sends again or discards those that are named', async () => {
     const { ids } = await deadLetters('/named', 2);
     const [one = '', two = ''] = ids;

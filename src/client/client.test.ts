@@ -487,6 +487,8 @@ it('lists by every filter of the server', async () => {
     q: 'acme',
     since,
     labels: { a: 'b' },
+    error: 'ECONN',
+    input: { 'user.id': '42' },
     limit: 5,
   });
   assert.deepEqual(page, { operations: [], next_cursor: null });
@@ -496,6 +498,8 @@ it('lists by every filter of the server', async () => {
     limit: '5',
     since: '1970-01-01T00:00:00.000Z',
     'label.a': 'b',
+    error: 'ECONN',
+    'input.user.id': '42',
   });
 });
 

@@ -2,14 +2,20 @@ import { isOperationId } from '../core/id.ts';
 import { refuseUnknownKeys } from '../core/options.ts';
 import type { OperationStatus } from '../core/operation.ts';
 import type {
+  WireErrorGroups,
   WireOperation,
   WireOperationPage,
   WireProgress,
+  WireStats,
   WireTask,
   WireWhoami,
+  WireWorker,
+  WireWorkerList,
 } from '../core/wire.ts';
 import { objectIn, pageIn, taskIn, tasksIn } from './answered-operation.ts';
 import { operationFeed, type FeedEvent, type FeedOptions } from './feed.ts';
+import type { OperationFilter } from './operation-filter.ts';
+import { batchesOver, type BatchClient } from './batches.ts';
 import {
   createOperationHandle,
   type CallOptions,
@@ -52,6 +58,8 @@ export type Client<App = unknown> = {
   operation<Output = unknown>(urlOrId: string | URL): OperationHandle<Output>;
   /** One page, newest first. */
   list(filter?: ListFilter): Promise<WireOperationPage>;
+  /** What failed, by kind, the most frequent first; `since` (default a day ago) is of the creation. */
+  errors(filter?: ErrorFilter): Promise<WireErrorGroups>;
   tasks(options?: CallOptions): Promise<readonly WireTask[]>;
   task(name: string, options?: CallOptions): Promise<WireTask>;
   /**
@@ -61,8 +69,17 @@ export type Client<App = unknown> = {
   feed(options?: FeedOptions): AsyncGenerator<FeedEvent>;
   /** What the token may do. */
   whoami(options?: CallOptions): Promise<WireWhoami>;
+  /** How it goes and how it went, over all processes. */
+  stats(options?: StatsOptions): Promise<WireStats>;
+  /** The processes on the server's store, by their heartbeats. */
+  workers(options?: CallOptions): Promise<readonly WireWorker[]>;
   /** Endpoints, deliveries and dead letters. */
   readonly webhooks: WebhooksClient;
+} & BatchClient;
+
+export type StatsOptions = CallOptions & {
+  /** How far back. Default 1h. */
+  readonly window?: '15m' | '1h' | '6h' | '24h' | undefined;
 };
 
 export type RunOptions = SubmitOptions &
@@ -75,22 +92,19 @@ const runOptionNames = [...submitOptionNames, 'timeout', 'onChange', 'onProgress
 
 const feedOptionNames = ['task', 'onConnection', 'signal'];
 
-export type ListFilter = {
+export type ListFilter = OperationFilter & {
   readonly status?: OperationStatus | undefined;
-  readonly task?: string | undefined;
-  /** Every one must match. */
-  readonly labels?: Readonly<Record<string, string>> | undefined;
-  /** `error.code` of failed operations. */
-  readonly code?: string | undefined;
-  /** Part of the id, the error or the input. */
-  readonly q?: string | undefined;
-  /** Created at or after, before. */
-  readonly since?: Date | undefined;
-  readonly until?: Date | undefined;
   /** 1..200, default 50. */
   readonly limit?: number | undefined;
   readonly cursor?: string | undefined;
   readonly signal?: AbortSignal | undefined;
+};
+
+export type ErrorFilter = CallOptions & {
+  readonly task?: string | undefined;
+  readonly since?: Date | undefined;
+  /** 1..200 groups, default 50. */
+  readonly limit?: number | undefined;
 };
 
 /** No request is made. Throws `invalid_option` for a `baseUrl` or `patience` that cannot be used. */
@@ -133,6 +147,7 @@ export function clientOver<App = unknown>(transport: Transport): Client<App> {
     operation: (urlOrId: string | URL) =>
       createOperationHandle(transport, { url: operationAddress(transport, urlOrId) }),
     list: (filter: ListFilter = {}) => getPage(transport, filter),
+    errors: (filter: ErrorFilter = {}) => getErrors(transport, filter),
     async tasks({ signal }: CallOptions = {}) {
       const url = transport.address('/tasks');
       return tasksIn(await transport.request({ method: 'GET', url, signal }), url);
@@ -150,7 +165,22 @@ export function clientOver<App = unknown>(transport: Transport): Client<App> {
         'scopes',
       );
     },
+    async stats({ window, signal }: StatsOptions = {}) {
+      const url = transport.address('/stats');
+      if (window !== undefined) url.searchParams.set('window', window);
+      return objectIn<WireStats>(
+        await transport.request({ method: 'GET', url, signal }),
+        url,
+        'health',
+      );
+    },
+    async workers({ signal }: CallOptions = {}) {
+      const url = transport.address('/workers');
+      const answer = await transport.request({ method: 'GET', url, signal });
+      return objectIn<WireWorkerList>(answer, url, 'workers').workers;
+    },
     webhooks: webhooksOver(transport),
+    ...batchesOver(transport),
   };
   // The types of `App` are promises about the server; nothing here depends on them.
   return client as Client<App>;
@@ -181,7 +211,7 @@ async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefine
 
 async function getPage(transport: Transport, filter: ListFilter): Promise<WireOperationPage> {
   const url = transport.address('/operations');
-  const { labels, since, until, signal, ...rest } = filter;
+  const { labels, input, since, until, signal, ...rest } = filter;
   const plain = { ...rest, since: since?.toISOString(), until: until?.toISOString() };
   for (const [name, value] of Object.entries(plain)) {
     if (value !== undefined) url.searchParams.set(name, String(value));
@@ -189,7 +219,23 @@ async function getPage(transport: Transport, filter: ListFilter): Promise<WireOp
   for (const [name, value] of Object.entries(labels ?? {})) {
     url.searchParams.append(`label.${name}`, value);
   }
+  for (const [path, value] of Object.entries(input ?? {})) {
+    url.searchParams.append(`input.${path}`, value);
+  }
   return pageIn(await transport.request({ method: 'GET', url, signal }), url);
+}
+
+async function getErrors(transport: Transport, filter: ErrorFilter): Promise<WireErrorGroups> {
+  const url = transport.address('/errors');
+  const { since, signal, ...rest } = filter;
+  for (const [name, value] of Object.entries({ ...rest, since: since?.toISOString() })) {
+    if (value !== undefined) url.searchParams.set(name, String(value));
+  }
+  return objectIn<WireErrorGroups>(
+    await transport.request({ method: 'GET', url, signal }),
+    url,
+    'groups',
+  );
 }
 
 /** An id, a status address, or the address of a result, which ends in the id too. */

@@ -1,6 +1,7 @@
 import type { DeliveryEvent, DeliveryState, WebhookEvent } from '../core/delivery.ts';
 import type {
   WireCreatedEndpoint,
+  WireDeadLetterGroups,
   WireDelivery,
   WireDeliveryAttempt,
   WireDeliveryAttemptList,
@@ -53,6 +54,8 @@ export type WebhooksClient = {
     filter?: DeliveryListFilter & { readonly state?: readonly DeliveryState[] | undefined },
   ): Promise<WireDeliveryPage>;
   deadLetters(filter?: DeliveryListFilter): Promise<WireDeliveryPage>;
+  /** Dead letters by endpoint and error, the most frequent first: each is what a redrive takes by these two. */
+  deadLetterGroups(filter?: Omit<DeliveryListFilter, 'cursor'>): Promise<WireDeadLetterGroups>;
   /** With what it sends. */
   delivery(id: string, options?: CallOptions): Promise<WireDelivery>;
   attempts(id: string, options?: CallOptions): Promise<readonly WireDeliveryAttempt[]>;
@@ -174,6 +177,8 @@ function deliveryCalls(
     deliveries: ({ state, ...filter } = {}) =>
       page('/webhooks/deliveries', { ...filter, ...(state && { state: state.join(',') }) }),
     deadLetters: (filter = {}) => page('/webhooks/dead-letters', filter),
+    deadLetterGroups: ({ signal, ...query } = {}) =>
+      calls.get<WireDeadLetterGroups>(`/webhooks/dead-letters:groups`, 'groups', { signal, query }),
     delivery: (id, options) => calls.get<WireDelivery>(of(id), 'delivery_url', options),
     async attempts(id, options) {
       const path = `${of(id)}/attempts`;

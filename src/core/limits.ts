@@ -54,6 +54,22 @@ export const limits = {
   waitersMax: 10_000,
   /** What the engine keeps of what it learned: more of it is not kept. */
   noteChars: 4 * 1_048_576,
+  /** Notes that one call reads or removes. */
+  notesRead: 500,
+  /** Processes on one store: how often each tells that it lives, when the others think it dead, how long they show that. */
+  nodeHeartbeatMs: 5_000,
+  nodeDeadMs: 17_500,
+  nodeDeadKeptMs: 3_600_000,
+  /** Where no other process can have the store. */
+  nodeAloneMs: 60_000,
+  /** Statistics of a process: how often they are kept, how many characters of them, and how many a second. */
+  statsSavedMs: 10_000,
+  statsChars: 262_144,
+  statsCharsPerSecond: 10_000,
+  /** When what a process counted is taken over by another, since its heartbeat is missing. */
+  statsLeftMs: 600_000,
+  /** How old an answer about the other processes may be. */
+  nodesCachedMs: 1_000,
   /** Operations that wait and are foreseen: about 35 MB. */
   foreseenMax: 100_000,
   /** Rows one sweep or prune changes before it lets others write. */
@@ -70,7 +86,22 @@ export const limits = {
   pageScanRows: 10_000,
   /** Bytes one page of a list filtered by text looks at. */
   pageScanBytes: 16 * 1_048_576,
+  /** What a row costs of them beside its text: 4,096 rows are looked at if they are small. */
+  pageScanRowBytes: 4_096,
   filterTextChars: 200,
+  /** Members of the input that one filter compares. */
+  filterInputs: 8,
+  // Batches.
+  batchMax: 100_000,
+  /** Operations a batch changes at once. */
+  batchChunk: 50,
+  /** How far a dry run counts, and over how many pages. */
+  batchCountMax: 10_000,
+  batchCountPages: 100,
+  // Groups of errors.
+  errorScanMax: 5_000,
+  errorScanPages: 25,
+  errorSinceMsDefault: 86_400_000,
   // Webhooks.
   webhookUrlChars: 2_048,
   webhookHeaders: 10,

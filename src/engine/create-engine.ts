@@ -2,13 +2,17 @@ import { RaincheckError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { durationOption } from '../core/options.ts';
 import { isFinal, type Operation } from '../core/operation.ts';
+import { StatsRing } from '../core/stats-ring.ts';
 import { Acceptor } from './acceptor.ts';
+import { createBatchTasks } from './batch-task.ts';
+import { Activity } from './activity.ts';
 import { engineSettings, type EngineSettings } from './engine-settings.ts';
 import type { Engine, EngineOptions, OperationKey } from './engine.ts';
 import { Estimates } from './estimates.ts';
 import { Feed } from './feed.ts';
 import { Readiness } from './readiness.ts';
 import { Runtime } from './runtime.ts';
+import type { StatsWindow } from './stats.ts';
 import type { Task } from './task.ts';
 import { Waiters } from './waiters.ts';
 import { Watchers } from './watchers.ts';
@@ -20,12 +24,16 @@ const drainMsDefault = 10_000;
  * caller's to close, after stop(). Throws `invalid_option`.
  */
 export function createEngine(options: EngineOptions): Engine {
-  return new RaincheckEngine(engineSettings(options));
+  const batches = createBatchTasks({ store: options.store, engine: () => engine });
+  const builtInTasks = [...(options.builtInTasks ?? []), ...batches];
+  const engine = new RaincheckEngine(engineSettings({ ...options, builtInTasks }));
+  return engine;
 }
 
 class RaincheckEngine implements Engine {
   readonly #s: EngineSettings;
   readonly #estimates: Estimates;
+  readonly #activity: Activity;
   readonly #runtime: Runtime;
   readonly #acceptor: Acceptor;
   readonly #waiters: Waiters;
@@ -44,8 +52,12 @@ class RaincheckEngine implements Engine {
       wait: (p) => this.#waiters.wait({ ...p, until: 'change' }),
     });
     this.#feed = new Feed(settings);
+    const ring = new StatsRing();
+    this.#activity = new Activity({ clock, ring, observer: settings.observer });
     this.#runtime = new Runtime({
       settings,
+      ring,
+      activity: this.#activity,
       estimates: this.#estimates,
       changed: (id) => this.#changed(id),
       hinted: () => this.#feed.hinted(),
@@ -59,6 +71,7 @@ class RaincheckEngine implements Engine {
       created: (operation) => {
         this.#estimates.submitted(operation);
         this.#feed.changed(operation.id);
+        this.#activity.submitted(operation);
       },
       retryAfterSeconds: (task) => this.#retryAfterSeconds(task),
     });
@@ -142,6 +155,7 @@ class RaincheckEngine implements Engine {
     // A cancelled operation may have stood in the way of others: a parked key, a full queue.
     if (outcome.outcome === 'cancelled') {
       this.#estimates.withdrawn(p.id);
+      this.#activity.ended(outcome.operation);
       this.#runtime.wake();
     }
     if (outcome.outcome !== 'already_final') this.#changed(p.id);
@@ -177,6 +191,13 @@ class RaincheckEngine implements Engine {
     return this.#s.store.listAttempts({ id: p.id });
   }
 
+  async readInput(p: OperationKey): Promise<string> {
+    await this.read(p);
+    const text = await this.#s.store.readInput({ id: p.id });
+    if (text === null) throw new RaincheckError('operation_gone', `Operation ${p.id} was removed.`);
+    return text;
+  }
+
   readResult(p: Parameters<Engine['readResult']>[0]): AsyncIterable<Uint8Array> {
     return this.#s.store.readResult(p);
   }
@@ -208,6 +229,18 @@ class RaincheckEngine implements Engine {
   #changed(id: string): void {
     this.#waiters.notify(id);
     this.#feed.changed(id);
+  }
+
+  stats(window: StatsWindow): ReturnType<Engine['stats']> {
+    return this.#runtime.stats.stats(window);
+  }
+
+  ownStats(window: StatsWindow): ReturnType<Engine['ownStats']> {
+    return this.#runtime.stats.ownStats(window);
+  }
+
+  nodes(): ReturnType<Engine['nodes']> {
+    return this.#runtime.nodes();
   }
 
   #refuseWhenStopping(): void {

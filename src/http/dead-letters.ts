@@ -1,5 +1,6 @@
 import { limits } from '../core/limits.ts';
-import type { WireRedriveCount } from '../core/wire.ts';
+import type { WireDeadLetterGroups, WireRedriveCount } from '../core/wire.ts';
+import { groupDeadLetters } from '../webhooks/dead-letter-groups.ts';
 import {
   redriveFilter,
   redriveInput,
@@ -7,9 +8,11 @@ import {
   type RedriveInput,
 } from '../webhooks/redrive-input.ts';
 import { tenant, type WebhookContext } from './context.ts';
-import { deliveryPage } from './deliveries.ts';
+import { deliveryFilter, deliveryPage } from './deliveries.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
+import { iso } from './iso.ts';
 import { jsonReply } from './json-reply.ts';
+import { parseLimit } from './query.ts';
 import { submit } from './submit.ts';
 
 /** `GET /webhooks/dead-letters`: the deliveries that used up their attempts, newest first. */
@@ -19,6 +22,29 @@ export function listDeadLetters(
 ): Promise<ExchangeReply> {
   const parameters = new URLSearchParams(request.query);
   return deliveryPage(context, parameters, { path: '/webhooks/dead-letters', states: ['dead'] });
+}
+
+/** `GET /webhooks/dead-letters:groups`: by endpoint and error, with the filters of the list. */
+export async function listDeadLetterGroups(
+  context: WebhookContext,
+  request: ExchangeRequest,
+): Promise<ExchangeReply> {
+  const parameters = new URLSearchParams(request.query);
+  const limit = parseLimit(parameters);
+  const filter = deliveryFilter(parameters, context.engine.clock.now());
+  const { groups, isComplete } = await groupDeadLetters(context.webhooks, filter);
+  return jsonReply({
+    groups: groups.slice(0, limit).map((group) => ({
+      fingerprint: group.fingerprint,
+      endpoint_id: group.endpointId,
+      error: group.error,
+      count: group.count,
+      first_at: iso(group.firstAt),
+      last_at: iso(group.lastAt),
+      sample_delivery_id: group.sampleDeliveryId,
+    })),
+    complete: isComplete,
+  } satisfies WireDeadLetterGroups);
 }
 
 /**

@@ -58,7 +58,8 @@ export async function deliveryPage(
 
 const deliveryEvents: readonly DeliveryEvent[] = [...webhookEvents, 'webhook.test'];
 
-function deliveryFilter(parameters: URLSearchParams, now: number): Filter {
+/** All filters of deliveries but the state. */
+export function deliveryFilter(parameters: URLSearchParams, now: number): Filter {
   return {
     tenant,
     endpointId: parseId(parameters, 'endpoint', isEndpointId),

@@ -60,7 +60,10 @@ describe('The documents', () => {
     const routed = own.flatMap((route) =>
       methods
         .filter((method) => route[method] !== undefined)
-        .map((method) => [method, route.pattern.replaceAll(/:(\w+)/g, '{$1}')]),
+        .map((method) => [
+          method,
+          route.pattern.replaceAll(/(?<!:):(\w+)/g, '{$1}').replaceAll('::', ':'),
+        ]),
     );
     const announced = Object.entries<object>(openapi.paths).flatMap(([path, item]) =>
       methods.filter((method) => method in item).map((method) => [method, path]),

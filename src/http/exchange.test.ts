@@ -53,6 +53,16 @@ function suite(transport: Transport): void {
   };
   const get = (target: string, headers = {}): Promise<Answer> => send('GET', target, { headers });
 
+  describe('the input of an operation', () => {
+    it('is what was submitted, as it was accepted', async () => {
+      const id = await submitted('/slow/held', '{"n": 1}');
+      const answer = await get(`/operations/${id}/input`);
+      assert.equal(answer.status, 200);
+      assert.deepEqual(answer.json, { n: 1 });
+      assertProblem(await get(`/operations/${unknownId}/input`), 'operation_not_found');
+    });
+  });
+
   describe('a submit', () => {
     it('is answered 202 with the operation, its address and a time to wait', async () => {
       const answer = await submit('/slow/held', '{"n":1}');
@@ -648,6 +658,14 @@ function suite(transport: Transport): void {
       assert.ok(!(await ids('status=pending&status=processing')).includes(id));
       assert.ok(!(await ids('until=1h')).includes(id));
       assert.deepEqual(await ids('task=never-heard-of'), []);
+      assert.ok((await ids('error=no+PAPER')).includes(id));
+      assert.ok(!(await ids('error=needle')).includes(id));
+      assert.deepEqual(await ids('input.needle=hay'), [id]);
+      assert.deepEqual(await ids('input.needle=straw'), []);
+      const other = await finished('/echo', '{"needle":"straw","to":{"id":42}}');
+      assert.deepEqual(await ids('input.to.id=42&input.needle=straw'), [other]);
+      assert.deepEqual(await ids('input.to.id=42&input.needle=hay'), []);
+      assert.deepEqual(await ids('input.needle='), []);
     });
 
     it('shows neither results nor attempts, which could be megabytes', async () => {
@@ -678,6 +696,13 @@ function suite(transport: Transport): void {
       ['label.a%3Bb=1', 'invalid_request'],
       [`q=${'x'.repeat(300)}`, 'invalid_request'],
       ['q=%00', 'invalid_request'],
+      [`error=${'x'.repeat(300)}`, 'invalid_request'],
+      ['input.=1', 'invalid_request'],
+      ['input.a.0=1', 'invalid_request'],
+      ['input.a%22=1', 'invalid_request'],
+      ['input.a=1&input.a=2', 'invalid_request'],
+      [`input.a=${'x'.repeat(300)}`, 'invalid_request'],
+      ['abcdefghi'.replaceAll(/./g, 'input.$&=1&'), 'invalid_request'],
       ['task=a%00', 'invalid_request'],
     ];
     for (const [query, code] of refused) {

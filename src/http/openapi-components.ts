@@ -154,6 +154,20 @@ export const parameters: Json = {
     schema: string,
     description: 'The ETag of what is there already: 304 as long as nothing has changed.',
   },
+  InputMembers: {
+    name: 'inputs',
+    in: 'query',
+    // Each property is a parameter of its own: `input.user.id=42`.
+    style: 'form',
+    explode: true,
+    schema: {
+      type: 'object',
+      patternProperties: { '^input\\.': { type: 'string', maxLength: limits.filterTextChars } },
+      additionalProperties: false,
+      maxProperties: limits.filterInputs,
+    },
+    description: 'Members of the input, as `input.{path}={value}`.',
+  },
   Range: { name: 'Range', in: 'header', schema: string, description: 'One range of bytes.' },
   IfRange: {
     name: 'If-Range',

@@ -67,6 +67,7 @@ function pendingOperation(of: ExampleOf): WireOperation {
     expires_at: null,
     attempt: 0,
     attempts_max: 3,
+    attempt_started_at: null,
     ready_at: null,
     deadline_at: null,
     priority: 0,

@@ -38,6 +38,12 @@ const operationPaths: Json = {
           { type: 'string', maxLength: limits.filterTextChars },
           'Part of the id, the error or the input.',
         ),
+        shared('InputMembers'),
+        query(
+          'error',
+          { type: 'string', maxLength: limits.filterTextChars },
+          'Part of the error of failed ones, whatever the case of ASCII letters.',
+        ),
         shared('Limit'),
         shared('Cursor'),
       ],
@@ -129,6 +135,18 @@ const operationPaths: Json = {
       summary: 'Cancel',
       tags: ['operations'],
       responses: operationReplies,
+    },
+  },
+  '/operations/{id}/input': {
+    parameters: [shared('Id')],
+    get: {
+      operationId: 'readInput',
+      summary: 'Read what it was submitted with',
+      tags: ['operations'],
+      responses: {
+        '200': { description: 'The input as it was accepted.', content: json({}) },
+        default: problemReference,
+      },
     },
   },
   '/operations/{id}/result': resultPath({

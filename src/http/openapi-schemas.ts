@@ -47,6 +47,14 @@ export function orNull(schema: Json): Json {
   return { anyOf: [schema, { type: 'null' }] };
 }
 
+/** Of things that are of one kind. */
+export function groupsSchema(members: Json): Json {
+  return object({
+    groups: { type: 'array', items: object({ fingerprint: text, ...members }) },
+    complete: { type: 'boolean', description: 'false: older ones were not looked at.' },
+  });
+}
+
 export function reference(name: string): Json {
   return { $ref: `#/components/schemas/${name}` };
 }
@@ -125,6 +133,7 @@ const operation: Json = {
       expires_at: told(instantOrNull, 'Until when status and result are kept.'),
       attempt: told(count, 'Of the latest attempt; 0 before the first.'),
       attempts_max: count,
+      attempt_started_at: told(instantOrNull, 'Start of the attempt that runs or ran last.'),
       ready_at: told(instantOrNull, 'Of one that waits for its time: when that is.'),
       deadline_at: told(instantOrNull, 'It fails when it is not done by then.'),
       priority: told({ type: 'integer' }, 'Higher goes first.'),

@@ -129,6 +129,8 @@ const endpointPaths: Json = {
   ...secretPaths('/webhooks/secret', 'Server'),
 };
 
+const cursor = shared('Cursor');
+
 /** What lists of deliveries share. */
 const filters: readonly Json[] = [
   query('endpoint', string, 'Id of the endpoint.'),
@@ -138,7 +140,7 @@ const filters: readonly Json[] = [
   shared('Since'),
   shared('Until'),
   shared('Limit'),
-  shared('Cursor'),
+  cursor,
 ];
 
 const deliveryPaths: Json = {
@@ -191,6 +193,14 @@ const deliveryPaths: Json = {
       summary: 'List the deliveries that used up their attempts, newest first',
       parameters: filters,
       answers: listed('DeliveryPage'),
+    }),
+  },
+  '/webhooks/dead-letters:groups': {
+    get: action({
+      operationId: 'listDeadLetterGroups',
+      summary: 'Dead letters by endpoint and error, the most frequent first',
+      parameters: filters.filter((one) => one !== cursor),
+      answers: answer('200', 'Of the newest.', 'DeadLetterGroups'),
     }),
   },
   [redriveTask.path]: {

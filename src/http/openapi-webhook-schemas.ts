@@ -4,6 +4,7 @@ import { operationStatuses } from '../core/operation.ts';
 import { redriveSchema } from '../webhooks/redrive-input.ts';
 import {
   count,
+  groupsSchema,
   instant,
   instantOrNull,
   integerOrNull,
@@ -254,6 +255,14 @@ export const webhookSchemas: Json = {
     action: { enum: ['redrive', 'discard'] },
     changed: count,
     skipped: { ...count, description: 'Those that were no dead letters any more.' },
+  }),
+  DeadLetterGroups: groupsSchema({
+    endpoint_id: textOrNull,
+    error: text,
+    count,
+    first_at: instant,
+    last_at: instant,
+    sample_delivery_id: text,
   }),
   OperationEvent: operationEvent,
   TestEvent: testEvent,

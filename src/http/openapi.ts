@@ -9,6 +9,9 @@ import { schemas, type Json } from './openapi-schemas.ts';
 import { inputSchemas, taskPaths } from './openapi-task-paths.ts';
 import { taskWords } from './task-words.ts';
 import { webhookExamples } from './openapi-webhook-examples.ts';
+import { batchPaths, batchSchemas, errorPaths } from './openapi-batch-paths.ts';
+import { serverPaths } from './openapi-server-paths.ts';
+import { serverSchemas } from './openapi-server-schemas.ts';
 import { webhookPaths } from './openapi-webhook-paths.ts';
 import { webhookSchemas } from './openapi-webhook-schemas.ts';
 import { openapiCallbacks, openapiWebhooks } from './openapi-webhooks.ts';
@@ -31,6 +34,9 @@ export function openapiDocument(context: HttpContext, routes: readonly Route[]):
       taskPaths(task, { word: words.get(task.name) ?? task.name, webhooks: sends, basePath }),
     ),
     ownPaths,
+    batchPaths,
+    errorPaths,
+    serverPaths,
     sends ? webhookPaths : null,
   ) as Json;
   const examples = { ...schemaExamples(of), ...webhookExamples(of) };
@@ -52,6 +58,8 @@ export function openapiDocument(context: HttpContext, routes: readonly Route[]):
     components: {
       schemas: {
         ...schemas,
+        ...batchSchemas,
+        ...serverSchemas,
         ...(sends ? webhookSchemas : null),
         ...inputSchemas(tasks, sends),
       },

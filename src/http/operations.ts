@@ -1,16 +1,15 @@
-import { outcomeCodes, RaincheckError } from '../core/errors.ts';
+import { RaincheckError } from '../core/errors.ts';
 import { isOperationId } from '../core/id.ts';
-import { limits } from '../core/limits.ts';
-import { isFinal, operationStatuses, statesOf, type Operation } from '../core/operation.ts';
-import type { OperationFilter } from '../engine/engine.ts';
+import { isFinal, type Operation } from '../core/operation.ts';
 import { matchesEtag, versionInEtag } from './conditional.ts';
 import { tenant, type HttpContext } from './context.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 import { fingerprint, parseIdempotencyKey } from './idempotency-key.ts';
 import { readJsonBody } from './json-body.ts';
+import { parseOperationFilter } from './operation-filter.ts';
 import { pageAsked, pageReply } from './page.ts';
 import { parsePrefer, preferenceApplied } from './prefer.ts';
-import { invalid, parseLabels, parseTime, parseWord, parseWords, single } from './query.ts';
+import { invalid } from './query.ts';
 import { operationNotFound, readOperation } from './results.ts';
 import { reservedMembers } from './submitted-webhook.ts';
 import {
@@ -150,6 +149,13 @@ function underInput(error: unknown): unknown {
   return new RaincheckError(error.code, error.message, { cause: error, errors });
 }
 
+/** `GET /operations/{id}/input`: what it was submitted with, as it was accepted. */
+export async function readInput(context: HttpContext, id: string): Promise<ExchangeReply> {
+  requireId(id);
+  const headers = { 'content-type': 'application/json', 'cache-control': 'private, no-cache' };
+  return { status: 200, headers, body: await context.engine.readInput({ id, tenant }) };
+}
+
 function requireId(id: string): void {
   if (!isOperationId(id)) throw operationNotFound();
 }
@@ -161,7 +167,7 @@ export async function listOperations(
 ): Promise<ExchangeReply> {
   const parameters = new URLSearchParams(request.query);
   const page = await context.engine.list({
-    filter: parseFilter(parameters, context.engine.clock.now()),
+    filter: parseOperationFilter(parameters, context.engine.clock.now()),
     ...pageAsked(parameters, 'operations'),
   });
   return pageReply(context, {
@@ -171,21 +177,4 @@ export async function listOperations(
     items: page.operations.map((one) => listedJson(context, one)),
     nextBeforeId: page.nextBeforeId,
   });
-}
-
-function parseFilter(parameters: URLSearchParams, now: number): OperationFilter {
-  const text = single(parameters, 'q') ?? undefined;
-  if (text !== undefined && text.length > limits.filterTextChars) {
-    throw invalid(`Expected \`q\` to be at most ${limits.filterTextChars} characters.`);
-  }
-  return {
-    tenant,
-    states: parseWords(parameters, 'status', operationStatuses)?.flatMap(statesOf),
-    task: single(parameters, 'task') ?? undefined,
-    labels: parseLabels(parameters) ?? undefined,
-    code: parseWord(parameters, 'code', outcomeCodes),
-    since: parseTime(parameters, 'since', now),
-    until: parseTime(parameters, 'until', now),
-    text: text === '' ? undefined : text,
-  };
 }

@@ -2,9 +2,11 @@ import findMyWay from 'find-my-way';
 import { RaincheckError } from '../core/errors.ts';
 import type { Task } from '../engine/task.ts';
 import { arazzoDocument } from './arazzo.ts';
+import { batchRoutes } from './batches.ts';
 import type { HttpContext, Params, RouteAction } from './context.ts';
 import { docsReader } from './docs-html.ts';
 import { readDocsCss, readDocsJs } from './docs-page-assets.ts';
+import { listErrors } from './errors.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 import { readDashboard } from './dashboard.ts';
 import { readEvents, wantsEvents } from './events.ts';
@@ -14,9 +16,11 @@ import { Inbox } from './inbox.ts';
 import { readIndex } from './index-page.ts';
 import { jsonReply } from './json-reply.ts';
 import { openapiDocument } from './openapi.ts';
+import { readMetrics } from './metrics.ts';
 import {
   cancelOperation,
   listOperations,
+  readInput,
   readStatus,
   removeOperation,
   retryOperation,
@@ -26,11 +30,13 @@ import { readResult } from './results.ts';
 import { route, type Route } from './route.ts';
 import { cancelFromPage, readStatusPage, wantsHtml } from './status-html.ts';
 import { readStatusCss, readStatusJs } from './status-page-assets.ts';
+import { StatsAnswers } from './stats.ts';
 import { submit } from './submit.ts';
 import { listTasks, readTask, setTaskPaused } from './tasks.ts';
 import { readWhoami } from './whoami.ts';
 import { viewRoutes, viewTaskRoutes } from './view-routes.ts';
 import { webhookRoutes } from './webhook-routes.ts';
+import { listWorkers } from './workers.ts';
 
 export type Match = { readonly route: Route; readonly params: Params };
 
@@ -41,6 +47,7 @@ export type Router = (path: string) => Match | null;
 const reservedSegments: ReadonlySet<string> = new Set([
   'operations',
   'events',
+  'errors',
   'tasks',
   'whoami',
   'problems',
@@ -54,6 +61,8 @@ const reservedSegments: ReadonlySet<string> = new Set([
   'inbox',
   'webhooks',
   'worker',
+  'workers',
+  'stats',
   'azure',
   'v1',
   'async',
@@ -69,9 +78,16 @@ export function createRouter(context: HttpContext): Router {
     const { pattern } = route;
     // The finder has the fixed ones too: it knows that %72 is an r.
     finder.on('GET', pattern, unused, route);
-    if (!/[:*]/.test(pattern)) fixed.set(pattern, { route, params: noParams });
+    const path = pattern.replaceAll('::', ':');
+    if (!/(?<!:):\w|\*/.test(pattern)) fixed.set(path, { route, params: noParams });
   }
-  return (path) => fixed.get(path) ?? statusMatch(status, path) ?? found(finder, path);
+  return (path) =>
+    fixed.get(path) ??
+    statusMatch(status, path) ??
+    found(finder, path) ??
+    // The finder leaves reserved characters as they are, and some clients encode them.
+    fixed.get(path.replaceAll(/%3a/gi, ':')) ??
+    null;
 }
 
 /** Every route, ours and the tasks'. Throws as createRouter does. */
@@ -193,6 +209,7 @@ function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly stat
   let openapi: ExchangeReply | null = null;
   let arazzo: ExchangeReply | null = null;
   const document = () => openapiDocument(context, routeTable(context).all);
+  const stats = new StatsAnswers(context);
   const id = (params: Params): string => params['id'] ?? '';
   const name = (params: Params): string => params['name'] ?? '';
   const status = route('/operations/:id', {
@@ -220,6 +237,7 @@ function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly stat
     }),
     route('/events', { get: (request) => readFeed(context, request) }),
     route('/operations', { get: (request) => listOperations(context, request) }),
+    ...batchRoutes(context),
     status,
     route('/operations/:id/events', {
       get: (request, params) => readEvents(context, request, id(params)),
@@ -233,9 +251,11 @@ function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly stat
     route('/operations/:id/retry', {
       post: (request, params) => retryOperation(context, request, id(params)),
     }),
+    route('/operations/:id/input', { get: (_, params) => readInput(context, id(params)) }),
     route('/operations/:id/result', {
       get: (request, params) => readResult(context, request, { id: id(params), task: null }),
     }),
+    route('/errors', { get: (request) => listErrors(context, request) }),
     // Whoever may submit has to know what and where.
     route('/tasks', { scope: null, get: () => listTasks(context) }),
     route('/tasks/:name', { scope: null, get: (_, params) => readTask(context, name(params)) }),
@@ -247,6 +267,12 @@ function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly stat
     }),
     ...dashboardRoutes(context),
     ...inboxRoutes(context),
+    route('/stats', { get: (request) => stats.read(request) }),
+    route('/metrics', {
+      get: () => readMetrics(context),
+      open: context.metrics?.isOpen ?? false,
+    }),
+    route('/workers', { get: () => listWorkers(context) }),
     ...webhookRoutes(context),
     ...viewRoutes(context),
   ];

@@ -562,6 +562,39 @@ function suite(transport: Transport): void {
       assert.deepEqual(states, ['cancelled', 'cancelled', 'cancelled']);
     });
 
+    it('are grouped by endpoint and error, and a redrive takes one group', async () => {
+      const { endpoint, ids } = await threeDead('/grouped');
+      inbox.answers('/grouped', () => ({ status: 500 }));
+      const other = await finished('/echo', { webhook_url: `${inbox.origin}/grouped` });
+      await deliveryAt(`operation=${other}`, 'dead');
+      inbox.answers('/grouped', () => ({ status: 200 }));
+      const answer = await get(`/webhooks/dead-letters:groups?endpoint=${endpoint}`);
+      assert.equal(answer.status, 200, answer.text);
+      const { groups, complete } = answer.json;
+      assert.equal(complete, true);
+      const counts = groups.map((one: { error: string; count: number }) => [one.error, one.count]);
+      assert.deepEqual(counts, [
+        ['http_422', 3],
+        ['http_500', 1],
+      ]);
+      const [group] = groups;
+      assert.match(group.fingerprint, /^[0-9a-f]{16}$/);
+      assert.notEqual(group.fingerprint, groups[1].fingerprint);
+      assert.equal(group.endpoint_id, endpoint);
+      assert.equal(group.sample_delivery_id, ids[2]);
+      assert.ok(group.first_at <= group.last_at);
+      const one = await get(`/webhooks/dead-letters:groups?endpoint=${endpoint}&limit=1`);
+      assert.deepEqual(one.json.groups, [group]);
+      const filter = { endpoint: group.endpoint_id, error: group.error };
+      const body = JSON.stringify({ filter, action: 'discard', per_second: 1000 });
+      const headers = { ...json, prefer: 'wait=30' };
+      const done = await send('POST', redrive, { headers, body });
+      assert.deepEqual(done.json, { action: 'discard', changed: 3, skipped: 0 }, done.text);
+      const left = await get(`/webhooks/dead-letters:groups?endpoint=${endpoint}`);
+      assert.deepEqual(left.json.groups, [groups[1]]);
+      assertProblem(await get('/webhooks/dead-letters:groups?limit=0'), 'invalid_request');
+    });
+
     it('are not touched by a wish that makes no sense', async () => {
       for (const [body, pointer] of [
         [{}, '/filter'],
@@ -583,7 +616,7 @@ function suite(transport: Transport): void {
     const all = webhookRoutes(contextOf(k)).flatMap((route) =>
       methods
         .filter((method) => route[method] !== undefined)
-        .map((method) => `${method.toUpperCase()} ${route.pattern}`),
+        .map((method) => `${method.toUpperCase()} ${route.pattern.replaceAll('::', ':')}`),
     );
     assert.deepEqual(
       all.filter((one) => !visited.has(one)),

@@ -1,6 +1,6 @@
 import { redriveTask } from '../webhooks/redrive-input.ts';
 import type { HttpContext, Params, WebhookContext } from './context.ts';
-import { listDeadLetters, redriveDeadLetters } from './dead-letters.ts';
+import { listDeadLetterGroups, listDeadLetters, redriveDeadLetters } from './dead-letters.ts';
 import {
   discardDelivery,
   listDeliveries,
@@ -65,6 +65,9 @@ export function webhookRoutes(plain: HttpContext): Route[] {
       post: (_, params) => discardDelivery(context, id(params)),
     }),
     route('/webhooks/dead-letters', { get: (request) => listDeadLetters(context, request) }),
+    route('/webhooks/dead-letters::groups', {
+      get: (request) => listDeadLetterGroups(context, request),
+    }),
     route(redriveTask.path, { post: (request) => redriveDeadLetters(context, request) }),
   ];
 }

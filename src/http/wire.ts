@@ -106,6 +106,7 @@ export function operationJson(context: HttpContext, shown: OperationView): strin
     `,"created_at":"${iso(operation.createdAt)}","started_at":${isoJson(operation.startedAt)}` +
     `,"finished_at":${isoJson(operation.finishedAt)},"expires_at":${isoJson(operation.expiresAt)}` +
     `,"attempt":${operation.attempt},"attempts_max":${operation.attemptsMax}` +
+    `,"attempt_started_at":${isoJson(operation.attemptStartedAt)}` +
     `,"ready_at":${operation.state === 'scheduled' ? `"${iso(operation.readyAt)}"` : 'null'}` +
     `,"deadline_at":${isoJson(operation.deadlineAt)},"priority":${operation.priority}` +
     `,"progress":${operation.progress === null ? 'null' : JSON.stringify(wireProgress(operation.progress))}` +

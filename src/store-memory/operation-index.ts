@@ -1,4 +1,5 @@
 import { smallestIdAt } from '../core/id.ts';
+import { inputMemberText } from '../core/input-path.ts';
 import { limits } from '../core/limits.ts';
 import type { Operation } from '../core/operation.ts';
 import type { ListOperations, OperationFilter, OperationPage } from '../store/store.ts';
@@ -40,6 +41,8 @@ export class OperationIndex {
 function matcher(filter: OperationFilter): (listed: Listed) => boolean {
   const labels = Object.entries(filter.labels ?? {});
   const text = filter.text === undefined ? undefined : asciiLower(filter.text);
+  const error = filter.error === undefined ? undefined : asciiLower(filter.error);
+  const members = Object.entries(filter.input ?? {});
   return ({ operation, input }) =>
     (filter.tenant === undefined || operation.tenant === filter.tenant) &&
     (filter.task === undefined || operation.task === filter.task) &&
@@ -51,7 +54,10 @@ function matcher(filter: OperationFilter): (listed: Listed) => boolean {
     (text === undefined ||
       [operation.id, operation.error?.detail ?? '', input].some((field) =>
         asciiLower(field).includes(text),
-      ));
+      )) &&
+    (error === undefined ||
+      (operation.error !== null && asciiLower(operation.error.detail).includes(error))) &&
+    members.every(([path, value]) => inputMemberText(input, path) === value);
 }
 
 function asciiLower(text: string): string {

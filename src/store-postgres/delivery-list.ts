@@ -34,12 +34,7 @@ export function deliveryPageOf(p: Asked, unfinished: number): DeliveryPageSql {
   const sourceValues = [upperBound(filter, beforeId), lowerBound(filter), ...source.values];
   const conditions = conditionsOf(filter, source.isExact, sourceValues.length);
   const where = conditions.sql.length === 0 ? '' : `WHERE ${conditions.sql.join('\n  AND ')}`;
-  const scan = `
-  FROM @deliveries
-  WHERE ${source.sql}
-    AND id < $1
-    AND id >= $2
-  ORDER BY id DESC`;
+  const { scan } = source;
   const found = `
 FROM (
   SELECT id, endpoint_id, tenant, state, event, last_error${scan}
@@ -75,8 +70,8 @@ function upperBound({ until }: DeliveryFilter, beforeId: string | null): string 
 }
 
 type Source = {
-  /** What stands before the bounds. Its one value is $3. */
-  readonly sql: string;
+  /** The rows that are looked at, from FROM to ORDER BY. Its one value is $3. */
+  readonly scan: string;
   readonly values: readonly Value[];
   /** It yields what the filter's states ask for and nothing else. */
   readonly isExact: boolean;
@@ -94,25 +89,42 @@ FROM (
   LIMIT ${limits.pageScanRows + 1}
 ) AS counted`;
 
-const unfinishedSource = `id IN (
-    SELECT id FROM @deliveries WHERE finished_at IS NULL AND expires_at > ${Number.MIN_SAFE_INTEGER}
-  )`;
+const scanWhere = (condition: string): string => `
+  FROM @deliveries
+  WHERE ${condition}
+    AND id < $1
+    AND id >= $2
+  ORDER BY id DESC`;
+
+/** As it is written because of the planner: see the source of the same name in list.ts. */
+const unfinishedSource = `
+  FROM (
+    SELECT id, endpoint_id, tenant, state, event, last_error
+    FROM @deliveries
+    WHERE finished_at IS NULL
+      AND expires_at > ${Number.MIN_SAFE_INTEGER}
+      AND id < $1
+      AND id >= $2
+    OFFSET 0
+  ) AS unfinished
+  ORDER BY id DESC`;
 
 function sourceOf(filter: DeliveryFilter, unfinished: number): Source {
   const { operationId, endpointId, states } = filter;
   if (operationId !== undefined) {
-    return { sql: 'operation_id = $3', values: [operationId], isExact: false };
+    return { scan: scanWhere('operation_id = $3'), values: [operationId], isExact: false };
   }
   const isExact = states?.join() === 'dead';
   const dead = isExact ? "state = 'dead'" : 'TRUE';
   if (endpointId !== undefined) {
-    return { sql: `${dead} AND endpoint_id = $3`, values: [endpointId], isExact };
+    const scan = scanWhere(`${dead} AND endpoint_id = $3`);
+    return { scan, values: [endpointId], isExact };
   }
   const isUnfinishedOnly = states?.every((state) => unfinishedStates.includes(state)) === true;
   if (isUnfinishedOnly && unfinished <= limits.pageScanRows) {
-    return { sql: unfinishedSource, values: [], isExact: false };
+    return { scan: unfinishedSource, values: [], isExact: false };
   }
-  return { sql: dead, values: [], isExact };
+  return { scan: scanWhere(dead), values: [], isExact };
 }
 
 type Conditions = { readonly sql: readonly string[]; readonly values: readonly Value[] };

@@ -13,7 +13,7 @@ import { operationColumns, operationOf } from './rows.ts';
  * operations to see what failed or is under way.
  */
 const textBytes = `
-  coalesce(octet_length(result_inline), 0) + coalesce(octet_length(error), 0) + octet_length(input)`;
+  ${limits.pageScanRowBytes} + coalesce(octet_length(result_inline), 0) + coalesce(octet_length(error), 0) + octet_length(input)`;
 
 /** Longer than any id. */
 const idMax = 'op_~';
@@ -32,14 +32,9 @@ export type Page = {
 
 /** The statements for the members that `filter` has, and their values in the same order. */
 export function pageOf({ filter, beforeId, limit }: ListOperations, unfinished: number): Page {
-  const { source, isExact } = sourceOf(filter, unfinished);
-  const scan = `
-  FROM @operations ${source}
-    AND id < $1
-    AND id >= $2
-  ORDER BY id DESC`;
+  const { scan, isExact } = sourceOf(filter, unfinished);
   const plain = conditionsOf(filter, isExact);
-  const text = textConditionOf(filter, 3 + plain.values.length);
+  const text = textConditionsOf(filter, 2 + plain.values.length);
   // Texts are read of those only that fit otherwise: they stand out of line.
   const found = `
 FROM (
@@ -87,22 +82,49 @@ function upperBound({ until }: OperationFilter, beforeId: string | null): string
 }
 
 type Source = {
-  /** What stands between FROM and the bounds. */
-  readonly source: string;
+  /** The rows that are looked at, from FROM to ORDER BY. */
+  readonly scan: string;
   /** It yields what the filter's states ask for and nothing else. */
   readonly isExact: boolean;
 };
 
-const failedSource: Source = { source: "\n  WHERE state = 'failed'", isExact: true };
+const scanWhere = (condition: string): string => `
+  FROM @operations
+  WHERE ${condition}
+    AND id < $1
+    AND id >= $2
+  ORDER BY id DESC`;
 
-/** All unfinished operations: those that wait, and those with a lease. */
+const failedSource: Source = { scan: scanWhere("state = 'failed'"), isExact: true };
+
+/**
+ * All unfinished operations: those that wait, and those with a lease. The bounds stand in the parts, and OFFSET 0
+ * keeps the join as it is written: with `id IN (…)` the planner, who takes `id < $1` for half a percent of the table,
+ * went through all of it and looked for each row in the list (20,000 finished, 2,000 pending: 480 ms a page; now 1).
+ */
 const unfinishedSource: Source = {
-  source: `
-  WHERE id IN (
-    SELECT id FROM @queue
+  scan: `
+  FROM (
+    SELECT id
+    FROM @queue
+    WHERE id < $1
+      AND id >= $2
     UNION ALL
-    SELECT id FROM @operations WHERE lease_expires_at IS NOT NULL
-  )`,
+    SELECT id
+    FROM @operations
+    WHERE lease_expires_at IS NOT NULL
+      AND id < $1
+      AND id >= $2
+    ORDER BY id DESC
+    LIMIT ${limits.pageScanRows + 1}
+  ) AS unfinished
+  CROSS JOIN LATERAL (
+    SELECT tenant, task, state, error_code, labels
+    FROM @operations AS operations
+    WHERE operations.id = unfinished.id
+    OFFSET 0
+  ) AS operations
+  ORDER BY id DESC`,
   isExact: false,
 };
 
@@ -112,11 +134,12 @@ function isUnfinishedOnly({ states }: OperationFilter): boolean {
 
 /** `unfinished`: how many there are. When they are many, the newest operations are mostly theirs. */
 function sourceOf(filter: OperationFilter, unfinished: number): Source {
-  const { states, code } = filter;
-  const failedOnly = states === undefined ? code !== undefined : states.join() === 'failed';
+  const { states, code, error } = filter;
+  const hasError = code !== undefined || error !== undefined;
+  const failedOnly = states === undefined ? hasError : states.join() === 'failed';
   if (failedOnly) return failedSource;
   if (isUnfinishedOnly(filter) && unfinished <= limits.pageScanRows) return unfinishedSource;
-  return { source: 'WHERE TRUE', isExact: false };
+  return { scan: scanWhere('TRUE'), isExact: false };
 }
 
 type Conditions = { readonly sql: readonly string[]; readonly values: readonly Value[] };
@@ -141,17 +164,35 @@ function conditionsOf(filter: OperationFilter, isExact: boolean): Conditions {
   return { sql: conditions, values };
 }
 
+/** As inputMemberText(). OFFSET 0 keeps the planner from parsing the input twice. */
+const memberText = (names: string): string => String.raw`(
+    SELECT CASE
+      WHEN json_typeof(member) IN ('string', 'number', 'boolean') THEN member #>> '{}'
+    END
+    FROM (SELECT replace(input, '\u0000', '\ufffd')::json #> ${names} OFFSET 0) AS found (member)
+  )`;
+
 /** JSON may hold an escaped U+0000, which ->> cannot make a text of. */
 const errorDetail = String.raw`coalesce(replace(error, '\u0000', '\ufffd')::json ->> 'detail', '')`;
 
-function textConditionOf({ text }: OperationFilter, parameter: number): Conditions {
-  if (text === undefined) return { sql: [], values: [] };
+/** `parameters`: how many come before. */
+function textConditionsOf({ text, error, input }: OperationFilter, parameters: number): Conditions {
+  const conditions: string[] = [];
+  const values: Value[] = [];
+  const bind = (value: Value): string => `$${values.push(value) + parameters}`;
   // In this collation lower() changes ASCII only, as the contract wants.
   const lower = (value: string): string => `lower((${value}) COLLATE "C")`;
-  const found = ['id', errorDetail, 'input'].map(
-    (field) => `strpos(${lower(field)}, ${lower(`$${parameter}::text`)}) > 0`,
-  );
-  return { sql: [`(${found.join(' OR ')})`], values: [text] };
+  const has = (parameter: string) => (field: string) =>
+    `strpos(${lower(field)}, ${lower(`${parameter}::text`)}) > 0`;
+  if (text !== undefined) {
+    conditions.push(`(${['id', errorDetail, 'input'].map(has(bind(text))).join(' OR ')})`);
+  }
+  if (error !== undefined) conditions.push('error IS NOT NULL', has(bind(error))(errorDetail));
+  for (const [path, value] of Object.entries(input ?? {})) {
+    const names = `${bind(textArray(path.split('.')))}::text[]`;
+    conditions.push(`${memberText(names)} = ${bind(value)}`);
+  }
+  return { sql: conditions, values };
 }
 
 export const unfinishedSql = `

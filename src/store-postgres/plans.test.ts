@@ -169,7 +169,7 @@ describe(`with ${finishedCount} finished operations`, { timeout: 110_000 }, () =
         if (sql === null) continue;
         const plan = await planOf(sql);
         assert.match(plan, uses);
-        assert.doesNotMatch(plan, /Seq Scan/, plan);
+        assert.doesNotMatch(plan, /Seq Scan|Semi Join|Join Filter/, plan);
       }
     });
   }
@@ -180,7 +180,7 @@ describe(`with ${finishedCount} finished operations`, { timeout: 110_000 }, () =
       for (const sql of [page.sql, page.countSql, page.endSql]) {
         const plan = await planOf(sql);
         assert.match(plan, uses);
-        assert.doesNotMatch(plan, /Seq Scan/, plan);
+        assert.doesNotMatch(plan, /Seq Scan|Semi Join|Join Filter/, plan);
       }
     });
   }

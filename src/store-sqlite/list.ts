@@ -18,8 +18,9 @@ coalesce(input, (SELECT inputs.input FROM inputs WHERE operation_seq = operation
 
 /** What a row's text is read with; the lengths are known without reading it. */
 const textBytes = `
-    coalesce(octet_length(result_inline), 0) +
-    coalesce(octet_length(error), 0)
+    ${limits.pageScanRowBytes}
+    + coalesce(octet_length(result_inline), 0)
+    + coalesce(octet_length(error), 0)
     + coalesce(octet_length(input),
       (SELECT octet_length(inputs.input) FROM inputs WHERE operation_seq = operations.seq))`;
 
@@ -47,7 +48,7 @@ export function pageOf({ filter, beforeId }: ListOperations, unfinished: number)
     AND id >= ?
   ORDER BY id DESC`;
   const plain = conditionsOf(filter, isExact);
-  const text = textConditionOf(filter);
+  const text = textConditionsOf(filter);
   // Texts are read of those only that fit otherwise: in a row they stand behind its result.
   const found = `
 FROM (
@@ -120,8 +121,9 @@ const unfinishedSource: Source = {
 };
 
 /** `unfinished`: how many there are. When they are many, the newest operations are mostly theirs. */
-function sourceOf({ states, code }: OperationFilter, unfinished: number): Source {
-  const failedOnly = states === undefined ? code !== undefined : states.join() === 'failed';
+function sourceOf({ states, code, error }: OperationFilter, unfinished: number): Source {
+  const hasError = code !== undefined || error !== undefined;
+  const failedOnly = states === undefined ? hasError : states.join() === 'failed';
   if (failedOnly) return failedSource;
   const isUnfinishedOnly = states !== undefined && !states.some(isFinal);
   if (isUnfinishedOnly && unfinished <= limits.pageScanRows) return unfinishedSource;
@@ -153,12 +155,40 @@ function conditionsOf(filter: OperationFilter, isExact: boolean): Conditions {
   return { sql: conditions, values };
 }
 
-function textConditionOf({ text }: OperationFilter): Conditions {
-  if (text === undefined) return { sql: [], values: [] };
+const errorDetail = "coalesce(json_extract(error, '$.detail'), '')";
+
+/** As inputMemberText(): `->` gives a number as it was sent, `->>` would give 1.5 for 1.50 and 1 for true. */
+const memberText = `(
+    SELECT CASE json_type(text, path)
+      WHEN 'text' THEN text ->> path
+      WHEN 'integer' THEN text -> path
+      WHEN 'real' THEN text -> path
+      WHEN 'true' THEN 'true'
+      WHEN 'false' THEN 'false'
+    END
+    FROM (SELECT ${inputText} AS text, ? AS path)
+  )`;
+
+function textConditionsOf({ text, error, input }: OperationFilter): Conditions {
+  const conditions: string[] = [];
+  const values: Value[] = [];
   // lower() changes ASCII only, as the contract wants.
-  const fields = ['id', "coalesce(json_extract(error, '$.detail'), '')", inputText];
-  const found = fields.map((field) => `instr(lower(${field}), lower(?)) > 0`);
-  return { sql: [`(${found.join(' OR ')})`], values: fields.map(() => text) };
+  const has = (field: string): string => `instr(lower(${field}), lower(?)) > 0`;
+  if (text !== undefined) {
+    const fields = ['id', errorDetail, inputText];
+    conditions.push(`(${fields.map(has).join(' OR ')})`);
+    values.push(...fields.map(() => text));
+  }
+  if (error !== undefined) {
+    conditions.push('error IS NOT NULL', has(errorDetail));
+    values.push(error);
+  }
+  for (const [path, value] of Object.entries(input ?? {})) {
+    const names = path.split('.').map((name) => `."${name}"`);
+    conditions.push(`${memberText} = ?`);
+    values.push(`$${names.join('')}`, value);
+  }
+  return { sql: conditions, values };
 }
 
 export function prepareList(

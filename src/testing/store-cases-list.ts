@@ -173,10 +173,69 @@ export const listCases: readonly StoreCase[] = [
     },
   },
   {
+    title: 'a part of the error is looked for in its detail alone, whatever the case',
+    async run(bench) {
+      const fail = async (detail: string): Promise<string> => {
+        const running = await bench.running({ input: '"disk full"' });
+        const { id } = running;
+        const end = { id, token: tokenOf(running), error: taskError(detail), retryAt: null };
+        await bench.settle({ type: 'attempt_failed', ...end });
+        return id;
+      };
+      const a = await fail('Disk FULL at 100%');
+      const b = await fail('disk of Ærø');
+      await bench.completed({ input: '"disk full"' });
+      const ids = (error: string): Promise<string[]> => bench.listIds({ error });
+      assert.deepStrictEqual(await ids('disk'), [b, a]);
+      assert.deepStrictEqual(await ids('full'), [a]);
+      assert.deepStrictEqual(await ids('%'), [a]);
+      assert.deepStrictEqual(await ids('Ærø'), [b]);
+      assert.deepStrictEqual(await ids('æRØ'), []);
+      assert.deepStrictEqual(await ids('task_error'), []);
+      assert.deepStrictEqual(await ids(a), []);
+      const both = await bench.listIds({ error: 'disk', states: ['completed', 'failed'] }, 1);
+      assert.deepStrictEqual(both, [b, a]);
+      assert.deepStrictEqual(await bench.listIds({ error: 'disk', states: ['completed'] }), []);
+    },
+  },
+  {
+    title: 'members of the input are compared as they were sent',
+    async run(bench) {
+      const inputs = [
+        '{"user":{"id":"42","größe":"é 1%"},"n":1.50,"on":true,"z":null,"l":["x"]}',
+        '{"user":{"id":42},"n":1.5,"on":false,"z":"null","l":"x","$a_b-c":"\\u00e9"}',
+        '{"user":"42","n":"1.50","on":"true","nested":{"user":{"id":"42"}}}',
+        '"42"',
+        '[{"user":"42"}]',
+        // Large inputs stand apart in some stores.
+        `{"pad":"${'x'.repeat(9_000)}","user":{"id":"42"}}`,
+      ];
+      const made: string[] = [];
+      for (const input of inputs) made.push((await bench.create({ input })).id);
+      const found = async (input: Record<string, string>): Promise<number[]> =>
+        (await bench.listIds({ input }, 2)).map((id) => made.indexOf(id));
+      assert.deepStrictEqual(await found({ 'user.id': '42' }), [5, 1, 0]);
+      assert.deepStrictEqual(await found({ user: '42' }), [2]);
+      assert.deepStrictEqual(await found({ 'user.größe': 'é 1%' }), [0]);
+      assert.deepStrictEqual(await found({ 'user.größe': 'É 1%' }), []);
+      assert.deepStrictEqual(await found({ '$a_b-c': 'é' }), [1]);
+      assert.deepStrictEqual(await found({ n: '1.50' }), [2, 0]);
+      assert.deepStrictEqual(await found({ n: '1.5' }), [1]);
+      assert.deepStrictEqual(await found({ on: 'true' }), [2, 0]);
+      assert.deepStrictEqual(await found({ on: '1' }), []);
+      assert.deepStrictEqual(await found({ z: 'null' }), [1]);
+      assert.deepStrictEqual(await found({ l: '["x"]' }), []);
+      assert.deepStrictEqual(await found({ l: 'x' }), [1]);
+      assert.deepStrictEqual(await found({ 'nested.user.id': '42', n: '1.50' }), [2]);
+      assert.deepStrictEqual(await found({ 'nested.user.id': '42', n: '1.5' }), []);
+      assert.deepStrictEqual(await found({ 'user.id.x': '42', user: '' }), []);
+    },
+  },
+  {
     title: 'all given filters must match',
     async run(bench) {
       const labels = { team: 'sales' };
-      const wanted = await bench.failed({ labels, input: '"needle"', tenant: 'acme' });
+      const wanted = await bench.failed({ labels, input: '{"n":"needle"}', tenant: 'acme' });
       const full: OperationFilter = {
         tenant: 'acme',
         states: ['failed'],
@@ -186,6 +245,8 @@ export const listCases: readonly StoreCase[] = [
         since: bench.now,
         until: bench.now + 1,
         text: 'needle',
+        input: { n: 'needle' },
+        error: wanted.error?.detail ?? '',
       };
       assert.deepStrictEqual(await bench.list(full), [wanted]);
       for (const miss of [
@@ -197,6 +258,8 @@ export const listCases: readonly StoreCase[] = [
         { since: bench.now + 1 },
         { until: bench.now },
         { text: 'hay' },
+        { input: { n: 'hay' } },
+        { error: 'hay' },
       ] satisfies OperationFilter[]) {
         assert.deepStrictEqual(await bench.list({ ...full, ...miss }), []);
       }

@@ -105,6 +105,8 @@ const filterPlan: fc.Arbitrary<FilterPlan> = fc.record({
   label: orNull(label),
   code: fc.constantFrom(null, null, 'cancelled', 'task_error'),
   text: fc.constantFrom(null, null, 'b%', 'ERROR 1', 'op_'),
+  input: fc.constantFrom(null, null, ['text', 'B%'], ['made', '2'], ['text.no', 'a']),
+  error: fc.constantFrom(null, null, 'ERROR', 'r 1'),
 });
 
 const advance: fc.WeightedArbitrary<Command> = {

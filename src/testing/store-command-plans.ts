@@ -85,6 +85,8 @@ export type FilterPlan = {
   readonly label: string | null;
   readonly code: string | null;
   readonly text: string | null;
+  readonly input: readonly [path: string, value: string] | null;
+  readonly error: string | null;
 };
 
 /** What a run knows: its clock, and everything that was ever created or claimed, stale or not. */
@@ -260,6 +262,8 @@ function filterOf(p: FilterPlan): OperationFilter {
     labels: p.label === null ? undefined : { [p.label]: p.label },
     code: p.code ?? undefined,
     text: p.text ?? undefined,
+    input: p.input === null ? undefined : { [p.input[0]]: p.input[1] },
+    error: p.error ?? undefined,
   };
 }
 

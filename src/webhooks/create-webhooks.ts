@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
 import { durationOption } from '../core/options.ts';
+import { batchTaskNames } from '../engine/batch-input.ts';
 import type { Logger } from '../engine/logger.ts';
 import { Outage } from '../engine/outage.ts';
 import type { Task } from '../engine/task.ts';
@@ -8,6 +9,7 @@ import type { Store } from '../store/store.ts';
 import { createAddressGuard, type AddressGuard } from './address-guard.ts';
 import { AskingEndpoints } from './asking-endpoints.ts';
 import { DeliveryIds } from './delivery-ids.ts';
+import type { DeliveryObserver } from './delivery-observer.ts';
 import { DeliveryRuntime } from './delivery-runtime.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { EndpointTests } from './endpoint-tests.ts';
@@ -47,12 +49,17 @@ export type WebhooksOptions = {
   readonly random?: () => number;
   /** Resolves the names of receivers. Default: the machine's name servers. */
   readonly lookup?: Lookup;
+  /** Default: nobody is told. */
+  readonly observer?: DeliveryObserver;
   /** Makes the attempts. Default: HTTP through the guard. */
   readonly sender?: Sender;
 };
 
 /** Webhooks, with the tasks of their own that the engine is to run. */
 export type ComposedWebhooks = Webhooks & { readonly tasks: readonly Task[] };
+
+/** Raincheck's own: nobody who asks for all tasks means these. */
+const ownTasks: ReadonlySet<string> = new Set([redriveTask.name, ...batchTaskNames]);
 
 const drainMsDefault = 10_000;
 const drainMsMax = 86_400_000;
@@ -94,7 +101,7 @@ export function createWebhooks(options: WebhooksOptions): ComposedWebhooks {
     store,
     clock,
     checkUrl,
-    taskNames: options.taskNames === undefined ? null : [...options.taskNames, redriveTask.name],
+    taskNames: options.taskNames === undefined ? null : [...options.taskNames, ...ownTasks],
     configured: checked.secrets,
     changed: (tenant) => {
       events.asking.changed(tenant);
@@ -135,7 +142,7 @@ function eventParts(p: Parts) {
     ids,
     describe,
     failuresMax: checked.pausesMs.length + 1,
-    ownTasks: new Set([redriveTask.name]),
+    ownTasks,
   });
   const asking = new AskingEndpoints({
     store,
@@ -170,6 +177,7 @@ function sendingParts(
     sender,
     settings: checked,
     random: p.random ?? Math.random,
+    observer: p.observer ?? (() => undefined),
     secretsOf: (claimed) => secrets.of(claimed),
     worker: `d_${randomBytes(9).toString('base64url')}`,
     ended: (id) => tests.ended(id),

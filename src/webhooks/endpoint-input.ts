@@ -1,7 +1,7 @@
 import { limits } from '../core/limits.ts';
 import { suggestion } from '../core/suggest.ts';
 import type { EndpointChange } from '../store/delivery-store.ts';
-import { BodyReading, type Members } from './body-reading.ts';
+import { BodyReading, type Members } from '../engine/body-reading.ts';
 import { checkSecret, type SignatureVersion } from './secrets.ts';
 import { readEvents, readHeaders, type CheckUrl } from './target.ts';
 import type { EndpointInput } from './webhooks.ts';

@@ -2,7 +2,7 @@ import type { StandardJSONSchemaV1, StandardSchemaV1 } from '@standard-schema/sp
 import { webhookEvents, type DeliveryEvent } from '../core/delivery.ts';
 import { limits } from '../core/limits.ts';
 import type { DeliveryFilter } from '../store/delivery-store.ts';
-import { BodyReading, type Members } from './body-reading.ts';
+import { BodyReading, type Members } from '../engine/body-reading.ts';
 
 /**
  * A bulk redrive is an operation like any other, of a task of our own: progress, pace, cancel and retry come with

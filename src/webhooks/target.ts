@@ -1,5 +1,5 @@
 import { finalWebhookEvents, webhookEvents, type WebhookTarget } from '../core/delivery.ts';
-import { BodyReading } from './body-reading.ts';
+import { BodyReading } from '../engine/body-reading.ts';
 import { checkSecret } from './secrets.ts';
 import { checkStaticHeaders } from './static-headers.ts';
 

@@ -11,7 +11,13 @@ export const hasTerminal =
 /** What the command writes to a terminal of 80 columns, or of `columns`. No word of `args` may need quotes. */
 export async function onTerminal(
   args: readonly string[],
-  p: { readonly url: string; readonly env?: NodeJS.ProcessEnv; readonly columns?: number },
+  p: {
+    readonly url: string;
+    readonly env?: NodeJS.ProcessEnv;
+    readonly columns?: number;
+    /** What somebody types at the first question. */
+    readonly typed?: string;
+  },
 ): Promise<string> {
   const command = `stty cols ${p.columns ?? 80}; exec ${process.execPath} --conditions=raincheck-source ${program} ${args.join(' ')}`;
   const {
@@ -23,10 +29,17 @@ export async function onTerminal(
   } = process.env;
   const child = spawn(recorder, ['-qec', command, '/dev/null'], {
     env: { ...inherited, TERM: 'xterm-256color', RAINCHECK_URL: p.url, ...p.env },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: [p.typed === undefined ? 'ignore' : 'pipe', 'pipe', 'inherit'],
   });
   let text = '';
-  child.stdout.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+  let isTyped = false;
+  child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+    text += chunk;
+    // Not before: what is typed ahead of a program that sets up its terminal is lost.
+    if (isTyped || !/\[y\/N\] /.test(text)) return;
+    isTyped = true;
+    child.stdin?.write(p.typed);
+  });
   await once(child, 'close');
   // Made visible, for regular expressions and for whoever reads a failure.
   return text.replaceAll('\u001b', '␛').replaceAll('\u0007', '␇');

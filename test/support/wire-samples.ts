@@ -22,6 +22,7 @@ export function wireOperation(members: Partial<WireOperation> = {}): WireOperati
     expires_at: null,
     attempt: 0,
     attempts_max: 4,
+    attempt_started_at: null,
     ready_at: null,
     deadline_at: null,
     priority: 0,

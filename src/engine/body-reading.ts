@@ -1,7 +1,7 @@
 import { RaincheckError, type FieldError } from '../core/errors.ts';
 import { jsonPointer } from '../core/json-pointer.ts';
 import { suggestion } from '../core/suggest.ts';
-import { instantMs } from '../engine/instant.ts';
+import { instantMs } from './instant.ts';
 
 export type Members = Readonly<Record<string, unknown>>;
 type Path = readonly string[];

@@ -1,0 +1,226 @@
+/**
+ * What a page of `GET /operations` takes with a million operations in the store, by filter:
+ *
+ *   node --conditions=raincheck-source bench/lists.ts [sqlite|postgres] [operations]
+ *
+ * The whole way but the socket: address in, JSON out, in this process. Each filter is asked for its first page and for
+ * the pages behind it, as somebody does who scrolls, 25 in all, and again from the first one when there are no more.
+ * `p95` is to be at most 200 ms. A dated run stands in the README of each store.
+ */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import process from 'node:process';
+import { DatabaseSync } from 'node:sqlite';
+import { Client } from 'pg';
+import { operationId } from '../src/core/id.ts';
+import { defineTask } from '../src/engine/define-task.ts';
+import { silentLogger } from '../src/engine/logger.ts';
+import { raincheck, type Raincheck } from '../src/server/raincheck.ts';
+import { dropSchema, newSchema } from '../src/store-postgres/postgres-schema.fixture.ts';
+import { startPostgres } from '../src/store-postgres/postgres-server.fixture.ts';
+
+const kind = process.argv[2] ?? 'sqlite';
+const count = Number(process.argv[3] ?? 1_000_000);
+const targetMs = 200;
+const pages = 25;
+const dayMs = 86_400_000;
+const now = Date.now();
+
+type Row = Readonly<Record<string, string | number | null>>;
+
+const noun = 'the quick brown fox jumps over the lazy dog '.repeat(3);
+
+/** A week of finished operations, oldest first: one in twenty failed; what is rare is old, where it takes longest to find. */
+function row(i: number): Row {
+  const createdAt = now - 7 * dayMs + Math.floor((i / count) * (7 * dayMs - 60_000));
+  const isFailed = i % 20 === 0;
+  const isOld = i < count / 100;
+  const detail = `connect ECONNREFUSED 10.0.0.${i % 250}:5432, request ${i}${isOld ? ', disk full' : ''}`;
+  const code = isOld && i % 1_000 === 0 ? 'timeout' : 'task_error';
+  const user = { id: 10_000 + (i % 5_000), name: isOld ? 'Ada' : 'Grace' };
+  return {
+    id: operationId(createdAt, crypto.getRandomValues(new Uint8Array(10))),
+    task: isOld ? 'rare' : i % 10 === 1 ? 'exports' : 'reports',
+    state: isFailed ? 'failed' : 'completed',
+    created_at: createdAt,
+    started_at: createdAt + 20,
+    finished_at: createdAt + 900,
+    expires_at: createdAt + 30 * dayMs,
+    retention_ms: 30 * dayMs,
+    attempt: 1,
+    attempts_max: 3,
+    priority: 0,
+    ready_at: createdAt,
+    tenant: '',
+    labels: JSON.stringify({ team: `team-${i % 100}`, era: isOld ? 'old' : 'new' }),
+    error_code: isFailed ? code : null,
+    error: isFailed ? JSON.stringify({ code, title: null, status: null, detail }) : null,
+    result_type: isFailed ? null : 'application/json',
+    result_size: isFailed ? null : 160,
+    result_etag: isFailed ? null : '"r-0123456789abcdef"',
+    result_inline: isFailed ? null : JSON.stringify({ text: noun }),
+    input: JSON.stringify({ user, type: 'sales_summary', notes: noun, page: i }),
+  };
+}
+
+const columns = Object.keys(row(0));
+
+function* batches(): Generator<Row[]> {
+  for (let from = 0; from < count; from += 10_000) {
+    yield Array.from({ length: Math.min(10_000, count - from) }, (_, i) => row(from + i));
+  }
+}
+
+function fillSqlite(file: string): void {
+  const db = new DatabaseSync(file);
+  db.exec('PRAGMA synchronous = OFF');
+  const insert = db.prepare(
+    `INSERT INTO operations (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
+  );
+  for (const rows of batches()) {
+    db.exec('BEGIN');
+    for (const one of rows) insert.run(...Object.values(one));
+    db.exec('COMMIT');
+  }
+  db.close();
+}
+
+async function fillPostgres(url: string, schema: string): Promise<void> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  const table = `"${schema}".operations`;
+  const insert = `
+    INSERT INTO ${table} (${columns.join(', ')})
+    SELECT ${columns.join(', ')} FROM json_populate_recordset(NULL::${table}, $1)`;
+  for (const rows of batches()) await client.query(insert, [JSON.stringify(rows)]);
+  await client.query(`VACUUM (ANALYZE) ${table}`);
+  await client.end();
+}
+
+const filters = [
+  '',
+  'status=completed',
+  'status=failed',
+  'status=pending',
+  'status=processing',
+  'status=pending,processing',
+  'status=failed,completed',
+  'task=reports',
+  'task=exports',
+  'task=rare',
+  'task=rare&status=failed',
+  'code=task_error',
+  'code=timeout',
+  'label.team=team-7',
+  'label.era=old',
+  'since=2h',
+  `until=${encodeURIComponent(new Date(now - 3 * dayMs).toISOString())}`,
+  'q=fox',
+  'q=Ada',
+  'q=nothing-has-this',
+  'error=econnrefused',
+  'error=disk+full',
+  'input.user.id=12345',
+  'input.user.name=Ada',
+  'input.user.name=Ada&task=rare&status=failed',
+];
+
+async function measure(rc: Raincheck, query: string): Promise<boolean> {
+  const times: number[] = [];
+  let found = 0;
+  let cursor: string | null = null;
+  for (let i = 0; i < pages; i += 1) {
+    const more: string = cursor === null ? '' : `&cursor=${cursor}`;
+    const from = performance.now();
+    const answer: Response = await rc.fetch(
+      new Request(`http://bench.test/operations?limit=50&${query}${more}`),
+    );
+    const text = await answer.text();
+    times.push(performance.now() - from);
+    if (answer.status !== 200) throw new Error(`${query}: ${text}`);
+    const page = JSON.parse(text) as { operations: unknown[]; next_cursor: string | null };
+    found += page.operations.length;
+    cursor = page.next_cursor;
+  }
+  times.sort((a, b) => a - b);
+  const at = (share: number): string =>
+    (times[Math.ceil(share * times.length) - 1] ?? 0).toFixed(1).padStart(7);
+  const isMet = (times[Math.ceil(0.95 * times.length) - 1] ?? 0) <= targetMs;
+  const cells = [at(0.5), at(0.95), at(1), String(found).padStart(6), isMet ? 'met' : 'MISSED'];
+  console.log(`| ${(query || '(none)').padEnd(45)} | ${cells.join(' | ')} |`);
+  return isMet;
+}
+
+/** What looks at many pages at once: no page of a list, and not held to 200 ms. */
+async function measureWhole(rc: Raincheck, name: string, request: () => Request): Promise<void> {
+  const times: number[] = [];
+  for (let i = 0; i < 5; i += 1) {
+    const from = performance.now();
+    const answer = await rc.fetch(request());
+    const text = await answer.text();
+    if (answer.status !== 200) throw new Error(`${name}: ${text}`);
+    times.push(performance.now() - from);
+  }
+  times.sort((a, b) => a - b);
+  console.log(`${name}: ${times[2]?.toFixed(0)} ms, at most ${times[4]?.toFixed(0)}`);
+}
+
+function counting(action: 'cancel' | 'retry', filter: object): () => Request {
+  const headers = { 'content-type': 'application/json' };
+  const body = JSON.stringify({ filter, dry_run: true });
+  return () =>
+    new Request(`http://bench.test/operations:batch-${action}`, { method: 'POST', headers, body });
+}
+
+async function run(store: string): Promise<void> {
+  const tasks = ['reports', 'exports', 'rare'].map((name) => defineTask(name, { run: () => null }));
+  const rc = raincheck({ tasks, store, work: false, logger: silentLogger, webhooks: false });
+  try {
+    for (let i = 0; i < 2_000; i += 1) {
+      const body = JSON.stringify({ user: { id: i, name: 'Grace' }, notes: noun });
+      const headers = { 'content-type': 'application/json' };
+      await rc.fetch(new Request('http://bench.test/reports', { method: 'POST', body, headers }));
+    }
+    console.log(`${kind}, ${count.toLocaleString('en')} finished and 2,000 pending; ms a page`);
+    console.log('| filter | p50 | p95 | max | found on 25 pages | p95 ≤ 200 ms |');
+    console.log('|---|---|---|---|---|---|');
+    const met: boolean[] = [];
+    for (const query of filters) met.push(await measure(rc, query));
+    if (met.includes(false)) process.exitCode = 1;
+    const errors = 'http://bench.test/errors?since=30d';
+    await measureWhole(rc, 'GET /errors', () => new Request(errors));
+    await measureWhole(rc, 'GET /errors?task=rare', () => new Request(`${errors}&task=rare`));
+    await measureWhole(rc, 'count 2,000 pending', counting('cancel', {}));
+    await measureWhole(rc, 'count 10,000 of the failed', counting('retry', {}));
+    const input = { 'user.name': 'Ada' };
+    await measureWhole(rc, 'count the rare failed', counting('retry', { input }));
+  } finally {
+    await rc.stop({ now: true });
+  }
+}
+
+async function openOnce(store: string): Promise<void> {
+  const rc = raincheck({ tasks: [], store, work: false, logger: silentLogger, webhooks: false });
+  await rc.fetch(new Request('http://bench.test/tasks'));
+  await rc.stop({ now: true });
+}
+
+if (kind === 'postgres') {
+  const server = await startPostgres({ fsync: true });
+  const schema = newSchema();
+  const store = `${server.url}${server.url.includes('?') ? '&' : '?'}schema=${schema}`;
+  await openOnce(store);
+  await fillPostgres(server.url, schema);
+  await run(store);
+  await dropSchema({ url: server.url, schema });
+  await server.stop();
+} else {
+  const results = path.join(import.meta.dirname, 'results');
+  mkdirSync(results, { recursive: true });
+  const folder = mkdtempSync(path.join(results, 'data-'));
+  const file = path.join(folder, 'lists.db');
+  await openOnce(file);
+  fillSqlite(file);
+  await run(file);
+  rmSync(folder, { recursive: true });
+}

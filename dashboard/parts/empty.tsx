@@ -1,0 +1,17 @@
+import type { ComponentChildren } from 'preact';
+import { Code } from './code.tsx';
+
+/** What stands where there is nothing yet: what would be here, and the command that makes it so. */
+export function Empty(p: {
+  readonly title: string;
+  readonly children?: ComponentChildren;
+  readonly command?: string;
+}) {
+  return (
+    <div class="empty">
+      <h2>{p.title}</h2>
+      {p.children === undefined ? null : <p>{p.children}</p>}
+      {p.command === undefined ? null : <Code text={p.command} label="the command" />}
+    </div>
+  );
+}

@@ -1,0 +1,176 @@
+import type { WireOperation } from 'raincheck/client';
+import { address, here, place } from '../state/address.ts';
+import { readInput } from '../state/operation-input.ts';
+import { useLoaded } from '../state/loaded.ts';
+import { isFinalOperation, shownDelivery } from '../state/shown.ts';
+import { duration } from '../state/text.ts';
+import { endedAttempts, type DeliveryHistory } from '../state/timeline.ts';
+import { Code, Json } from './code.tsx';
+import { Empty } from './empty.tsx';
+import { State } from './mark.tsx';
+import { RawOperation } from './raw-operation.tsx';
+import { ResultLink } from './result-link.tsx';
+import { Tabs } from './tabs.tsx';
+import { Time } from './time.tsx';
+import { Trouble } from './trouble.tsx';
+
+const names = ['input', 'result', 'attempts', 'webhooks', 'raw'] as const;
+type Name = (typeof names)[number];
+
+type Shown = {
+  readonly operation: WireOperation;
+  readonly histories: readonly DeliveryHistory[];
+};
+
+/** What belongs to an operation, a tab each. */
+export function OperationTabs(p: Shown) {
+  const { operation } = p;
+  const asked = place.value.query.get('tab');
+  const current = names.find((name) => name === asked) ?? firstTab(operation);
+  const attempts = endedAttempts(operation).length;
+  const counts: Partial<Record<Name, number>> = { attempts, webhooks: p.histories.length };
+  const tabs = names.map((name) => ({
+    name,
+    label: name.charAt(0).toUpperCase() + name.slice(1),
+    href: here({ tab: name }),
+    count: counts[name] ?? null,
+  }));
+  return (
+    <section class="panel tabbed">
+      <Tabs label="About this operation" tabs={tabs} current={current} />
+      <div class="tab-body">
+        <TabBody name={current} operation={operation} histories={p.histories} />
+      </div>
+    </section>
+  );
+}
+
+function firstTab({ status }: WireOperation): Name {
+  return status === 'completed' ? 'result' : status === 'failed' ? 'attempts' : 'input';
+}
+
+function TabBody({ name, operation, histories }: Shown & { readonly name: Name }) {
+  switch (name) {
+    case 'input':
+      return <Input id={operation.id} />;
+    case 'result':
+      return <Result operation={operation} />;
+    case 'attempts':
+      return <Attempts operation={operation} />;
+    case 'webhooks':
+      return <Webhooks operation={operation} histories={histories} />;
+    case 'raw':
+      return <RawOperation operation={operation} />;
+  }
+}
+
+function Input({ id }: { readonly id: string }) {
+  const input = useLoaded(id, (signal) => readInput(id, signal));
+  if (input.data.value !== null) return <Json value={input.data.value.value} label="the input" />;
+  return <Trouble error={input.error.value} />;
+}
+
+function Result({ operation }: { readonly operation: WireOperation }) {
+  const { status, result_url } = operation;
+  if (status === 'failed') return <Empty title="It failed, so there is no result" />;
+  if (result_url === null) return <Empty title="There is no result yet" />;
+  return (
+    <>
+      <p>
+        <ResultLink url={result_url} />
+      </p>
+      {'result' in operation ? <Json value={operation.result} label="the result" /> : null}
+    </>
+  );
+}
+
+function Attempts({ operation }: { readonly operation: WireOperation }) {
+  const attempts = endedAttempts(operation);
+  if (attempts.length === 0) {
+    return (
+      <Empty
+        title={
+          isFinalOperation(operation) ? 'It worked at the first attempt' : 'No attempt has failed'
+        }
+      />
+    );
+  }
+  return (
+    <ol class="attempts">
+      {attempts.map((attempt) => (
+        <li key={attempt.started_at}>
+          <p>
+            <strong>Attempt {attempt.number}</strong> {attempt.outcome} after{' '}
+            <span class="num">
+              {duration(Date.parse(attempt.ended_at) - Date.parse(attempt.started_at))}
+            </span>
+            , <Time at={attempt.ended_at} />
+            {attempt.retry_at === null ? null : (
+              <>
+                ; retried <Time at={attempt.retry_at} />
+              </>
+            )}
+          </p>
+          {attempt.error === null ? null : (
+            <Code
+              text={`${attempt.error.code}: ${attempt.error.detail}`}
+              label={`the error of attempt ${attempt.number}`}
+            />
+          )}
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+function Webhooks({ operation, histories }: Shown) {
+  const { webhook } = operation;
+  if (histories.length === 0) {
+    if (webhook === null || webhook === undefined) return <Empty title="Nobody is told of it" />;
+    return (
+      <Empty title="Nothing is to be sent yet">
+        <code>{webhook.url}</code> hears of {webhook.events.join(', ')}.
+      </Empty>
+    );
+  }
+  return (
+    <div class="table-frame">
+      <table class="rows">
+        <thead>
+          <tr>
+            <th>State</th>
+            <th>Event</th>
+            <th class="fill">To</th>
+            <th class="num">Attempts</th>
+            <th>Next</th>
+          </tr>
+        </thead>
+        <tbody>
+          {histories.map(({ delivery }) => (
+            <tr key={delivery.id}>
+              <td>
+                <State shown={shownDelivery(delivery.state)} />
+              </td>
+              <td>
+                <a class="row-link" href={address(`webhooks/deliveries/${delivery.id}`)}>
+                  {delivery.event}
+                </a>
+              </td>
+              <td class="fill">
+                <span class="cut">{delivery.url}</span>
+              </td>
+              <td class="num">{delivery.attempts}</td>
+              <td>
+                {delivery.next_attempt_at === null ? (
+                  delivery.last_error
+                ) : (
+                  <Time at={delivery.next_attempt_at} />
+                )}
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}

@@ -1,0 +1,201 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { runCli, startCli, type CliRun } from '../../test/support/run-cli.ts';
+import { hasTerminal, onTerminal } from '../../test/support/terminal.ts';
+import type { WireBatchCount, WireOperation } from '../core/wire.ts';
+import { kit, listening, type Kit } from '../http/transports.fixture.ts';
+
+/** The real engine and HTTP API in this process, the command line as processes beside it. */
+let k: Kit;
+let url = '';
+let close: () => Promise<void>;
+const cli = (...args: string[]): Promise<CliRun> => runCli(args, { url });
+
+before(async () => {
+  k = await kit();
+  const opened = await listening(k.app);
+  url = `http://127.0.0.1:${opened.port}`;
+  ({ close } = opened);
+});
+after(async () => {
+  await k.stop();
+  await close();
+});
+
+async function submitted(task: string, label: string, count: number): Promise<readonly string[]> {
+  const ids: string[] = [];
+  for (let i = 0; i < count; i += 1) {
+    const { operation } = await k.engine.submit({
+      task,
+      tenant: '',
+      input: { value: { i }, text: `{"i":${i}}` },
+      labels: { set: label },
+    });
+    ids.push(operation.id);
+  }
+  return ids;
+}
+
+/** Of the task `broken`: they have failed. */
+async function failed(label: string, count: number): Promise<readonly string[]> {
+  const ids = await submitted('broken', label, count);
+  for (const id of ids) await final(id);
+  return ids;
+}
+
+function final(id: string) {
+  return k.engine.waitFor({ id, tenant: '', until: 'final', version: 0, timeoutMs: 10_000 });
+}
+
+async function retriesOf(label: string): Promise<readonly string[]> {
+  const page = await k.engine.list({
+    filter: { labels: { set: label } },
+    limit: 200,
+    beforeId: null,
+  });
+  return page.operations.flatMap((one) => one.retryOf ?? []);
+}
+
+describe('raincheck retry with a filter', () => {
+  it('counts, and retries all that it finds when told not to ask', async () => {
+    const ids = await failed('r1', 3);
+    const filter = ['--label', 'set=r1', '--error', 'no PAPER', '--code', 'task_error'];
+    const counted = await cli('retry', ...filter, '--dry-run');
+    assert.deepEqual(counted, { code: 0, stdout: '3 operations\n', stderr: '' });
+    const one = await cli('retry', ...filter, '--where', 'i=2', '--dry-run', '--json');
+    const { sample, ...rest } = JSON.parse(one.stdout) as WireBatchCount;
+    assert.deepEqual(rest, { dry_run: true, count: 1, count_complete: true });
+    assert.deepEqual(sample, [ids[2]]);
+    const done = await cli('retry', ...filter, '--status', 'failed', '--yes');
+    assert.equal(done.code, 0, done.stderr);
+    assert.match(done.stderr, /^Retrying: 3 operations\.\nop_\w+ pending\n/);
+    const result = { matched: 3, changed: 3, skipped: 0, failed: 0 };
+    assert.deepEqual(JSON.parse(done.stdout), result);
+    assert.deepEqual((await retriesOf('r1')).toSorted(), ids.toSorted());
+  });
+
+  it('with --json prints the batch as it goes', async () => {
+    await failed('r2', 1);
+    const { code, stdout, stderr } = await cli('retry', '-l', 'set=r2', '-n', '1', '-y', '--json');
+    assert.equal(code, 0, stderr);
+    const last = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as WireOperation;
+    assert.equal(last.task, 'operations.batch-retry');
+    assert.deepEqual(last.result, { matched: 1, changed: 1, skipped: 0, failed: 0 });
+  });
+
+  it('does nothing where nobody can be asked, and says how', async () => {
+    await failed('r3', 2);
+    for (const more of [[], ['--json']]) {
+      const { code, stderr } = await cli('retry', '--label', 'set=r3', ...more);
+      assert.equal(code, 2);
+      assert.match(stderr, /2 operations match\. Nobody is there to be asked: say --yes to retry/);
+    }
+    assert.deepEqual(await retriesOf('r3'), []);
+  });
+
+  it('asks on a terminal', { skip: !hasTerminal && 'needs script of util-linux' }, async () => {
+    await failed('r4', 2);
+    const args = ['retry', '--label', 'set=r4'];
+    for (const typed of ['n\r', '\r', '\u0004', '\u0003']) {
+      const text = await onTerminal(args, { url, typed });
+      assert.match(text, /2 operations match\. Retry them\? \[y\/N\] /);
+      assert.match(text, /Nothing was done\./);
+    }
+    assert.deepEqual(await retriesOf('r4'), []);
+    assert.match(await onTerminal(args, { url, typed: 'y\r' }), /Retrying: 2 operations\./);
+    assert.equal((await retriesOf('r4')).length, 2);
+  });
+});
+
+describe('raincheck errors', () => {
+  it('tells the kinds of errors, and retry takes one', async () => {
+    await failed('e1', 2);
+    const { code, stdout, stderr } = await cli('errors', '--task', 'broken', '--since', '1h');
+    assert.equal(code, 0, stderr);
+    const [kind = '', ...cells] = stdout.trimEnd().split('\t');
+    assert.match(kind, /^[0-9a-f]{16}$/);
+    assert.deepEqual(cells.slice(0, 2), ['broken', 'task_error']);
+    assert.equal(cells.at(-1), 'The printer has no paper.');
+    const all = Number(cells[2]);
+    assert.ok(all >= 2);
+    const json = await cli('errors', '--json', '-n', '1');
+    assert.equal((JSON.parse(json.stdout) as { fingerprint: string }).fingerprint, kind);
+    const one = await cli('retry', '--kind', kind, '--label', 'set=e1', '--yes', '-q');
+    assert.deepEqual(JSON.parse(one.stdout), { matched: 2, changed: 2, skipped: 0, failed: 0 });
+    const none = await cli('retry', '--kind', '0123456789abcdef', '--yes');
+    assert.match(none.stderr, /No operation matches/);
+    for (const args of [
+      ['--limit', '0'],
+      ['--since', 'x'],
+    ]) {
+      assert.equal((await cli('errors', ...args)).code, 2);
+    }
+  });
+
+  it(
+    'are a table on a terminal',
+    { skip: !hasTerminal && 'needs script of util-linux' },
+    async () => {
+      await failed('e2', 1);
+      const text = await onTerminal(['errors'], { url, columns: 100 });
+      assert.match(text, /COUNT +TASK +CODE +LAST +KIND +FOR EXAMPLE/);
+      assert.match(
+        text,
+        /\d+ +broken +task_error +\d+ s ago +[0-9a-f]{16} +The printer has no paper\./,
+      );
+    },
+  );
+});
+
+describe('raincheck cancel with a filter', () => {
+  it('cancels all that it finds', async () => {
+    const [one = '', two = ''] = await submitted('held', 'c1', 2);
+    const other = await submitted('held', 'c2', 1);
+    const done = await cli('cancel', '--label', 'set=c1', '--task', 'held', '--yes', '-q');
+    assert.equal(done.code, 0, done.stderr);
+    assert.deepEqual(JSON.parse(done.stdout), { matched: 2, changed: 2, skipped: 0, failed: 0 });
+    for (const id of [one, two]) assert.equal((await final(id)).error?.code, 'cancelled');
+    const left = await k.engine.read({ id: other[0] ?? '', tenant: '' });
+    assert.equal(left.cancelRequestedAt, null);
+    const none = await cli('cancel', '--label', 'set=c1', '--yes');
+    assert.deepEqual(none, { code: 0, stdout: '', stderr: 'No operation matches.\n' });
+  });
+
+  it('goes on after Ctrl-C', async () => {
+    // A queue without room holds a retry up: one runs, one waits, and there is place for no more.
+    const ids = await submitted('capped', 'c3', 1);
+    for (const id of ids) await k.engine.cancel({ id, tenant: '' });
+    await final(ids[0] ?? '');
+    await k.engine.setTaskPaused({ task: 'capped', paused: true });
+    await submitted('capped', 'full', 1);
+    const run = startCli(['retry', '--label', 'set=c3', '--yes', '--url', url]);
+    await run.told(/ processing\n/);
+    run.child.kill('SIGINT');
+    const { code, stderr } = await run.ended;
+    assert.equal(code, 130);
+    const id = /op_\w{26}/.exec(stderr)?.[0] ?? '';
+    assert.match(stderr, new RegExp(`Detached\\. .* raincheck wait ${id}`));
+    assert.equal((await cli('cancel', id)).code, 0);
+    assert.equal((await cli('wait', id)).code, 7);
+  });
+
+  it('does nothing without being told to what', async () => {
+    const cases: [string[], RegExp][] = [
+      [['cancel'], /Name an operation, or say --all or a filter/],
+      [['retry', '--yes'], /Name an operation, or say --all or a filter/],
+      [['cancel', 'op_01M8A4E8X49JM2HXDQY4JRYS45', '--all'], /not both/],
+      [['retry', 'op_01M8A4E8X49JM2HXDQY4JRYS45', '--yes'], /not both/],
+      [['retry', '--all', '--task', 'x'], /--all or a filter, not both/],
+      [['retry', '--all', '--input', '{}'], /--input is for one operation/],
+      [['cancel', '--status', 'failed'], /pending, processing/],
+      [['cancel', '--error', 'x'], /Unknown option/],
+      [['retry', '--task', 'x', '-n', '0', '--yes'], /\n {4}limit {2}\S/],
+      [['retry', '--where', 'a.0=1', '--yes'], /\n {4}filter\.input\.a\\\.0 {2}\S/],
+    ];
+    const runs = await Promise.all(cases.map(([args]) => cli(...args)));
+    for (const [i, { code, stderr }] of runs.entries()) {
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, cases[i]![1]);
+    }
+  });
+});

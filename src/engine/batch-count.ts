@@ -1,0 +1,46 @@
+import type { Operation } from '../core/operation.ts';
+import { limits } from '../core/limits.ts';
+import { batchTaskNames, type BatchInput } from './batch-input.ts';
+import { fingerprintOfFailed } from './error-groups.ts';
+import type { Engine } from './engine.ts';
+import { scanOperations } from './operation-scan.ts';
+
+export type BatchCount = {
+  readonly count: number;
+  /** false: the count stopped at limits.batchCountMax, or after limits.batchCountPages pages: there may be more. */
+  readonly isComplete: boolean;
+  /** Ids of some of them, the newest first. */
+  readonly sample: readonly string[];
+};
+
+const sampleMax = 10;
+
+/** Of what the store has found: batches take part in none, and only this process knows kinds of errors. */
+export function isBatchable(operation: Operation, { fingerprint }: BatchInput): boolean {
+  if (batchTaskNames.has(operation.task)) return false;
+  return fingerprint === undefined || fingerprintOfFailed(operation) === fingerprint;
+}
+
+/** How many operations a batch would take if it were asked for now. */
+export async function countBatch(
+  engine: Pick<Engine, 'list'>,
+  p: BatchInput & { readonly tenant: string },
+): Promise<BatchCount> {
+  const max = Math.min(p.limit, limits.batchCountMax);
+  const sample: string[] = [];
+  let count = 0;
+  let pages = 0;
+  for await (const page of scanOperations(engine, { ...p.filter, tenant: p.tenant })) {
+    for (const operation of page.operations) {
+      if (!isBatchable(operation, p)) continue;
+      if (count === max) return { count, isComplete: max === p.limit, sample };
+      count += 1;
+      if (sample.length < sampleMax) sample.push(operation.id);
+    }
+    pages += 1;
+    if (!page.isLast && pages === limits.batchCountPages) {
+      return { count, isComplete: false, sample };
+    }
+  }
+  return { count, isComplete: true, sample };
+}

@@ -1,0 +1,235 @@
+import type { StandardJSONSchemaV1, StandardSchemaV1 } from '@standard-schema/spec';
+import { outcomeCodes } from '../core/errors.ts';
+import { isInputPath } from '../core/input-path.ts';
+import { limits } from '../core/limits.ts';
+import { operationStatuses, statesOf, type OperationStatus } from '../core/operation.ts';
+import type { OperationFilter } from '../store/store.ts';
+import { BodyReading, type Members } from './body-reading.ts';
+
+/**
+ * A batch does to all operations that a filter finds what a client may do to one, and is an operation itself, of a task
+ * of our own: progress, cancel and retry come with it. The tasks have no other address than these; their results are
+ * read at `/operations/{id}/result`.
+ */
+export const batchTasks = {
+  cancel: { name: 'operations.batch-cancel', address: '/operations:batch-cancel' },
+  retry: { name: 'operations.batch-retry', address: '/operations:batch-retry' },
+} as const;
+
+export type BatchAction = keyof typeof batchTasks;
+
+/** Batches never take part in batches. */
+export const batchTaskNames: ReadonlySet<string> = new Set(
+  Object.values(batchTasks).map(({ name }) => name),
+);
+
+/** The body of a submit, checked. */
+export type BatchInput = {
+  /** Of what can be cancelled or retried at all. */
+  readonly filter: Omit<OperationFilter, 'tenant'>;
+  /** Only of this kind of error (core/error-fingerprint.ts); the store does not know it. */
+  readonly fingerprint?: string | undefined;
+  /** Operations at most, newest first. */
+  readonly limit: number;
+  /** Only count. Answered by the route itself (http/batches.ts) and never stored. */
+  readonly dryRun: boolean;
+};
+
+const actionable: Readonly<Record<BatchAction, readonly OperationStatus[]>> = {
+  cancel: ['pending', 'processing'],
+  retry: ['failed'],
+};
+
+const common = ['status', 'task', 'labels', 'since', 'until', 'q', 'input'] as const;
+/** What is not over has no error to filter by. */
+const filterMembers: Readonly<Record<BatchAction, readonly string[]>> = {
+  cancel: common,
+  retry: [...common, 'code', 'error', 'fingerprint'],
+};
+
+/** The body as checked. Throws `validation_failed` with a pointer for everything that is wrong. */
+export function batchInput(action: BatchAction, body: unknown): BatchInput {
+  const reading = new BodyReading();
+  const input = readInput(reading, action, body);
+  reading.finish();
+  if (input === null) throw new Error('What could not be read was not told.');
+  return input;
+}
+
+/** For defineTask: the same check as a Standard Schema, and what OpenAPI and the command line show of it. */
+export function batchSchema(
+  action: BatchAction,
+): StandardSchemaV1<unknown, BatchInput> & StandardJSONSchemaV1 {
+  return {
+    '~standard': {
+      version: 1,
+      vendor: 'raincheck',
+      validate(value: unknown) {
+        const reading = new BodyReading();
+        const input = readInput(reading, action, value);
+        return input !== null && reading.misfits.length === 0
+          ? { value: input }
+          : { issues: reading.misfits };
+      },
+      jsonSchema: { input: () => batchJsonSchema(action), output: () => ({}) },
+    },
+  };
+}
+
+/** null: it could not be read, which `reading` then tells of. */
+function readInput(reading: BodyReading, action: BatchAction, body: unknown): BatchInput | null {
+  const given = reading.object([], body, ['filter', 'limit', 'dry_run']);
+  if (given === null) return null;
+  const filter = reading.object(['filter'], given['filter'], filterMembers[action]);
+  const limit = reading.integer(['limit'], given['limit'], {
+    max: limits.batchMax,
+    fallback: limits.batchMax,
+  });
+  const dryRun = reading.boolean(['dry_run'], given['dry_run'] ?? false);
+  if (filter === null) return null;
+  const fingerprint = readFingerprint(reading, filter['fingerprint']);
+  return { filter: readFilter(reading, action, filter), fingerprint, limit, dryRun };
+}
+
+function readFilter(reading: BodyReading, action: BatchAction, given: Members) {
+  const code = given['code'];
+  return {
+    states: readStatuses(reading, action, given['status']).flatMap(statesOf),
+    task: readPart(reading, 'task', given['task']),
+    code:
+      code === undefined
+        ? undefined
+        : (reading.oneOf(['filter', 'code'], code, outcomeCodes) ?? undefined),
+    labels: readTexts(reading, 'labels', given['labels']),
+    since: reading.instant(['filter', 'since'], given['since']),
+    until: reading.instant(['filter', 'until'], given['until']),
+    text: readPart(reading, 'q', given['q']),
+    input: readMembers(reading, given['input']),
+    error: readPart(reading, 'error', given['error']),
+  };
+}
+
+function readFingerprint(reading: BodyReading, given: unknown): string | undefined {
+  if (given === undefined) return undefined;
+  if (typeof given === 'string' && fingerprintPattern.test(given)) return given;
+  reading.fail(
+    ['filter', 'fingerprint'],
+    'Expected what GET /errors gives: 16 hexadecimal digits.',
+  );
+  return undefined;
+}
+
+/** One, or a list of them; default all that the action can take. */
+function readStatuses(
+  reading: BodyReading,
+  action: BatchAction,
+  given: unknown,
+): readonly OperationStatus[] {
+  const known = actionable[action];
+  if (given === undefined) return known;
+  const path = ['filter', 'status'];
+  if (Array.isArray(given) && given.length === 0) reading.fail(path, 'Expected at least one.');
+  return (Array.isArray(given) ? (given as unknown[]) : [given]).flatMap((one) => {
+    if (operationStatuses.some((status) => status === one) && !known.some((s) => s === one)) {
+      const what = action === 'cancel' ? 'has ended and cannot be cancelled' : 'cannot be retried';
+      reading.fail(path, `What is ${String(one)} ${what}: expected ${known.join(' or ')}.`);
+      return [];
+    }
+    return reading.oneOf(path, one, known) ?? [];
+  });
+}
+
+function readPart(reading: BodyReading, name: string, given: unknown): string | undefined {
+  const path = ['filter', name];
+  const text = reading.text(path, given);
+  if (text === undefined) return undefined;
+  refuseUnlike(reading, path, text);
+  return text;
+}
+
+function readMembers(reading: BodyReading, given: unknown) {
+  const members = readTexts(reading, 'input', given);
+  for (const path of Object.keys(members ?? {})) {
+    if (isInputPath(path) && path.length <= limits.filterTextChars) continue;
+    reading.fail(
+      ['filter', 'input', path],
+      "Expected names with dots between them, like 'user.id', each of letters, digits, '_', '$' and '-', a digit or '-' not first.",
+    );
+  }
+  return members;
+}
+
+/** An object of texts. */
+function readTexts(
+  reading: BodyReading,
+  name: 'labels' | 'input',
+  given: unknown,
+): Readonly<Record<string, string>> | undefined {
+  if (given === undefined) return undefined;
+  const path = ['filter', name];
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    reading.fail(path, 'Expected an object of texts.');
+    return undefined;
+  }
+  const max = name === 'labels' ? limits.labels : limits.filterInputs;
+  const entries = Object.entries(given as Members);
+  if (entries.length > max) reading.fail(path, `Expected at most ${max} members.`);
+  for (const [key, value] of entries) {
+    if (typeof value === 'string') refuseUnlike(reading, [...path, key], value);
+    else reading.fail([...path, key], 'Expected a text.');
+  }
+  return given as Readonly<Record<string, string>>;
+}
+
+/** What no name and no filter is. */
+function refuseUnlike(reading: BodyReading, path: readonly string[], text: string): void {
+  const max = path[1] === 'labels' ? limits.labelValueChars : limits.filterTextChars;
+  if (text.length > max) reading.fail(path, `Expected at most ${max} characters.`);
+}
+
+const fingerprintPattern = /^[0-9a-f]{16}$/;
+const text = { type: 'string', minLength: 1, maxLength: limits.filterTextChars } as const;
+const instant = { type: 'string', format: 'date-time' } as const;
+
+function batchJsonSchema(action: BatchAction): Record<string, unknown> {
+  const status = { enum: actionable[action] };
+  const fingerprint = { type: 'string', pattern: fingerprintPattern.source };
+  const failures = { code: { enum: outcomeCodes }, error: text, fingerprint };
+  return {
+    type: 'object',
+    properties: {
+      filter: {
+        type: 'object',
+        description: '{} is all of them.',
+        properties: {
+          status: {
+            anyOf: [status, { type: 'array', items: status, minItems: 1 }],
+            default: actionable[action],
+          },
+          task: text,
+          labels: textsSchema(limits.labels, limits.labelValueChars),
+          since: instant,
+          until: instant,
+          q: text,
+          input: textsSchema(limits.filterInputs, limits.filterTextChars),
+          ...(action === 'retry' ? failures : null),
+        },
+        additionalProperties: false,
+      },
+      limit: {
+        type: 'integer',
+        minimum: 1,
+        maximum: limits.batchMax,
+        default: limits.batchMax,
+        description: 'At most so many, newest first.',
+      },
+      dry_run: { type: 'boolean', default: false, description: 'Only count.' },
+    },
+    required: ['filter'],
+    additionalProperties: false,
+  };
+}
+
+function textsSchema(maxProperties: number, maxLength: number): object {
+  return { type: 'object', maxProperties, additionalProperties: { type: 'string', maxLength } };
+}

@@ -1,0 +1,175 @@
+import { RaincheckError, type ErrorCode } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import type { Operation } from '../core/operation.ts';
+import type { Store } from '../store/store.ts';
+import { batchSchema, batchTasks, type BatchAction, type BatchInput } from './batch-input.ts';
+import { isBatchable } from './batch-count.ts';
+import { defineTask } from './define-task.ts';
+import type { Engine } from './engine.ts';
+import { scanOperations } from './operation-scan.ts';
+import type { Task, TaskContext } from './task.ts';
+
+/** What the operation gives as its result. */
+export type Batched = {
+  /** What the filter found. */
+  readonly matched: number;
+  /** Cancelled, or asked to; or retried as a new operation. */
+  readonly changed: number;
+  /** Left alone: it had ended, or was removed, before its turn. */
+  readonly skipped: number;
+  /** The server refused it, such as an input that the task does not take any more. */
+  readonly failed: number;
+};
+
+type BatchParts = {
+  readonly store: Pick<Store, 'readOperation' | 'listAttempts'>;
+  /** Asked for when a batch runs: it has these tasks itself. */
+  readonly engine: () => Engine;
+};
+
+type Change = 'changed' | 'skipped' | 'failed';
+
+/**
+ * The tasks behind `POST /operations:batch-cancel` and `:batch-retry`. A batch first looks for what its filter finds,
+ * then changes some at a time, as a client would one by one.
+ *
+ * - What was made after the millisecond in which it was accepted is not its own. Nor are batches.
+ * - It may be cut off anywhere and run again. A retry has an idempotency key that follows from the batch and the failed
+ *   operation: done once more it gives the operation that it made. What a cancel had ended is found by when it was asked.
+ * - A queue without room holds it up, no more.
+ */
+export function createBatchTasks(p: BatchParts): readonly Task[] {
+  return (['cancel', 'retry'] as const).map((action) => {
+    const { name } = batchTasks[action];
+    return defineTask(name, {
+      description: action === 'cancel' ? 'Cancels operations.' : 'Retries failed operations.',
+      input: batchSchema(action),
+      timeout: null,
+      attempts: 5,
+      run: (context) => new Batch(p, action, context).run(),
+    }) as Task;
+  });
+}
+
+/** Of an operation, when its turn comes: somebody else was faster. */
+const missed: ReadonlySet<ErrorCode> = new Set([
+  'operation_not_found',
+  'operation_gone',
+  'operation_not_failed',
+]);
+/** Of this process or its store: the attempt as a whole comes again. */
+const fatal: ReadonlySet<ErrorCode> = new Set(['store_unavailable', 'shutting_down', 'internal']);
+
+class Batch {
+  readonly #store: BatchParts['store'];
+  readonly #engine: Engine;
+  readonly #action: BatchAction;
+  readonly #context: TaskContext<BatchInput>;
+
+  constructor(p: BatchParts, action: BatchAction, context: TaskContext<BatchInput>) {
+    this.#store = p.store;
+    this.#engine = p.engine();
+    this.#action = action;
+    this.#context = context;
+  }
+
+  async run(): Promise<Batched> {
+    const own = await this.#own();
+    const before = this.#action === 'cancel' ? await this.#cancelledBefore(own) : 0;
+    const ids = await this.#matching(own, this.#context.input.limit - before);
+    const total = before + ids.length;
+    const counts = { changed: before, skipped: 0, failed: 0 };
+    this.#told(before, total);
+    for (let at = 0; at < ids.length; at += limits.batchChunk) {
+      this.#context.signal.throwIfAborted();
+      const chunk = ids.slice(at, at + limits.batchChunk);
+      const changes = await Promise.all(chunk.map((id) => this.#change(id, own)));
+      for (const change of changes) counts[change] += 1;
+      this.#told(before + at + chunk.length, total);
+    }
+    return { matched: total, ...counts };
+  }
+
+  async #own(): Promise<Operation> {
+    const own = await this.#store.readOperation({ id: this.#context.operation.id });
+    if (own === null) throw new RaincheckError('operation_gone', 'The operation was removed.');
+    return own;
+  }
+
+  /** In order of the list, newest first. */
+  async #matching(own: Operation, limit: number): Promise<readonly string[]> {
+    const { input, signal, progress } = this.#context;
+    const ids: string[] = [];
+    if (limit === 0) return ids;
+    for await (const { operations } of scanOperations(this.#engine, this.#filter(own))) {
+      signal.throwIfAborted();
+      for (const operation of operations) {
+        if (!isBatchable(operation, input) || !isOlder(operation, own)) continue;
+        ids.push(operation.id);
+        if (ids.length === limit) return ids;
+      }
+      progress(Number.NaN, `${ids.length} found so far`);
+    }
+    return ids;
+  }
+
+  #filter({ tenant, createdAt }: Operation) {
+    const { filter } = this.#context.input;
+    return { ...filter, tenant, until: Math.min(filter.until ?? Infinity, createdAt + 1) };
+  }
+
+  /** What an attempt before this one has ended: nothing that waits, so the filter does not find it again. */
+  async #cancelledBefore(own: Operation): Promise<number> {
+    if ((await this.#store.listAttempts({ id: own.id })).length === 0) return 0;
+    const { input, signal } = this.#context;
+    const filter = { ...this.#filter(own), states: ['failed'], code: 'cancelled' } as const;
+    let count = 0;
+    for await (const { operations } of scanOperations(this.#engine, filter)) {
+      signal.throwIfAborted();
+      for (const operation of operations) {
+        const { cancelRequestedAt } = operation;
+        if (!isBatchable(operation, input) || cancelRequestedAt === null) continue;
+        if (cancelRequestedAt >= own.createdAt) count += 1;
+      }
+    }
+    return Math.min(count, input.limit);
+  }
+
+  #told(done: number, total: number): void {
+    this.#context.progress({ current: done, total }, `${done} of ${total}`);
+  }
+
+  async #change(id: string, own: Operation): Promise<Change> {
+    const { signal, log } = this.#context;
+    for (;;) {
+      try {
+        return await this.#act(id, own);
+      } catch (error) {
+        if (!(error instanceof RaincheckError) || fatal.has(error.code)) throw error;
+        if (missed.has(error.code)) return 'skipped';
+        if (error.code !== 'queue_full') {
+          log.warn(`A batch could not ${this.#action} an operation: ${error.message}`, { of: id });
+          return 'failed';
+        }
+        const { clock } = this.#engine;
+        await clock.sleep((error.retryAfterSeconds ?? 1) * 1_000, signal);
+        signal.throwIfAborted();
+      }
+    }
+  }
+
+  async #act(id: string, { id: batch, tenant }: Operation): Promise<Change> {
+    if (this.#action === 'cancel') {
+      const { outcome } = await this.#engine.cancel({ id, tenant });
+      return outcome === 'already_final' ? 'skipped' : 'changed';
+    }
+    const key = `${batch} ${id}`;
+    await this.#engine.retry({ id, tenant, idempotency: { key, fingerprint: 'batch-retry' } });
+    return 'changed';
+  }
+}
+
+/** In the very millisecond of the batch that tells what it has itself made, in an attempt before, from all else. */
+function isOlder(operation: Operation, own: Operation): boolean {
+  return operation.createdAt < own.createdAt || operation.retryOf === null;
+}

@@ -1,0 +1,306 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { after, before, describe, it } from 'node:test';
+import type { Browser, Page } from 'playwright-core';
+import { chromiumPath, launchChromium, noChromium } from './chromium.ts';
+import { startSite, type Site } from './site.ts';
+import { openPage } from './watched-page.ts';
+
+const executable = chromiumPath();
+
+/** What people do with the dashboard, in a real browser, on a real server below a prefix. */
+describe('the dashboard', { skip: executable === null && noChromium }, () => {
+  let browser: Browser;
+  let site: Site;
+
+  before(async () => {
+    browser = await launchChromium(executable ?? '');
+    site = await startSite({ basePath: '/a/b' });
+  });
+  after(async () => {
+    await browser.close();
+    await site[Symbol.asyncDispose]();
+  });
+
+  async function opened(path: string) {
+    const watched = await openPage(browser);
+    await watched.page.goto(site.url + path);
+    return watched;
+  }
+
+  it('submits from Try it and shows the progress without a reload', async () => {
+    await using watched = await opened('try/steps');
+    const { page } = watched;
+    await page.getByLabel('count').fill('2');
+    await page.getByRole('button', { name: 'Submit' }).click();
+    await page.getByText('HTTP/1.1 202').waitFor();
+    await page.locator('.followed[data-status=processing]').waitFor();
+    await page.locator('.followed').getByText('step 1').waitFor();
+    site.step();
+    await page.locator('.followed').getByText('step 2').waitFor();
+    site.step();
+    await page.locator('.followed[data-status=completed]').waitFor();
+    await page.locator('.followed').getByText('"steps"').waitFor();
+    watched.assertQuiet();
+  });
+
+  it('says which member of an input does not fit', async () => {
+    await using watched = await opened('try/steps');
+    const { page } = watched;
+    await page.getByLabel('count').fill('99');
+    await page.getByRole('button', { name: 'Submit' }).click();
+    await page.getByText('HTTP/1.1 422').waitFor();
+    assert.equal(await page.getByLabel('count').getAttribute('aria-invalid'), 'true');
+  });
+
+  it('opens the PDF of a report', async () => {
+    await using watched = await opened('try/reports');
+    const { page } = watched;
+    await page.getByRole('button', { name: 'Submit' }).click();
+    const link = page.getByRole('link', { name: 'Open the result' });
+    await Promise.all([page.waitForEvent('popup'), link.click()]);
+    const response = await page.request.get(await hrefOf(page));
+    assert.equal(response.headers()['content-type'], 'application/pdf');
+    assert.equal((await response.body()).subarray(0, 5).toString(), '%PDF-');
+    watched.assertQuiet();
+  });
+
+  it('cancels what runs', async () => {
+    const { id } = await site.client.submit('steps', { count: 3 });
+    await using watched = await opened(`operations/${id}`);
+    const { page } = watched;
+    await page.locator('h1').getByText('Running').waitFor();
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await page.locator('h1').getByText('Cancelled').waitFor();
+    watched.assertQuiet();
+  });
+
+  it('retries with an edited input as a new operation that names the old one', async () => {
+    const failed = await site.client.submit('picky', { good: false });
+    await failed.wait();
+    await using watched = await opened(`operations/${failed.id}`);
+    const { page } = watched;
+    await page.getByRole('button', { name: 'Edit and retry' }).click();
+    const field = page.getByRole('dialog').getByLabel('Input');
+    await field.fill('{"good": true}');
+    await page.getByRole('button', { name: 'Run it' }).click();
+    await page.locator('h1').getByText('Completed').waitFor();
+    await page.locator(`.facts a[href="operations/${failed.id}"]`).waitFor();
+    watched.assertQuiet();
+  });
+
+  it('retries 300 failed ones that a filter finds, after it has counted them', async () => {
+    const submitted = await Promise.all(
+      Array.from({ length: 300 }, (_, i) =>
+        site.client.submit('picky', { good: false, batch: i }, { labels: { run: 'bulk' } }),
+      ),
+    );
+    await Promise.all(submitted.map((operation) => operation.wait()));
+    await using watched = await opened('operations');
+    const { page } = watched;
+    await page.getByRole('button', { name: 'Live' }).waitFor();
+    await page.keyboard.press('/');
+    await page.keyboard.type('status:failed label.run:bulk');
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/label\.run/);
+    await page.locator('tr[data-id]').nth(49).waitFor();
+    await page.getByRole('button', { name: 'Retry all' }).click();
+    assert.equal(await page.locator('dialog .figure').textContent(), '300');
+    await page.getByRole('button', { name: 'Retry 300 operations' }).click();
+    await page.locator('h1').getByText('Completed').waitFor();
+    await page.getByText('"changed"').waitFor();
+    const { result } = await site.client.operation(idIn(page.url())).status();
+    assert.deepEqual(result, { matched: 300, changed: 300, skipped: 0, failed: 0 });
+    watched.assertQuiet();
+  });
+
+  it('cancels the rows that were picked', async () => {
+    const waiting = await Promise.all(
+      [1, 2].map(() => site.client.submit('noop', {}, { delay: '1h', labels: { pick: 'me' } })),
+    );
+    await using watched = await opened('operations?q=label.pick%3Ame');
+    const { page } = watched;
+    for (const { id } of waiting) await page.getByLabel(`Select ${id}`).check();
+    await page.getByRole('button', { name: 'Cancel 2' }).click();
+    for (const { id } of waiting) {
+      await page.locator(`tr[data-id=${id}]`).getByText('Cancelled').first().waitFor();
+    }
+    watched.assertQuiet();
+  });
+
+  it('tells why a webhook waits, and resends it', async () => {
+    const webhookUrl = `${site.receiver.origin}/done`;
+    const { id } = await site.client.submit('noop', {}, { webhookUrl });
+    await using watched = await opened(`operations/${id}?tab=webhooks`);
+    const { page } = watched;
+    await page.getByRole('link', { name: 'operation.completed' }).click();
+    await page.getByText('HTTP 503').waitFor();
+    await page
+      .getByText(/schedule step/)
+      .first()
+      .waitFor();
+    site.heal();
+    await page.getByRole('button', { name: 'Resend' }).click();
+    await page.locator('h1').getByText('Delivered').waitFor();
+    watched.assertQuiet();
+  });
+
+  it('pauses a task and lets it go on', async () => {
+    await using watched = await opened('tasks/noop');
+    const { page } = watched;
+    await page.getByRole('button', { name: 'Pause' }).click();
+    await page.locator('h1').getByText('Paused').waitFor();
+    assert.equal((await site.client.task('noop')).paused, true);
+    await page.getByRole('button', { name: 'Resume' }).click();
+    await page.getByRole('button', { name: 'Pause' }).waitFor();
+    assert.equal((await site.client.task('noop')).paused, false);
+    watched.assertQuiet();
+  });
+
+  it('registers an endpoint, shows its secret once, and sends a test to it', async () => {
+    await using watched = await opened('webhooks/endpoints');
+    const { page } = watched;
+    await page.getByRole('button', { name: 'New endpoint' }).click();
+    await page.getByLabel('Address').fill(`${site.receiver.origin}/registered`);
+    await page.getByRole('button', { name: 'Register' }).click();
+    await page.getByText(/^whsec_/).waitFor();
+    await page.getByRole('button', { name: 'I have it' }).click();
+    site.heal();
+    await page.getByRole('button', { name: 'Send a test' }).click();
+    await page.locator('.panel').getByText('Delivered').first().waitFor();
+    watched.assertQuiet();
+  });
+
+  it('lets every click hit the row it was aimed at while 20 new ones come a second', async () => {
+    await Promise.all(Array.from({ length: 60 }, () => site.client.submit('noop', {})));
+    await using watched = await opened('operations');
+    const { page } = watched;
+    using _flood = flood(site);
+    let hits = 0;
+    for (let round = 0; round < 12; round += 1) {
+      await page.locator('tr[data-id]').nth(30).waitFor();
+      const row = page.locator('tr[data-id]').nth(round * 2);
+      const aimed = await row.getAttribute('data-id');
+      await row.scrollIntoViewIfNeeded();
+      const box = await row.boundingBox();
+      assert.ok(box !== null);
+      // A person takes as long to press as it takes for some rows to come.
+      await page.locator('.pill', { hasText: /^\s*(?:[4-9]|\d{2,}) new/ }).waitFor();
+      await page.mouse.click(box.x + 400, box.y + box.height / 2);
+      await page.waitForURL(/operations\/op_/);
+      if (idIn(page.url()) === aimed) hits += 1;
+      await page.goBack();
+    }
+    assert.equal(hits, 12);
+    await page.locator('.pill').click();
+    watched.assertQuiet();
+  });
+
+  it('holds still while it is paused, and catches up', async () => {
+    await using watched = await opened('operations?q=label.hold%3Astill');
+    const { page } = watched;
+    await page.getByRole('button', { name: 'Live' }).click();
+    const { id } = await site.client.submit('noop', {}, { labels: { hold: 'still' } });
+    await site.client.operation(id).wait();
+    assert.equal(await page.locator(`tr[data-id=${id}]`).count(), 0);
+    await page.getByRole('button', { name: 'Paused' }).click();
+    await page.locator(`tr[data-id=${id}]`).getByText('Completed').waitFor();
+    await page.getByRole('button', { name: 'Live' }).waitFor();
+    watched.assertQuiet();
+  });
+
+  it('says that the connection is lost, and catches up when it is back', async () => {
+    const { id } = await site.client.submit('steps', { count: 1 });
+    await using watched = await opened(`operations/${id}`);
+    const { page } = watched;
+    await page.getByRole('button', { name: 'Live' }).waitFor();
+    site.hangUp();
+    await page.getByRole('button', { name: 'Reconnecting' }).waitFor();
+    await site.client.operation(id).cancel();
+    await page.locator('h1').getByText('Cancelled').waitFor();
+    await page.getByRole('button', { name: 'Live' }).waitFor();
+  });
+
+  it('gives commands that do the same from elsewhere', async () => {
+    await using watched = await opened('try/picky');
+    const { page } = watched;
+    await page.getByLabel('good').selectOption('true');
+    await page.getByText('Options').click();
+    await page.getByLabel('Labels').fill("who=it's");
+    await page.getByLabel('Priority').fill('5');
+    for (const language of ['curl', 'CLI', 'TypeScript']) {
+      await page.getByLabel('Idempotency-Key').fill(`it is ${language}`);
+      await page.getByRole('radio', { name: language }).check();
+      const command = await page.getByLabel(`the request in ${language}`).first().innerText();
+      const { stdout, stderr } = await runAs(language, command);
+      assert.match(stdout, /"?good"?: ?true|202 Accepted/, `${command}\n${stdout}\n${stderr}`);
+    }
+    const { operations } = await site.client.list({ labels: { who: "it's" } });
+    assert.deepEqual(
+      operations.map(({ task, priority }) => [task, priority]),
+      Array.from({ length: 3 }, () => ['picky', 5]),
+    );
+    watched.assertQuiet();
+  });
+
+  it('asks for a token, keeps it for the tab, and offers only what it allows', async () => {
+    await using secured = await startSite({
+      token: 'all-of-it-0123456789abcdef',
+      tokens: [{ name: 'looker', token: 'only-look-0123456789abcdef', scopes: ['read'] }],
+    });
+    const { id } = await secured.client.submit('picky', { good: false });
+    await secured.client.operation(id).wait();
+    await using watched = await openPage(browser);
+    const { page } = watched;
+    await page.goto(`${secured.url}operations/${id}`);
+    await page.getByLabel('Token').fill('wrong-0123456789abcdef');
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByText('does not take the token').waitFor();
+    await page.getByLabel('Token').fill('only-look-0123456789abcdef');
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.locator('h1').getByText('Failed').waitFor();
+    await page.getByText('looker').waitFor();
+    assert.equal(await page.getByRole('button', { name: 'Retry' }).count(), 0);
+    assert.equal(await page.getByRole('link', { name: 'Try it' }).count(), 0);
+    await page.reload();
+    await page.locator('h1').getByText('Failed').waitFor();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByLabel('Token').fill('all-of-it-0123456789abcdef');
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('button', { name: 'Edit and retry' }).waitFor();
+  });
+});
+
+const root = path.join(import.meta.dirname, '../..');
+
+/** Runs what stands there, with the sources in the place of the installed package. */
+async function runAs(language: string, command: string) {
+  const node = [
+    process.execPath,
+    '--conditions=raincheck-source',
+    '--disable-warning=ExperimentalWarning',
+  ];
+  const npx = `npx() { shift; '${node.join("' '")}' src/cli/main.ts "$@"; }`;
+  const [file = '', ...args] =
+    language === 'TypeScript'
+      ? [...node, '--input-type=module-typescript', '--eval', command]
+      : ['bash', '-c', `${npx}\n${command}`];
+  return promisify(execFile)(file, args, { cwd: root });
+}
+
+function idIn(url: string): string {
+  return /op_\w{26}/.exec(url)?.[0] ?? '';
+}
+
+async function hrefOf(page: Page): Promise<string> {
+  const href = await page.getByRole('link', { name: 'Open the result' }).getAttribute('href');
+  return new URL(href ?? '', page.url()).href;
+}
+
+/** 20 new operations a second, until it is left. */
+function flood({ client }: Site): Disposable {
+  const timer = setInterval(() => void client.submit('noop', {}), 50);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}

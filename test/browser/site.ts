@@ -1,0 +1,122 @@
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { defineTask, TaskError } from 'raincheck';
+import { createClient, type Client } from 'raincheck/client';
+import { z } from 'zod';
+import { reports } from '../../examples/reports/reports.ts';
+import { buildDashboard } from '../../scripts/build-dashboard.ts';
+import { dashboardFiles } from '../../src/server/dashboard-files.ts';
+import {
+  assembledRaincheck,
+  type Raincheck,
+  type RaincheckOptions,
+} from '../../src/server/raincheck.ts';
+import { silentLogger } from '../../src/engine/logger.ts';
+import { WebhookReceiver } from '../support/webhook-receiver.ts';
+
+/** A server with the dashboard as it is built from the sources, and tasks that do what a test asks of them. */
+export type Site = AsyncDisposable & {
+  /** Of the dashboard, with its slash. */
+  readonly url: string;
+  readonly client: Client;
+  readonly rc: Raincheck;
+  /** Where webhooks may go; answers 503 until `heal`. */
+  readonly receiver: WebhookReceiver;
+  /** From now on the receiver takes what it is sent. */
+  heal(): void;
+  /** Breaks every connection there is. */
+  hangUp(): void;
+  /** Lets `steps` go on to its next step. */
+  step(): void;
+};
+
+export async function startSite(
+  options: Pick<RaincheckOptions, 'basePath' | 'token' | 'tokens'> = {},
+): Promise<Site> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'raincheck-dashboard-'));
+  await buildDashboard(folder);
+  const gates: (() => void)[] = [];
+  let isHealthy = false;
+  const receiver = await WebhookReceiver.open({ react: () => (isHealthy ? 204 : 503) });
+  const rc = assembledRaincheck(
+    {
+      ...options,
+      tasks: tasks(gates),
+      store: 'memory:',
+      logger: silentLogger,
+      concurrency: 16,
+      webhooks: {
+        httpAllowed: true,
+        allowedCidrs: ['127.0.0.1/32'],
+        retryPauses: ['1h', '1h'],
+        poll: '50ms',
+      },
+    },
+    { app: { dashboard: dashboardFiles(folder) } },
+  );
+  await rc.start();
+  const server = createServer(rc.handle);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}${options.basePath ?? ''}`;
+  const { token } = options;
+  return {
+    url: `${base}/dashboard/`,
+    client: createClient({ baseUrl: base, ...(token === undefined ? {} : { token }) }),
+    rc,
+    receiver,
+    hangUp: () => server.closeAllConnections(),
+    heal: () => void (isHealthy = true),
+    step: () => gates.shift()?.(),
+    async [Symbol.asyncDispose]() {
+      for (const open of gates) open();
+      server.close();
+      server.closeAllConnections();
+      await rc.stop({ now: true });
+      await receiver.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function tasks(gates: (() => void)[]) {
+  const steps = defineTask('steps', {
+    description: 'Goes on when the test says so.',
+    input: z.strictObject({ count: z.number().int().min(1).max(20).default(4) }),
+    attempts: 1,
+    async run({ input, progress, signal }) {
+      for (let done = 0; done < input.count; done += 1) {
+        progress({ current: done, total: input.count }, `step ${done + 1}`);
+        await new Promise<void>((resolve, reject) => {
+          gates.push(resolve);
+          signal.addEventListener('abort', () => reject(new Error('aborted')), { once: true });
+        });
+      }
+      return { steps: input.count };
+    },
+  });
+  const picky = defineTask('picky', {
+    description: 'Fails unless it is given what is good.',
+    input: z.strictObject({ good: z.boolean(), batch: z.number().optional() }),
+    attempts: 1,
+    run({ input }) {
+      if (!input.good) throw new TaskError('This input is no good.', { retryable: false });
+      return { good: true };
+    },
+  });
+  const flaky = defineTask('flaky', {
+    input: z.strictObject({ failures: z.number().int() }),
+    attempts: 4,
+    retry: { base: '20ms', factor: 1, cap: '20ms' },
+    run({ input, attempt }) {
+      if (attempt <= input.failures) throw new Error(`Upstream answered 503 (attempt ${attempt}).`);
+      return { attempt };
+    },
+  });
+  const noop = defineTask('noop', { run: ({ input }) => input ?? null });
+  return [reports, steps, picky, flaky, noop];
+}
