@@ -46,7 +46,12 @@ class RaincheckEngine implements Engine {
       wait: (p) => this.#waiters.wait({ ...p, until: 'change' }),
     });
     const ring = new StatsRing();
-    this.#activity = new Activity({ clock, ring, observer: settings.observer });
+    this.#activity = new Activity({
+      clock,
+      isAlone: store.capabilities.singleProcess,
+      ring,
+      observer: settings.observer,
+    });
     this.#runtime = new Runtime({
       settings,
       ring,
