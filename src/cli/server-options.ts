@@ -58,7 +58,8 @@ Who may do what, by environment or config file (docs/config.md):
 
 const pollVariable = `
 Polling, by environment or config file (docs/estimates.md):
-  RAINCHECK_POLLS_PER_SECOND     polls a second that clients are asked to make`;
+  RAINCHECK_POLLS_PER_SECOND     polls a second that clients are asked to make
+  RAINCHECK_METRICS_OPEN         true: GET /metrics without the token`;
 
 /** They have no flags: a secret must not stand there, and what is allowed is the same from start to start. */
 const webhookVariables = `

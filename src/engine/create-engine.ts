@@ -53,7 +53,12 @@ class RaincheckEngine implements Engine {
     });
     this.#feed = new Feed(settings);
     const ring = new StatsRing();
-    this.#activity = new Activity({ clock, ring, observer: settings.observer });
+    this.#activity = new Activity({
+      clock,
+      isAlone: store.capabilities.singleProcess,
+      ring,
+      observer: settings.observer,
+    });
     this.#runtime = new Runtime({
       settings,
       ring,

@@ -246,8 +246,9 @@ export class Runtime {
       return;
     }
     this.#p.estimates.settled(attempt.operation, settlement);
-    const ms = Math.max(0, clock.now() - attempt.startedAt);
-    this.#p.activity.settled(attempt.operation, settlement, ms);
+    const now = clock.now();
+    const ms = Math.max(0, now - attempt.startedAt);
+    this.#p.activity.settled(attempt.operation, settlement, { now, runMs: ms });
     switch (settlement.type) {
       case 'completed':
         logger.info({ ...fields, ms }, 'Completed.');

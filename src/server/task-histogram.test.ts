@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Histogram, Registry } from 'prom-client';
+import { TaskHistogram } from './task-histogram.ts';
+
+test("it says to the letter what prom-client's own histogram says", async () => {
+  const bounds = [0.005, 0.5, 1, 60];
+  const [ours, theirs] = [new Registry(), new Registry()];
+  const about = { name: 'run_seconds', help: 'How long.' };
+  const mine = new TaskHistogram({ ...about, bounds, registry: ours });
+  const model = new Histogram({
+    ...about,
+    buckets: bounds,
+    labelNames: ['task'],
+    registers: [theirs],
+  });
+  assert.equal(await ours.metrics(), await theirs.metrics());
+  for (const [i, seconds] of [0, 0.005, 0.006, 0.5, 0.75, 1, 59, 60, 61, 1e9].entries()) {
+    const task = i % 3 === 0 ? 'a"b' : 'letters';
+    mine.count(task, seconds);
+    model.observe({ task }, seconds);
+  }
+  assert.equal(await ours.metrics(), await theirs.metrics());
+});
