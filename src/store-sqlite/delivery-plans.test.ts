@@ -12,12 +12,16 @@ import {
   movePendingSql,
   pendingOfEndpointSql,
 } from './delivery-align.ts';
-import { keptOfDeliverySql, nextGatedSql, nextOpenSql, parkedSql } from './delivery-claim.ts';
+import { nextGatedSql, nextOpenSql, parkedSql } from './delivery-claim.ts';
 import { hasFinalEventSql, overtakenSql } from './delivery-create.ts';
 import { laneDueSql, laneTooFarSql, openEndpointsSql, openTooFarSql } from './delivery-lanes.ts';
 import { countUnfinishedSql, deliveryPageOf } from './delivery-list.ts';
 import { pruneSecretsSql, removableDeliveriesSql } from './delivery-prune.ts';
-import { listDeliveryAttemptsSql, operationDeliverySql } from './delivery-reads.ts';
+import {
+  keptOfDeliverySql,
+  listDeliveryAttemptsSql,
+  operationDeliverySql,
+} from './delivery-reads.ts';
 import {
   behindSql,
   expiredDeliveriesSql,

@@ -21,13 +21,25 @@ export const deliveryColumns = `
 
 type Nullable<Kind> = Kind | null;
 
-export function endpointSeqOf(row: Row): number {
-  return row[1] as number;
-}
+/** Where the columns that follow deliveryColumns in a SELECT begin. */
+export const deliveryColumnCount = 26;
 
-/** Start of the attempt under way; null: there is none. */
-export function attemptStartOf(row: Row): Nullable<number> {
-  return row[13] as Nullable<number>;
+/** A delivery and what its row holds beside it. */
+export type DeliveryRow = {
+  readonly seq: number;
+  readonly endpointSeq: number;
+  /** Start of the attempt under way; null: there is none. */
+  readonly attemptStartedAt: number | null;
+  readonly delivery: Delivery;
+};
+
+export function deliveryRowOf(row: Row): DeliveryRow {
+  return {
+    seq: row[0] as number,
+    endpointSeq: row[1] as number,
+    attemptStartedAt: row[13] as Nullable<number>,
+    delivery: deliveryOf(row),
+  };
 }
 
 export function deliveryOf(row: Row): Delivery {
@@ -63,13 +75,13 @@ export function deliveryOf(row: Row): Delivery {
   };
 }
 
-/** Of a row of delivery_bodies: body, headers, secret. */
-export function storedDeliveryOf(delivery: Delivery, row: Row): StoredDelivery {
+/** Of a row that has body, headers and secret of delivery_bodies from column `at` on. */
+export function storedDeliveryOf(delivery: Delivery, row: Row, at = 0): StoredDelivery {
   return {
     delivery,
-    body: row[0] as string,
-    headers: headersOf(row[1] ?? null),
-    secret: row[2] as Nullable<string>,
+    body: row[at] as string,
+    headers: headersOf(row[at + 1] ?? null),
+    secret: row[at + 2] as Nullable<string>,
   };
 }
 

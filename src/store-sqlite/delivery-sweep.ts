@@ -4,7 +4,7 @@ import type { DeliveryStore } from '../store/delivery-store.ts';
 import type { Row, WriteConnection } from './connection.ts';
 import type { Deliveries } from './deliveries.ts';
 import type { Align } from './delivery-align.ts';
-import { deliveryColumns } from './delivery-rows.ts';
+import { deliveryColumns, deliveryRowOf } from './delivery-rows.ts';
 import type { EndpointLedger } from './endpoint-ledger.ts';
 import { seqOf } from './rows.ts';
 
@@ -65,7 +65,7 @@ export function prepareSweepDeliveries(
       for (const row of rows) {
         more = changed.length >= limit;
         if (more) return;
-        const { outcome, delivery } = deliveries.apply(row, event, now);
+        const { outcome, delivery } = deliveries.apply(deliveryRowOf(row), event, now);
         if (outcome === 'applied') changed.push(delivery);
       }
     }

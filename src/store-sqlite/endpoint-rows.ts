@@ -63,6 +63,18 @@ export function endpointValues({ health, disabled, ...endpoint }: Endpoint): Val
     endpoint.version,
     disabled && disabled.at,
     disabled && disabled.reason,
+    ...healthValues(health),
+    endpoint.origin,
+    endpoint.url,
+    JSON.stringify(endpoint.events),
+    jsonOrNull(endpoint.tasks),
+    membersText(endpoint.headers),
+    endpoint.description,
+  ];
+}
+
+export function healthValues(health: EndpointHealth): Value[] {
+  return [
     health.circuit,
     health.failures,
     health.firstFailedDelivery,
@@ -74,11 +86,5 @@ export function endpointValues({ health, disabled, ...endpoint }: Endpoint): Val
     health.failingSince,
     health.lastSuccessAt,
     health.lastFailureAt,
-    endpoint.origin,
-    endpoint.url,
-    JSON.stringify(endpoint.events),
-    jsonOrNull(endpoint.tasks),
-    membersText(endpoint.headers),
-    endpoint.description,
   ];
 }
