@@ -45,6 +45,7 @@ function endpoint(health: Partial<EndpointHealth>, members: Partial<Endpoint> = 
     tasks: null,
     headers: {},
     description: null,
+    handshake: null,
     disabled: null,
     health: { ...newHealth, ...health },
     version: 1,

@@ -183,6 +183,7 @@ describe('enabledAgain', () => {
     const endpoint = after(after(open(), good), { ...bad, disable: 'gone' }, { at: now + 3 });
     assert.deepEqual(enabledAgain(deepFreeze(endpoint)), {
       ...endpoint,
+      handshake: null,
       disabled: null,
       version: endpoint.version + 1,
       health: { ...newHealth, inFlightMax: 1, lastSuccessAt: now, lastFailureAt: now + 3 },

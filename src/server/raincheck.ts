@@ -208,6 +208,7 @@ function composed(options: RaincheckOptions, { store, clock, logger, substitutes
           describe: (operation) => plainApp.describe(operation),
           userAgent: `raincheck/${version} (+webhooks)`,
           taskNames: options.tasks.flatMap((task) => task?.name ?? []),
+          ...nameOf(options.publicUrl),
           ...substitutes.webhooks,
         });
   const engine = createEngine({
@@ -234,6 +235,12 @@ function composed(options: RaincheckOptions, { store, clock, logger, substitutes
   const app =
     wanted === 'none' ? plainApp : logRequests(plainApp, { logger, reads: wanted === 'all' });
   return { engine, webhooks, app };
+}
+
+/** By which endpoints know us; createApp() says what is wrong with one that cannot be read. */
+function nameOf(publicUrl: string | undefined): { readonly origin?: string } {
+  const url = publicUrl === undefined ? null : URL.parse(publicUrl);
+  return url === null ? {} : { origin: url.hostname };
 }
 
 type StarterParts = {

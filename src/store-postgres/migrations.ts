@@ -233,8 +233,13 @@ CREATE TABLE @notes (
 );
 ${webhookTables}`;
 
+/** What an endpoint said when it was asked for its consent. The code before leaves it as it is. */
+const step2 = `
+ALTER TABLE @endpoints ADD COLUMN handshake text;
+`;
+
 /** In order; the version of a schema is the number of steps it has taken. */
-export const migrations: readonly string[] = [step1];
+export const migrations: readonly string[] = [step1, step2];
 
 /** How many versions ahead of this code a schema may be: newer nodes of a rolling upgrade. */
 const versionsAhead = 1;

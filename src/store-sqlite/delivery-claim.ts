@@ -1,3 +1,4 @@
+import { afterClaim } from '../core/endpoint-health.ts';
 import { limits } from '../core/limits.ts';
 import type {
   ClaimDeliveries,
@@ -138,6 +139,8 @@ export class DeliveryClaim {
     } as const;
     const { delivery, outcome } = this.#deliveries.apply(kept, event, p.now);
     if (outcome !== 'applied') throw new Error('A due delivery could not be claimed.');
+    const paced = afterClaim(endpoint, p.now);
+    if (paced !== endpoint) this.#endpoints.change(lane.entry, paced, p.now);
     if (row[deliveryColumnCount] === null) throw new Error(`${delivery.id} has no body.`);
     const own = this.#secretsOf(endpoint.id, p.now, secrets);
     const live =

@@ -65,8 +65,8 @@ const insertEndpointSql = `
 INSERT INTO endpoints
   (version, disabled_at, disabled_reason, circuit, failures, first_failed_delivery, several_failed, probes,
    gate_at, gate_reason, in_flight_max, failing_since, last_success_at, last_failure_at, origin, url, events,
-   tasks, headers, description, id, kind, tenant, created_at, lane)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'idle')`;
+   tasks, headers, description, handshake, id, kind, tenant, created_at, lane)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'idle')`;
 
 const lastSeqSql = `
 SELECT last_insert_rowid()`;
@@ -100,6 +100,7 @@ SET version = ?,
     tasks = ?,
     headers = ?,
     description = ?,
+    handshake = ?,
     removed_at = ?,
     is_behind = ?,
     ${placeColumns}

@@ -1,5 +1,10 @@
 import type { WebhookEvent } from '../core/delivery.ts';
-import type { Endpoint, EndpointDisabled, EndpointHealth } from '../core/endpoint.ts';
+import type {
+  Endpoint,
+  EndpointDisabled,
+  EndpointHandshake,
+  EndpointHealth,
+} from '../core/endpoint.ts';
 import { jsonOrNull, membersText, parsed } from '../store/json-columns.ts';
 import type { Row, Value } from './connection.ts';
 
@@ -7,10 +12,11 @@ import type { Row, Value } from './connection.ts';
 export const endpointColumns = `
   seq, id, kind, version, created_at, disabled_at, disabled_reason, circuit, failures,
   first_failed_delivery, several_failed, probes, gate_at, gate_reason, in_flight_max, failing_since,
-  last_success_at, last_failure_at, tenant, origin, url, events, tasks, headers, description`;
+  last_success_at, last_failure_at, tenant, origin, url, events, tasks, headers, description,
+  handshake`;
 
 /** Where the columns that follow endpointColumns in a SELECT begin. */
-export const endpointColumnCount = 25;
+export const endpointColumnCount = 26;
 
 const noHeaders: Readonly<Record<string, string>> = Object.freeze({});
 
@@ -27,6 +33,7 @@ export function endpointOf(row: Row): Endpoint {
     tasks: parsed(row[22] ?? null) as Nullable<string[]>,
     headers: headersOf(row[23] ?? null),
     description: row[24] as Nullable<string>,
+    handshake: parsed(row[25] ?? null) as Nullable<EndpointHandshake>,
     disabled:
       row[5] === null
         ? null
@@ -70,6 +77,7 @@ export function endpointValues({ health, disabled, ...endpoint }: Endpoint): Val
     jsonOrNull(endpoint.tasks),
     membersText(endpoint.headers),
     endpoint.description,
+    jsonOrNull(endpoint.handshake),
   ];
 }
 

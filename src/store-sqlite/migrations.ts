@@ -374,7 +374,12 @@ CREATE INDEX operations_parked_oldest
   WHERE state = 'parked';
 `;
 
+/** What an endpoint said when it was asked for its consent. */
+const step4 = `
+ALTER TABLE endpoints ADD COLUMN handshake TEXT;
+`;
+
 /** In order; the user_version of a file is the number of steps it has taken. */
-export const migrations: readonly string[] = [step1, step2, step3];
+export const migrations: readonly string[] = [step1, step2, step3, step4];
 
 export const schemaVersion = migrations.length;

@@ -61,6 +61,7 @@ export class WebhookBench {
       tasks: null,
       headers: {},
       description: null,
+      handshake: null,
       disabled: null,
       health: newHealth,
       version: 1,

@@ -34,7 +34,14 @@ export function asksFor(headers: Exchanged['headers'], word: 'disable' | 'abort-
 }
 
 /** First what decides something, so that it is not what falls out. */
-const keptFirst = ['location', 'retry-after', 'webhook-delivery', 'content-type'];
+const keptFirst = [
+  'location',
+  'retry-after',
+  'webhook-delivery',
+  'webhook-allowed-origin',
+  'webhook-allowed-rate',
+  'content-type',
+];
 /** May hold what its owner would not like to find in our database. */
 const leftOut = new Set(['set-cookie', 'set-cookie2', '__proto__']);
 

@@ -9,7 +9,7 @@ import { createConnector, type OpenedSocket } from './connector.ts';
 import { Exchange, type Exchanged, type ExchangeRequest } from './exchange.ts';
 import { SendFailure } from './send-failure.ts';
 import { webhookSignature } from './signature.ts';
-import type { Sender, SendRequest } from './webhooks.ts';
+import type { AskRequest, Sender, SendRequest } from './webhooks.ts';
 
 export type SenderOptions = {
   readonly guard: AddressGuard;
@@ -45,18 +45,27 @@ export function createSender(options: SenderOptions): Sender {
     ...defaultConnectionLimits,
     ...options.connections,
   });
+  const parts = { pool, clock, userAgent, attemptMs };
   return {
-    send: (request) => new Attempt({ pool, clock, userAgent, attemptMs, request }).send(),
+    send: (request) =>
+      new Attempt({ ...parts, request, message: (url) => posted(url, request, parts) }).send(),
+    ask: (request) =>
+      new Attempt({ ...parts, request, message: (url) => asked(url, request, parts) }).send(),
     close: async () => pool.close(),
   };
 }
 
-type AttemptParts = {
+type SenderParts = {
   readonly pool: ConnectionPool;
   readonly clock: Clock;
   readonly userAgent: string;
   readonly attemptMs: number;
-  readonly request: SendRequest;
+};
+
+type AttemptParts = SenderParts & {
+  readonly request: Pick<SendRequest, 'url' | 'signal'>;
+  /** What goes over the wire; asked for when a connection is there. */
+  readonly message: (url: URL) => ExchangeRequest;
 };
 
 class Attempt {
@@ -119,7 +128,7 @@ class Attempt {
     const exchanged = await new Promise<Exchanged>((resolve) => {
       this.#exchange = new Exchange(connection, resolve);
       if (this.#opening.signal.aborted) this.#exchange.cut(this.#opening.signal.reason as Error);
-      else this.#exchange.start(this.#message(url));
+      else this.#exchange.start(this.#parts.message(url));
     });
     this.#exchange = null;
     this.#firstByteMs = exchanged.firstByteMs;
@@ -130,24 +139,6 @@ class Attempt {
   #cut(reason: SendFailure): void {
     this.#opening.abort(reason);
     this.#exchange?.cut(reason);
-  }
-
-  #message(url: URL): ExchangeRequest {
-    const { request, clock, userAgent } = this.#parts;
-    const { id, secrets, traceparent } = request;
-    const body = Buffer.from(request.body);
-    // Receivers refuse what is minutes off their clock, as all would be after a jump forward that was wrong.
-    const timestamp = Math.floor((clock.wall?.() ?? clock.now()) / 1_000);
-    const own: Record<string, string> = {
-      'content-type': 'application/json',
-      'user-agent': userAgent,
-      'webhook-id': id,
-      'webhook-timestamp': String(timestamp),
-      'webhook-signature': webhookSignature({ id, timestamp, body, secrets }),
-      ...(traceparent === null ? {} : { traceparent }),
-    };
-    const headers = Object.entries({ ...request.headers, ...own }).flat();
-    return { path: url.pathname + url.search, headers, body };
   }
 
   /** Whole milliseconds, as all durations that are stored. */
@@ -161,6 +152,39 @@ class Attempt {
       totalMs: Math.round(performance.now() - this.#startedAt),
     };
   }
+}
+
+/** A delivery. */
+function posted(
+  url: URL,
+  request: SendRequest,
+  { clock, userAgent }: SenderParts,
+): ExchangeRequest {
+  const { id, secrets, traceparent } = request;
+  const body = Buffer.from(request.body);
+  // Receivers refuse what is minutes off their clock, as all would be after a jump forward that was wrong.
+  const timestamp = Math.floor((clock.wall?.() ?? clock.now()) / 1_000);
+  const own: Record<string, string> = {
+    'content-type': 'application/json',
+    'user-agent': userAgent,
+    'webhook-id': id,
+    'webhook-timestamp': String(timestamp),
+    'webhook-signature': webhookSignature({ id, timestamp, body, secrets }),
+    ...(traceparent === null ? {} : { traceparent }),
+  };
+  const headers = Object.entries({ ...request.headers, ...own }).flat();
+  return { method: 'POST', path: url.pathname + url.search, headers, body };
+}
+
+/** The question of the handshake. */
+function asked(url: URL, request: AskRequest, { userAgent }: SenderParts): ExchangeRequest {
+  const own = {
+    'user-agent': userAgent,
+    'webhook-request-origin': request.origin,
+    'webhook-request-rate': String(request.perMinute),
+  };
+  const headers = Object.entries({ ...request.headers, ...own }).flat();
+  return { method: 'OPTIONS', path: url.pathname + url.search, headers, body: null };
 }
 
 function whole(ms: number | null | undefined): number | null {
