@@ -171,6 +171,7 @@ describe('The body of an endpoint', () => {
       headers: {},
       description: null,
       enabled: true,
+      handshake: false,
       secret: null,
       signature: 'v1',
     });
