@@ -5,7 +5,7 @@ import type {
   EndpointHandshake,
   EndpointHealth,
 } from '../core/endpoint.ts';
-import { jsonOrNull, membersText, parsed } from '../store/json-columns.ts';
+import { jsonOrNull, membersOf, membersText, parsed } from '../store/json-columns.ts';
 import { booleanArray, numberArray, textArray } from './array-literal.ts';
 import type { Row } from './connection.ts';
 
@@ -19,8 +19,6 @@ export const endpointColumns = `
 /** Where the columns that follow endpointColumns in a SELECT begin. */
 export const endpointColumnCount = 25;
 
-const noHeaders: Readonly<Record<string, string>> = Object.freeze({});
-
 type Nullable<Kind> = Kind | null;
 
 export function endpointOf(row: Row): Endpoint {
@@ -32,7 +30,7 @@ export function endpointOf(row: Row): Endpoint {
     origin: row[18] as string,
     events: parsed(row[20] ?? null) as WebhookEvent[],
     tasks: parsed(row[21] ?? null) as Nullable<string[]>,
-    headers: headersOf(row[22] ?? null),
+    headers: membersOf(row[22] ?? null),
     description: parsed(row[23] ?? null) as Nullable<string>,
     handshake: parsed(row[24] ?? null) as Nullable<EndpointHandshake>,
     disabled:
@@ -59,10 +57,6 @@ function healthOf(row: Row): EndpointHealth {
     lastSuccessAt: row[15] as Nullable<number>,
     lastFailureAt: row[16] as Nullable<number>,
   };
-}
-
-export function headersOf(json: Row[number]): Readonly<Record<string, string>> {
-  return (parsed(json) as Nullable<Record<string, string>>) ?? noHeaders;
 }
 
 /** A batch as arrays, in the order of endpointColumns and with their types. */

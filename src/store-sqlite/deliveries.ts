@@ -1,5 +1,5 @@
 import { decideAtEndpoint } from '../core/delivery-at-endpoint.ts';
-import type { Delivery, DeliveryAttempt, DeliveryEventOf } from '../core/delivery.ts';
+import type { Delivery, DeliveryAttempt, DeliveryTransition } from '../core/delivery.ts';
 import type { WriteConnection } from './connection.ts';
 import {
   deliveryAttemptValues,
@@ -71,7 +71,7 @@ export type DeliveryChange = {
 export type Deliveries = {
   readonly find: (id: string) => DeliveryRow | undefined;
   /** What `event` does to the delivery of this row, written and counted. */
-  readonly apply: (row: DeliveryRow, event: DeliveryEventOf, now: number) => DeliveryChange;
+  readonly apply: (row: DeliveryRow, event: DeliveryTransition, now: number) => DeliveryChange;
   /** What is kept in memory is void: after a rollback. */
   readonly reload: () => void;
 };
@@ -106,7 +106,7 @@ export function prepareDeliveries(writer: WriteConnection, endpoints: EndpointLe
     else if (inFlight.size < rememberedMax) inFlight.set(id, row);
   }
 
-  function apply(row: DeliveryRow, event: DeliveryEventOf, now: number): DeliveryChange {
+  function apply(row: DeliveryRow, event: DeliveryTransition, now: number): DeliveryChange {
     const before = row.delivery;
     const entry = endpoints.bySeq(row.endpointSeq);
     const endpoint = entry.removedAt === null ? entry.endpoint : null;

@@ -8,9 +8,8 @@ import type {
   DeliveryTrigger,
 } from '../core/delivery.ts';
 import type { StoredDelivery } from '../store/delivery-store.ts';
-import { jsonOrNull, parsed } from '../store/json-columns.ts';
+import { jsonOrNull, membersOf, parsed } from '../store/json-columns.ts';
 import type { Row, Value } from './connection.ts';
-import { headersOf } from './endpoint-rows.ts';
 
 /** Rows to records and back, by position, as in rows.ts. */
 export const deliveryColumns = `
@@ -80,7 +79,7 @@ export function storedDeliveryOf(delivery: Delivery, row: Row, at = 0): StoredDe
   return {
     delivery,
     body: row[at] as string,
-    headers: headersOf(row[at + 1] ?? null),
+    headers: membersOf(row[at + 1] ?? null),
     secret: row[at + 2] as Nullable<string>,
   };
 }

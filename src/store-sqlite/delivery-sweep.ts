@@ -1,4 +1,4 @@
-import type { Delivery, DeliveryEventOf } from '../core/delivery.ts';
+import type { Delivery, DeliveryTransition } from '../core/delivery.ts';
 import { limits } from '../core/limits.ts';
 import type { DeliveryStore } from '../store/delivery-store.ts';
 import type { Row, WriteConnection } from './connection.ts';
@@ -61,7 +61,7 @@ export function prepareSweepDeliveries(
     const rowsLeft = (): number => limit + 1 - changed.length;
     let more = false;
 
-    function apply(rows: readonly Row[], event: DeliveryEventOf): void {
+    function apply(rows: readonly Row[], event: DeliveryTransition): void {
       for (const row of rows) {
         more = changed.length >= limit;
         if (more) return;

@@ -5,7 +5,7 @@ import type {
   EndpointHandshake,
   EndpointHealth,
 } from '../core/endpoint.ts';
-import { jsonOrNull, membersText, parsed } from '../store/json-columns.ts';
+import { jsonOrNull, membersOf, membersText, parsed } from '../store/json-columns.ts';
 import type { Row, Value } from './connection.ts';
 
 /** Rows to records and back, by position, as in rows.ts. */
@@ -18,8 +18,6 @@ export const endpointColumns = `
 /** Where the columns that follow endpointColumns in a SELECT begin. */
 export const endpointColumnCount = 26;
 
-const noHeaders: Readonly<Record<string, string>> = Object.freeze({});
-
 type Nullable<Kind> = Kind | null;
 
 export function endpointOf(row: Row): Endpoint {
@@ -31,7 +29,7 @@ export function endpointOf(row: Row): Endpoint {
     origin: row[19] as string,
     events: parsed(row[21] ?? null) as WebhookEvent[],
     tasks: parsed(row[22] ?? null) as Nullable<string[]>,
-    headers: headersOf(row[23] ?? null),
+    headers: membersOf(row[23] ?? null),
     description: row[24] as Nullable<string>,
     handshake: parsed(row[25] ?? null) as Nullable<EndpointHandshake>,
     disabled:
@@ -58,10 +56,6 @@ function healthOf(row: Row): EndpointHealth {
     lastSuccessAt: row[16] as Nullable<number>,
     lastFailureAt: row[17] as Nullable<number>,
   };
-}
-
-export function headersOf(json: Row[number]): Readonly<Record<string, string>> {
-  return (parsed(json) as Nullable<Record<string, string>>) ?? noHeaders;
 }
 
 /** What may change, in the order of the statements of endpoint-ledger.ts. */

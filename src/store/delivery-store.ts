@@ -78,8 +78,10 @@ export type DeliveryStore = {
     readonly trigger: 'manual' | 'redrive';
     readonly now: number;
   }): Promise<SteerOutcome[]>;
+  /** `inBulk` changes only what is dead. */
   discardDeliveries(p: {
     readonly ids: readonly string[];
+    readonly inBulk: boolean;
     readonly now: number;
   }): Promise<SteerOutcome[]>;
 

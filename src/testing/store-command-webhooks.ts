@@ -153,7 +153,7 @@ export function webhookCall(command: WebhookCommand, s: RunState): Call {
       const ids = command.deliveries.map((n) => newest(s.deliveries, n) ?? 'msg_never');
       const trigger = ids.length > 1 ? 'redrive' : 'manual';
       return command.type === 'discard'
-        ? (store) => store.discardDeliveries({ ids, now })
+        ? (store) => store.discardDeliveries({ ids, inBulk: ids.length > 1, now })
         : (store) => store.redeliver({ ids, trigger, now });
     }
     case 'rotate': {
