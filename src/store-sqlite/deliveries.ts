@@ -2,6 +2,7 @@ import { decideAtEndpoint } from '../core/delivery-at-endpoint.ts';
 import type { Delivery, DeliveryAttempt, DeliveryTransition } from '../core/delivery.ts';
 import type { WriteConnection } from './connection.ts';
 import {
+  attemptSeqBits,
   deliveryAttemptValues,
   deliveryColumns,
   deliveryRowOf,
@@ -58,9 +59,8 @@ WHERE seq = ?`;
 
 const insertAttemptSql = `
 INSERT INTO delivery_attempts
-  (number, trigger, worker, started_at, ended_at, outcome, error, detail, next_at, next_reason, timings,
-   answer, delivery_seq)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+  (seq, trigger, worker, started_at, ended_at, outcome, error, detail, next_at, next_reason, timings, answer)
+VALUES (? << ${attemptSeqBits} | ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 export type DeliveryChange = {
   /** As it is now, changed or not. */
@@ -165,6 +165,6 @@ function prepareSave(writer: WriteConnection): (row: DeliveryRow, p: Saved) => v
     if (after.expiresAt !== before.expiresAt) prolong.run(after.expiresAt, seq);
     if (attempt === null) return;
     const startedAt = attemptStartedAt ?? attempt.startedAt;
-    insertAttempt.run(...deliveryAttemptValues({ ...attempt, startedAt }), seq);
+    insertAttempt.run(seq, attempt.number, ...deliveryAttemptValues({ ...attempt, startedAt }));
   };
 }

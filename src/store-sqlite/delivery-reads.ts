@@ -3,6 +3,7 @@ import { limits } from '../core/limits.ts';
 import type { StoredDelivery } from '../store/delivery-store.ts';
 import type { ReadConnection } from './connection.ts';
 import {
+  attemptsOfDelivery,
   deliveryAttemptColumns,
   deliveryAttemptOf,
   deliveryColumns,
@@ -30,8 +31,8 @@ LIMIT 1`;
 export const listDeliveryAttemptsSql = `
 SELECT ${deliveryAttemptColumns}
 FROM delivery_attempts
-WHERE delivery_seq = ?
-ORDER BY number DESC
+WHERE ${attemptsOfDelivery}
+ORDER BY seq DESC
 LIMIT ? + 0`;
 
 export type DeliveryReads = {

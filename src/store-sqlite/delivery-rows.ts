@@ -84,8 +84,14 @@ export function storedDeliveryOf(delivery: Delivery, row: Row, at = 0): StoredDe
   };
 }
 
+/** An attempt's seq is that of its delivery, shifted by so many bits, and its number: a million of one delivery. */
+export const attemptSeqBits = 20;
+
+/** The attempts of the delivery whose seq is the first parameter. */
+export const attemptsOfDelivery = `seq > ?1 << ${attemptSeqBits} AND seq < (?1 + 1) << ${attemptSeqBits}`;
+
 export const deliveryAttemptColumns = `
-  number, trigger, worker, started_at, ended_at, outcome, error, detail, next_at, next_reason,
+  seq & ${2 ** attemptSeqBits - 1}, trigger, worker, started_at, ended_at, outcome, error, detail, next_at, next_reason,
   timings, answer`;
 
 export function deliveryAttemptOf(deliveryId: string, row: Row): DeliveryAttempt {
@@ -108,7 +114,6 @@ export function deliveryAttemptOf(deliveryId: string, row: Row): DeliveryAttempt
 
 export function deliveryAttemptValues(attempt: DeliveryAttempt): Value[] {
   return [
-    attempt.number,
     attempt.trigger,
     attempt.worker,
     attempt.startedAt,

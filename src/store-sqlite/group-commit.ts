@@ -147,6 +147,11 @@ export class GroupCommit {
     if (this.#hasQueued()) this.#scheduleFlush();
   }
 
+  /** Of what the power may take nobody needs to be kept from seeing it. */
+  #mustSync(): boolean {
+    return !this.#writes.every(mayBeLost) || !this.#lastWrites.every(mayBeLost);
+  }
+
   #hasQueued(): boolean {
     return this.#writes.length > 0 || this.#lastWrites.length > 0;
   }
@@ -163,7 +168,7 @@ export class GroupCommit {
   #openRound(): boolean {
     try {
       this.#begin();
-      if (this.#sync !== null) this.#hooks.holdReads();
+      if (this.#sync !== null && this.#mustSync()) this.#hooks.holdReads();
       this.#waitedMs = 0;
       return true;
     } catch (error) {
@@ -362,6 +367,10 @@ export class GroupCommit {
       if (isFsyncFailure(error)) this.#commitFailure(error);
     }
   }
+}
+
+function mayBeLost(write: QueuedWrite): boolean {
+  return write.isLoose;
 }
 
 function lockedOut(error: unknown): Error {

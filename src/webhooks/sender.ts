@@ -71,7 +71,9 @@ type AttemptParts = SenderParts & {
 class Attempt {
   readonly #parts: AttemptParts;
   readonly #startedAt = performance.now();
-  readonly #opening = new AbortController();
+  /** Of the connection under way; a kept one needs none. */
+  #opening: AbortController | null = null;
+  #cutBy: SendFailure | null = null;
   #exchange: Exchange | null = null;
   #opened: OpenedSocket | null = null;
   #firstByteMs: number | null = null;
@@ -107,17 +109,16 @@ class Attempt {
 
   async #exchanged(): Promise<Exchanged> {
     const { pool } = this.#parts;
-    const { signal } = this.#opening;
-    const url = new URL(this.#parts.request.url);
-    const kept = pool.takeIdle(url.origin);
-    const connection = kept ?? (await pool.acquire(url, signal));
+    const url = parsedUrl(this.#parts.request.url);
+    if (this.#cutBy !== null) throw this.#cutBy;
+    const connection = pool.takeIdle(url.origin) ?? (await pool.acquire(url, this.#signal()));
     const wasUsed = connection.uses > 0;
     const exchanged = await this.#over(connection, url);
-    if (!wasUsed || exchanged.hasStarted || exchanged.error === null || signal.aborted) {
+    if (!wasUsed || exchanged.hasStarted || exchanged.error === null || this.#cutBy !== null) {
       pool.release(connection);
       return exchanged;
     }
-    const fresh = await pool.replace(connection, url, signal);
+    const fresh = await pool.replace(connection, url, this.#signal());
     const again = await this.#over(fresh, url);
     pool.release(fresh);
     return again;
@@ -127,7 +128,7 @@ class Attempt {
     if (connection.uses === 0) this.#opened = connection.opened;
     const exchanged = await new Promise<Exchanged>((resolve) => {
       this.#exchange = new Exchange(connection, resolve);
-      if (this.#opening.signal.aborted) this.#exchange.cut(this.#opening.signal.reason as Error);
+      if (this.#cutBy !== null) this.#exchange.cut(this.#cutBy);
       else this.#exchange.start(this.#parts.message(url));
     });
     this.#exchange = null;
@@ -137,8 +138,14 @@ class Attempt {
 
   /** Ends the attempt in whatever phase it is. */
   #cut(reason: SendFailure): void {
-    this.#opening.abort(reason);
+    this.#cutBy ??= reason;
+    this.#opening?.abort(reason);
     this.#exchange?.cut(reason);
+  }
+
+  #signal(): AbortSignal {
+    this.#opening ??= new AbortController();
+    return this.#opening.signal;
   }
 
   /** Whole milliseconds, as all durations that are stored. */
@@ -152,6 +159,32 @@ class Attempt {
       totalMs: Math.round(performance.now() - this.#startedAt),
     };
   }
+}
+
+/** As those sent to last: one endpoint has one address, and parsing it takes as long as signing. */
+const urls = new Map<string, URL>();
+const urlsMax = 1_000;
+
+function parsedUrl(text: string): URL {
+  const known = urls.get(text);
+  if (known !== undefined) return known;
+  const parsed = new URL(text);
+  if (urls.size >= urlsMax) urls.clear();
+  urls.set(text, parsed);
+  return parsed;
+}
+
+/** Name, value, name, value …; of a name in both it is the one of `own`. */
+function headerList(
+  others: Readonly<Record<string, string>>,
+  own: Readonly<Record<string, string>>,
+): string[] {
+  const list: string[] = [];
+  for (const name of Object.keys(others)) {
+    if (own[name] === undefined) list.push(name, others[name] ?? '');
+  }
+  for (const name of Object.keys(own)) list.push(name, own[name] ?? '');
+  return list;
 }
 
 /** A delivery. */
@@ -170,9 +203,9 @@ function posted(
     'webhook-id': id,
     'webhook-timestamp': String(timestamp),
     'webhook-signature': webhookSignature({ id, timestamp, body, secrets }),
-    ...(traceparent === null ? {} : { traceparent }),
   };
-  const headers = Object.entries({ ...request.headers, ...own }).flat();
+  if (traceparent !== null) own['traceparent'] = traceparent;
+  const headers = headerList(request.headers, own);
   return { method: 'POST', path: url.pathname + url.search, headers, body };
 }
 
@@ -183,7 +216,7 @@ function asked(url: URL, request: AskRequest, { userAgent }: SenderParts): Excha
     'webhook-request-origin': request.origin,
     'webhook-request-rate': String(request.perMinute),
   };
-  const headers = Object.entries({ ...request.headers, ...own }).flat();
+  const headers = headerList(request.headers, own);
   return { method: 'OPTIONS', path: url.pathname + url.search, headers, body: null };
 }
 
