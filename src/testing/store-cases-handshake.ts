@@ -58,7 +58,7 @@ export const handshakeCases: readonly StoreCase[] = [
       const ids = await webhooks.createMany(to, 3);
       const [free = ''] = await webhooks.createMany(other, 1);
       bench.now += 1;
-      assert.deepStrictEqual((await webhooks.claimIds()).toSorted(), [ids[0], free].toSorted());
+      assert.deepStrictEqual(new Set(await webhooks.claimIds()), new Set([ids[0], free]));
       const paced = afterClaim(to, bench.now);
       assert.deepStrictEqual(await webhooks.kept(to), paced);
       const { gateAt } = paced.health;

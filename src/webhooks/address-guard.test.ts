@@ -147,24 +147,26 @@ describe('At registration a name', () => {
 });
 
 describe('At a connect', () => {
-  it('an address that became another since registration is not dialled', async () => {
-    const canary = await receiver();
-    const clock = new ManualClock();
-    const lookup = scriptedLookup({ 'hooks.example': [['1.1.1.1'], ['127.0.0.1']] });
-    const guard = guardOf(lookup, { httpAllowed: true }, clock);
-    const target = `http://hooks.example:${canary.port}/`;
-    await guard.resolveAndCheck(target, '');
-    clock.stall(limits.webhookLookupMs);
-    const sender = createSender({ guard, clock, userAgent: 'x' });
-    const result = await sender.send(sendRequest(target));
-    await Promise.all([sender.close(), canary.close()]);
-    assert.deepEqual(
-      [result.delivered, result.error, result.detail],
-      [false, 'blocked_address', null],
-    );
-    assert.equal(lookup.asked.length, 2);
-    assert.equal(canary.connections, 0);
-  });
+  for (const scheme of ['http', 'https']) {
+    it(`an address that became another since registration is not dialled, over ${scheme}`, async () => {
+      const canary = await receiver();
+      const clock = new ManualClock();
+      const lookup = scriptedLookup({ 'hooks.example': [['1.1.1.1'], ['127.0.0.1']] });
+      const guard = guardOf(lookup, { httpAllowed: true }, clock);
+      const target = `${scheme}://hooks.example:${canary.port}/`;
+      await guard.resolveAndCheck(target, '');
+      clock.stall(limits.webhookLookupMs);
+      const sender = createSender({ guard, clock, userAgent: 'x' });
+      const result = await sender.send(sendRequest(target));
+      await Promise.all([sender.close(), canary.close()]);
+      assert.deepEqual(
+        [result.delivered, result.error, result.detail],
+        [false, 'blocked_address', null],
+      );
+      assert.equal(lookup.asked.length, 2);
+      assert.equal(canary.connections, 0);
+    });
+  }
 
   it('only the addresses that are allowed are dialled', async () => {
     const canary = await receiver();

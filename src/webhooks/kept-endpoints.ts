@@ -61,7 +61,7 @@ export class KeptEndpoints {
       url,
       origin: new URL(url).origin,
       handshake: handshake ? consentAwaited : null,
-      disabled: disabledAtFirst(input, now),
+      disabled: disabledAtFirst({ enabled, handshake }, now),
       health: newHealth,
       version: 1,
       createdAt: now,
@@ -168,7 +168,7 @@ export class KeptEndpoints {
 }
 
 function disabledAtFirst(
-  { enabled, handshake }: EndpointInput,
+  { enabled, handshake }: Pick<EndpointInput, 'enabled' | 'handshake'>,
   at: number,
 ): EndpointDisabled | null {
   if (!enabled) return { reason: 'manual', at };
