@@ -5,6 +5,7 @@ import {
   deliveryBody,
   originsCount,
   pathsPerOrigin,
+  stopwatch,
   urlOf,
 } from './delivery-control.ts';
 
@@ -15,7 +16,7 @@ const headers = { 'content-type': 'application/json' };
 
 answerPlans(async (plan) => {
   let next = 0;
-  const startedAt = performance.now();
+  const measured = stopwatch();
   const loop = async (): Promise<void> => {
     while (next < plan.count) {
       const url = urlOf(plan, next);
@@ -31,5 +32,5 @@ answerPlans(async (plan) => {
     }
   };
   await Promise.all(Array.from({ length: originsCount * perOrigin }, loop));
-  return { elapsedMs: performance.now() - startedAt };
+  return measured();
 });

@@ -3,8 +3,18 @@ import process from 'node:process';
 
 /** What is asked of a process that sends: so many deliveries over these origins. */
 export type SendPlan = { readonly origins: readonly string[]; readonly count: number };
-/** From the first to the last, in ms. */
-export type SendResult = { readonly elapsedMs: number };
+/** From the first to the last, in ms; `cpuMs` is what the sending process took meanwhile. */
+export type SendResult = { readonly elapsedMs: number; readonly cpuMs: number };
+
+/** Starts now; call what it gives at the end. */
+export function stopwatch(): () => SendResult {
+  const startedAt = performance.now();
+  const cpuBefore = process.cpuUsage();
+  return () => {
+    const { user, system } = process.cpuUsage(cpuBefore);
+    return { elapsedMs: performance.now() - startedAt, cpuMs: (user + system) / 1_000 };
+  };
+}
 
 /** Attempts at once: 4 origins with 4 paths of 4, which are the caps of the defaults. */
 export const originsCount = 4;

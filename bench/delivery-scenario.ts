@@ -42,19 +42,16 @@ export async function deliveriesScenario(bench: Bench, thinkMs: number): Promise
   }
 }
 
-/** The CPU is that of the whole plan, of ours with the storing. */
 async function measured(server: ServerProcess, plan: SendPlan): Promise<Sample> {
-  const cpuBefore = await server.cpuMs();
   const body = JSON.stringify(plan);
   const response = await fetch(`http://127.0.0.1:${server.port}/`, { method: 'POST', body });
   if (!response.ok) throw new Error(`${server.name}: ${await response.text()}`);
-  const { elapsedMs } = (await response.json()) as SendResult;
-  const cpuMs = ((await server.cpuMs()) - cpuBefore) / plan.count;
+  const { elapsedMs, cpuMs } = (await response.json()) as SendResult;
   const { count } = plan;
   return {
     count,
     perSecond: (count / elapsedMs) * 1_000,
-    cpuMs,
+    cpuMs: cpuMs / count,
     p50Ms: Number.NaN,
     p99Ms: Number.NaN,
   };

@@ -9,6 +9,7 @@ import { requestEndpoint } from '../src/webhooks/event-deliveries.ts';
 import {
   answerPlans,
   deliveryBody,
+  stopwatch,
   urlOf,
   type SendPlan,
   type SendResult,
@@ -74,12 +75,12 @@ async function sent(count: number): Promise<SendResult> {
     },
     userAgent: 'raincheck/bench (+webhooks)',
   });
-  const startedAt = performance.now();
+  const measured = stopwatch();
   await webhooks.start();
   await promise;
-  const elapsedMs = performance.now() - startedAt;
+  const result = measured();
   await webhooks.stop();
-  return { elapsedMs };
+  return result;
 }
 
 answerPlans(async (plan) => {

@@ -66,6 +66,7 @@ export function printEndpoint(context: Context, endpoint: WireEndpoint): void {
     ['events', endpoint.kind === 'request' ? 'as each request asks' : endpoint.events.join(' ')],
     ['tasks', endpoint.tasks === null ? 'all' : endpoint.tasks.join(' ')],
     ['headers', headers.length === 0 ? null : `${headers.join(', ')} (values are never shown)`],
+    ['consent', consentText(endpoint, ago)],
     ['health', healthText(endpoint, ago)],
     [
       'waiting',
@@ -81,6 +82,17 @@ export function printEndpoint(context: Context, endpoint: WireEndpoint): void {
 function stateText(endpoint: WireEndpoint, now: number): string {
   const why = waitText(endpoint, now).replace(/^endpoint disabled: /, '');
   return why === '' ? stateName(endpoint) : `${stateName(endpoint)}: ${why}`;
+}
+
+/** null: it is not asked. */
+function consentText(
+  { handshake }: WireEndpoint,
+  ago: (instant: string | null) => string,
+): string | null {
+  if (handshake === null) return null;
+  const { state, asked_at: asked, detail, per_minute: rate } = handshake;
+  const pace = rate === null ? '' : `, ${rate} a minute`;
+  return `${state}${state === 'given' ? pace : ''}, asked ${ago(asked)}${detail === null ? '' : `: ${detail}`}`;
 }
 
 function healthText({ health }: WireEndpoint, ago: (instant: string | null) => string): string {

@@ -25,6 +25,7 @@ export function addEndpointCommands(webhooks: Command, shell: Shell): void {
   addUpdate(webhooks, shell);
   addEnable(webhooks, shell, { name: 'enable', enabled: true });
   addEnable(webhooks, shell, { name: 'disable', enabled: false });
+  addValidate(webhooks, shell);
   addRemove(webhooks, shell);
   addTest(webhooks, shell);
   addSecret(webhooks, shell);
@@ -80,6 +81,7 @@ type EndpointFlags = {
   readonly allTasks?: boolean;
   readonly header?: readonly string[];
   readonly description?: string;
+  readonly handshake?: boolean;
 };
 
 /** What `create` and `update` share. */
@@ -98,7 +100,8 @@ function withEndpointOptions(command: Command): Command {
       'send this too; name=@file reads it; may be repeated',
       collected,
     )
-    .option('--description <text>', 'for people');
+    .option('--description <text>', 'for people')
+    .option('--handshake', 'ask it for its consent first (OPTIONS, CloudEvents web hooks)');
 }
 
 function eventOf(text: string): string {
@@ -110,7 +113,7 @@ function eventOf(text: string): string {
 
 /** Only what was given. */
 function membersFrom(flags: EndpointFlags): EndpointMembers {
-  const { to, event, task, allTasks, header, description } = flags;
+  const { to, event, task, allTasks, header, description, handshake } = flags;
   if (allTasks === true && task !== undefined) {
     throw new UsageError('Give --task or --all-tasks, not both.');
   }
@@ -120,6 +123,7 @@ function membersFrom(flags: EndpointFlags): EndpointMembers {
     tasks: allTasks === true ? null : task,
     headers: header === undefined ? undefined : Object.fromEntries(header.map(headerFrom)),
     description,
+    handshake,
   };
 }
 
@@ -180,6 +184,12 @@ function addCreate(webhooks: Command, shell: Shell): void {
             ? 'The second line is the public key that verifies the signatures.'
             : 'The second line is the signing secret. It is not shown again: keep it.',
         );
+        const { state, detail } = created.handshake ?? {};
+        if (state === 'awaited') {
+          output.note(
+            `It has not consented yet, so nothing is sent: ${detail ?? 'it was not asked'}`,
+          );
+        }
         output.note(`Try it: raincheck webhooks test ${created.id}${context.flags}`);
         return exitCodes.ok.code;
       }),
@@ -192,6 +202,7 @@ function addUpdate(webhooks: Command, shell: Shell): void {
     .argument('<endpoint>', 'id (ep_…)')
     .option('--to <url>', 'where to send')
     .option('--all-tasks', 'of all tasks again')
+    .option('--no-handshake', 'send without its consent')
     .action(
       acting(shell, async (context, command) => {
         const members = membersFrom(command.opts<EndpointFlags>());
@@ -223,6 +234,23 @@ function addEnable(
         const { enabled } = p;
         printEndpoint(context, await context.client.webhooks.updateEndpoint(id, { enabled }));
         return exitCodes.ok.code;
+      }),
+    );
+}
+
+function addValidate(webhooks: Command, shell: Shell): void {
+  webhooks
+    .command('validate')
+    .description('ask an endpoint for its consent again (exit code 3 when it gives none)')
+    .argument('<endpoint>', 'id (ep_…)')
+    .action(
+      acting(shell, async (context, command) => {
+        const id = endpointNamed(command.args[0]);
+        const endpoint = await context.client.webhooks.validateEndpoint(id);
+        printEndpoint(context, endpoint);
+        const consents =
+          endpoint.handshake?.state === 'given' && endpoint.handshake.detail === null;
+        return consents ? exitCodes.ok.code : exitCodes.failed.code;
       }),
     );
 }

@@ -153,6 +153,25 @@ describe('raincheck webhooks', () => {
     assert.equal(gone.code, 5);
   });
 
+  it('asks for consent, again by hand, and shows what came of it', async () => {
+    inbox.answers('/consent', () => ({ status: 404 }));
+    const made = await cli('webhooks', 'create', `${inbox.origin}/consent`, '--handshake');
+    assert.equal(made.code, 0, made.stderr);
+    assert.match(made.stderr, /has not consented yet, so nothing is sent: It answered 404\./);
+    const [id = ''] = made.stdout.split('\n');
+    const none = await cli('webhooks', 'validate', id);
+    assert.equal(none.code, 3);
+    assert.match(none.stdout, /\nstate +disabled: its consent is awaited \(It answered 404\.\)\n/);
+    const headers = { 'webhook-allowed-origin': '*', 'webhook-allowed-rate': '120' };
+    inbox.answers('/consent', () => ({ status: 200, headers }));
+    const given = await cli('webhooks', 'validate', id);
+    assert.equal(given.code, 0, given.stderr);
+    assert.match(given.stdout, /\nconsent +given, 120 a minute, asked .+ ago\n/);
+    const without = await cli('webhooks', 'update', id, '--no-handshake');
+    assert.doesNotMatch(without.stdout, /\nconsent /);
+    await cli('webhooks', 'remove', id);
+  });
+
   it('exits with 3 when a test fails, and says how', async () => {
     inbox.answers('/down', () => ({ status: 503 }));
     const { id } = jsonOf(

@@ -36,6 +36,8 @@ export type WebhooksClient = {
     members: EndpointMembers,
     options?: CallOptions,
   ): Promise<WireEndpoint>;
+  /** Asks it for its consent, again if need be; resolves with the endpoint as it is then. */
+  validateEndpoint(id: string, options?: CallOptions): Promise<WireEndpoint>;
   /** What waits for it is cancelled. */
   removeEndpoint(id: string, options?: CallOptions): Promise<void>;
   /** Sends a test event now; resolves with the attempt, whatever came of it. */
@@ -78,6 +80,8 @@ export type EndpointMembers = {
   readonly description?: string | null | undefined;
   /** false: its deliveries are held until it is true again. */
   readonly enabled?: boolean | undefined;
+  /** true: it is asked for its consent, and nothing is sent before. */
+  readonly handshake?: boolean | undefined;
 };
 
 export type NewEndpoint = EndpointMembers & {
@@ -134,6 +138,7 @@ type EndpointCalls = Pick<
   | 'endpoint'
   | 'createEndpoint'
   | 'updateEndpoint'
+  | 'validateEndpoint'
   | 'removeEndpoint'
   | 'testEndpoint'
   | 'secrets'
@@ -151,6 +156,11 @@ function endpointCalls(calls: Calls): EndpointCalls {
       calls.post<WireCreatedEndpoint>('/webhooks/endpoints', 'endpoint_url', { ...options, json }),
     updateEndpoint: (id, json, options) =>
       calls.patch<WireEndpoint>(of(id), 'endpoint_url', { ...options, json }),
+    validateEndpoint: (id, options) =>
+      calls.post<WireEndpoint>(`${of(id)}/validate`, 'endpoint_url', {
+        ...options,
+        timeoutMs: testTimeoutMs,
+      }),
     removeEndpoint: (id, options) => calls.remove(of(id), options),
     testEndpoint: (id, options) =>
       calls.post<WireTestedEndpoint>(`${of(id)}/test`, 'attempt', {

@@ -11,18 +11,18 @@ import {
   token,
 } from './delivery.fixture.ts';
 import { decideAtEndpoint } from './delivery-at-endpoint.ts';
-import { decideDelivery, type Delivery, type DeliveryEventOf } from './delivery.ts';
+import { decideDelivery, type Delivery, type DeliveryTransition } from './delivery.ts';
 import { limits } from './limits.ts';
 
 const disabled = { ...endpoint, disabled: { reason: 'gone', at: now - 5 } } as const;
-const failed: DeliveryEventOf = {
+const failed: DeliveryTransition = {
   type: 'ended',
   token,
   result: bad,
   next: { at: now + 5, reason: 'schedule step 2 ±20 %' },
 };
-const lost: DeliveryEventOf = { type: 'lease_expired', workerDead: true };
-const again: DeliveryEventOf = { type: 'redelivered', trigger: 'manual' };
+const lost: DeliveryTransition = { type: 'lease_expired', workerDead: true };
+const again: DeliveryTransition = { type: 'redelivered', trigger: 'manual' };
 
 describe('decideAtEndpoint', () => {
   it('is decideDelivery while the endpoint is enabled', () => {
@@ -85,8 +85,8 @@ describe('decideAtEndpoint', () => {
   });
 
   it('lets what is over be over, whatever became of the endpoint', () => {
-    const delivered: DeliveryEventOf = { type: 'ended', token, result: good, next: null };
-    const last: DeliveryEventOf = { ...failed, next: null };
+    const delivered: DeliveryTransition = { type: 'ended', token, result: good, next: null };
+    const last: DeliveryTransition = { ...failed, next: null };
     for (const gone of [disabled, null]) {
       const states: string[] = [delivered, last].map((event) => {
         const decision = decideAtEndpoint(sending, event, {

@@ -1,5 +1,5 @@
 import { decideDelivery, type DeliveryDecision } from './delivery.ts';
-import type { Delivery, DeliveryEventOf } from './delivery.ts';
+import type { Delivery, DeliveryTransition } from './delivery.ts';
 import type { Endpoint } from './endpoint.ts';
 
 /**
@@ -8,7 +8,7 @@ import type { Endpoint } from './endpoint.ts';
  */
 export function decideAtEndpoint(
   delivery: Delivery,
-  event: DeliveryEventOf,
+  event: DeliveryTransition,
   p: { /** null: removed. */ readonly endpoint: Endpoint | null; readonly now: number },
 ): DeliveryDecision {
   if (event.type === 'redelivered' && p.endpoint === null) return { outcome: 'unchanged' };

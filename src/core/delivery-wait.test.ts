@@ -45,6 +45,7 @@ function endpoint(health: Partial<EndpointHealth>, members: Partial<Endpoint> = 
     tasks: null,
     headers: {},
     description: null,
+    handshake: null,
     disabled: null,
     health: { ...newHealth, ...health },
     version: 1,
@@ -76,6 +77,30 @@ describe('What a delivery waits for', () => {
       at: now + 9_000,
       reason: 'Retry-After of the endpoint',
     });
+  });
+
+  it('is the pace that its endpoint allows', () => {
+    const handshake = { state: 'given', askedAt: 1, detail: null, perMinute: 6 } as const;
+    const paced = endpoint({ gateAt: now + 9_000, gateReason: 'allowed_rate' }, { handshake });
+    assert.deepEqual(deliveryWait(delivery(), paced, now), {
+      at: now + 9_000,
+      reason: 'the endpoint allows 6 a minute',
+    });
+  });
+
+  it('is the consent of its endpoint, with why it did not give it', () => {
+    const held = delivery({ state: 'held', nextAt: null, nextReason: null });
+    const disabled = { reason: 'no_consent', at: 0 } as const;
+    for (const [detail, more] of [
+      [null, ''],
+      ['It answered 404.', ' (It answered 404.)'],
+    ] as const) {
+      const handshake = { state: 'awaited', askedAt: 1, detail, perMinute: null } as const;
+      assert.deepEqual(deliveryWait(held, endpoint({}, { disabled, handshake }), now), {
+        at: null,
+        reason: `endpoint disabled: its consent is awaited${more}`,
+      });
+    }
   });
 
   it('is a person when it is held, and the reason is why', () => {

@@ -12,21 +12,28 @@ const disabledBecause: Readonly<Record<EndpointDisabled['reason'], string>> = {
   gone: 'it answered 410',
   requested: 'its answer asked for it',
   failing: 'it did nothing but fail',
+  no_consent: 'its consent is awaited',
 };
 
 /** What holds up everything to `endpoint` at `now`; both null: nothing does. */
 export function endpointWait(endpoint: Endpoint, now: number): Wait {
   const { disabled, health } = endpoint;
   if (disabled !== null) {
-    return { at: null, reason: `endpoint disabled: ${disabledBecause[disabled.reason]}` };
+    const why = disabled.reason === 'no_consent' ? endpoint.handshake?.detail : null;
+    const detail = why === null || why === undefined ? '' : ` (${why})`;
+    return { at: null, reason: `endpoint disabled: ${disabledBecause[disabled.reason]}${detail}` };
   }
   const { gateAt } = health;
   if (gateAt === null || !gateStands(gateAt, now)) return noWait;
-  const reason =
-    health.gateReason === 'retry_after'
-      ? 'Retry-After of the endpoint'
-      : `circuit open after ${health.failures} failures, probe ${health.probes + 1}`;
-  return { at: gateAt, reason };
+  return { at: gateAt, reason: gateReason(endpoint) };
+}
+
+function gateReason({ health, handshake }: Endpoint): string {
+  if (health.gateReason === 'retry_after') return 'Retry-After of the endpoint';
+  if (health.gateReason === 'allowed_rate') {
+    return `the endpoint allows ${handshake?.perMinute ?? 'so many'} a minute`;
+  }
+  return `circuit open after ${health.failures} failures, probe ${health.probes + 1}`;
 }
 
 /**

@@ -85,6 +85,7 @@ export const endpoint: Endpoint = {
   tasks: null,
   headers: {},
   description: null,
+  handshake: null,
   disabled: null,
   health: newHealth,
   version: 3,

@@ -16,7 +16,7 @@ import type {
   Delivery,
   DeliveryAttempt,
   DeliveryDecision,
-  DeliveryEventOf,
+  DeliveryTransition,
 } from './delivery.ts';
 import type { Endpoint } from './endpoint.ts';
 import { afterAttempt, enabledAgain } from './endpoint-health.ts';
@@ -28,7 +28,7 @@ import { limits } from './limits.ts';
  */
 type Step = {
   readonly elapsedMs: number;
-  readonly kind: DeliveryEventOf['type'] | 'endpoint';
+  readonly kind: DeliveryTransition['type'] | 'endpoint';
   readonly stale: boolean;
   readonly random: number;
   readonly flag: boolean;
@@ -70,7 +70,7 @@ const deliveries: fc.Arbitrary<Delivery> = fc
 
 type Transition = {
   readonly before: Delivery;
-  readonly event: DeliveryEventOf;
+  readonly event: DeliveryTransition;
   /** As it is after the event. */
   readonly endpoint: Endpoint | null;
   readonly decision: DeliveryDecision;
@@ -83,7 +83,7 @@ function play(first: Delivery, script: readonly Step[]): { last: Delivery; log: 
   let delivery = deepFreeze(first);
   let endpoint: Endpoint | null = deepFreeze(fresh);
   let now = start;
-  const decide = (event: DeliveryEventOf): void => {
+  const decide = (event: DeliveryTransition): void => {
     const before = delivery;
     const decision = decideAtEndpoint(before, deepFreeze(event), { endpoint, now });
     log.push({ before, event, endpoint, decision, now });
@@ -122,7 +122,7 @@ function eventOf(
   delivery: Delivery,
   step: Step,
   { index, now }: { readonly index: number; readonly now: number },
-): DeliveryEventOf {
+): DeliveryTransition {
   const token = step.stale ? 'stale' : (delivery.lease?.token ?? 'none');
   switch (step.kind) {
     case 'claimed':

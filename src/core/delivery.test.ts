@@ -17,7 +17,7 @@ import {
   type Delivery,
   type DeliveryAttempt,
   type DeliveryDecision,
-  type DeliveryEventOf,
+  type DeliveryTransition,
 } from './delivery.ts';
 import { limits } from './limits.ts';
 
@@ -38,7 +38,7 @@ const events = {
   held: { type: 'held' },
   released: { type: 'released' },
   expired: { type: 'expired' },
-} satisfies Record<string, DeliveryEventOf>;
+} satisfies Record<string, DeliveryTransition>;
 
 /** What each does to each state, here with time left and the lease running. */
 const table: Record<Delivery['state'], Partial<Record<keyof typeof events, string>>> = {
@@ -328,7 +328,7 @@ const row: DeliveryAttempt = {
 
 function applied(
   before: Delivery,
-  ...[event, at = now]: [DeliveryEventOf, number?]
+  ...[event, at = now]: [DeliveryTransition, number?]
 ): DeliveryDecision & { readonly outcome: 'applied' } {
   const decision = decideDelivery(deepFreeze(before), deepFreeze(event), at);
   assert.ok(decision.outcome === 'applied');

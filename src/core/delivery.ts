@@ -17,7 +17,7 @@ import { isPast } from './transitions.ts';
  *      |  '--released-- held <--held-- pending
  *      '--redelivered (by a person) -- dead, held, delivered, cancelled, expired, pending
  *                     (in bulk) ----- dead, expired
- *   pending, held, dead --discarded--> cancelled        pending, held --expired--> expired
+ *   pending, held, dead --discarded (in bulk: dead)--> cancelled   pending, held --expired--> expired
  *
  * The id never changes, whatever is sent again. Two attempts of one delivery never overlap: the lease is the
  * fence, and a person's wish to send again waits for the attempt under way.
@@ -166,7 +166,8 @@ export type AttemptResult = {
   readonly abort: boolean;
 };
 
-export type DeliveryEventOf =
+/** What happens to a delivery. */
+export type DeliveryTransition =
   | {
       readonly type: 'claimed';
       readonly worker: string;
@@ -184,7 +185,8 @@ export type DeliveryEventOf =
     }
   | { readonly type: 'lease_expired'; readonly workerDead: boolean }
   | { readonly type: 'redelivered'; readonly trigger: 'manual' | 'redrive' }
-  | { readonly type: 'discarded' }
+  /** By a person, one by one or in bulk; or it has nobody to go to any more, or is out of date. */
+  | { readonly type: 'discarded'; readonly inBulk?: boolean }
   /** Its endpoint was disabled, or enabled again. */
   | { readonly type: 'held' }
   | { readonly type: 'released' }
@@ -207,7 +209,7 @@ const unchanged: DeliveryDecision = { outcome: 'unchanged' };
 /** What `event` does to `delivery` at `now`. Never throws, never mutates. */
 export function decideDelivery(
   delivery: Delivery,
-  event: DeliveryEventOf,
+  event: DeliveryTransition,
   now: number,
 ): DeliveryDecision {
   switch (event.type) {
@@ -226,7 +228,7 @@ export function decideDelivery(
         expiresAt: Math.max(delivery.expiresAt, now + limits.deliveryTtlMs),
       });
     case 'discarded':
-      return ['pending', 'held', 'dead'].includes(delivery.state)
+      return mayBeDiscarded(delivery, event.inBulk === true)
         ? applied(delivery, finished('cancelled', now))
         : unchanged;
     case 'held':
@@ -249,6 +251,11 @@ function mayBeRedelivered({ state }: Delivery, trigger: 'manual' | 'redrive'): b
   return trigger === 'manual' ? state !== 'sending' : state === 'dead' || state === 'expired';
 }
 
+/** In bulk only what was found: a dead letter. One that is sent again by now has another's wish behind it. */
+function mayBeDiscarded({ state }: Delivery, inBulk: boolean): boolean {
+  return state === 'dead' || (!inBulk && (state === 'pending' || state === 'held'));
+}
+
 /** Whether the delivery itself may be sent now; its endpoint may still say no. */
 export function isDue(delivery: Delivery, now: number): boolean {
   return (
@@ -261,7 +268,7 @@ export function isDue(delivery: Delivery, now: number): boolean {
 
 function claimed(
   delivery: Delivery,
-  event: DeliveryEventOf & { readonly type: 'claimed' },
+  event: DeliveryTransition & { readonly type: 'claimed' },
   now: number,
 ): DeliveryDecision {
   const { worker, token, leaseMs } = event;
@@ -297,7 +304,7 @@ export function attemptUnderWay(delivery: Delivery, startedAt: number): Delivery
 
 function ended(
   delivery: Delivery,
-  event: DeliveryEventOf & { readonly type: 'ended' },
+  event: DeliveryTransition & { readonly type: 'ended' },
   now: number,
 ): DeliveryDecision {
   const { result } = event;

@@ -5,6 +5,7 @@ import type { AttemptResult } from './delivery.ts';
 import type { Endpoint, EndpointHealth } from './endpoint.ts';
 import {
   afterAttempt,
+  afterClaim,
   enabledAgain,
   gateStands,
   healthyInFlight,
@@ -16,6 +17,53 @@ import { limits } from './limits.ts';
 
 const minute = 60_000;
 const hour = 60 * minute;
+
+describe('afterClaim', () => {
+  const paced = (perMinute: number | null): Endpoint => ({
+    ...fresh,
+    handshake: { state: 'given', askedAt: now, detail: null, perMinute },
+  });
+
+  it('changes nothing of an endpoint that allows any number, or is not asked', () => {
+    for (const endpoint of [fresh, paced(null)]) assert.equal(afterClaim(endpoint, now), endpoint);
+  });
+
+  it('keeps the next attempt back for its share of the minute, rounded up', () => {
+    for (const [perMinute, pauseMs] of [
+      [1, minute],
+      [7, 8_572],
+      [6_000, 10],
+      [999_999, 1],
+    ] as const) {
+      const endpoint = afterClaim(paced(perMinute), now);
+      assert.deepEqual(
+        [endpoint.health.gateAt, endpoint.health.gateReason],
+        [now + pauseMs, 'allowed_rate'],
+      );
+      assert.equal(inFlightAllowed(endpoint, 4, now + pauseMs - 1), 0);
+      assert.equal(inFlightAllowed(endpoint, 4, now + pauseMs), 4);
+      assert.equal(endpoint.version, fresh.version);
+    }
+  });
+
+  it('stands through a success, and a longer gate stands through it', () => {
+    const claimed = afterClaim(paced(1), now);
+    assert.deepEqual(gateOf(after(claimed, good)), [now + minute, 'allowed_rate']);
+    const waits = after(paced(60), { ...bad, retryAfterAt: now + hour });
+    assert.deepEqual(gateOf(afterClaim(waits, now)), [now + hour, 'retry_after']);
+  });
+
+  it('lets a probe that goes by it be one', () => {
+    const opened = ['a', 'b', 'a', 'b', 'a'].reduce(
+      (one, id) => after(one, bad, { id }),
+      paced(60),
+    );
+    const at = now + 30_000;
+    const probed = after(afterClaim(opened, at), bad, { id: 'a', at: at + 5 });
+    assert.equal(probed.health.probes, 1);
+    assert.deepEqual(gateOf(probed), [at + 5 + minute, 'circuit_open']);
+  });
+});
 
 describe('afterAttempt', () => {
   it('counts failures until a success, which forgets them', () => {
@@ -183,6 +231,7 @@ describe('enabledAgain', () => {
     const endpoint = after(after(open(), good), { ...bad, disable: 'gone' }, { at: now + 3 });
     assert.deepEqual(enabledAgain(deepFreeze(endpoint)), {
       ...endpoint,
+      handshake: null,
       disabled: null,
       version: endpoint.version + 1,
       health: { ...newHealth, inFlightMax: 1, lastSuccessAt: now, lastFailureAt: now + 3 },

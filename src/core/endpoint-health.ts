@@ -61,6 +61,14 @@ export function afterAttempt(
   };
 }
 
+/** The endpoint once an attempt to it was begun: one that allows so many a minute gets the next when its turn comes. */
+export function afterClaim(endpoint: Endpoint, now: number): Endpoint {
+  const perMinute = endpoint.handshake?.perMinute ?? null;
+  if (perMinute === null) return endpoint;
+  const gate = { gateAt: now + Math.ceil(minute / perMinute), gateReason: 'allowed_rate' } as const;
+  return { ...endpoint, health: withGate(endpoint.health, gate, now) };
+}
+
 /** Enabled by a person: what was before is forgotten, and the first attempt is a single one. */
 export function enabledAgain(endpoint: Endpoint): Endpoint {
   if (endpoint.disabled === null) return endpoint;
@@ -92,9 +100,8 @@ function succeeded(health: EndpointHealth, now: number): EndpointHealth {
   const { gateAt, gateReason, lastFailureAt } = health;
   const closed = { ...newHealth, inFlightMax, lastSuccessAt: now, lastFailureAt };
   // Another attempt was asked to come back later: this one, under way since before, does not unsay it.
-  return gateReason === 'retry_after' && gateAt !== null && gateStands(gateAt, now)
-    ? { ...closed, gateAt, gateReason }
-    : closed;
+  const stays = gateReason !== 'circuit_open' && gateAt !== null && gateStands(gateAt, now);
+  return stays ? { ...closed, gateAt, gateReason } : closed;
 }
 
 function failedOnce(
@@ -115,12 +122,17 @@ function failedOnce(
   const opens = counted.failures >= limits.circuitFailures && counted.severalFailed;
   if (!wasOpen && !opens) return counted;
   // Attempts that were in flight when it opened are no probes: the gate they end behind still stands.
-  const isProbe = wasOpen && !(health.gateAt !== null && gateStands(health.gateAt, now));
+  const isProbe = wasOpen && !isKeptBack(health, now);
   if (wasOpen && !isProbe) return counted;
   const probes = wasOpen ? health.probes + 1 : 0;
   const pauseMs = probePausesMs[Math.min(probes, probePausesMs.length - 1)] ?? minute;
   const opened = { ...counted, circuit: 'open', probes, inFlightMax: 1 } as const;
   return withGate(opened, { gateAt: now + pauseMs, gateReason: 'circuit_open' }, now);
+}
+
+/** The pace of the endpoint says nothing of that: the probe goes by it as well. */
+function isKeptBack({ gateAt, gateReason }: EndpointHealth, now: number): boolean {
+  return gateReason !== 'allowed_rate' && gateAt !== null && gateStands(gateAt, now);
 }
 
 function withRetryAfter(health: EndpointHealth, at: number | null, now: number): EndpointHealth {
@@ -132,7 +144,10 @@ function withRetryAfter(health: EndpointHealth, at: number | null, now: number):
 /** The later gate stands: neither a pause of ours shortens what was asked for, nor the other way round. */
 function withGate(
   health: EndpointHealth,
-  gate: { readonly gateAt: number; readonly gateReason: 'circuit_open' | 'retry_after' },
+  gate: {
+    readonly gateAt: number;
+    readonly gateReason: NonNullable<EndpointHealth['gateReason']>;
+  },
   now: number,
 ): EndpointHealth {
   const { gateAt } = health;

@@ -20,6 +20,8 @@ export type Endpoint = {
   /** Sent with every delivery; checked by webhooks/static-headers.ts. */
   readonly headers: Readonly<Record<string, string>>;
   readonly description: string | null;
+  /** Whether it said that it wants to be sent to; null: it is not asked. */
+  readonly handshake: EndpointHandshake | null;
   readonly disabled: EndpointDisabled | null;
   readonly health: EndpointHealth;
   /** Counts up with every change by a person or of `disabled`. */
@@ -28,11 +30,34 @@ export type Endpoint = {
 };
 
 /**
+ * The consent of an endpoint that is asked for it before anything is sent (the validation handshake of CloudEvents
+ * HTTP webhook 1.0). As long as it is `awaited` the endpoint is disabled by `no_consent`.
+ */
+export type EndpointHandshake = {
+  readonly state: 'awaited' | 'given';
+  /** When it was asked last; null: never. */
+  readonly askedAt: number | null;
+  /** Why the latest question brought no consent, for people; null: it did, or there was none yet. */
+  readonly detail: string | null;
+  /** Deliveries a minute that it allows; null: as many as there are. */
+  readonly perMinute: number | null;
+};
+
+/** Not asked yet, or at another address. */
+export const consentAwaited: EndpointHandshake = {
+  state: 'awaited',
+  askedAt: null,
+  detail: null,
+  perMinute: null,
+};
+
+/**
  * Why nothing is sent: a person said so; the endpoint answered 410 (`gone`) or asked for it (`requested`); it
- * did nothing but fail for too long (`failing`). Its deliveries are held until a person enables it.
+ * did nothing but fail for too long (`failing`). Its deliveries are held until a person enables it; or, while its
+ * consent is awaited (`no_consent`), until that is given.
  */
 export type EndpointDisabled = {
-  readonly reason: 'manual' | 'gone' | 'requested' | 'failing';
+  readonly reason: 'manual' | 'gone' | 'requested' | 'failing' | 'no_consent';
   readonly at: number;
 };
 
@@ -53,7 +78,7 @@ export type EndpointHealth = {
   readonly probes: number;
   /** Nothing is sent before this instant; null: no gate. */
   readonly gateAt: number | null;
-  readonly gateReason: 'circuit_open' | 'retry_after' | null;
+  readonly gateReason: 'circuit_open' | 'retry_after' | 'allowed_rate' | null;
   /** Attempts that may be in flight, below the claim's own limit: 1, 2, 4 … after an outage, healthyInFlight in health. */
   readonly inFlightMax: number;
   /** When the failures since the last success of any kind (or since the beginning) began; null: none. */

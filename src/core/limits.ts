@@ -114,6 +114,11 @@ export const limits = {
   webhookIdleConnections: 64,
   webhookIdleMs: 4_000,
   webhookConnectionAgeMs: 60_000,
+  /** Endpoints that are asked for their consent at once, and the deliveries a minute that they are asked to allow. */
+  webhookHandshakes: 16,
+  webhookRequestRate: 6_000,
+  /** Look-ups of names under way beyond which a client that names an address does not wait for one more. */
+  webhookLookups: 256,
   /** Registered endpoints of one tenant. */
   endpointsMax: 100,
   endpointDescriptionChars: 500,

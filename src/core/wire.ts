@@ -1,5 +1,5 @@
 import type { DeliveryEvent, DeliveryState, DeliveryTrigger, WebhookEvent } from './delivery.ts';
-import type { EndpointDisabled } from './endpoint.ts';
+import type { EndpointDisabled, EndpointHandshake } from './endpoint.ts';
 import type { ErrorCode, FieldError, OutcomeCode } from './errors.ts';
 import type { Health } from './health.ts';
 import type { OperationStatus } from './operation.ts';
@@ -221,6 +221,15 @@ export type WireEndpoint = {
   readonly disabled_reason: EndpointDisabled['reason'] | null;
   readonly disabled_at: string | null;
   readonly created_at: string;
+  /** Whether it said that it wants to be sent to; null: it is not asked. */
+  readonly handshake: {
+    readonly state: EndpointHandshake['state'];
+    readonly asked_at: string | null;
+    /** Why it did not consent when it was asked last. */
+    readonly detail: string | null;
+    /** Deliveries a minute that it allows; null: as many as there are. */
+    readonly per_minute: number | null;
+  } | null;
   readonly health: WireEndpointHealth;
   /** Nothing is sent before this instant; null: it waits for none. */
   readonly next_attempt_at: string | null;

@@ -41,6 +41,11 @@ export class RunningAttempts extends UnderWay<Attempt> {
     this.#count(attempt, -1);
   }
 
+  override remove(attempt: Attempt): void {
+    attempt.phase = 'ended';
+    super.remove(attempt);
+  }
+
   #count(attempt: Attempt, by: 1 | -1): void {
     if (attempt.task.isolateModule === null) this.#busy += by;
     else this.#busyThreads += by;

@@ -2,11 +2,11 @@ import type { Clock } from '../core/clock.ts';
 import type { Outbox } from '../store/delivery-store.ts';
 import type { Settlement, SettleOutcome, Store } from '../store/store.ts';
 import type { Attempt } from './attempt.ts';
+import { EndRecorder } from './end-recorder.ts';
 import { describeThrown, plainError } from './handler-error.ts';
 import { attemptFields } from './handler-context.ts';
 import type { Logger } from './logger.ts';
 import { Outage } from './outage.ts';
-import { repeatWrite } from './repeat-write.ts';
 import type { RunningAttempts } from './running-attempts.ts';
 
 type SettlerParts = {
@@ -21,36 +21,36 @@ type SettlerParts = {
   readonly settled: (attempt: Attempt, settlement: Settlement, outcome: SettleOutcome) => void;
 };
 
-/**
- * Records how attempts ended. A settle that the store could not take is repeated until the fence answers
- * `applied` or `lost`: the work is done, and dropping its result would do it again. A rejection is ambiguous,
- * so `lost` after one may mean that the first try got through; either way the store has the truth.
- */
+/** Records how attempts of operations ended. */
 export class Settler {
   readonly #p: SettlerParts;
-  readonly #outage: Outage;
-  readonly #stop = new AbortController();
+  readonly #ends: EndRecorder<Attempt, Settlement>;
 
   constructor(p: SettlerParts) {
+    const { clock, logger, running, freed, settled } = p;
     this.#p = p;
-    this.#outage = new Outage(p.logger, 'record how attempts ended');
+    this.#ends = new EndRecorder({
+      clock,
+      outage: new Outage(logger, 'record how attempts ended'),
+      underWay: running,
+      call: (settlement) => this.#call(settlement),
+      inPlaceOf: (attempt, _, error) => this.#unstorable(attempt, error),
+      recorded: settled,
+      givenUp: (attempt) => {
+        logger.error(attemptFields(attempt), 'The end of an attempt could not be recorded.');
+      },
+      freed,
+    });
   }
 
   /** Calls the store at once, in this very turn; the slot is free when this returns. */
   settle(attempt: Attempt, settlement: Settlement): void {
     attempt.phase = 'settling';
-    const first = this.#call(settlement);
-    this.#p.running.freeSlot(attempt);
-    this.#p.freed();
-    first.then(
-      (outcome) => this.#done(attempt, settlement, outcome),
-      (error: unknown) => this.#repeat(attempt, settlement, error),
-    );
+    this.#ends.record(attempt, settlement);
   }
 
   /** The attempt ends without a record: its lease is another's, or the process gives up on it. */
   drop(attempt: Attempt): void {
-    attempt.phase = 'ended';
     this.#p.running.freeSlot(attempt);
     this.#p.running.remove(attempt);
     this.#p.freed();
@@ -58,7 +58,7 @@ export class Settler {
 
   /** No more repetitions; what is not recorded yet is found again when its lease expires. */
   abandon(): void {
-    this.#stop.abort();
+    this.#ends.abandon();
   }
 
   async #call(settlement: Settlement): Promise<SettleOutcome> {
@@ -68,37 +68,6 @@ export class Settler {
       now: this.#p.clock.now(),
     });
     return outcome ?? 'lost';
-  }
-
-  #done(attempt: Attempt, settlement: Settlement, outcome: SettleOutcome): void {
-    attempt.phase = 'ended';
-    this.#p.running.remove(attempt);
-    this.#outage.ended();
-    this.#p.settled(attempt, settlement, outcome);
-  }
-
-  async #repeat(attempt: Attempt, first: Settlement, firstError: unknown): Promise<void> {
-    const { clock, running } = this.#p;
-    running.takeSlot(attempt);
-    let settlement = first;
-    const outcome = await repeatWrite({
-      clock,
-      outage: this.#outage,
-      stop: this.#stop.signal,
-      firstError,
-      call: () => this.#call(settlement),
-      refused: (error) => {
-        settlement = this.#unstorable(attempt, error);
-      },
-    });
-    if (outcome === null) {
-      this.#p.logger.error(attemptFields(attempt), 'The end of an attempt could not be recorded.');
-      this.drop(attempt);
-      return;
-    }
-    running.freeSlot(attempt);
-    this.#done(attempt, settlement, outcome);
-    this.#p.freed();
   }
 
   /** The store keeps refusing this record, so the operation fails with one that it can take. */

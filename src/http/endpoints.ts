@@ -81,6 +81,16 @@ async function endpointReply(context: WebhookContext, id: string): Promise<Excha
   return jsonReply(wire);
 }
 
+/** `POST /webhooks/endpoints/{id}/validate`: 200 with the endpoint as it is once it was asked, whatever it said. */
+export async function validateEndpoint(
+  context: WebhookContext,
+  id: string,
+): Promise<ExchangeReply> {
+  requireEndpointId(id);
+  await context.webhooks.validateEndpoint({ id, tenant });
+  return endpointReply(context, id);
+}
+
 /** `DELETE /webhooks/endpoints/{id}`: what waits for it is cancelled. */
 export async function removeEndpoint(context: WebhookContext, id: string): Promise<ExchangeReply> {
   requireEndpointId(id);

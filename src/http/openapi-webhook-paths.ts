@@ -125,6 +125,14 @@ const endpointPaths: Json = {
       answers: answer('200', 'The attempt, whatever came of it.', 'TestedEndpoint'),
     }),
   },
+  '/webhooks/endpoints/{id}/validate': {
+    ...ofId,
+    post: action({
+      operationId: 'validateEndpoint',
+      summary: 'Ask an endpoint for its consent now',
+      answers: answer('200', 'The endpoint as it is then, whatever it said.', 'Endpoint'),
+    }),
+  },
   ...secretPaths('/webhooks/endpoints/{id}/secret', 'Endpoint'),
   ...secretPaths('/webhooks/secret', 'Server'),
 };

@@ -49,9 +49,20 @@ const endpoint: Json = object(
     header_names: { type: 'array', items: text },
     description: textOrNull,
     enabled: { type: 'boolean' },
-    disabled_reason: { enum: ['manual', 'gone', 'requested', 'failing', null] },
+    disabled_reason: { enum: ['manual', 'gone', 'requested', 'failing', 'no_consent', null] },
     disabled_at: instantOrNull,
     created_at: instant,
+    handshake: {
+      anyOf: [
+        object({
+          state: { enum: ['awaited', 'given'] },
+          asked_at: instantOrNull,
+          detail: textOrNull,
+          per_minute: integerOrNull,
+        }),
+        { type: 'null' },
+      ],
+    },
     health: object({
       circuit: { enum: ['closed', 'open'] },
       failures: count,
@@ -96,6 +107,10 @@ const endpointMembers: Json = {
   headers: { ...ownHeaders, description: 'Sent with every delivery; never shown again.' },
   description: { ...textOrNull, maxLength: limits.endpointDescriptionChars },
   enabled: { type: 'boolean', description: 'false: deliveries are held until it is true again.' },
+  handshake: {
+    type: 'boolean',
+    description: 'true: it is asked for its consent, and deliveries are held until it gives it.',
+  },
 };
 
 const secretList: Json = object({

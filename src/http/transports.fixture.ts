@@ -223,6 +223,7 @@ export async function kit(
     clock: systemClock,
     logger: silentLogger,
     userAgent: 'raincheck-test',
+    origin: 'raincheck.example',
     taskNames: tasks.map((task) => task.name),
     ...ofWebhooks,
   });

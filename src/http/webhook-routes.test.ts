@@ -268,6 +268,35 @@ function suite(transport: Transport): void {
       await send('DELETE', endpoint.endpoint_url);
     });
 
+    it('is asked for its consent, and gets nothing before it gives it', async () => {
+      let allowed: Record<string, string> = {};
+      inbox.answers('/consent', () => ({ status: 200, headers: allowed }));
+      const endpoint = await created('/consent', { handshake: true });
+      assert.equal(endpoint.enabled, false);
+      assert.equal(endpoint.disabled_reason, 'no_consent');
+      const { state, detail, per_minute: none } = endpoint.handshake;
+      assert.deepEqual([state, none], ['awaited', null]);
+      assert.match(detail, /WebHook-Allowed-Origin/);
+      const test = await post(`${endpoint.endpoint_url}/test`);
+      assert.match(test.json.reason, /^endpoint disabled: its consent is awaited \(/);
+      allowed = { 'webhook-allowed-origin': 'raincheck.example', 'webhook-allowed-rate': '600' };
+      const given = await post(`${endpoint.endpoint_url}/validate`);
+      assert.equal(given.status, 200, given.text);
+      assert.equal(given.json.enabled, true);
+      assert.equal(given.json.handshake.state, 'given');
+      assert.equal(given.json.handshake.per_minute, 600);
+      const questions = inbox.at('/consent');
+      assert.deepEqual(
+        questions.map(({ headers }) => headers['webhook-request-origin']),
+        ['raincheck.example', 'raincheck.example'],
+      );
+      assert.equal((await post(`${endpoint.endpoint_url}/test`)).json.attempt.outcome, 'delivered');
+      const off = await patch(endpoint.endpoint_url, { handshake: false });
+      assert.equal(off.json.handshake, null);
+      assert.equal((await post(`${endpoint.endpoint_url}/validate`)).status, 422);
+      await send('DELETE', endpoint.endpoint_url);
+    });
+
     it('that is not there, or no id at all, is 404 on every route', async () => {
       for (const id of [unknownEndpoint, 'x', '%00', '..%2F..%2Fsecret', unknownDelivery]) {
         const target = `/webhooks/endpoints/${id}`;
@@ -276,6 +305,7 @@ function suite(transport: Transport): void {
           await patch(target, { enabled: true }),
           await send('DELETE', target),
           await post(`${target}/test`),
+          await post(`${target}/validate`),
           await get(`${target}/secret`),
           await post(`${target}/secret/rotate`),
         ];

@@ -15,6 +15,7 @@ import {
   removeEndpoint,
   testEndpoint,
   updateEndpoint,
+  validateEndpoint,
 } from './endpoints.ts';
 import { route, type Route } from './route.ts';
 import { listSecrets, rotateSecret } from './webhook-secrets.ts';
@@ -39,6 +40,9 @@ export function webhookRoutes(plain: HttpContext): Route[] {
     }),
     route('/webhooks/endpoints/:id/test', {
       post: (_, params) => testEndpoint(context, id(params)),
+    }),
+    route('/webhooks/endpoints/:id/validate', {
+      post: (_, params) => validateEndpoint(context, id(params)),
     }),
     route('/webhooks/endpoints/:id/secret', {
       scope: 'admin',

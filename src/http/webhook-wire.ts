@@ -161,7 +161,7 @@ export function wireDeliveryAttempt(attempt: DeliveryAttempt): WireDeliveryAttem
 }
 
 export function wireEndpoint(context: HttpContext, endpoint: Endpoint): WireEndpoint {
-  const { disabled, health } = endpoint;
+  const { disabled, handshake, health } = endpoint;
   const wait = endpointWait(endpoint, context.engine.clock.now());
   return {
     id: endpoint.id,
@@ -175,6 +175,12 @@ export function wireEndpoint(context: HttpContext, endpoint: Endpoint): WireEndp
     disabled_reason: disabled?.reason ?? null,
     disabled_at: isoOrNull(disabled?.at ?? null),
     created_at: iso(endpoint.createdAt),
+    handshake: handshake && {
+      state: handshake.state,
+      asked_at: isoOrNull(handshake.askedAt),
+      detail: handshake.detail,
+      per_minute: handshake.perMinute,
+    },
     health: {
       circuit: health.circuit,
       failures: health.failures,

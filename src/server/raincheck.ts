@@ -233,6 +233,7 @@ function composed(options: RaincheckOptions, { store, clock, logger, substitutes
           userAgent: `raincheck/${version} (+webhooks)`,
           taskNames,
           observer: metrics.deliveryObserver,
+          ...nameOf(options.publicUrl),
           ...substitutes.webhooks,
         });
   const engine = createEngine({
@@ -286,6 +287,12 @@ function composed(options: RaincheckOptions, { store, clock, logger, substitutes
 function metricsOpenOption(given: unknown): boolean {
   if (given === undefined || typeof given === 'boolean') return given ?? false;
   throw expected('metricsOpen', 'true or false', given);
+}
+
+/** By which endpoints know us; createApp() says what is wrong with one that cannot be read. */
+function nameOf(publicUrl: string | undefined): { readonly origin?: string } {
+  const url = publicUrl === undefined ? null : URL.parse(publicUrl);
+  return url === null ? {} : { origin: url.hostname };
 }
 
 type StarterParts = {

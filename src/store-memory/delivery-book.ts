@@ -4,7 +4,7 @@ import {
   type Delivery,
   type DeliveryAttempt,
   type DeliveryDecision,
-  type DeliveryEventOf,
+  type DeliveryTransition,
 } from '../core/delivery.ts';
 import { decideAtEndpoint } from '../core/delivery-at-endpoint.ts';
 import type { Endpoint } from '../core/endpoint.ts';
@@ -130,7 +130,7 @@ export class DeliveryBook {
 
   steer(
     id: string,
-    event: DeliveryEventOf & { readonly type: 'redelivered' | 'discarded' },
+    event: DeliveryTransition & { readonly type: 'redelivered' | 'discarded' },
     now: number,
   ): SteerOutcome {
     const decision = this.#apply(id, event, { now });
@@ -224,7 +224,7 @@ export class DeliveryBook {
   /** undefined: there is no such delivery. `endpoint`: as it is after the event, when the event changes it. */
   #apply(
     id: string,
-    event: DeliveryEventOf,
+    event: DeliveryTransition,
     p: { readonly now: number; readonly endpoint?: Endpoint | undefined },
   ): DeliveryDecision | undefined {
     const kept = this.#kept.get(id);

@@ -1,5 +1,5 @@
 import type { Delivery } from '../core/delivery.ts';
-import { inFlightAllowed } from '../core/endpoint-health.ts';
+import { afterClaim, inFlightAllowed } from '../core/endpoint-health.ts';
 import type {
   ClaimDeliveries,
   ClaimDeliveriesOutcome,
@@ -30,6 +30,8 @@ export function claimDeliveries(book: DeliveryBook, p: ClaimDeliveries): ClaimDe
     const stored = book.claim(delivery, { worker, leaseMs, now, token: p.newToken() });
     if (stored === undefined) return false;
     count(origins, endpoint.origin);
+    const paced = afterClaim(endpoint, now);
+    if (paced !== endpoint) book.endpoints.replace(queue, paced);
     claimed.push({ ...stored, endpoint, secrets: book.endpoints.signing(endpoint, now) });
     return true;
   };

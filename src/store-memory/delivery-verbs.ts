@@ -26,8 +26,8 @@ export function deliveryVerbs(book: DeliveryBook, requireOpen: () => void): Deli
     redeliver: verb(({ ids, trigger, now }) =>
       ids.map((id) => book.steer(id, { type: 'redelivered', trigger }, now)),
     ),
-    discardDeliveries: verb(({ ids, now }) =>
-      ids.map((id) => book.steer(id, { type: 'discarded' }, now)),
+    discardDeliveries: verb(({ ids, inBulk, now }) =>
+      ids.map((id) => book.steer(id, { type: 'discarded', inBulk }, now)),
     ),
     createEndpoint: verb((p) => endpoints.create(p)),
     updateEndpoint: verb((p) => book.updateEndpoint(p)),

@@ -1,4 +1,5 @@
 import type { Operation } from '../core/operation.ts';
+import { giveUpAt } from '../store/give-up.ts';
 import { newOperation } from '../store/new-operation.ts';
 import type {
   CreateOperations,
@@ -10,7 +11,6 @@ import { jsonOrNull, membersText } from '../store/json-columns.ts';
 import { numberArray, textArray } from './array-literal.ts';
 import type { Transaction } from './connection.ts';
 import type { MemoryWrite } from './group-commit.ts';
-import { giveUpAt } from './rows.ts';
 import { isFinal } from '../core/operation.ts';
 import type { WorkingSet } from './working-set.ts';
 

@@ -1,5 +1,5 @@
 import { decideAtEndpoint } from '../core/delivery-at-endpoint.ts';
-import type { Delivery, DeliveryAttempt, DeliveryEventOf } from '../core/delivery.ts';
+import type { Delivery, DeliveryAttempt, DeliveryTransition } from '../core/delivery.ts';
 import type { NewDelivery } from '../store/delivery-store.ts';
 import { membersText } from '../store/json-columns.ts';
 import { numberArray, textArray } from './array-literal.ts';
@@ -146,7 +146,7 @@ export class Deliveries {
   }
 
   /** What `event` does to it, counted for its endpoint, which must be locked. */
-  apply(entry: DeliveryEntry, event: DeliveryEventOf, now: number): DeliveryChange {
+  apply(entry: DeliveryEntry, event: DeliveryTransition, now: number): DeliveryChange {
     const before = entry.delivery;
     const to = this.#endpoints.get(before.endpointId);
     const decision = decideAtEndpoint(before, event, { endpoint: endpointOf(to), now });

@@ -1,4 +1,5 @@
 import type { Delivery } from '../core/delivery.ts';
+import { afterClaim } from '../core/endpoint-health.ts';
 import { limits } from '../core/limits.ts';
 import type {
   ClaimDeliveries,
@@ -161,6 +162,8 @@ class DeliveryClaim {
     const { delivery, outcome } = this.#set.deliveries.apply(found, event, this.#now);
     if (outcome !== 'applied') throw new Error('A due delivery could not be claimed.');
     this.#lanes.inFlight.add(lane.entry.id, endpoint.origin, 1);
+    const paced = afterClaim(endpoint, this.#now);
+    if (paced !== endpoint) this.#set.endpoints.change(lane.entry, paced);
     this.#taken.push({ delivery, to: lane.entry });
     return true;
   }

@@ -8,10 +8,9 @@ import type {
   DeliveryTrigger,
 } from '../core/delivery.ts';
 import type { StoredDelivery } from '../store/delivery-store.ts';
-import { jsonOrNull, parsed } from '../store/json-columns.ts';
+import { jsonOrNull, membersOf, parsed } from '../store/json-columns.ts';
 import { numberArray, textArray } from './array-literal.ts';
 import type { Row } from './connection.ts';
-import { headersOf } from './endpoint-rows.ts';
 
 /** Rows to records and back, by position, as in rows.ts. What came from a receiver is kept as JSON: it may hold a U+0000. */
 export const deliveryColumns = `
@@ -69,7 +68,7 @@ export function storedDeliveryOf(delivery: Delivery, row: Row): StoredDelivery {
   return {
     delivery,
     body: row[0] as string,
-    headers: headersOf(row[1] ?? null),
+    headers: membersOf(row[1] ?? null),
     secret: row[2] as Nullable<string>,
   };
 }

@@ -1,4 +1,4 @@
-import type { Delivery, DeliveryEventOf } from '../core/delivery.ts';
+import type { Delivery, DeliveryTransition } from '../core/delivery.ts';
 import { limits } from '../core/limits.ts';
 import type { DeliveryStore } from '../store/delivery-store.ts';
 import type { Row } from './connection.ts';
@@ -77,7 +77,7 @@ class Sweeping {
   }
 
   /** One row more than may change tells whether there is more to do. */
-  async #apply(sql: string, at: number, event: DeliveryEventOf): Promise<void> {
+  async #apply(sql: string, at: number, event: DeliveryTransition): Promise<void> {
     if (this.#more) return;
     const { tx, deliveries } = this.#set;
     this.#set.post();

@@ -54,7 +54,8 @@ export function deliveryWritingVerbs(p: {
     sweepDeliveries: (p) => commits.write(sweepDeliveriesWrite(p)),
     redeliver: ({ ids, trigger, now }) =>
       commits.write(steerWrite(ids, { type: 'redelivered', trigger }, now)),
-    discardDeliveries: ({ ids, now }) => commits.write(steerWrite(ids, { type: 'discarded' }, now)),
+    discardDeliveries: ({ ids, inBulk, now }) =>
+      commits.write(steerWrite(ids, { type: 'discarded', inBulk }, now)),
     createEndpoint: (p) => commits.write(createEndpointWrite(p)),
     updateEndpoint: (p) => commits.write(updateEndpointWrite(p)),
     removeEndpoint: (p) => commits.write(removeEndpointWrite(p)),
@@ -89,7 +90,7 @@ function createDeliveriesWrite({
 
 type SteerEvent =
   | { readonly type: 'redelivered'; readonly trigger: 'manual' | 'redrive' }
-  | { readonly type: 'discarded' };
+  | { readonly type: 'discarded'; readonly inBulk: boolean };
 
 function steerWrite(
   ids: readonly string[],

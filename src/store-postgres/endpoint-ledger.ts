@@ -119,7 +119,7 @@ SET ${changedColumns.map((column) => `${column} = changed.${column}`).join(',\n 
     place_from = changed.place_from,
     place_until = changed.place_until
 FROM unnest(${endpointArrayTypes},
-  $25::bigint[], $26::boolean[], $27::bigint[], $28::text[], $29::bigint[], $30::bigint[], $31::bigint[])
+  $26::bigint[], $27::boolean[], $28::bigint[], $29::text[], $30::bigint[], $31::bigint[], $32::bigint[])
   AS changed (${endpointColumns}, removed_at, is_behind, first_at, first_id, open_at, place_from,
     place_until)
 WHERE endpoints.id = changed.id`;

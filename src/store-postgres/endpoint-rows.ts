@@ -1,6 +1,11 @@
 import type { WebhookEvent } from '../core/delivery.ts';
-import type { Endpoint, EndpointDisabled, EndpointHealth } from '../core/endpoint.ts';
-import { jsonOrNull, membersText, parsed } from '../store/json-columns.ts';
+import type {
+  Endpoint,
+  EndpointDisabled,
+  EndpointHandshake,
+  EndpointHealth,
+} from '../core/endpoint.ts';
+import { jsonOrNull, membersOf, membersText, parsed } from '../store/json-columns.ts';
 import { booleanArray, numberArray, textArray } from './array-literal.ts';
 import type { Row } from './connection.ts';
 
@@ -8,12 +13,11 @@ import type { Row } from './connection.ts';
 export const endpointColumns = `
   id, kind, version, created_at, disabled_at, disabled_reason, circuit, failures,
   first_failed_delivery, several_failed, probes, gate_at, gate_reason, in_flight_max, failing_since,
-  last_success_at, last_failure_at, tenant, origin, url, events, tasks, headers, description`;
+  last_success_at, last_failure_at, tenant, origin, url, events, tasks, headers, description,
+  handshake`;
 
 /** Where the columns that follow endpointColumns in a SELECT begin. */
-export const endpointColumnCount = 24;
-
-const noHeaders: Readonly<Record<string, string>> = Object.freeze({});
+export const endpointColumnCount = 25;
 
 type Nullable<Kind> = Kind | null;
 
@@ -26,8 +30,9 @@ export function endpointOf(row: Row): Endpoint {
     origin: row[18] as string,
     events: parsed(row[20] ?? null) as WebhookEvent[],
     tasks: parsed(row[21] ?? null) as Nullable<string[]>,
-    headers: headersOf(row[22] ?? null),
+    headers: membersOf(row[22] ?? null),
     description: parsed(row[23] ?? null) as Nullable<string>,
+    handshake: parsed(row[24] ?? null) as Nullable<EndpointHandshake>,
     disabled:
       row[4] === null
         ? null
@@ -52,10 +57,6 @@ function healthOf(row: Row): EndpointHealth {
     lastSuccessAt: row[15] as Nullable<number>,
     lastFailureAt: row[16] as Nullable<number>,
   };
-}
-
-export function headersOf(json: Row[number]): Readonly<Record<string, string>> {
-  return (parsed(json) as Nullable<Record<string, string>>) ?? noHeaders;
 }
 
 /** A batch as arrays, in the order of endpointColumns and with their types. */
@@ -91,6 +92,7 @@ export function endpointArrays(endpoints: readonly Endpoint[]): string[] {
         description === null ? null : JSON.stringify(description),
       ),
     ),
+    textArray(endpoints.map(({ handshake }) => jsonOrNull(handshake))),
   ];
 }
 
@@ -98,4 +100,4 @@ export const endpointArrayTypes = `
   $1::text[], $2::text[], $3::integer[], $4::bigint[], $5::bigint[], $6::text[], $7::text[],
   $8::integer[], $9::text[], $10::boolean[], $11::integer[], $12::bigint[], $13::text[], $14::integer[],
   $15::bigint[], $16::bigint[], $17::bigint[], $18::text[], $19::text[], $20::text[], $21::text[],
-  $22::text[], $23::text[], $24::text[]`;
+  $22::text[], $23::text[], $24::text[], $25::text[]`;

@@ -233,11 +233,16 @@ CREATE TABLE @notes (
 );
 ${webhookTables}`;
 
-/** The release before writes notes without it: then it tells when the note was first written, or when this step was taken. */
+/**
+ * Notes tell when they were written: the release before writes them without it, and then it is when the note was first
+ * written, or when this step was taken. And what an endpoint said when it was asked for its consent, which the release
+ * before leaves as it is.
+ */
 const step2 = `
 ALTER TABLE @notes
   ADD COLUMN written_at bigint NOT NULL
   DEFAULT (extract(epoch FROM clock_timestamp()) * 1000)::bigint;
+ALTER TABLE @endpoints ADD COLUMN handshake text;
 `;
 
 /** In order; the version of a schema is the number of steps it has taken. */

@@ -7,7 +7,7 @@ import type {
   Progress,
   Result,
 } from '../core/operation.ts';
-import { parsed } from '../store/json-columns.ts';
+import { membersOf, parsed } from '../store/json-columns.ts';
 import type { Row } from './connection.ts';
 
 /**
@@ -26,8 +26,6 @@ export const operationsColumns = operationColumns.replaceAll(/\w+/g, 'operations
 
 /** Where the columns that follow operationColumns in a SELECT begin. */
 export const operationColumnCount = 34;
-
-const noLabels: Readonly<Record<string, string>> = Object.freeze({});
 
 type Nullable<Kind> = Kind | null;
 
@@ -61,7 +59,7 @@ export function operationOf(row: Row): Operation {
     cancelRequestedAt: row[20] as Nullable<number>,
     error: parsed(row[27] ?? null) as Nullable<OperationError>,
     result: row[28] === null ? null : resultOf(row),
-    labels: (parsed(row[25] ?? null) as Nullable<Record<string, string>>) ?? noLabels,
+    labels: membersOf(row[25] ?? null),
     retryOf: row[23] as Nullable<string>,
     traceparent: row[24] as Nullable<string>,
     webhook: parsed(row[33] ?? null) as Nullable<WebhookTarget>,
@@ -76,15 +74,6 @@ function resultOf(row: Row): Result {
     etag: row[31] as string,
     inline: row[32] as Nullable<string>,
   };
-}
-
-/** The earlier of the two instants at which an operation that waits fails; null: neither is set. */
-export function giveUpAt(p: {
-  readonly waitUntil: number | null;
-  readonly deadlineAt: number | null;
-}): number | null {
-  if (p.waitUntil === null) return p.deadlineAt;
-  return p.deadlineAt === null ? p.waitUntil : Math.min(p.waitUntil, p.deadlineAt);
 }
 
 export const attemptColumns = 'number, worker, started_at, ended_at, outcome, retry_at, error';

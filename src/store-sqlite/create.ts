@@ -1,4 +1,5 @@
 import type { Operation } from '../core/operation.ts';
+import { giveUpAt } from '../store/give-up.ts';
 import { newOperation } from '../store/new-operation.ts';
 import type {
   CreateOperations,
@@ -11,7 +12,7 @@ import type { WriteConnection } from './connection.ts';
 import { prepareIdempotencyKeys } from './idempotency.ts';
 import type { Ledger } from './ledger.ts';
 import type { Operations } from './operations.ts';
-import { giveUpAt, operationOf } from './rows.ts';
+import { operationOf } from './rows.ts';
 
 const createOperationSql = `
 INSERT INTO operations

@@ -1,15 +1,14 @@
 import { decideAtEndpoint } from '../core/delivery-at-endpoint.ts';
-import type { Delivery, DeliveryAttempt, DeliveryEventOf } from '../core/delivery.ts';
-import type { Row, WriteConnection } from './connection.ts';
+import type { Delivery, DeliveryAttempt, DeliveryTransition } from '../core/delivery.ts';
+import type { WriteConnection } from './connection.ts';
 import {
-  attemptStartOf,
+  attemptSeqBits,
   deliveryAttemptValues,
   deliveryColumns,
-  deliveryOf,
-  endpointSeqOf,
+  deliveryRowOf,
+  type DeliveryRow,
 } from './delivery-rows.ts';
 import type { EndpointEntry, EndpointLedger } from './endpoint-ledger.ts';
-import { seqOf } from './rows.ts';
 
 /**
  * The one way by which a delivery changes: read the row, decideAtEndpoint() in core, write what it says, and note it
@@ -60,9 +59,8 @@ WHERE seq = ?`;
 
 const insertAttemptSql = `
 INSERT INTO delivery_attempts
-  (number, trigger, worker, started_at, ended_at, outcome, error, detail, next_at, next_reason, timings,
-   answer, delivery_seq)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+  (seq, trigger, worker, started_at, ended_at, outcome, error, detail, next_at, next_reason, timings, answer)
+VALUES (? << ${attemptSeqBits} | ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 export type DeliveryChange = {
   /** As it is now, changed or not. */
@@ -71,14 +69,21 @@ export type DeliveryChange = {
 };
 
 export type Deliveries = {
-  readonly find: (id: string) => Row | undefined;
+  readonly find: (id: string) => DeliveryRow | undefined;
   /** What `event` does to the delivery of this row, written and counted. */
-  readonly apply: (row: Row, event: DeliveryEventOf, now: number) => DeliveryChange;
+  readonly apply: (row: DeliveryRow, event: DeliveryTransition, now: number) => DeliveryChange;
+  /** What is kept in memory is void: after a rollback. */
+  readonly reload: () => void;
 };
+
+/** Deliveries in flight that are remembered from their claim to their end; of more, the row is read again. */
+const rememberedMax = 4_096;
 
 export function prepareDeliveries(writer: WriteConnection, endpoints: EndpointLedger): Deliveries {
   const select = writer.prepare(selectDeliverySql);
   const save = prepareSave(writer);
+  // This process alone writes, and of a delivery in flight nothing but apply() does.
+  const inFlight = new Map<string, DeliveryRow>();
 
   /** What is counted of the endpoint follows the delivery. */
   function count(
@@ -91,21 +96,37 @@ export function prepareDeliveries(writer: WriteConnection, endpoints: EndpointLe
       endpoints.inFlight.change(entry.seq, entry.endpoint.origin, by);
     }
     if (after.nextAt !== null) endpoints.places.planned(entry.seq, after.nextAt, now);
-    endpoints.touch(entry, now);
+    // What waits decides the place of an endpoint, not what is in flight or over.
+    if (before.nextAt !== null || after.nextAt !== null) endpoints.touch(entry, now);
   }
 
-  function apply(row: Row, event: DeliveryEventOf, now: number): DeliveryChange {
-    const before = deliveryOf(row);
-    const entry = endpoints.bySeq(endpointSeqOf(row));
+  function remember(row: DeliveryRow): void {
+    const { id, lease } = row.delivery;
+    if (lease === null) inFlight.delete(id);
+    else if (inFlight.size < rememberedMax) inFlight.set(id, row);
+  }
+
+  function apply(row: DeliveryRow, event: DeliveryTransition, now: number): DeliveryChange {
+    const before = row.delivery;
+    const entry = endpoints.bySeq(row.endpointSeq);
     const endpoint = entry.removedAt === null ? entry.endpoint : null;
     const decision = decideAtEndpoint(before, event, { endpoint, now });
     if (decision.outcome !== 'applied') return { delivery: before, outcome: decision.outcome };
-    save(row, { before, after: decision.delivery, attempt: decision.attempt });
-    count(entry, { before, after: decision.delivery, now });
-    return { delivery: decision.delivery, outcome: 'applied' };
+    const { delivery, attempt } = decision;
+    save(row, { before, after: delivery, attempt });
+    remember({ ...row, delivery, attemptStartedAt: attempt && attempt.startedAt });
+    count(entry, { before, after: delivery, now });
+    return { delivery, outcome: 'applied' };
   }
 
-  return { find: (id) => select.first(id), apply };
+  function find(id: string): DeliveryRow | undefined {
+    const remembered = inFlight.get(id);
+    if (remembered !== undefined) return remembered;
+    const row = select.first(id);
+    return row && deliveryRowOf(row);
+  }
+
+  return { find, apply, reload: () => inFlight.clear() };
 }
 
 type Saved = {
@@ -114,14 +135,13 @@ type Saved = {
   readonly attempt: DeliveryAttempt | null;
 };
 
-function prepareSave(writer: WriteConnection): (row: Row, p: Saved) => void {
+function prepareSave(writer: WriteConnection): (row: DeliveryRow, p: Saved) => void {
   const claim = writer.prepare(claimDeliverySql);
   const update = writer.prepare(updateDeliverySql);
   const prolong = writer.prepare(prolongDeliverySql);
   const insertAttempt = writer.prepare(insertAttemptSql);
 
-  return (row, { before, after, attempt }) => {
-    const seq = seqOf(row);
+  return ({ seq, attemptStartedAt }, { before, after, attempt }) => {
     const { lease, version } = after;
     if (lease !== null) {
       const { expiresAt, token, worker } = lease;
@@ -144,7 +164,7 @@ function prepareSave(writer: WriteConnection): (row: Row, p: Saved) => void {
     );
     if (after.expiresAt !== before.expiresAt) prolong.run(after.expiresAt, seq);
     if (attempt === null) return;
-    const startedAt = attemptStartOf(row) ?? attempt.startedAt;
-    insertAttempt.run(...deliveryAttemptValues({ ...attempt, startedAt }), seq);
+    const startedAt = attemptStartedAt ?? attempt.startedAt;
+    insertAttempt.run(seq, attempt.number, ...deliveryAttemptValues({ ...attempt, startedAt }));
   };
 }

@@ -2,7 +2,7 @@ import { decideAtEndpoint } from '../core/delivery-at-endpoint.ts';
 import type { Delivery } from '../core/delivery.ts';
 import type { Row, WriteConnection, WriteStatement } from './connection.ts';
 import type { Deliveries } from './deliveries.ts';
-import { deliveryColumns, deliveryOf } from './delivery-rows.ts';
+import { deliveryColumns, deliveryOf, deliveryRowOf } from './delivery-rows.ts';
 import type { EndpointEntry, EndpointLedger } from './endpoint-ledger.ts';
 
 /**
@@ -95,7 +95,7 @@ export function prepareAlign(
         rows.push(...select.all(entry.seq, limit - rows.length));
       }
       endpoints.behind(entry, rows.length >= limit);
-      return rows.map((row) => deliveries.apply(row, eventOf(entry), now).delivery);
+      return rows.map((row) => deliveries.apply(deliveryRowOf(row), eventOf(entry), now).delivery);
     },
   };
 }

@@ -1,3 +1,4 @@
+import { afterClaim } from '../core/endpoint-health.ts';
 import { limits } from '../core/limits.ts';
 import type {
   ClaimDeliveries,
@@ -8,7 +9,7 @@ import { tenantOwner } from '../store/webhook-secrets.ts';
 import type { WriteConnection, WriteStatement } from './connection.ts';
 import type { Deliveries } from './deliveries.ts';
 import { DeliveryLanes, type DeliveryLane } from './delivery-lanes.ts';
-import { storedDeliveryOf } from './delivery-rows.ts';
+import { deliveryColumnCount, deliveryRowOf, storedDeliveryOf } from './delivery-rows.ts';
 import type { EndpointLedger } from './endpoint-ledger.ts';
 import { EndpointTime } from './endpoint-time.ts';
 import { Scan } from './ready-again.ts';
@@ -35,11 +36,6 @@ WHERE lane = 'parked'
 ORDER BY first_at, first_id
 LIMIT ? + 0`;
 
-export const keptOfDeliverySql = `
-SELECT body, headers, secret
-FROM delivery_bodies
-WHERE delivery_seq = ?`;
-
 export const nextOpenSql = `
 SELECT first_at
 FROM endpoints
@@ -64,7 +60,6 @@ export class DeliveryClaim {
   readonly #lanes: DeliveryLanes;
   readonly #time: EndpointTime;
   readonly #parked: WriteStatement;
-  readonly #kept: WriteStatement;
   readonly #nextOpen: WriteStatement;
   readonly #nextGated: WriteStatement;
 
@@ -79,7 +74,6 @@ export class DeliveryClaim {
     this.#lanes = new DeliveryLanes(writer, endpoints);
     this.#time = new EndpointTime(writer, endpoints);
     this.#parked = writer.prepare(parkedSql);
-    this.#kept = writer.prepare(keptOfDeliverySql);
     this.#nextOpen = writer.prepare(nextOpenSql);
     this.#nextGated = writer.prepare(nextGatedSql);
   }
@@ -98,7 +92,7 @@ export class DeliveryClaim {
     while (claimed.length < p.limit) {
       if (this.#claimRound(lanes, claiming) === 0) break;
     }
-    this.#endpoints.flush();
+    this.#endpoints.place();
     const isCutShort = scan.rowsLeft === 0 && claimed.length < p.limit;
     return { claimed, nextDueAt: isCutShort ? p.now : this.#nextDueAt(p.now) };
   }
@@ -134,6 +128,7 @@ export class DeliveryClaim {
   #claimNext(lane: DeliveryLane, { p, claimed, secrets }: Claiming): boolean {
     const row = this.#lanes.take(lane, p, p.limit - claimed.length);
     if (row === undefined) return false;
+    const kept = deliveryRowOf(row);
     const { endpoint } = lane.entry;
     const event = {
       type: 'claimed',
@@ -142,14 +137,16 @@ export class DeliveryClaim {
       leaseMs: p.leaseMs,
       url: endpoint.kind === 'registered' ? endpoint.url : null,
     } as const;
-    const { delivery, outcome } = this.#deliveries.apply(row, event, p.now);
+    const { delivery, outcome } = this.#deliveries.apply(kept, event, p.now);
     if (outcome !== 'applied') throw new Error('A due delivery could not be claimed.');
-    const kept = this.#kept.first(seqOf(row));
-    if (kept === undefined) throw new Error(`${delivery.id} has no body.`);
+    const paced = afterClaim(endpoint, p.now);
+    if (paced !== endpoint) this.#endpoints.change(lane.entry, paced, p.now);
+    if (row[deliveryColumnCount] === null) throw new Error(`${delivery.id} has no body.`);
     const own = this.#secretsOf(endpoint.id, p.now, secrets);
     const live =
       own.length > 0 ? own : this.#secretsOf(tenantOwner(endpoint.tenant), p.now, secrets);
-    claimed.push({ ...storedDeliveryOf(delivery, kept), secrets: live, endpoint });
+    const stored = storedDeliveryOf(delivery, row, deliveryColumnCount);
+    claimed.push({ ...stored, secrets: live, endpoint });
     return true;
   }
 

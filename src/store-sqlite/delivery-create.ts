@@ -4,7 +4,7 @@ import { newDelivery } from '../store/new-delivery.ts';
 import { membersText } from '../store/json-columns.ts';
 import type { WriteConnection } from './connection.ts';
 import type { Deliveries } from './deliveries.ts';
-import { deliveryColumns } from './delivery-rows.ts';
+import { deliveryColumns, deliveryRowOf } from './delivery-rows.ts';
 import type { EndpointEntry, EndpointLedger } from './endpoint-ledger.ts';
 
 const insertDeliverySql = `
@@ -83,7 +83,7 @@ export function prepareCreateDelivery(
     endpoints.touch(entry, now);
     if (operationId === null || !isFinalEvent(p.event)) return;
     for (const row of overtaken.all(operationId)) {
-      deliveries.apply(row, { type: 'discarded' }, now);
+      deliveries.apply(deliveryRowOf(row), { type: 'discarded' }, now);
     }
   };
 }

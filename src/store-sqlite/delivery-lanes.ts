@@ -28,7 +28,7 @@ export const openTooFarSql = openSql('>');
 const laneRowsMax = 100;
 
 const laneSql = (range: string): string => `
-SELECT ${deliveryColumns}
+SELECT ${deliveryColumns}, body, headers, secret
 FROM (
   SELECT seq AS found
   FROM deliveries
@@ -38,6 +38,7 @@ FROM (
   LIMIT ${laneRowsMax}
 )
 CROSS JOIN deliveries ON deliveries.seq = found
+LEFT JOIN delivery_bodies ON delivery_seq = found
 WHERE expires_at > ?
 LIMIT ? + 0`;
 
@@ -46,7 +47,7 @@ export const laneTooFarSql = laneSql('>');
 
 export type DeliveryLane = {
   readonly entry: EndpointEntry;
-  /** Due deliveries as fetched; those before `at` are taken. */
+  /** Due deliveries as fetched, with what is sent; those before `at` are taken. */
   rows: readonly Row[];
   at: number;
   /** There are no more than `rows`. */

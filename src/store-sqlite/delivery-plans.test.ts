@@ -12,12 +12,16 @@ import {
   movePendingSql,
   pendingOfEndpointSql,
 } from './delivery-align.ts';
-import { keptOfDeliverySql, nextGatedSql, nextOpenSql, parkedSql } from './delivery-claim.ts';
+import { nextGatedSql, nextOpenSql, parkedSql } from './delivery-claim.ts';
 import { hasFinalEventSql, overtakenSql } from './delivery-create.ts';
 import { laneDueSql, laneTooFarSql, openEndpointsSql, openTooFarSql } from './delivery-lanes.ts';
 import { countUnfinishedSql, deliveryPageOf } from './delivery-list.ts';
 import { pruneSecretsSql, removableDeliveriesSql } from './delivery-prune.ts';
-import { listDeliveryAttemptsSql, operationDeliverySql } from './delivery-reads.ts';
+import {
+  keptOfDeliverySql,
+  listDeliveryAttemptsSql,
+  operationDeliverySql,
+} from './delivery-reads.ts';
 import {
   behindSql,
   expiredDeliveriesSql,
@@ -83,8 +87,8 @@ async function fill(file: string, over: number): Promise<void> {
     WHERE ${over} > 0;
     INSERT INTO delivery_bodies (delivery_seq, body) SELECT seq, '{}' FROM deliveries;
     INSERT INTO delivery_attempts
-      (delivery_seq, number, trigger, worker, started_at, ended_at, outcome)
-    SELECT seq, 1, 'schedule', 'w', 1, 2, 'delivered' FROM deliveries;`);
+      (seq, trigger, worker, started_at, ended_at, outcome)
+    SELECT seq << 20 | 1, 'schedule', 'w', 1, 2, 'delivered' FROM deliveries;`);
   db.close();
   const store = await openSqliteStore({ path: file, synchronous: 'normal' });
   const bench = new StoreBench({ store, close: async () => {} });
@@ -172,7 +176,7 @@ const hotStatements: Readonly<Record<string, Expectation>> = {
   'prune, the last one': [hasDeliverySql, /COVERING INDEX deliveries_\w+ \(endpoint_seq=\?\)/],
   'prune, secrets': [pruneSecretsSql, /INDEX webhook_secrets_expiry \(expires_at<\?\)/],
   secrets: [selectSecretsSql, /INDEX webhook_secrets_owner \(owner=\?\)/],
-  attempts: [listDeliveryAttemptsSql, /INDEX delivery_attempts_number \(delivery_seq=\?\)/],
+  attempts: [listDeliveryAttemptsSql, /INTEGER PRIMARY KEY \(rowid>\? AND rowid<\?\)/],
   'read an endpoint': [readEndpointSql, /sqlite_autoindex_endpoints_1 \(id=\?\)/],
   'its counts': [
     countsOfEndpointSql,

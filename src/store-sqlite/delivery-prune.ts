@@ -1,5 +1,6 @@
 import { limits } from '../core/limits.ts';
 import type { WriteConnection } from './connection.ts';
+import { attemptsOfDelivery } from './delivery-rows.ts';
 import type { EndpointLedger } from './endpoint-ledger.ts';
 import { hasDeliverySql } from './endpoints.ts';
 import { seqOf } from './rows.ts';
@@ -17,7 +18,7 @@ LIMIT ? + 0`;
 const deliverySizeSql = `
 SELECT
   coalesce((SELECT octet_length(body) FROM delivery_bodies WHERE delivery_seq = ?1), 0)
-    + coalesce((SELECT sum(octet_length(answer)) FROM delivery_attempts WHERE delivery_seq = ?1), 0)`;
+    + coalesce((SELECT sum(octet_length(answer)) FROM delivery_attempts WHERE ${attemptsOfDelivery}), 0)`;
 
 const removeDeliveryStatements = [
   `
@@ -28,7 +29,7 @@ DELETE FROM delivery_bodies
 WHERE delivery_seq = ?`,
   `
 DELETE FROM delivery_attempts
-WHERE delivery_seq = ?`,
+WHERE ${attemptsOfDelivery}`,
 ] as const;
 
 export const pruneSecretsSql = `

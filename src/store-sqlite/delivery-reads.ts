@@ -2,17 +2,22 @@ import { attemptUnderWay, type Delivery, type DeliveryAttempt } from '../core/de
 import { limits } from '../core/limits.ts';
 import type { StoredDelivery } from '../store/delivery-store.ts';
 import type { ReadConnection } from './connection.ts';
-import { keptOfDeliverySql } from './delivery-claim.ts';
 import {
-  attemptStartOf,
+  attemptsOfDelivery,
   deliveryAttemptColumns,
   deliveryAttemptOf,
   deliveryColumns,
   deliveryOf,
+  deliveryRowOf,
   storedDeliveryOf,
 } from './delivery-rows.ts';
 import { selectDeliverySql } from './deliveries.ts';
 import { seqOf } from './rows.ts';
+
+export const keptOfDeliverySql = `
+SELECT body, headers, secret
+FROM delivery_bodies
+WHERE delivery_seq = ?`;
 
 export const operationDeliverySql = `
 SELECT ${deliveryColumns}
@@ -26,8 +31,8 @@ LIMIT 1`;
 export const listDeliveryAttemptsSql = `
 SELECT ${deliveryAttemptColumns}
 FROM delivery_attempts
-WHERE delivery_seq = ?
-ORDER BY number DESC
+WHERE ${attemptsOfDelivery}
+ORDER BY seq DESC
 LIMIT ? + 0`;
 
 export type DeliveryReads = {
@@ -56,10 +61,10 @@ export function prepareDeliveryReads(reader: ReadConnection): DeliveryReads {
       const row = select.first(id);
       if (row === undefined) return [];
       // The attempt under way has no row of its own yet.
-      const startedAt = attemptStartOf(row);
-      const current = startedAt === null ? [] : [attemptUnderWay(deliveryOf(row), startedAt)];
+      const { seq, attemptStartedAt: startedAt, delivery } = deliveryRowOf(row);
+      const current = startedAt === null ? [] : [attemptUnderWay(delivery, startedAt)];
       const shown = limits.deliveryAttemptsShown - current.length;
-      const ended = listAttempts.all(seqOf(row), shown).toReversed();
+      const ended = listAttempts.all(seq, shown).toReversed();
       return [...ended.map((attempt) => deliveryAttemptOf(id, attempt)), ...current];
     },
   };

@@ -8,9 +8,8 @@ import type {
   DeliveryTrigger,
 } from '../core/delivery.ts';
 import type { StoredDelivery } from '../store/delivery-store.ts';
-import { jsonOrNull, parsed } from '../store/json-columns.ts';
+import { jsonOrNull, membersOf, parsed } from '../store/json-columns.ts';
 import type { Row, Value } from './connection.ts';
-import { headersOf } from './endpoint-rows.ts';
 
 /** Rows to records and back, by position, as in rows.ts. */
 export const deliveryColumns = `
@@ -21,13 +20,25 @@ export const deliveryColumns = `
 
 type Nullable<Kind> = Kind | null;
 
-export function endpointSeqOf(row: Row): number {
-  return row[1] as number;
-}
+/** Where the columns that follow deliveryColumns in a SELECT begin. */
+export const deliveryColumnCount = 26;
 
-/** Start of the attempt under way; null: there is none. */
-export function attemptStartOf(row: Row): Nullable<number> {
-  return row[13] as Nullable<number>;
+/** A delivery and what its row holds beside it. */
+export type DeliveryRow = {
+  readonly seq: number;
+  readonly endpointSeq: number;
+  /** Start of the attempt under way; null: there is none. */
+  readonly attemptStartedAt: number | null;
+  readonly delivery: Delivery;
+};
+
+export function deliveryRowOf(row: Row): DeliveryRow {
+  return {
+    seq: row[0] as number,
+    endpointSeq: row[1] as number,
+    attemptStartedAt: row[13] as Nullable<number>,
+    delivery: deliveryOf(row),
+  };
 }
 
 export function deliveryOf(row: Row): Delivery {
@@ -63,18 +74,24 @@ export function deliveryOf(row: Row): Delivery {
   };
 }
 
-/** Of a row of delivery_bodies: body, headers, secret. */
-export function storedDeliveryOf(delivery: Delivery, row: Row): StoredDelivery {
+/** Of a row that has body, headers and secret of delivery_bodies from column `at` on. */
+export function storedDeliveryOf(delivery: Delivery, row: Row, at = 0): StoredDelivery {
   return {
     delivery,
-    body: row[0] as string,
-    headers: headersOf(row[1] ?? null),
-    secret: row[2] as Nullable<string>,
+    body: row[at] as string,
+    headers: membersOf(row[at + 1] ?? null),
+    secret: row[at + 2] as Nullable<string>,
   };
 }
 
+/** An attempt's seq is that of its delivery, shifted by so many bits, and its number: a million of one delivery. */
+export const attemptSeqBits = 20;
+
+/** The attempts of the delivery whose seq is the first parameter. */
+export const attemptsOfDelivery = `seq > ?1 << ${attemptSeqBits} AND seq < (?1 + 1) << ${attemptSeqBits}`;
+
 export const deliveryAttemptColumns = `
-  number, trigger, worker, started_at, ended_at, outcome, error, detail, next_at, next_reason,
+  seq & ${2 ** attemptSeqBits - 1}, trigger, worker, started_at, ended_at, outcome, error, detail, next_at, next_reason,
   timings, answer`;
 
 export function deliveryAttemptOf(deliveryId: string, row: Row): DeliveryAttempt {
@@ -97,7 +114,6 @@ export function deliveryAttemptOf(deliveryId: string, row: Row): DeliveryAttempt
 
 export function deliveryAttemptValues(attempt: DeliveryAttempt): Value[] {
   return [
-    attempt.number,
     attempt.trigger,
     attempt.worker,
     attempt.startedAt,

@@ -3,7 +3,6 @@ import type { DeliverySettlement } from '../store/delivery-store.ts';
 import type { SettleOutcome } from '../store/store.ts';
 import type { Deliveries } from './deliveries.ts';
 import type { Align } from './delivery-align.ts';
-import { deliveryOf, endpointSeqOf } from './delivery-rows.ts';
 import type { EndpointLedger } from './endpoint-ledger.ts';
 
 export type SettleDeliveries = (p: {
@@ -20,9 +19,9 @@ export function prepareSettleDeliveries(
 
   function settle(p: DeliverySettlement, now: number): SettleOutcome {
     const row = deliveries.find(p.id);
-    if (row === undefined || deliveryOf(row).lease?.token !== p.token) return 'lost';
+    if (row?.delivery.lease?.token !== p.token) return 'lost';
     const { id: deliveryId, token, result, next } = p;
-    const entry = endpoints.bySeq(endpointSeqOf(row));
+    const entry = endpoints.bySeq(row.endpointSeq);
     const wasEnabled = entry.endpoint.disabled === null;
     if (entry.removedAt === null) {
       endpoints.change(entry, afterAttempt(entry.endpoint, { deliveryId, result }, now), now);

@@ -1,10 +1,10 @@
-import type { Delivery, DeliveryEventOf } from '../core/delivery.ts';
+import type { Delivery, DeliveryTransition } from '../core/delivery.ts';
 import { limits } from '../core/limits.ts';
 import type { DeliveryStore } from '../store/delivery-store.ts';
 import type { Row, WriteConnection } from './connection.ts';
 import type { Deliveries } from './deliveries.ts';
 import type { Align } from './delivery-align.ts';
-import { deliveryColumns } from './delivery-rows.ts';
+import { deliveryColumns, deliveryRowOf } from './delivery-rows.ts';
 import type { EndpointLedger } from './endpoint-ledger.ts';
 import { seqOf } from './rows.ts';
 
@@ -61,11 +61,11 @@ export function prepareSweepDeliveries(
     const rowsLeft = (): number => limit + 1 - changed.length;
     let more = false;
 
-    function apply(rows: readonly Row[], event: DeliveryEventOf): void {
+    function apply(rows: readonly Row[], event: DeliveryTransition): void {
       for (const row of rows) {
         more = changed.length >= limit;
         if (more) return;
-        const { outcome, delivery } = deliveries.apply(row, event, now);
+        const { outcome, delivery } = deliveries.apply(deliveryRowOf(row), event, now);
         if (outcome === 'applied') changed.push(delivery);
       }
     }

@@ -61,8 +61,8 @@ export function deliveryWritingVerbs(
     sweepDeliveries: (p) => commits.writeLoosely(() => sweep(p)),
     redeliver: ({ ids, trigger, now }) =>
       commits.write(() => ids.map((id) => steer(id, { type: 'redelivered', trigger }, now))),
-    discardDeliveries: ({ ids, now }) =>
-      commits.write(() => ids.map((id) => steer(id, { type: 'discarded' }, now))),
+    discardDeliveries: ({ ids, inBulk, now }) =>
+      commits.write(() => ids.map((id) => steer(id, { type: 'discarded', inBulk }, now))),
     createEndpoint: (p) => commits.write(() => writes.create(p)),
     updateEndpoint: (p) => commits.write(() => writes.update(p)),
     removeEndpoint: (p) => commits.write(() => writes.remove(p)),
@@ -72,7 +72,7 @@ export function deliveryWritingVerbs(
 
 type SteerEvent =
   | { readonly type: 'redelivered'; readonly trigger: 'manual' | 'redrive' }
-  | { readonly type: 'discarded' };
+  | { readonly type: 'discarded'; readonly inBulk: boolean };
 
 export function deliveryReadingVerbs(
   reader: ReadConnection,

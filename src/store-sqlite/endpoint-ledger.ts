@@ -12,6 +12,7 @@ import {
   endpointColumns,
   endpointOf,
   endpointValues,
+  healthValues,
 } from './endpoint-rows.ts';
 import { InFlight } from './in-flight.ts';
 import { RegisteredEndpoints } from './registered-endpoints.ts';
@@ -34,6 +35,8 @@ export type EndpointEntry = {
   place: EndpointPlace;
   /** The record is to be written with this commit. */
   isChanged: boolean;
+  /** Only what its last attempts tell of it is to be written: nothing that finds endpoints by statement looks at that. */
+  isHealthChanged: boolean;
   /** Its deliveries or its health changed at this instant: its place is to be found anew; null: it is right. */
   touchedAt: number | null;
 };
@@ -62,18 +65,13 @@ const insertEndpointSql = `
 INSERT INTO endpoints
   (version, disabled_at, disabled_reason, circuit, failures, first_failed_delivery, several_failed, probes,
    gate_at, gate_reason, in_flight_max, failing_since, last_success_at, last_failure_at, origin, url, events,
-   tasks, headers, description, id, kind, tenant, created_at, lane)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'idle')`;
+   tasks, headers, description, handshake, id, kind, tenant, created_at, lane)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'idle')`;
 
 const lastSeqSql = `
 SELECT last_insert_rowid()`;
 
-const updateEndpointSql = `
-UPDATE endpoints
-SET version = ?,
-    disabled_at = ?,
-    disabled_reason = ?,
-    circuit = ?,
+const healthColumns = `circuit = ?,
     failures = ?,
     first_failed_delivery = ?,
     several_failed = ?,
@@ -83,19 +81,35 @@ SET version = ?,
     in_flight_max = ?,
     failing_since = ?,
     last_success_at = ?,
-    last_failure_at = ?,
+    last_failure_at = ?`;
+
+const placeColumns = `lane = ?,
+    first_at = ?,
+    first_id = ?,
+    open_at = ?`;
+
+const updateEndpointSql = `
+UPDATE endpoints
+SET version = ?,
+    disabled_at = ?,
+    disabled_reason = ?,
+    ${healthColumns},
     origin = ?,
     url = ?,
     events = ?,
     tasks = ?,
     headers = ?,
     description = ?,
+    handshake = ?,
     removed_at = ?,
     is_behind = ?,
-    lane = ?,
-    first_at = ?,
-    first_id = ?,
-    open_at = ?
+    ${placeColumns}
+WHERE seq = ?`;
+
+/** Touches no index, which the columns of updateEndpointSql do whether they change or not. */
+const updateHealthSql = `
+UPDATE endpoints
+SET ${healthColumns}
 WHERE seq = ?`;
 
 const reviveEndpointSql = `
@@ -107,10 +121,7 @@ WHERE seq = ?`;
 
 const updatePlaceSql = `
 UPDATE endpoints
-SET lane = ?,
-    first_at = ?,
-    first_id = ?,
-    open_at = ?
+SET ${placeColumns}
 WHERE seq = ?`;
 
 const deleteEndpointSql = `
@@ -139,6 +150,7 @@ export class EndpointLedger {
   readonly #insert: WriteStatement;
   readonly #lastSeq: WriteStatement;
   readonly #update: WriteStatement;
+  readonly #updateHealth: WriteStatement;
   readonly #updatePlace: WriteStatement;
   readonly #revived: WriteStatement;
   readonly #delete: WriteStatement;
@@ -159,6 +171,7 @@ export class EndpointLedger {
     this.#insert = writer.prepare(insertEndpointSql);
     this.#lastSeq = writer.prepare(lastSeqSql);
     this.#update = writer.prepare(updateEndpointSql);
+    this.#updateHealth = writer.prepare(updateHealthSql);
     this.#updatePlace = writer.prepare(updatePlaceSql);
     this.#revived = writer.prepare(reviveEndpointSql);
     this.#delete = writer.prepare(deleteEndpointSql);
@@ -208,7 +221,7 @@ export class EndpointLedger {
     return entry;
   }
 
-  /** The record is another now. */
+  /** The record is another now: one of the same version in its health alone. */
   change(entry: EndpointEntry, endpoint: Endpoint, now: number): void {
     const { origin } = entry.endpoint;
     if (endpoint.origin !== origin) {
@@ -216,12 +229,19 @@ export class EndpointLedger {
       if (entry.place.lane === 'parked') this.#move(entry, { ...entry.place, lane: 'open' });
       this.inFlight.moved(entry.seq, origin, endpoint.origin);
     }
+    const before = entry.endpoint;
     entry.endpoint = endpoint;
-    entry.isChanged = true;
     if (endpoint.kind === 'registered' && entry.removedAt === null) {
       this.registered.changed(endpoint);
     }
-    this.touch(entry, now);
+    if (endpoint.version !== before.version) {
+      entry.isChanged = true;
+      this.touch(entry, now);
+      return;
+    }
+    entry.isHealthChanged = true;
+    this.#dirty.add(entry);
+    if (endpoint.health.gateAt !== before.health.gateAt) this.touch(entry, now);
   }
 
   /** Its deliveries are other ones now, or in other states. */
@@ -275,9 +295,17 @@ export class EndpointLedger {
     return [...this.#parked.keys()];
   }
 
-  /** Writes what this transaction has touched, so that statements see it. */
+  /** Writes what this transaction has touched. */
   flush(): void {
     for (const entry of this.#dirty) this.#write(entry);
+  }
+
+  /** Writes of it what decides who is claimed from, so that statements see it: the health can wait for flush(). */
+  place(): void {
+    for (const entry of this.#dirty) {
+      if (entry.isChanged) this.#write(entry);
+      else this.#place(entry);
+    }
   }
 
   /** What flush() wrote is committed. */
@@ -337,19 +365,32 @@ export class EndpointLedger {
 
   #write(entry: EndpointEntry): void {
     this.#dirty.delete(entry);
-    const { touchedAt, isChanged } = entry;
-    const place = touchedAt === null ? entry.place : this.#placeOf(entry, touchedAt);
-    entry.touchedAt = null;
+    const { isChanged, isHealthChanged } = entry;
     entry.isChanged = false;
+    entry.isHealthChanged = false;
     if (isChanged) {
+      const place = this.#placeNow(entry);
       this.#parkedBy(entry, place);
       entry.place = place;
       const { removedAt, isBehind, endpoint, seq } = entry;
       const kept = [...endpointValues(endpoint), removedAt, isBehind ? 1 : 0];
       this.#update.run(...kept, ...placeValues(place), seq);
-    } else if (!isSamePlace(place, entry.place)) {
-      this.#move(entry, place);
+      return;
     }
+    this.#place(entry);
+    if (isHealthChanged) this.#updateHealth.run(...healthValues(entry.endpoint.health), entry.seq);
+  }
+
+  #place(entry: EndpointEntry): void {
+    const place = this.#placeNow(entry);
+    if (!isSamePlace(place, entry.place)) this.#move(entry, place);
+  }
+
+  /** Found anew when something has happened to it. */
+  #placeNow(entry: EndpointEntry): EndpointPlace {
+    const { touchedAt } = entry;
+    entry.touchedAt = null;
+    return touchedAt === null ? entry.place : this.#placeOf(entry, touchedAt);
   }
 
   #move(entry: EndpointEntry, place: EndpointPlace): void {
@@ -379,6 +420,7 @@ function newEntry(seq: number, endpoint: Endpoint): EndpointEntry {
     isBehind: false,
     place: idle,
     isChanged: false,
+    isHealthChanged: false,
     touchedAt: null,
   };
 }

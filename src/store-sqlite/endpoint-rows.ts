@@ -1,18 +1,22 @@
 import type { WebhookEvent } from '../core/delivery.ts';
-import type { Endpoint, EndpointDisabled, EndpointHealth } from '../core/endpoint.ts';
-import { jsonOrNull, membersText, parsed } from '../store/json-columns.ts';
+import type {
+  Endpoint,
+  EndpointDisabled,
+  EndpointHandshake,
+  EndpointHealth,
+} from '../core/endpoint.ts';
+import { jsonOrNull, membersOf, membersText, parsed } from '../store/json-columns.ts';
 import type { Row, Value } from './connection.ts';
 
 /** Rows to records and back, by position, as in rows.ts. */
 export const endpointColumns = `
   seq, id, kind, version, created_at, disabled_at, disabled_reason, circuit, failures,
   first_failed_delivery, several_failed, probes, gate_at, gate_reason, in_flight_max, failing_since,
-  last_success_at, last_failure_at, tenant, origin, url, events, tasks, headers, description`;
+  last_success_at, last_failure_at, tenant, origin, url, events, tasks, headers, description,
+  handshake`;
 
 /** Where the columns that follow endpointColumns in a SELECT begin. */
-export const endpointColumnCount = 25;
-
-const noHeaders: Readonly<Record<string, string>> = Object.freeze({});
+export const endpointColumnCount = 26;
 
 type Nullable<Kind> = Kind | null;
 
@@ -25,8 +29,9 @@ export function endpointOf(row: Row): Endpoint {
     origin: row[19] as string,
     events: parsed(row[21] ?? null) as WebhookEvent[],
     tasks: parsed(row[22] ?? null) as Nullable<string[]>,
-    headers: headersOf(row[23] ?? null),
+    headers: membersOf(row[23] ?? null),
     description: row[24] as Nullable<string>,
+    handshake: parsed(row[25] ?? null) as Nullable<EndpointHandshake>,
     disabled:
       row[5] === null
         ? null
@@ -53,16 +58,25 @@ function healthOf(row: Row): EndpointHealth {
   };
 }
 
-export function headersOf(json: Row[number]): Readonly<Record<string, string>> {
-  return (parsed(json) as Nullable<Record<string, string>>) ?? noHeaders;
-}
-
 /** What may change, in the order of the statements of endpoint-ledger.ts. */
 export function endpointValues({ health, disabled, ...endpoint }: Endpoint): Value[] {
   return [
     endpoint.version,
     disabled && disabled.at,
     disabled && disabled.reason,
+    ...healthValues(health),
+    endpoint.origin,
+    endpoint.url,
+    JSON.stringify(endpoint.events),
+    jsonOrNull(endpoint.tasks),
+    membersText(endpoint.headers),
+    endpoint.description,
+    jsonOrNull(endpoint.handshake),
+  ];
+}
+
+export function healthValues(health: EndpointHealth): Value[] {
+  return [
     health.circuit,
     health.failures,
     health.firstFailedDelivery,
@@ -74,11 +88,5 @@ export function endpointValues({ health, disabled, ...endpoint }: Endpoint): Val
     health.failingSince,
     health.lastSuccessAt,
     health.lastFailureAt,
-    endpoint.origin,
-    endpoint.url,
-    JSON.stringify(endpoint.events),
-    jsonOrNull(endpoint.tasks),
-    membersText(endpoint.headers),
-    endpoint.description,
   ];
 }

@@ -97,7 +97,7 @@ export class EndpointTime {
 
   /** Afterwards every place is right as of `now`. */
   pass(now: number, scan: Scan): void {
-    this.#endpoints.flush();
+    this.#endpoints.place();
     const { placedAt } = this.#endpoints;
     if (placedAt === null || now < placedAt) this.#audit(now);
     else if (now > placedAt) this.#touch(this.#outOfTime.all(placedAt, now, scan.rowsLeft), now);
@@ -106,10 +106,11 @@ export class EndpointTime {
     const rows = this.#gatesOver.all(now, scan.rowsLeft);
     scan.look(rows.length);
     this.#touch(rows, now);
-    this.#endpoints.flush();
+    this.#endpoints.place();
   }
 
   #audit(now: number): void {
+    this.#endpoints.flush();
     const planMax = now + limits.deliveryTtlMs;
     const rows = this.#misplaced.all(now, planMax, now + limits.retryAfterGateMsMax);
     for (const row of rows) this.#endpoints.places.tooFar.add(seqOf(row));

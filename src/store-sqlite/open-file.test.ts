@@ -242,6 +242,37 @@ describe('opening a SQLite store', () => {
     await bench.store.close();
   });
 
+  it('keeps the attempts of deliveries that a file of the third version has', async (t) => {
+    const file = path.join(temporaryFolder(t), 'old.db');
+    const writer = new WriteConnection(file, { synchronous: 'normal' });
+    migrateTo(writer, 3);
+    writer.exec(`
+      INSERT INTO endpoints (seq, id, kind, version, created_at, circuit, failures, several_failed, probes,
+        in_flight_max, tenant, origin, url, events, is_behind, lane)
+      VALUES (7, 'ep_1', 'registered', 1, 1, 'closed', 0, 0, 0, 4, '', 'https://a', 'https://a/', '[]', 0, 'idle');
+      INSERT INTO deliveries (seq, id, endpoint_seq, state, version, created_at, attempts, failures, failures_max,
+        expires_at, finished_at, remove_at, trigger, tenant, event, url)
+      VALUES (5000000000, 'msg_1', 7, 'dead', 5, 1, 2, 2, 2, 9, 9, 9, 'schedule', '', 'operation.failed', 'https://a/'),
+        (6, 'msg_2', 7, 'dead', 5, 1, 1, 1, 1, 9, 9, 9, 'schedule', '', 'operation.failed', 'https://a/');
+      INSERT INTO delivery_attempts (delivery_seq, number, trigger, worker, started_at, ended_at, outcome, error, answer)
+      VALUES (5000000000, 2, 'manual', 'w', 3, 4, 'failed', 'http_500', '{"status":500,"headers":{},"excerpt":null}'),
+        (6, 1, 'schedule', 'w', 1, 2, 'failed', 'reset', NULL),
+        (5000000000, 1, 'schedule', 'w', 1, 2, 'unknown', NULL, NULL);`);
+    writer.close();
+    const store = await openSqliteStore({ path: file, synchronous: 'normal' });
+    const attempts = await store.listDeliveryAttempts({ id: 'msg_1' });
+    assert.deepEqual(
+      attempts.map((one) => [one.number, one.trigger, one.outcome, one.error, one.answer?.status]),
+      [
+        [1, 'schedule', 'unknown', null, undefined],
+        [2, 'manual', 'failed', 'http_500', 500],
+      ],
+    );
+    assert.equal((await store.listDeliveryAttempts({ id: 'msg_2' })).length, 1);
+    assert.equal((await store.readEndpoint({ id: 'ep_1' }))?.endpoint.handshake, null);
+    await store.close();
+  });
+
   it('undoes a migration step that fails', (t) => {
     const file = path.join(temporaryFolder(t), 'raincheck.db');
     const writer = new WriteConnection(file, { synchronous: 'normal' });

@@ -1,9 +1,10 @@
+import { giveUpAt } from '../store/give-up.ts';
 import { isFinal, type Operation } from '../core/operation.ts';
 import { decide, type OperationEvent } from '../core/transitions.ts';
 import { jsonOrNull } from '../store/json-columns.ts';
 import type { ReadConnection, WriteConnection } from './connection.ts';
 import type { Ledger, TaskEntry } from './ledger.ts';
-import { attemptValues, giveUpAt, operationColumns, operationOf, seqOf } from './rows.ts';
+import { attemptValues, operationColumns, operationOf, seqOf } from './rows.ts';
 import type { Row } from './connection.ts';
 
 /**

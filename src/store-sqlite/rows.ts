@@ -7,7 +7,7 @@ import type {
   Progress,
   Result,
 } from '../core/operation.ts';
-import { jsonOrNull, parsed } from '../store/json-columns.ts';
+import { jsonOrNull, membersOf, parsed } from '../store/json-columns.ts';
 import type { Row, Value } from './connection.ts';
 
 /**
@@ -23,8 +23,6 @@ export const operationColumns = `
 
 /** Where the columns that follow operationColumns in a SELECT begin. */
 export const operationColumnCount = 35;
-
-const noLabels: Readonly<Record<string, string>> = Object.freeze({});
 
 type Nullable<Kind> = Kind | null;
 
@@ -62,7 +60,7 @@ export function operationOf(row: Row): Operation {
     cancelRequestedAt: row[21] as Nullable<number>,
     error: parsed(row[28] ?? null) as Nullable<OperationError>,
     result: row[29] === null ? null : resultOf(row),
-    labels: (parsed(row[26] ?? null) as Nullable<Record<string, string>>) ?? noLabels,
+    labels: membersOf(row[26] ?? null),
     retryOf: row[24] as Nullable<string>,
     traceparent: row[25] as Nullable<string>,
     webhook: parsed(row[34] ?? null) as Nullable<WebhookTarget>,
@@ -77,15 +75,6 @@ function resultOf(row: Row): Result {
     etag: row[32] as string,
     inline: row[33] as Nullable<string>,
   };
-}
-
-/** The earlier of the two instants at which an operation that waits fails; null: neither is set. */
-export function giveUpAt(p: {
-  readonly waitUntil: number | null;
-  readonly deadlineAt: number | null;
-}): number | null {
-  if (p.waitUntil === null) return p.deadlineAt;
-  return p.deadlineAt === null ? p.waitUntil : Math.min(p.waitUntil, p.deadlineAt);
 }
 
 export const attemptColumns = 'number, worker, started_at, ended_at, outcome, retry_at, error';

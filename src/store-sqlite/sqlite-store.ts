@@ -84,6 +84,7 @@ function sqliteStore(file: OpenFile): Store {
     afterRollback: () => {
       ledger.reload();
       endpoints.reload();
+      deliveries.reload();
     },
     holdReads: () => {
       reader.hold();

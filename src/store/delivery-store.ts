@@ -78,8 +78,10 @@ export type DeliveryStore = {
     readonly trigger: 'manual' | 'redrive';
     readonly now: number;
   }): Promise<SteerOutcome[]>;
+  /** `inBulk` changes only what is dead. */
   discardDeliveries(p: {
     readonly ids: readonly string[];
+    readonly inBulk: boolean;
     readonly now: number;
   }): Promise<SteerOutcome[]>;
 
@@ -250,6 +252,19 @@ export type EndpointChange = {
   readonly description?: string | null | undefined;
   /** false: disabled by hand. true: enabledAgain(). */
   readonly enabled?: boolean | undefined;
+  /** Its consent is to be asked for; or is not, any more (null); or what it answered to the question. */
+  readonly handshake?: 'asked' | HandshakeAnswer | null | undefined;
+};
+
+export type HandshakeAnswer = {
+  /** What was asked: an endpoint that is elsewhere by now stays as it is. */
+  readonly url: string;
+  /** null: it did not say. */
+  readonly consents: boolean | null;
+  readonly askedAt: number;
+  /** Why not; null when it consents. */
+  readonly detail: string | null;
+  readonly perMinute: number | null;
 };
 
 export type EndpointWithCounts = {

@@ -12,3 +12,10 @@ export function membersText(members: Readonly<Record<string, string>>): string |
   for (const _ in members) return JSON.stringify(members);
   return null;
 }
+
+const none: Readonly<Record<string, string>> = Object.freeze({});
+
+/** What membersText() wrote. */
+export function membersOf(json: unknown): Readonly<Record<string, string>> {
+  return (parsed(json) as Readonly<Record<string, string>> | null) ?? none;
+}

@@ -1,9 +1,11 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Clock } from '../core/clock.ts';
 import type { WireWebhookEvent } from '../core/wire.ts';
+import type { AttemptResult } from '../core/delivery.ts';
 import { answeredResult } from '../webhooks/attempt-result.ts';
+import type { Exchanged } from '../webhooks/exchange.ts';
 import { webhookSignature } from '../webhooks/signature.ts';
-import type { Sender, SendRequest } from '../webhooks/webhooks.ts';
+import type { AskRequest, Sender, SendRequest } from '../webhooks/webhooks.ts';
 
 /** One attempt to deliver, as its receiver would have got it. */
 export type CapturedWebhook = {
@@ -68,7 +70,17 @@ export class CapturedWebhooks {
 
   /** What takes the place of HTTP. */
   get sender(): Sender {
-    return { send: async (request) => this.#captured(request), close: async () => undefined };
+    return {
+      send: async (request) => this.#captured(request),
+      ask: async (request) => this.#consented(request),
+      close: async () => undefined,
+    };
+  }
+
+  /** Everybody who is asked for consent gives it. */
+  #consented({ origin }: AskRequest): Awaited<ReturnType<Sender['ask']>> {
+    const headers = { 'webhook-allowed-origin': origin, 'webhook-allowed-rate': '*' };
+    return answeredAs(204, headers, this.#clock.now());
   }
 
   #captured(request: SendRequest): Awaited<ReturnType<Sender['send']>> {
@@ -88,17 +100,21 @@ export class CapturedWebhooks {
     const answer = this.#answering(arrived);
     const given = typeof answer === 'number' ? { status: answer } : answer;
     this.all.push({ ...arrived, status: given.status });
-    const exchanged = {
-      status: given.status,
-      headers: given.headers ?? {},
-      excerpt: Buffer.alloc(0),
-      bodyBytes: 0,
-      hasStarted: true,
-      firstByteMs: 0,
-      error: null,
-    };
-    return answeredResult(given.status, exchanged, { timings: noTime, now });
+    return answeredAs(given.status, given.headers ?? {}, now);
   }
+}
+
+function answeredAs(status: number, headers: Exchanged['headers'], now: number): AttemptResult {
+  const exchanged = {
+    status,
+    headers,
+    excerpt: Buffer.alloc(0),
+    bodyBytes: 0,
+    hasStarted: true,
+    firstByteMs: 0,
+    error: null,
+  };
+  return answeredResult(status, exchanged, { timings: noTime, now });
 }
 
 const noTime = { dnsMs: null, connectMs: null, tlsMs: null, firstByteMs: 0, totalMs: 0 };

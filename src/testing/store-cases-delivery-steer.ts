@@ -164,6 +164,25 @@ export const deliverySteerCases: readonly StoreCase[] = [
     },
   },
   {
+    title: 'in bulk only dead letters are discarded: what was sent again meanwhile goes on',
+    async run(bench) {
+      const { webhooks } = bench;
+      const all = await oneOfEach(bench);
+      const { dead, ...others } = all;
+      bench.now += 7;
+      for (const before of Object.values(others)) {
+        assert.deepStrictEqual(await webhooks.discardInBulk(before.id), [
+          { outcome: 'unchanged', delivery: before },
+        ]);
+        await webhooks.assertRecord(before);
+      }
+      const outcomes = await webhooks.discardInBulk(dead.id);
+      const after = await webhooks.assertDecided(dead, { type: 'discarded', inBulk: true });
+      assert.deepStrictEqual(outcomes, [{ outcome: 'applied', delivery: after }]);
+      assert.equal(after.state, 'cancelled');
+    },
+  },
+  {
     title: 'wishes are answered delivery by delivery, in order, what is missing too',
     async run(bench) {
       const { webhooks } = bench;

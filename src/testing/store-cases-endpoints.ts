@@ -20,6 +20,7 @@ export const endpointCases: readonly StoreCase[] = [
         tasks: ['reports', "odd ' task"],
         headers: { 'x-key': 'é "quoted"', authorization: 'Bearer 1' },
         description: 'Für den Shop\n🧾',
+        handshake: { state: 'given', askedAt: bench.now - 9, detail: 'ü"', perMinute: 120 },
         disabled: { reason: 'manual', at: bench.now - 5 },
         health: {
           ...newHealth,

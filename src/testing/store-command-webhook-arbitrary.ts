@@ -69,6 +69,15 @@ export const webhookWrites: fc.WeightedArbitrary<WebhookCommand>[] = [
       enabled: fc.constantFrom(null, true, true, false),
       address: fc.constantFrom(null, null, 0, 2),
       description: fc.constantFrom(null, null, 'ü'),
+      handshake: fc.constantFrom(
+        'as it is',
+        'as it is',
+        'asked',
+        'off',
+        'given',
+        'slow',
+        'refused',
+      ),
     }),
   },
   {
@@ -175,6 +184,7 @@ export const outageCommands: fc.WeightedArbitrary<WebhookCommand>[] = [
       enabled: fc.boolean(),
       address: fc.constant(null),
       description: fc.constant(null),
+      handshake: fc.constant('as it is' as const),
     }),
   },
   {

@@ -11,6 +11,7 @@ import { deliveryId, endpointId } from '../core/id.ts';
 import { limits } from '../core/limits.ts';
 import { isFinal } from '../core/operation.ts';
 import type {
+  EndpointChange,
   ClaimDeliveriesOutcome,
   DeliveryFilter,
   DeliverySettlement,
@@ -36,6 +37,7 @@ export type WebhookCommand =
       readonly enabled: boolean | null;
       readonly address: number | null;
       readonly description: string | null;
+      readonly handshake: HandshakePlan;
     }
   | { readonly type: 'remove endpoint'; readonly endpoint: number }
   | { readonly type: 'deliver'; readonly deliveries: readonly DeliverPlan[] }
@@ -52,6 +54,8 @@ export type WebhookCommand =
       readonly filter: DeliveryFilterPlan;
       readonly limit: number;
     };
+
+export type HandshakePlan = 'as it is' | 'asked' | 'off' | 'given' | 'slow' | 'refused';
 
 export type DeliverPlan = {
   /** An endpoint that is or was there, or an address of a request. */
@@ -119,6 +123,7 @@ export function webhookCall(command: WebhookCommand, s: RunState): Call {
         enabled: command.enabled ?? undefined,
         url: address === null ? undefined : addressOf(address),
         description: command.description ?? undefined,
+        handshake: handshakeOf(command.handshake, { address: command.endpoint % 3, now }),
       };
       return (store) => store.updateEndpoint({ ...key, change, now });
     }
@@ -148,7 +153,7 @@ export function webhookCall(command: WebhookCommand, s: RunState): Call {
       const ids = command.deliveries.map((n) => newest(s.deliveries, n) ?? 'msg_never');
       const trigger = ids.length > 1 ? 'redrive' : 'manual';
       return command.type === 'discard'
-        ? (store) => store.discardDeliveries({ ids, now })
+        ? (store) => store.discardDeliveries({ ids, inBulk: ids.length > 1, now })
         : (store) => store.redeliver({ ids, trigger, now });
     }
     case 'rotate': {
@@ -234,6 +239,28 @@ export function ownersOf({ endpoints }: WebhookState): string[] {
   return [...tenants.map(tenantOwner), ...endpoints.map(({ id }) => id)];
 }
 
+/** Of an address that the endpoint may have. */
+function handshakeOf(
+  plan: HandshakePlan,
+  { address, now: askedAt }: { readonly address: number; readonly now: number },
+): EndpointChange['handshake'] {
+  const { url } = addressOf(address);
+  switch (plan) {
+    case 'as it is':
+      return undefined;
+    case 'asked':
+      return 'asked';
+    case 'off':
+      return null;
+    case 'given':
+      return { url, consents: true, askedAt, detail: null, perMinute: null };
+    case 'slow':
+      return { url, consents: true, askedAt, detail: null, perMinute: 10_000 };
+    case 'refused':
+      return { url, consents: false, askedAt, detail: 'ü', perMinute: null };
+  }
+}
+
 function newEndpoint(
   p: WebhookCommand & { readonly type: 'create endpoint' },
   s: RunState,
@@ -263,6 +290,7 @@ function requestEndpoint(
     tasks: null,
     headers: {},
     description: null,
+    handshake: null,
     disabled: null,
     health: newHealth,
     version: 1,

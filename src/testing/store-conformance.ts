@@ -11,6 +11,7 @@ import { deliverySteerCases } from './store-cases-delivery-steer.ts';
 import { deliverySweepCases } from './store-cases-delivery-sweep.ts';
 import { deliveryTurnCases } from './store-cases-delivery-turns.ts';
 import { endpointCases } from './store-cases-endpoints.ts';
+import { handshakeCases } from './store-cases-handshake.ts';
 import { keepCases } from './store-cases-keep.ts';
 import { listCases } from './store-cases-list.ts';
 import { noteCases } from './store-cases-notes.ts';
@@ -40,6 +41,7 @@ const groups: Readonly<Record<string, readonly StoreCase[]>> = {
   'delivery list': deliveryListCases,
   'delivery keep': deliveryKeepCases,
   endpoints: endpointCases,
+  handshakes: handshakeCases,
   secrets: secretCases,
 };
 

@@ -3,7 +3,7 @@ import {
   type AttemptResult,
   type Delivery,
   type DeliveryAttempt,
-  type DeliveryEventOf,
+  type DeliveryTransition,
 } from '../core/delivery.ts';
 import { decideAtEndpoint } from '../core/delivery-at-endpoint.ts';
 import type { Endpoint } from '../core/endpoint.ts';
@@ -61,6 +61,7 @@ export class WebhookBench {
       tasks: null,
       headers: {},
       description: null,
+      handshake: null,
       disabled: null,
       health: newHealth,
       version: 1,
@@ -206,7 +207,11 @@ export class WebhookBench {
   }
 
   async discard(...ids: string[]): ReturnType<Store['discardDeliveries']> {
-    return this.#store.discardDeliveries({ ids, now: this.#now });
+    return this.#store.discardDeliveries({ ids, inBulk: false, now: this.#now });
+  }
+
+  async discardInBulk(...ids: string[]): ReturnType<Store['discardDeliveries']> {
+    return this.#store.discardDeliveries({ ids, inBulk: true, now: this.#now });
   }
 
   async change(endpoint: Endpoint, change: EndpointChange): Promise<Endpoint> {
@@ -266,7 +271,7 @@ export class WebhookBench {
   }
 
   /** The record became what decideAtEndpoint() makes of `before`, and the attempt with it; yields the record. */
-  async assertDecided(before: Delivery, event: DeliveryEventOf): Promise<Delivery> {
+  async assertDecided(before: Delivery, event: DeliveryTransition): Promise<Delivery> {
     const read = await this.#store.readEndpoint({ id: before.endpointId });
     const endpoint = read?.endpoint ?? null;
     const decision = decideAtEndpoint(before, event, { endpoint, now: this.#now });

@@ -94,6 +94,31 @@ describe('At registration a name', () => {
     assert.equal((await guard.resolveAndCheck(url, '')).href, url);
   });
 
+  it('is not asked for when too many look-ups are under way: the connect checks again', async () => {
+    const asked: PromiseWithResolvers<readonly string[]>[] = [];
+    const guard = createAddressGuard({
+      policy: addressPolicy({}),
+      clock: systemClock,
+      lookup: () => {
+        asked.push(Promise.withResolvers());
+        return asked.at(-1)!.promise;
+      },
+      registrationMs: 60_000,
+    });
+    const check = (name: string) => guard.resolveAndCheck(`https://${name}.example.com/`, '');
+    const waiting = Array.from({ length: limits.webhookLookups }, (_, i) => check(`n${i}`));
+    assert.equal((await check('one-more')).hostname, 'one-more.example.com');
+    // A name that is being looked up already costs nothing more.
+    const same = check('n0');
+    assert.equal(asked.length, limits.webhookLookups);
+    for (const { resolve } of asked) resolve(['10.0.0.1']);
+    for (const one of [...waiting, same]) await assert.rejects(one, /public addresses/);
+    const again = check('one-more');
+    assert.equal(asked.length, limits.webhookLookups + 1);
+    asked.at(-1)!.resolve(['10.0.0.1']);
+    await assert.rejects(again, /public addresses/);
+  });
+
   it('is not asked for when it is an address, or when the shape is wrong', async () => {
     const lookup = scriptedLookup({});
     const guard = guardOf(lookup);
@@ -122,24 +147,26 @@ describe('At registration a name', () => {
 });
 
 describe('At a connect', () => {
-  it('an address that became another since registration is not dialled', async () => {
-    const canary = await receiver();
-    const clock = new ManualClock();
-    const lookup = scriptedLookup({ 'hooks.example': [['1.1.1.1'], ['127.0.0.1']] });
-    const guard = guardOf(lookup, { httpAllowed: true }, clock);
-    const target = `http://hooks.example:${canary.port}/`;
-    await guard.resolveAndCheck(target, '');
-    clock.stall(limits.webhookLookupMs);
-    const sender = createSender({ guard, clock, userAgent: 'x' });
-    const result = await sender.send(sendRequest(target));
-    await Promise.all([sender.close(), canary.close()]);
-    assert.deepEqual(
-      [result.delivered, result.error, result.detail],
-      [false, 'blocked_address', null],
-    );
-    assert.equal(lookup.asked.length, 2);
-    assert.equal(canary.connections, 0);
-  });
+  for (const scheme of ['http', 'https']) {
+    it(`an address that became another since registration is not dialled, over ${scheme}`, async () => {
+      const canary = await receiver();
+      const clock = new ManualClock();
+      const lookup = scriptedLookup({ 'hooks.example': [['1.1.1.1'], ['127.0.0.1']] });
+      const guard = guardOf(lookup, { httpAllowed: true }, clock);
+      const target = `${scheme}://hooks.example:${canary.port}/`;
+      await guard.resolveAndCheck(target, '');
+      clock.stall(limits.webhookLookupMs);
+      const sender = createSender({ guard, clock, userAgent: 'x' });
+      const result = await sender.send(sendRequest(target));
+      await Promise.all([sender.close(), canary.close()]);
+      assert.deepEqual(
+        [result.delivered, result.error, result.detail],
+        [false, 'blocked_address', null],
+      );
+      assert.equal(lookup.asked.length, 2);
+      assert.equal(canary.connections, 0);
+    });
+  }
 
   it('only the addresses that are allowed are dialled', async () => {
     const canary = await receiver();

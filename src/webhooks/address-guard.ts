@@ -22,7 +22,7 @@ export type AddressGuard = {
   checkUrl(text: unknown, pointer: string): URL;
   /**
    * checkUrl(), then the addresses of its name: every one must be allowed. A name server that does not answer
-   * within `registrationMs` refuses nothing: connect() checks again.
+   * within `registrationMs`, or that too many wait for, refuses nothing: connect() checks again.
    */
   resolveAndCheck(text: unknown, pointer: string): Promise<URL>;
   /** A TCP connection for `url`. Rejects with a SendFailure, or with the reason of `signal`. */
@@ -97,12 +97,14 @@ async function findWithin(
   ms: number,
 ): Promise<readonly string[] | null> {
   if (fixedAddresses(hostname) !== null) return null;
+  const asked = cache.tryFind(hostname);
+  if (asked === null) return null;
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<null>((resolve) => {
     timer = setTimeout(() => resolve(null), ms);
   });
   try {
-    return await Promise.race([cache.find(hostname), late]);
+    return await Promise.race([asked, late]);
   } catch (error) {
     return isWithoutAddress(error) ? [] : null;
   } finally {

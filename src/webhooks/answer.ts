@@ -34,21 +34,30 @@ export function asksFor(headers: Exchanged['headers'], word: 'disable' | 'abort-
 }
 
 /** First what decides something, so that it is not what falls out. */
-const keptFirst = ['location', 'retry-after', 'webhook-delivery', 'content-type'];
+const keptFirst = new Set([
+  'location',
+  'retry-after',
+  'webhook-delivery',
+  'webhook-allowed-origin',
+  'webhook-allowed-rate',
+  'content-type',
+]);
 /** May hold what its owner would not like to find in our database. */
 const leftOut = new Set(['set-cookie', 'set-cookie2', '__proto__']);
 
 function keptHeaders(headers: Exchanged['headers']): Record<string, string> {
   const kept: Record<string, string> = {};
   let room: number = limits.deliveryAnswerHeaderChars;
-  for (const name of new Set([...keptFirst, ...Object.keys(headers)])) {
+  const keep = (name: string): void => {
     const value = headers[name];
-    if (value === undefined || leftOut.has(name)) continue;
-    const text = [value].flat().join(', ');
-    if (name.length + text.length > room) continue;
+    if (value === undefined || leftOut.has(name)) return;
+    const text = typeof value === 'string' ? value : value.join(', ');
+    if (name.length + text.length > room) return;
     room -= name.length + text.length;
     kept[name] = text;
-  }
+  };
+  for (const name of keptFirst) keep(name);
+  for (const name of Object.keys(headers)) if (!keptFirst.has(name)) keep(name);
   return kept;
 }
 

@@ -15,6 +15,7 @@ import { Dispatcher } from './dispatcher.ts';
 import { EndpointTests } from './endpoint-tests.ts';
 import type { Describe } from './event-body.ts';
 import { EventDeliveries } from './event-deliveries.ts';
+import { Handshakes } from './handshake.ts';
 import { KeptDeliveries } from './kept-deliveries.ts';
 import type { Lookup } from './lookup.ts';
 import { createOutbox } from './outbox.ts';
@@ -51,6 +52,8 @@ export type WebhooksOptions = {
   readonly lookup?: Lookup;
   /** Default: nobody is told. */
   readonly observer?: DeliveryObserver;
+  /** By which endpoints are asked for their consent, unless `webhooks.origin` says another. Default: none. */
+  readonly origin?: string;
   /** Makes the attempts. Default: HTTP through the guard. */
   readonly sender?: Sender;
 };
@@ -97,12 +100,16 @@ export function createWebhooks(options: WebhooksOptions): ComposedWebhooks {
   const tests = new EndpointTests({ store, clock, ids, attemptMs: checked.attemptMs, wrote });
   const sending = sendingParts(parts, { events, tests });
   const deliveries = new KeptDeliveries({ store, clock, wrote });
+  const origin = checked.origin ?? options.origin ?? null;
+  const handshakes = new Handshakes({ sender: sending.sender, clock, origin: origin ?? '' });
   const endpoints = new KeptEndpoints({
     store,
     clock,
     checkUrl,
     taskNames: options.taskNames === undefined ? null : [...options.taskNames, ...ownTasks],
     configured: checked.secrets,
+    origin,
+    handshakes,
     changed: (tenant) => {
       events.asking.changed(tenant);
       wrote(); // one that was enabled again has something to get
@@ -113,13 +120,16 @@ export function createWebhooks(options: WebhooksOptions): ComposedWebhooks {
     tell: events.progress.tell,
     tasks: [createRedriveTask({ store, clock, wrote })],
     start: () => sending.runtime.start(),
-    stop: (p = {}) =>
-      sending.runtime.stop({ drainMs: drainOption(p.drainMs), now: p.now ?? false }),
+    stop: (p = {}) => {
+      handshakes.stop();
+      return sending.runtime.stop({ drainMs: drainOption(p.drainMs), now: p.now ?? false });
+    },
     target: (p) => readTarget(p, checkUrl),
     createEndpoint: (p) => endpoints.create(p),
     updateEndpoint: (p) => endpoints.update(p),
     readEndpoint: (p) => endpoints.read(p),
     listEndpoints: (p) => store.listEndpoints(p),
+    validateEndpoint: (p) => endpoints.validate(p),
     removeEndpoint: (p) => endpoints.remove(p),
     testEndpoint: async (p) => tests.test((await endpoints.read(p)).endpoint),
     listSecrets: (p) => endpoints.listSecrets(p),
@@ -184,7 +194,7 @@ function sendingParts(
   });
   const stopped = (): void => events.progress.stop();
   const runtime = new DeliveryRuntime({ store, clock, logger, dispatcher, sender, stopped });
-  return { dispatcher, runtime };
+  return { dispatcher, runtime, sender };
 }
 
 function drainOption(drainMs: number | undefined): number {

@@ -1,10 +1,10 @@
 import type { Clock } from '../core/clock.ts';
 import type { AttemptResult } from '../core/delivery.ts';
 import { nextDeliveryAt } from '../core/delivery-schedule.ts';
+import { EndRecorder } from '../engine/end-recorder.ts';
 import { describeThrown } from '../engine/handler-error.ts';
 import type { Logger } from '../engine/logger.ts';
 import { Outage } from '../engine/outage.ts';
-import { repeatWrite } from '../engine/repeat-write.ts';
 import type { DeliverySettlement } from '../store/delivery-store.ts';
 import type { SettleOutcome, Store } from '../store/store.ts';
 import { logAttempt } from './attempt-log.ts';
@@ -27,37 +27,46 @@ type DeliverySettlerParts = {
 };
 
 /**
- * Records how attempts ended. What the store could not take is repeated until the fence answers: the receiver has
- * the event already, and forgetting that would only send it again. When the process dies meanwhile, the lease ends
- * and it is sent again, with the same id.
+ * Records how attempts of deliveries ended. When the process dies before the store has it, the lease ends and the
+ * delivery is sent again, with the same id.
  */
 export class DeliverySettler {
   readonly #p: DeliverySettlerParts;
-  readonly #outage: Outage;
-  readonly #stop = new AbortController();
+  readonly #ends: EndRecorder<SendingAttempt, DeliverySettlement>;
 
   constructor(p: DeliverySettlerParts) {
+    const { clock, logger, attempts, freed } = p;
     this.#p = p;
-    this.#outage = new Outage(p.logger, 'record how deliveries ended');
+    this.#ends = new EndRecorder({
+      clock,
+      outage: new Outage(logger, 'record how deliveries ended'),
+      underWay: attempts,
+      call: (settlement) => this.#call(settlement),
+      inPlaceOf: (_, settlement, error) => this.#storable(settlement, error),
+      recorded: (attempt, settlement, outcome) => {
+        const nextAt = logAttempt(logger, { attempt, settlement, outcome, now: clock.now() });
+        if (outcome === 'applied') this.#observe(attempt, settlement, nextAt);
+        p.settled(settlement.id, nextAt);
+      },
+      givenUp: (_, { id }) => {
+        logger.error(
+          { delivery: id },
+          'The end of a delivery attempt could not be recorded: it will be sent again.',
+        );
+      },
+      freed,
+    });
   }
 
   /** Calls the store at once, in this very turn; the slot is free when this returns. */
   settle(attempt: SendingAttempt, result: AttemptResult): void {
-    const { attempts } = this.#p;
     attempt.phase = 'settling';
-    const settlement = this.#settlement(attempt, result);
-    const first = this.#call(settlement);
-    attempts.freeSlot(attempt);
-    this.#p.freed();
-    first.then(
-      (outcome) => this.#done(attempt, settlement, outcome),
-      (error: unknown) => this.#repeat(attempt, settlement, error),
-    );
+    this.#ends.record(attempt, this.#settlement(attempt, result));
   }
 
   /** No more repetitions. */
   abandon(): void {
-    this.#stop.abort();
+    this.#ends.abandon();
   }
 
   #settlement(attempt: SendingAttempt, result: AttemptResult): DeliverySettlement {
@@ -82,15 +91,6 @@ export class DeliverySettler {
     return outcome ?? 'lost';
   }
 
-  #done(attempt: SendingAttempt, settlement: DeliverySettlement, outcome: SettleOutcome): void {
-    const { attempts, clock, logger, settled } = this.#p;
-    attempts.remove(attempt);
-    this.#outage.ended();
-    const nextAt = logAttempt(logger, { attempt, settlement, outcome, now: clock.now() });
-    if (outcome === 'applied') this.#observe(attempt, settlement, nextAt);
-    settled(settlement.id, nextAt);
-  }
-
   #observe(attempt: SendingAttempt, { result }: DeliverySettlement, nextAt: number | null): void {
     const { clock, observer } = this.#p;
     const ms = result.timings?.totalMs ?? Math.max(0, clock.now() - attempt.startedAt);
@@ -98,44 +98,14 @@ export class DeliverySettler {
     else observer({ outcome: nextAt === null ? 'given_up' : 'failed', ms });
   }
 
-  async #repeat(
-    attempt: SendingAttempt,
-    first: DeliverySettlement,
-    firstError: unknown,
-  ): Promise<void> {
-    const { clock, logger, attempts } = this.#p;
-    attempts.takeSlot(attempt);
-    let settlement = first;
-    const outcome = await repeatWrite({
-      clock,
-      outage: this.#outage,
-      stop: this.#stop.signal,
-      firstError,
-      call: () => this.#call(settlement),
-      refused: (error) => {
-        logger.error(
-          { delivery: settlement.id, err: describeThrown(error) },
-          'The store refuses the answer of a receiver: only how the attempt ended is kept.',
-        );
-        settlement = { ...settlement, result: withoutWords(settlement.result) };
-      },
-    });
-    attempts.freeSlot(attempt);
-    if (outcome === null) {
-      logger.error(
-        { delivery: settlement.id },
-        'The end of a delivery attempt could not be recorded: it will be sent again.',
-      );
-      attempts.remove(attempt);
-    } else {
-      this.#done(attempt, settlement, outcome);
-    }
-    this.#p.freed();
+  /** What others wrote may be what the store refuses. */
+  #storable(settlement: DeliverySettlement, error: unknown): DeliverySettlement {
+    this.#p.logger.error(
+      { delivery: settlement.id, err: describeThrown(error) },
+      'The store refuses the answer of a receiver: only how the attempt ended is kept.',
+    );
+    const { result } = settlement;
+    const answer = result.answer && { status: result.answer.status, headers: {}, excerpt: null };
+    return { ...settlement, result: { ...result, answer, detail: null } };
   }
-}
-
-/** What others wrote may be what the store refuses. */
-function withoutWords(result: AttemptResult): AttemptResult {
-  const answer = result.answer && { status: result.answer.status, headers: {}, excerpt: null };
-  return { ...result, answer, detail: null };
 }

@@ -10,9 +10,19 @@ type EndpointChecks = {
   readonly checkUrl: CheckUrl;
   /** Names that `tasks` may hold; null: any. */
   readonly taskNames: readonly string[] | null;
+  /** By which this system asks for consent; null: it has no name to ask by. */
+  readonly origin: string | null;
 };
 
-const changeMembers = ['url', 'events', 'tasks', 'headers', 'description', 'enabled'] as const;
+const changeMembers = [
+  'url',
+  'events',
+  'tasks',
+  'headers',
+  'description',
+  'enabled',
+  'handshake',
+] as const;
 const inputMembers = [...changeMembers, 'secret', 'signature'] as const;
 const rotationMembers = ['secret', 'grace_seconds'] as const;
 
@@ -33,6 +43,7 @@ export async function readEndpointInput(
     headers: readHeaders(reading, ['headers'], given['headers']),
     description: readDescription(reading, given['description']),
     enabled: reading.boolean(['enabled'], given['enabled'] ?? true),
+    handshake: readHandshake(reading, given['handshake'] ?? false, checks.origin),
     secret: readSecret(reading, given['secret'], signature),
     signature,
   } as const;
@@ -57,6 +68,9 @@ export async function readEndpointChange(
     ...(has('headers') && { headers: readHeaders(reading, ['headers'], given['headers']) }),
     ...(has('description') && { description: readDescription(reading, given['description']) }),
     ...(has('enabled') && { enabled: reading.boolean(['enabled'], given['enabled']) }),
+    ...(has('handshake') && {
+      handshake: readHandshake(reading, given['handshake'], checks.origin) ? 'asked' : null,
+    }),
   };
   const url = has('url')
     ? await reading.checkedSoon(() => checks.checkUrl(given['url'], '/url'))
@@ -92,6 +106,17 @@ function withoutSecret(reading: BodyReading, body: unknown): unknown {
     reading.fail([name], 'Cannot be changed here: rotate the secret at …/secret.');
   }
   return rest;
+}
+
+function readHandshake(reading: BodyReading, value: unknown, origin: string | null): boolean {
+  const isAsked = reading.boolean(['handshake'], value);
+  if (isAsked && origin === null) {
+    reading.fail(
+      ['handshake'],
+      'This server has no name to ask by: set `publicUrl` (RAINCHECK_PUBLIC_URL) or `webhooks.origin`.',
+    );
+  }
+  return isAsked;
 }
 
 function readTasks(

@@ -98,7 +98,7 @@ export class EndpointTests {
 
   async #calledOff(id: string): Promise<TestedDelivery> {
     const { store, clock } = this.#p;
-    await store.discardDeliveries({ ids: [id], now: clock.now() });
+    await store.discardDeliveries({ ids: [id], inBulk: false, now: clock.now() });
     const stored = await store.readDelivery({ id });
     if (stored === null) throw new Error(`The test delivery ${id} was not kept.`);
     return { delivery: stored.delivery, attempt: null };

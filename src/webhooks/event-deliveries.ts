@@ -123,6 +123,7 @@ export function requestEndpoint(p: {
     tasks: null,
     headers: {},
     description: null,
+    handshake: null,
     disabled: null,
     health: newHealth,
     version: 1,

@@ -3,11 +3,13 @@ import { limits } from '../core/limits.ts';
 import type { Connection } from './connection.ts';
 
 export type ExchangeRequest = {
+  readonly method: 'POST' | 'OPTIONS';
   /** Path and query. */
   readonly path: string;
   /** Name, value, name, value … */
   readonly headers: readonly string[];
-  readonly body: Buffer;
+  /** null: none. */
+  readonly body: Buffer | null;
 };
 
 /** What came back over the connection, as far as it came. */
@@ -34,7 +36,7 @@ export class BodyTooLong extends Error {
 }
 
 /**
- * Sends one POST and reads the answer, at most limits.deliveryResponseBytes of its body, never decompressed.
+ * Sends one request and reads the answer, at most limits.deliveryResponseBytes of its body, never decompressed.
  * `ended` is called once, when the answer is whole or will not become it.
  */
 export class Exchange implements Dispatcher.DispatchHandler {
@@ -55,10 +57,10 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   start(request: ExchangeRequest): void {
     this.#connection.begin();
-    const { path, body } = request;
+    const { method, path, body } = request;
     const headers = request.headers as string[];
     try {
-      this.#connection.client.dispatch({ method: 'POST', path, headers, body }, this);
+      this.#connection.client.dispatch({ method, path, headers, body }, this);
     } catch (error) {
       this.cut(error as Error);
     }

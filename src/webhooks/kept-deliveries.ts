@@ -57,7 +57,11 @@ export class KeptDeliveries {
   async discard(p: DeliveryKey): Promise<Delivery> {
     await this.read(p);
     const { store, clock } = this.#p;
-    const outcomes = await store.discardDeliveries({ ids: [p.id], now: clock.now() });
+    const outcomes = await store.discardDeliveries({
+      ids: [p.id],
+      inBulk: false,
+      now: clock.now(),
+    });
     const { outcome, delivery } = there(p.id, outcomes);
     if (outcome === 'applied') return delivery;
     throw new RaincheckError(

@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
 import { newHealth } from '../core/endpoint-health.ts';
-import type { Endpoint } from '../core/endpoint.ts';
+import { consentAwaited, type Endpoint, type EndpointDisabled } from '../core/endpoint.ts';
 import { RaincheckError } from '../core/errors.ts';
 import { endpointId, randomBytesPerId } from '../core/id.ts';
 import { limits } from '../core/limits.ts';
 import type { EndpointWithCounts, WebhookSecret } from '../store/delivery-store.ts';
 import type { Store } from '../store/store.ts';
 import { tenantOwner } from '../store/webhook-secrets.ts';
+import type { Handshakes } from './handshake.ts';
 import { readEndpointChange, readEndpointInput, readRotation } from './endpoint-input.ts';
 import {
   makeSecret,
@@ -17,13 +18,16 @@ import {
   type SignatureVersion,
 } from './secrets.ts';
 import type { CheckUrl } from './target.ts';
-import type { EndpointKey, SecretOwner, Webhooks } from './webhooks.ts';
+import type { EndpointInput, EndpointKey, SecretOwner, Webhooks } from './webhooks.ts';
 
 type KeptEndpointsParts = {
   readonly store: Store;
   readonly clock: Clock;
   readonly checkUrl: CheckUrl;
   readonly taskNames: readonly string[] | null;
+  /** By which this system asks for consent; null: it has no name to ask by. */
+  readonly origin: string | null;
+  readonly handshakes: Handshakes;
   /** Of the setting `webhooks.secret`, newest first. */
   readonly configured: readonly string[];
   /** An endpoint of the tenant was made, changed or removed. */
@@ -47,7 +51,7 @@ export class KeptEndpoints {
   ): ReturnType<Webhooks['createEndpoint']> {
     const { store, clock, changed } = this.#p;
     const input = await readEndpointInput(p.body, this.#p);
-    const { url, enabled, secret: brought, signature, ...members } = input;
+    const { url, enabled, handshake, secret: brought, signature, ...members } = input;
     const now = clock.now();
     const endpoint: Endpoint = {
       ...members,
@@ -56,7 +60,8 @@ export class KeptEndpoints {
       kind: 'registered',
       url,
       origin: new URL(url).origin,
-      disabled: enabled ? null : { reason: 'manual', at: now },
+      handshake: handshake ? consentAwaited : null,
+      disabled: disabledAtFirst({ enabled, handshake }, now),
       health: newHealth,
       version: 1,
       createdAt: now,
@@ -69,7 +74,7 @@ export class KeptEndpoints {
       );
     }
     changed(p.tenant);
-    return { endpoint, secret: verificationKey(secret) };
+    return { endpoint: await this.#asked(endpoint), secret: verificationKey(secret) };
   }
 
   async update(p: Parameters<Webhooks['updateEndpoint']>[0]): Promise<Endpoint> {
@@ -78,6 +83,30 @@ export class KeptEndpoints {
     const change = await readEndpointChange(p.body, this.#p);
     if (endpoint.kind === 'request') refuseAllBut(change, ['enabled', 'description']);
     const { store, clock, changed } = this.#p;
+    const updated = await store.updateEndpoint({ id, tenant, change, now: clock.now() });
+    if (updated === null) throw missing(id);
+    changed(tenant);
+    const { url, handshake, enabled } = change;
+    const isReason = url !== undefined || handshake === 'asked' || enabled === true;
+    return isReason && updated.handshake?.state === 'awaited' ? this.#asked(updated) : updated;
+  }
+
+  async validate(p: EndpointKey): Promise<Endpoint> {
+    const { endpoint } = await this.read(p);
+    if (endpoint.handshake !== null && this.#p.origin !== null) return this.#asked(endpoint);
+    const detail =
+      endpoint.handshake === null
+        ? 'This endpoint is not asked for its consent: set its `handshake` to true.'
+        : 'This server has no name to ask by: set `publicUrl` or `webhooks.origin`.';
+    throw new RaincheckError('validation_failed', detail, { errors: [{ pointer: '', detail }] });
+  }
+
+  /** As it is once it was asked; it may be elsewhere by then, or gone. */
+  async #asked(endpoint: Endpoint): Promise<Endpoint> {
+    const { id, tenant } = endpoint;
+    if (endpoint.handshake === null) return endpoint;
+    const { store, clock, changed, handshakes } = this.#p;
+    const change = { handshake: await handshakes.ask(endpoint) };
     const updated = await store.updateEndpoint({ id, tenant, change, now: clock.now() });
     if (updated === null) throw missing(id);
     changed(tenant);
@@ -136,6 +165,14 @@ export class KeptEndpoints {
     const { store, clock } = this.#p;
     return store.readSecrets({ owner: ownerOf(p), now: clock.now() });
   }
+}
+
+function disabledAtFirst(
+  { enabled, handshake }: Pick<EndpointInput, 'enabled' | 'handshake'>,
+  at: number,
+): EndpointDisabled | null {
+  if (!enabled) return { reason: 'manual', at };
+  return handshake ? { reason: 'no_consent', at } : null;
 }
 
 function ownerOf({ tenant, endpointId: id }: SecretOwner): string {

@@ -10,6 +10,7 @@ import type { Lookup } from './lookup.ts';
 export class LookupCache {
   readonly #lookup: Lookup;
   readonly #clock: Clock;
+  #underWay = 0;
   /** Oldest first. */
   readonly #answers = new Map<string, { readonly until: number; readonly found: Found }>();
 
@@ -22,12 +23,27 @@ export class LookupCache {
     const now = this.#clock.now();
     const known = this.#answers.get(hostname);
     if (known !== undefined && known.until > now) return known.found;
-    const found = this.#lookup(hostname);
+    const found = this.#counted(hostname);
     this.#answers.delete(hostname);
     this.#answers.set(hostname, { until: now + limits.webhookLookupMs, found });
     found.catch(() => this.#forget(hostname, found));
     this.#trim();
     return found;
+  }
+
+  /** As find(); null when so many look-ups are under way that nobody should wait for one more. */
+  tryFind(hostname: string): Found | null {
+    const isKnown = (this.#answers.get(hostname)?.until ?? 0) > this.#clock.now();
+    return isKnown || this.#underWay < limits.webhookLookups ? this.find(hostname) : null;
+  }
+
+  async #counted(hostname: string): Found {
+    this.#underWay += 1;
+    try {
+      return await this.#lookup(hostname);
+    } finally {
+      this.#underWay -= 1;
+    }
   }
 
   #forget(hostname: string, found: Found): void {

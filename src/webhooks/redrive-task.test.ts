@@ -84,6 +84,23 @@ describe('A bulk redrive', () => {
     assert.equal(f.sent.length, 3);
   });
 
+  it('discards nothing that another one has sent again meanwhile', async (t) => {
+    const f = await withDeadLetters(t, 6, { later: () => 500 });
+    // Both have listed the same six before the first of them changes any.
+    const sending = await redrive(f, { filter: {}, per_second: 1000 });
+    const giving = await redrive(f, { filter: {}, action: 'discard', per_second: 2 });
+    await f.clock.advance(4_000);
+    const told = async (one: Operation) =>
+      JSON.parse((await read(f, one)).result?.inline ?? '') as Redriven;
+    const [sent, given] = [await told(sending), await told(giving)];
+    assert.equal(sent.changed + given.changed, 6);
+    const count = async (state: 'pending' | 'cancelled') =>
+      (await f.deliveries({ states: [state] })).length;
+    const counted = [await count('pending'), await count('cancelled')];
+    assert.deepEqual(counted, [sent.changed, given.changed]);
+    assert.ok(sent.changed > 0);
+  });
+
   it('leaves what died again since to the next one, however long the receiver stays down', async (t) => {
     const f = await withDeadLetters(t, 6, { later: () => answered(422, { abort: true }) });
     const operation = await redrive(f, { filter: {}, per_second: 2 });

@@ -143,6 +143,6 @@ class Round {
     const now = clock.now();
     return this.#p.action === 'redrive'
       ? store.redeliver({ ids, trigger: 'redrive', now })
-      : store.discardDeliveries({ ids, now });
+      : store.discardDeliveries({ ids, inBulk: true, now });
   }
 }

@@ -41,6 +41,13 @@ describe('Secrets', () => {
     assert.equal(makeSecret('v1a', Buffer.from(seed.slice(5), 'base64')), pair);
   });
 
+  it('of v1a have the public half that RFC 8032 section 7.1 has for the seed', () => {
+    const seed = '4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb';
+    const published = '3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c';
+    const key = verificationKey(makeSecret('v1a', Buffer.from(seed, 'hex')));
+    assert.equal(key, `whpk_${Buffer.from(published, 'hex').toString('base64')}`);
+  });
+
   it('that are shared verify themselves, of key pairs the public half does', () => {
     assert.equal(verificationKey(shared(32)), shared(32));
     assert.equal(verificationKey(pair), publicKey);

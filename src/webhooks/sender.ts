@@ -9,7 +9,7 @@ import { createConnector, type OpenedSocket } from './connector.ts';
 import { Exchange, type Exchanged, type ExchangeRequest } from './exchange.ts';
 import { SendFailure } from './send-failure.ts';
 import { webhookSignature } from './signature.ts';
-import type { Sender, SendRequest } from './webhooks.ts';
+import type { AskRequest, Sender, SendRequest } from './webhooks.ts';
 
 export type SenderOptions = {
   readonly guard: AddressGuard;
@@ -45,24 +45,35 @@ export function createSender(options: SenderOptions): Sender {
     ...defaultConnectionLimits,
     ...options.connections,
   });
+  const parts = { pool, clock, userAgent, attemptMs };
   return {
-    send: (request) => new Attempt({ pool, clock, userAgent, attemptMs, request }).send(),
+    send: (request) =>
+      new Attempt({ ...parts, request, message: (url) => posted(url, request, parts) }).send(),
+    ask: (request) =>
+      new Attempt({ ...parts, request, message: (url) => asked(url, request, parts) }).send(),
     close: async () => pool.close(),
   };
 }
 
-type AttemptParts = {
+type SenderParts = {
   readonly pool: ConnectionPool;
   readonly clock: Clock;
   readonly userAgent: string;
   readonly attemptMs: number;
-  readonly request: SendRequest;
+};
+
+type AttemptParts = SenderParts & {
+  readonly request: Pick<SendRequest, 'url' | 'signal'>;
+  /** What goes over the wire; asked for when a connection is there. */
+  readonly message: (url: URL) => ExchangeRequest;
 };
 
 class Attempt {
   readonly #parts: AttemptParts;
   readonly #startedAt = performance.now();
-  readonly #opening = new AbortController();
+  /** Of the connection under way; a kept one needs none. */
+  #opening: AbortController | null = null;
+  #cutBy: SendFailure | null = null;
   #exchange: Exchange | null = null;
   #opened: OpenedSocket | null = null;
   #firstByteMs: number | null = null;
@@ -98,17 +109,16 @@ class Attempt {
 
   async #exchanged(): Promise<Exchanged> {
     const { pool } = this.#parts;
-    const { signal } = this.#opening;
-    const url = new URL(this.#parts.request.url);
-    const kept = pool.takeIdle(url.origin);
-    const connection = kept ?? (await pool.acquire(url, signal));
+    const url = parsedUrl(this.#parts.request.url);
+    if (this.#cutBy !== null) throw this.#cutBy;
+    const connection = pool.takeIdle(url.origin) ?? (await pool.acquire(url, this.#signal()));
     const wasUsed = connection.uses > 0;
     const exchanged = await this.#over(connection, url);
-    if (!wasUsed || exchanged.hasStarted || exchanged.error === null || signal.aborted) {
+    if (!wasUsed || exchanged.hasStarted || exchanged.error === null || this.#cutBy !== null) {
       pool.release(connection);
       return exchanged;
     }
-    const fresh = await pool.replace(connection, url, signal);
+    const fresh = await pool.replace(connection, url, this.#signal());
     const again = await this.#over(fresh, url);
     pool.release(fresh);
     return again;
@@ -118,8 +128,8 @@ class Attempt {
     if (connection.uses === 0) this.#opened = connection.opened;
     const exchanged = await new Promise<Exchanged>((resolve) => {
       this.#exchange = new Exchange(connection, resolve);
-      if (this.#opening.signal.aborted) this.#exchange.cut(this.#opening.signal.reason as Error);
-      else this.#exchange.start(this.#message(url));
+      if (this.#cutBy !== null) this.#exchange.cut(this.#cutBy);
+      else this.#exchange.start(this.#parts.message(url));
     });
     this.#exchange = null;
     this.#firstByteMs = exchanged.firstByteMs;
@@ -128,26 +138,14 @@ class Attempt {
 
   /** Ends the attempt in whatever phase it is. */
   #cut(reason: SendFailure): void {
-    this.#opening.abort(reason);
+    this.#cutBy ??= reason;
+    this.#opening?.abort(reason);
     this.#exchange?.cut(reason);
   }
 
-  #message(url: URL): ExchangeRequest {
-    const { request, clock, userAgent } = this.#parts;
-    const { id, secrets, traceparent } = request;
-    const body = Buffer.from(request.body);
-    // Receivers refuse what is minutes off their clock, as all would be after a jump forward that was wrong.
-    const timestamp = Math.floor((clock.wall?.() ?? clock.now()) / 1_000);
-    const own: Record<string, string> = {
-      'content-type': 'application/json',
-      'user-agent': userAgent,
-      'webhook-id': id,
-      'webhook-timestamp': String(timestamp),
-      'webhook-signature': webhookSignature({ id, timestamp, body, secrets }),
-      ...(traceparent === null ? {} : { traceparent }),
-    };
-    const headers = Object.entries({ ...request.headers, ...own }).flat();
-    return { path: url.pathname + url.search, headers, body };
+  #signal(): AbortSignal {
+    this.#opening ??= new AbortController();
+    return this.#opening.signal;
   }
 
   /** Whole milliseconds, as all durations that are stored. */
@@ -161,6 +159,65 @@ class Attempt {
       totalMs: Math.round(performance.now() - this.#startedAt),
     };
   }
+}
+
+/** As those sent to last: one endpoint has one address, and parsing it takes as long as signing. */
+const urls = new Map<string, URL>();
+const urlsMax = 1_000;
+
+function parsedUrl(text: string): URL {
+  const known = urls.get(text);
+  if (known !== undefined) return known;
+  const parsed = new URL(text);
+  if (urls.size >= urlsMax) urls.clear();
+  urls.set(text, parsed);
+  return parsed;
+}
+
+/** Name, value, name, value …; of a name in both it is the one of `own`. */
+function headerList(
+  others: Readonly<Record<string, string>>,
+  own: Readonly<Record<string, string>>,
+): string[] {
+  const list: string[] = [];
+  for (const name of Object.keys(others)) {
+    if (own[name] === undefined) list.push(name, others[name] ?? '');
+  }
+  for (const name of Object.keys(own)) list.push(name, own[name] ?? '');
+  return list;
+}
+
+/** A delivery. */
+function posted(
+  url: URL,
+  request: SendRequest,
+  { clock, userAgent }: SenderParts,
+): ExchangeRequest {
+  const { id, secrets, traceparent } = request;
+  const body = Buffer.from(request.body);
+  // Receivers refuse what is minutes off their clock, as all would be after a jump forward that was wrong.
+  const timestamp = Math.floor((clock.wall?.() ?? clock.now()) / 1_000);
+  const own: Record<string, string> = {
+    'content-type': 'application/json',
+    'user-agent': userAgent,
+    'webhook-id': id,
+    'webhook-timestamp': String(timestamp),
+    'webhook-signature': webhookSignature({ id, timestamp, body, secrets }),
+  };
+  if (traceparent !== null) own['traceparent'] = traceparent;
+  const headers = headerList(request.headers, own);
+  return { method: 'POST', path: url.pathname + url.search, headers, body };
+}
+
+/** The question of the handshake. */
+function asked(url: URL, request: AskRequest, { userAgent }: SenderParts): ExchangeRequest {
+  const own = {
+    'user-agent': userAgent,
+    'webhook-request-origin': request.origin,
+    'webhook-request-rate': String(request.perMinute),
+  };
+  const headers = headerList(request.headers, own);
+  return { method: 'OPTIONS', path: url.pathname + url.search, headers, body: null };
 }
 
 function whole(ms: number | null | undefined): number | null {

@@ -1,4 +1,4 @@
-import { createHmac, sign } from 'node:crypto';
+import { createHmac, sign, type KeyObject } from 'node:crypto';
 import { privateKey, privatePrefix, sharedKey } from './secrets.ts';
 
 /**
@@ -22,11 +22,24 @@ export function webhookSignature(p: {
     .join(' ');
 }
 
+/** Of the secrets used last: making one takes as long as signing with it, and of ed25519 ten times that. */
+const keys = new Map<string, KeyObject>();
+const keysMax = 1_000;
+
+function keyOf(secret: string): KeyObject {
+  const known = keys.get(secret);
+  if (known !== undefined) return known;
+  const made = secret.startsWith(privatePrefix) ? privateKey(secret) : sharedKey(secret);
+  if (keys.size >= keysMax) keys.clear();
+  keys.set(secret, made);
+  return made;
+}
+
 function symmetric(secret: string, head: string, body: Buffer): string {
-  return createHmac('sha256', sharedKey(secret)).update(head).update(body).digest('base64');
+  return createHmac('sha256', keyOf(secret)).update(head).update(body).digest('base64');
 }
 
 function asymmetric(secret: string, head: string, body: Buffer): string {
   const signed = Buffer.concat([Buffer.from(head), body]);
-  return sign(null, signed, privateKey(secret)).toString('base64');
+  return sign(null, signed, keyOf(secret)).toString('base64');
 }

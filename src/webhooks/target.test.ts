@@ -159,7 +159,7 @@ describe('What a request asks to be told', () => {
 });
 
 describe('The body of an endpoint', () => {
-  const checks = { checkUrl, taskNames: ['reports', 'invoices'] };
+  const checks = { checkUrl, taskNames: ['reports', 'invoices'], origin: null };
   const create = (body: unknown) => readEndpointInput(body, checks);
   const change = (body: unknown) => readEndpointChange(body, checks);
 
@@ -171,6 +171,7 @@ describe('The body of an endpoint', () => {
       headers: {},
       description: null,
       enabled: true,
+      handshake: false,
       secret: null,
       signature: 'v1',
     });

@@ -36,6 +36,11 @@ export type WebhookSettings = {
    * after which a delivery expires.
    */
   readonly retryPauses?: readonly Duration[];
+  /**
+   * The name by which endpoints with `handshake` are asked whether this system may send to them, like
+   * 'hooks.example.com'. Default: the host of `publicUrl`.
+   */
+  readonly origin?: string;
   /** Longest time between two looks at what is due when nothing woke the sender. Default 1 s. */
   readonly poll?: Duration;
 };
@@ -52,6 +57,7 @@ export type CheckedWebhookSettings = {
   readonly leaseMs: number;
   readonly pausesMs: readonly number[];
   readonly pollMs: number;
+  readonly origin: string | null;
 };
 
 const names = [
@@ -65,6 +71,7 @@ const names = [
   'attemptTimeout',
   'connectTimeout',
   'retryPauses',
+  'origin',
   'poll',
 ] as const;
 
@@ -97,6 +104,7 @@ export function checkedWebhookSettings(settings: WebhookSettings): CheckedWebhoo
     }),
     leaseMs: attemptMs + leaseMarginMs,
     pausesMs: pausesOption(settings.retryPauses),
+    origin: originOption(settings.origin),
     pollMs: durationOption('webhooks.poll', settings.poll, {
       minMs: 10,
       maxMs: 60_000,
@@ -124,6 +132,14 @@ function slots(settings: WebhookSettings) {
     endpointSlots: count('endpointConcurrency', limits.endpointInFlightDefault),
     originSlots: count('originConcurrency', limits.originInFlightDefault),
   };
+}
+
+function originOption(value: unknown): string | null {
+  if (value === undefined) return null;
+  const fits =
+    typeof value === 'string' && value.length <= 253 && /^[\w-]+(\.[\w-]+)*$/.test(value);
+  if (fits) return value;
+  throw expected('webhooks.origin', "a name like 'hooks.example.com'", value);
 }
 
 function pausesOption(value: unknown): readonly number[] {

@@ -15,7 +15,7 @@ import type { Store } from '../store/store.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
 import { createWebhooks, type ComposedWebhooks } from './create-webhooks.ts';
 import type { WebhookSettings } from './webhook-settings.ts';
-import type { Sender, SendRequest } from './webhooks.ts';
+import type { AskRequest, Sender, SendRequest } from './webhooks.ts';
 
 /** What the tests of webhooks share. */
 
@@ -65,6 +65,9 @@ export class ScriptedSender implements Sender {
   readonly overlaps: string[] = [];
   peak = 0;
   isClosed = false;
+  readonly asked: AskRequest[] = [];
+  /** What who is asked for consent answers. */
+  consent: (request: AskRequest) => AttemptResult | Promise<AttemptResult> = () => answered(405);
   readonly #script: Script;
   readonly #clock: ManualClock;
 
@@ -87,6 +90,11 @@ export class ScriptedSender implements Sender {
     const answer = await Promise.race([this.#script(sent), aborted]);
     this.underWay.delete(request.id);
     return typeof answer === 'number' ? answered(answer) : answer;
+  }
+
+  async ask(request: AskRequest): Promise<AttemptResult> {
+    this.asked.push(request);
+    return this.consent(request);
   }
 
   async close(): Promise<void> {

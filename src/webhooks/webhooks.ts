@@ -60,6 +60,8 @@ export type Webhooks = {
     readonly limit: number;
     readonly beforeId: string | null;
   }): Promise<EndpointPage>;
+  /** Asks it for its consent, again if need be; resolves with what it is then. `endpoint_not_found`, `validation_failed`: it is not one to ask. */
+  validateEndpoint(p: EndpointKey): Promise<Endpoint>;
   /** `endpoint_not_found`. */
   removeEndpoint(p: EndpointKey): Promise<void>;
   /**
@@ -132,6 +134,8 @@ export type EndpointInput = {
   readonly headers: Readonly<Record<string, string>>;
   readonly description: string | null;
   readonly enabled: boolean;
+  /** Nothing is sent before it consents. */
+  readonly handshake: boolean;
   /** Brought along, or null: one is made. */
   readonly secret: string | null;
   readonly signature: 'v1' | 'v1a';
@@ -140,6 +144,8 @@ export type EndpointInput = {
 /** What one attempt needs: webhooks/sender.ts makes it one HTTP request and one AttemptResult. Never rejects. */
 export type Sender = {
   send(p: SendRequest): Promise<AttemptResult>;
+  /** The question of the handshake (webhooks/handshake.ts). `delivered`: the answer is 2xx. */
+  ask(p: AskRequest): Promise<AttemptResult>;
   /** Closes kept connections. */
   close(): Promise<void>;
 };
@@ -154,5 +160,15 @@ export type SendRequest = {
   readonly secrets: readonly string[];
   readonly traceparent: string | null;
   /** Ends the attempt at once. */
+  readonly signal: AbortSignal;
+};
+
+export type AskRequest = {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** `webhook-request-origin` */
+  readonly origin: string;
+  /** `webhook-request-rate` */
+  readonly perMinute: number;
   readonly signal: AbortSignal;
 };

@@ -152,6 +152,7 @@ export function wireEndpoint(members: Partial<WireEndpoint> = {}): WireEndpoint 
     disabled_reason: null,
     disabled_at: null,
     created_at: '2026-01-01T00:00:00.000Z',
+    handshake: null,
     health: {
       circuit: 'closed',
       failures: 0,
