@@ -3,7 +3,7 @@ import path from 'node:path';
 import { planDefaults, requestText, type LoadPlan } from './load-plan.ts';
 import type { LoadProcess, Measured } from './load-process.ts';
 import type { ServerProcess } from './server-process.ts';
-import { readTask, startBare, startRaincheck, steerTask } from './servers.ts';
+import { drained, readTask, startBare, startRaincheck, steerTask } from './servers.ts';
 
 export type Bench = {
   readonly load: LoadProcess;
@@ -26,7 +26,6 @@ export type Sample = Pick<Measured, 'count' | 'perSecond' | 'p50Ms' | 'p99Ms'> &
 };
 export type Pair = { readonly ours: Sample; readonly other: Sample };
 
-const drainMsMax = 60_000;
 const noopRequest = requestText('POST', '/noop', { body: '{"n":1}' });
 
 /** Accepting alone (the task is paused) beside an echo of the same JSON. */
@@ -181,16 +180,18 @@ async function submitThenDrain(
  * Submits, waits until the server counts every one as completed, and then reads each one's status: they
  * must all be completed. The reads are not measured.
  */
-async function endToEnd(
+export async function endToEnd(
   bench: Bench,
   server: ServerProcess,
   stop: LoadPlan['stop'],
+  connections: number = planDefaults.connections,
 ): Promise<Sample> {
   const before = await readTask(server);
   const cpuBefore = await server.cpuMs();
   const startedAt = performance.now();
   const { count, p50Ms, p99Ms } = await bench.load.run({
     ...planDefaults,
+    connections,
     port: server.port,
     requests: [noopRequest],
     stop,
@@ -210,23 +211,6 @@ async function endToEnd(
   return { ...sample, p50Ms, p99Ms };
 }
 
-/** Resolves when `completed` operations are; looks every few ms, which is what it may be late by. */
-async function drained(server: ServerProcess, completed: number): Promise<void> {
-  const until = performance.now() + drainMsMax;
-  for (;;) {
-    const counts = await readTask(server);
-    if (counts.completed === completed) return;
-    if (counts.completed > completed) {
-      throw new Error(`${counts.completed} completed, more than the ${completed} submitted.`);
-    }
-    if (counts.failed > 0) throw new Error(`${counts.failed} no-op operations failed.`);
-    if (performance.now() > until) {
-      throw new Error(`${counts.completed} of ${completed} completed after ${drainMsMax} ms.`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
 async function sampleSince(
   server: ServerProcess,
   p: { readonly count: number; readonly startedAt: number; readonly cpuBefore: number },
@@ -237,7 +221,7 @@ async function sampleSince(
   return { count: p.count, perSecond, cpuMs, p50Ms: Number.NaN, p99Ms: Number.NaN };
 }
 
-async function measured(
+export async function measured(
   load: LoadProcess,
   server: ServerProcess,
   plan: Omit<LoadPlan, 'port'>,
