@@ -8,7 +8,6 @@ import { pairedLine, type Line } from './report.ts';
 import { alternate, endToEnd, measured, type Bench, type Sample } from './scenarios.ts';
 import { startServer, type ServerProcess } from './server-process.ts';
 import { drained, readTask, startRaincheck, steerTask } from './servers.ts';
-import { median } from './statistics.ts';
 import { atLeast } from './targets.ts';
 
 /**

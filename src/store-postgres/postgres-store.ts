@@ -177,11 +177,15 @@ function writingVerbs(p: {
     createOperations: (p) => commits.write(createWrite(p)),
     claimOperations: (p) =>
       commits.claim(async () => {
+        const readying = commits.readying();
         const { claimed, nextDueAt, left } = await database.write((tx) => claim(tx, p));
         vacuum.left(claimed.length);
         // Others that looked meanwhile were kept from what is left.
         if (left) notifier?.tell({ ready: true, changed: [] });
-        return { claimed, nextDueAt };
+        if (readying.length === 0 || claimed.length === p.limit) return { claimed, nextDueAt };
+        // What they make ready came too late for this one.
+        if (claimed.length === 0) await Promise.all(readying);
+        return { claimed, nextDueAt: p.now };
       }),
     settleAttempts: (p) => commits.write(settleWrite(p)),
     extendLeases: (p) => commits.write(extendWrite(p)),
