@@ -60,7 +60,8 @@ export class Runtime {
     this.#settler = new Settler({
       ...shared,
       outbox,
-      freed: () => this.#worker.wake(),
+      freed: (settlement) =>
+        settlement?.type === 'completed' ? this.#worker.freed() : this.#worker.wake(),
       settled: (attempt, settlement, outcome) => this.#settled(attempt, settlement, outcome),
     });
     const report = this.#heartbeat.report.bind(this.#heartbeat);

@@ -15,8 +15,8 @@ type SettlerParts = {
   readonly logger: Logger;
   readonly running: RunningAttempts;
   readonly outbox: Outbox | undefined;
-  /** A slot became free. */
-  readonly freed: () => void;
+  /** A slot became free; `settlement`: by that, else something may be ready again. */
+  readonly freed: (settlement: Settlement | null) => void;
   /** The settlement is durable, or was lost. */
   readonly settled: (attempt: Attempt, settlement: Settlement, outcome: SettleOutcome) => void;
 };
@@ -41,7 +41,7 @@ export class Settler {
     attempt.phase = 'settling';
     const first = this.#call(settlement);
     this.#p.running.freeSlot(attempt);
-    this.#p.freed();
+    this.#p.freed(settlement);
     first.then(
       (outcome) => this.#done(attempt, settlement, outcome),
       (error: unknown) => this.#repeat(attempt, settlement, error),
@@ -53,7 +53,7 @@ export class Settler {
     attempt.phase = 'ended';
     this.#p.running.freeSlot(attempt);
     this.#p.running.remove(attempt);
-    this.#p.freed();
+    this.#p.freed(null);
   }
 
   /** No more repetitions; what is not recorded yet is found again when its lease expires. */
@@ -98,7 +98,7 @@ export class Settler {
     }
     running.freeSlot(attempt);
     this.#done(attempt, settlement, outcome);
-    this.#p.freed();
+    this.#p.freed(null);
   }
 
   /** The store keeps refusing this record, so the operation fails with one that it can take. */
