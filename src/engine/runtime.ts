@@ -14,6 +14,7 @@ import { createPruner } from './pruner.ts';
 import { RunningAttempts } from './running-attempts.ts';
 import type { Service } from './service.ts';
 import { Settler } from './settler.ts';
+import { createStoreWatch } from './store-watch.ts';
 import { createSweeper, recover } from './sweeper.ts';
 import { Worker } from './worker.ts';
 
@@ -89,6 +90,7 @@ export class Runtime {
     this.#services = [
       createSweeper({ ...shared, outbox, heartbeat: this.#heartbeat, swept }),
       createPruner(shared),
+      createStoreWatch(shared),
     ];
   }
 

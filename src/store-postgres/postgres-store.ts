@@ -12,6 +12,8 @@ import { listOperations } from './list.ts';
 import { currentVersion, migrate } from './migrations.ts';
 import { readNote, writeNote } from './notes.ts';
 import { Notifier } from './notify.ts';
+import { inspect, type Finding } from './inspect.ts';
+import { oldSnapshots } from './old-snapshots.ts';
 import { OpenDatabase } from './open-database.ts';
 import { operationReads } from './operations.ts';
 import { unavailable } from './postgres-error.ts';
@@ -81,6 +83,16 @@ export async function migratePostgres(
   }
 }
 
+/** What `raincheck doctor` says of the server and the schema, which must be there. Throws as openPostgresStore does. */
+export async function inspectPostgres(options: PostgresStoreOptions): Promise<Finding[]> {
+  const database = await Database.load(databaseOptions(options));
+  try {
+    return await inspect(database);
+  } finally {
+    await database.close();
+  }
+}
+
 /** Transactions of writes under way at once in one process. */
 const lanes = 2;
 
@@ -137,6 +149,7 @@ export function postgresStore(options: PostgresStoreOptions): {
     name: 'postgres',
     capabilities: { singleProcess: false, durable: true },
     hints: notifier ?? undefined,
+    warnings: () => oldSnapshots(database),
     ...writingVerbs({ database, commits, notifier, vacuum }),
     ...readingVerbs(database, requireOpen),
     ...deliveryWritingVerbs({
