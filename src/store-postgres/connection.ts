@@ -128,7 +128,7 @@ export class Database {
       } catch (error) {
         const elapsedMs = performance.now() - since;
         const isStale = isSessionLost(error) && tries <= this.#options.readers;
-        const again = this.#mayTryAgain(error, 0) || (isStale && elapsedMs < waits.stale);
+        const again = this.#mayTryAgain(error, elapsedMs) || (isStale && elapsedMs < waits.stale);
         if (!again) throw storeError(error);
       }
     }
