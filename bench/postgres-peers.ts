@@ -7,7 +7,7 @@ import { installPeers, peersFolder } from './peer.ts';
 import { pairedLine, type Line } from './report.ts';
 import { alternate, endToEnd, measured, type Bench, type Sample } from './scenarios.ts';
 import { startServer, type ServerProcess } from './server-process.ts';
-import { drained, readTask, startRaincheck, steerTask } from './servers.ts';
+import { startRaincheck, steerTask } from './servers.ts';
 import { atLeast } from './targets.ts';
 
 /**
@@ -48,10 +48,6 @@ async function lines(
   p: { readonly admin: Client; readonly url: string },
 ): Promise<Line[]> {
   const cpuMs = await postgresCpu(p.admin);
-  const ours = withCpu(
-    await startRaincheck(await database(p, 'raincheck'), { RAINCHECK_CONCURRENCY: '500' }),
-    cpuMs,
-  );
   const found: Line[] = [];
   for (const { name, file } of peers) {
     const started = await startServer({
@@ -59,11 +55,13 @@ async function lines(
       args: [path.join(peersFolder, file)],
       env: { POSTGRES_URL: await database(p, name.replace('-', '_')) },
     });
-    const other = withCpu(started, cpuMs);
+    const store = await database(p, `raincheck_${found.length}`);
+    // As many at once as the peers take in a batch.
+    const raincheck = await startRaincheck(store, { RAINCHECK_CONCURRENCY: '500' });
+    const [ours, other] = [withCpu(raincheck, cpuMs), withCpu(started, cpuMs)];
     found.push(...(await compare(bench, name, { ours, other })));
-    await other.stop();
+    await Promise.all([ours.stop(), other.stop()]);
   }
-  await ours.stop();
   return found;
 }
 
@@ -74,16 +72,15 @@ async function compare(bench: Bench, name: string, { ours, other }: Two): Promis
     alternate(bench, { ours: (ms) => run(ours, ms), other: (ms) => run(other, ms) });
   const accepted = { ...planDefaults, connections, requests: [noopRequest], status: 202 };
 
+  const through = await both((server, ms) =>
+    endToEnd(bench, server, { stop: { afterMs: ms }, connections }),
+  );
+  // Behind it, so that the code of both is warm.
   const lowLoad = await both((server, ms) => submitToCompleted(bench, server, ms));
-  const through = await both((server, ms) => endToEnd(bench, server, { afterMs: ms }, connections));
   for (const server of [ours, other]) await steerTask(server, 'pause');
   const submit = await both((server, afterMs) =>
     measured(bench.load, server, { ...accepted, stop: { afterMs } }),
   );
-  // Nothing is left to do for the next comparison.
-  const { pending, completed } = await readTask(ours);
-  await steerTask(ours, 'resume');
-  await drained(ours, completed + pending);
   return [
     pairedLine(`PostgreSQL: submit / ${name}`, submit, [atLeast('ratio', factor)]),
     pairedLine(`PostgreSQL: end to end / ${name}`, through, [atLeast('ratio', factor)]),

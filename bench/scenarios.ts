@@ -55,7 +55,7 @@ export async function pollScenario(bench: Bench): Promise<Pair[]> {
   const ours = await startRaincheck(freshFile(bench, 'poll'));
   const servers = [ours];
   try {
-    await endToEnd(bench, ours, { afterCount: 1_000 });
+    await endToEnd(bench, ours, { stop: { afterCount: 1_000 } });
     const polls: Omit<LoadPlan, 'port'> = {
       ...planDefaults,
       requests: 'locations',
@@ -92,11 +92,11 @@ export async function endToEndScenario(
   const echo = { ...planDefaults, requests: [noopRequest], status: 200 };
   try {
     return await alternate(bench, {
-      ours: (ms) => endToEnd(bench, ours, { afterMs: ms }),
+      ours: (ms) => endToEnd(bench, ours, { stop: { afterMs: ms } }),
       other: (ms) =>
         isBare
           ? measured(bench.load, other, { ...echo, stop: { afterMs: ms } })
-          : endToEnd(bench, other, { afterMs: ms }),
+          : endToEnd(bench, other, { stop: { afterMs: ms } }),
     });
   } finally {
     await Promise.all([other.stop(), ours.stop()]);
@@ -131,7 +131,7 @@ export async function historyScenario(bench: Bench): Promise<HistoryRound[]> {
   const full = freshFile(bench, 'history-full');
   const filler = await startRaincheck(full);
   try {
-    await endToEnd(bench, filler, { afterCount: bench.historyCount });
+    await endToEnd(bench, filler, { stop: { afterCount: bench.historyCount } });
   } finally {
     await filler.stop();
   }
@@ -156,7 +156,7 @@ async function submitThenDrain(
 ): Promise<{ submit: Sample; drain: Sample }> {
   const server = await startRaincheck(file);
   try {
-    await endToEnd(bench, server, { afterCount: Math.ceil(bench.historyBatch / 10) });
+    await endToEnd(bench, server, { stop: { afterCount: Math.ceil(bench.historyBatch / 10) } });
     const before = await readTask(server);
     await steerTask(server, 'pause');
     const submit = await measured(bench.load, server, {
@@ -183,18 +183,16 @@ async function submitThenDrain(
 export async function endToEnd(
   bench: Bench,
   server: ServerProcess,
-  stop: LoadPlan['stop'],
-  connections: number = planDefaults.connections,
+  p: Pick<LoadPlan, 'stop'> & Partial<Pick<LoadPlan, 'connections'>>,
 ): Promise<Sample> {
   const before = await readTask(server);
   const cpuBefore = await server.cpuMs();
   const startedAt = performance.now();
   const { count, p50Ms, p99Ms } = await bench.load.run({
     ...planDefaults,
-    connections,
+    ...p,
     port: server.port,
     requests: [noopRequest],
-    stop,
     status: 202,
     collect: true,
   });

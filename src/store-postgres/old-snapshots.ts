@@ -39,11 +39,17 @@ export async function oldSnapshots(database: Queries, openMs = openMsMax): Promi
   const rows = await database.all(oldSnapshotsSql, openMs, transactionsMin);
   return rows.map((row) => {
     const [kind, name, state, ageMs] = row as [string, string, string | null, number | null];
-    return `${what(kind, name, state, ageMs)} keeps dead rows in place, so claims get slower until it ends.`;
+    return `${what({ kind, name, state, ageMs })} keeps dead rows in place, so claims get slower until it ends.`;
   });
 }
 
-function what(kind: string, name: string, state: string | null, ageMs: number | null): string {
+function what(p: {
+  readonly kind: string;
+  readonly name: string;
+  readonly state: string | null;
+  readonly ageMs: number | null;
+}): string {
+  const { kind, name, state, ageMs } = p;
   const since = `${Math.floor((ageMs ?? 0) / 60_000)} min`;
   switch (kind) {
     case 'prepared':

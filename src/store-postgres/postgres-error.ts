@@ -7,7 +7,9 @@ import { RaincheckError } from '../core/errors.ts';
  */
 export function sqlState(error: unknown): string | null {
   if (!(error instanceof Error) || !('code' in error)) return null;
-  return typeof error.code === 'string' && /^(?=.*\d)[\dA-Z]{5}$/.test(error.code) ? error.code : null;
+  return typeof error.code === 'string' && /^(?=.*\d)[\dA-Z]{5}$/.test(error.code)
+    ? error.code
+    : null;
 }
 
 /** serialization_failure, deadlock_detected, lock_not_available: the same again may work at once. */

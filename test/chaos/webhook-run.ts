@@ -64,7 +64,7 @@ export async function runWebhookChaos(p: WebhookChaosOptions): Promise<ChaosSumm
     await run.drain({
       ids: run.accepted,
       msMax: drainMsMax,
-      stop: async () => void (await server.signal('SIGTERM')),
+      stop: () => server.signal('SIGTERM'),
       left: () => leftIn(db),
       start: async () => {
         server.spawn();
