@@ -9,6 +9,11 @@ export type LoadPlan = {
   readonly status: number;
   /** Every body must contain this text, or the load fails. '' for any. */
   readonly bodyHas: string;
+  /**
+   * Not '': each answer's Location is asked until its body contains this text, and the time counts to there. '' : the
+   * answer is the end.
+   */
+  readonly followUntil: string;
   /** Remember the Location of every response for a later load with `requests: 'locations'`. */
   readonly collect: boolean;
   /** Pause between a response and the next request of a connection. 0: none. */
@@ -32,6 +37,7 @@ export type LoadAnswer =
 export const planDefaults = {
   connections: 64,
   bodyHas: '',
+  followUntil: '',
   collect: false,
   pauseMs: 0,
 } as const;

@@ -11,6 +11,9 @@ import { percentile } from './statistics.ts';
  */
 const locations: string[] = [];
 
+/** Between two looks at what is followed: as a client would that is in a hurry. */
+const followPauseMs = 2;
+
 process.on('message', (plan: LoadPlan) => {
   run(plan).then(
     (result) => answer({ ok: true, result }),
@@ -31,6 +34,7 @@ class Load {
   #endAt = Infinity;
   #open = 0;
   #lastBody = '';
+  #followRequest = Buffer.alloc(0);
   readonly #done = Promise.withResolvers<void>();
 
   constructor(plan: LoadPlan) {
@@ -86,6 +90,10 @@ class Load {
       const complete = this.#read(bytes);
       rest = complete ? null : bytes;
       if (!complete) return;
+      if (this.#mustFollow(bytes)) {
+        setTimeout(() => socket.write(this.#followRequest), followPauseMs);
+        return;
+      }
       this.#latencies.push(performance.now() - sentAt);
       if (this.#plan.pauseMs > 0) setTimeout(next, this.#plan.pauseMs);
       else next();
@@ -93,6 +101,15 @@ class Load {
     socket.on('error', (error) => this.#done.reject(error));
     socket.on('close', () => this.#done.reject(new Error('The server closed a connection.')));
     next();
+  }
+
+  /** Whether the end of what was asked for has not come yet; then #followRequest asks for it. */
+  #mustFollow(answer: Buffer): boolean {
+    const { followUntil } = this.#plan;
+    if (followUntil === '') return false;
+    const location = locationOf(answer.toString('latin1', 0, answer.indexOf('\r\n\r\n')));
+    if (location !== undefined) this.#followRequest = Buffer.from(requestText('GET', location));
+    return !answer.includes(followUntil);
   }
 
   #take(): Buffer | null {
@@ -115,18 +132,24 @@ class Load {
     const end = headEnd + 4 + Number(length);
     if (bytes.length < end) return false;
     const { status, bodyHas, collect } = this.#plan;
+    const isFollowed = this.#plan.followUntil !== '' && Number(head.slice(9, 12)) === 200;
+    if (isFollowed) return true;
     if (Number(head.slice(9, 12)) !== status || (bodyHas !== '' && !bytes.includes(bodyHas))) {
       const wanted = `Expected ${status}${bodyHas === '' ? '' : ` with ${bodyHas}`}`;
       this.#done.reject(new Error(`${wanted}, got:\n${bytes.toString().slice(0, 1_500)}`));
     }
     if (collect) {
-      const location = /\r\nlocation: *([^\r]+)/i.exec(head)?.[1];
+      const location = locationOf(head);
       if (location === undefined) this.#done.reject(new Error(`No Location in:\n${head}`));
       else locations.push(location);
     }
     if (this.#sent >= this.#countMax) this.#lastBody = bytes.toString('utf8', headEnd + 4, end);
     return true;
   }
+}
+
+function locationOf(head: string): string | undefined {
+  return /\r\nlocation: *([^\r]+)/i.exec(head)?.[1];
 }
 
 async function run(plan: LoadPlan): Promise<LoadResult> {

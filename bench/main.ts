@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { deliveriesScenario } from './delivery-scenario.ts';
 import { LoadProcess } from './load-process.ts';
 import { startPeer } from './peer.ts';
+import { postgresPeerLines } from './postgres-peers.ts';
 import { origin, pairedLine, soloLine, tableHead, tableRow, writeResult } from './report.ts';
 import type { Line } from './report.ts';
 import {
@@ -28,8 +29,10 @@ import { atLeast, atMost, type Target } from './targets.ts';
  */
 const usage = `npm run bench -- [options]
   --quick          about 20 s: fewer and shorter rounds, 10,000 finished operations of history
-  --peers          also Fastify + BullMQ on Redis behind the same HTTP surface
-  --only <names>   some of: submit, poll, end-to-end, low-load, history, deliveries, peers (with commas)`;
+  --peers          also Fastify + BullMQ on Redis, and pg-boss and graphile-worker on PostgreSQL, behind the
+                   same HTTP surface
+  --only <names>   some of: submit, poll, end-to-end, low-load, history, deliveries, peers,
+                   postgres-peers (with commas)`;
 
 const { values } = parseArgs({
   options: {
@@ -116,6 +119,7 @@ const scenarios: readonly Scenario[] = [
       ...(await peerLines(bench, { durable: false, targets: [] })),
     ],
   },
+  { name: 'postgres-peers', run: postgresPeerLines },
 ];
 
 async function peerLines(
@@ -141,7 +145,7 @@ function chosen(): readonly Scenario[] {
   const unknown = names?.filter((name) => !scenarios.some((s) => s.name === name)) ?? [];
   if (unknown.length > 0) throw new Error(`No scenario ${unknown.join(', ')}.\n${usage}`);
   return scenarios.filter(({ name }) =>
-    names === null ? name !== 'peers' || values.peers : names.includes(name),
+    names === null ? !name.endsWith('peers') || values.peers : names.includes(name),
   );
 }
 

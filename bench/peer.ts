@@ -5,7 +5,13 @@ import net from 'node:net';
 import path from 'node:path';
 import { freePort, startServer, type ServerProcess } from './server-process.ts';
 
-const folder = path.join(import.meta.dirname, 'peers');
+export const peersFolder = path.join(import.meta.dirname, 'peers');
+
+/** Their packages, where they are missing. */
+export function installPeers(): void {
+  if (existsSync(path.join(peersFolder, 'node_modules', 'pg-boss'))) return;
+  execFileSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: peersFolder, stdio: 'ignore' });
+}
 
 export type Peer = {
   readonly start: () => Promise<ServerProcess>;
@@ -14,7 +20,7 @@ export type Peer = {
 };
 
 /**
- * Redis and a starter for bench/peers/server.js, whose packages are installed when missing; a text says
+ * Redis and a starter for bench/peers/bullmq.js, whose packages are installed when missing; a text says
  * why not. `durable`: Redis logs every write and fsyncs it before it answers, as our own store does;
  * otherwise it keeps nothing on disk, the fastest it can be.
  */
@@ -22,9 +28,7 @@ export async function startPeer(directory: string, durable: boolean): Promise<Pe
   if (spawnSync('redis-server', ['--version']).status !== 0) {
     return 'not run: redis-server not found';
   }
-  if (!existsSync(path.join(folder, 'node_modules'))) {
-    execFileSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: folder, stdio: 'ignore' });
-  }
+  installPeers();
   const port = await freePort();
   const persistence = durable ? { appendonly: 'yes', appendfsync: 'always' } : { appendonly: 'no' };
   const folderOfRedis = mkdtempSync(path.join(directory, 'redis-'));
@@ -34,7 +38,7 @@ export async function startPeer(directory: string, durable: boolean): Promise<Pe
   const start = async (): Promise<ServerProcess> => {
     const server = await startServer({
       name: 'Fastify + BullMQ',
-      args: [path.join(folder, 'server.js')],
+      args: [path.join(peersFolder, 'bullmq.js')],
       env: { REDIS_PORT: String(port) },
     });
     // Our own CPU includes the database's, so the peer's does too.

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { planDefaults, requestText, type LoadPlan } from './load-plan.ts';
 import type { LoadProcess, Measured } from './load-process.ts';
 import type { ServerProcess } from './server-process.ts';
-import { readTask, startBare, startRaincheck, steerTask } from './servers.ts';
+import { drained, readTask, startBare, startRaincheck, steerTask } from './servers.ts';
 
 export type Bench = {
   readonly load: LoadProcess;
@@ -26,7 +26,6 @@ export type Sample = Pick<Measured, 'count' | 'perSecond' | 'p50Ms' | 'p99Ms'> &
 };
 export type Pair = { readonly ours: Sample; readonly other: Sample };
 
-const drainMsMax = 60_000;
 const noopRequest = requestText('POST', '/noop', { body: '{"n":1}' });
 
 /** Accepting alone (the task is paused) beside an echo of the same JSON. */
@@ -56,7 +55,7 @@ export async function pollScenario(bench: Bench): Promise<Pair[]> {
   const ours = await startRaincheck(freshFile(bench, 'poll'));
   const servers = [ours];
   try {
-    await endToEnd(bench, ours, { afterCount: 1_000 });
+    await endToEnd(bench, ours, { stop: { afterCount: 1_000 } });
     const polls: Omit<LoadPlan, 'port'> = {
       ...planDefaults,
       requests: 'locations',
@@ -93,11 +92,11 @@ export async function endToEndScenario(
   const echo = { ...planDefaults, requests: [noopRequest], status: 200 };
   try {
     return await alternate(bench, {
-      ours: (ms) => endToEnd(bench, ours, { afterMs: ms }),
+      ours: (ms) => endToEnd(bench, ours, { stop: { afterMs: ms } }),
       other: (ms) =>
         isBare
           ? measured(bench.load, other, { ...echo, stop: { afterMs: ms } })
-          : endToEnd(bench, other, { afterMs: ms }),
+          : endToEnd(bench, other, { stop: { afterMs: ms } }),
     });
   } finally {
     await Promise.all([other.stop(), ours.stop()]);
@@ -132,7 +131,7 @@ export async function historyScenario(bench: Bench): Promise<HistoryRound[]> {
   const full = freshFile(bench, 'history-full');
   const filler = await startRaincheck(full);
   try {
-    await endToEnd(bench, filler, { afterCount: bench.historyCount });
+    await endToEnd(bench, filler, { stop: { afterCount: bench.historyCount } });
   } finally {
     await filler.stop();
   }
@@ -157,7 +156,7 @@ async function submitThenDrain(
 ): Promise<{ submit: Sample; drain: Sample }> {
   const server = await startRaincheck(file);
   try {
-    await endToEnd(bench, server, { afterCount: Math.ceil(bench.historyBatch / 10) });
+    await endToEnd(bench, server, { stop: { afterCount: Math.ceil(bench.historyBatch / 10) } });
     const before = await readTask(server);
     await steerTask(server, 'pause');
     const submit = await measured(bench.load, server, {
@@ -181,19 +180,19 @@ async function submitThenDrain(
  * Submits, waits until the server counts every one as completed, and then reads each one's status: they
  * must all be completed. The reads are not measured.
  */
-async function endToEnd(
+export async function endToEnd(
   bench: Bench,
   server: ServerProcess,
-  stop: LoadPlan['stop'],
+  p: Pick<LoadPlan, 'stop'> & Partial<Pick<LoadPlan, 'connections'>>,
 ): Promise<Sample> {
   const before = await readTask(server);
   const cpuBefore = await server.cpuMs();
   const startedAt = performance.now();
   const { count, p50Ms, p99Ms } = await bench.load.run({
     ...planDefaults,
+    ...p,
     port: server.port,
     requests: [noopRequest],
-    stop,
     status: 202,
     collect: true,
   });
@@ -210,23 +209,6 @@ async function endToEnd(
   return { ...sample, p50Ms, p99Ms };
 }
 
-/** Resolves when `completed` operations are; looks every few ms, which is what it may be late by. */
-async function drained(server: ServerProcess, completed: number): Promise<void> {
-  const until = performance.now() + drainMsMax;
-  for (;;) {
-    const counts = await readTask(server);
-    if (counts.completed === completed) return;
-    if (counts.completed > completed) {
-      throw new Error(`${counts.completed} completed, more than the ${completed} submitted.`);
-    }
-    if (counts.failed > 0) throw new Error(`${counts.failed} no-op operations failed.`);
-    if (performance.now() > until) {
-      throw new Error(`${counts.completed} of ${completed} completed after ${drainMsMax} ms.`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
 async function sampleSince(
   server: ServerProcess,
   p: { readonly count: number; readonly startedAt: number; readonly cpuBefore: number },
@@ -237,7 +219,7 @@ async function sampleSince(
   return { count: p.count, perSecond, cpuMs, p50Ms: Number.NaN, p99Ms: Number.NaN };
 }
 
-async function measured(
+export async function measured(
   load: LoadProcess,
   server: ServerProcess,
   plan: Omit<LoadPlan, 'port'>,

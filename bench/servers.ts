@@ -12,8 +12,11 @@ export function startBare(getBytes = 700): Promise<ServerProcess> {
   });
 }
 
-/** Our own server as a user runs it, on the database file `file`, with the tasks of raincheck.config.ts. */
-export function startRaincheck(file: string): Promise<ServerProcess> {
+/** Our own server as a user runs it, on the database `store`, with the tasks of raincheck.config.ts. */
+export function startRaincheck(
+  store: string,
+  env: Readonly<Record<string, string>> = {},
+): Promise<ServerProcess> {
   return startServer({
     name: 'raincheck',
     args: [
@@ -25,7 +28,7 @@ export function startRaincheck(file: string): Promise<ServerProcess> {
       '--port',
       '{port}',
     ],
-    env: { RAINCHECK_STORE: file },
+    env: { RAINCHECK_STORE: store, ...env },
   });
 }
 
@@ -43,4 +46,23 @@ export async function steerTask(server: ServerProcess, verb: 'pause' | 'resume')
   const url = `http://127.0.0.1:${server.port}/tasks/noop/${verb}`;
   const response = await fetch(url, { method: 'POST' });
   if (!response.ok) throw new Error(`${verb}: ${response.status} ${await response.text()}`);
+}
+
+const drainMsMax = 60_000;
+
+/** Resolves when `completed` operations are; looks every few ms, which is what it may be late by. */
+export async function drained(server: ServerProcess, completed: number): Promise<void> {
+  const until = performance.now() + drainMsMax;
+  for (;;) {
+    const counts = await readTask(server);
+    if (counts.completed === completed) return;
+    if (counts.completed > completed) {
+      throw new Error(`${counts.completed} completed, more than the ${completed} submitted.`);
+    }
+    if (counts.failed > 0) throw new Error(`${counts.failed} no-op operations failed.`);
+    if (performance.now() > until) {
+      throw new Error(`${counts.completed} of ${completed} completed after ${drainMsMax} ms.`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
 }

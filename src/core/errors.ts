@@ -54,6 +54,7 @@ export const errorTable = {
   queue_full: { status: 503, title: 'Queue is full', retryable: true },
   store_unavailable: { status: 503, title: 'Store is not available', retryable: true },
   streams_full: { status: 503, title: 'Too many event streams', retryable: true },
+  lease_lost: { status: 503, title: 'Lease of the attempt was lost', retryable: true },
   shutting_down: { status: 503, title: 'Server is shutting down', retryable: true },
   // How an operation ended.
   task_error: { status: 500, title: 'Task failed', retryable: true },

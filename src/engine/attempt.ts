@@ -115,7 +115,7 @@ const reasons: Record<AbortCause, { code: ErrorCode; message: string }> = {
   deadline: { code: 'deadline_exceeded', message: deadlineError.detail },
   cancel: { code: 'cancelled', message: cancelledError.detail },
   lost: {
-    code: 'worker_lost',
+    code: 'lease_lost',
     message: 'The lease was lost: another attempt may run. Nothing this one does is recorded.',
   },
   stop: { code: 'shutting_down', message: 'The worker stops; the operation will run again.' },

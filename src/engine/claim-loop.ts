@@ -8,6 +8,8 @@ export type ClaimRound = {
   readonly claimed: number;
   /** When asking again may give something although nothing else happens; null: nothing known. */
   readonly nextDueAt: number | null;
+  /** As much as there was room for, so that there may be more. Default true. */
+  readonly isFull?: boolean;
 };
 
 type ClaimLoopParts = {
@@ -33,6 +35,8 @@ export class ClaimLoop implements Service<ClaimRound> {
   #active = false;
   #wakeQueued = false;
   #again = false;
+  /** Something may have been left for want of a slot. */
+  #mayHaveLeft = true;
   #claiming: Promise<void> | null = null;
 
   constructor(p: ClaimLoopParts) {
@@ -61,8 +65,15 @@ export class ClaimLoop implements Service<ClaimRound> {
     this.#wakeQueued = true;
     process.nextTick(() => {
       this.#wakeQueued = false;
-      if (this.#active && !this.#p.full()) this.#claiming = this.#claimRound();
+      if (!this.#active) return;
+      if (this.#p.full()) this.#mayHaveLeft = true;
+      else this.#claiming = this.#claimRound();
     });
+  }
+
+  /** A slot was freed and nothing else happened: looks when something may have been left for want of one. */
+  freed(): void {
+    if (this.#mayHaveLeft || this.#claiming !== null) this.wake();
   }
 
   /** Looks again at `instant`, e.g. when something scheduled was put in. */
@@ -72,6 +83,7 @@ export class ClaimLoop implements Service<ClaimRound> {
 
   async runOnce(): Promise<ClaimRound> {
     const round = await this.#p.round();
+    this.#mayHaveLeft = round.isFull ?? true;
     const nextAt = Math.min(this.#p.clock.now() + this.#p.pollMs, round.nextDueAt ?? Infinity);
     if (this.#active) this.#alarm.set(nextAt);
     return round;

@@ -20,8 +20,8 @@ type EndRecorderParts<Attempt, End> = {
   readonly recorded: (attempt: Attempt, end: End, outcome: SettleOutcome) => void;
   /** It could not be recorded: it is found again when its lease is over. */
   readonly givenUp: (attempt: Attempt, end: End) => void;
-  /** A slot became free. */
-  readonly freed: () => void;
+  /** A slot became free; `end`: by that, which is on its way to the store; null: something may be ready again. */
+  readonly freed: (end: End | null) => void;
 };
 
 /**
@@ -44,7 +44,7 @@ export class EndRecorder<Attempt, End> {
   record(attempt: Attempt, end: End): void {
     const first = this.#p.call(end);
     this.#p.underWay.freeSlot(attempt);
-    this.#p.freed();
+    this.#p.freed(end);
     first.then(
       (outcome) => this.#done(attempt, end, outcome),
       (error: unknown) => this.#repeat(attempt, end, error),
@@ -81,6 +81,6 @@ export class EndRecorder<Attempt, End> {
       givenUp(attempt, end);
       underWay.remove(attempt);
     } else this.#done(attempt, end, outcome);
-    freed();
+    freed(null);
   }
 }

@@ -141,7 +141,7 @@ test('a worker whose lease was taken aborts its handler and writes nothing', asy
   });
   assert.equal(stolen.claimed.length, 1);
   await f.clock.advance(5_000);
-  assert.equal((signal.reason as RaincheckError).code, 'worker_lost');
+  assert.equal((signal.reason as RaincheckError).code, 'lease_lost');
   assert.match((signal.reason as RaincheckError).message, /lease was lost/);
   const after = await f.read(id);
   assert.deepEqual([after.state, after.lease?.token, after.recoveries], ['running', 'theirs', 1]);

@@ -19,6 +19,7 @@ import { RunningAttempts } from './running-attempts.ts';
 import type { Service } from './service.ts';
 import { Settler } from './settler.ts';
 import { StatsKeeper } from './stats-keeper.ts';
+import { createStoreWatch } from './store-watch.ts';
 import { createSweeper, recover } from './sweeper.ts';
 import { Worker } from './worker.ts';
 
@@ -75,7 +76,8 @@ export class Runtime {
     this.#settler = new Settler({
       ...shared,
       outbox,
-      freed: () => this.#worker.wake(),
+      freed: (settlement) =>
+        settlement?.type === 'completed' ? this.#worker.freed() : this.#worker.wake(),
       settled: (attempt, settlement, outcome) => this.#settled(attempt, settlement, outcome),
     });
     const report = this.#heartbeat.report.bind(this.#heartbeat);
@@ -113,6 +115,7 @@ export class Runtime {
     this.#services = [
       createSweeper({ ...shared, outbox, heartbeat: this.#heartbeat, swept }),
       createPruner(shared),
+      createStoreWatch(shared),
     ];
   }
 

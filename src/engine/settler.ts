@@ -15,8 +15,8 @@ type SettlerParts = {
   readonly logger: Logger;
   readonly running: RunningAttempts;
   readonly outbox: Outbox | undefined;
-  /** A slot became free. */
-  readonly freed: () => void;
+  /** A slot became free; `settlement`: by that, else something may be ready again. */
+  readonly freed: (settlement: Settlement | null) => void;
   /** The settlement is durable, or was lost. */
   readonly settled: (attempt: Attempt, settlement: Settlement, outcome: SettleOutcome) => void;
 };
@@ -53,7 +53,7 @@ export class Settler {
   drop(attempt: Attempt): void {
     this.#p.running.freeSlot(attempt);
     this.#p.running.remove(attempt);
-    this.#p.freed();
+    this.#p.freed(null);
   }
 
   /** No more repetitions; what is not recorded yet is found again when its lease expires. */

@@ -66,7 +66,7 @@ export type TaskContext<Input = unknown> = {
   readonly input: Input;
   /**
    * Aborts on timeout, deadline, cancellation, loss of the lease and stop of the worker; `signal.reason` is a
-   * RaincheckError with the code `timeout`, `deadline_exceeded`, `cancelled`, `worker_lost` or `shutting_down`.
+   * RaincheckError with the code `timeout`, `deadline_exceeded`, `cancelled`, `lease_lost` or `shutting_down`.
    * Pass it on to everything that takes a signal.
    */
   readonly signal: AbortSignal;

@@ -37,6 +37,7 @@ export class Worker implements Service<ClaimRound> {
   readonly #p: WorkerParts;
   readonly #loop: ClaimLoop;
   readonly #lanes: readonly { readonly tasks: readonly ClaimTask[]; readonly isolated: boolean }[];
+  readonly #isLimited: boolean;
   #tokens = 0;
 
   constructor(p: WorkerParts) {
@@ -44,6 +45,9 @@ export class Worker implements Service<ClaimRound> {
     this.#lanes = [true, false]
       .map((isolated) => ({ isolated, tasks: claimTasks(p.tasks, isolated) }))
       .filter((lane) => lane.tasks.length > 0);
+    this.#isLimited = [...p.tasks.values()].some(
+      ({ concurrency, keyConcurrency }) => concurrency !== null || keyConcurrency !== null,
+    );
     this.#loop = new ClaimLoop({
       clock: p.clock,
       pollMs: p.pollMs,
@@ -66,6 +70,12 @@ export class Worker implements Service<ClaimRound> {
     this.#loop.wake();
   }
 
+  /** A slot was freed by an attempt that completed: limits apart, nothing else can be claimed than before. */
+  freed(): void {
+    if (this.#isLimited) this.#loop.wake();
+    else this.#loop.freed();
+  }
+
   /** Looks again at `instant`, e.g. when something scheduled was accepted. */
   wakeAt(instant: number): void {
     this.#loop.wakeAt(instant);
@@ -76,17 +86,18 @@ export class Worker implements Service<ClaimRound> {
   }
 
   async #round(): Promise<ClaimRound> {
-    const outcomes = await Promise.all(
-      this.#openLanes().map(({ tasks, limit }) => this.#call(tasks, limit)),
-    );
+    const open = this.#openLanes();
+    const outcomes = await Promise.all(open.map(({ tasks, limit }) => this.#call(tasks, limit)));
     let nextDueAt = Infinity;
     let claimed = 0;
-    for (const outcome of outcomes) {
+    let isFull = open.length < this.#lanes.length;
+    for (const [i, outcome] of outcomes.entries()) {
+      isFull ||= outcome.claimed.length === open[i]?.limit;
       claimed += outcome.claimed.length;
       nextDueAt = Math.min(nextDueAt, outcome.nextDueAt ?? Infinity);
       for (const one of outcome.claimed) this.#begin(one);
     }
-    return { claimed, nextDueAt: nextDueAt === Infinity ? null : nextDueAt };
+    return { claimed, nextDueAt: nextDueAt === Infinity ? null : nextDueAt, isFull };
   }
 
   #openLanes(): { readonly tasks: readonly ClaimTask[]; readonly limit: number }[] {

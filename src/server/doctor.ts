@@ -3,6 +3,7 @@ import path from 'node:path';
 import { formatBytes } from '../core/byte-size.ts';
 import { RaincheckError } from '../core/errors.ts';
 import { refuseNetwork, requireSqliteVersion } from '../store-sqlite/database-file.ts';
+import { inspectPostgres } from '../store-postgres/postgres-store.ts';
 import { isLoopback, portHolder } from './listen.ts';
 import { exampleConfigFile, findConfig, loadConfig } from './load-config.ts';
 import { openStore, parseStoreAddress, storeLabel } from './open-store.ts';
@@ -100,7 +101,9 @@ async function storeLines(address: string): Promise<DoctorLine[]> {
     if (parsed.kind === 'memory') {
       return [{ ok: true, what, detail: 'memory: operations are forgotten when the server ends' }];
     }
-    if (parsed.kind === 'postgres') return [await postgresLine(address)];
+    if (parsed.kind === 'postgres') {
+      return [await postgresLine(address), ...(await inspectPostgres(parsed.options))];
+    }
     const file = path.resolve(parsed.path);
     const folder = nearestFolder(file);
     accessSync(folder, constants.W_OK);

@@ -17,7 +17,8 @@ import { operationColumnCount, operationOf, operationsColumns } from './rows.ts'
  *   1. claim_locks of limited tasks are locked: over all nodes one claims such a task at a time
  *   2. scheduled rows whose time has come become ready
  *   3. parked rows become ready where slots are free although nobody freed one
- *   4. candidates are locked, those that another node has are passed by (SKIP LOCKED)
+ *   4. candidates are locked, those that another node has are passed by (SKIP LOCKED); those of tasks without limits
+ *      are asked for together with 1 and 2, since nothing there bears on them but in rare cases
  *   5. lanes, one a task, are merged and their heads claimed or parked
  *   6. counters of slots and tasks are written, in one order everywhere
  *
@@ -60,6 +61,7 @@ const inputBytesTogether = 65_536;
 export const readySql = `
 SELECT ready.*
 FROM unnest($1::text[], $2::integer[]) AS lane (task, count)
+JOIN @tasks AS tasks ON tasks.task = lane.task AND NOT tasks.paused
 CROSS JOIN LATERAL (
   SELECT ${operationsColumns},
     CASE WHEN octet_length(operations.input) <= ${inputBytesTogether} THEN operations.input END
@@ -136,17 +138,47 @@ export type Claimed = ClaimOutcome & {
 };
 
 export async function claim(tx: Transaction, p: ClaimOperations): Promise<Claimed> {
-  const limited = p.tasks.filter(
-    (task) => task.concurrency !== null || task.keyConcurrency !== null,
-  );
-  const [locked, found] = await Promise.all([
+  const limited = p.tasks.filter(isLimited);
+  const unlimited = p.tasks.filter((task) => !isLimited(task));
+  const [locked, found, early] = await Promise.all([
     limited.length === 0 ? [] : tx.all(lockClaimsSql, textArray(limited.map(({ name }) => name))),
     tx.all(lanesSql, textArray(p.tasks.map(({ name }) => name))),
+    readReady(
+      tx,
+      unlimited.map((task) => ({ task, count: earlyCount(p) })),
+    ),
   ]);
   const now = await tx.now(p.now);
-  if (found.length === 0) return { claimed: [], nextDueAt: null, left: false };
-  return new Claim(tx, p, now).run(found, new Set(locked.map((row) => row[0] as string)));
+  if (found.length === 0) return { claimed: [], nextDueAt: null, left: early.length > 0 };
+  const lockedTasks = new Set(locked.map((row) => row[0] as string));
+  return new Claim(tx, p, now).run({ found, lockedTasks, early });
 }
+
+function earlyCount({ limit }: ClaimOperations): number {
+  return Math.min(limit, limits.claimScanRows);
+}
+
+function isLimited({ concurrency, keyConcurrency }: ClaimTask): boolean {
+  return concurrency !== null || keyConcurrency !== null;
+}
+
+async function readReady(
+  tx: Transaction,
+  wanted: readonly { readonly task: ClaimTask; readonly count: number }[],
+): Promise<readonly Row[]> {
+  if (wanted.length === 0) return [];
+  const names = wanted.map(({ task }) => task.name);
+  return tx.all(readySql, textArray(names), numberArray(wanted.map(({ count }) => count)));
+}
+
+type Opening = {
+  /** Rows of lanesSql. */
+  readonly found: readonly Row[];
+  /** Limited tasks whose claims are ours alone until the COMMIT. */
+  readonly lockedTasks: ReadonlySet<string>;
+  /** The best ready rows of tasks without limits, as many as may be claimed. */
+  readonly early: readonly Row[];
+};
 
 /** One claim under way. */
 class Claim {
@@ -166,8 +198,8 @@ class Claim {
     this.#now = now;
   }
 
-  async run(found: readonly Row[], locked: ReadonlySet<string>): Promise<Claimed> {
-    const { lanes, nextDueAt } = await this.#openLanes(found, locked);
+  async run(opening: Opening): Promise<Claimed> {
+    const { lanes, nextDueAt } = await this.#openLanes(opening);
     while (await this.#refill(lanes)) {
       await this.#readSlots(lanes);
       this.#merge(lanes);
@@ -186,12 +218,15 @@ class Claim {
         isCutShort || unparks
           ? this.#p.now
           : nextDueAt && Math.max(this.#p.now, nextDueAt - this.#now + this.#p.now),
-      left: lanes.some((lane) => lane.at < lane.rows.length),
+      left:
+        lanes.some((lane) => lane.at < lane.rows.length) ||
+        // Accepted between the two statements.
+        opening.early.some((row) => !lanes.some((lane) => lane.task.name === row[1])),
     };
   }
 
   /** The tasks that may have something to claim, and when a scheduled operation of any of them is due. */
-  async #openLanes(found: readonly Row[], locked: ReadonlySet<string>): Promise<Lanes> {
+  async #openLanes({ found, lockedTasks, early }: Opening): Promise<Lanes> {
     const lanes: Lane[] = [];
     let nextDueAt: number | null = null;
     const now = this.#now;
@@ -201,15 +236,16 @@ class Claim {
       if (task === undefined) continue;
       this.#ledger.know(name);
       let dueAt = first;
+      let isSettled = true;
       if (first !== null && last !== null && (first <= now || last > now + limits.delayMsMax)) {
         dueAt = await makeDueReady(this.#tx, name, { now, scan: this.#scan });
+        isSettled = false;
       }
       if (dueAt !== null) nextDueAt = Math.min(nextDueAt ?? Infinity, dueAt);
       const { concurrency, keyConcurrency } = task;
       if (concurrency !== null && processing >= concurrency) continue;
       // Its first operation was accepted between the two statements.
-      const isLimited = concurrency !== null || keyConcurrency !== null;
-      if (isLimited && !locked.has(name)) {
+      if (isLimited(task) && !lockedTasks.has(name)) {
         nextDueAt = now;
         continue;
       }
@@ -217,8 +253,12 @@ class Claim {
       if (isNewLimit || needsCheck) {
         const parts = { ledger: this.#ledger, scan: this.#scan, isNewLimit };
         await unparkFree(this.#tx, task, parts);
+        isSettled = false;
       }
-      lanes.push({ task, processing, rows: [], at: 0, head: null, isExhausted: false });
+      const lane: Lane = { task, processing, rows: [], at: 0, head: null, isExhausted: false };
+      // Else others may have become ready that come first.
+      if (isSettled && !isLimited(task)) this.#fill(lane, early, earlyCount(this.#p));
+      lanes.push(lane);
     }
     return { lanes, nextDueAt };
   }
@@ -232,20 +272,22 @@ class Claim {
       .map((lane) => ({ lane, count: this.#rowsFor(lane, missing) }))
       .filter(({ count }) => count > 0);
     if (wanted.length > 0) {
-      const rows = await this.#tx.all(
-        readySql,
-        textArray(wanted.map(({ lane }) => lane.task.name)),
-        numberArray(wanted.map(({ count }) => count)),
+      const rows = await readReady(
+        this.#tx,
+        wanted.map(({ lane, count }) => ({ task: lane.task, count })),
       );
-      for (const { lane, count } of wanted) {
-        lane.rows = rows.filter((row) => row[1] === lane.task.name);
-        lane.at = 0;
-        lane.head = null;
-        lane.isExhausted = lane.rows.length < count;
-      }
-      this.#scan.look(rows.length);
+      for (const { lane, count } of wanted) this.#fill(lane, rows, count);
     }
     return lanes.some((lane) => lane.at < lane.rows.length && slotsOf(lane) > 0);
+  }
+
+  /** `rows`: `count` of the lane at most were asked for, and perhaps of others. */
+  #fill(lane: Lane, rows: readonly Row[], count: number): void {
+    lane.rows = rows.filter((row) => row[1] === lane.task.name);
+    lane.at = 0;
+    lane.head = null;
+    lane.isExhausted = lane.rows.length < count;
+    this.#scan.look(lane.rows.length);
   }
 
   #rowsFor(lane: Lane, missing: number): number {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import type { Pool, PoolClient, QueryArrayResult } from 'pg';
+import type { Pool, PoolClient } from 'pg';
+import { getTypeParser } from './column-types.ts';
 import { loadDriver, type PgDriver } from './pg-driver.ts';
 import {
-  commitFailure,
   isConflict,
   isPreparedAway,
   isSessionLost,
@@ -10,6 +10,10 @@ import {
   storeError,
   unavailable,
 } from './postgres-error.ts';
+import { beginLooseWriteSql, beginReadSql, beginWriteSql, waits } from './transaction-settings.ts';
+import { Transaction, type Row, type Value } from './transaction.ts';
+
+export type { Row, Transaction, Value };
 
 /**
  * The only place that talks to node-postgres. What it is about:
@@ -27,9 +31,6 @@ import {
  *
  * In SQL `@name` is our table `name`, in our schema.
  */
-export type Value = string | number | boolean | Uint8Array | null;
-export type Row = readonly unknown[];
-
 export type DatabaseOptions = {
   readonly url: string;
   readonly schema: string;
@@ -40,75 +41,8 @@ export type DatabaseOptions = {
   readonly prepare: boolean;
 };
 
-/** How long each wait may take, in ms. A client gets its 503 within some seconds, whatever hangs. */
-const waits = {
-  connect: 4_000,
-  /** For a lock, each time. */
-  lock: 2_000,
-  /** For all tries of a transaction that meets others. */
-  conflicts: 5_000,
-  statement: 5_000,
-  /** For an answer, when the server does not keep to `statement`. */
-  answer: 6_000,
-  /** A connection that was dead before it was used shows it at once; only then another one is tried. */
-  stale: 1_000,
-  /** A client of ours that froze lets go of its locks. */
-  idleInTransaction: 10_000,
-} as const;
-
 /** Conflicts with other nodes end in some ms; the first repetitions are at once, more or less. */
 const retryMs = [0, 5, 10, 20, 50, 100, 200] as const;
-
-/**
- * Plans are made when tables may be empty, and kept: everything goes by an index, in a nested loop, however
- * large or small the planner believes a table to be.
- */
-const plannerSettings = {
-  enable_seqscan: 'off',
-  enable_bitmapscan: 'off',
-  enable_hashjoin: 'off',
-  enable_mergejoin: 'off',
-  jit: 'off',
-} as const;
-
-/** `scope` LOCAL: until the end of the transaction. */
-export function setPlanner(scope: 'LOCAL' | 'SESSION'): string {
-  return setAll(scope, plannerSettings);
-}
-
-/** SET costs a transaction 50 µs, the same by SELECT set_config(…) 150. */
-function setAll(scope: 'LOCAL' | 'SESSION', settings: Readonly<Record<string, string>>): string {
-  const statements = Object.entries(settings).map(
-    ([name, value]) => `SET ${scope} ${name} = '${value}'`,
-  );
-  return statements.join('; ');
-}
-
-const commonSettings = {
-  statement_timeout: String(waits.statement),
-  lock_timeout: String(waits.lock),
-  idle_in_transaction_session_timeout: String(waits.idleInTransaction),
-  ...plannerSettings,
-};
-const settings = setAll('LOCAL', { synchronous_commit: 'on', ...commonSettings });
-const looseSettings = setAll('LOCAL', { synchronous_commit: 'off', ...commonSettings });
-
-const nowSql = 'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint';
-
-const beginWriteSql = `
-BEGIN ISOLATION LEVEL READ COMMITTED;
-${settings};
-${nowSql}`;
-
-const beginLooseWriteSql = `
-BEGIN ISOLATION LEVEL READ COMMITTED;
-${looseSettings};
-${nowSql}`;
-
-const beginReadSql = `
-BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
-${settings};
-${nowSql}`;
 
 /** What the verbs use of a Database. */
 export type Queries = Pick<Database, 'write' | 'read' | 'all'>;
@@ -194,7 +128,7 @@ export class Database {
       } catch (error) {
         const elapsedMs = performance.now() - since;
         const isStale = isSessionLost(error) && tries <= this.#options.readers;
-        const again = this.#mayTryAgain(error, 0) || (isStale && elapsedMs < waits.stale);
+        const again = this.#mayTryAgain(error, elapsedMs) || (isStale && elapsedMs < waits.stale);
         if (!again) throw storeError(error);
       }
     }
@@ -319,162 +253,3 @@ function connectFailure(error: unknown): unknown {
   const failure = storeError(error);
   return failure === error ? unavailable('PostgreSQL cannot be reached.', error) : failure;
 }
-
-const int8 = 20;
-const int4 = 23;
-const int2 = 21;
-const float8 = 701;
-const bool = 16;
-const bytea = 17;
-
-/** Whole numbers as numbers: ours are instants and counts, all of them safe. Everything else stays text. */
-function getTypeParser(oid: number): (text: string) => unknown {
-  switch (oid) {
-    case int8:
-    case int4:
-    case int2:
-    case float8:
-      return Number;
-    case bool:
-      return (text) => text === 't';
-    case bytea:
-      return (text) => Buffer.from(text.slice(2), 'hex');
-    default:
-      return (text) => text;
-  }
-}
-
-/** One transaction on one connection. */
-export class Transaction {
-  readonly #database: Database;
-  readonly #client: PoolClient;
-  readonly #usesOwnClock: boolean;
-  readonly #begun: Promise<number>;
-  readonly #posted: Promise<unknown>[] = [];
-  #unanswered = 0;
-  /** What failed first, whoever hears of it first: what was sent behind it failed because of it. */
-  #firstFailure: unknown = null;
-  isSessionLost = false;
-
-  constructor(
-    database: Database,
-    client: PoolClient,
-    p: { readonly beginSql: string; readonly clock: DatabaseOptions['clock'] },
-  ) {
-    this.#database = database;
-    this.#client = client;
-    this.#usesOwnClock = p.clock === 'database';
-    this.#begun = this.#begin(p.beginSql);
-    this.#begun.catch(() => undefined); // whoever waits for anything hears of it
-  }
-
-  async #begin(sql: string): Promise<number> {
-    const query = this.#client.query({ text: sql, rowMode: 'array' });
-    const results = await this.#answer(query);
-    return (results as unknown as QueryArrayResult[]).at(-1)?.rows[0]?.[0] as number;
-  }
-
-  /**
-   * The instant this transaction decides by: the database's, so that nodes with clocks that differ agree on
-   * who holds a lease; in tests the caller's.
-   */
-  async now(callersNow: number): Promise<number> {
-    const own = await this.#begun;
-    return this.#usesOwnClock ? own : callersNow;
-  }
-
-  async all(sql: string, ...values: readonly Value[]): Promise<Row[]> {
-    return (await this.#send(sql, values)).rows;
-  }
-
-  /** Several statements without values. */
-  async script(text: string): Promise<void> {
-    await this.#answer(this.#client.query(text));
-  }
-
-  /** Number of rows changed. */
-  async run(sql: string, ...values: readonly Value[]): Promise<number> {
-    return (await this.#send(sql, values)).rowCount ?? 0;
-  }
-
-  /**
-   * Sends without waiting; the COMMIT behind it holds only if it works. `rows`: how many it must change.
-   * Another number cannot be, since the rows were read and locked before; it is reported as a defect.
-   */
-  post(sql: string, values: readonly Value[], rows?: number): void {
-    const sent = this.#send(sql, values).then((result) => {
-      if (rows === undefined || result.rowCount === rows) return;
-      throw new Error(`${result.rowCount} rows were changed instead of ${rows}.`);
-    });
-    sent.catch(() => undefined); // settle() and commit() report it
-    this.#posted.push(sent);
-  }
-
-  /** Resolves when everything posted has worked. */
-  async settled(): Promise<void> {
-    await Promise.all(this.#posted);
-    this.#posted.length = 0;
-  }
-
-  #send(sql: string, values: readonly Value[]): Promise<QueryArrayResult> {
-    return this.#answer(this.#client.query(this.#database.query(sql, values)));
-  }
-
-  async #answer<Result>(query: Promise<Result>): Promise<Result> {
-    if (this.#unanswered === 0) this.#database.roundTrips += 1;
-    this.#unanswered += 1;
-    try {
-      return await query;
-    } catch (error) {
-      this.#firstFailure ??= error;
-      throw error;
-    } finally {
-      this.#unanswered -= 1;
-    }
-  }
-
-  /** Sent at once behind what was posted: when that fails, the server answers with ROLLBACK. */
-  async commit(): Promise<void> {
-    const posted = Promise.all(this.#posted);
-    posted.catch(() => undefined);
-    const committed = this.#answer(this.#client.query('COMMIT'));
-    committed.catch(() => undefined);
-    try {
-      await this.#begun;
-      await posted;
-    } catch (failure) {
-      const error = this.#causeOf(failure);
-      this.isSessionLost ||= isSessionLost(error);
-      await committed.catch(() => undefined);
-      // Without a word from the server the COMMIT behind it may have worked.
-      throw isSessionLost(error) && sqlState(error) === null ? commitFailure(error) : error;
-    }
-    try {
-      const { command } = await committed;
-      if (command !== 'COMMIT') throw new Error(`COMMIT was answered with ${command}.`);
-    } catch (error) {
-      this.isSessionLost ||= isSessionLost(error);
-      throw isConflict(error) ? error : commitFailure(error);
-    }
-  }
-
-  #causeOf(error: unknown): unknown {
-    return sqlState(error) === inFailedTransaction ? (this.#firstFailure ?? error) : error;
-  }
-
-  /** Undoes everything; yields what to tell: the first failure, not what it led to. */
-  async rollBack(error: unknown): Promise<unknown> {
-    const first = this.#causeOf(error);
-    this.isSessionLost ||= isSessionLost(first) || isSessionLost(error);
-    if (this.isSessionLost) return first;
-    try {
-      await this.#client.query('ROLLBACK');
-    } catch {
-      this.isSessionLost = true;
-    }
-    return first;
-  }
-}
-
-/** current transaction is aborted: says nothing about why. */
-const inFailedTransaction = '25P02';

@@ -8,6 +8,7 @@ import { startPostgres } from './postgres-server.fixture.ts';
 import {
   openPostgresStore,
   openPostgresStoreLater,
+  postgresStore,
   type PostgresStoreOptions,
 } from './postgres-store.ts';
 import { startProxy, type Proxy } from './proxy.fixture.ts';
@@ -185,6 +186,63 @@ describe('faults', { timeout: 100_000 }, () => {
     assert.equal((await bench.record(id)).id, id, 'reads go on');
     await set('off');
     await bench.create();
+  });
+
+  it('a server without a connection to spare is an outage, and it ends when there is one', async (t) => {
+    const bench = await openBench(t);
+    const hoard: Client[] = [];
+    t.after(() => Promise.all(hoard.map((client) => client.end())));
+    for (;;) {
+      const client = new Client({ connectionString: server.url });
+      client.on('error', () => undefined);
+      try {
+        await client.connect();
+      } catch (error) {
+        assert.equal((error as { code?: string }).code, '53300');
+        break;
+      }
+      hoard.push(client);
+    }
+    // What it has goes on; it gets no more.
+    await bench.create();
+    const url = { url: server.url, schema: bench.schema, notify: false } as const;
+    const late = openPostgresStoreLater(url);
+    await assert.rejects(late.ping(), (error: RaincheckError) => {
+      assert.match(error.message, /too many connections, SQLSTATE 53300/);
+      return error.code === 'store_unavailable' && error.retryAfterSeconds !== undefined;
+    });
+    await late.close();
+    await Promise.all(hoard.splice(0).map((client) => client.end()));
+    const store = await openPostgresStore(url);
+    await store.ping();
+    await store.close();
+  });
+
+  it('who finds no free connection in its own pool is told so in seconds', async (t) => {
+    const options = {
+      url: server.url,
+      schema: newSchema(),
+      notify: false,
+      connections: 4,
+    } as const;
+    const { store, ready } = postgresStore(options);
+    const database = await ready();
+    t.after(async () => {
+      await store.close();
+      await dropSchema(options);
+    });
+    // The only one for reads and all for writes are busy for longer than anybody waits for one.
+    const busy = 'SELECT pg_sleep(6)';
+    const held = [1, 2, 3].map(() => database.write((tx) => tx.all(busy)));
+    held.push(database.read((tx) => tx.all(busy)));
+    const outcomes = Promise.allSettled(held);
+    await Promise.all([
+      assert.rejects(store.readOperation({ id: 'op_1' }), unavailable),
+      assert.rejects(store.ping(), unavailable),
+    ]);
+    for (const { status } of await outcomes)
+      assert.equal(status, 'rejected', 'by statement_timeout');
+    await store.ping();
   });
 
   it('a pooler that loses prepared statements is noticed, and they are done without', async (t) => {

@@ -104,6 +104,8 @@ export class GroupCommit {
   #lanesBusy = 0;
   readonly #underWay = new Set<Promise<void>>();
   readonly #committing = new Set<Promise<void>>();
+  /** Of those the ones after which there may be more to claim. */
+  readonly #readying = new Set<Promise<void>>();
   #closed: Error | null = null;
 
   constructor(p: GroupCommitParts) {
@@ -130,6 +132,14 @@ export class GroupCommit {
       await Promise.all(before);
       return work();
     });
+  }
+
+  /**
+   * Transactions under way now that may make something ready. Who asked for a claim because of one of them, while an
+   * earlier claim was under way, asks it in the other lane: it may come before their COMMIT, and nobody asks again.
+   */
+  readying(): readonly Promise<void>[] {
+    return [...this.#readying];
   }
 
   /** Refuses all further writes with `error`; resolves when what was queued is committed, or could not be. */
@@ -169,9 +179,11 @@ export class GroupCommit {
       const committed = this.#commit(writes).finally(() => {
         this.#lanesBusy -= 1;
         this.#committing.delete(committed);
+        this.#readying.delete(committed);
         if (this.#writes.length + this.#claims.length > 0) this.#scheduleFlush();
       });
       this.#committing.add(committed);
+      if (writes.some(({ work }) => work.hasReady === true)) this.#readying.add(committed);
       this.#track(committed.then(() => claimAll(claims)));
     }
   }

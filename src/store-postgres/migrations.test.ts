@@ -4,6 +4,7 @@ import type { RaincheckError } from '../core/errors.ts';
 import { StoreBench } from '../testing/store-bench.ts';
 import { Database } from './connection.ts';
 import { migrate, migrations } from './migrations.ts';
+import { describeSchema } from './schema-description.fixture.ts';
 import { dropSchema, newSchema, runSql } from './postgres-schema.fixture.ts';
 import { startPostgres } from './postgres-server.fixture.ts';
 import { openPostgresStore } from './postgres-store.ts';
@@ -30,35 +31,6 @@ async function openDatabase(
   });
   t.after(() => database.close());
   return database;
-}
-
-/** Everything that makes a schema: columns, indexes, constraints, storage and settings of tables. */
-async function describeSchema(schema: string): Promise<unknown> {
-  const columns = await runSql(
-    server.url,
-    `SELECT c.relname, a.attname, a.attnum, format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull,
-       a.attstorage, a.attidentity, pg_get_expr(d.adbin, d.adrelid) AS fallback, l.collname, c.reloptions
-     FROM pg_class c
-     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-     LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
-     LEFT JOIN pg_collation l ON l.oid = a.attcollation
-     WHERE c.relnamespace = $1::regnamespace AND c.relkind IN ('r', 'i', 'S')
-     ORDER BY c.relname, a.attnum`,
-    [schema],
-  );
-  const indexes = await runSql(
-    server.url,
-    `SELECT indexname, replace(indexdef, $1, '') AS definition FROM pg_indexes
-     WHERE schemaname = $1 ORDER BY indexname`,
-    [schema],
-  );
-  const constraints = await runSql(
-    server.url,
-    `SELECT conname, pg_get_constraintdef(oid) AS definition FROM pg_constraint
-     WHERE connamespace = $1::regnamespace ORDER BY conname`,
-    [schema],
-  );
-  return { columns, indexes, constraints };
 }
 
 function incompatible(text: RegExp): (error: RaincheckError) => boolean {
@@ -91,8 +63,8 @@ describe('the schema', { timeout: 60_000 }, () => {
     for (let steps = 1; steps <= migrations.length; steps += 1) {
       await migrate(await openDatabase(t, migrated), migrations.slice(0, steps));
     }
-    const found = await describeSchema(migrated.schema);
-    assert.deepEqual(found, await describeSchema(fresh.schema));
+    const found = await describeSchema(migrated);
+    assert.deepEqual(found, await describeSchema(fresh));
     assert.ok(JSON.stringify(found).includes('queue_ready'));
   });
 
@@ -100,10 +72,10 @@ describe('the schema', { timeout: 60_000 }, () => {
     const options = schemaFor(t);
     const database = await openDatabase(t, options);
     await migrate(database);
-    const before = await describeSchema(options.schema);
+    const before = await describeSchema(options);
     const broken = [...migrations, 'CREATE TABLE @half (id text); CREATE TABLE @half (id text)'];
     await assert.rejects(migrate(database, broken));
-    assert.deepEqual(await describeSchema(options.schema), before);
+    assert.deepEqual(await describeSchema(options), before);
     await migrate(database, [...migrations, 'CREATE TABLE @whole (id text)']);
     const [row] = await runSql(
       server.url,

@@ -5,7 +5,7 @@ import type { OperationFilter } from '../store/store.ts';
 import { StoreBench } from '../testing/store-bench.ts';
 import { listAttemptsSql } from './attempts.ts';
 import { claimSql, lanesSql, lockClaimsSql, parkSql, readSlotsSql, readySql } from './claim.ts';
-import { setPlanner } from './connection.ts';
+import { setPlanner } from './transaction-settings.ts';
 import { deliveryPageOf } from './delivery-list.ts';
 import {
   deliveryFilters,

@@ -2,11 +2,14 @@ import { RaincheckError } from '../core/errors.ts';
 
 /**
  * What became of a transaction that failed, from the SQLSTATE (appendix A of PostgreSQL's manual) that
- * node-postgres puts into `code`. An error without one comes from the connection, not from the server.
+ * node-postgres puts into `code`. An error without one comes from the connection, not from the server: EPIPE has five
+ * letters as well, but every SQLSTATE has a digit.
  */
 export function sqlState(error: unknown): string | null {
   if (!(error instanceof Error) || !('code' in error)) return null;
-  return typeof error.code === 'string' && /^[\dA-Z]{5}$/.test(error.code) ? error.code : null;
+  return typeof error.code === 'string' && /^(?=.*\d)[\dA-Z]{5}$/.test(error.code)
+    ? error.code
+    : null;
 }
 
 /** serialization_failure, deadlock_detected, lock_not_available: the same again may work at once. */

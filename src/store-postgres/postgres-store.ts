@@ -12,6 +12,8 @@ import { listOperations } from './list.ts';
 import { currentVersion, migrate } from './migrations.ts';
 import { readNote, readNotes, removeNotes, writeNote } from './notes.ts';
 import { Notifier } from './notify.ts';
+import { inspect, type Finding } from './inspect.ts';
+import { oldSnapshots } from './old-snapshots.ts';
 import { OpenDatabase } from './open-database.ts';
 import { operationReads } from './operations.ts';
 import { unavailable } from './postgres-error.ts';
@@ -81,6 +83,16 @@ export async function migratePostgres(
   }
 }
 
+/** What `raincheck doctor` says of the server and the schema, which must be there. Throws as openPostgresStore does. */
+export async function inspectPostgres(options: PostgresStoreOptions): Promise<Finding[]> {
+  const database = await Database.load(databaseOptions(options));
+  try {
+    return await inspect(database);
+  } finally {
+    await database.close();
+  }
+}
+
 /** Transactions of writes under way at once in one process. */
 const lanes = 2;
 
@@ -137,6 +149,7 @@ export function postgresStore(options: PostgresStoreOptions): {
     name: 'postgres',
     capabilities: { singleProcess: false, durable: true },
     hints: notifier ?? undefined,
+    warnings: () => oldSnapshots(database),
     ...writingVerbs({ database, commits, notifier, vacuum }),
     ...readingVerbs(database, requireOpen),
     ...deliveryWritingVerbs({
@@ -178,11 +191,15 @@ function writingVerbs(p: {
     createOperations: (p) => commits.write(createWrite(p)),
     claimOperations: (p) =>
       commits.claim(async () => {
+        const readying = commits.readying();
         const { claimed, nextDueAt, left } = await database.write((tx) => claim(tx, p));
         vacuum.left(claimed.length);
         // Others that looked meanwhile were kept from what is left.
         if (left) notifier?.tell({ ready: true, changed: [] });
-        return { claimed, nextDueAt };
+        if (readying.length === 0 || claimed.length === p.limit) return { claimed, nextDueAt };
+        // What they make ready came too late for this one.
+        if (claimed.length === 0) await Promise.all(readying);
+        return { claimed, nextDueAt: p.now };
       }),
     settleAttempts: (p) => commits.write(settleWrite(p)),
     extendLeases: (p) => commits.write(extendWrite(p)),

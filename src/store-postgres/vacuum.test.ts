@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, it } from 'node:test';
 import { StoreBench, completedBy } from '../testing/store-bench.ts';
 import { readySql } from './claim.ts';
-import { setPlanner } from './connection.ts';
+import { setPlanner } from './transaction-settings.ts';
 import { dropSchema, newSchema, runSql } from './postgres-schema.fixture.ts';
 import { startPostgres } from './postgres-server.fixture.ts';
 import { openPostgresStore } from './postgres-store.ts';

@@ -34,6 +34,8 @@ export type OperationStore = {
   readonly capabilities: StoreCapabilities;
   /** News from other processes on the same data; absent where there are none, or none to be had. */
   readonly hints?: StoreHints | undefined;
+  /** What threatens to slow the store down and is for an operator to see to, a sentence each. Absent: nothing can. */
+  readonly warnings?: (() => Promise<readonly string[]>) | undefined;
 
   // Accept
   /**

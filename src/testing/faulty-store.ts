@@ -1,7 +1,7 @@
 import { RaincheckError } from '../core/errors.ts';
 import type { Store } from '../store/store.ts';
 
-export type StoreVerb = Exclude<keyof Store, 'name' | 'capabilities' | 'hints'>;
+export type StoreVerb = Exclude<keyof Store, 'name' | 'capabilities' | 'hints' | 'warnings'>;
 
 export type Fault = {
   /** The first call to fail, from 1; calls of other verbs are not counted. */
@@ -59,6 +59,7 @@ export function faultyStore(inner: Store, fault: Fault): FaultyStore {
     name: inner.name,
     capabilities: inner.capabilities,
     hints: inner.hints,
+    warnings: inner.warnings,
     createOperations: (p) => around('createOperations', () => inner.createOperations(p)),
     claimOperations: (p) => around('claimOperations', () => inner.claimOperations(p)),
     settleAttempts: (p) => around('settleAttempts', () => inner.settleAttempts(p)),

@@ -11,7 +11,8 @@ const usage = `npm run chaos -- [options]
   --sabotage     break durability on purpose: the run must then find violations
   --webhooks     1,000 operations whose ends must be told to a receiver
   --nodes        three API nodes and four workers on one PostgreSQL, 5,000 operations whose ends must be told, a kill
-                 every second; default 60 kills`;
+                 every second; default 60 kills
+  --restarts     the same nodes and operations; instead of kills the database is restarted three times`;
 
 const { values } = parseArgs({
   options: {
@@ -20,6 +21,7 @@ const { values } = parseArgs({
     sabotage: { type: 'boolean', default: false },
     webhooks: { type: 'boolean', default: false },
     nodes: { type: 'boolean', default: false },
+    restarts: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
@@ -34,11 +36,13 @@ if (values.help) {
   const preload = values.sabotage ? path.join(import.meta.dirname, 'sabotage.ts') : null;
   const report = (line: string): void => console.log(line);
   const nodes = { apis: 3, workers: 4, operations: 5_000, sendMs: 60_000, killEveryMs: 1_000 };
-  const { violations, counts } = values.nodes
-    ? await runNodesChaos({ ...nodes, kills, seed, report })
-    : values.webhooks
-      ? await runWebhookChaos({ operations: 1_000, kills, seed, report })
-      : await runChaos({ kills, seed, preload, report });
+  const { violations, counts } = values.restarts
+    ? await runNodesChaos({ ...nodes, kills: 0, restarts: 3, seed, report })
+    : values.nodes
+      ? await runNodesChaos({ ...nodes, kills, seed, report })
+      : values.webhooks
+        ? await runWebhookChaos({ operations: 1_000, kills, seed, report })
+        : await runChaos({ kills, seed, preload, report });
   console.log('');
   for (const [name, count] of Object.entries(counts)) {
     console.log(`${name.padEnd(20)}${String(count).padStart(10)}`);

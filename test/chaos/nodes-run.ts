@@ -4,7 +4,10 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WireOperation } from 'raincheck';
 import { dropSchema, newSchema } from '../../src/store-postgres/postgres-schema.fixture.ts';
-import { startPostgres } from '../../src/store-postgres/postgres-server.fixture.ts';
+import {
+  startPostgres,
+  type TestServer,
+} from '../../src/store-postgres/postgres-server.fixture.ts';
 import { openPostgresStore } from '../../src/store-postgres/postgres-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { WebhookReceiver } from '../support/webhook-receiver.ts';
@@ -30,6 +33,8 @@ export type NodesChaosOptions = {
   readonly sendMs: number;
   readonly kills: number;
   readonly killEveryMs: number;
+  /** Of the database, spread over `sendMs`; without kills every request must be answered all the same. */
+  readonly restarts?: number;
   readonly seed: number;
   readonly report: (line: string) => void;
 };
@@ -55,14 +60,18 @@ export async function runNodesChaos(p: NodesChaosOptions): Promise<ChaosSummary>
   });
   const nodes = await nodesOf(p, { store: `${options.url}?schema=${options.schema}`, log });
   try {
-    for (const node of nodes) node.spawn();
-    await Promise.all(nodes.map((node) => node.ready()));
+    await startAll(nodes);
     const submitting = run.submitAll(nodes, receiver.origin);
-    await run.killSome(nodes);
+    await Promise.all([run.killSome(nodes), run.restart(database)]);
     await submitting;
     await Promise.all(nodes.map((node) => node.ready()));
-    await drain(store, run);
-    await Promise.all(nodes.map((node) => node.stop()));
+    await run.drain({
+      ids: run.ids.values(),
+      msMax: drainMsMax,
+      stop: async () => void (await Promise.all(nodes.map((node) => node.stop()))),
+      left: () => leftIn(store),
+      start: () => startAll(nodes),
+    });
     for (const fault of receiver.faults) run.violate(fault);
     const stored = await run.checkStore(store);
     await checkCounters(store, run, stored['stored'] ?? 0);
@@ -99,23 +108,17 @@ async function nodesOf(
   return nodes;
 }
 
-/** Until nothing waits or runs, neither operations nor deliveries. */
-async function drain(store: Store, run: Run): Promise<void> {
-  const until = performance.now() + drainMsMax;
-  for (;;) {
-    const tasks = await store.readTasks();
-    const unfinished = tasks.reduce((sum, one) => sum + one.pending + one.processing, 0);
-    const states = ['pending', 'sending', 'held'] as const;
-    const unsent = await store.countDeliveries({ filter: { states } });
-    if (unfinished + unsent === 0) return;
-    if (performance.now() > until) {
-      run.violate(
-        `${unfinished} operations and ${unsent} deliveries are left after ${drainMsMax} ms.`,
-      );
-      return;
-    }
-    await sleep(100);
-  }
+/** What is not final, of operations, and not done, of deliveries. */
+async function leftIn(store: Store): Promise<number> {
+  const tasks = await store.readTasks();
+  const unfinished = tasks.reduce((sum, one) => sum + one.pending + one.processing, 0);
+  const states = ['pending', 'sending', 'held'] as const;
+  return unfinished + (await store.countDeliveries({ filter: { states } }));
+}
+
+async function startAll(nodes: readonly Node[]): Promise<void> {
+  for (const node of nodes) node.spawn();
+  await Promise.all(nodes.map((node) => node.ready()));
 }
 
 /** Counters go up once for each operation that becomes final: every one did once, and none was made twice. */
@@ -133,7 +136,14 @@ class Run extends Told {
   readonly ids = new Map<string, string>();
   readonly #p: NodesChaosOptions;
   readonly #random: () => number;
-  readonly #counts = { kills: 0, duplicates: 0, refusals503: 0, lostAnswers: 0, statusReads: 0 };
+  readonly #counts = {
+    kills: 0,
+    restarts: 0,
+    duplicates: 0,
+    refusals503: 0,
+    lostAnswers: 0,
+    statusReads: 0,
+  };
   #next = 0;
 
   constructor(p: NodesChaosOptions, random: () => number) {
@@ -143,6 +153,11 @@ class Run extends Told {
   }
 
   counts(): Record<string, number> {
+    if (this.#p.kills === 0 && this.#counts.lostAnswers > 0) {
+      this.violate(
+        `${this.#counts.lostAnswers} requests were not answered, though nobody was killed.`,
+      );
+    }
     return { acknowledged: this.ids.size, told: this.told.size, ...this.#counts };
   }
 
@@ -156,6 +171,23 @@ class Run extends Told {
       this.#counts.kills += 1;
       this.#p.report(
         `kill ${kill} (${node.kind}): ${this.ids.size} acknowledged, ${this.told.size} told`,
+      );
+    }
+  }
+
+  /** In good order and as a crash, in turn. */
+  async restart({ control }: TestServer): Promise<void> {
+    const { restarts = 0, sendMs } = this.#p;
+    if (restarts > 0 && control === null) throw new Error('The server is not ours to restart.');
+    const since = performance.now();
+    for (let restart = 1; restart <= restarts; restart += 1) {
+      await sleep(Math.max(0, since + (restart / (restarts + 1)) * sendMs - performance.now()));
+      const mode = restart % 2 === 0 ? 'fast' : 'immediate';
+      await control?.down(mode);
+      await control?.up();
+      this.#counts.restarts += 1;
+      this.#p.report(
+        `restart ${restart} (${mode}): ${this.ids.size} acknowledged, ${this.told.size} told`,
       );
     }
   }

@@ -11,7 +11,10 @@ export class Told {
   readonly violations: string[] = [];
   /** By operation: the webhook-id that told its end, once that was acknowledged. */
   readonly told = new Map<string, string>();
+  /** Requests that were reacted to. */
+  requests = 0;
   readonly #dice: () => number;
+  #news = Promise.withResolvers<void>();
 
   constructor(random: () => number) {
     this.#dice = random;
@@ -21,8 +24,64 @@ export class Told {
     if (this.violations.length < 100) this.violations.push(sentence);
   }
 
+  /** Looks at every request whether `isDone`; false: it was not within `msMax`. */
+  async until(isDone: () => boolean, msMax: number): Promise<boolean> {
+    const late = Promise.withResolvers<'late'>();
+    const timer = setTimeout(() => late.resolve('late'), Math.max(0, msMax));
+    try {
+      while (!isDone()) {
+        if ((await Promise.race([this.#news.promise, late.promise])) === 'late') return isDone();
+      }
+      return true;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /**
+   * Until the end of each of `ids` was told and that is recorded. What a killed process had told and not recorded is
+   * told again, by whoever runs then: so all of them are stopped in good order, and started again while something is left.
+   */
+  async drain(p: {
+    readonly ids: Iterable<string>;
+    readonly msMax: number;
+    /** In good order: what is under way is recorded. */
+    readonly stop: () => Promise<void>;
+    /** Operations that are not final and deliveries that are not done, while all are stopped. */
+    readonly left: () => Promise<number>;
+    readonly start: () => Promise<void>;
+  }): Promise<void> {
+    const until = performance.now() + p.msMax;
+    const missing = new Set(p.ids);
+    const allTold = (): boolean => {
+      for (const id of missing) if (this.told.has(id)) missing.delete(id);
+      return missing.size === 0;
+    };
+    if (!(await this.until(allTold, p.msMax))) {
+      this.violate(`The ends of ${missing.size} were not told within ${p.msMax} ms.`);
+    }
+    for (;;) {
+      await p.stop();
+      const left = await p.left();
+      if (left === 0) return;
+      const wanted = this.requests + left;
+      await p.start();
+      if (await this.until(() => this.requests >= wanted, until - performance.now())) continue;
+      this.violate(`${left} operations and deliveries are left after ${p.msMax} ms.`);
+      return p.stop();
+    }
+  }
+
+  async react(received: Received, response: ServerResponse): Promise<number | void> {
+    const status = await this.#reaction(received, response);
+    this.requests += 1;
+    this.#news.resolve();
+    this.#news = Promise.withResolvers<void>();
+    return status;
+  }
+
   /** Mostly in good health; now and then it fails, hangs up, or takes its time. */
-  async react({ id, body }: Received, response: ServerResponse): Promise<number | void> {
+  async #reaction({ id, body }: Received, response: ServerResponse): Promise<number | void> {
     const dice = this.#dice();
     if (dice < 0.06) return 500;
     if (dice < 0.09) {

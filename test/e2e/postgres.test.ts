@@ -111,6 +111,26 @@ it('half a server on a store that no other process can have open is refused', as
   assert.match(stderr, /Expected a postgres:\/\/ store to migrate, got the file some\.db/);
 });
 
+it('`raincheck doctor` looks at the server and the schema', async (t) => {
+  if (database.control === null) return t.skip('its settings are not ours to know');
+  const schema = newSchema();
+  t.after(() => dropSchema({ url: database.url, schema }));
+  const env = { DATABASE_URL: `${database.url}?schema=${schema}`, RAINCHECK_PORT: '0' };
+  const config = ['--config', path.join(import.meta.dirname, '../chaos/nodes.config.ts')];
+  const { code, stdout } = await runCli(['doctor', ...config], { env });
+  assert.match(stdout, /✔ store +postgres:\/\/127\.0\.0\.1:\d+\/postgres, schema \w+ takes writes/);
+  assert.match(
+    stdout,
+    /✔ postgres +PostgreSQL \d+\.\d+; schema raincheck_test_\w+ has version \d+\n/,
+  );
+  assert.match(stdout, /✔ clock +this machine's clock and the database's differ by \d+ ms/);
+  assert.match(
+    stdout,
+    /✖ settings +fsync is off: what was acknowledged would not survive a loss of power/,
+  );
+  assert.equal(code, 1, stdout);
+});
+
 it('the queries of docs/postgres.md work', async () => {
   const options = { url: database.url, schema: newSchema() };
   await (await openPostgresStore(options)).close();

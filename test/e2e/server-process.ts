@@ -90,9 +90,10 @@ export type Status = {
 export async function statusWhen(
   url: string,
   wanted: (status: Status) => boolean,
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<Status> {
   for (;;) {
-    const response = await fetch(url, { headers: { prefer: 'wait=10' } });
+    const response = await fetch(url, { headers: { prefer: 'wait=10', ...headers } });
     if (response.status !== 200)
       throw new Error(`${url}: ${response.status} ${await response.text()}`);
     const status = (await response.json()) as Status;

@@ -56,11 +56,16 @@ export class Forecaster {
   forecast(operation: LiveOperation | undefined, now: number): Forecast | Unforeseen {
     if (operation === undefined) return unforeseen('unknown_operation', null);
     const { history, rulesOf } = this.#world;
-    const mine = history.remaining(operation, rulesOf(operation.task), now);
+    const rules = rulesOf(operation.task);
+    const mine = history.remaining(operation, rules, now);
     const started = operation.startedAt !== null;
     const ahead = started ? 0 : this.#world.live.ahead(operation);
     if (!operation.holdsSlot && this.#world.slots() === 0) return unforeseen('no_worker', ahead);
     if (mine === null) return unforeseen('no_history', ahead);
+    // Paused: it starts in none of the futures, so none need be played.
+    if (!operation.holdsSlot && !started && rules.concurrency === 0) {
+      return unforeseen('not_admitted', ahead);
+    }
     return started
       ? this.#ofStarted(operation, mine, now)
       : this.#ofWaiting({ operation, mine, ahead, now });

@@ -1,0 +1,21 @@
+/**
+ * Counts for the bench, which asks every few ms until all is done: until the handler has seen all that this process
+ * accepted, from memory; then from the database, by `exact()`. So that no count of rows slows a peer down.
+ */
+export class Counted {
+  accepted = 0;
+  handled = 0;
+  #exact;
+
+  constructor(exact) {
+    this.#exact = exact;
+  }
+
+  async counts() {
+    if (this.handled < this.accepted) {
+      const pending = this.accepted - this.handled;
+      return { pending, processing: 0, completed: this.handled, failed: 0 };
+    }
+    return this.#exact();
+  }
+}

@@ -1,0 +1,66 @@
+/** How long each wait may take, in ms. A client gets its 503 within some seconds, whatever hangs. */
+export const waits = {
+  connect: 4_000,
+  /** For a lock, each time. */
+  lock: 2_000,
+  /** For all tries of a transaction that meets others. */
+  conflicts: 5_000,
+  statement: 5_000,
+  /** For an answer, when the server does not keep to `statement`. */
+  answer: 6_000,
+  /** A connection that was dead before it was used shows it at once; only then another one is tried. */
+  stale: 1_000,
+  /** A client of ours that froze lets go of its locks. */
+  idleInTransaction: 10_000,
+} as const;
+
+/**
+ * Plans are made when tables may be empty, and kept: everything goes by an index, in a nested loop, however
+ * large or small the planner believes a table to be.
+ */
+const plannerSettings = {
+  enable_seqscan: 'off',
+  enable_bitmapscan: 'off',
+  enable_hashjoin: 'off',
+  enable_mergejoin: 'off',
+  jit: 'off',
+} as const;
+
+/** `scope` LOCAL: until the end of the transaction. */
+export function setPlanner(scope: 'LOCAL' | 'SESSION'): string {
+  return setAll(scope, plannerSettings);
+}
+
+/** SET costs a transaction 50 µs, the same by SELECT set_config(…) 150. */
+function setAll(scope: 'LOCAL' | 'SESSION', settings: Readonly<Record<string, string>>): string {
+  const statements = Object.entries(settings).map(
+    ([name, value]) => `SET ${scope} ${name} = '${value}'`,
+  );
+  return statements.join('; ');
+}
+
+const commonSettings = {
+  statement_timeout: String(waits.statement),
+  lock_timeout: String(waits.lock),
+  idle_in_transaction_session_timeout: String(waits.idleInTransaction),
+  ...plannerSettings,
+};
+const settings = setAll('LOCAL', { synchronous_commit: 'on', ...commonSettings });
+const looseSettings = setAll('LOCAL', { synchronous_commit: 'off', ...commonSettings });
+
+const nowSql = 'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint';
+
+export const beginWriteSql = `
+BEGIN ISOLATION LEVEL READ COMMITTED;
+${settings};
+${nowSql}`;
+
+export const beginLooseWriteSql = `
+BEGIN ISOLATION LEVEL READ COMMITTED;
+${looseSettings};
+${nowSql}`;
+
+export const beginReadSql = `
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+${settings};
+${nowSql}`;
