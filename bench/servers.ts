@@ -12,20 +12,23 @@ export function startBare(getBytes = 700): Promise<ServerProcess> {
   });
 }
 
-/** Our own server as a user runs it, on the database file `file`, with the tasks of raincheck.config.ts. */
-export function startRaincheck(file: string): Promise<ServerProcess> {
+/** Our own server as a user runs it, on the database file or address `store`, with the tasks of raincheck.config.ts. */
+export function startRaincheck(store: string, ...options: string[]): Promise<ServerProcess> {
+  return startCommand(store, ['serve', '--port', '{port}', ...options]);
+}
+
+/** A worker of the same tasks beside it. */
+export function startWorker(store: string): Promise<ServerProcess> {
+  return startCommand(store, ['worker', '--health-port', '{port}']);
+}
+
+function startCommand(store: string, [command = '', ...options]: string[]): Promise<ServerProcess> {
+  const program = path.join(here, '..', 'src', 'cli', 'main.ts');
+  const config = path.join(here, 'raincheck.config.ts');
   return startServer({
-    name: 'raincheck',
-    args: [
-      '--conditions=raincheck-source',
-      path.join(here, '..', 'src', 'cli', 'main.ts'),
-      'serve',
-      '--config',
-      path.join(here, 'raincheck.config.ts'),
-      '--port',
-      '{port}',
-    ],
-    env: { RAINCHECK_STORE: file },
+    name: `raincheck ${command}`,
+    args: ['--conditions=raincheck-source', program, command, '--config', config, ...options],
+    env: { RAINCHECK_STORE: store },
   });
 }
 
