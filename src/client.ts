@@ -6,6 +6,11 @@ export {
   type SubmitOptions,
 } from './client/client.ts';
 export type { OperationEvent } from './client/events.ts';
+export {
+  operationStore,
+  type OperationSnapshot,
+  type OperationStore,
+} from './client/operation-store.ts';
 export type { CallOptions, OperationHandle, WaitSettings } from './client/operation.ts';
 export {
   NetworkError,
