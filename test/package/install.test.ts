@@ -197,10 +197,12 @@ async function played(folder: string, session: string, tarball: string): Promise
       .replaceAll(':3000', `:${port}`)
       .replaceAll(/\bop_\w+…?/g, '$id')
       .replace(/^curl/, 'curl --silent --show-error');
+    // A person does not type faster than a process dies.
+    if (typed.startsWith('kill')) return `${typed} >out.${at} 2>&1\nwait %1 2>>out.${at} || true`;
     if (!typed.endsWith('&')) {
       return `${typed} >out.${at} 2>&1\nid=$(cat out.* | grep -o 'op_[0-9A-Z]\\{26\\}' | head -n 1)`;
     }
-    const up = `curl --silent --output up.txt --retry 60 --retry-delay 1 --retry-connrefused http://127.0.0.1:${port}/`;
+    const up = `curl --silent --output up.txt --retry 60 --retry-delay 1 --retry-all-errors http://127.0.0.1:${port}/`;
     return `${typed.slice(0, -1)} >out.${at} 2>&1 &\n${up}`;
   });
   const whole = ['set -eu', "trap 'kill -9 $(jobs -p) 2>/dev/null' EXIT", 'id=', ...script];
