@@ -75,6 +75,12 @@ export const layers: Readonly<Record<string, Layer>> = {
     packages: [],
     forbiddenGlobals: ['process', 'Buffer', 'setImmediate'],
   },
+  // Beside the client, so that this one has no dependency.
+  react: {
+    layers: ['core', 'client'],
+    packages: ['react'],
+    forbiddenGlobals: ['process', 'Buffer', 'setImmediate'],
+  },
   // The commands `dev`, `serve`, `listen` and `doctor` load server/ lazily; all but its version.ts is out of others' reach.
   cli: { layers: ['core', 'client', 'server'], packages: 'any' },
   server: {
@@ -102,6 +108,7 @@ export const entries: Readonly<Record<string, Layer>> = {
   'index.ts': { layers: ['core', 'store', 'engine', 'webhooks', 'http', 'server'], packages: [] },
   // Bundled for browsers: nothing of Node may come along.
   'client.ts': { layers: ['core', 'client'], packages: [] },
+  'react.ts': { layers: ['react'], packages: [] },
   'store.ts': { layers: ['core', 'store'], packages: [] },
   'testing.ts': { layers: ['core', 'store', 'store-memory', 'testing'], packages: [] },
 };

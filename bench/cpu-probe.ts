@@ -1,11 +1,25 @@
 import process from 'node:process';
+import v8 from 'node:v8';
+import vm from 'node:vm';
 
 /**
- * Loaded into every server under test with --import: answers each message of the parent with the CPU time
- * this process has used, in ms over all its threads. The server itself knows nothing of it.
+ * Loaded into every server under test with --import: answers the parent's `cpu` with the CPU time this process has
+ * used, in ms over all its threads, and `memory` with its resident memory and the live part of its heap, in bytes,
+ * after a collection. The server itself knows nothing of it.
  */
-process.on('message', () => {
+process.on('message', (asked) => {
+  if (asked === 'memory') {
+    process.send?.(memory());
+    return;
+  }
   const { userCPUTime, systemCPUTime } = process.resourceUsage();
   process.send?.((userCPUTime + systemCPUTime) / 1000);
 });
 process.channel?.unref();
+
+function memory(): { readonly rss: number; readonly live: number } {
+  v8.setFlagsFromString('--expose-gc');
+  (vm.runInNewContext('gc') as () => void)();
+  const { rss, heapUsed, external } = process.memoryUsage();
+  return { rss, live: heapUsed + external };
+}

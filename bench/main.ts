@@ -18,6 +18,7 @@ import {
 } from './scenarios.ts';
 import { stopServers } from './server-process.ts';
 import { startBare } from './servers.ts';
+import { streamsScenario } from './streams.ts';
 import { atLeast, atMost, type Target } from './targets.ts';
 
 /**
@@ -31,8 +32,8 @@ const usage = `npm run bench -- [options]
   --quick          about 20 s: fewer and shorter rounds, 10,000 finished operations of history
   --peers          also Fastify + BullMQ on Redis, and pg-boss and graphile-worker on PostgreSQL, behind the
                    same HTTP surface
-  --only <names>   some of: submit, poll, end-to-end, low-load, history, deliveries, peers,
-                   postgres-peers (with commas)`;
+  --only <names>   some of: submit, poll, end-to-end, low-load, history, deliveries, streams,
+                   peers, postgres-peers (with commas)`;
 
 const { values } = parseArgs({
   options: {
@@ -44,11 +45,21 @@ const { values } = parseArgs({
 });
 
 const settings = values.quick
-  ? { rounds: 3, roundMs: 500, warmMs: 300, ...history(10_000, 2_000, 2) }
-  : { rounds: 15, roundMs: 1_000, warmMs: 3_000, ...history(100_000, 15_000, 5) };
+  ? { rounds: 3, roundMs: 500, warmMs: 300, ...history(10_000, 2_000, 2), ...crowd(100, 1_000) }
+  : {
+      rounds: 15,
+      roundMs: 1_000,
+      warmMs: 3_000,
+      ...history(100_000, 15_000, 5),
+      ...crowd(1_000, 30_000),
+    };
 
 function history(historyCount: number, historyBatch: number, historyRounds: number) {
   return { historyCount, historyBatch, historyRounds };
+}
+
+function crowd(watchers: number, idleMs: number) {
+  return { watchers, idleMs };
 }
 
 const results = path.join(import.meta.dirname, 'results');
@@ -112,6 +123,7 @@ const scenarios: readonly Scenario[] = [
       pairedLine('deliveries / bare undici, answered at once', await deliveriesScenario(bench, 0)),
     ],
   },
+  { name: 'streams', run: streamsScenario },
   {
     name: 'peers',
     run: async (bench) => [

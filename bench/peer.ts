@@ -43,7 +43,13 @@ export async function startPeer(directory: string, durable: boolean): Promise<Pe
     });
     // Our own CPU includes the database's, so the peer's does too.
     const cpuMs = async () => (await server.cpuMs()) + (await redisCpuMs(port));
-    return { name: server.name, port: server.port, cpuMs, stop: () => server.stop() };
+    return {
+      name: server.name,
+      port: server.port,
+      cpuMs,
+      memory: () => server.memory(),
+      stop: () => server.stop(),
+    };
   };
   const stop = async (): Promise<void> => {
     const exit = once(redis, 'exit');

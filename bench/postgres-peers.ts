@@ -57,7 +57,7 @@ async function lines(
     });
     const store = await database(p, `raincheck_${found.length}`);
     // As many at once as the peers take in a batch.
-    const raincheck = await startRaincheck(store, { RAINCHECK_CONCURRENCY: '500' });
+    const raincheck = await startRaincheck(store, { env: { RAINCHECK_CONCURRENCY: '500' } });
     const [ours, other] = [withCpu(raincheck, cpuMs), withCpu(started, cpuMs)];
     found.push(...(await compare(bench, name, { ours, other })));
     await Promise.all([ours.stop(), other.stop()]);
@@ -119,6 +119,7 @@ function withCpu(server: ServerProcess, postgresMs: () => number): ServerProcess
     name: server.name,
     port: server.port,
     cpuMs: async () => (await server.cpuMs()) + postgresMs(),
+    memory: () => server.memory(),
     stop: () => server.stop(),
   };
 }

@@ -18,6 +18,8 @@ export type Line = {
   readonly cpuRatio: number | null;
   readonly targets: readonly Target[];
   readonly rounds: readonly Pair[];
+  /** What the columns have no place for, printed below the line. */
+  readonly notes?: readonly string[];
 };
 
 export function pairedLine(
@@ -81,10 +83,11 @@ export function tableRow(line: Line): string {
     fixed(line.cpuRatio, 2),
     `  ${line.targets.map((target) => verdict(target, figureOf(line, target))).join(', ')}`,
   ];
-  return cells
+  const row = cells
     .map((cell, i) => pad(cell, columns[i]?.[1] ?? 10, i === 0))
     .join('')
     .trimEnd();
+  return [row, ...(line.notes ?? []).map((note) => `  ${note}`)].join('\n');
 }
 
 function figureOf({ ours, ratio }: Line, { figure }: Target): number | null {

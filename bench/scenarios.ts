@@ -16,6 +16,9 @@ export type Bench = {
   /** Operations of one round of the history scenario. */
   readonly historyBatch: number;
   readonly historyRounds: number;
+  /** Event streams, and as many long-polls, of the streams scenario, and how long they are left in peace. */
+  readonly watchers: number;
+  readonly idleMs: number;
   /** On a real disk. */
   readonly directory: string;
 };

@@ -13,12 +13,16 @@ export async function stopServers(): Promise<void> {
   await Promise.all([...started].map((server) => server.stop()));
 }
 
+export type Memory = { readonly rss: number; readonly live: number };
+
 /** A server under test in a process of its own. */
 export type ServerProcess = {
   readonly name: string;
   readonly port: number;
   /** CPU time the process has used so far, in ms over all its threads. */
   cpuMs(): Promise<number>;
+  /** After a collection: resident memory, and what of the heap and of buffers is in use, in bytes. */
+  memory(): Promise<Memory>;
   /** Asks it to stop and waits until it has. */
   stop(): Promise<void>;
 };
@@ -78,6 +82,13 @@ class Child implements ServerProcess {
     this.#child.send('cpu');
     const [ms] = await answer;
     return ms;
+  }
+
+  async memory(): Promise<Memory> {
+    const answer = once(this.#child, 'message') as Promise<[Memory]>;
+    this.#child.send('memory');
+    const [memory] = await answer;
+    return memory;
   }
 
   async stop(): Promise<void> {

@@ -15,19 +15,27 @@ export function startBare(getBytes = 700): Promise<ServerProcess> {
 /** Our own server as a user runs it, on the database `store`, with the tasks of raincheck.config.ts. */
 export function startRaincheck(
   store: string,
+  p: { readonly options?: readonly string[]; readonly env?: Readonly<Record<string, string>> } = {},
+): Promise<ServerProcess> {
+  const { options = [], env } = p;
+  return startCommand(store, ['serve', '--port', '{port}', ...options], env);
+}
+
+/** A worker of the same tasks beside it. */
+export function startWorker(store: string): Promise<ServerProcess> {
+  return startCommand(store, ['worker', '--health-port', '{port}']);
+}
+
+function startCommand(
+  store: string,
+  [command = '', ...options]: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<ServerProcess> {
+  const program = path.join(here, '..', 'src', 'cli', 'main.ts');
+  const config = path.join(here, 'raincheck.config.ts');
   return startServer({
-    name: 'raincheck',
-    args: [
-      '--conditions=raincheck-source',
-      path.join(here, '..', 'src', 'cli', 'main.ts'),
-      'serve',
-      '--config',
-      path.join(here, 'raincheck.config.ts'),
-      '--port',
-      '{port}',
-    ],
+    name: `raincheck ${command}`,
+    args: ['--conditions=raincheck-source', program, command, '--config', config, ...options],
     env: { RAINCHECK_STORE: store, ...env },
   });
 }

@@ -11,6 +11,11 @@ export {
 export type { OperationFilter } from './client/operation-filter.ts';
 export type { OperationEvent } from './client/events.ts';
 export type { FeedEvent, FeedOptions } from './client/feed.ts';
+export {
+  operationStore,
+  type OperationSnapshot,
+  type OperationStore,
+} from './client/operation-store.ts';
 export type { CallOptions, OperationHandle, WaitSettings } from './client/operation.ts';
 export {
   NetworkError,

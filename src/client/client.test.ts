@@ -283,6 +283,40 @@ describe('wait', () => {
     assert.equal(troubles.length, 5);
   });
 
+  it('goes by a Retry-After that is a date, as the server tells the time', async () => {
+    const at = (seconds: number): string =>
+      new Date(1_800_000_000_000 + seconds * 1000).toUTCString();
+    const script: Scripted[] = [
+      { status: 200, body: wireOperation(), headers: { date: at(0), 'retry-after': at(1) } },
+      { status: 200, body: wireOperation(), headers: { date: at(0), 'retry-after': at(9) } },
+      { status: 503, body: {}, headers: { date: at(9), 'retry-after': at(13) } },
+      { status: 200, body: wireOperation(), headers: { date: at(13), 'retry-after': at(2) } },
+      { status: 200, body: completed(1) },
+    ];
+    await using server = await scriptedServer((_, n) => script[n - 1] ?? 'hang');
+    const clock = skippingClock();
+    await createClient({ baseUrl: server.url, clock }).operation(sampleId).wait();
+    assert.deepEqual(clock.slept, [9_000, 4_000, 1_000]);
+  });
+
+  it('lasts through a server that breaks now and then, not through one that is broken for good', async () => {
+    const broken: Scripted = { status: 500, body: { code: 'internal', title: 'Internal error' } };
+    let answers = 0;
+    await using server = await scriptedServer(() => {
+      answers += 1;
+      if (answers % 3 !== 0) return broken;
+      return { status: 200, body: answers < 30 ? wireOperation() : completed('mended') };
+    });
+    const client = createClient({ baseUrl: server.url, clock: skippingClock(), patience: '2s' });
+    assert.equal(await client.operation(sampleId).result(), 'mended');
+    answers = Number.NaN; // from now on nothing but 500
+    const clock = skippingClock();
+    const hopeless = createClient({ baseUrl: server.url, clock, patience: '5s' });
+    await assert.rejects(hopeless.operation(sampleId).wait(), { status: 500, code: 'internal' });
+    const total = clock.slept.reduce((sum, ms) => sum + ms, 0);
+    assert.ok(clock.slept.length >= 3 && total <= 5_000, String(clock.slept));
+  });
+
   for (const status of [401, 403, 404, 410, 500]) {
     it(`stops at once on ${status}`, async () => {
       await using server = await scriptedServer(() => ({ status, body: { code: 'x' } }));
@@ -449,7 +483,8 @@ describe('remove', () => {
 describe('every call', () => {
   it('can be given up by its signal, and rejects with its reason', async () => {
     await using server = await scriptedServer(() => 'hang');
-    const client = createClient({ baseUrl: server.url });
+    // The lookup of the task goes on, and would outlive the test by the default patience.
+    const client = createClient({ baseUrl: server.url, patience: 0 });
     const handle = client.operation(sampleId);
     const reason = new Error('the page was left');
     type Call = (options: { signal: AbortSignal }) => Promise<unknown>;

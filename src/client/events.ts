@@ -2,7 +2,7 @@ import type { WireOperation } from '../core/wire.ts';
 import { operationIn } from './answered-operation.ts';
 import { NetworkError, ProblemError } from './problem.ts';
 import { isEventStream, reconnectMs, streamEvents } from './stream-reader.ts';
-import type { Transport } from './transport.ts';
+import { retryDelayMs, type Transport } from './transport.ts';
 import { isFinal, waitForFinal } from './wait.ts';
 
 /**
@@ -60,8 +60,9 @@ async function openStream(follower: Follower): Promise<Response | null> {
     return response.status === 204 || (await isEventStream(response)) ? response : null;
   } catch (error) {
     if (error instanceof ProblemError && [406, 503].includes(error.status)) return null;
-    // A server that was there before is being restarted: waits last through that.
-    if (error instanceof NetworkError && seen !== null) return null;
+    // A server that was there before is being restarted, maybe behind a gateway: waits last through that.
+    const away = error instanceof NetworkError || retryDelayMs(error, 1) !== null;
+    if (away && seen !== null) return null;
     throw error;
   }
 }

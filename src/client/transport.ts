@@ -8,9 +8,10 @@ import { NetworkError, problemOf, ProblemError, retryAfterMs } from './problem.t
 /**
  * One place that speaks HTTP: addresses, token, time limits, and which failures are worth another try.
  *
- * Tried again: no answer at all, and 429, 502, 503 and 504, after Retry-After or a growing pause with
+ * Tried again: no answer at all, 429, and 500, 502, 503 and 504, after Retry-After or a growing pause with
  * jitter. A request that is not idempotent is tried again only when the server said it did not take it
- * (429, 503). Everything else ends at once: asking again would not change a 401 or a 404.
+ * (429, 503). Everything else ends at once: asking again would not change a 401 or a 404, nor the 500 that
+ * tells how an operation ended.
  */
 export type TransportOptions = {
   /** Where the server is, with its base path: `https://example.com/ops`. */
@@ -58,9 +59,10 @@ const retryAfterCapMs = 120_000;
 export class Transport {
   readonly base: URL;
   readonly clock: Clock;
+  /** TransportOptions.patience. */
+  readonly patienceMs: number;
   readonly #options: TransportOptions;
   readonly #fetch: typeof fetch;
-  readonly #patienceMs: number;
   #serverAheadMs = 0;
 
   /** Throws `invalid_option` for an address or patience that cannot be used. */
@@ -74,7 +76,7 @@ export class Transport {
     this.clock = options.clock ?? systemClock;
     // Looked up at each call: tests and instrumentation replace the global.
     this.#fetch = options.fetch ?? ((input, init) => fetch(input, init));
-    this.#patienceMs = durationMs('patience', options.patience ?? 30_000);
+    this.patienceMs = durationMs('patience', options.patience ?? 30_000);
   }
 
   address(path: string): URL {
@@ -89,7 +91,6 @@ export class Transport {
   /** One try and the whole answer; throws ProblemError for everything but 2xx and 304. */
   async send(p: TransportRequest): Promise<Answer> {
     const response = await this.#open(p);
-    this.#noteServerTime(response.headers);
     const text = await asNetworkError(p, () => response.text());
     const isJson = /[/+]json/.test(response.headers.get('content-type') ?? '');
     const body = isJson ? parsed(text) : null;
@@ -122,7 +123,7 @@ export class Transport {
   }
 
   async #patiently<T>(p: TransportRequest, attempt: () => Promise<T>): Promise<T> {
-    const endsAt = this.clock.now() + this.#patienceMs;
+    const endsAt = this.clock.now() + this.patienceMs;
     for (let tries = 1; ; tries += 1) {
       try {
         return await attempt();
@@ -153,7 +154,9 @@ export class Transport {
       p.timeoutMs ?? requestTimeoutMs,
     );
     try {
-      return await asNetworkError(p, () => this.#fetch(p.url, { ...init, signal }));
+      const response = await asNetworkError(p, () => this.#fetch(p.url, { ...init, signal }));
+      this.#noteServerTime(response.headers);
+      return response;
     } finally {
       // Headers came: a long download is not silence.
       clearTimeout(timer);
@@ -162,7 +165,7 @@ export class Transport {
 
   #problemFrom(response: Response, body: unknown): ProblemError {
     const { status, statusText } = response;
-    const after = retryAfterMs(response.headers.get('retry-after'), this.clock.now());
+    const after = retryAfterMs(response.headers.get('retry-after'), this.serverNow());
     const location = response.headers.get('location');
     const moved = status >= 300 && status < 400 && location !== null;
     const detail = `The server sends elsewhere: ${location}. Use that address.`;
@@ -186,7 +189,8 @@ export function retryDelayMs(error: unknown, tries: number, idempotent = true): 
   if (error instanceof NetworkError) return idempotent ? jittered : null;
   if (!(error instanceof ProblemError)) return null;
   const refused = error.status === 429 || error.status === 503;
-  const lost = error.status === 502 || error.status === 504;
+  const broke = error.status === 500 && (error.code === null || error.code === 'internal');
+  const lost = error.status === 502 || error.status === 504 || broke;
   if (!refused && !(lost && idempotent)) return null;
   return Math.min(retryAfterCapMs, error.retryAfterMs ?? jittered);
 }

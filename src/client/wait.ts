@@ -1,6 +1,6 @@
 import type { WireOperation } from '../core/wire.ts';
 import { operationIn } from './answered-operation.ts';
-import { WaitTimeout } from './problem.ts';
+import { ProblemError, retryAfterMs, WaitTimeout } from './problem.ts';
 import { retryDelayMs, type Answer, type Transport } from './transport.ts';
 
 /**
@@ -14,6 +14,8 @@ import { retryDelayMs, type Answer, type Transport } from './transport.ts';
  *     ├──── changed, or waited in vain ─────► look again at once (paced, so no loop can spin)
  *     ├──── server does not wait ───────────► sleep Retry-After, look
  *     ├──── no answer, 429, 502, 503, 504 ──► sleep Retry-After or back off, look
+ *     ├──── 500 ────────────────────────────► the same, until nothing else has come for the client's patience: a
+ *     │                                       server that is broken for good must not be asked for ever
  *     └──── any other error ────────────────► throws
  */
 export type WaitOptions = {
@@ -82,6 +84,7 @@ export function isFinal(operation: WireOperation): boolean {
 
 async function watchUntilFinal(watch: Watch, signal: AbortSignal): Promise<WireOperation> {
   const { transport } = watch;
+  let answeredAt = transport.clock.now();
   for (let failures = 0; ;) {
     signal.throwIfAborted();
     try {
@@ -90,6 +93,7 @@ async function watchUntilFinal(watch: Watch, signal: AbortSignal): Promise<WireO
       const isFirst = watch.seen === null;
       const answer = await look(watch, { waitSeconds: isFirst ? 0 : longPollSeconds, signal });
       failures = 0;
+      answeredAt = transport.clock.now();
       if (watch.seen !== null && isFinal(watch.seen)) return watch.seen;
       if (isFirst) continue;
       const tookMs = transport.clock.now() - startedAt;
@@ -98,6 +102,9 @@ async function watchUntilFinal(watch: Watch, signal: AbortSignal): Promise<WireO
       failures += 1;
       const delayMs = retryDelayMs(error, failures);
       if (delayMs === null) throw error;
+      const broken = error instanceof ProblemError && error.status === 500;
+      const patienceEndsAt = answeredAt + transport.patienceMs;
+      if (broken && transport.clock.now() + delayMs > patienceEndsAt) throw error;
       await transport.pause(error, delayMs, signal);
     }
   }
@@ -134,18 +141,19 @@ function nextLookMs(watch: Watch, answer: Answer, tookMs: number): number {
   // A full server may answer a wait at once with nothing new: that is polling too.
   const inVain = answer.status === 304 && tookMs < paceMs;
   if (inVain || !/(?:^|[\s,])wait\b/.test(applied)) {
-    return Math.min(askedMs(answer.headers) ?? pollMsDefault, pollMsMax);
+    return Math.min(askedMs(watch.transport, answer) ?? pollMsDefault, pollMsMax);
   }
   watch.quick = tookMs < paceMs ? watch.quick + 1 : 0;
   return watch.quick <= quickLooks ? 0 : paceMs - tookMs;
 }
 
-/** As the server asks: to the millisecond where it says so (`retry-after-ms`), else in whole seconds. */
-function askedMs(headers: Headers): number | null {
+/** As the server asks: to the millisecond where it says so (`retry-after-ms`), else in seconds or by a date. */
+function askedMs(transport: Transport, { headers }: Answer): number | null {
   const ms = Number(headers.get('retry-after-ms') ?? Number.NaN);
   if (Number.isFinite(ms) && ms > 0) return ms;
-  const seconds = Number(headers.get('retry-after') ?? Number.NaN);
-  return Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : null;
+  const after = retryAfterMs(headers.get('retry-after'), transport.serverNow());
+  // A moment that has come already: at the usual pace, not at once.
+  return after === 0 ? null : after;
 }
 
 async function abortAfter(

@@ -1,5 +1,5 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { Piscina } from 'piscina';
+import type { Piscina } from 'piscina';
 import type { Operation } from '../core/operation.ts';
 import type { ProgressReport } from '../core/progress.ts';
 import type { AbortCause, Attempt } from './attempt.ts';
@@ -42,7 +42,8 @@ const idleMs = 30_000;
 export class Isolates {
   readonly #threads: number;
   readonly #context: ContextParts;
-  #pool: Piscina | null = null;
+  /** Loaded with the first isolated attempt: most programs have none. */
+  #pool: Promise<Piscina> | null = null;
 
   constructor(p: { readonly threads: number; readonly context: ContextParts }) {
     this.#threads = p.threads;
@@ -69,7 +70,8 @@ export class Isolates {
     try {
       this.#pool ??= this.#createPool();
       const options = { transferList: [port2], signal: killed.signal };
-      return (await this.#pool.run(request, options)) as HandlerProduct;
+      const pool = await this.#pool;
+      return (await pool.run(request, options)) as HandlerProduct;
     } catch (error) {
       return threadDied(error);
     } finally {
@@ -79,12 +81,13 @@ export class Isolates {
 
   /** Ends all threads, also those that run. */
   async close(): Promise<void> {
-    await this.#pool?.destroy();
+    const pool = this.#pool;
     this.#pool = null;
+    await (await pool)?.destroy();
   }
 
-  #createPool(): Piscina {
-    const pool = createPool(this.#threads);
+  async #createPool(): Promise<Piscina> {
+    const pool = await createPool(this.#threads);
     // What a handler left behind, a timer or a forgotten promise, may throw after its attempt ended. The thread
     // is replaced; without a listener here the whole process would end.
     pool.on('error', (error: unknown) => {
@@ -102,7 +105,8 @@ export class Isolates {
   }
 }
 
-function createPool(threads: number): Piscina {
+async function createPool(threads: number): Promise<Piscina> {
+  const { Piscina } = await import('piscina');
   // The same file from source (.ts, run as it is) and from dist/ (.js).
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   return new Piscina({

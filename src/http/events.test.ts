@@ -146,8 +146,9 @@ class Reading {
     this.#reader = reader;
   }
 
-  static async open(fetch: FetchHandler, id: string): Promise<Reading> {
-    const response = await fetch(new Request(`http://raincheck.test/operations/${id}/events`));
+  static async open(fetch: FetchHandler, id: string, headers = {}): Promise<Reading> {
+    const url = `http://raincheck.test/operations/${id}/events`;
+    const response = await fetch(new Request(url, { headers }));
     return new Reading(response.body!.getReader());
   }
 
@@ -178,6 +179,31 @@ describe('An event stream', () => {
     h.work.resolve('done');
     assert.match(await reading.next(), /event: completed/);
     assert.equal(await reading.next(), '');
+    await h.engine.stop({ now: true });
+  });
+
+  it('goes on after the event that was seen: what is known is not told again, what was missed is', async () => {
+    const h = await held();
+    const { progress } = await h.started;
+    const first = await Reading.open(h.fetch, h.id);
+    await first.next();
+    const [seen] = eventsIn(await first.next());
+    await first.cancel();
+    const resumed = await Reading.open(h.fetch, h.id, { 'last-event-id': seen!.id });
+    assert.match(await resumed.next(), /^retry:/);
+    const next = resumed.next();
+    progress(0.5, 'half');
+    await h.clock.advance(2_000);
+    const [news] = eventsIn(await next);
+    assert.equal(news!.event, 'progress', 'the status that was seen is not told again');
+    await resumed.cancel();
+    const late = await Reading.open(h.fetch, h.id, { 'last-event-id': seen!.id });
+    await late.next();
+    const [missed] = eventsIn(await late.next());
+    assert.equal(missed!.id, news!.id);
+    assert.deepEqual(missed!.data['progress'], news!.data['progress']);
+    await late.cancel();
+    h.work.resolve('done');
     await h.engine.stop({ now: true });
   });
 

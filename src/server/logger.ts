@@ -1,5 +1,5 @@
+import { Console } from 'node:console';
 import { styleText } from 'node:util';
-import sonicBoom from 'sonic-boom';
 import type { Logger } from '../engine/logger.ts';
 import { isSecretName, jsonLine } from './json-line.ts';
 
@@ -11,76 +11,16 @@ export type LogFormat = (typeof logFormats)[number];
 /** A logger that can be made sure of at the end of the process. */
 export type FlushableLogger = Logger & { flush(): void };
 
-/** How long an ordinary line may wait for company, and how much of it. */
-const gatherMs = 20;
-const gatherChars = 16_384;
-
-/**
- * JSON lines for machines, written asynchronously, so that a slow reader of the log does not hold up requests.
- * Ordinary lines are gathered for up to 20 ms: a write of its own for each turn of the event loop was 5 µs of the
- * 100 of a status read. Warnings and errors, with all that came before, go out at the end of the turn. flush()
- * before the process ends.
- */
-export function jsonLogger(p: { readonly level: LogLevel; readonly fd?: number }): FlushableLogger {
-  const destination = new sonicBoom.SonicBoom({ fd: p.fd ?? 1, sync: false });
-  // The reader of the log is gone: there is nobody left to tell.
-  destination.on('error', () => undefined);
-  let gathered = '';
-  let isUrgent = false;
-  const write = (): void => {
-    isUrgent = false;
-    if (gathered === '') return;
-    destination.write(gathered);
-    gathered = '';
-  };
-  const writeSoon = (level: LogLevel): void => {
-    const wasEmpty = gathered === '';
-    if (level === 'warn' || level === 'error' || gathered.length > gatherChars) {
-      if (!isUrgent) setImmediate(write);
-      isUrgent = true;
-    } else if (wasEmpty) setTimeout(write, gatherMs).unref();
-  };
-  const least = logLevels.indexOf(p.level);
-  const at = (level: LogLevel) => {
-    if (logLevels.indexOf(level) < least) return () => undefined;
-    return (fields: object, message: string): void => {
-      writeSoon(level);
-      gathered += jsonLine({ level, time: isoNow(), fields, message });
-    };
-  };
-  return {
-    debug: at('debug'),
-    info: at('info'),
-    warn: at('warn'),
-    error: at('error'),
-    flush: () => {
-      write();
-      try {
-        destination.flushSync();
-      } catch {
-        // As above.
-      }
-    },
-  };
-}
-
-let lastSecond = Number.NaN;
-let lastSecondText = '';
-
-/** The time for people who read logs; the engine's instants come from its Clock. */
-function isoNow(): string {
-  const ms = Date.now();
-  const second = Math.floor(ms / 1000);
-  if (second !== lastSecond) {
-    lastSecond = second;
-    lastSecondText = new Date(second * 1000).toISOString().slice(0, 20);
-  }
-  return `${lastSecondText}${String(1000 + ms - second * 1000).slice(1)}Z`;
-}
-
 /** Warnings and errors as JSON lines on stderr: what a library says when nobody gave it a logger. */
 export function consoleLogger(): Logger {
-  return jsonLogger({ level: 'warn', fd: 2 });
+  // Unlike the stream itself it does not mind that nobody reads any more.
+  const lines = new Console({ stdout: process.stderr });
+  const at =
+    (level: LogLevel) =>
+    (fields: object, message: string): void =>
+      lines.log(jsonLine({ level, time: new Date().toISOString(), fields, message }).trimEnd());
+  const nothing = (): void => undefined;
+  return { debug: nothing, info: nothing, warn: at('warn'), error: at('error') };
 }
 
 /** Short lines for a person at a terminal: `02:31:07 POST /reports → 202 ms=3`. */

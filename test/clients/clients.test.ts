@@ -1,19 +1,23 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, describe, it } from 'node:test';
 import { promisify } from 'node:util';
+import { dropSchema, newSchema } from '../../src/store-postgres/postgres-schema.fixture.ts';
+import { startPostgres } from '../../src/store-postgres/postgres-server.fixture.ts';
 import { postJson, ServerProcess } from '../e2e/server-process.ts';
+import { AlternatingProxy } from '../support/alternating-proxy.ts';
 
 /**
  * Clients of others against a real server on SQLite below a path prefix, which is killed while each of them follows
- * an operation. Each script of this folder is one process for all modes of its clients; scenarios.js tells what it
- * prints. The table in docs/compatibility.md is what comes out, row by row.
+ * an operation; and once more against two nodes on one PostgreSQL that take turns with every request, of which one and
+ * then the other is killed. Each script of this folder is one process for all modes of its clients; scenarios.js tells
+ * what it prints. The table in docs/compatibility.md is what comes out, row by row.
  */
 const folder = import.meta.dirname;
 const config = path.join(folder, '..', 'e2e', 'fixtures', 'clients.config.ts');
@@ -35,7 +39,15 @@ type Line = {
 };
 
 /** The columns of the table behind client, version and mode. */
-const scenarios = ['succeeded', 'failed', 'timed out', 'cancelled', 'restarted', 'also'];
+const scenarios = [
+  'succeeded',
+  'failed',
+  'timed out',
+  'cancelled',
+  'restarted',
+  'node lost',
+  'also',
+];
 
 const text = readFileSync(path.join(folder, '..', '..', 'docs', 'compatibility.md'), 'utf8');
 const [, table = ''] = text.split('## Clients');
@@ -50,18 +62,22 @@ const [header = [], , ...rows] = table
   );
 
 describe('Clients of others', () => {
-  const told = new Map<string, Map<string, string>>();
+  let told: Told;
+  let toldByNodes: Told;
 
   before(async () => {
     await install();
     const data = mkdtempSync(path.join(tmpdir(), 'raincheck-clients-'));
     after(() => rmSync(data, { recursive: true, force: true }));
-    for (const line of await played(path.join(data, 'operations.db'))) {
-      if (line.told === undefined) continue;
-      const [client, version] = clientCells(line.client);
-      const row = JSON.stringify([client, version, line.mode]);
-      if (!told.has(row)) told.set(row, new Map());
-      told.get(row)!.set(line.scenario!, line.told);
+    const gates = ['one server', 'two nodes'].map((name) => {
+      const env = { CLIENTS_TEST_GATES: path.join(data, name) };
+      mkdirSync(env.CLIENTS_TEST_GATES);
+      return env;
+    });
+    told = cellsOf(await withOneServer(path.join(data, 'operations.db'), gates[0]!));
+    toldByNodes = cellsOf(await withTwoNodes(gates[1]!));
+    for (const [row, cells] of told) {
+      cells.set('node lost', toldByNodes.get(row)?.get('restarted') ?? 'not played');
     }
   });
 
@@ -78,11 +94,19 @@ describe('Clients of others', () => {
     for (const [row, cells] of told) {
       for (const [scenario, words] of cells) {
         if (scenario === 'also') continue;
-        const good = scenario === 'succeeded' || scenario === 'restarted';
+        const good = ['succeeded', 'restarted', 'node lost'].includes(scenario);
         assert.equal(words === made, good, `${row} ${scenario}: ${words}`);
       }
       for (const scenario of scenarios.slice(0, -1)) assert.ok(cells.has(scenario), row);
     }
+  });
+
+  it('are told the same by two nodes on one PostgreSQL, whichever answers', () => {
+    for (const [row, cells] of told) {
+      const { 'node lost': _, ...same } = Object.fromEntries(cells);
+      assert.deepEqual(Object.fromEntries(toldByNodes.get(row) ?? []), same, row);
+    }
+    assert.equal(toldByNodes.size, told.size);
   });
 
   it('are in docs/compatibility.md, all of them', () => {
@@ -117,24 +141,97 @@ async function install(): Promise<void> {
   await run('npm', ['ci', ...flags], { cwd: folder });
 }
 
-/** Everything the scripts print, the server killed once all of them wait for it. */
-async function played(file: string): Promise<Line[]> {
+/** What each row was told, by scenario. */
+type Told = Map<string, Map<string, string>>;
+
+/** In the environment of a server: see clients.config.ts. */
+type Gates = { readonly CLIENTS_TEST_GATES: string };
+
+function cellsOf(lines: readonly Line[]): Told {
+  const cells: Told = new Map();
+  for (const { client, mode, scenario = '', told } of lines) {
+    if (told === undefined) continue;
+    const row = JSON.stringify([...clientCells(client), mode]);
+    if (!cells.has(row)) cells.set(row, new Map());
+    cells.get(row)!.set(scenario, told);
+  }
+  return cells;
+}
+
+/** The server is killed once all clients wait for it, and started again when every one of them has missed it. */
+async function withOneServer(file: string, env: Gates): Promise<Line[]> {
   const args = ['serve', '--config', config, '--store', `sqlite:${file}`, '--base-path', '/ops'];
-  await using first = new ServerProcess([...args, '--port', '0']);
+  await using first = new ServerProcess([...args, '--port', '0'], { env });
   const base = await first.url();
   const { port } = new URL(base);
+  let second: ServerProcess | null = null;
+  try {
+    return await played(base, async (ids, done) => {
+      first.kill('SIGKILL');
+      await first.exited;
+      await Promise.race([askedInVain(Number(port), ids), done]);
+      second = new ServerProcess([...args, '--port', port], { env });
+      await second.url();
+    });
+  } finally {
+    await (second as ServerProcess | null)?.[Symbol.asyncDispose]();
+  }
+}
+
+/**
+ * Two nodes on one PostgreSQL, both answering and working. Once all clients wait, one is killed, and when each has asked
+ * the other, a third takes its place and the other is killed too: nobody keeps its connection, and no operation the
+ * process that ran it.
+ */
+async function withTwoNodes(gates: Gates): Promise<Line[]> {
+  const database = await startPostgres();
+  const options = { url: database.url, schema: newSchema() };
+  const env = { ...gates, DATABASE_URL: `${options.url}?schema=${options.schema}` };
+  const nodes: ServerProcess[] = [];
+  const proxy = new AlternatingProxy();
+  const node = async (): Promise<number> => {
+    const args = ['serve', '--base-path', '/ops', '--port', '0', '--config', config];
+    nodes.push(new ServerProcess(args, { env }));
+    return Number(new URL(await nodes.at(-1)!.url()).port);
+  };
+  try {
+    const [one, two] = [await node(), await node()];
+    proxy.use(one, two);
+    const base = `http://127.0.0.1:${await proxy.listen()}/ops`;
+    const lines = await played(base, async (ids, done) => {
+      proxy.use(two);
+      nodes[0]!.kill('SIGKILL');
+      await Promise.race([proxy.asked(ids), done]);
+      const three = await node();
+      proxy.use(three);
+      nodes[1]!.kill('SIGKILL');
+      await Promise.race([proxy.asked(ids), done]);
+    });
+    const [first = 0, second = 0] = [one, two].map((port) => proxy.counts.get(port));
+    assert.ok(first > 50 && second > 50, `requests to one node ${first}, to the other ${second}`);
+    return lines;
+  } finally {
+    proxy.close();
+    await Promise.all(nodes.map((node) => node[Symbol.asyncDispose]()));
+    await dropSchema(options);
+    await database.stop();
+  }
+}
+
+/** Everything the scripts print. `loseServer` is called with the operations that all of them follow at that time. */
+async function played(
+  base: string,
+  loseServer: (ids: readonly string[], done: Promise<unknown>) => Promise<void>,
+): Promise<Line[]> {
   const clients = scripts.map((script) => new ClientProcess(script, base));
   // What never ends is ended with its client, and fails as such.
   const tooLong = setTimeout(() => clients.forEach((client) => client.stop()), longestMs);
   try {
     await Promise.all(clients.map((client) => client.ready));
     const ids = clients.flatMap(({ lines }) => lines.flatMap(({ waiting }) => waiting ?? []));
-    first.kill('SIGKILL');
-    await first.exited;
     const done = Promise.all(clients.map((client) => client.done));
-    await Promise.race([askedInVain(Number(port), ids), done]);
-    await using second = new ServerProcess([...args, '--port', port]);
-    await second.url();
+    done.catch(() => undefined);
+    await loseServer(ids, done);
     await postJson(`${base}/open`, { gate: 'after the restart' });
     await done;
     return clients.flatMap(({ lines }) => lines);

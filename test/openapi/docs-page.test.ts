@@ -77,7 +77,10 @@ describe('The API docs in a browser', { skip: missing }, () => {
     }
   };
   const shown = (page: Page): Promise<string[]> =>
-    page.locator('details.op:visible').evaluateAll((all) => all.map(({ id }) => id));
+    page
+      .locator('details.op:visible')
+      // React's types declare elements without members where the DOM's are not loaded.
+      .evaluateAll((all) => (all as unknown as { readonly id: string }[]).map(({ id }) => id));
 
   for (const [colorScheme, width] of [
     ['light', 390],

@@ -1,18 +1,15 @@
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import {
+  packageEnvironment,
+  packedPackage,
+  runIn,
+  type PackedPackage,
+} from '../support/packed-package.ts';
 
 const root = path.join(import.meta.dirname, '..', '..');
 
@@ -21,27 +18,17 @@ const root = path.join(import.meta.dirname, '..', '..');
  * empty project. Its dependencies are ours, so that the test needs no network.
  */
 describe('the packed package', () => {
-  let folder = '';
+  let packed: PackedPackage;
   let project = '';
-  const files: string[] = [];
+  let files: readonly string[] = [];
 
   before(() => {
-    folder = mkdtempSync(path.join(tmpdir(), 'raincheck-pack-'));
-    const copy = path.join(folder, 'copy');
+    packed = packedPackage();
+    const { folder } = packed;
+    files = packed.files;
     project = path.join(folder, 'project');
-    cpSync(root, copy, {
-      recursive: true,
-      filter: (file) =>
-        !/^(?:node_modules|dist|test|bench|\.git|\.raincheck)$/.test(path.relative(root, file)),
-    });
-    symlinkSync(path.join(root, 'node_modules'), path.join(copy, 'node_modules'));
-    run('node', ['scripts/build.ts'], copy);
-    const [packed] = JSON.parse(
-      run('npm', ['pack', '--json', '--pack-destination', folder], copy),
-    ) as [{ filename: string; files: { path: string }[] }];
-    files.push(...packed.files.map((file) => file.path));
     mkdirSync(path.join(project, 'node_modules'), { recursive: true });
-    run('tar', ['-xzf', path.join(folder, packed.filename), '-C', folder], folder);
+    run('tar', ['-xzf', packed.tarball, '-C', folder], folder);
     symlinkDependencies(path.join(project, 'node_modules'));
     cpSync(path.join(folder, 'package'), path.join(project, 'node_modules/raincheck'), {
       recursive: true,
@@ -49,7 +36,7 @@ describe('the packed package', () => {
     mkdirSync(path.join(project, 'node_modules/.bin'));
     symlinkSync('../raincheck/bin/raincheck.js', path.join(project, 'node_modules/.bin/raincheck'));
   });
-  after(() => rmSync(folder, { recursive: true, force: true }));
+  after(() => packed.remove());
 
   /** As npm would install them for a user: beside the package, without what only our own development needs. */
   function symlinkDependencies(target: string): void {
@@ -70,6 +57,7 @@ describe('the packed package', () => {
       'dist/index.js',
       'dist/index.d.ts',
       'dist/client.js',
+      'dist/react.js',
       'dist/store.js',
       'dist/store.d.ts',
       'dist/testing.js',
@@ -162,7 +150,7 @@ describe('the packed package', () => {
     const args = ['--no', 'raincheck', 'listen', '--port', '0', '--json'];
     const npx = spawn('npx', args, {
       cwd: project,
-      env: withoutPackageSettings(),
+      env: packageEnvironment(),
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     // Both hold the pipe: it closes when the last of them is gone.
@@ -178,14 +166,5 @@ describe('the packed package', () => {
 });
 
 function run(command: string, args: string[], cwd: string): string {
-  const result = spawnSync(command, args, { cwd, encoding: 'utf8', env: withoutPackageSettings() });
-  assert.equal(result.status, 0, `${command} ${args.join(' ')}\n${result.stdout}${result.stderr}`);
-  return result.stdout;
-}
-
-/** `npm test` hands its own settings down; the inner npm must not take them for its own. */
-function withoutPackageSettings(): NodeJS.ProcessEnv {
-  const bin = [path.join(root, 'node_modules/.bin'), process.env['PATH']].join(path.delimiter);
-  const inherited = Object.entries(process.env).filter(([name]) => !/^npm_|^NODE_/i.test(name));
-  return { ...Object.fromEntries(inherited), PATH: bin };
+  return runIn(cwd, command, args);
 }

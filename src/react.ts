@@ -1,0 +1,1 @@
+export { useOperation, type OperationSource, type UsedOperation } from './react/use-operation.ts';
