@@ -4,11 +4,12 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { after, before, describe, it } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
-import { chromiumPath, launchChromium, noChromium } from './chromium.ts';
+import { launchChromium } from './chromium.ts';
+import { findChromium, noChromium } from './find-chromium.ts';
 import { startSite, type Site } from './site.ts';
 import { openPage } from './watched-page.ts';
 
-const executable = chromiumPath();
+const executable = findChromium();
 
 /** What people do with the dashboard, in a real browser, on a real server below a prefix. */
 describe('the dashboard', { skip: executable === null && noChromium }, () => {
