@@ -5,7 +5,7 @@ import { Notices, Spoken } from './parts/notices.tsx';
 import { place, type Place } from './state/address.ts';
 import { startFeed, stopFeed } from './state/feed.ts';
 import { readWhoami } from './state/server.ts';
-import { signedOut, token, whoami } from './state/session.ts';
+import { can, signedOut, token, whoami } from './state/session.ts';
 import { watchTasks } from './state/tasks.ts';
 import { notifyError } from './parts/notices.tsx';
 import { DeadLetters } from './views/dead-letters.tsx';
@@ -42,7 +42,7 @@ export function App() {
 }
 
 function enter(): void {
-  startFeed();
+  if (can('read')) startFeed();
   if (watchesTasks) return;
   watchesTasks = true;
   watchTasks();
@@ -50,6 +50,8 @@ function enter(): void {
 
 function viewAt({ parts }: Place): JSX.Element {
   const [view = '', id, ...rest] = parts;
+  // Who may only submit has nothing else to see.
+  if (!can('read')) return <TryIt task={view === 'try' ? (id ?? null) : null} />;
   if (rest.length > 0) {
     if (view !== 'webhooks' || rest.length > 1) return <Nothing />;
     if (id === 'endpoints') return <EndpointView key={rest[0]} id={rest[0] ?? ''} />;

@@ -47,10 +47,10 @@ export function Frame({ children }: { readonly children: ComponentChildren }) {
         >
           <Icon name={menuOpen.value ? 'close' : 'menu'} />
         </button>
-        <FilterBar />
+        {can('read') ? <FilterBar /> : null}
         <div class="top-switches">
           <TimeSwitch />
-          <LiveSwitch />
+          {can('read') ? <LiveSwitch /> : null}
         </div>
       </header>
       <Rail />

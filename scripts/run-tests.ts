@@ -1,5 +1,6 @@
 import { globSync } from 'node:fs';
 import { run } from 'node:test';
+import { findChromium, installChromium, noChromium } from '../test/browser/find-chromium.ts';
 import { quietReporter } from './quiet-reporter.ts';
 
 /**
@@ -21,6 +22,11 @@ const files = globSync(patterns)
 if (files.length === 0) {
   console.error(`No test file matches ${wanted.join(' ') || patterns.join(' ')}.`);
   process.exit(1);
+}
+
+if (files.some((file) => file.startsWith('test/browser/'))) {
+  installChromium();
+  if (findChromium() === null) console.log(`test/browser is skipped. ${noChromium}`);
 }
 
 const stream = run({

@@ -35,7 +35,7 @@ export function StatsCharts({ stats }: { readonly stats: WireStats }) {
           mark={decade}
         />
       </Panel>
-      <Panel title="Ran" note="from start to end">
+      <Panel title="Ran" note="the last attempt">
         <Chart
           {...common}
           kind="lines"

@@ -3,6 +3,7 @@ import { useEffect } from 'preact/hooks';
 import { subscribe } from '../state/feed.ts';
 import { useLoaded } from '../state/loaded.ts';
 import { client } from '../state/server.ts';
+import { can } from '../state/session.ts';
 import { isFinalOperation, shownOperation } from '../state/shown.ts';
 import type { Attempted } from '../state/try.ts';
 import { Code, Json } from './code.tsx';
@@ -27,7 +28,9 @@ export function TryResponse({ attempted }: { readonly attempted: Signal<Attempte
   const { answer, operationId } = current;
   return (
     <Panel title="Response">
-      {operationId === null ? null : <Followed key={operationId} id={operationId} />}
+      {operationId === null || !can('read') ? null : (
+        <Followed key={operationId} id={operationId} />
+      )}
       <Code text={answerText(answer)} label="the answer" />
     </Panel>
   );

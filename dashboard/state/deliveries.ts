@@ -5,11 +5,15 @@ import type { DeliveryHistory } from './timeline.ts';
 /** More would not be told apart in a drawing. */
 const shownMax = 12;
 
+/** The server has said that it sends no webhooks: it is not asked again. */
+let sendsNone = false;
+
 /** The webhook deliveries of an operation with their attempts, oldest first; none where the server sends no webhooks. */
 export async function readHistories(
   operation: string,
   signal: AbortSignal,
 ): Promise<readonly DeliveryHistory[]> {
+  if (sendsNone) return [];
   try {
     const { deliveries } = await client.webhooks.deliveries({ operation, limit: shownMax, signal });
     return await Promise.all(
@@ -20,7 +24,8 @@ export async function readHistories(
       })),
     );
   } catch (error) {
-    if (error instanceof ProblemError && error.status === 404) return [];
+    sendsNone = error instanceof ProblemError && error.code === 'not_found';
+    if (sendsNone) return [];
     throw error;
   }
 }

@@ -4,6 +4,7 @@ import { BatchDialog } from '../parts/batch-dialog.tsx';
 import { Empty } from '../parts/empty.tsx';
 import { FirstSteps } from '../parts/first-steps.tsx';
 import { Icon } from '../parts/icon.tsx';
+import { speakProgress } from '../parts/notices.tsx';
 import { OperationTable } from '../parts/operation-table.tsx';
 import { Page } from '../parts/page.tsx';
 import { SelectionBar } from '../parts/selection-bar.tsx';
@@ -169,8 +170,12 @@ function List(p: {
 function News({ list, onShow }: { readonly list: LiveList; readonly onShow: () => void }) {
   const { size } = list.news.value;
   const text = list.unsure.value ? `${count(size)} new may fit` : `${count(size)} new`;
+  useSignalEffect(() => {
+    const waiting = list.news.value.size;
+    if (waiting > 0) speakProgress(`${plural(waiting, 'new operation')} above the list`);
+  });
   return (
-    <div class="news" aria-live="polite">
+    <div class="news">
       {size === 0 ? null : (
         <button type="button" class="pill" onClick={onShow}>
           {text} <span class="hidden-text">operations: show them</span>

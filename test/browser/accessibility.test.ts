@@ -3,11 +3,12 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, before, describe, it } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
-import { chromiumPath, launchChromium, noChromium } from './chromium.ts';
+import { launchChromium } from './chromium.ts';
+import { findChromium, noChromium } from './find-chromium.ts';
 import { startSite, type Site } from './site.ts';
 import { openPage } from './watched-page.ts';
 
-const executable = chromiumPath();
+const executable = findChromium();
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 /** A path below the dashboard, and what is there once the view is whole. */

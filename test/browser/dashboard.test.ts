@@ -4,11 +4,12 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { after, before, describe, it } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
-import { chromiumPath, launchChromium, noChromium } from './chromium.ts';
+import { launchChromium } from './chromium.ts';
+import { findChromium, noChromium } from './find-chromium.ts';
 import { startSite, type Site } from './site.ts';
 import { openPage } from './watched-page.ts';
 
-const executable = chromiumPath();
+const executable = findChromium();
 
 /** What people do with the dashboard, in a real browser, on a real server below a prefix. */
 describe('the dashboard', { skip: executable === null && noChromium }, () => {
@@ -248,7 +249,10 @@ describe('the dashboard', { skip: executable === null && noChromium }, () => {
   it('asks for a token, keeps it for the tab, and offers only what it allows', async () => {
     await using secured = await startSite({
       token: 'all-of-it-0123456789abcdef',
-      tokens: [{ name: 'looker', token: 'only-look-0123456789abcdef', scopes: ['read'] }],
+      tokens: [
+        { name: 'looker', token: 'only-look-0123456789abcdef', scopes: ['read'] },
+        { name: 'sender', token: 'only-send-0123456789abcdef', scopes: ['submit'] },
+      ],
     });
     const { id } = await secured.client.submit('picky', { good: false });
     await secured.client.operation(id).wait();
@@ -266,6 +270,12 @@ describe('the dashboard', { skip: executable === null && noChromium }, () => {
     assert.equal(await page.getByRole('link', { name: 'Try it' }).count(), 0);
     await page.reload();
     await page.locator('h1').getByText('Failed').waitFor();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByLabel('Token').fill('only-send-0123456789abcdef');
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('button', { name: 'Submit' }).click();
+    await page.getByText('HTTP/1.1 202').waitFor();
+    assert.equal(await page.getByRole('link', { name: 'Operations' }).count(), 0);
     await page.getByRole('button', { name: 'Sign out' }).click();
     await page.getByLabel('Token').fill('all-of-it-0123456789abcdef');
     await page.getByRole('button', { name: 'Sign in' }).click();
