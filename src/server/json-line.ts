@@ -1,21 +1,4 @@
-/** Names of fields whose values are never written, at any depth. Compared in lower case. */
-const secretNames = new Set([
-  'authorization',
-  'cookie',
-  'set-cookie',
-  'token',
-  'password',
-  'secret',
-  'apikey',
-  'api_key',
-  'x-api-key',
-]);
-
-export function isSecretName(name: string): boolean {
-  return secretNames.has(name.toLowerCase());
-}
-
-const redacted = '[redacted]';
+import { isSecretName, redacted } from '../core/secret-name.ts';
 
 /**
  * One log record as one line of JSON: level and time first, then the fields, then `msg`. Never throws, whatever

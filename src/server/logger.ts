@@ -1,7 +1,8 @@
 import { styleText } from 'node:util';
 import sonicBoom from 'sonic-boom';
+import { isSecretName } from '../core/secret-name.ts';
 import type { Logger } from '../engine/logger.ts';
-import { isSecretName, jsonLine } from './json-line.ts';
+import { jsonLine } from './json-line.ts';
 
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];

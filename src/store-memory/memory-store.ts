@@ -1,10 +1,14 @@
 import { RaincheckError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import type { KeptLine } from '../core/log-line.ts';
 import { claimedBefore, isFinal, type EndedAttempt, type Operation } from '../core/operation.ts';
-import { decide, type Decision, type OperationEvent } from '../core/transitions.ts';
+import { decide, holds, type Decision, type OperationEvent } from '../core/transitions.ts';
 import type { Outbox } from '../store/delivery-store.ts';
 import { newOperation } from '../store/new-operation.ts';
+import { chunksAfter, linesAfter, type LogChunk } from '../store/log-chunks.ts';
 import type {
+  AppendLogs,
+  AppendOutcome,
   CancelOutcome,
   ClaimedOperation,
   ClaimOperations,
@@ -18,6 +22,7 @@ import type {
   NewOperation,
   OperationPage,
   PruneOutcome,
+  ReadLogs,
   SettleAttempts,
   Settlement,
   SettleOutcome,
@@ -65,7 +70,10 @@ type Entry = {
   readonly input: string;
   readonly attempts: EndedAttempt[];
   body: Uint8Array | null;
+  logs: readonly LogChunk[];
 };
+
+const noLogs: readonly LogChunk[] = [];
 
 type UsedKey = { readonly fingerprint: string; readonly operationId: string };
 
@@ -124,7 +132,7 @@ class MemoryStore implements OperationStore {
     }
     const [labels, webhook] = [Object.freeze({ ...p.labels }), frozenCopy(p.webhook)];
     const operation = newOperation({ ...p, labels, webhook }, now);
-    const entry: Entry = { operation, input: p.input, attempts: [], body: null };
+    const entry: Entry = { operation, input: p.input, attempts: [], body: null, logs: noLogs };
     this.#entries.set(p.id, entry);
     this.#index.add(p.id);
     this.#replace(entry, null, operation);
@@ -222,6 +230,23 @@ class MemoryStore implements OperationStore {
       const cancelRequested = decision.operation.cancelRequestedAt !== null;
       return { outcome: 'extended', cancelRequested };
     });
+  }
+
+  async appendLogs({ entries }: AppendLogs): Promise<AppendOutcome[]> {
+    this.#requireOpen();
+    return entries.map((entry) => {
+      const kept = this.#entries.get(entry.id);
+      if (kept === undefined || !holds(kept.operation, entry.token)) return 'lost';
+      const changed = chunksAfter(kept.logs.at(-1) ?? null, entry);
+      const before = kept.logs.filter(({ position }) => position !== changed[0]?.position);
+      kept.logs = [...before, ...changed].slice(-limits.logChunks);
+      return 'applied';
+    });
+  }
+
+  async readLogs({ id, after, limit }: ReadLogs): Promise<KeptLine[]> {
+    this.#requireOpen();
+    return linesAfter(this.#entries.get(id)?.logs ?? noLogs, after, limit);
   }
 
   async sweepExpired(p: SweepExpired): Promise<SweepOutcome> {

@@ -233,8 +233,25 @@ CREATE TABLE @notes (
 );
 ${webhookTables}`;
 
+/** What handlers log, by the number of the first line of each chunk. */
+const step2 = `
+CREATE TABLE @log_chunks (
+  operation_id text COLLATE "C" NOT NULL,
+  position bigint NOT NULL,
+  lines integer NOT NULL,
+  writer_token text COLLATE "C" NOT NULL,
+  writer_lines bigint NOT NULL,
+  text text NOT NULL,
+  PRIMARY KEY (operation_id, position),
+  CHECK (position > 0 AND lines > 0)
+) WITH (
+  autovacuum_vacuum_scale_factor = 0.02,
+  autovacuum_vacuum_threshold = 2000
+);
+`;
+
 /** In order; the version of a schema is the number of steps it has taken. */
-export const migrations: readonly string[] = [step1];
+export const migrations: readonly string[] = [step1, step2];
 
 /** How many versions ahead of this code a schema may be: newer nodes of a rolling upgrade. */
 const versionsAhead = 1;

@@ -13,6 +13,7 @@ import { deliveryTurnCases } from './store-cases-delivery-turns.ts';
 import { endpointCases } from './store-cases-endpoints.ts';
 import { keepCases } from './store-cases-keep.ts';
 import { listCases } from './store-cases-list.ts';
+import { logCases } from './store-cases-logs.ts';
 import { noteCases } from './store-cases-notes.ts';
 import { outboxCases } from './store-cases-outbox.ts';
 import { resultCases } from './store-cases-results.ts';
@@ -28,6 +29,7 @@ const groups: Readonly<Record<string, readonly StoreCase[]>> = {
   sweep: sweepCases,
   steer: steerCases,
   results: resultCases,
+  logs: logCases,
   list: listCases,
   notes: noteCases,
   keep: keepCases,
