@@ -7,6 +7,7 @@ import { engineSettings, type EngineSettings } from './engine-settings.ts';
 import type { Engine, EngineOptions, OperationKey } from './engine.ts';
 import { Estimates } from './estimates.ts';
 import { Feed } from './feed.ts';
+import { LogFollowers } from './log-followers.ts';
 import { Readiness } from './readiness.ts';
 import { Runtime } from './runtime.ts';
 import type { Task } from './task.ts';
@@ -31,6 +32,7 @@ class RaincheckEngine implements Engine {
   readonly #waiters: Waiters;
   readonly #watchers: Watchers;
   readonly #feed: Feed;
+  readonly #logs: LogFollowers;
   readonly #readiness: Readiness;
 
   constructor(settings: EngineSettings) {
@@ -44,10 +46,12 @@ class RaincheckEngine implements Engine {
       wait: (p) => this.#waiters.wait({ ...p, until: 'change' }),
     });
     this.#feed = new Feed(settings);
+    this.#logs = new LogFollowers(settings);
     this.#runtime = new Runtime({
       settings,
       estimates: this.#estimates,
       changed: (id) => this.#changed(id),
+      logged: (id) => this.#logs.notify(id),
       hinted: () => this.#feed.hinted(),
     });
     this.#acceptor = new Acceptor({
@@ -89,6 +93,7 @@ class RaincheckEngine implements Engine {
     await this.#runtime.stop({ drainMs, now: p.now ?? false });
     this.#watchers.close();
     this.#feed.close();
+    this.#logs.close();
     this.#waiters.close();
   }
 
@@ -177,6 +182,20 @@ class RaincheckEngine implements Engine {
     return this.#s.store.listAttempts({ id: p.id });
   }
 
+  async logs({
+    id,
+    tenant,
+    after,
+    limit,
+  }: Parameters<Engine['logs']>[0]): ReturnType<Engine['logs']> {
+    await this.read({ id, tenant });
+    return this.#s.store.readLogs({ id, after, limit });
+  }
+
+  followLogs(p: Parameters<Engine['followLogs']>[0]): ReturnType<Engine['followLogs']> {
+    return this.#logs.follow(p);
+  }
+
   readResult(p: Parameters<Engine['readResult']>[0]): AsyncIterable<Uint8Array> {
     return this.#s.store.readResult(p);
   }
@@ -207,6 +226,7 @@ class RaincheckEngine implements Engine {
   /** Durably, in a way that clients can see. */
   #changed(id: string): void {
     this.#waiters.notify(id);
+    this.#logs.notify(id);
     this.#feed.changed(id);
   }
 

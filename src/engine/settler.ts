@@ -4,6 +4,7 @@ import type { Settlement, SettleOutcome, Store } from '../store/store.ts';
 import type { Attempt } from './attempt.ts';
 import { describeThrown, plainError } from './handler-error.ts';
 import { attemptFields } from './handler-context.ts';
+import type { LogKeeper } from './log-keeper.ts';
 import type { Logger } from './logger.ts';
 import { Outage } from './outage.ts';
 import { repeatWrite } from './repeat-write.ts';
@@ -15,6 +16,8 @@ type SettlerParts = {
   readonly logger: Logger;
   readonly running: RunningAttempts;
   readonly outbox: Outbox | undefined;
+  /** Whose lines are to be stored before it ends, and forgotten where it ends without a record. */
+  readonly logs: Pick<LogKeeper, 'sendLast' | 'forget'>;
   /** A slot became free. */
   readonly freed: () => void;
   /** The settlement is durable, or was lost. */
@@ -39,7 +42,7 @@ export class Settler {
   /** Calls the store at once, in this very turn; the slot is free when this returns. */
   settle(attempt: Attempt, settlement: Settlement): void {
     attempt.phase = 'settling';
-    const first = this.#call(settlement);
+    const first = this.#call(attempt, settlement);
     this.#p.running.freeSlot(attempt);
     this.#p.freed();
     first.then(
@@ -51,6 +54,7 @@ export class Settler {
   /** The attempt ends without a record: its lease is another's, or the process gives up on it. */
   drop(attempt: Attempt): void {
     attempt.phase = 'ended';
+    this.#p.logs.forget(attempt);
     this.#p.running.freeSlot(attempt);
     this.#p.running.remove(attempt);
     this.#p.freed();
@@ -61,7 +65,8 @@ export class Settler {
     this.#stop.abort();
   }
 
-  async #call(settlement: Settlement): Promise<SettleOutcome> {
+  async #call(attempt: Attempt, settlement: Settlement): Promise<SettleOutcome> {
+    this.#p.logs.sendLast(attempt);
     const [outcome] = await this.#p.store.settleAttempts({
       settlements: [settlement],
       outbox: this.#p.outbox,
@@ -86,7 +91,7 @@ export class Settler {
       outage: this.#outage,
       stop: this.#stop.signal,
       firstError,
-      call: () => this.#call(settlement),
+      call: () => this.#call(attempt, settlement),
       refused: (error) => {
         settlement = this.#unstorable(attempt, error);
       },

@@ -1,5 +1,4 @@
 import { outcomeCodes, RaincheckError } from '../core/errors.ts';
-import { isOperationId } from '../core/id.ts';
 import { limits } from '../core/limits.ts';
 import { isFinal, operationStatuses, statesOf, type Operation } from '../core/operation.ts';
 import type { OperationFilter } from '../engine/engine.ts';
@@ -11,7 +10,7 @@ import { readJsonBody } from './json-body.ts';
 import { pageAsked, pageReply } from './page.ts';
 import { parsePrefer, preferenceApplied } from './prefer.ts';
 import { invalid, parseLabels, parseTime, parseWord, parseWords, single } from './query.ts';
-import { operationNotFound, readOperation } from './results.ts';
+import { readOperation, requireId } from './results.ts';
 import { reservedMembers } from './submitted-webhook.ts';
 import {
   acceptedReply,
@@ -148,10 +147,6 @@ function underInput(error: unknown): unknown {
   if (!(error instanceof RaincheckError) || error.errors === undefined) return error;
   const errors = error.errors.map((one) => ({ ...one, pointer: `/input${one.pointer}` }));
   return new RaincheckError(error.code, error.message, { cause: error, errors });
-}
-
-function requireId(id: string): void {
-  if (!isOperationId(id)) throw operationNotFound();
 }
 
 /** `GET /operations`: newest first, filters ANDed, `Link: rel="next"` while there is more. */

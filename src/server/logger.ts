@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 import sonicBoom from 'sonic-boom';
-import { isSecretName } from '../core/secret-name.ts';
+import { isSecretName } from '../core/logged-json.ts';
 import type { Logger } from '../engine/logger.ts';
 import { jsonLine } from './json-line.ts';
 
@@ -50,6 +50,7 @@ export function jsonLogger(p: { readonly level: LogLevel; readonly fd?: number }
     };
   };
   return {
+    level: p.level,
     debug: at('debug'),
     info: at('info'),
     warn: at('warn'),
@@ -99,6 +100,7 @@ export function prettyLogger(p: {
         p.write(prettyLine({ level, fields, message, now: now() }));
     };
   return {
+    level: p.level,
     debug: at('debug'),
     info: at('info'),
     warn: at('warn'),

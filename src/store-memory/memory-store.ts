@@ -1,14 +1,10 @@
 import { RaincheckError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
-import type { KeptLine } from '../core/log-line.ts';
 import { claimedBefore, isFinal, type EndedAttempt, type Operation } from '../core/operation.ts';
 import { decide, holds, type Decision, type OperationEvent } from '../core/transitions.ts';
 import type { Outbox } from '../store/delivery-store.ts';
 import { newOperation } from '../store/new-operation.ts';
-import { chunksAfter, linesAfter, type LogChunk } from '../store/log-chunks.ts';
 import type {
-  AppendLogs,
-  AppendOutcome,
   CancelOutcome,
   ClaimedOperation,
   ClaimOperations,
@@ -22,7 +18,6 @@ import type {
   NewOperation,
   OperationPage,
   PruneOutcome,
-  ReadLogs,
   SettleAttempts,
   Settlement,
   SettleOutcome,
@@ -37,6 +32,7 @@ import { deliveryVerbs } from './delivery-verbs.ts';
 import { Expiring } from './expiring.ts';
 import { frozenCopy } from './frozen-copy.ts';
 import { Heap } from './heap.ts';
+import { LogBook } from './log-book.ts';
 import { OperationIndex } from './operation-index.ts';
 import { TaskQueue } from './task-queue.ts';
 
@@ -48,8 +44,32 @@ import { TaskQueue } from './task-queue.ts';
 export function memoryStore(): Store {
   const deliveries = new DeliveryBook();
   const open = new OpenState();
+  const logs = new LogBook();
+  const operations = new MemoryStore({ deliveries, logs, open });
   const verbs = deliveryVerbs(deliveries, () => open.require());
-  return Object.assign(new MemoryStore(deliveries, open), verbs);
+  return Object.assign(operations, verbs, logVerbs(logs, operations, open));
+}
+
+function logVerbs(
+  logs: LogBook,
+  operations: MemoryStore,
+  open: OpenState,
+): Pick<Store, 'appendLogs' | 'readLogs'> {
+  return {
+    appendLogs: async ({ entries }) => {
+      open.require();
+      return entries.map((entry) => {
+        const operation = operations.current(entry.id);
+        if (operation === undefined || !holds(operation, entry.token)) return 'lost';
+        logs.append(entry);
+        return 'applied';
+      });
+    },
+    readLogs: async (p) => {
+      open.require();
+      return logs.read(p);
+    },
+  };
 }
 
 class OpenState {
@@ -70,14 +90,11 @@ type Entry = {
   readonly input: string;
   readonly attempts: EndedAttempt[];
   body: Uint8Array | null;
-  logs: readonly LogChunk[];
 };
-
-const noLogs: readonly LogChunk[] = [];
 
 type UsedKey = { readonly fingerprint: string; readonly operationId: string };
 
-class MemoryStore implements OperationStore {
+class MemoryStore implements Omit<OperationStore, 'appendLogs' | 'readLogs'> {
   readonly name = 'memory';
   readonly capabilities = { singleProcess: true, durable: false } as const;
   readonly #entries = new Map<string, Entry>();
@@ -86,19 +103,21 @@ class MemoryStore implements OperationStore {
   readonly #running = new Set<string>();
   readonly #waiting = new Heap<Operation>(
     (a, b) => waitsUntil(a) < waitsUntil(b),
-    (operation) => this.#current(operation.id) === operation,
+    (operation) => this.current(operation.id) === operation,
   );
   readonly #usedKeys = new Expiring<UsedKey>();
   readonly #expiries = new Expiring<null>();
   readonly #gone = new Expiring<null>();
   readonly #notes = new Map<string, string>();
   readonly #deliveries: DeliveryBook;
+  readonly #logs: LogBook;
   readonly #open: OpenState;
   #pending = 0;
 
-  constructor(deliveries: DeliveryBook, open: OpenState) {
-    this.#deliveries = deliveries;
-    this.#open = open;
+  constructor(p: { deliveries: DeliveryBook; logs: LogBook; open: OpenState }) {
+    this.#deliveries = p.deliveries;
+    this.#logs = p.logs;
+    this.#open = p.open;
   }
 
   async createOperations(p: CreateOperations): Promise<CreateOutcome[]> {
@@ -118,7 +137,7 @@ class MemoryStore implements OperationStore {
     if (used !== undefined && used.expiresAt > now) {
       if (used.value.fingerprint !== key?.fingerprint) return { outcome: 'key_reused' };
       const { operationId } = used.value;
-      const operation = this.#current(operationId);
+      const operation = this.current(operationId);
       return operation === undefined
         ? { outcome: 'replayed_gone', operationId }
         : { outcome: 'replayed', operation };
@@ -132,7 +151,7 @@ class MemoryStore implements OperationStore {
     }
     const [labels, webhook] = [Object.freeze({ ...p.labels }), frozenCopy(p.webhook)];
     const operation = newOperation({ ...p, labels, webhook }, now);
-    const entry: Entry = { operation, input: p.input, attempts: [], body: null, logs: noLogs };
+    const entry: Entry = { operation, input: p.input, attempts: [], body: null };
     this.#entries.set(p.id, entry);
     this.#index.add(p.id);
     this.#replace(entry, null, operation);
@@ -232,23 +251,6 @@ class MemoryStore implements OperationStore {
     });
   }
 
-  async appendLogs({ entries }: AppendLogs): Promise<AppendOutcome[]> {
-    this.#requireOpen();
-    return entries.map((entry) => {
-      const kept = this.#entries.get(entry.id);
-      if (kept === undefined || !holds(kept.operation, entry.token)) return 'lost';
-      const changed = chunksAfter(kept.logs.at(-1) ?? null, entry);
-      const before = kept.logs.filter(({ position }) => position !== changed[0]?.position);
-      kept.logs = [...before, ...changed].slice(-limits.logChunks);
-      return 'applied';
-    });
-  }
-
-  async readLogs({ id, after, limit }: ReadLogs): Promise<KeptLine[]> {
-    this.#requireOpen();
-    return linesAfter(this.#entries.get(id)?.logs ?? noLogs, after, limit);
-  }
-
   async sweepExpired(p: SweepExpired): Promise<SweepOutcome> {
     this.#requireOpen();
     const { recoveriesMax, workerDead } = p;
@@ -274,7 +276,7 @@ class MemoryStore implements OperationStore {
 
   async readOperation({ id }: { id: string }): Promise<Operation | null> {
     this.#requireOpen();
-    return this.#current(id) ?? null;
+    return this.current(id) ?? null;
   }
 
   async isGone({ id }: { id: string }): Promise<boolean> {
@@ -317,7 +319,7 @@ class MemoryStore implements OperationStore {
     this.#requireOpen();
     const { id } = p;
     const decision = this.#apply(id, { type: 'cancel_requested' }, p.now);
-    const operation = this.#current(id);
+    const operation = this.current(id);
     if (operation === undefined) return { outcome: 'missing' };
     if (operation.state === 'running') return { outcome: 'requested', operation };
     if (decision?.outcome !== 'applied') return { outcome: 'already_final', operation };
@@ -331,7 +333,7 @@ class MemoryStore implements OperationStore {
     goneUntil: number;
   }): Promise<'removed' | 'not_final' | 'missing'> {
     this.#requireOpen();
-    const operation = this.#current(p.id);
+    const operation = this.current(p.id);
     if (operation === undefined) return 'missing';
     if (!isFinal(operation.state)) return 'not_final';
     this.#remove(operation, p.goneUntil);
@@ -354,7 +356,7 @@ class MemoryStore implements OperationStore {
     const goneIds = this.#gone.takeExpired(now, limit).length;
     const expired = this.#expiries.takeExpired(now, limit);
     for (const id of expired) {
-      const operation = this.#current(id);
+      const operation = this.current(id);
       if (operation === undefined) continue;
       this.#remove(operation, (operation.expiresAt ?? now) + operation.retentionMs);
     }
@@ -385,14 +387,14 @@ class MemoryStore implements OperationStore {
     this.#open.require();
   }
 
-  #current(id: string): Operation | undefined {
+  current(id: string): Operation | undefined {
     return this.#entries.get(id)?.operation;
   }
 
   #queue(task: string): TaskQueue {
     let queue = this.#queues.get(task);
     if (queue === undefined) {
-      queue = new TaskQueue(task, (id) => this.#current(id));
+      queue = new TaskQueue(task, (id) => this.current(id));
       this.#queues.set(task, queue);
     }
     return queue;
@@ -439,6 +441,7 @@ class MemoryStore implements OperationStore {
   #remove(operation: Operation, goneUntil: number): void {
     this.#entries.delete(operation.id);
     this.#expiries.delete(operation.id);
+    this.#logs.remove(operation.id);
     this.#queue(operation.task).replaced(operation, null);
     this.#gone.set(operation.id, null, goneUntil);
   }
