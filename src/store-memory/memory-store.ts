@@ -1,7 +1,6 @@
-import { RaincheckError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { claimedBefore, isFinal, type EndedAttempt, type Operation } from '../core/operation.ts';
-import { decide, holds, type Decision, type OperationEvent } from '../core/transitions.ts';
+import { decide, type Decision, type OperationEvent } from '../core/transitions.ts';
 import type { Outbox } from '../store/delivery-store.ts';
 import { newOperation } from '../store/new-operation.ts';
 import type {
@@ -33,7 +32,9 @@ import { Expiring } from './expiring.ts';
 import { frozenCopy } from './frozen-copy.ts';
 import { Heap } from './heap.ts';
 import { LogBook } from './log-book.ts';
+import { logVerbs } from './log-verbs.ts';
 import { OperationIndex } from './operation-index.ts';
+import { OpenState } from './open-state.ts';
 import { TaskQueue } from './task-queue.ts';
 
 /**
@@ -47,41 +48,11 @@ export function memoryStore(): Store {
   const logs = new LogBook();
   const operations = new MemoryStore({ deliveries, logs, open });
   const verbs = deliveryVerbs(deliveries, () => open.require());
-  return Object.assign(operations, verbs, logVerbs(logs, operations, open));
-}
-
-function logVerbs(
-  logs: LogBook,
-  operations: MemoryStore,
-  open: OpenState,
-): Pick<Store, 'appendLogs' | 'readLogs'> {
-  return {
-    appendLogs: async ({ entries }) => {
-      open.require();
-      return entries.map((entry) => {
-        const operation = operations.current(entry.id);
-        if (operation === undefined || !holds(operation, entry.token)) return 'lost';
-        logs.append(entry);
-        return 'applied';
-      });
-    },
-    readLogs: async (p) => {
-      open.require();
-      return logs.read(p);
-    },
-  };
-}
-
-class OpenState {
-  #closed = false;
-
-  close(): void {
-    this.#closed = true;
-  }
-
-  require(): void {
-    if (this.#closed) throw new RaincheckError('store_unavailable', 'The store is closed.');
-  }
+  return Object.assign(
+    operations,
+    verbs,
+    logVerbs(logs, open, (id) => operations.current(id)),
+  );
 }
 
 /** All that is kept of one operation. */
