@@ -7,6 +7,7 @@ export {
 } from './client/client.ts';
 export type { OperationEvent } from './client/events.ts';
 export type { FeedEvent, FeedOptions } from './client/feed.ts';
+export type { LogsOptions } from './client/logs.ts';
 export type { CallOptions, OperationHandle, WaitSettings } from './client/operation.ts';
 export {
   NetworkError,
@@ -44,6 +45,7 @@ export type {
   WireEndpoint,
   WireEndpointPage,
   WireEstimate,
+  WireLogLine,
   WireOperation,
   WireOperationEvent,
   WireOperationError,

@@ -14,6 +14,7 @@ import { addDoctor } from './doctor.ts';
 import { addInit } from './init.ts';
 import { addList } from './list.ts';
 import { addListen } from './listen.ts';
+import { addLogs } from './logs.ts';
 import { addMigrate } from './migrate.ts';
 import { addResult } from './result.ts';
 import { addRetry } from './retry.ts';
@@ -36,6 +37,7 @@ const commands = [
   addSubmit,
   addStatus,
   addWait,
+  addLogs,
   addResult,
   addCancel,
   addRetry,
