@@ -125,22 +125,27 @@ export function createOperationHandle<Output>(
         throw error;
       }
     },
-    async retry(input, { signal } = {}) {
-      const address = below(url, 'retry');
-      const answer = await transport.request({
-        method: 'POST',
-        url: address,
-        json: input === undefined ? undefined : { input },
-        headers: { 'idempotency-key': randomKey() },
-        signal,
-      });
-      const accepted = operationIn(answer, address);
-      return createOperationHandle(transport, {
-        url: transport.address(accepted.status_url),
-        accepted,
-      });
-    },
+    retry: (input, options) => retried(transport, { url, input, signal: options?.signal }),
   };
+}
+
+async function retried<Output>(
+  transport: Transport,
+  p: { readonly url: URL; readonly input: unknown; readonly signal: AbortSignal | undefined },
+): Promise<OperationHandle<Output>> {
+  const address = below(p.url, 'retry');
+  const answer = await transport.request({
+    method: 'POST',
+    url: address,
+    json: p.input === undefined ? undefined : { input: p.input },
+    headers: { 'idempotency-key': randomKey() },
+    signal: p.signal,
+  });
+  const accepted = operationIn(answer, address);
+  return createOperationHandle(transport, {
+    url: transport.address(accepted.status_url),
+    accepted,
+  });
 }
 
 /** JSON parsed, anything else as a File with its type and the name of Content-Disposition. */

@@ -32,6 +32,7 @@ export class LogFollowers {
 
   /** There may be new lines. Cheap when nobody follows the operation. */
   notify(id: string): void {
+    if (this.#byId.size === 0) return;
     const followers = this.#byId.get(id);
     if (followers !== undefined) wakeAll(followers);
   }

@@ -227,7 +227,7 @@ test('a line is cut to its limit, wherever it is long', async (t) => {
     assert.ok(bytes > 1_000 && bytes <= limits.logLineBytes, `${bytes} bytes`);
   }
   assert.match(lines[0]!.message, /^x+…$/);
-  assert.match(lines[1]!.message, /^\u0001+…$/);
+  assert.ok(lines[1]!.message.startsWith('\u0001') && lines[1]!.message.endsWith('…'));
   const [both, fields] = lines.slice(2).map((line) => JSON.parse(line.fields!) as object);
   assert.deepEqual({ ...both, long: null }, { id: 7, long: null, '…': '1 more did not fit' });
   const { long: cut, ...others } = fields as { long: string };

@@ -64,10 +64,12 @@ export class LogKeeper {
 
   /** Hands the store all that it may not have yet, in this very turn and so before the settle that follows. */
   sendLast(attempt: Attempt): void {
+    const { logs } = attempt;
+    if (logs === null) return;
     this.#open.delete(attempt);
-    if (attempt.logs?.isOpen !== true) return;
+    if (!logs.isOpen) return;
     // A failure is left to the settle, which is repeated, and this before it.
-    this.#send([{ attempt, logs: attempt.logs }], 'all').catch(() => undefined);
+    this.#send([{ attempt, logs }], 'all').catch(() => undefined);
   }
 
   /** The attempt ends without a record. */

@@ -92,7 +92,7 @@ class MemoryStore implements Omit<OperationStore, 'appendLogs' | 'readLogs'> {
   }
 
   async createOperations(p: CreateOperations): Promise<CreateOutcome[]> {
-    this.#requireOpen();
+    this.#open.require();
     const ids = new Set<string>();
     for (const { id } of p.operations) {
       if (ids.has(id) || this.#entries.has(id)) throw new Error(`A second operation ${id}.`);
@@ -134,7 +134,7 @@ class MemoryStore implements Omit<OperationStore, 'appendLogs' | 'readLogs'> {
   }
 
   async claimOperations(p: ClaimOperations): Promise<ClaimOutcome> {
-    this.#requireOpen();
+    this.#open.require();
     const open: { queue: TaskQueue; task: ClaimTask }[] = [];
     let nextDueAt = Infinity;
     for (const task of p.tasks) {
@@ -193,7 +193,7 @@ class MemoryStore implements Omit<OperationStore, 'appendLogs' | 'readLogs'> {
   }
 
   async settleAttempts(p: SettleAttempts): Promise<SettleOutcome[]> {
-    this.#requireOpen();
+    this.#open.require();
     return p.settlements.map((settlement) => {
       const decision = this.#apply(settlement.id, settledEvent(settlement), p.now);
       if (decision?.outcome !== 'applied') return 'lost';
@@ -207,7 +207,7 @@ class MemoryStore implements Omit<OperationStore, 'appendLogs' | 'readLogs'> {
   }
 
   async extendLeases(p: ExtendLeases): Promise<ExtendOutcome[]> {
-    this.#requireOpen();
+    this.#open.require();
     return p.leases.map(({ id, token, progress }) => {
       const event = {
         type: 'extended',
@@ -223,7 +223,7 @@ class MemoryStore implements Omit<OperationStore, 'appendLogs' | 'readLogs'> {
   }
 
   async sweepExpired(p: SweepExpired): Promise<SweepOutcome> {
-    this.#requireOpen();
+    this.#open.require();
     const { recoveriesMax, workerDead } = p;
     const changed: Operation[] = [];
     for (const id of this.#running) {
@@ -246,24 +246,24 @@ class MemoryStore implements Omit<OperationStore, 'appendLogs' | 'readLogs'> {
   }
 
   async readOperation({ id }: { id: string }): Promise<Operation | null> {
-    this.#requireOpen();
+    this.#open.require();
     return this.current(id) ?? null;
   }
 
   async isGone({ id }: { id: string }): Promise<boolean> {
-    this.#requireOpen();
+    this.#open.require();
     return this.#gone.get(id) !== undefined;
   }
 
   async readInput({ id }: { id: string }): Promise<string | null> {
-    this.#requireOpen();
+    this.#open.require();
     return this.#entries.get(id)?.input ?? null;
   }
 
   async *readResult(p: { id: string; start: number; end: number }): AsyncGenerator<Uint8Array> {
     let at = p.start;
     while (at < p.end) {
-      this.#requireOpen();
+      this.#open.require();
       const chunkEnd = Math.min(p.end, at + limits.resultChunkBytes);
       const chunk = this.#entries.get(p.id)?.body?.slice(at, chunkEnd);
       if (chunk === undefined || chunk.length === 0) return;
@@ -273,12 +273,12 @@ class MemoryStore implements Omit<OperationStore, 'appendLogs' | 'readLogs'> {
   }
 
   async listOperations(p: ListOperations): Promise<OperationPage> {
-    this.#requireOpen();
+    this.#open.require();
     return this.#index.page(p);
   }
 
   async listAttempts({ id }: { id: string }): Promise<EndedAttempt[]> {
-    this.#requireOpen();
+    this.#open.require();
     return this.#entries.get(id)?.attempts.slice(-limits.attemptsShown) ?? [];
   }
 
@@ -287,7 +287,7 @@ class MemoryStore implements Omit<OperationStore, 'appendLogs' | 'readLogs'> {
     outbox?: Outbox | undefined;
     now: number;
   }): Promise<CancelOutcome> {
-    this.#requireOpen();
+    this.#open.require();
     const { id } = p;
     const decision = this.#apply(id, { type: 'cancel_requested' }, p.now);
     const operation = this.current(id);
@@ -303,7 +303,7 @@ class MemoryStore implements Omit<OperationStore, 'appendLogs' | 'readLogs'> {
     now: number;
     goneUntil: number;
   }): Promise<'removed' | 'not_final' | 'missing'> {
-    this.#requireOpen();
+    this.#open.require();
     const operation = this.current(p.id);
     if (operation === undefined) return 'missing';
     if (!isFinal(operation.state)) return 'not_final';
@@ -312,18 +312,18 @@ class MemoryStore implements Omit<OperationStore, 'appendLogs' | 'readLogs'> {
   }
 
   async setTaskPaused({ task, paused }: { task: string; paused: boolean }): Promise<void> {
-    this.#requireOpen();
+    this.#open.require();
     this.#queue(task).paused = paused;
   }
 
   async readTasks(): Promise<TaskRecord[]> {
-    this.#requireOpen();
+    this.#open.require();
     const names = [...this.#queues.keys()].sort();
     return names.map((name) => this.#queue(name).record());
   }
 
   async pruneExpired({ now, limit }: { now: number; limit: number }): Promise<PruneOutcome> {
-    this.#requireOpen();
+    this.#open.require();
     const goneIds = this.#gone.takeExpired(now, limit).length;
     const expired = this.#expiries.takeExpired(now, limit);
     for (const id of expired) {
@@ -337,25 +337,21 @@ class MemoryStore implements Omit<OperationStore, 'appendLogs' | 'readLogs'> {
   }
 
   async readNote({ name }: { name: string }): Promise<string | null> {
-    this.#requireOpen();
+    this.#open.require();
     return this.#notes.get(name) ?? null;
   }
 
   async writeNote({ name, text }: { name: string; text: string }): Promise<void> {
-    this.#requireOpen();
+    this.#open.require();
     this.#notes.set(name, text);
   }
 
   async ping(): Promise<void> {
-    this.#requireOpen();
+    this.#open.require();
   }
 
   async close(): Promise<void> {
     this.#open.close();
-  }
-
-  #requireOpen(): void {
-    this.#open.require();
   }
 
   current(id: string): Operation | undefined {
