@@ -86,8 +86,8 @@ const hotStatements: Readonly<Record<string, readonly [sql: string, ...uses: Reg
   'log, the last chunk': [lastChunkSql, /INDEX log_chunks_position \(operation_seq=\?\)/],
   'log, what is too old': [
     dropChunksSql,
-    /SEARCH log_chunks USING INDEX log_chunks_position \(operation_seq=\? AND position<\?\)/,
-    /SEARCH log_chunks USING COVERING INDEX log_chunks_position \(operation_seq=\?\)/,
+    /COVERING INDEX log_chunks_position \(operation_seq=\? AND position<\?\)/,
+    /COVERING INDEX log_chunks_position \(operation_seq=\?\)/,
   ],
   'log, read': [
     readChunksSql,
