@@ -92,11 +92,11 @@ const hotStatements: Readonly<Record<string, readonly [sql: string, ...uses: Reg
   'log, what is too old': [
     dropChunksSql,
     /Scan Backward using log_chunks_pkey/,
-    /using log_chunks_pkey .*\n.*Index Cond: .*position <= /,
+    /using log_chunks_pkey .*\n.*Index Cond: .*position"? <= /,
   ],
   'log, read': [
     readChunksSql,
-    /using log_chunks_pkey .*\n.*Index Cond: .*position >= /,
+    /using log_chunks_pkey .*\n.*Index Cond: .*position"? >= /,
     /Scan Backward using log_chunks_pkey/,
   ],
   attempts: [listAttemptsSql, /Scan Backward using attempts_pkey/],
