@@ -16,6 +16,7 @@ export {
   type OperationSnapshot,
   type OperationStore,
 } from './client/operation-store.ts';
+export type { LogsOptions } from './client/logs.ts';
 export type { CallOptions, OperationHandle, WaitSettings } from './client/operation.ts';
 export {
   NetworkError,
@@ -57,6 +58,7 @@ export type {
   WireEndpointPage,
   WireErrorGroups,
   WireEstimate,
+  WireLogLine,
   WireOperation,
   WireOperationEvent,
   WireOperationError,

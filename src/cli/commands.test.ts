@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { runCli, startCli } from '../../test/support/run-cli.ts';
 import { scriptedServer } from '../../test/support/scripted-server.ts';
 import { completed, sampleId, wireTask } from '../../test/support/wire-samples.ts';
-import type { WireOperation } from '../core/wire.ts';
+import type { WireLogLine, WireOperation } from '../core/wire.ts';
 import { createEngine } from '../engine/create-engine.ts';
 import { defineTask } from '../engine/define-task.ts';
 import type { Engine } from '../engine/engine.ts';
@@ -46,6 +46,15 @@ const tasks = [
     retry: { base: '10ms' },
     run: () => Promise.reject(new Error('UpstreamError 503')),
   }),
+  defineTask('talker', {
+    attempts: 2,
+    retry: { base: '10ms' },
+    run: ({ log, attempt }) => {
+      log.info('one', { rows: 3 });
+      log.warn('two\nthree\u001b[2J');
+      if (attempt === 1) throw new Error('again');
+    },
+  }),
   defineTask('slow', {
     timeout: '20ms',
     attempts: 1,
@@ -81,6 +90,45 @@ after(async () => {
 });
 
 const idIn = (text: string): string => /op_[0-9A-Z]{26}/.exec(text)?.[0] ?? 'none';
+
+describe('raincheck logs', () => {
+  it('prints what the handlers wrote, tab-separated in a pipe, and as on the wire with --json', async () => {
+    const { operation } = await engine.submit({
+      task: 'talker',
+      tenant: '',
+      input: { value: null, text: 'null' },
+    });
+    const followed = await cli('logs', '-f', operation.id);
+    assert.equal(followed.code, 0, followed.stderr);
+    const cells = followed.stdout
+      .slice(0, -1)
+      .split('\n')
+      .map((line) => line.split('\t'));
+    assert.deepEqual(
+      cells.map(([, ...rest]) => rest),
+      [
+        ['info', '1', 'one', '{"rows":3}'],
+        ['warn', '1', 'two three', ''],
+        ['info', '2', 'one', '{"rows":3}'],
+        ['warn', '2', 'two three', ''],
+      ],
+    );
+    assert.match(cells[0]![0]!, /^\d{4}-\d\d-\d\dT[\d:.]{12}Z$/);
+    const { code, stdout } = await cli('logs', operation.id, '--json');
+    assert.equal(code, 0);
+    const lines = stdout.trimEnd().split('\n');
+    const first = JSON.parse(lines[0]!) as WireLogLine;
+    assert.deepEqual([lines.length, first.number, first.message], [4, 1, 'one']);
+  });
+
+  it('says so when there are none, and where there is no operation', async () => {
+    const done = await cli('submit', 'echo', 'name=x', '--quiet');
+    const none = await cli('logs', '-f', idIn(done.stdout));
+    assert.deepEqual([none.code, none.stdout, none.stderr], [0, '', 'No lines.\n']);
+    assert.equal((await cli('logs', 'op_00000000000000000000000000')).code, 5);
+    assert.equal((await cli('logs', 'nonsense')).code, 2);
+  });
+});
 
 describe('raincheck run', () => {
   it('prints the JSON result on stdout and the story on stderr, and exits with 0', async () => {

@@ -15,6 +15,7 @@ import { addInit } from './init.ts';
 import { addErrors } from './errors.ts';
 import { addList } from './list.ts';
 import { addListen } from './listen.ts';
+import { addLogs } from './logs.ts';
 import { addMigrate } from './migrate.ts';
 import { addResult } from './result.ts';
 import { addRetry } from './retry.ts';
@@ -37,6 +38,7 @@ const commands = [
   addSubmit,
   addStatus,
   addWait,
+  addLogs,
   addResult,
   addCancel,
   addRetry,

@@ -1,7 +1,8 @@
 import { durationMs, type Duration } from '../core/duration.ts';
-import type { WireOperation } from '../core/wire.ts';
+import type { WireLogLine, WireOperation } from '../core/wire.ts';
 import { operationIn } from './answered-operation.ts';
 import { operationEvents, type OperationEvent } from './events.ts';
+import { operationLogs, type LogsOptions } from './logs.ts';
 import { OperationFailed, ProblemError, WaitTimeout } from './problem.ts';
 import { randomKey } from './random-key.ts';
 import type { Transport } from './transport.ts';
@@ -33,6 +34,11 @@ export type OperationHandle<Output = unknown> = {
    * long-polling; the newest only when the reader is slow. Throws as wait() does.
    */
   events(options?: CallOptions): AsyncIterableIterator<OperationEvent>;
+  /**
+   * What its handlers wrote with `log`, in order: the latest 256 KiB of it or so. With `follow` to the end of the
+   * operation, as it comes; else what there is.
+   */
+  logs(options?: LogsOptions): AsyncIterableIterator<WireLogLine>;
   /** The result as it is served, for streaming; OperationFailed or WaitTimeout when there is none (yet). */
   download(options?: CallOptions): Promise<Response>;
   /** Asks to cancel; a pending operation is final at once, a running one when its handler stops. */
@@ -98,6 +104,7 @@ export function createOperationHandle<Output>(
       return (await valueOf(await open(operation, settings.signal))) as Output;
     },
     events: ({ signal } = {}) => operationEvents(transport, url, signal),
+    logs: (options) => operationLogs(transport, url, options),
     async download(options = {}) {
       return open(await status(options), options.signal);
     },
@@ -118,22 +125,27 @@ export function createOperationHandle<Output>(
         throw error;
       }
     },
-    async retry(input, { signal } = {}) {
-      const address = below(url, 'retry');
-      const answer = await transport.request({
-        method: 'POST',
-        url: address,
-        json: input === undefined ? undefined : { input },
-        headers: { 'idempotency-key': randomKey() },
-        signal,
-      });
-      const accepted = operationIn(answer, address);
-      return createOperationHandle(transport, {
-        url: transport.address(accepted.status_url),
-        accepted,
-      });
-    },
+    retry: (input, options) => retried(transport, { url, input, signal: options?.signal }),
   };
+}
+
+async function retried<Output>(
+  transport: Transport,
+  p: { readonly url: URL; readonly input: unknown; readonly signal: AbortSignal | undefined },
+): Promise<OperationHandle<Output>> {
+  const address = below(p.url, 'retry');
+  const answer = await transport.request({
+    method: 'POST',
+    url: address,
+    json: p.input === undefined ? undefined : { input: p.input },
+    headers: { 'idempotency-key': randomKey() },
+    signal: p.signal,
+  });
+  const accepted = operationIn(answer, address);
+  return createOperationHandle(transport, {
+    url: transport.address(accepted.status_url),
+    accepted,
+  });
 }
 
 /** JSON parsed, anything else as a File with its type and the name of Content-Disposition. */

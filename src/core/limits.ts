@@ -37,6 +37,19 @@ export const limits = {
   idempotencyMs: 86_400_000,
   progressMessageChars: 500,
   errorDetailChars: 4_096,
+  // What handlers log.
+  /** Message and fields of one line, as JSON; cut. */
+  logLineBytes: 2_048,
+  /** Lines are kept in chunks of so many bytes, the latest so many of an operation. */
+  logChunkBytes: 8_192,
+  logChunks: 32,
+  /** What an attempt wrote since it was last stored: past either, the middle is dropped. */
+  logBufferLines: 200,
+  logBufferBytes: 32_768,
+  /** Lines one read gives. */
+  logPageLines: 1_000,
+  /** Between two writes of one attempt's lines. */
+  logMs: 500,
   // A result.
   resultInlineBytes: 16_384,
   resultBytesDefault: 64 * 1_048_576,

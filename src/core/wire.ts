@@ -1,3 +1,4 @@
+import type { LineLevel } from './log-line.ts';
 import type { DeliveryEvent, DeliveryState, DeliveryTrigger, WebhookEvent } from './delivery.ts';
 import type { EndpointDisabled, EndpointHandshake } from './endpoint.ts';
 import type { ErrorCode, FieldError, OutcomeCode } from './errors.ts';
@@ -123,6 +124,23 @@ export type WireAttempt = {
   /** code and detail of this attempt's own error. */
   readonly error: { readonly code: OutcomeCode; readonly detail: string } | null;
   readonly retry_at: string | null;
+};
+
+/** What a handler wrote with `log`. */
+export type WireLogLine = {
+  /** From 1, over all attempts. A gap: the lines before were more than is kept. */
+  readonly number: number;
+  readonly at: string;
+  readonly attempt: number;
+  readonly level: LineLevel;
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>> | null;
+};
+
+export type WireLogPage = {
+  readonly lines: readonly WireLogLine[];
+  /** Pass as `after`: the number of the last line, or what was asked for when there is none. */
+  readonly next_after: number;
 };
 
 export type WireOperationPage = {

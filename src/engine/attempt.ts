@@ -4,6 +4,7 @@ import { nextProgress, type ProgressReport } from '../core/progress.ts';
 import type { Operation, OperationError, Progress } from '../core/operation.ts';
 import { cancelledError, deadlineError } from '../core/transitions.ts';
 import { plainError } from './handler-error.ts';
+import type { LogBuffer } from './log-buffer.ts';
 import type { Task } from './task.ts';
 
 /** Why a handler is told to stop before it is done. */
@@ -42,6 +43,9 @@ export class Attempt {
   progressUnsent = false;
   /** Not before this instant is progress sent again. */
   progressDueAt = -Infinity;
+
+  /** null: it has logged nothing. */
+  logs: LogBuffer | null = null;
 
   #controller: AbortController | null = null;
   #reason: RaincheckError | null = null;

@@ -10,6 +10,7 @@ import { engineSettings, type EngineSettings } from './engine-settings.ts';
 import type { Engine, EngineOptions, OperationKey } from './engine.ts';
 import { Estimates } from './estimates.ts';
 import { Feed } from './feed.ts';
+import { LogFollowers } from './log-followers.ts';
 import { Readiness } from './readiness.ts';
 import { Runtime } from './runtime.ts';
 import type { StatsWindow } from './stats.ts';
@@ -39,6 +40,7 @@ class RaincheckEngine implements Engine {
   readonly #waiters: Waiters;
   readonly #watchers: Watchers;
   readonly #feed: Feed;
+  readonly #logs: LogFollowers;
   readonly #readiness: Readiness;
 
   constructor(settings: EngineSettings) {
@@ -59,12 +61,14 @@ class RaincheckEngine implements Engine {
       ring,
       observer: settings.observer,
     });
+    this.#logs = new LogFollowers(settings);
     this.#runtime = new Runtime({
       settings,
       ring,
       activity: this.#activity,
       estimates: this.#estimates,
       changed: (id) => this.#changed(id),
+      logged: (id) => this.#logs.notify(id),
       hinted: () => this.#feed.hinted(),
     });
     this.#acceptor = new Acceptor({
@@ -107,6 +111,7 @@ class RaincheckEngine implements Engine {
     await this.#runtime.stop({ drainMs, now: p.now ?? false });
     this.#watchers.close();
     this.#feed.close();
+    this.#logs.close();
     this.#waiters.close();
   }
 
@@ -203,6 +208,20 @@ class RaincheckEngine implements Engine {
     return text;
   }
 
+  async logs({
+    id,
+    tenant,
+    after,
+    limit,
+  }: Parameters<Engine['logs']>[0]): ReturnType<Engine['logs']> {
+    await this.read({ id, tenant });
+    return this.#s.store.readLogs({ id, after, limit });
+  }
+
+  followLogs(p: Parameters<Engine['followLogs']>[0]): ReturnType<Engine['followLogs']> {
+    return this.#logs.follow(p);
+  }
+
   readResult(p: Parameters<Engine['readResult']>[0]): AsyncIterable<Uint8Array> {
     return this.#s.store.readResult(p);
   }
@@ -233,6 +252,7 @@ class RaincheckEngine implements Engine {
   /** Durably, in a way that clients can see. */
   #changed(id: string): void {
     this.#waiters.notify(id);
+    this.#logs.notify(id);
     this.#feed.changed(id);
   }
 

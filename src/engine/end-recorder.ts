@@ -13,7 +13,7 @@ type EndRecorderParts<Attempt, End> = {
     remove(attempt: Attempt): void;
   };
   /** Asks the store, in the turn it is called in. */
-  readonly call: (end: End) => Promise<SettleOutcome>;
+  readonly call: (attempt: Attempt, end: End) => Promise<SettleOutcome>;
   /** The store keeps refusing this very record: one in its place that it can take. */
   readonly inPlaceOf: (attempt: Attempt, end: End, error: unknown) => End;
   /** The record is durable, or its lease was lost. */
@@ -42,7 +42,7 @@ export class EndRecorder<Attempt, End> {
 
   /** Calls the store at once, in this very turn; the slot is free when this returns. */
   record(attempt: Attempt, end: End): void {
-    const first = this.#p.call(end);
+    const first = this.#p.call(attempt, end);
     this.#p.underWay.freeSlot(attempt);
     this.#p.freed(end);
     first.then(
@@ -71,7 +71,7 @@ export class EndRecorder<Attempt, End> {
       outage,
       stop: this.#stop.signal,
       firstError,
-      call: () => call(end),
+      call: () => call(attempt, end),
       refused: (error) => {
         end = inPlaceOf(attempt, end, error);
       },

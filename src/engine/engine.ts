@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { Duration } from '../core/duration.ts';
 import type { WebhookTarget } from '../core/delivery.ts';
+import type { KeptLine } from '../core/log-line.ts';
 import type { PollWait } from '../core/estimator/retry-after.ts';
 import type { EndedAttempt, Operation } from '../core/operation.ts';
 import type { OperationEstimate, TaskEstimates } from '../core/operation-estimate.ts';
@@ -14,6 +15,7 @@ import type { Stats, StatsWindow } from './stats.ts';
 import type { Task } from './task.ts';
 
 export type { OperationFilter, TaskRecord } from '../store/store.ts';
+export type { KeptLine } from '../core/log-line.ts';
 export type { FeedEvent } from './feed-watcher.ts';
 
 /**
@@ -106,6 +108,22 @@ export type Engine = {
   attempts(p: OperationKey): Promise<EndedAttempt[]>;
   /** As JSON text, as it was accepted. operation_not_found, operation_gone. */
   readInput(p: OperationKey): Promise<string>;
+  /**
+   * What its handlers wrote, the latest limits.logChunks chunks of it: lines with a number above `after`, in order, at
+   * most `limit` (1..limits.logPageLines). operation_not_found, operation_gone.
+   */
+  logs(
+    p: OperationKey & { readonly after: number; readonly limit: number },
+  ): Promise<readonly KeptLine[]>;
+  /**
+   * The same as it comes, some lines at a time, for ever: until `signal` aborts or the engine stops. Of an operation
+   * that the caller has read.
+   */
+  followLogs(p: {
+    readonly id: string;
+    readonly after: number;
+    readonly signal: AbortSignal;
+  }): AsyncGenerator<readonly KeptLine[]>;
   /** Bytes of a result that is not inline, as Store.readResult. */
   readResult(p: {
     readonly id: string;

@@ -1,13 +1,22 @@
 import type { ProgressReport } from '../core/progress.ts';
 import type { Attempt } from './attempt.ts';
 import { cleanText } from './handler-error.ts';
+import type { LineLevel } from '../core/log-line.ts';
 import type { Logger } from './logger.ts';
 import type { HandlerLog, TaskContext } from './task.ts';
 
 export type ContextParts = {
   readonly logger: Logger;
+  /** Takes a line of the handler, cleaned; must not throw. */
+  readonly line: (attempt: Attempt, line: HandlerLine) => void;
   /** Takes a report; must not throw. */
   readonly report: (attempt: Attempt, report: ProgressReport, message?: string) => void;
+};
+
+export type HandlerLine = {
+  readonly level: LineLevel;
+  readonly message: string;
+  readonly fields: object | null;
 };
 
 const logMessageCharsMax = 10_000;
@@ -42,7 +51,7 @@ export class HandlerContext implements TaskContext {
   }
 
   get log(): HandlerLog {
-    return handlerLog(this.#parts.logger, this.#attempt);
+    return handlerLog(this.#parts.line, this.#attempt);
   }
 
   get operation(): TaskContext['operation'] {
@@ -51,18 +60,28 @@ export class HandlerContext implements TaskContext {
   }
 }
 
-/** Lines of a handler in the engine's log, with operation, task and attempt. Never throws. */
-export function handlerLog(logger: Logger, attempt: Attempt): HandlerLog {
-  const line = (level: keyof HandlerLog) => (message: string, fields?: object) => {
+/** What a handler writes with. Never throws. */
+function handlerLog(take: ContextParts['line'], attempt: Attempt): HandlerLog {
+  const line = (level: LineLevel) => (message: string, fields?: object) => {
     try {
-      const about = attemptFields(attempt);
-      const text = cleanText(message, logMessageCharsMax);
-      logger[level](fields === undefined ? about : { ...fields, ...about }, text);
+      const given = fields instanceof Error ? { err: fields } : (fields ?? null);
+      take(attempt, { level, message: cleanText(message, logMessageCharsMax), fields: given });
     } catch {
-      // A field whose getter throws must not fail the attempt; the line is lost.
+      // A message that is no text must not fail the attempt; the line is lost.
     }
   };
   return { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') };
+}
+
+/** Into the engine's log, with operation, task and attempt; what cannot be written there is lost. */
+export function writeLine(logger: Logger, attempt: Attempt, line: HandlerLine): void {
+  try {
+    const { level, message, fields } = line;
+    const about = attemptFields(attempt);
+    logger[level](fields === null ? about : { ...fields, ...about }, message);
+  } catch {
+    // A field whose getter throws.
+  }
 }
 
 export function attemptFields(attempt: Attempt): {

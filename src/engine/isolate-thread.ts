@@ -1,5 +1,6 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { ProgressReport } from '../core/progress.ts';
+import type { LineLevel } from '../core/log-line.ts';
 import { RaincheckError } from '../core/errors.ts';
 import { Attempt } from './attempt.ts';
 import { handlerFailure, plainError } from './handler-error.ts';
@@ -55,6 +56,10 @@ async function runTask(request: IsolateRequest, task: Task): Promise<HandlerProd
   try {
     return await runHandler(attempt, {
       logger: portLogger(port),
+      line: (_attempt, line) => {
+        const sent = post(port, { type: 'line', ...line });
+        if (!sent) post(port, { type: 'line', ...line, fields: null });
+      },
       report: (_attempt, report, message) => progress.report(report, message),
     });
   } finally {
@@ -94,7 +99,7 @@ class ProgressSender {
 }
 
 function portLogger(port: MessagePort): Logger {
-  const line = (level: keyof Logger) => (fields: object, message: string) => {
+  const line = (level: LineLevel) => (fields: object, message: string) => {
     const sent = post(port, { type: 'log', level, fields, message });
     if (!sent) post(port, { type: 'log', level, fields: {}, message });
   };

@@ -72,3 +72,12 @@ export const starter = defineTask('starter', {
   isolate: { module: new URL('./isolated-starter.fixture.ts', import.meta.url).href },
   run: () => 1,
 });
+
+export const logger = defineTask('logger', {
+  isolate: true,
+  run: ({ log }) => {
+    log.info('from the thread', { token: 't', n: 1 });
+    for (let i = 0; i < 50; i += 1) log.warn(`line ${i}`);
+    log.error('no function can be sent', { f: () => 1 });
+  },
+});

@@ -1,12 +1,12 @@
-import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { MessageChannel, receiveMessageOnPort, type MessagePort } from 'node:worker_threads';
 import type { Piscina } from 'piscina';
+import type { LineLevel } from '../core/log-line.ts';
 import type { Operation } from '../core/operation.ts';
 import type { ProgressReport } from '../core/progress.ts';
 import type { AbortCause, Attempt } from './attempt.ts';
-import type { ContextParts } from './handler-context.ts';
+import type { ContextParts, HandlerLine } from './handler-context.ts';
 import { describeThrown, plainError } from './handler-error.ts';
 import type { HandlerProduct } from './handler-result.ts';
-import type { HandlerLog } from './task.ts';
 
 /** What a thread is given. The operation tells everything a handler may ask for. */
 export type IsolateRequest = {
@@ -21,9 +21,12 @@ export type IsolateRequest = {
 /** From the thread while its handler runs. */
 export type IsolateMessage =
   | { readonly type: 'progress'; readonly report: ProgressReport; readonly message?: string }
+  /** Of the handler. */
+  | ({ readonly type: 'line' } & HandlerLine)
+  /** Of the engine, about it. */
   | {
       readonly type: 'log';
-      readonly level: keyof HandlerLog;
+      readonly level: LineLevel;
       readonly fields: object;
       readonly message: string;
     };
@@ -75,6 +78,12 @@ export class Isolates {
     } catch (error) {
       return threadDied(error);
     } finally {
+      // What it wrote last is here, though this process may hear of its end first.
+      for (;;) {
+        const received = receiveMessageOnPort(port);
+        if (received === undefined) break;
+        this.#heard(attempt, received.message as IsolateMessage);
+      }
       port.close();
     }
   }
@@ -99,6 +108,9 @@ export class Isolates {
   #heard(attempt: Attempt, message: IsolateMessage): void {
     if (message.type === 'progress') {
       this.#context.report(attempt, message.report, message.message);
+    } else if (message.type === 'line') {
+      const { level, fields } = message;
+      this.#context.line(attempt, { level, message: message.message, fields });
     } else {
       this.#context.logger[message.level](message.fields, message.message);
     }

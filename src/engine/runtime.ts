@@ -9,9 +9,11 @@ import type { EngineSettings } from './engine-settings.ts';
 import { EstimateKeeper } from './estimate-keeper.ts';
 import type { Estimates } from './estimates.ts';
 import { Executor } from './executor.ts';
-import { attemptFields } from './handler-context.ts';
+import { attemptFields, writeLine, type ContextParts } from './handler-context.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Isolates } from './isolates.ts';
+import { LogKeeper } from './log-keeper.ts';
+import type { Logger } from './logger.ts';
 import type { NodeRecord } from './node.ts';
 import { Presence } from './presence.ts';
 import { createPruner } from './pruner.ts';
@@ -30,6 +32,8 @@ type RuntimeParts = {
   readonly activity: Activity;
   /** A change that clients can see is durable. */
   readonly changed: (id: string) => void;
+  /** So are lines that its handler wrote. */
+  readonly logged: (id: string) => void;
   /** Another process on the store did something. */
   readonly hinted: () => void;
 };
@@ -44,6 +48,7 @@ export class Runtime {
   readonly #settler: Settler;
   readonly #executor: Executor;
   readonly #heartbeat: Heartbeat;
+  readonly #logs: LogKeeper;
   readonly #worker: Worker;
   readonly #isolates: Isolates;
   readonly #keeper: EstimateKeeper;
@@ -73,22 +78,24 @@ export class Runtime {
     const shared = { store, clock, logger, running, changed };
     const abort = this.abort.bind(this);
     this.#heartbeat = new Heartbeat({ ...shared, estimates, leaseMs, abort, tell });
+    this.#logs = new LogKeeper({ store, clock, logger, logged: p.logged });
     this.#settler = new Settler({
       ...shared,
+      logs: this.#logs,
       outbox,
       freed: (settlement) =>
         settlement?.type === 'completed' ? this.#worker.freed() : this.#worker.wake(),
       settled: (attempt, settlement, outcome) => this.#settled(attempt, settlement, outcome),
     });
-    const report = this.#heartbeat.report.bind(this.#heartbeat);
-    this.#isolates = new Isolates({ threads: p.settings.threads, context: { logger, report } });
+    const context = this.#context(logger);
+    this.#isolates = new Isolates({ threads: p.settings.threads, context });
     this.#executor = new Executor({
       ...shared,
       random,
       graceMs,
       settler: this.#settler,
       sendLastProgress: (attempt) => this.#heartbeat.sendLast(attempt),
-      context: { logger, report },
+      context,
       runIsolated: (attempt) => this.#isolates.run(attempt),
     });
     this.#worker = new Worker({
@@ -121,6 +128,18 @@ export class Runtime {
 
   nodes(): Promise<readonly NodeRecord[]> {
     return this.#presence.nodes();
+  }
+
+  /** What handlers report and write goes through here. */
+  #context(logger: Logger): ContextParts {
+    return {
+      logger,
+      report: this.#heartbeat.report.bind(this.#heartbeat),
+      line: (attempt, line) => {
+        writeLine(logger, attempt, line);
+        this.#logs.keep(attempt, line);
+      },
+    };
   }
 
   get stopping(): boolean {
@@ -204,6 +223,7 @@ export class Runtime {
     this.#settler.abandon();
     for (const service of this.#services) await service.stop();
     await this.#heartbeat.stop();
+    this.#logs.stop();
     await this.#keeper.stop();
     await this.stats.stop();
     await this.#presence.stop();

@@ -5,6 +5,7 @@ import type { Attempt } from './attempt.ts';
 import { EndRecorder } from './end-recorder.ts';
 import { describeThrown, plainError } from './handler-error.ts';
 import { attemptFields } from './handler-context.ts';
+import type { LogKeeper } from './log-keeper.ts';
 import type { Logger } from './logger.ts';
 import { Outage } from './outage.ts';
 import type { RunningAttempts } from './running-attempts.ts';
@@ -15,6 +16,8 @@ type SettlerParts = {
   readonly logger: Logger;
   readonly running: RunningAttempts;
   readonly outbox: Outbox | undefined;
+  /** Whose lines are to be stored before it ends, and forgotten where it ends without a record. */
+  readonly logs: Pick<LogKeeper, 'sendLast' | 'forget'>;
   /** A slot became free; `settlement`: by that, else something may be ready again. */
   readonly freed: (settlement: Settlement | null) => void;
   /** The settlement is durable, or was lost. */
@@ -27,16 +30,17 @@ export class Settler {
   readonly #ends: EndRecorder<Attempt, Settlement>;
 
   constructor(p: SettlerParts) {
-    const { clock, logger, running, freed, settled } = p;
+    const { clock, logger, logs, running, freed, settled } = p;
     this.#p = p;
     this.#ends = new EndRecorder({
       clock,
       outage: new Outage(logger, 'record how attempts ended'),
       underWay: running,
-      call: (settlement) => this.#call(settlement),
+      call: (attempt, settlement) => this.#call(attempt, settlement),
       inPlaceOf: (attempt, _, error) => this.#unstorable(attempt, error),
       recorded: settled,
       givenUp: (attempt) => {
+        logs.forget(attempt);
         logger.error(attemptFields(attempt), 'The end of an attempt could not be recorded.');
       },
       freed,
@@ -51,6 +55,7 @@ export class Settler {
 
   /** The attempt ends without a record: its lease is another's, or the process gives up on it. */
   drop(attempt: Attempt): void {
+    this.#p.logs.forget(attempt);
     this.#p.running.freeSlot(attempt);
     this.#p.running.remove(attempt);
     this.#p.freed(null);
@@ -61,7 +66,8 @@ export class Settler {
     this.#ends.abandon();
   }
 
-  async #call(settlement: Settlement): Promise<SettleOutcome> {
+  async #call(attempt: Attempt, settlement: Settlement): Promise<SettleOutcome> {
+    this.#p.logs.sendLast(attempt);
     const [outcome] = await this.#p.store.settleAttempts({
       settlements: [settlement],
       outbox: this.#p.outbox,

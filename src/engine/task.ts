@@ -85,7 +85,10 @@ export type TaskContext<Input = unknown> = {
   };
 };
 
-/** Lines land in the engine's log with operation, task and attempt. */
+/**
+ * Lines land in the engine's log with operation, task and attempt, and are kept with the operation, `debug` only where
+ * the engine's logger writes it. Cheap; never throws. Of a flood the middle is dropped, and a line says so.
+ */
 export type HandlerLog = {
   debug(message: string, fields?: object): void;
   info(message: string, fields?: object): void;

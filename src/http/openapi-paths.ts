@@ -84,14 +84,16 @@ const operationPaths: Json = {
       operationId: 'watchOperation',
       summary: 'Follow as server-sent events, to the end',
       description:
-        'Events `status`, `progress`, `completed` and `failed`, each with the whole operation as data and its version as id. `Last-Event-ID` goes on from there.',
+        'Events `status`, `progress`, `completed` and `failed`, each with the whole operation as data and its version as id. `Last-Event-ID` goes on from there. With `logs=1` also `log`, with a `LogPage` as data.',
       tags: ['operations'],
       parameters: [
+        query('logs', { enum: ['0', '1'] }, '1: the lines of the handlers as well.'),
+        query('logs_after', { type: 'integer', minimum: 0 }, 'Only lines with a higher number.'),
         {
           name: 'Last-Event-ID',
           in: 'header',
           description: 'Only what is newer is sent.',
-          schema: { type: 'string', pattern: '^[0-9]{1,15}$' },
+          schema: { type: 'string', pattern: '^[0-9]{1,15}(-[0-9]{1,15})?$' },
         },
       ],
       responses: {
@@ -107,6 +109,28 @@ const operationPaths: Json = {
         },
         '204': { description: 'Final, and the client has seen it: do not come back.' },
         ...problems(410, 503),
+        default: problemReference,
+      },
+    },
+  },
+  '/operations/{id}/logs': {
+    parameters: [shared('Id')],
+    get: {
+      operationId: 'readLogs',
+      summary: 'Read what its handlers wrote, in order',
+      tags: ['operations'],
+      parameters: [
+        query('after', { type: 'integer', minimum: 0 }, '`next_after` of the answer before.'),
+        query('limit', { type: 'integer', minimum: 1, maximum: limits.logPageLines }, 'Lines.'),
+      ],
+      responses: {
+        '200': {
+          description: 'The lines; none when nothing came after `after` yet.',
+          content: {
+            ...json(reference('LogPage')),
+            'application/x-ndjson': { schema: reference('LogLine') },
+          },
+        },
         default: problemReference,
       },
     },

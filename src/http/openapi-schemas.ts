@@ -1,5 +1,6 @@
 import { deliveryStates, webhookEvents } from '../core/delivery.ts';
 import { errorTable, outcomeCodes } from '../core/errors.ts';
+import { lineLevels } from '../core/log-line.ts';
 import { estimateBases, estimateConfidences, estimateReasons } from '../core/operation-estimate.ts';
 import { operationStatuses } from '../core/operation.ts';
 import { scopes } from '../core/scope.ts';
@@ -159,6 +160,15 @@ const operation: Json = {
   description: '`completed` and `failed` are final and never change.',
 };
 
+const logLine = object({
+  number: { type: 'integer', minimum: 1 },
+  at: instant,
+  attempt: count,
+  level: { enum: lineLevels },
+  message: text,
+  fields: { type: ['object', 'null'] },
+});
+
 const task = object({
   name: text,
   path: text,
@@ -209,6 +219,8 @@ export const schemas: Json = {
     operations: { type: 'array', items: reference('Operation') },
     next_cursor: textOrNull,
   }),
+  LogLine: logLine,
+  LogPage: object({ lines: { type: 'array', items: reference('LogLine') }, next_after: count }),
   Task: task,
   TaskList: object({ tasks: { type: 'array', items: reference('Task') } }),
   Problem: problem,

@@ -1,5 +1,4 @@
 import { RaincheckError } from '../core/errors.ts';
-import { isOperationId } from '../core/id.ts';
 import { isFinal, type Operation } from '../core/operation.ts';
 import { matchesEtag, versionInEtag } from './conditional.ts';
 import { tenant, type HttpContext } from './context.ts';
@@ -10,7 +9,7 @@ import { parseOperationFilter } from './operation-filter.ts';
 import { pageAsked, pageReply } from './page.ts';
 import { parsePrefer, preferenceApplied } from './prefer.ts';
 import { invalid } from './query.ts';
-import { operationNotFound, readOperation } from './results.ts';
+import { readOperation, requireId } from './results.ts';
 import { reservedMembers } from './submitted-webhook.ts';
 import {
   acceptedReply,
@@ -154,10 +153,6 @@ export async function readInput(context: HttpContext, id: string): Promise<Excha
   requireId(id);
   const headers = { 'content-type': 'application/json', 'cache-control': 'private, no-cache' };
   return { status: 200, headers, body: await context.engine.readInput({ id, tenant }) };
-}
-
-function requireId(id: string): void {
-  if (!isOperationId(id)) throw operationNotFound();
 }
 
 /** `GET /operations`: newest first, filters ANDed, `Link: rel="next"` while there is more. */

@@ -30,6 +30,11 @@ export function readOperation(context: HttpContext, id: string): Promise<Operati
   return context.engine.read({ id, tenant });
 }
 
+/** Throws operation_not_found for what can be no id. */
+export function requireId(id: string): void {
+  if (!isOperationId(id)) throw operationNotFound();
+}
+
 export function operationNotFound(): RaincheckError {
   return new RaincheckError('operation_not_found', 'There is no operation with this id here.');
 }

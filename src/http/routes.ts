@@ -15,6 +15,7 @@ import { readLiveness, readReadiness } from './health.ts';
 import { Inbox } from './inbox.ts';
 import { readIndex } from './index-page.ts';
 import { jsonReply } from './json-reply.ts';
+import { readLogs } from './logs.ts';
 import { openapiDocument } from './openapi.ts';
 import { readMetrics } from './metrics.ts';
 import {
@@ -241,6 +242,9 @@ function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly stat
     status,
     route('/operations/:id/events', {
       get: (request, params) => readEvents(context, request, id(params)),
+    }),
+    route('/operations/:id/logs', {
+      get: (request, params) => readLogs(context, request, id(params)),
     }),
     route('/operations/:id/cancel', {
       post: (request, params) =>

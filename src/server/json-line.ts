@@ -1,21 +1,4 @@
-/** Names of fields whose values are never written, at any depth. Compared in lower case. */
-const secretNames = new Set([
-  'authorization',
-  'cookie',
-  'set-cookie',
-  'token',
-  'password',
-  'secret',
-  'apikey',
-  'api_key',
-  'x-api-key',
-]);
-
-export function isSecretName(name: string): boolean {
-  return secretNames.has(name.toLowerCase());
-}
-
-const redacted = '[redacted]';
+import { isSecretName, loggedJson, redacted } from '../core/logged-json.ts';
 
 /**
  * One log record as one line of JSON: level and time first, then the fields, then `msg`. Never throws, whatever
@@ -42,11 +25,7 @@ function json(value: unknown): string {
   if (typeof value === 'string') return text(value);
   if (typeof value === 'number') return Number.isFinite(value) ? String(value) : 'null';
   if (typeof value === 'boolean' || value === null) return String(value);
-  try {
-    return JSON.stringify(value instanceof Error ? errorFields(value) : value, replacer) ?? 'null';
-  } catch {
-    return '"[cannot be shown]"'; // a cycle, a BigInt, a throwing getter
-  }
+  return loggedJson(value);
 }
 
 /** Most texts need no escaping, and to know that is cheaper than to escape. Escapes control characters of C1, too. */
@@ -55,15 +34,4 @@ function text(value: string): string {
   return JSON.stringify(value).replaceAll(/[\u007f-\u009f]/g, (character) => {
     return `\\u00${character.charCodeAt(0).toString(16)}`;
   });
-}
-
-function replacer(name: string, value: unknown): unknown {
-  if (isSecretName(name)) return redacted;
-  return value instanceof Error ? errorFields(value) : value;
-}
-
-function errorFields(error: Error): object {
-  const { code } = error as { code?: unknown };
-  const { name, message, stack, cause } = error;
-  return { type: name, message, code, stack, cause };
 }

@@ -40,6 +40,7 @@ export function jsonLogger(p: { readonly level: LogLevel }): FlushableLogger {
     };
   };
   return {
+    level: p.level,
     debug: at('debug'),
     info: at('info'),
     warn: at('warn'),

@@ -1,7 +1,8 @@
 import { Console } from 'node:console';
 import { styleText } from 'node:util';
+import { isSecretName } from '../core/logged-json.ts';
 import type { Logger } from '../engine/logger.ts';
-import { isSecretName, jsonLine } from './json-line.ts';
+import { jsonLine } from './json-line.ts';
 
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
@@ -38,6 +39,7 @@ export function prettyLogger(p: {
         p.write(prettyLine({ level, fields, message, now: now() }));
     };
   return {
+    level: p.level,
     debug: at('debug'),
     info: at('info'),
     warn: at('warn'),

@@ -1,4 +1,3 @@
-import { RaincheckError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { claimedBefore, isFinal, type EndedAttempt, type Operation } from '../core/operation.ts';
 import { decide, type Decision, type OperationEvent } from '../core/transitions.ts';
@@ -32,8 +31,11 @@ import { deliveryVerbs } from './delivery-verbs.ts';
 import { Expiring } from './expiring.ts';
 import { frozenCopy } from './frozen-copy.ts';
 import { Heap } from './heap.ts';
+import { LogBook } from './log-book.ts';
+import { logVerbs } from './log-verbs.ts';
 import { noteVerbs, type NoteVerbs } from './note-verbs.ts';
 import { OperationIndex } from './operation-index.ts';
+import { OpenState } from './open-state.ts';
 import { TaskQueue } from './task-queue.ts';
 
 /**
@@ -45,20 +47,14 @@ export function memoryStore(): Store {
   const deliveries = new DeliveryBook();
   const open = new OpenState();
   const requireOpen = (): void => open.require();
+  const logs = new LogBook();
+  const operations = new MemoryStore({ deliveries, logs, open });
   const verbs = { ...deliveryVerbs(deliveries, requireOpen), ...noteVerbs(requireOpen) };
-  return Object.assign(new MemoryStore(deliveries, open), verbs);
-}
-
-class OpenState {
-  #closed = false;
-
-  close(): void {
-    this.#closed = true;
-  }
-
-  require(): void {
-    if (this.#closed) throw new RaincheckError('store_unavailable', 'The store is closed.');
-  }
+  return Object.assign(
+    operations,
+    verbs,
+    logVerbs(logs, open, (id) => operations.current(id)),
+  );
 }
 
 /** All that is kept of one operation. */
@@ -71,7 +67,7 @@ type Entry = {
 
 type UsedKey = { readonly fingerprint: string; readonly operationId: string };
 
-class MemoryStore implements Omit<OperationStore, keyof NoteVerbs> {
+class MemoryStore implements Omit<OperationStore, keyof NoteVerbs | 'appendLogs' | 'readLogs'> {
   readonly name = 'memory';
   readonly capabilities = { singleProcess: true, durable: false } as const;
   readonly #entries = new Map<string, Entry>();
@@ -80,22 +76,24 @@ class MemoryStore implements Omit<OperationStore, keyof NoteVerbs> {
   readonly #running = new Set<string>();
   readonly #waiting = new Heap<Operation>(
     (a, b) => waitsUntil(a) < waitsUntil(b),
-    (operation) => this.#current(operation.id) === operation,
+    (operation) => this.current(operation.id) === operation,
   );
   readonly #usedKeys = new Expiring<UsedKey>();
   readonly #expiries = new Expiring<null>();
   readonly #gone = new Expiring<null>();
   readonly #deliveries: DeliveryBook;
+  readonly #logs: LogBook;
   readonly #open: OpenState;
   #pending = 0;
 
-  constructor(deliveries: DeliveryBook, open: OpenState) {
-    this.#deliveries = deliveries;
-    this.#open = open;
+  constructor(p: { deliveries: DeliveryBook; logs: LogBook; open: OpenState }) {
+    this.#deliveries = p.deliveries;
+    this.#logs = p.logs;
+    this.#open = p.open;
   }
 
   async createOperations(p: CreateOperations): Promise<CreateOutcome[]> {
-    this.#requireOpen();
+    this.#open.require();
     const ids = new Set<string>();
     for (const { id } of p.operations) {
       if (ids.has(id) || this.#entries.has(id)) throw new Error(`A second operation ${id}.`);
@@ -111,7 +109,7 @@ class MemoryStore implements Omit<OperationStore, keyof NoteVerbs> {
     if (used !== undefined && used.expiresAt > now) {
       if (used.value.fingerprint !== key?.fingerprint) return { outcome: 'key_reused' };
       const { operationId } = used.value;
-      const operation = this.#current(operationId);
+      const operation = this.current(operationId);
       return operation === undefined
         ? { outcome: 'replayed_gone', operationId }
         : { outcome: 'replayed', operation };
@@ -137,7 +135,7 @@ class MemoryStore implements Omit<OperationStore, keyof NoteVerbs> {
   }
 
   async claimOperations(p: ClaimOperations): Promise<ClaimOutcome> {
-    this.#requireOpen();
+    this.#open.require();
     const open: { queue: TaskQueue; task: ClaimTask }[] = [];
     let nextDueAt = Infinity;
     for (const task of p.tasks) {
@@ -196,7 +194,7 @@ class MemoryStore implements Omit<OperationStore, keyof NoteVerbs> {
   }
 
   async settleAttempts(p: SettleAttempts): Promise<SettleOutcome[]> {
-    this.#requireOpen();
+    this.#open.require();
     return p.settlements.map((settlement) => {
       const decision = this.#apply(settlement.id, settledEvent(settlement), p.now);
       if (decision?.outcome !== 'applied') return 'lost';
@@ -210,7 +208,7 @@ class MemoryStore implements Omit<OperationStore, keyof NoteVerbs> {
   }
 
   async extendLeases(p: ExtendLeases): Promise<ExtendOutcome[]> {
-    this.#requireOpen();
+    this.#open.require();
     return p.leases.map(({ id, token, progress }) => {
       const event = {
         type: 'extended',
@@ -226,7 +224,7 @@ class MemoryStore implements Omit<OperationStore, keyof NoteVerbs> {
   }
 
   async sweepExpired(p: SweepExpired): Promise<SweepOutcome> {
-    this.#requireOpen();
+    this.#open.require();
     const { recoveriesMax, workerDead } = p;
     const changed: Operation[] = [];
     for (const id of this.#running) {
@@ -249,24 +247,24 @@ class MemoryStore implements Omit<OperationStore, keyof NoteVerbs> {
   }
 
   async readOperation({ id }: { id: string }): Promise<Operation | null> {
-    this.#requireOpen();
-    return this.#current(id) ?? null;
+    this.#open.require();
+    return this.current(id) ?? null;
   }
 
   async isGone({ id }: { id: string }): Promise<boolean> {
-    this.#requireOpen();
+    this.#open.require();
     return this.#gone.get(id) !== undefined;
   }
 
   async readInput({ id }: { id: string }): Promise<string | null> {
-    this.#requireOpen();
+    this.#open.require();
     return this.#entries.get(id)?.input ?? null;
   }
 
   async *readResult(p: { id: string; start: number; end: number }): AsyncGenerator<Uint8Array> {
     let at = p.start;
     while (at < p.end) {
-      this.#requireOpen();
+      this.#open.require();
       const chunkEnd = Math.min(p.end, at + limits.resultChunkBytes);
       const chunk = this.#entries.get(p.id)?.body?.slice(at, chunkEnd);
       if (chunk === undefined || chunk.length === 0) return;
@@ -276,12 +274,12 @@ class MemoryStore implements Omit<OperationStore, keyof NoteVerbs> {
   }
 
   async listOperations(p: ListOperations): Promise<OperationPage> {
-    this.#requireOpen();
+    this.#open.require();
     return this.#index.page(p);
   }
 
   async listAttempts({ id }: { id: string }): Promise<EndedAttempt[]> {
-    this.#requireOpen();
+    this.#open.require();
     return this.#entries.get(id)?.attempts.slice(-limits.attemptsShown) ?? [];
   }
 
@@ -290,10 +288,10 @@ class MemoryStore implements Omit<OperationStore, keyof NoteVerbs> {
     outbox?: Outbox | undefined;
     now: number;
   }): Promise<CancelOutcome> {
-    this.#requireOpen();
+    this.#open.require();
     const { id } = p;
     const decision = this.#apply(id, { type: 'cancel_requested' }, p.now);
-    const operation = this.#current(id);
+    const operation = this.current(id);
     if (operation === undefined) return { outcome: 'missing' };
     if (operation.state === 'running') return { outcome: 'requested', operation };
     if (decision?.outcome !== 'applied') return { outcome: 'already_final', operation };
@@ -306,8 +304,8 @@ class MemoryStore implements Omit<OperationStore, keyof NoteVerbs> {
     now: number;
     goneUntil: number;
   }): Promise<'removed' | 'not_final' | 'missing'> {
-    this.#requireOpen();
-    const operation = this.#current(p.id);
+    this.#open.require();
+    const operation = this.current(p.id);
     if (operation === undefined) return 'missing';
     if (!isFinal(operation.state)) return 'not_final';
     this.#remove(operation, p.goneUntil);
@@ -315,22 +313,22 @@ class MemoryStore implements Omit<OperationStore, keyof NoteVerbs> {
   }
 
   async setTaskPaused({ task, paused }: { task: string; paused: boolean }): Promise<void> {
-    this.#requireOpen();
+    this.#open.require();
     this.#queue(task).paused = paused;
   }
 
   async readTasks(): Promise<TaskRecord[]> {
-    this.#requireOpen();
+    this.#open.require();
     const names = [...this.#queues.keys()].sort();
     return names.map((name) => this.#queue(name).record());
   }
 
   async pruneExpired({ now, limit }: { now: number; limit: number }): Promise<PruneOutcome> {
-    this.#requireOpen();
+    this.#open.require();
     const goneIds = this.#gone.takeExpired(now, limit).length;
     const expired = this.#expiries.takeExpired(now, limit);
     for (const id of expired) {
-      const operation = this.#current(id);
+      const operation = this.current(id);
       if (operation === undefined) continue;
       this.#remove(operation, (operation.expiresAt ?? now) + operation.retentionMs);
     }
@@ -340,25 +338,21 @@ class MemoryStore implements Omit<OperationStore, keyof NoteVerbs> {
   }
 
   async ping(): Promise<void> {
-    this.#requireOpen();
+    this.#open.require();
   }
 
   async close(): Promise<void> {
     this.#open.close();
   }
 
-  #requireOpen(): void {
-    this.#open.require();
-  }
-
-  #current(id: string): Operation | undefined {
+  current(id: string): Operation | undefined {
     return this.#entries.get(id)?.operation;
   }
 
   #queue(task: string): TaskQueue {
     let queue = this.#queues.get(task);
     if (queue === undefined) {
-      queue = new TaskQueue(task, (id) => this.#current(id));
+      queue = new TaskQueue(task, (id) => this.current(id));
       this.#queues.set(task, queue);
     }
     return queue;
@@ -405,6 +399,7 @@ class MemoryStore implements Omit<OperationStore, keyof NoteVerbs> {
   #remove(operation: Operation, goneUntil: number): void {
     this.#entries.delete(operation.id);
     this.#expiries.delete(operation.id);
+    this.#logs.remove(operation.id);
     this.#queue(operation.task).replaced(operation, null);
     this.#gone.set(operation.id, null, goneUntil);
   }

@@ -31,7 +31,8 @@ export type MemoryWrite<Outcome> = {
   readonly hasReady?: boolean;
   /** About what it sends, where that may be much. */
   readonly bytes?: number;
-  readonly isLoose?: false;
+  /** As in StepWrite. */
+  readonly isLoose?: boolean;
 };
 
 /**

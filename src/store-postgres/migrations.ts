@@ -236,13 +236,26 @@ ${webhookTables}`;
 /**
  * Notes tell when they were written: the release before writes them without it, and then it is when the note was first
  * written, or when this step was taken. And what an endpoint said when it was asked for its consent, which the release
- * before leaves as it is.
+ * before leaves as it is. And what handlers log, by the number of the first line of each chunk.
  */
 const step2 = `
 ALTER TABLE @notes
   ADD COLUMN written_at bigint NOT NULL
   DEFAULT (extract(epoch FROM clock_timestamp()) * 1000)::bigint;
 ALTER TABLE @endpoints ADD COLUMN handshake text;
+CREATE TABLE @log_chunks (
+  operation_id text COLLATE "C" NOT NULL,
+  position bigint NOT NULL,
+  lines integer NOT NULL,
+  writer_token text COLLATE "C" NOT NULL,
+  writer_lines bigint NOT NULL,
+  text text NOT NULL,
+  PRIMARY KEY (operation_id, position),
+  CHECK (position > 0 AND lines > 0)
+) WITH (
+  autovacuum_vacuum_scale_factor = 0.02,
+  autovacuum_vacuum_threshold = 2000
+);
 `;
 
 /** In order; the version of a schema is the number of steps it has taken. */

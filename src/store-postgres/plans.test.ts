@@ -15,6 +15,7 @@ import {
 import { findKeysSql, useKeysSql } from './idempotency.ts';
 import { insertSlotsSql, readTasksSql, updateSlotsSql, updateTasksSql } from './ledger.ts';
 import { pageOf } from './list.ts';
+import { dropChunksSql, lastChunksSql, readChunksSql, writeChunksSql } from './logs.ts';
 import {
   lockOperationsSql,
   selectInputSql,
@@ -86,6 +87,19 @@ const hotStatements: Readonly<Record<string, readonly [sql: string, ...uses: Reg
   'is gone': [isGoneSql, /using gone_ids_pkey/],
   tasks: [readTasksSql, /using queue_oldest/],
   'result chunk': [readChunkSql, /using result_chunks_pkey/],
+  'log, the last chunks': [lastChunksSql, /Scan Backward using log_chunks_pkey/],
+  'log, written': [writeChunksSql, /Conflict Arbiter Indexes: log_chunks_pkey/],
+  'log, what is too old': [
+    dropChunksSql,
+    /Scan Backward using log_chunks_pkey/,
+    // By the operation alone: it has one chunk more than are kept at most.
+    /Index Scan using log_chunks_pkey on log_chunks chunks .*\n.*Index Cond: \(operation_id = /,
+  ],
+  'log, read': [
+    readChunksSql,
+    /using log_chunks_pkey .*\n.*Index Cond: .*position"? >= /,
+    /Scan Backward using log_chunks_pkey/,
+  ],
   attempts: [listAttemptsSql, /Scan Backward using attempts_pkey/],
   ...hotDeliveryStatements,
 };

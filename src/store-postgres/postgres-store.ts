@@ -9,6 +9,7 @@ import { GroupCommit, type MemoryWrite, type SqlWrite } from './group-commit.ts'
 import { readTasksSql, taskRecordOf } from './ledger.ts';
 import { extendWrite } from './leases.ts';
 import { listOperations } from './list.ts';
+import { appendLogsWrite, readLogs } from './logs.ts';
 import { currentVersion, migrate } from './migrations.ts';
 import { readNote, readNotes, removeNotes, writeNote } from './notes.ts';
 import { Notifier } from './notify.ts';
@@ -169,6 +170,7 @@ type WritingVerbs = Pick<
   | 'claimOperations'
   | 'settleAttempts'
   | 'extendLeases'
+  | 'appendLogs'
   | 'sweepExpired'
   | 'requestCancel'
   | 'removeOperation'
@@ -203,6 +205,7 @@ function writingVerbs(p: {
       }),
     settleAttempts: (p) => commits.write(settleWrite(p)),
     extendLeases: (p) => commits.write(extendWrite(p)),
+    appendLogs: (p) => commits.write(appendLogsWrite(p)),
     sweepExpired: (p) => commits.write(sweepWrite(p)),
     requestCancel: (p) => commits.write(cancelWrite(p)),
     setTaskPaused: ({ task, paused }) =>
@@ -260,6 +263,7 @@ type ReadingVerbs = Pick<
   | 'readResult'
   | 'listOperations'
   | 'listAttempts'
+  | 'readLogs'
   | 'readTasks'
   | 'readNote'
   | 'readNotes'
@@ -288,6 +292,10 @@ function readingVerbs(database: Queries, requireOpen: () => void): ReadingVerbs 
     listAttempts: async ({ id }) => {
       requireOpen();
       return listAttempts(database, id);
+    },
+    readLogs: async (p) => {
+      requireOpen();
+      return readLogs(database, p);
     },
     readNote: async ({ name }) => {
       requireOpen();

@@ -26,6 +26,9 @@ WHERE operation_id = ANY($1::text[])`,
 DELETE FROM @attempts
 WHERE operation_id = ANY($1::text[])`,
   `
+DELETE FROM @log_chunks
+WHERE operation_id = ANY($1::text[])`,
+  `
 DELETE FROM @operations
 WHERE id = ANY($1::text[])`,
 ] as const;
@@ -93,12 +96,14 @@ SELECT 1
 FROM @gone_ids
 WHERE id = $1`;
 
-/** Bytes of input and errors, and where the last chunk of the result stands. Reads no text: lengths only. */
+/** Bytes of input, errors and logs, and where the last chunk of the result stands. Reads no text: lengths only. */
 const selectSizesSql = `
 SELECT operations.id,
   octet_length(input)
     + coalesce((SELECT sum(octet_length(attempts.error)) FROM @attempts AS attempts
-      WHERE attempts.operation_id = operations.id), 0),
+      WHERE attempts.operation_id = operations.id), 0)
+    + coalesce((SELECT sum(octet_length(chunks.text)) FROM @log_chunks AS chunks
+      WHERE chunks.operation_id = operations.id), 0),
   (SELECT max(position) FROM @result_chunks AS chunks WHERE chunks.operation_id = operations.id)
 FROM @operations AS operations
 WHERE operations.id = ANY($1::text[])`;

@@ -1,6 +1,6 @@
 import type { EndedAttempt, Operation } from '../core/operation.ts';
-import { decide, type Decision, type OperationEvent } from '../core/transitions.ts';
-import type { IdempotencyKey } from '../store/store.ts';
+import { decide, holds, type Decision, type OperationEvent } from '../core/transitions.ts';
+import type { IdempotencyKey, LogEntry } from '../store/store.ts';
 import { textArray } from './array-literal.ts';
 import type { Row, Transaction } from './connection.ts';
 import { postCreated, type Created } from './create.ts';
@@ -14,6 +14,7 @@ import {
   selectOperationsSql,
   type Changed,
 } from './operations.ts';
+import { LogSet } from './logs.ts';
 import { isWaiting, postQueued, postUnqueued } from './queue.ts';
 import { writeChunks } from './results.ts';
 import { registeredOfOperationsSql } from './outbox.ts';
@@ -25,6 +26,8 @@ import { WebhookSet } from './webhook-set.ts';
 export type Needs = {
   /** Operations that may change. */
   readonly ids: Set<string>;
+  /** Of `ids` those whose logs grow. */
+  readonly loggingIds: Set<string>;
   readonly keys: IdempotencyKey[];
   /** Of `ids` those whose end may be told to webhooks. */
   readonly toldIds: Set<string>;
@@ -36,6 +39,7 @@ export type Needs = {
 export function noNeeds(): Needs {
   return {
     ids: new Set(),
+    loggingIds: new Set(),
     keys: [],
     toldIds: new Set(),
     endpoints: noEndpoints(),
@@ -62,6 +66,7 @@ export class WorkingSet {
   readonly ledger = new Ledger();
   readonly webhooks: WebhookSet;
   readonly keys = new IdempotencyKeys();
+  readonly #logs = new LogSet();
   readonly #entries = new Map<string, Entry>();
   /** Read without a lock, for replays. */
   readonly #seen = new Map<string, Operation>();
@@ -90,6 +95,7 @@ export class WorkingSet {
       told.length === 0 ? [] : tx.all(registeredOfOperationsSql, textArray(told)),
       // Sent behind the operations, whose locks come first; when nobody is to be told, without knowing them.
       told.length === 0 ? this.#loadWebhooks(needs, []) : null,
+      this.#logs.load(tx, needs.loggingIds),
     ]);
     if (!this.#hasTasks) this.ledger.load(tasks);
     this.#hasTasks = true;
@@ -147,6 +153,7 @@ export class WorkingSet {
   forget(id: string): void {
     this.#entries.delete(id);
     this.#seen.delete(id);
+    this.#logs.forget(id);
   }
 
   /** Throws when there is one with that id in this transaction; the database tells of all others. */
@@ -171,6 +178,15 @@ export class WorkingSet {
     entry.operation = after;
     this.#count(before, after);
     return decision;
+  }
+
+  /** false: the lease is another's. */
+  appendLogs(entry: LogEntry): boolean {
+    const operation = this.#entries.get(entry.id)?.operation;
+    if (operation === undefined || !holds(operation, entry.token)) return false;
+    // Those who follow the lines of it elsewhere look again.
+    if (this.#logs.append(entry)) this.changed.push(entry.id);
+    return true;
   }
 
   /** As apply() of `completed`, with the bytes of the result. */
@@ -230,6 +246,7 @@ export class WorkingSet {
     postUpdates(tx, changed);
     postCompleted(tx, completed);
     postAttempts(tx, this.#ended.splice(0));
+    this.#logs.post(tx);
     await writeChunks(tx, completed);
     await this.keys.flush(tx, now);
   }

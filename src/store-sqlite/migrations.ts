@@ -420,7 +420,22 @@ ORDER BY delivery_seq, number;
 DROP TABLE former_attempts;
 `;
 
+/** What handlers log, by the number of the first line of each chunk. */
+const step6 = `
+CREATE TABLE log_chunks (
+  operation_seq INTEGER NOT NULL,
+  position INTEGER NOT NULL,
+  lines INTEGER NOT NULL,
+  writer_token TEXT NOT NULL,
+  writer_lines INTEGER NOT NULL,
+  text TEXT NOT NULL,
+  CHECK (position > 0 AND lines > 0)
+) STRICT;
+CREATE UNIQUE INDEX log_chunks_position
+  ON log_chunks (operation_seq, position);
+`;
+
 /** In order; the user_version of a file is the number of steps it has taken. */
-export const migrations: readonly string[] = [step1, step2, step3, step4, step5];
+export const migrations: readonly string[] = [step1, step2, step3, step4, step5, step6];
 
 export const schemaVersion = migrations.length;

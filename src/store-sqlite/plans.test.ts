@@ -12,6 +12,7 @@ import { findKeySql } from './idempotency.ts';
 import { oldestPendingSql } from './ledger.ts';
 import { extendSql, extendWithProgressSql } from './leases.ts';
 import { pageOf } from './list.ts';
+import { dropChunksSql, lastChunkSql, readChunksSql } from './logs.ts';
 import { selectOperationSql, unparkSql } from './operations.ts';
 import { expiredOperationsSql, isGoneSql, pruneGoneIdsSql, pruneKeysSql } from './prune.ts';
 import { pagesReadBy, planOf } from './query-plan.fixture.ts';
@@ -82,6 +83,17 @@ const hotStatements: Readonly<Record<string, readonly [sql: string, ...uses: Reg
     /INDEX operations_parked_oldest \(task=\?\)/,
   ],
   'result chunk': [readChunkSql, /result_chunks_position \(operation_seq=\? AND position=\?\)/],
+  'log, the last chunk': [lastChunkSql, /INDEX log_chunks_position \(operation_seq=\?\)/],
+  'log, what is too old': [
+    dropChunksSql,
+    /COVERING INDEX log_chunks_position \(operation_seq=\? AND position<\?\)/,
+    /COVERING INDEX log_chunks_position \(operation_seq=\?\)/,
+  ],
+  'log, read': [
+    readChunksSql,
+    /INDEX log_chunks_position \(operation_seq=\? AND position>\?\)/,
+    /COVERING INDEX log_chunks_position \(operation_seq=\? AND position<\?\)/,
+  ],
   attempts: [listAttemptsSql, /INDEX attempts_operation \(operation_seq=\?\)/],
 };
 

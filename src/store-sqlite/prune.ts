@@ -30,6 +30,9 @@ WHERE operation_seq = ?`,
   attempts: `
 DELETE FROM attempts
 WHERE operation_seq = ?`,
+  logs: `
+DELETE FROM log_chunks
+WHERE operation_seq = ?`,
 } as const;
 
 const rememberGoneSql = `
@@ -62,11 +65,12 @@ SELECT 1
 FROM gone_ids
 WHERE id = ?`;
 
-/** Bytes of input and errors, and where the last chunk of the result stands. Reads no text: lengths only. */
+/** Bytes of input, errors and logs, and where the last chunk of the result stands. Reads no text: lengths only. */
 const selectSizeSql = `
 SELECT
   coalesce((SELECT octet_length(input) FROM inputs WHERE operation_seq = ?1), 0)
-    + coalesce((SELECT sum(octet_length(error)) FROM attempts WHERE operation_seq = ?1), 0),
+    + coalesce((SELECT sum(octet_length(error)) FROM attempts WHERE operation_seq = ?1), 0)
+    + coalesce((SELECT sum(octet_length(text)) FROM log_chunks WHERE operation_seq = ?1), 0),
   (SELECT max(position) FROM result_chunks WHERE operation_seq = ?1)`;
 
 const removeChunksAfterSql = `

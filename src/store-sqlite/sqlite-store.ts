@@ -20,6 +20,7 @@ import { prepareNoteReads, prepareNoteWrites } from './notes.ts';
 import { openFailure } from './database-file.ts';
 import { closeFile, openFile, type OpenFile } from './open-file.ts';
 import { prepareOperationReads, prepareOperations, type Operations } from './operations.ts';
+import { prepareAppendLogs, prepareReadLogs } from './logs.ts';
 import { LogSync } from './log-sync.ts';
 import { prepareOutbox } from './outbox.ts';
 import { isGoneSql, preparePrune } from './prune.ts';
@@ -127,6 +128,7 @@ type WritingVerbs = Pick<
   | 'claimOperations'
   | 'settleAttempts'
   | 'extendLeases'
+  | 'appendLogs'
   | 'sweepExpired'
   | 'requestCancel'
   | 'removeOperation'
@@ -157,6 +159,7 @@ function writingVerbs(p: {
   const outboxWrites = prepareOutbox(endpoints, operations, createDelivery);
   const settle = prepareSettle(writer, ledger, { operations, outboxWrites });
   const extend = prepareExtend(writer);
+  const appendLogs = prepareAppendLogs(writer);
   const sweep = prepareSweep(writer, operations, outboxWrites);
   const pruneDeliveries = preparePruneDeliveries(writer, endpoints);
   const prune = preparePrune(writer, commits, { operations, pruneDeliveries });
@@ -168,6 +171,8 @@ function writingVerbs(p: {
     claimOperations: (p) => commits.writeLast(() => claim.run(p)),
     settleAttempts: (p) => commits.write(() => settle(p)),
     extendLeases: (p) => commits.write(() => extend(p)),
+    // With the settle that follows, where there is one; nobody waits for these alone.
+    appendLogs: (p) => commits.writeLoosely(() => appendLogs(p)),
     sweepExpired: (p) => commits.write(() => sweep(p)),
     requestCancel: (p) =>
       commits.write(() => {
@@ -203,6 +208,7 @@ type ReadingVerbs = Pick<
   | 'readResult'
   | 'listOperations'
   | 'listAttempts'
+  | 'readLogs'
   | 'readTasks'
   | 'readNote'
   | 'readNotes'
@@ -221,6 +227,7 @@ function readingVerbs(p: {
   const list = prepareList(reader, ledger);
   const listAttempts = prepareListAttempts(reader);
   const notes = prepareNoteReads(reader);
+  const readLogs = prepareReadLogs(reader);
   return {
     readOperation: async ({ id }) => {
       requireOpen();
@@ -242,6 +249,10 @@ function readingVerbs(p: {
     listAttempts: async ({ id }) => {
       requireOpen();
       return listAttempts(id);
+    },
+    readLogs: async (p) => {
+      requireOpen();
+      return readLogs(p);
     },
     readNote: async ({ name }) => {
       requireOpen();

@@ -1,4 +1,5 @@
 import type { WebhookTarget } from '../core/delivery.ts';
+import type { KeptLine, LogLine } from '../core/log-line.ts';
 import type {
   EndedAttempt,
   Operation,
@@ -54,6 +55,11 @@ export type OperationStore = {
   settleAttempts(p: SettleAttempts): Promise<SettleOutcome[]>;
   /** The heartbeat: extends leases, records progress, and brings back wishes to cancel. */
   extendLeases(p: ExtendLeases): Promise<ExtendOutcome[]>;
+  /**
+   * Keeps lines that handlers wrote, in order, the latest limits.logChunks chunks of an operation (log-chunks.ts). Their
+   * operation's version stays. The power, and only the power, may take what was kept last.
+   */
+  appendLogs(p: AppendLogs): Promise<AppendOutcome[]>;
   /** Recovers attempts whose worker is lost and fails operations that waited too long. */
   sweepExpired(p: SweepExpired): Promise<SweepOutcome>;
 
@@ -77,6 +83,8 @@ export type OperationStore = {
   listOperations(p: ListOperations): Promise<OperationPage>;
   /** Attempts that did not complete their operation: the latest limits.attemptsShown, oldest of them first. */
   listAttempts(p: { readonly id: string }): Promise<EndedAttempt[]>;
+  /** Lines with a number above `after`, in order, at most `limit`; none when there is no such operation. */
+  readLogs(p: ReadLogs): Promise<KeptLine[]>;
 
   // Steer
   requestCancel(p: {
@@ -274,6 +282,30 @@ export type ExtendLeases = {
 export type ExtendOutcome =
   | { readonly outcome: 'extended'; readonly cancelRequested: boolean }
   | { readonly outcome: 'lost' };
+
+export type AppendLogs = {
+  readonly entries: readonly LogEntry[];
+  readonly now: number;
+};
+
+/**
+ * What the holder of a lease sends. `from`: how many lines it has sent before these. Lines that are there already, as
+ * their answer was lost, are not kept twice: so it sends all that is not acknowledged, and more, as often as it takes.
+ */
+export type LogEntry = {
+  readonly id: string;
+  readonly token: string;
+  readonly from: number;
+  readonly lines: readonly LogLine[];
+};
+
+export type AppendOutcome = 'applied' | 'lost';
+
+export type ReadLogs = {
+  readonly id: string;
+  readonly after: number;
+  readonly limit: number;
+};
 
 export type SweepExpired = {
   readonly now: number;

@@ -151,6 +151,7 @@ export const steerCases: readonly StoreCase[] = [
         settleAttempts: () =>
           bench.settle({ type: 'released', id: bench.newId(), token: 'token-1' }),
         extendLeases: () => store.extendLeases({ leases: [], leaseMs: 1000, now }),
+        appendLogs: () => store.appendLogs({ entries: [], now }),
         sweepExpired: () => bench.sweep(),
         readOperation: () => store.readOperation({ id }),
         isGone: () => store.isGone({ id }),
@@ -158,6 +159,7 @@ export const steerCases: readonly StoreCase[] = [
         readResult: () => results.next(),
         listOperations: () => bench.list(),
         listAttempts: () => store.listAttempts({ id }),
+        readLogs: () => store.readLogs({ id, after: 0, limit: 1 }),
         requestCancel: () => bench.cancel(id),
         removeOperation: () => bench.remove(id),
         setTaskPaused: () => store.setTaskPaused({ task: 'reports', paused: true }),

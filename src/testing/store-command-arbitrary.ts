@@ -75,6 +75,20 @@ const writes: fc.WeightedArbitrary<Command>[] = [
       fraction: fc.constantFrom(null, 0.5, 1),
     }),
   },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      type: fc.constant('log'),
+      logs: fc.array(
+        fc.record({
+          lease: small,
+          from: fc.nat({ max: 3 }),
+          lines: fc.array(fc.constantFrom(1, 20, 2_000), { maxLength: 4 }),
+        }),
+        { minLength: 1, maxLength: 2 },
+      ),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ type: fc.constant('cancel'), operation: small }) },
   {
     weight: 1,

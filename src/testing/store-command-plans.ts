@@ -1,4 +1,5 @@
 import { operationId } from '../core/id.ts';
+import type { LogLine } from '../core/log-line.ts';
 import type { Operation } from '../core/operation.ts';
 import type {
   ClaimOutcome,
@@ -34,6 +35,7 @@ export type Command =
       readonly leases: readonly number[];
       readonly fraction: number | null;
     }
+  | { readonly type: 'log'; readonly logs: readonly LogPlan[] }
   | { readonly type: 'cancel'; readonly operation: number }
   | { readonly type: 'remove'; readonly operation: number; readonly goneMs: number }
   | { readonly type: 'pause'; readonly task: number; readonly paused: boolean }
@@ -78,6 +80,12 @@ type EndPlan = {
   readonly lease: number;
   readonly how: 'inline' | 'stored' | 'failed' | 'retry' | 'released';
   readonly retryMs: number;
+};
+export type LogPlan = {
+  readonly lease: number;
+  readonly from: number;
+  /** Characters of each line. */
+  readonly lines: readonly number[];
 };
 export type FilterPlan = {
   readonly task: number | null;
@@ -125,6 +133,14 @@ export function plan(command: Exclude<Command, { type: 'reopen' | 'turn' }>, s: 
       const progress = fraction === null ? null : { ...counts, fraction };
       const leases = command.leases.map((lease) => ({ ...leaseOf(lease, s), progress }));
       return (store) => store.extendLeases({ leases, leaseMs, now });
+    }
+    case 'log': {
+      const entries = command.logs.map(({ lease, from, lines }) => ({
+        ...leaseOf(lease, s),
+        from,
+        lines: lines.map((chars, i) => lineOf(chars, { i, from, now })),
+      }));
+      return (store) => store.appendLogs({ entries, now });
     }
     case 'cancel': {
       const p = { id: idOf(command.operation, s), outbox: outboxOf(s), now };
@@ -265,6 +281,12 @@ function filterOf(p: FilterPlan): OperationFilter {
     input: p.input === null ? undefined : { [p.input[0]]: p.input[1] },
     error: p.error ?? undefined,
   };
+}
+
+function lineOf(chars: number, p: { i: number; from: number; now: number }): LogLine {
+  const fields = chars % 2 === 0 ? null : JSON.stringify({ i: p.i });
+  const message = `${p.from + p.i} ${'ü'.repeat(chars)}`;
+  return { at: p.now, attempt: 1, level: 'info', message, fields };
 }
 
 function taskOf(n: number): string {

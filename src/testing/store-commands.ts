@@ -197,6 +197,7 @@ async function detailsOf(store: Store, id: string): Promise<object> {
     gone: await store.isGone({ id }),
     input: await store.readInput({ id }),
     attempts: await store.listAttempts({ id }),
+    logs: await store.readLogs({ id, after: 1, limit: 500 }),
     told: await store.readOperationDelivery({ operationId: id }),
     bytes,
   };

@@ -14,6 +14,7 @@ import { endpointCases } from './store-cases-endpoints.ts';
 import { handshakeCases } from './store-cases-handshake.ts';
 import { keepCases } from './store-cases-keep.ts';
 import { listCases } from './store-cases-list.ts';
+import { logCases } from './store-cases-logs.ts';
 import { noteCases } from './store-cases-notes.ts';
 import { outboxCases } from './store-cases-outbox.ts';
 import { resultCases } from './store-cases-results.ts';
@@ -29,6 +30,7 @@ const groups: Readonly<Record<string, readonly StoreCase[]>> = {
   sweep: sweepCases,
   steer: steerCases,
   results: resultCases,
+  logs: logCases,
   list: listCases,
   notes: noteCases,
   keep: keepCases,

@@ -41,7 +41,7 @@ export class DeliverySettler {
       clock,
       outage: new Outage(logger, 'record how deliveries ended'),
       underWay: attempts,
-      call: (settlement) => this.#call(settlement),
+      call: (_, settlement) => this.#call(settlement),
       inPlaceOf: (_, settlement, error) => this.#storable(settlement, error),
       recorded: (attempt, settlement, outcome) => {
         const nextAt = logAttempt(logger, { attempt, settlement, outcome, now: clock.now() });

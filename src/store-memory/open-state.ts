@@ -1,0 +1,14 @@
+import { RaincheckError } from '../core/errors.ts';
+
+/** Whether the store is open still, for all its halves. */
+export class OpenState {
+  #closed = false;
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  require(): void {
+    if (this.#closed) throw new RaincheckError('store_unavailable', 'The store is closed.');
+  }
+}
