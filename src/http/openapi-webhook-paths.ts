@@ -130,7 +130,10 @@ const endpointPaths: Json = {
     post: action({
       operationId: 'validateEndpoint',
       summary: 'Ask an endpoint for its consent now',
-      answers: answer('200', 'The endpoint as it is then, whatever it said.', 'Endpoint'),
+      answers: {
+        ...answer('200', 'The endpoint as it is then, whatever it said.', 'Endpoint'),
+        ...problems(422),
+      },
     }),
   },
   ...secretPaths('/webhooks/endpoints/{id}/secret', 'Endpoint'),
