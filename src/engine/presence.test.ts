@@ -79,7 +79,7 @@ test('a process tells what it is and does', async (t) => {
     busy: 1,
     slots: 7,
     eventLoopLagMs: 0.5,
-    tasks: ['held', 'reports'],
+    tasks: ['held', 'reports', 'operations.batch-cancel', 'operations.batch-retry'],
   });
   assert.deepEqual(others, []);
   const { lease } = await engine.read({ id: operation.id, tenant: '' });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { setImmediate as immediate } from 'node:timers/promises';
+import { Metrics } from '../server/metrics.ts';
 import { fetchHandler } from './fetch-adapter.ts';
 import { Inbox } from './inbox.fixture.ts';
 import { DocumentedAnswers } from './openapi.fixture.ts';
@@ -19,7 +20,14 @@ describe('The OpenAPI document of a running server', () => {
 
   before(async () => {
     await inbox.open();
-    k = await kit();
+    const metrics = new Metrics(['echo']);
+    k = await kit({
+      metrics: {
+        contentType: metrics.contentType,
+        text: () => metrics.text({ engine: k.engine, webhooks: k.webhooks }),
+        isOpen: false,
+      },
+    });
     const opened = await viaNode.open(k.app);
     ({ close } = opened);
     document = (await opened.send('GET', '/openapi.json')).json;
@@ -103,12 +111,45 @@ describe('The OpenAPI document of a running server', () => {
       assert.equal(part.status, 206);
       await send('GET', url);
     },
+    readInput: async () => send('GET', `${await final('/echo', { a: 1 })}/input`),
+    readLogs: async () => {
+      const url = `${await final('/talks')}/logs`;
+      assert.equal((await send('GET', `${url}?limit=1`)).json.lines.length, 1);
+      await send('GET', url, { headers: { accept: 'application/x-ndjson' } });
+    },
+    batchCancel: async () => {
+      await submitted('/echo?delay=1h');
+      await post('/operations:batch-cancel', { filter: { task: 'echo' }, dry_run: true });
+      await post('/operations:batch-cancel', { filter: { task: 'echo' } }, { prefer: 'wait=30' });
+    },
+    batchRetry: async () => {
+      await final('/broken');
+      await post('/operations:batch-retry', { filter: { task: 'broken' } }, { prefer: 'wait=30' });
+    },
+    listErrors: async () => {
+      await final('/broken');
+      assert.ok((await send('GET', '/errors')).json.groups.length > 0);
+    },
+    readStats: () => send('GET', '/stats?window=15m'),
+    readMetrics: () => send('GET', '/metrics'),
+    listWorkers: () => send('GET', '/workers'),
     retryOperation: async () => post(`${await final('/broken')}/retry`, { input: {} }),
     createEndpoint: endpoint,
     listEndpoints: () => send('GET', '/webhooks/endpoints'),
     readEndpoint: async () => send('GET', await endpoint()),
     updateEndpoint: async () =>
       send('PATCH', await endpoint(), { headers: json, body: '{"enabled":false}' }),
+    validateEndpoint: async () => {
+      const url = await endpoint();
+      assert.equal((await post(`${url}/validate`)).status, 422);
+      const asked = { url: `${inbox.origin}/asked`, handshake: true };
+      const { json: made } = await post('/webhooks/endpoints', asked);
+      assert.equal((await post(`${made.endpoint_url}/validate`)).status, 200);
+    },
+    listDeadLetterGroups: async () => {
+      await delivery('/grouped', 'dead');
+      await send('GET', '/webhooks/dead-letters:groups');
+    },
     removeEndpoint: async () => send('DELETE', await endpoint()),
     testEndpoint: async () => post(`${await endpoint()}/test`),
     listEndpointSecrets: async () => send('GET', `${await endpoint()}/secret`),

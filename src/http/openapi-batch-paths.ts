@@ -1,7 +1,16 @@
 import { batchSchema, batchTasks, type BatchAction } from '../engine/batch-input.ts';
 import { outcomeCodes } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
-import { json, problemReference, query, shared, string } from './openapi-components.ts';
+import {
+  json,
+  problemReference,
+  problems,
+  query,
+  shared,
+  string,
+  waitedHeaders,
+  withHeaders,
+} from './openapi-components.ts';
 import {
   count,
   groupsSchema,
@@ -26,9 +35,11 @@ function batchPath(action: BatchAction, p: { operationId: string; summary: strin
         responses: {
           '200': {
             description: 'How many, to `dry_run`; else `Prefer: wait` was long enough: the result.',
+            headers: { ...waitedHeaders, ...withHeaders('ETag', 'Accept-Ranges') },
             content: json({ anyOf: [reference('BatchCount'), reference('Batched')] }),
           },
           '202': { $ref: '#/components/responses/Accepted' },
+          ...problems(503),
           default: problemReference,
         },
       },

@@ -1,5 +1,6 @@
 import type { WireOperation, WireOperationEvent } from '../core/wire.ts';
 import type { Json } from './openapi-schemas.ts';
+import { serverExamples } from './openapi-server-examples.ts';
 import { problemType } from './problem.ts';
 
 /** Whose example it is: the addresses in it are of this server, the operation of this task. */
@@ -203,6 +204,7 @@ export function schemaExamples(of: ExampleOf): Readonly<Record<string, unknown>>
     },
     Whoami: { name: 'dashboard', scopes: ['read', 'operate'], secured: true },
     Health: { status: 'ok' },
+    ...serverExamples(of.task),
   };
 }
 

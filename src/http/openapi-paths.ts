@@ -10,6 +10,7 @@ import {
   string,
   withHeaders,
 } from './openapi-components.ts';
+import { anything } from './openapi-responses.ts';
 import { reference, type Json } from './openapi-schemas.ts';
 import { resultPath } from './openapi-task-paths.ts';
 
@@ -130,7 +131,9 @@ const operationPaths: Json = {
             ...json(reference('LogPage')),
             'application/x-ndjson': { schema: reference('LogLine') },
           },
+          headers: withHeaders('Link'),
         },
+        ...problems(410),
         default: problemReference,
       },
     },
@@ -168,7 +171,8 @@ const operationPaths: Json = {
       summary: 'Read what it was submitted with',
       tags: ['operations'],
       responses: {
-        '200': { description: 'The input as it was accepted.', content: json({}) },
+        '200': { description: 'The input as it was accepted.', content: anything },
+        ...problems(410),
         default: problemReference,
       },
     },

@@ -18,6 +18,7 @@ export function webhookExamples(of: ExampleOf): Readonly<Record<string, unknown>
     disabled_reason: null,
     disabled_at: null,
     created_at: at('08:00:00.000'),
+    handshake: null,
     health: {
       circuit: 'closed',
       failures: 0,
@@ -53,6 +54,20 @@ export function webhookExamples(of: ExampleOf): Readonly<Record<string, unknown>
     DeliveryPage: { deliveries: [delivery], next_cursor: null },
     DeliveryAttemptList: { attempts: [attempt] },
     Redrive: { filter: { endpoint: endpointId }, dry_run: true },
+    DeadLetterGroups: {
+      groups: [
+        {
+          fingerprint: 'k-3f9c2a7d1b',
+          endpoint_id: endpointId,
+          error: 'http_503',
+          count: 42,
+          first_at: at('08:10:00.000'),
+          last_at: at('09:00:20.000'),
+          sample_delivery_id: delivery.id,
+        },
+      ],
+      complete: true,
+    },
     RedriveCount: { dry_run: true, action: 'redrive', count: 42, more: false },
     OperationEvent: eventExamples(of)['operation.completed'],
     TestEvent: eventExamples(of)['webhook.test'],

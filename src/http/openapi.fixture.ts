@@ -160,7 +160,10 @@ export class DocumentedAnswers {
     const media = content[type] ?? content['*/*'];
     assert.ok(media !== undefined, `${type} is not documented: ${about}`);
     if (!type.endsWith('json') || media.schema === undefined) return;
-    this.#validate(media.schema, answer.json, about);
+    if (type !== 'application/x-ndjson') return this.#validate(media.schema, answer.json, about);
+    for (const line of answer.text.split('\n').filter(Boolean)) {
+      this.#validate(media.schema, JSON.parse(line), about);
+    }
   }
 
   #resolved<Node extends Reference>(node: Node): Node {

@@ -171,6 +171,13 @@ export async function kit(
   const gate = Promise.withResolvers<void>();
   const tasks = [
     defineTask('echo', { run: ({ input }) => ({ echo: input }) }),
+    defineTask('talks', {
+      run: ({ log }) => {
+        log.info('Begun.', { page: 1 });
+        log.warn('Slow.');
+        return null;
+      },
+    }),
     defineTask('held', {
       path: '/slow/held',
       estimate: '5s',

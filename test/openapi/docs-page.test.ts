@@ -122,7 +122,7 @@ describe('The API docs in a browser', { skip: missing }, () => {
     await opened({}, async (page) => {
       const all = (await shown(page)).length;
       await page.keyboard.press('/');
-      await page.keyboard.type('post cancel');
+      await page.keyboard.type('post {id} cancel');
       assert.deepEqual(await shown(page), ['op-cancelOperation']);
       assert.equal(await page.locator('#found').textContent(), `1 of ${all} found`);
       await page.keyboard.press('Enter');
