@@ -26,7 +26,7 @@ export const serverPaths: Json = {
       responses: {
         '200': {
           description: 'In the text format of Prometheus.',
-          content: { 'text/plain; version=0.0.4; charset=utf-8': { schema: { type: 'string' } } },
+          content: { 'text/plain': { schema: { type: 'string' } } },
         },
         default: problemReference,
       },
