@@ -11,7 +11,6 @@ export function serverExamples(task: string): Readonly<Record<string, unknown>> 
     message: 'page 42 of 100',
     fields: { ms: 210 },
   };
-  const duration = { p50: 190, p95: 420, p99: 900 };
   return {
     LogLine: line,
     LogPage: { lines: [line], next_after: 42 },
@@ -51,31 +50,36 @@ export function serverExamples(task: string): Readonly<Record<string, unknown>> 
         },
       ],
     },
-    Stats: {
-      generated_at: at('09:00:20.000'),
-      window_seconds: 3_600,
-      bucket_seconds: 60,
-      health: {
-        status: 'degraded',
-        message: `${task}: oldest waiting 4 min 12 s`,
-        task,
-        code: 'oldest_waiting',
-      },
-      totals: { pending: 2, processing: 4, completed: 1_024, failed: 3, dead_letters: 0 },
-      oldest_pending_at: at('08:56:08.000'),
-      workers: { live: 1, busy: 4, slots: 64 },
-      buckets: [
-        {
-          at: at('09:00:00.000'),
-          submitted: 12,
-          completed: 11,
-          failed: 1,
-          failed_by_code: { timeout: 1 },
-          wait_ms: duration,
-          run_ms: duration,
-          complete: false,
-        },
-      ],
+    Stats: statsExample(task),
+  };
+}
+
+function statsExample(task: string) {
+  const duration = { p50: 190, p95: 420, p99: 900 };
+  return {
+    generated_at: at('09:00:20.000'),
+    window_seconds: 3_600,
+    bucket_seconds: 60,
+    health: {
+      status: 'degraded',
+      message: `${task}: oldest waiting 4 min 12 s`,
+      task,
+      code: 'oldest_waiting',
     },
+    totals: { pending: 2, processing: 4, completed: 1_024, failed: 3, dead_letters: 0 },
+    oldest_pending_at: at('08:56:08.000'),
+    workers: { live: 1, busy: 4, slots: 64 },
+    buckets: [
+      {
+        at: at('09:00:00.000'),
+        submitted: 12,
+        completed: 11,
+        failed: 1,
+        failed_by_code: { timeout: 1 },
+        wait_ms: duration,
+        run_ms: duration,
+        complete: false,
+      },
+    ],
   };
 }
