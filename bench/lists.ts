@@ -7,17 +7,11 @@
  * the pages behind it, as somebody does who scrolls, 25 in all, and again from the first one when there are no more.
  * `p95` is to be at most 200 ms. A dated run stands in the README of each store.
  */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import path from 'node:path';
 import process from 'node:process';
-import { DatabaseSync } from 'node:sqlite';
-import { Client } from 'pg';
-import { operationId } from '../src/core/id.ts';
 import { defineTask } from '../src/engine/define-task.ts';
 import { silentLogger } from '../src/engine/logger.ts';
 import { raincheck, type Raincheck } from '../src/server/raincheck.ts';
-import { dropSchema, newSchema } from '../src/store-postgres/postgres-schema.fixture.ts';
-import { startPostgres } from '../src/store-postgres/postgres-server.fixture.ts';
+import { noun, withFinished } from './finished-operations.ts';
 
 const kind = process.argv[2] ?? 'sqlite';
 const count = Number(process.argv[3] ?? 1_000_000);
@@ -25,77 +19,6 @@ const targetMs = 200;
 const pages = 25;
 const dayMs = 86_400_000;
 const now = Date.now();
-
-type Row = Readonly<Record<string, string | number | null>>;
-
-const noun = 'the quick brown fox jumps over the lazy dog '.repeat(3);
-
-/** A week of finished operations, oldest first: one in twenty failed; what is rare is old, where it takes longest to find. */
-function row(i: number): Row {
-  const createdAt = now - 7 * dayMs + Math.floor((i / count) * (7 * dayMs - 60_000));
-  const isFailed = i % 20 === 0;
-  const isOld = i < count / 100;
-  const detail = `connect ECONNREFUSED 10.0.0.${i % 250}:5432, request ${i}${isOld ? ', disk full' : ''}`;
-  const code = isOld && i % 1_000 === 0 ? 'timeout' : 'task_error';
-  const user = { id: 10_000 + (i % 5_000), name: isOld ? 'Ada' : 'Grace' };
-  return {
-    id: operationId(createdAt, crypto.getRandomValues(new Uint8Array(10))),
-    task: isOld ? 'rare' : i % 10 === 1 ? 'exports' : 'reports',
-    state: isFailed ? 'failed' : 'completed',
-    created_at: createdAt,
-    started_at: createdAt + 20,
-    finished_at: createdAt + 900,
-    expires_at: createdAt + 30 * dayMs,
-    retention_ms: 30 * dayMs,
-    attempt: 1,
-    attempts_max: 3,
-    priority: 0,
-    ready_at: createdAt,
-    tenant: '',
-    labels: JSON.stringify({ team: `team-${i % 100}`, era: isOld ? 'old' : 'new' }),
-    error_code: isFailed ? code : null,
-    error: isFailed ? JSON.stringify({ code, title: null, status: null, detail }) : null,
-    result_type: isFailed ? null : 'application/json',
-    result_size: isFailed ? null : 160,
-    result_etag: isFailed ? null : '"r-0123456789abcdef"',
-    result_inline: isFailed ? null : JSON.stringify({ text: noun }),
-    input: JSON.stringify({ user, type: 'sales_summary', notes: noun, page: i }),
-  };
-}
-
-const columns = Object.keys(row(0));
-
-function* batches(): Generator<Row[]> {
-  for (let from = 0; from < count; from += 10_000) {
-    yield Array.from({ length: Math.min(10_000, count - from) }, (_, i) => row(from + i));
-  }
-}
-
-function fillSqlite(file: string): void {
-  const db = new DatabaseSync(file);
-  db.exec('PRAGMA synchronous = OFF');
-  const insert = db.prepare(
-    `INSERT INTO operations (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
-  );
-  for (const rows of batches()) {
-    db.exec('BEGIN');
-    for (const one of rows) insert.run(...Object.values(one));
-    db.exec('COMMIT');
-  }
-  db.close();
-}
-
-async function fillPostgres(url: string, schema: string): Promise<void> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  const table = `"${schema}".operations`;
-  const insert = `
-    INSERT INTO ${table} (${columns.join(', ')})
-    SELECT ${columns.join(', ')} FROM json_populate_recordset(NULL::${table}, $1)`;
-  for (const rows of batches()) await client.query(insert, [JSON.stringify(rows)]);
-  await client.query(`VACUUM (ANALYZE) ${table}`);
-  await client.end();
-}
 
 const filters = [
   '',
@@ -199,28 +122,4 @@ async function run(store: string): Promise<void> {
   }
 }
 
-async function openOnce(store: string): Promise<void> {
-  const rc = raincheck({ tasks: [], store, work: false, logger: silentLogger, webhooks: false });
-  await rc.fetch(new Request('http://bench.test/tasks'));
-  await rc.stop({ now: true });
-}
-
-if (kind === 'postgres') {
-  const server = await startPostgres({ fsync: true });
-  const schema = newSchema();
-  const store = `${server.url}${server.url.includes('?') ? '&' : '?'}schema=${schema}`;
-  await openOnce(store);
-  await fillPostgres(server.url, schema);
-  await run(store);
-  await dropSchema({ url: server.url, schema });
-  await server.stop();
-} else {
-  const results = path.join(import.meta.dirname, 'results');
-  mkdirSync(results, { recursive: true });
-  const folder = mkdtempSync(path.join(results, 'data-'));
-  const file = path.join(folder, 'lists.db');
-  await openOnce(file);
-  fillSqlite(file);
-  await run(file);
-  rmSync(folder, { recursive: true });
-}
+await withFinished({ kind, count }, run);
