@@ -40,27 +40,25 @@ const pages: Readonly<Record<string, readonly string[]>> = {
 
 /** Submits at an even pace until it is stopped; answers how many were accepted and the id of the latest. */
 function load(origin: string): { latest: () => string; stop: () => number } {
-  let accepted = 0;
-  let latest = '';
+  const told = { accepted: 0, latest: '' };
   const everyMs = 50;
+  const submit = async (): Promise<void> => {
+    const headers = { 'content-type': 'application/json' };
+    const answer = await fetch(`${origin}/noop`, { method: 'POST', headers, body: '{"n":1}' });
+    if (answer.status !== 202) throw new Error(`submit: ${answer.status}`);
+    const { id } = (await answer.json()) as { id: string };
+    told.accepted += 1;
+    told.latest = id;
+  };
   const timer = setInterval(() => {
-    for (let i = 0; i < (perSecond * everyMs) / 1000; i += 1) {
-      void fetch(`${origin}/noop`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: '{"n":1}',
-      }).then(async (answer) => {
-        if (answer.status !== 202) throw new Error(`submit: ${answer.status}`);
-        accepted += 1;
-        ({ id: latest } = (await answer.json()) as { id: string });
-      });
-    }
+    // One that fails ends the process, as nobody waits for it.
+    for (let i = 0; i < (perSecond * everyMs) / 1000; i += 1) void submit();
   }, everyMs);
   return {
-    latest: () => latest,
+    latest: () => told.latest,
     stop: () => {
       clearInterval(timer);
-      return accepted;
+      return told.accepted;
     },
   };
 }
