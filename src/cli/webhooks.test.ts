@@ -321,7 +321,7 @@ describe('raincheck dlq', () => {
   });
 
   it('goes on after Ctrl-C', async () => {
-    const { endpoint } = await deadLetters('/long', 4);
+    const { endpoint } = await deadLetters('/long', 20);
     const args = ['dlq', 'retry', '--endpoint', endpoint, '--per-second', '1', '--url', url];
     const run = startCli(args);
     await run.told(/ processing\n/);

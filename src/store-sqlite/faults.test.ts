@@ -298,7 +298,7 @@ function defineTests(): void {
       { skip: missing('strace') },
       async (t) => {
         const file = temporaryFile(t);
-        const under = strace('fsync,fdatasync:error=EIO:when=25');
+        const under = strace('fsync,fdatasync:error=EIO:when=60');
         const { child, nextLine, errors } = startChild(t, { role: 'untilFailure', file, under });
         assert.equal(await nextLine(), 'first store_unavailable for good', errors());
         assert.equal(await nextLine(), 'reads true true');
