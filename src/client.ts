@@ -3,6 +3,7 @@ export {
   type Client,
   type ListFilter,
   type RunOptions,
+  type StatsOptions,
   type SubmitOptions,
 } from './client/client.ts';
 export type { OperationEvent } from './client/events.ts';
@@ -56,6 +57,9 @@ export type {
   WireTask,
   WireTestEvent,
   WireWebhookEvent,
+  WireStats,
+  WireStatsBucket,
   WireTestedEndpoint,
   WireWhoami,
+  WireWorker,
 } from './core/wire.ts';

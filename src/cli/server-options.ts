@@ -39,7 +39,7 @@ export function withWorkerOptions(command: Command): Command {
     .option('--host <address>', 'address to listen on (RAINCHECK_HOST, HOST)')
     .option(
       '--health-port <n>',
-      'port for /livez and /readyz only (RAINCHECK_HEALTH_PORT)',
+      'port for /livez, /readyz and /metrics only (RAINCHECK_HEALTH_PORT)',
       portArgument,
     )
     .option('--drain <time>', 'how long a stop waits for running attempts (RAINCHECK_DRAIN)')

@@ -5,8 +5,11 @@ import type {
   WireOperation,
   WireOperationPage,
   WireProgress,
+  WireStats,
   WireTask,
   WireWhoami,
+  WireWorker,
+  WireWorkerList,
 } from '../core/wire.ts';
 import { objectIn, pageIn, taskIn, tasksIn } from './answered-operation.ts';
 import { operationFeed, type FeedEvent, type FeedOptions } from './feed.ts';
@@ -61,8 +64,17 @@ export type Client<App = unknown> = {
   feed(options?: FeedOptions): AsyncGenerator<FeedEvent>;
   /** What the token may do. */
   whoami(options?: CallOptions): Promise<WireWhoami>;
+  /** How it goes and how it went, over all processes. */
+  stats(options?: StatsOptions): Promise<WireStats>;
+  /** The processes on the server's store, by their heartbeats. */
+  workers(options?: CallOptions): Promise<readonly WireWorker[]>;
   /** Endpoints, deliveries and dead letters. */
   readonly webhooks: WebhooksClient;
+};
+
+export type StatsOptions = CallOptions & {
+  /** How far back. Default 1h. */
+  readonly window?: '15m' | '1h' | '6h' | '24h' | undefined;
 };
 
 export type RunOptions = SubmitOptions &
@@ -149,6 +161,20 @@ export function clientOver<App = unknown>(transport: Transport): Client<App> {
         url,
         'scopes',
       );
+    },
+    async stats({ window, signal }: StatsOptions = {}) {
+      const url = transport.address('/stats');
+      if (window !== undefined) url.searchParams.set('window', window);
+      return objectIn<WireStats>(
+        await transport.request({ method: 'GET', url, signal }),
+        url,
+        'health',
+      );
+    },
+    async workers({ signal }: CallOptions = {}) {
+      const url = transport.address('/workers');
+      const answer = await transport.request({ method: 'GET', url, signal });
+      return objectIn<WireWorkerList>(answer, url, 'workers').workers;
     },
     webhooks: webhooksOver(transport),
   };

@@ -54,6 +54,22 @@ export const limits = {
   waitersMax: 10_000,
   /** What the engine keeps of what it learned: more of it is not kept. */
   noteChars: 4 * 1_048_576,
+  /** Notes that one call reads or removes. */
+  notesRead: 500,
+  /** Processes on one store: how often each tells that it lives, when the others think it dead, how long they show that. */
+  nodeHeartbeatMs: 5_000,
+  nodeDeadMs: 17_500,
+  nodeDeadKeptMs: 3_600_000,
+  /** Where no other process can have the store. */
+  nodeAloneMs: 60_000,
+  /** Statistics of a process: how often they are kept, how many characters of them, and how many a second. */
+  statsSavedMs: 10_000,
+  statsChars: 262_144,
+  statsCharsPerSecond: 10_000,
+  /** When what a process counted is taken over by another, since its heartbeat is missing. */
+  statsLeftMs: 600_000,
+  /** How old an answer about the other processes may be. */
+  nodesCachedMs: 1_000,
   /** Operations that wait and are foreseen: about 35 MB. */
   foreseenMax: 100_000,
   /** Rows one sweep or prune changes before it lets others write. */

@@ -1,6 +1,7 @@
 import type { DeliveryEvent, DeliveryState, DeliveryTrigger, WebhookEvent } from './delivery.ts';
 import type { EndpointDisabled } from './endpoint.ts';
 import type { ErrorCode, FieldError, OutcomeCode } from './errors.ts';
+import type { Health } from './health.ts';
 import type { OperationStatus } from './operation.ts';
 import type { Scope } from './scope.ts';
 import type { estimateBases, estimateConfidences, EstimateReason } from './operation-estimate.ts';
@@ -394,6 +395,72 @@ export type WireWhoami = {
   /** Whether a token is asked for. */
   readonly secured: boolean;
 };
+
+/** `GET /stats`: how it goes and how it went, over all processes. */
+export type WireStats = {
+  readonly generated_at: string;
+  readonly window_seconds: number;
+  readonly bucket_seconds: number;
+  /** The single worst thing in a sentence. */
+  readonly health: Health;
+  readonly totals: {
+    readonly pending: number;
+    readonly processing: number;
+    /** Since the store was made. */
+    readonly completed: number;
+    readonly failed: number;
+    /** Webhooks that were given up, counted up to 10,000; null: this server sends none. */
+    readonly dead_letters: number | null;
+  };
+  /** Since when the operation that waits longest could have run; null: none waits. */
+  readonly oldest_pending_at: string | null;
+  /** Processes that run operations, by their heartbeats. */
+  readonly workers: { readonly live: number; readonly busy: number; readonly slots: number };
+  /** Oldest first, without a gap. Kept as well as can be: a crash loses some seconds of them. */
+  readonly buckets: readonly WireStatsBucket[];
+};
+
+export type WireStatsBucket = {
+  /** When it begins. */
+  readonly at: string;
+  readonly submitted: number;
+  readonly completed: number;
+  readonly failed: number;
+  readonly failed_by_code: Readonly<Record<string, number>>;
+  /** Of first attempts that began: how long after they could have. null: none did. */
+  readonly wait_ms: WireQuantiles | null;
+  /** Of operations that ended: how long their last attempt took. */
+  readonly run_ms: WireQuantiles | null;
+  /** false: something may still be added to it. */
+  readonly complete: boolean;
+};
+
+/** Right to about an eighth. */
+export type WireQuantiles = { readonly p50: number; readonly p95: number; readonly p99: number };
+
+export type WireWorker = {
+  /** Also the worker of the leases it holds. */
+  readonly id: string;
+  /** api: accepts and answers. worker: runs attempts and sends webhooks. */
+  readonly roles: readonly ('api' | 'worker')[];
+  readonly host: string;
+  readonly pid: number;
+  readonly version: string;
+  readonly started_at: string;
+  readonly heartbeat_at: string;
+  /** draining: it stops, and takes no more. dead: its heartbeat is missing; shown for an hour. */
+  readonly state: 'live' | 'draining' | 'dead';
+  /** Attempts that run there, of at most `slots`. */
+  readonly busy: number;
+  readonly slots: number;
+  /** 99th percentile of the delay of its event loop in the last seconds; null: not measured (yet). */
+  readonly event_loop_lag_ms: number | null;
+  /** What it runs. */
+  readonly tasks: readonly string[];
+};
+
+/** `GET /workers`: the processes on the store, oldest first. */
+export type WireWorkerList = { readonly workers: readonly WireWorker[] };
 
 /** `GET /`: where everything is. */
 export type WireIndex = {

@@ -2,13 +2,16 @@ import { RaincheckError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { durationOption } from '../core/options.ts';
 import { isFinal, type Operation } from '../core/operation.ts';
+import { StatsRing } from '../core/stats-ring.ts';
 import { Acceptor } from './acceptor.ts';
+import { Activity } from './activity.ts';
 import { engineSettings, type EngineSettings } from './engine-settings.ts';
 import type { Engine, EngineOptions, OperationKey } from './engine.ts';
 import { Estimates } from './estimates.ts';
 import { Feed } from './feed.ts';
 import { Readiness } from './readiness.ts';
 import { Runtime } from './runtime.ts';
+import type { StatsWindow } from './stats.ts';
 import type { Task } from './task.ts';
 import { Waiters } from './waiters.ts';
 import { Watchers } from './watchers.ts';
@@ -26,6 +29,7 @@ export function createEngine(options: EngineOptions): Engine {
 class RaincheckEngine implements Engine {
   readonly #s: EngineSettings;
   readonly #estimates: Estimates;
+  readonly #activity: Activity;
   readonly #runtime: Runtime;
   readonly #acceptor: Acceptor;
   readonly #waiters: Waiters;
@@ -44,8 +48,12 @@ class RaincheckEngine implements Engine {
       wait: (p) => this.#waiters.wait({ ...p, until: 'change' }),
     });
     this.#feed = new Feed(settings);
+    const ring = new StatsRing();
+    this.#activity = new Activity({ clock, ring, observer: settings.observer });
     this.#runtime = new Runtime({
       settings,
+      ring,
+      activity: this.#activity,
       estimates: this.#estimates,
       changed: (id) => this.#changed(id),
       hinted: () => this.#feed.hinted(),
@@ -59,6 +67,7 @@ class RaincheckEngine implements Engine {
       created: (operation) => {
         this.#estimates.submitted(operation);
         this.#feed.changed(operation.id);
+        this.#activity.submitted(operation);
       },
       retryAfterSeconds: (task) => this.#retryAfterSeconds(task),
     });
@@ -142,6 +151,7 @@ class RaincheckEngine implements Engine {
     // A cancelled operation may have stood in the way of others: a parked key, a full queue.
     if (outcome.outcome === 'cancelled') {
       this.#estimates.withdrawn(p.id);
+      this.#activity.ended(outcome.operation);
       this.#runtime.wake();
     }
     if (outcome.outcome !== 'already_final') this.#changed(p.id);
@@ -202,6 +212,18 @@ class RaincheckEngine implements Engine {
 
   taskEstimates(name: string): ReturnType<Engine['taskEstimates']> {
     return this.#estimates.ofTask(name);
+  }
+
+  stats(window: StatsWindow): ReturnType<Engine['stats']> {
+    return this.#runtime.stats.stats(window);
+  }
+
+  ownStats(window: StatsWindow): ReturnType<Engine['ownStats']> {
+    return this.#runtime.stats.ownStats(window);
+  }
+
+  nodes(): ReturnType<Engine['nodes']> {
+    return this.#runtime.nodes();
   }
 
   /** Durably, in a way that clients can see. */

@@ -1,9 +1,11 @@
 import { RaincheckError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { durationOption, expected, integerOption, refuseUnknownKeys } from '../core/options.ts';
+import type { Observer } from './activity.ts';
 import type { EngineOptions, Tell } from './engine.ts';
 import { isIsolateThread } from './isolate-thread-mark.ts';
 import { silentLogger, type Logger } from './logger.ts';
+import { unknownProcess, type NodeFacts } from './node.ts';
 import { systemClock } from './system-clock.ts';
 import type { Task } from './task.ts';
 import type { Clock } from '../core/clock.ts';
@@ -29,6 +31,8 @@ export type EngineSettings = {
   readonly pollMs: number;
   readonly pollsPerSecond: number;
   readonly random: () => number;
+  readonly node: NodeFacts;
+  readonly observer: Observer | null;
 };
 
 const optionNames = [
@@ -47,6 +51,8 @@ const optionNames = [
   'poll',
   'pollsPerSecond',
   'random',
+  'node',
+  'observer',
 ];
 
 /** Throws `invalid_option` for the first option that is wrong. */
@@ -95,6 +101,8 @@ export function engineSettings(options: EngineOptions): EngineSettings {
       fallback: limits.pollsPerSecondDefault,
     }),
     random: options.random ?? Math.random,
+    node: options.node ?? unknownProcess,
+    observer: options.observer ?? null,
   };
 }
 

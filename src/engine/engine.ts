@@ -7,7 +7,10 @@ import type { OperationEstimate, TaskEstimates } from '../core/operation-estimat
 import type { Outbox } from '../store/delivery-store.ts';
 import type { OperationFilter, OperationPage, Store, TaskRecord } from '../store/store.ts';
 import type { FeedEvent, FeedFilter } from './feed-watcher.ts';
+import type { Observer } from './activity.ts';
 import type { Logger } from './logger.ts';
+import type { NodeFacts, NodeRecord } from './node.ts';
+import type { Stats, StatsWindow } from './stats.ts';
 import type { Task } from './task.ts';
 
 export type { OperationFilter, TaskRecord } from '../store/store.ts';
@@ -116,6 +119,12 @@ export type Engine = {
   pollWait(operation: Operation): PollWait | null;
   /** What operations of the task took and how good their estimates were, as known here. No I/O. */
   taskEstimates(task: string): TaskEstimates;
+  /** The processes on this store by their heartbeats, oldest first: as of a second ago at most. */
+  nodes(): Promise<readonly NodeRecord[]>;
+  /** How it went, over all processes: of the others as of some seconds ago. */
+  stats(window: StatsWindow): Promise<Stats>;
+  /** The same of this process alone: what can be said while the store is away. No I/O. */
+  ownStats(window: StatsWindow): Stats;
 };
 
 export type OperationKey = { readonly id: string; readonly tenant: string };
@@ -173,4 +182,8 @@ export type EngineOptions = {
   readonly pollsPerSecond?: number;
   /** Uniform in [0, 1); for jitter and forecasts. Default Math.random. */
   readonly random?: () => number;
+  /** Default: nobody is told. */
+  readonly observer?: Observer;
+  /** What is told of this process to others on the store. Default: nothing that tells it from them. */
+  readonly node?: NodeFacts;
 };

@@ -130,7 +130,7 @@ export class EstimateKeeper {
     const now = this.#elapsed.now();
     if (!this.#isAlone || finished === this.#saved || now < this.#saveAt) return;
     const text = this.#learnedText();
-    await this.#p.store.writeNote({ name: noteName, text });
+    await this.#p.store.writeNote({ name: noteName, text, now: this.#p.clock.now() });
     this.#saved = finished;
     this.#saveAt = now + (text.length / charsPerSecond) * 1000;
   }

@@ -303,7 +303,7 @@ test('what was learned, who waits and who is paused is known to the next process
 
 test('a note that cannot be read is left behind, with a warning', async (t) => {
   const store = memoryStore();
-  await store.writeNote({ name: 'estimates', text: '{"version":1,"pooled":"?"}' });
+  await store.writeNote({ name: 'estimates', text: '{"version":1,"pooled":"?"}', now: 0 });
   const f = await fixture(t, { store });
   assert.ok(f.lines.some(({ level, message }) => level === 'warn' && /begin anew/.test(message)));
   await teach(f, 4, 1_000);

@@ -16,6 +16,8 @@ import {
 import type { Settlement } from '../store/store.ts';
 import type { EngineSettings } from './engine-settings.ts';
 import { EstimateSnapshots } from './estimate-snapshots.ts';
+import type { OtherWorkers } from './presence.ts';
+import { slotsOf } from './slots.ts';
 import type { Task } from './task.ts';
 
 /**
@@ -48,6 +50,8 @@ export class Estimates {
   /** Of the latest estimate: what is asked next about the same operation is asked of the same instant, and costs nothing. */
   #latest = { id: '', at: 0 };
   #isOpen = false;
+  /** null: nobody has looked yet. */
+  #others: OtherWorkers | null = null;
 
   constructor(settings: EngineSettings) {
     this.#p = settings;
@@ -91,8 +95,14 @@ export class Estimates {
   /** It takes no more. */
   close(): void {
     this.#isOpen = false;
-    this.#estimator.setSlots(0);
+    this.#estimator.setSlots(this.#slots());
     this.#snapshots.stop();
+  }
+
+  /** What the workers of other processes can run, by their heartbeats. */
+  setOthers(others: OtherWorkers): void {
+    this.#others = others;
+    this.#estimator.setSlots(this.#slots());
   }
 
   setPaused(name: string, paused: boolean): void {
@@ -222,6 +232,7 @@ export class Estimates {
   #unforeseen(operation: Operation): 'no_worker' | 'starting' | 'queue_too_long' | null {
     if (!this.#p.allTasks.has(operation.task)) return 'no_worker';
     if (isRunning(operation)) return null;
+    if (!this.#hasWorker(operation.task)) return 'no_worker';
     if (this.#line === 'reading' && this.#isOpen) return 'starting';
     if (this.#line !== 'beyond') return null;
     return this.#estimator.known(operation.id) === undefined ? 'queue_too_long' : null;
@@ -268,12 +279,14 @@ export class Estimates {
     else this.#estimator.onBackOff({ id, readyAt });
   }
 
-  /** Isolated tasks have threads of their own: a pool apart, which the estimator knows as a limit of theirs. */
+  /** Of all nodes. The threads of isolated tasks among them the estimator knows as a limit of theirs. */
   #slots(): number {
-    const { concurrency, threads, allTasks } = this.#p;
-    const isolated = [...allTasks.values()].filter(isIsolated).length;
-    if (isolated === 0) return concurrency;
-    return isolated === allTasks.size ? threads : concurrency + threads;
+    return (this.#isOpen ? slotsOf(this.#p) : 0) + (this.#others?.slots ?? 0);
+  }
+
+  /** By heartbeat; what others run is known only after the first look at theirs. */
+  #hasWorker(task: string): boolean {
+    return this.#isOpen || this.#others === null || this.#others.tasks.has(task);
   }
 
   #setRules(task: Task): void {

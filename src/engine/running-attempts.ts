@@ -28,6 +28,11 @@ export class RunningAttempts extends UnderWay<Attempt> {
     return Math.max(0, this.threads - this.#busyThreads);
   }
 
+  /** Attempts that have a slot or a thread. */
+  get busy(): number {
+    return this.#busy + this.#busyThreads;
+  }
+
   takeSlot(attempt: Attempt): void {
     this.#count(attempt, 1);
   }

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { RaincheckError } from '../core/errors.ts';
+import type { StatsRing } from '../core/stats-ring.ts';
 import { isFinal, type Operation } from '../core/operation.ts';
 import type { Settlement, SettleOutcome, StoreHint } from '../store/store.ts';
+import type { Activity } from './activity.ts';
 import type { AbortCause, Attempt } from './attempt.ts';
 import type { EngineSettings } from './engine-settings.ts';
 import { EstimateKeeper } from './estimate-keeper.ts';
@@ -10,16 +12,21 @@ import { Executor } from './executor.ts';
 import { attemptFields } from './handler-context.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Isolates } from './isolates.ts';
+import type { NodeRecord } from './node.ts';
+import { Presence } from './presence.ts';
 import { createPruner } from './pruner.ts';
 import { RunningAttempts } from './running-attempts.ts';
 import type { Service } from './service.ts';
 import { Settler } from './settler.ts';
+import { StatsKeeper } from './stats-keeper.ts';
 import { createSweeper, recover } from './sweeper.ts';
 import { Worker } from './worker.ts';
 
 type RuntimeParts = {
   readonly settings: EngineSettings;
   readonly estimates: Estimates;
+  readonly ring: StatsRing;
+  readonly activity: Activity;
   /** A change that clients can see is durable. */
   readonly changed: (id: string) => void;
   /** Another process on the store did something. */
@@ -39,6 +46,11 @@ export class Runtime {
   readonly #worker: Worker;
   readonly #isolates: Isolates;
   readonly #keeper: EstimateKeeper;
+  readonly #presence: Presence;
+  /** What happened, in numbers. */
+  readonly stats: StatsKeeper;
+  /** Also while it drains. */
+  #isWorking = false;
   readonly #services: readonly Service<unknown>[];
   #state: 'new' | 'starting' | 'started' | 'stopping' | 'stopped' = 'new';
   #stopping: Promise<void> | null = null;
@@ -56,6 +68,7 @@ export class Runtime {
       threads: p.settings.threads,
     });
     const running = this.#running;
+    const id = `w_${randomBytes(9).toString('base64url')}`;
     const shared = { store, clock, logger, running, changed };
     const abort = this.abort.bind(this);
     this.#heartbeat = new Heartbeat({ ...shared, estimates, leaseMs, abort, tell });
@@ -79,18 +92,32 @@ export class Runtime {
     this.#worker = new Worker({
       ...shared,
       estimates,
+      activity: p.activity,
       tasks: allTasks,
       leaseMs,
       pollMs,
       tell,
-      worker: `w_${randomBytes(9).toString('base64url')}`,
+      worker: id,
       execute: (attempt) => this.#executor.execute(attempt),
+    });
+    const { ring, activity } = p;
+    this.stats = new StatsKeeper({ settings: p.settings, id, ring, activity });
+    this.#presence = new Presence({
+      settings: p.settings,
+      id,
+      running,
+      isWorking: () => this.#isWorking,
+      seen: (others) => estimates.setOthers(others),
     });
     const swept = (operation: Operation): void => this.#swept(operation);
     this.#services = [
       createSweeper({ ...shared, outbox, heartbeat: this.#heartbeat, swept }),
       createPruner(shared),
     ];
+  }
+
+  nodes(): Promise<readonly NodeRecord[]> {
+    return this.#presence.nodes();
   }
 
   get stopping(): boolean {
@@ -142,6 +169,7 @@ export class Runtime {
     }
     if (this.#state !== 'starting') return; // stopped meanwhile
     this.#state = 'started';
+    this.#isWorking = true;
     this.#p.estimates.open();
     this.#keeper.start();
     this.#heartbeat.start();
@@ -159,6 +187,7 @@ export class Runtime {
   async #stop(drainMs: number): Promise<void> {
     this.#state = 'stopping';
     this.#p.estimates.close();
+    this.#presence.drain();
     this.#stopListening?.();
     await this.#worker.stop();
     await this.#idleWithin(drainMs);
@@ -173,6 +202,8 @@ export class Runtime {
     for (const service of this.#services) await service.stop();
     await this.#heartbeat.stop();
     await this.#keeper.stop();
+    await this.stats.stop();
+    await this.#presence.stop();
     this.#executor.close();
     await this.#isolates.close();
     this.#state = 'stopped';
@@ -185,6 +216,8 @@ export class Runtime {
 
   listen(): void {
     if (this.stopping) return;
+    this.#presence.start();
+    this.stats.start();
     this.#stopListening ??=
       this.#p.settings.store.hints?.listen((hint) => this.#hinted(hint)) ?? null;
   }
@@ -199,7 +232,8 @@ export class Runtime {
   #swept(operation: Operation): void {
     this.#p.estimates.align(operation);
     this.#p.changed(operation.id);
-    if (!isFinal(operation.state)) this.#worker.wake();
+    if (isFinal(operation.state)) this.#p.activity.ended(operation);
+    else this.#worker.wake();
   }
 
   #settled(attempt: Attempt, settlement: Settlement, outcome: SettleOutcome): void {
@@ -213,6 +247,7 @@ export class Runtime {
     }
     this.#p.estimates.settled(attempt.operation, settlement);
     const ms = Math.max(0, clock.now() - attempt.startedAt);
+    this.#p.activity.settled(attempt.operation, settlement, ms);
     switch (settlement.type) {
       case 'completed':
         logger.info({ ...fields, ms }, 'Completed.');

@@ -1,5 +1,6 @@
 import { elapsedClock, type Clock } from '../core/clock.ts';
 import type { ClaimOutcome, ClaimTask, Store } from '../store/store.ts';
+import type { Activity } from './activity.ts';
 import { Attempt } from './attempt.ts';
 import { ClaimLoop, type ClaimRound } from './claim-loop.ts';
 import type { Tell } from './engine.ts';
@@ -17,6 +18,7 @@ type WorkerParts = {
   readonly tasks: ReadonlyMap<string, Task>;
   readonly running: RunningAttempts;
   readonly estimates: Estimates;
+  readonly activity: Activity;
   readonly leaseMs: number;
   readonly pollMs: number;
   readonly worker: string;
@@ -118,6 +120,7 @@ export class Worker implements Service<ClaimRound> {
     });
     this.#p.running.takeSlot(attempt);
     this.#p.estimates.started(operation);
+    this.#p.activity.started(operation);
     this.#p.changed(operation.id);
     if (operation.startedAt === operation.attemptStartedAt) this.#p.tell('started', operation);
     this.#p.execute(attempt);

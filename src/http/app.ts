@@ -12,6 +12,7 @@ import type { RouteAction, HttpContext } from './context.ts';
 import type { DashboardFiles } from './dashboard.ts';
 import { describeOperation } from './described-operation.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
+import type { MetricsSource } from './metrics.ts';
 import { problemReply } from './problem.ts';
 import { isOpen, neededScope, type Route } from './route.ts';
 import { createRouter, type Router } from './routes.ts';
@@ -34,6 +35,8 @@ export type AppOptions = {
   readonly tokens?: readonly AccessToken[];
   /** Origins like 'https://app.example.com' whose pages may submit and steer without a token. Default: none but ours. */
   readonly allowedOrigins?: readonly string[];
+  /** What `GET /metrics` tells. Default: nothing, 404. */
+  readonly metrics?: MetricsSource;
   /** Largest request body in bytes, 1 to 64 MiB. Default limits.bodyBytes. */
   readonly bodyBytesMax?: number;
   /** Gets what clients are not told about internal errors. Default: silent. */
@@ -199,6 +202,7 @@ function createContext(options: AppOptions): HttpContext {
     'token',
     'tokens',
     'allowedOrigins',
+    'metrics',
     'bodyBytesMax',
     'logger',
     'dashboard',
@@ -214,6 +218,7 @@ function createContext(options: AppOptions): HttpContext {
     access: createAccess(options),
     allowedOrigins: checkedOrigins(options.allowedOrigins ?? []),
     logger: options.logger ?? silentLogger,
+    metrics: options.metrics ?? null,
     bodyBytesMax: integerOption('bodyBytesMax', options.bodyBytesMax, {
       min: 1,
       max: 64 * 1_048_576,

@@ -4,6 +4,7 @@ import type { Webhooks } from '../webhooks/webhooks.ts';
 import type { Access } from './access.ts';
 import type { DashboardFiles } from './dashboard.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
+import type { MetricsSource } from './metrics.ts';
 
 /** What every route needs: made once by createApp, never changed. */
 export type HttpContext = {
@@ -18,6 +19,8 @@ export type HttpContext = {
   /** Origins, beside our own, whose pages may submit and steer without a token. */
   readonly allowedOrigins: readonly string[];
   readonly logger: Logger;
+  /** null: none are kept, and their address is 404. */
+  readonly metrics: MetricsSource | null;
   /** Largest request body in bytes. */
   readonly bodyBytesMax: number;
   /** null: the dashboard is not served, and its addresses are 404. */

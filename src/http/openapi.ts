@@ -3,6 +3,8 @@ import { neededScope, type Route } from './route.ts';
 import { links, parameters, responses } from './openapi-components.ts';
 import { ownPaths, taskPaths } from './openapi-paths.ts';
 import { schemas, type Json } from './openapi-schemas.ts';
+import { serverPaths } from './openapi-server-paths.ts';
+import { serverSchemas } from './openapi-server-schemas.ts';
 import { webhookPaths } from './openapi-webhook-paths.ts';
 import { webhookSchemas } from './openapi-webhook-schemas.ts';
 import { openapiWebhooks } from './openapi-webhooks.ts';
@@ -15,7 +17,13 @@ export function openapiDocument(context: HttpContext, routes: readonly Route[]):
   const sends = context.webhooks !== null;
   const { secured } = context.access;
   const tasks = [...context.engine.tasks.values()].map((task) => taskPaths(task, sends));
-  const paths: Json = Object.assign({}, ...tasks, ownPaths, sends ? webhookPaths : null);
+  const paths: Json = Object.assign(
+    {},
+    ...tasks,
+    ownPaths,
+    serverPaths,
+    sends ? webhookPaths : null,
+  );
   return {
     openapi: '3.1.0',
     info: {
@@ -28,7 +36,7 @@ export function openapiDocument(context: HttpContext, routes: readonly Route[]):
     paths: secured ? withScopes(paths, routes) : paths,
     ...(sends ? { webhooks: openapiWebhooks } : null),
     components: {
-      schemas: sends ? { ...schemas, ...webhookSchemas } : schemas,
+      schemas: { ...schemas, ...serverSchemas, ...(sends ? webhookSchemas : null) },
       responses,
       parameters,
       links,

@@ -11,6 +11,7 @@ import { Inbox } from './inbox.ts';
 import { readIndex } from './index-page.ts';
 import { jsonReply } from './json-reply.ts';
 import { openapiDocument } from './openapi.ts';
+import { readMetrics } from './metrics.ts';
 import {
   cancelOperation,
   listOperations,
@@ -23,11 +24,13 @@ import { readResult } from './results.ts';
 import { route, type Route } from './route.ts';
 import { cancelFromPage, readStatusPage, wantsHtml } from './status-html.ts';
 import { readStatusCss, readStatusJs } from './status-page-assets.ts';
+import { StatsAnswers } from './stats.ts';
 import { submit } from './submit.ts';
 import { listTasks, readTask, setTaskPaused } from './tasks.ts';
 import { readWhoami } from './whoami.ts';
 import { viewRoutes, viewTaskRoutes } from './view-routes.ts';
 import { webhookRoutes } from './webhook-routes.ts';
+import { listWorkers } from './workers.ts';
 
 export type Match = { readonly route: Route; readonly params: Params };
 
@@ -50,6 +53,8 @@ const reservedSegments: ReadonlySet<string> = new Set([
   'inbox',
   'webhooks',
   'worker',
+  'workers',
+  'stats',
   'azure',
   'v1',
   'async',
@@ -186,6 +191,7 @@ function inboxRoutes(context: HttpContext): Route[] {
 
 function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly status: Route } {
   let openapi: ExchangeReply | null = null; // the tasks never change
+  const stats = new StatsAnswers(context);
   const id = (params: Params): string => params['id'] ?? '';
   const name = (params: Params): string => params['name'] ?? '';
   const status = route('/operations/:id', {
@@ -236,6 +242,12 @@ function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly stat
     }),
     ...dashboardRoutes(context),
     ...inboxRoutes(context),
+    route('/stats', { get: (request) => stats.read(request) }),
+    route('/metrics', {
+      get: () => readMetrics(context),
+      open: context.metrics?.isOpen ?? false,
+    }),
+    route('/workers', { get: () => listWorkers(context) }),
     ...webhookRoutes(context),
     ...viewRoutes(context),
   ];

@@ -255,6 +255,7 @@ export function contextOf({ engine, webhooks }: Pick<Kit, 'engine' | 'webhooks'>
     access: createAccess({}),
     allowedOrigins: [],
     logger: silentLogger,
+    metrics: null,
     bodyBytesMax: limits.bodyBytes,
     dashboard: null,
     dev: false,

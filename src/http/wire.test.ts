@@ -30,6 +30,7 @@ const context: HttpContext = {
   publicOrigin: null,
   access: createAccess({}),
   allowedOrigins: [],
+  metrics: null,
   logger: silentLogger,
   bodyBytesMax: 1,
   dashboard: null,

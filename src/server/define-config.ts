@@ -14,7 +14,7 @@ export type ServerConfig<Tasks extends readonly Task[] = readonly Task[]> = Omit
   host?: string;
   /** Default 7333. */
   port?: number;
-  /** Answers /livez and /readyz and nothing else. Default: none. */
+  /** Answers /livez, /readyz and /metrics and nothing else. Default: none. */
   healthPort?: number;
   /** `api`: runs no attempts and sends no webhooks; `raincheck worker` does. Default `all`. */
   role?: Role;

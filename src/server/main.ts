@@ -145,6 +145,7 @@ async function serveOver(ownStore: Store | null, { plan, logger }: Serving): Pro
     pollsPerSecond: settings.pollsPerSecond,
     work: settings.role === 'all',
     drain: settings.drain,
+    metricsOpen: settings.metricsOpen,
     webhooks: webhooksOf(plan),
     logger,
     // Status reads that worked are `debug`: they are most of the traffic and tell least, and their lines cost a
@@ -156,7 +157,11 @@ async function serveOver(ownStore: Store | null, { plan, logger }: Serving): Pro
     ...(settings.basePath === undefined ? {} : { basePath: settings.basePath }),
     ...(settings.publicUrl === undefined ? {} : { publicUrl: settings.publicUrl }),
   };
-  const rc = assembledRaincheck(options, { app: { dev: plan.mode === 'dev' } });
+  const isWorker = plan.mode === 'worker';
+  const rc = assembledRaincheck(options, {
+    app: { dev: plan.mode === 'dev' },
+    isApi: !isWorker,
+  });
   const servers: Server[] = [];
   const open = async (app: Raincheck['app'], port: number, orNext: boolean): Promise<Listening> => {
     const server = createHttpServer(app);
@@ -164,10 +169,9 @@ async function serveOver(ownStore: Store | null, { plan, logger }: Serving): Pro
     return listenOrSay(server, { host: settings.host, port, orNext });
   };
   try {
-    const isWorker = plan.mode === 'worker';
     const listening = isWorker ? null : await open(rc.app, settings.port, plan.mode === 'dev');
     if (settings.healthPort !== undefined) {
-      await open(healthOnly(rc.app), settings.healthPort, false);
+      await open(healthOnly(rc.app, settings), settings.healthPort, false);
     }
     await startOrWait(rc, { plan, logger });
     if (ownStore !== null) await keepSecret(ownStore, { plan, logger });
@@ -180,14 +184,22 @@ async function serveOver(ownStore: Store | null, { plan, logger }: Serving): Pro
   }
 }
 
-/** What a process tells whose API is not for everybody who may ask after its health, or that has none. */
-function healthOnly(app: Raincheck['app']): Raincheck['app'] {
-  const open: readonly string[] = ['/livez', '/readyz'];
-  const missing = new RaincheckError('not_found', 'Only /livez and /readyz are answered here.');
+/**
+ * What a process tells whose API is not for everybody who may ask after its health, or that has none. Its metrics it
+ * tells as its API does: for the token, to this machine, or to all where the settings say so.
+ */
+function healthOnly(app: Raincheck['app'], settings: Settings): Raincheck['app'] {
+  const tellsMetrics =
+    settings.token !== undefined || settings.metricsOpen || isLoopback(settings.host);
+  const answered = ['/livez', '/readyz', ...(tellsMetrics ? ['/metrics'] : [])];
+  const missing = tellsMetrics
+    ? 'Only /livez, /readyz and /metrics are answered here.'
+    : 'Only /livez and /readyz are answered here; /metrics too, with a token (RAINCHECK_TOKEN) or RAINCHECK_METRICS_OPEN=true.';
+  const problem = new RaincheckError('not_found', missing);
   return {
     ...app,
     handle: async (request) =>
-      open.includes(request.path) ? app.handle(request) : app.problem(missing),
+      answered.includes(request.path) ? app.handle(request) : app.problem(problem),
   };
 }
 

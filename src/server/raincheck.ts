@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { hostname } from 'node:os';
 import type { Clock } from '../core/clock.ts';
 import type { Duration } from '../core/duration.ts';
 import { RaincheckError } from '../core/errors.ts';
@@ -15,10 +16,13 @@ import { fetchHandler } from '../http/fetch-adapter.ts';
 import { nodeHandler } from '../http/node-adapter.ts';
 import type { Store } from '../store/store.ts';
 import { createWebhooks, type WebhooksOptions } from '../webhooks/create-webhooks.ts';
+import { redriveTask } from '../webhooks/redrive-input.ts';
 import type { WebhookSettings } from '../webhooks/webhook-settings.ts';
 import type { Webhooks } from '../webhooks/webhooks.ts';
+import { eventLoopLag } from './event-loop-lag.ts';
 import { consoleLogger } from './logger.ts';
 import { dashboardFiles } from './dashboard-files.ts';
+import { Metrics } from './metrics.ts';
 import { watchedMount } from './mount.ts';
 import { openStore } from './open-store.ts';
 import { logRequests } from './request-log.ts';
@@ -39,6 +43,8 @@ export type RaincheckOptions<Tasks extends readonly Task[] = readonly Task[]> = 
   tokens?: readonly AccessToken[];
   /** Origins like 'https://app.example.com' whose pages may submit and steer without a token, where CORS lets them. Default: only our own. */
   allowedOrigins?: readonly string[];
+  /** GET /metrics is answered without the token too. Default false. */
+  metricsOpen?: boolean;
   /** Prefix of every address, like '/ops', when mounted below one. Default: the path of `publicUrl`, else ''. */
   basePath?: string;
   /** How clients reach this server, like 'https://api.example.com/ops'. Default: unknown. */
@@ -107,6 +113,7 @@ const optionNames = [
   'token',
   'tokens',
   'allowedOrigins',
+  'metricsOpen',
   'basePath',
   'publicUrl',
   'bodyBytesMax',
@@ -141,6 +148,8 @@ export type Substitutes = {
   readonly webhooks?: Pick<WebhooksOptions, 'sender' | 'lookup' | 'random'>;
   readonly engine?: Pick<EngineOptions, 'poll'>;
   readonly app?: Pick<AppOptions, 'dev' | 'dashboard'>;
+  /** false: nothing of it is served, so that it is no API to others on the store. */
+  readonly isApi?: boolean;
 };
 
 /** As raincheck(), with parts that are no option. */
@@ -174,6 +183,7 @@ export function assembledRaincheck<const Tasks extends readonly Task[]>(
       ...idleApp,
       handle: (request) => {
         if (options.work !== false) startSoon();
+        else engine.listen();
         return idleApp.handle(request);
       },
     };
@@ -209,6 +219,8 @@ type Parts = {
 
 /** Engine, webhooks and HTTP API put together: each needs a word of another, but none before the first request. */
 function composed(options: RaincheckOptions, { store, clock, logger, substitutes }: Parts) {
+  const taskNames = options.tasks.flatMap((task) => task?.name ?? []);
+  const metrics = new Metrics([...taskNames, redriveTask.name]);
   const webhooks =
     options.webhooks === false
       ? null
@@ -219,7 +231,8 @@ function composed(options: RaincheckOptions, { store, clock, logger, substitutes
           settings: options.webhooks ?? {},
           describe: (operation) => plainApp.describe(operation),
           userAgent: `raincheck/${version} (+webhooks)`,
-          taskNames: options.tasks.flatMap((task) => task?.name ?? []),
+          taskNames,
+          observer: metrics.deliveryObserver,
           ...substitutes.webhooks,
         });
   const engine = createEngine({
@@ -227,6 +240,14 @@ function composed(options: RaincheckOptions, { store, clock, logger, substitutes
     clock,
     logger,
     tasks: options.tasks,
+    observer: metrics.observer,
+    node: {
+      host: hostname(),
+      pid: process.pid,
+      version,
+      isApi: substitutes.isApi ?? true,
+      eventLoopLag: eventLoopLag(),
+    },
     ...(webhooks !== null && {
       outbox: webhooks.outbox,
       tell: webhooks.tell,
@@ -239,6 +260,11 @@ function composed(options: RaincheckOptions, { store, clock, logger, substitutes
     engine,
     logger,
     version,
+    metrics: {
+      contentType: metrics.contentType,
+      text: () => metrics.text({ engine, webhooks }),
+      isOpen: metricsOpenOption(options.metricsOpen),
+    },
     ...(webhooks !== null && { webhooks }),
     ...(options.dashboard !== false && { dashboard: dashboardFiles() }),
     ...substitutes.app,
@@ -255,6 +281,11 @@ function composed(options: RaincheckOptions, { store, clock, logger, substitutes
   const app =
     wanted === 'none' ? plainApp : logRequests(plainApp, { logger, reads: wanted === 'all' });
   return { engine, webhooks, app };
+}
+
+function metricsOpenOption(given: unknown): boolean {
+  if (given === undefined || typeof given === 'boolean') return given ?? false;
+  throw expected('metricsOpen', 'true or false', given);
 }
 
 type StarterParts = {

@@ -22,6 +22,7 @@ export type Settings = {
   readonly token: string | undefined;
   readonly tokens: readonly AccessToken[];
   readonly allowedOrigins: readonly string[];
+  readonly metricsOpen: boolean;
   readonly host: string;
   readonly port: number;
   readonly healthPort: number | undefined;
@@ -108,6 +109,14 @@ export const settingTable: { readonly [Key in Name]: Setting<Settings[Key]> } = 
     fallback: [],
     fallbackText: 'none',
   },
+  metricsOpen: {
+    env: ['RAINCHECK_METRICS_OPEN'],
+    flag: null,
+    meaning: 'Whether GET /metrics is answered without the token.',
+    expected: 'true or false',
+    read: trueOrFalse,
+    fallback: false,
+  },
   host: {
     env: ['RAINCHECK_HOST', 'HOST'],
     flag: '--host',
@@ -128,7 +137,7 @@ export const settingTable: { readonly [Key in Name]: Setting<Settings[Key]> } = 
     env: ['RAINCHECK_HEALTH_PORT'],
     flag: '--health-port',
     meaning:
-      'Port that answers /livez and /readyz and nothing else, beside the API or without one.',
+      'Port that answers /livez, /readyz and /metrics and nothing else, beside the API or without one.',
     expected: 'a port from 0 to 65535',
     read: integer(0, 65_535),
     fallback: undefined,
@@ -222,7 +231,7 @@ export const settingTable: { readonly [Key in Name]: Setting<Settings[Key]> } = 
     flag: null,
     meaning: 'Whether webhooks may go over plain http.',
     expected: 'true or false',
-    read: (value) => ({ true: true, false: false })[String(value)] ?? null,
+    read: trueOrFalse,
     fallback: (mode) => mode === 'dev',
     fallbackText: 'true for `dev`, false for `serve`',
   },
@@ -383,6 +392,10 @@ function databaseUrl({ DATABASE_URL: url }: NodeJS.ProcessEnv): string | null {
 
 function text(value: unknown): string | null {
   return typeof value === 'string' && value.trim() !== '' ? value : null;
+}
+
+function trueOrFalse(value: unknown): boolean | null {
+  return { true: true, false: false }[String(value)] ?? null;
 }
 
 function integer(min: number, max: number): (value: unknown) => number | null {

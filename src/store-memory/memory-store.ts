@@ -32,6 +32,7 @@ import { deliveryVerbs } from './delivery-verbs.ts';
 import { Expiring } from './expiring.ts';
 import { frozenCopy } from './frozen-copy.ts';
 import { Heap } from './heap.ts';
+import { noteVerbs, type NoteVerbs } from './note-verbs.ts';
 import { OperationIndex } from './operation-index.ts';
 import { TaskQueue } from './task-queue.ts';
 
@@ -43,7 +44,8 @@ import { TaskQueue } from './task-queue.ts';
 export function memoryStore(): Store {
   const deliveries = new DeliveryBook();
   const open = new OpenState();
-  const verbs = deliveryVerbs(deliveries, () => open.require());
+  const requireOpen = (): void => open.require();
+  const verbs = { ...deliveryVerbs(deliveries, requireOpen), ...noteVerbs(requireOpen) };
   return Object.assign(new MemoryStore(deliveries, open), verbs);
 }
 
@@ -69,7 +71,7 @@ type Entry = {
 
 type UsedKey = { readonly fingerprint: string; readonly operationId: string };
 
-class MemoryStore implements OperationStore {
+class MemoryStore implements Omit<OperationStore, keyof NoteVerbs> {
   readonly name = 'memory';
   readonly capabilities = { singleProcess: true, durable: false } as const;
   readonly #entries = new Map<string, Entry>();
@@ -83,7 +85,6 @@ class MemoryStore implements OperationStore {
   readonly #usedKeys = new Expiring<UsedKey>();
   readonly #expiries = new Expiring<null>();
   readonly #gone = new Expiring<null>();
-  readonly #notes = new Map<string, string>();
   readonly #deliveries: DeliveryBook;
   readonly #open: OpenState;
   #pending = 0;
@@ -336,16 +337,6 @@ class MemoryStore implements OperationStore {
     const idempotencyKeys = this.#usedKeys.takeExpired(now, limit).length;
     const { deliveries, endpoints } = this.#deliveries.prune(now, limit);
     return { operations: expired.length, goneIds, idempotencyKeys, deliveries, endpoints };
-  }
-
-  async readNote({ name }: { name: string }): Promise<string | null> {
-    this.#requireOpen();
-    return this.#notes.get(name) ?? null;
-  }
-
-  async writeNote({ name, text }: { name: string; text: string }): Promise<void> {
-    this.#requireOpen();
-    this.#notes.set(name, text);
   }
 
   async ping(): Promise<void> {

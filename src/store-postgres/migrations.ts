@@ -233,8 +233,15 @@ CREATE TABLE @notes (
 );
 ${webhookTables}`;
 
+/** The release before writes notes without it: then it tells when the note was first written, or when this step was taken. */
+const step2 = `
+ALTER TABLE @notes
+  ADD COLUMN written_at bigint NOT NULL
+  DEFAULT (extract(epoch FROM clock_timestamp()) * 1000)::bigint;
+`;
+
 /** In order; the version of a schema is the number of steps it has taken. */
-export const migrations: readonly string[] = [step1];
+export const migrations: readonly string[] = [step1, step2];
 
 /** How many versions ahead of this code a schema may be: newer nodes of a rolling upgrade. */
 const versionsAhead = 1;

@@ -10,7 +10,7 @@ import { readTasksSql, taskRecordOf } from './ledger.ts';
 import { extendWrite } from './leases.ts';
 import { listOperations } from './list.ts';
 import { currentVersion, migrate } from './migrations.ts';
-import { readNote, writeNote } from './notes.ts';
+import { readNote, readNotes, removeNotes, writeNote } from './notes.ts';
 import { Notifier } from './notify.ts';
 import { OpenDatabase } from './open-database.ts';
 import { operationReads } from './operations.ts';
@@ -161,6 +161,7 @@ type WritingVerbs = Pick<
   | 'removeOperation'
   | 'setTaskPaused'
   | 'writeNote'
+  | 'removeNotes'
   | 'pruneExpired'
   | 'ping'
 >;
@@ -195,6 +196,7 @@ function writingVerbs(p: {
         hasReady: !paused,
       }),
     writeNote: (p) => commits.write(writeNote(p)),
+    removeNotes: (p) => commits.write(removeNotes(p)),
     ping: () => commits.write(pingWrite),
   };
 }
@@ -243,6 +245,7 @@ type ReadingVerbs = Pick<
   | 'listAttempts'
   | 'readTasks'
   | 'readNote'
+  | 'readNotes'
 >;
 
 function readingVerbs(database: Queries, requireOpen: () => void): ReadingVerbs {
@@ -272,6 +275,10 @@ function readingVerbs(database: Queries, requireOpen: () => void): ReadingVerbs 
     readNote: async ({ name }) => {
       requireOpen();
       return readNote(database, name);
+    },
+    readNotes: async (p) => {
+      requireOpen();
+      return readNotes(database, p);
     },
     readTasks: async () => {
       requireOpen();

@@ -374,7 +374,22 @@ CREATE INDEX operations_parked_oldest
   WHERE state = 'parked';
 `;
 
+/** Notes say when they were written and can be listed; they stood in `meta`, under names with a prefix. */
+const step4 = `
+CREATE TABLE notes (
+  name TEXT PRIMARY KEY,
+  text TEXT NOT NULL,
+  written_at INTEGER NOT NULL
+) STRICT;
+INSERT INTO notes (name, text, written_at)
+SELECT substr(name, 6), value, 0
+FROM meta
+WHERE name >= 'note.' AND name < 'note/';
+DELETE FROM meta
+WHERE name >= 'note.' AND name < 'note/';
+`;
+
 /** In order; the user_version of a file is the number of steps it has taken. */
-export const migrations: readonly string[] = [step1, step2, step3];
+export const migrations: readonly string[] = [step1, step2, step3, step4];
 
 export const schemaVersion = migrations.length;

@@ -1,31 +1,67 @@
+import { limits } from '../core/limits.ts';
+import type { Note, Store } from '../store/store.ts';
 import type { ReadConnection, WriteConnection } from './connection.ts';
 
-/** Notes stand in `meta`, under names that nothing else there has. */
-const prefix = 'note.';
-
 const readNoteSql = `
-SELECT value
-FROM meta
+SELECT text
+FROM notes
 WHERE name = ?`;
 
-const writeNoteSql = `
-INSERT INTO meta (name, value)
-VALUES (?, ?)
-ON CONFLICT (name) DO UPDATE SET value = excluded.value`;
+const readNotesSql = `
+SELECT name, text, written_at
+FROM notes
+WHERE name >= ?
+  AND name < ?
+ORDER BY name
+LIMIT ? + 0`;
 
-export function prepareReadNote(reader: ReadConnection): (name: string) => string | null {
+const writeNoteSql = `
+INSERT INTO notes (name, text, written_at)
+VALUES (?, ?, ?)
+ON CONFLICT (name) DO UPDATE
+SET text = excluded.text,
+    written_at = excluded.written_at`;
+
+const removeNoteSql = `
+DELETE FROM notes
+WHERE name = ?
+  AND written_at <= ?`;
+
+type Params<Verb extends 'readNotes' | 'writeNote' | 'removeNotes'> = Parameters<Store[Verb]>[0];
+
+export function prepareNoteReads(reader: ReadConnection): {
+  readonly one: (name: string) => string | null;
+  readonly several: (p: Params<'readNotes'>) => Note[];
+} {
   const select = reader.prepare(readNoteSql);
-  return (name) => {
-    const row = select.first(prefix + name);
-    return row === undefined ? null : (row[0] as string);
+  const selectSeveral = reader.prepare(readNotesSql);
+  return {
+    one: (name) => (select.first(name)?.[0] as string | undefined) ?? null,
+    several: ({ prefix, now }) => {
+      const rows = selectSeveral.all(prefix, `${prefix}\u{10ffff}`, limits.notesRead);
+      return rows.map((row) => {
+        const writtenAt = row[2] as number;
+        const ageMs = Math.max(0, now - writtenAt);
+        return { name: row[0] as string, text: row[1] as string, writtenAt, ageMs };
+      });
+    },
   };
 }
 
-export function prepareWriteNote(
-  writer: WriteConnection,
-): (p: { readonly name: string; readonly text: string }) => void {
+export function prepareNoteWrites(writer: WriteConnection): {
+  readonly write: (p: Params<'writeNote'>) => void;
+  readonly remove: (p: Params<'removeNotes'>) => number;
+} {
   const write = writer.prepare(writeNoteSql);
-  return ({ name, text }) => {
-    write.run(prefix + name, text);
+  const remove = writer.prepare(removeNoteSql);
+  return {
+    write: ({ name, text, now }) => {
+      write.run(name, text, now);
+    },
+    remove: ({ names, unwrittenMs, now }) => {
+      let removed = 0;
+      for (const name of names) removed += remove.run(name, now - unwrittenMs);
+      return removed;
+    },
   };
 }

@@ -224,13 +224,15 @@ describe('opening a SQLite store', () => {
       INSERT INTO operations
         (id, task, state, created_at, retention_ms, attempts_max, priority, ready_at, tenant, input)
       VALUES ('op_old', 'reports', 'ready', 1, 1, 3, 0, 1, '', '{}');
-      INSERT INTO tasks (task, pending) VALUES ('reports', 1)`);
+      INSERT INTO tasks (task, pending) VALUES ('reports', 1);
+      INSERT INTO meta (name, value) VALUES ('note.estimates', '{}'), ('notes', '')`);
     writer.close();
     const bench = new StoreBench({
       store: await openSqliteStore({ path: file, synchronous: 'normal' }),
       close: async () => {},
     });
     assert.equal((await bench.record('op_old')).webhook, null);
+    assert.equal(await bench.store.readNote({ name: 'estimates' }), '{}');
     await bench.webhooks.endpoint();
     bench.outbox = bench.webhooks.outbox();
     const [claimed] = await bench.claim();

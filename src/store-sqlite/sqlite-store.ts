@@ -16,7 +16,7 @@ import { GroupCommit, type GroupCommitHooks } from './group-commit.ts';
 import { Ledger } from './ledger.ts';
 import { prepareExtend } from './leases.ts';
 import { prepareList } from './list.ts';
-import { prepareReadNote, prepareWriteNote } from './notes.ts';
+import { prepareNoteReads, prepareNoteWrites } from './notes.ts';
 import { openFailure } from './database-file.ts';
 import { closeFile, openFile, type OpenFile } from './open-file.ts';
 import { prepareOperationReads, prepareOperations, type Operations } from './operations.ts';
@@ -131,6 +131,7 @@ type WritingVerbs = Pick<
   | 'removeOperation'
   | 'setTaskPaused'
   | 'writeNote'
+  | 'removeNotes'
   | 'pruneExpired'
   | 'ping'
 >;
@@ -158,7 +159,7 @@ function writingVerbs(p: {
   const sweep = prepareSweep(writer, operations, outboxWrites);
   const pruneDeliveries = preparePruneDeliveries(writer, endpoints);
   const prune = preparePrune(writer, commits, { operations, pruneDeliveries });
-  const writeNote = prepareWriteNote(writer);
+  const notes = prepareNoteWrites(writer);
   const ping = writer.prepare(pingSql);
   return {
     ...prune,
@@ -183,7 +184,8 @@ function writingVerbs(p: {
         entry.paused = paused;
         ledger.change(entry);
       }),
-    writeNote: (p) => commits.write(() => writeNote(p)),
+    writeNote: (p) => commits.write(() => notes.write(p)),
+    removeNotes: (p) => commits.write(() => notes.remove(p)),
     // A write, since a full disk shows in nothing less.
     ping: () =>
       commits.write(() => {
@@ -202,6 +204,7 @@ type ReadingVerbs = Pick<
   | 'listAttempts'
   | 'readTasks'
   | 'readNote'
+  | 'readNotes'
 >;
 
 function readingVerbs(p: {
@@ -216,7 +219,7 @@ function readingVerbs(p: {
   const readResult = prepareReadResult(reader);
   const list = prepareList(reader, ledger);
   const listAttempts = prepareListAttempts(reader);
-  const readNote = prepareReadNote(reader);
+  const notes = prepareNoteReads(reader);
   return {
     readOperation: async ({ id }) => {
       requireOpen();
@@ -241,7 +244,11 @@ function readingVerbs(p: {
     },
     readNote: async ({ name }) => {
       requireOpen();
-      return readNote(name);
+      return notes.one(name);
+    },
+    readNotes: async (p) => {
+      requireOpen();
+      return notes.several(p);
     },
     readTasks: async () => {
       requireOpen();

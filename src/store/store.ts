@@ -98,10 +98,25 @@ export type OperationStore = {
   /** The text kept under `name`; null: none. */
   readNote(p: { readonly name: string }): Promise<string | null>;
   /**
-   * Keeps `text` under `name`, in place of what was there: what an engine would only miss if it were lost. For a few
-   * names and texts of at most limits.noteChars.
+   * Keeps `text` under `name`, in place of what was there, and when that was: what an engine would only miss if it were
+   * lost. For a few names, of ASCII, and texts of at most limits.noteChars.
    */
-  writeNote(p: { readonly name: string; readonly text: string }): Promise<void>;
+  writeNote(p: {
+    readonly name: string;
+    readonly text: string;
+    readonly now: number;
+  }): Promise<void>;
+  /** Those whose names begin with `prefix`, by name: the first limits.notesRead of them. */
+  readNotes(p: { readonly prefix: string; readonly now: number }): Promise<Note[]>;
+  /**
+   * Removes those of `names`, limits.notesRead at most, that were written `unwrittenMs` ago or earlier (0: whenever), so
+   * that nobody removes what its writer has just renewed. How many they were.
+   */
+  removeNotes(p: {
+    readonly names: readonly string[];
+    readonly unwrittenMs: number;
+    readonly now: number;
+  }): Promise<number>;
 
   // Keep
   /**
@@ -327,6 +342,14 @@ export type TaskRecord = {
    * (meanDurationMs in store/durations.ts); null before the first completion.
    */
   readonly meanDurationMs: number | null;
+};
+
+export type Note = {
+  readonly name: string;
+  readonly text: string;
+  readonly writtenAt: number;
+  /** How long ago that was, by the clock that wrote `writtenAt`; 0 at least. */
+  readonly ageMs: number;
 };
 
 export type PruneOutcome = {

@@ -76,6 +76,8 @@ export function faultyStore(inner: Store, fault: Fault): FaultyStore {
     readTasks: () => around('readTasks', () => inner.readTasks()),
     readNote: (p) => around('readNote', () => inner.readNote(p)),
     writeNote: (p) => around('writeNote', () => inner.writeNote(p)),
+    readNotes: (p) => around('readNotes', () => inner.readNotes(p)),
+    removeNotes: (p) => around('removeNotes', () => inner.removeNotes(p)),
     pruneExpired: (p) => around('pruneExpired', () => inner.pruneExpired(p)),
     createDeliveries: (p) => around('createDeliveries', () => inner.createDeliveries(p)),
     claimDeliveries: (p) => around('claimDeliveries', () => inner.claimDeliveries(p)),

@@ -1,15 +1,25 @@
 import assert from 'node:assert/strict';
-import type { StoreCase } from './store-bench.ts';
+import { limits } from '../core/limits.ts';
+import type { StoreBench, StoreCase } from './store-bench.ts';
 
-/** What an engine keeps of what it learned. */
+function write({ store, now }: StoreBench, name: string, text = ''): Promise<void> {
+  return store.writeNote({ name, text, now });
+}
+
+async function names({ store, now }: StoreBench, prefix: string): Promise<string[]> {
+  return (await store.readNotes({ prefix, now })).map(({ name }) => name);
+}
+
+/** What engines keep of what they learned, and tell each other. */
 export const noteCases: readonly StoreCase[] = [
   {
     title: 'a note is what was written last, each name has its own',
-    async run({ store }) {
+    async run(bench) {
+      const { store } = bench;
       assert.equal(await store.readNote({ name: 'a' }), null);
-      await store.writeNote({ name: 'a', text: 'first' });
-      await store.writeNote({ name: 'b', text: '' });
-      await store.writeNote({ name: 'a', text: 'second' });
+      await write(bench, 'a', 'first');
+      await write(bench, 'b', '');
+      await write(bench, 'a', 'second');
       assert.equal(await store.readNote({ name: 'a' }), 'second');
       assert.equal(await store.readNote({ name: 'b' }), '');
       assert.equal(await store.readNote({ name: 'A' }), null);
@@ -17,28 +27,98 @@ export const noteCases: readonly StoreCase[] = [
   },
   {
     title: 'a note is kept to the letter, also a long one',
-    async run({ store }) {
+    async run(bench) {
       const texts = ['{"ä":"日本 \u{1f600} \\" \' \n"}', 'x'.repeat(1_000_000)];
       for (const text of texts) {
-        await store.writeNote({ name: 'estimates', text });
-        assert.equal(await store.readNote({ name: 'estimates' }), text);
+        await write(bench, 'estimates', text);
+        assert.equal(await bench.store.readNote({ name: 'estimates' }), text);
+        const { store, now } = bench;
+        const [note] = await store.readNotes({ prefix: 'estimates', now });
+        assert.equal(note?.text, text);
       }
     },
   },
   {
     title: 'notes are no operations and no tasks',
-    async run({ store }) {
-      await store.writeNote({ name: 'reports', text: '{}' });
-      assert.deepStrictEqual(await store.readTasks(), []);
+    async run(bench) {
+      await write(bench, 'reports', '{}');
+      assert.deepStrictEqual(await bench.store.readTasks(), []);
+    },
+  },
+  {
+    title: 'notes are listed by their prefix, in the order of their names, with their age',
+    async run(bench) {
+      assert.deepStrictEqual(await bench.store.readNotes({ prefix: 'node:', now: bench.now }), []);
+      const writtenAt = bench.now;
+      for (const name of ['node:b', 'node', 'node:', 'nodf', 'node;', 'node:a_%', 'NODE:c']) {
+        await write(bench, name, `of ${name}`);
+      }
+      bench.now += 4_000;
+      await write(bench, 'node:b', 'again');
+      bench.now += 1_000;
+      const { store, now } = bench;
+      assert.deepStrictEqual(await store.readNotes({ prefix: 'node:', now }), [
+        { name: 'node:', text: 'of node:', writtenAt, ageMs: 5_000 },
+        { name: 'node:a_%', text: 'of node:a_%', writtenAt, ageMs: 5_000 },
+        { name: 'node:b', text: 'again', writtenAt: writtenAt + 4_000, ageMs: 1_000 },
+      ]);
+      assert.deepStrictEqual(await names(bench, 'node:%'), []);
+      assert.equal((await names(bench, '')).length, 7);
+    },
+  },
+  {
+    title: 'a note from the future has no age',
+    async run(bench) {
+      await write(bench, 'a');
+      bench.now -= 1_000;
+      const [note] = await bench.store.readNotes({ prefix: 'a', now: bench.now });
+      assert.deepStrictEqual([note?.writtenAt, note?.ageMs], [bench.now + 1_000, 0]);
+    },
+  },
+  {
+    title: 'more notes than one call reads are cut off',
+    async run(bench) {
+      const all = Array.from({ length: limits.notesRead + 2 }, (_, i) => `n${1_000 + i}`);
+      await Promise.all(all.toReversed().map((name) => write(bench, name)));
+      assert.deepStrictEqual(await names(bench, 'n'), all.slice(0, limits.notesRead));
+      const { store, now } = bench;
+      const first = all.slice(0, limits.notesRead);
+      assert.equal(await store.removeNotes({ names: first, unwrittenMs: 0, now }), first.length);
+      assert.deepStrictEqual(await names(bench, 'n'), all.slice(limits.notesRead));
+    },
+  },
+  {
+    title: 'notes are removed by name, and not when they were written since',
+    async run(bench) {
+      await write(bench, 'a');
+      await write(bench, 'b');
+      await write(bench, 'c');
+      bench.now += 60_000;
+      await write(bench, 'b');
+      const { store, now } = bench;
+      const remove = (...of: string[]) =>
+        store.removeNotes({ names: of, unwrittenMs: 60_000, now });
+      assert.equal(await remove('a', 'b', 'missing'), 1);
+      assert.deepStrictEqual(await names(bench, ''), ['b', 'c']);
+      assert.equal(await store.readNote({ name: 'a' }), null);
+      assert.equal(await remove(), 0);
+      assert.equal(await store.removeNotes({ names: ['b'], unwrittenMs: 0, now }), 1);
+      await write(bench, 'b', 'anew');
+      assert.equal(await store.readNote({ name: 'b' }), 'anew');
     },
   },
   {
     title: 'a note is there after reopening',
     durable: true,
     async run(bench) {
-      await bench.store.writeNote({ name: 'a', text: 'kept' });
+      await write(bench, 'a', 'kept');
+      const writtenAt = bench.now;
       await bench.reopen!();
       assert.equal(await bench.store.readNote({ name: 'a' }), 'kept');
+      bench.now += 7;
+      assert.deepStrictEqual(await bench.store.readNotes({ prefix: '', now: bench.now }), [
+        { name: 'a', text: 'kept', writtenAt, ageMs: 7 },
+      ]);
     },
   },
 ];

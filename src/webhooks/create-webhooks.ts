@@ -8,6 +8,7 @@ import type { Store } from '../store/store.ts';
 import { createAddressGuard, type AddressGuard } from './address-guard.ts';
 import { AskingEndpoints } from './asking-endpoints.ts';
 import { DeliveryIds } from './delivery-ids.ts';
+import type { DeliveryObserver } from './delivery-observer.ts';
 import { DeliveryRuntime } from './delivery-runtime.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { EndpointTests } from './endpoint-tests.ts';
@@ -47,6 +48,8 @@ export type WebhooksOptions = {
   readonly random?: () => number;
   /** Resolves the names of receivers. Default: the machine's name servers. */
   readonly lookup?: Lookup;
+  /** Default: nobody is told. */
+  readonly observer?: DeliveryObserver;
   /** Makes the attempts. Default: HTTP through the guard. */
   readonly sender?: Sender;
 };
@@ -170,6 +173,7 @@ function sendingParts(
     sender,
     settings: checked,
     random: p.random ?? Math.random,
+    observer: p.observer ?? (() => undefined),
     secretsOf: (claimed) => secrets.of(claimed),
     worker: `d_${randomBytes(9).toString('base64url')}`,
     ended: (id) => tests.ended(id),

@@ -8,6 +8,7 @@ import { repeatWrite } from '../engine/repeat-write.ts';
 import type { DeliverySettlement } from '../store/delivery-store.ts';
 import type { SettleOutcome, Store } from '../store/store.ts';
 import { logAttempt } from './attempt-log.ts';
+import type { DeliveryObserver } from './delivery-observer.ts';
 import type { SendingAttempt, SendingAttempts } from './sending-attempts.ts';
 
 type DeliverySettlerParts = {
@@ -18,6 +19,7 @@ type DeliverySettlerParts = {
   /** core/delivery-schedule.ts, or what a setting has in its place. */
   readonly pausesMs: readonly number[];
   readonly attempts: SendingAttempts;
+  readonly observer: DeliveryObserver;
   /** A slot became free. */
   readonly freed: () => void;
   /** The end of the attempt is durable; the next one, if there is one, is due then. */
@@ -85,7 +87,15 @@ export class DeliverySettler {
     attempts.remove(attempt);
     this.#outage.ended();
     const nextAt = logAttempt(logger, { attempt, settlement, outcome, now: clock.now() });
+    if (outcome === 'applied') this.#observe(attempt, settlement, nextAt);
     settled(settlement.id, nextAt);
+  }
+
+  #observe(attempt: SendingAttempt, { result }: DeliverySettlement, nextAt: number | null): void {
+    const { clock, observer } = this.#p;
+    const ms = result.timings?.totalMs ?? Math.max(0, clock.now() - attempt.startedAt);
+    if (result.delivered) observer({ outcome: 'delivered', ms });
+    else observer({ outcome: nextAt === null ? 'given_up' : 'failed', ms });
   }
 
   async #repeat(

@@ -8,6 +8,7 @@ import { Outage } from '../engine/outage.ts';
 import type { Service } from '../engine/service.ts';
 import type { ClaimedDelivery } from '../store/delivery-store.ts';
 import type { Store } from '../store/store.ts';
+import type { DeliveryObserver } from './delivery-observer.ts';
 import { DeliverySettler } from './delivery-settler.ts';
 import { takeTraceparent } from './event-deliveries.ts';
 import { SendingAttempt, SendingAttempts } from './sending-attempts.ts';
@@ -29,6 +30,7 @@ type DispatcherParts = {
   >;
   /** An attempt has ended, durably. */
   readonly ended: (deliveryId: string) => void;
+  readonly observer: DeliveryObserver;
 };
 
 /** One endpoint may take this share of the slots, however much waits for it. */
@@ -85,6 +87,7 @@ export class Dispatcher implements Service<ClaimRound> {
       random: p.random,
       pausesMs,
       attempts: this.#attempts,
+      observer: p.observer,
       freed: () => this.wake(),
       settled: (id, nextAt) => {
         if (nextAt !== null) this.#loop.wakeAt(nextAt);

@@ -90,6 +90,9 @@ it('an API node and a worker share a database that `raincheck migrate` has made'
   assert.equal(done.attempt, 1);
   assert.equal((await readiness(`http://127.0.0.1:${health}`))?.status, 200);
   assert.equal((await fetch(`http://127.0.0.1:${health}/operations`)).status, 404);
+  const metrics = await (await fetch(`http://127.0.0.1:${health}/metrics`)).text();
+  const finished = 'raincheck_operations_finished_total{task="plain",outcome="completed"} 1';
+  assert.ok(metrics.includes(finished), metrics);
   for (const node of [worker, api]) {
     node.kill('SIGTERM');
     assert.equal(await node.exited, 0, node.output);

@@ -1,0 +1,103 @@
+import type { Clock } from '../core/clock.ts';
+import type { OutcomeCode } from '../core/errors.ts';
+import type { Operation } from '../core/operation.ts';
+import type { StatsRing } from '../core/stats-ring.ts';
+import type { Settlement } from '../store/store.ts';
+
+/**
+ * Told of what became of operations in this process, each time once and when it is durable. Must not throw and should
+ * cost next to nothing. An end whose commit had no answer may be missed, as nobody knows whose it was.
+ */
+export type Observer = {
+  submitted(task: string): void;
+  /** Its first attempt began, so long after it could have. */
+  started(task: string, waitMs: number): void;
+  finished(p: FinishedOperation): void;
+};
+
+export type FinishedOperation = {
+  readonly task: string;
+  /** null: completed. */
+  readonly code: OutcomeCode | null;
+  /** Of its last attempt; null: none ran, or none that ended here. */
+  readonly runMs: number | null;
+  /** Since it was accepted. */
+  readonly totalMs: number;
+};
+
+/** Counts what happens, from what the engine hears after its commits. */
+export class Activity {
+  readonly #clock: Clock;
+  readonly #ring: StatsRing;
+  readonly #observer: Observer | null;
+  #changes = 0;
+
+  constructor(p: { clock: Clock; ring: StatsRing; observer: Observer | null }) {
+    this.#clock = p.clock;
+    this.#ring = p.ring;
+    this.#observer = p.observer;
+  }
+
+  /** How many there were so far. */
+  get changes(): number {
+    return this.#changes;
+  }
+
+  submitted({ task }: Operation): void {
+    this.#changes += 1;
+    this.#ring.submitted(this.#clock.now());
+    this.#observer?.submitted(task);
+  }
+
+  /** An attempt began: counted when it is the first. */
+  started({ task, startedAt, attemptStartedAt, readyAt, createdAt }: Operation): void {
+    if (startedAt === null || startedAt !== attemptStartedAt) return;
+    this.#changes += 1;
+    const waitMs = Math.max(0, startedAt - Math.max(readyAt, createdAt));
+    this.#ring.started(this.#clock.now(), waitMs);
+    this.#observer?.started(task, waitMs);
+  }
+
+  /** Its attempt ended after `runMs` as `settlement` says: counted when it was the last. */
+  settled(operation: Operation, settlement: Settlement, runMs: number): void {
+    const code = finalCode(operation, settlement);
+    if (code === undefined) return;
+    // Both by the clock of the store, so that the clocks of two machines do not meet.
+    const before = (operation.attemptStartedAt ?? operation.createdAt) - operation.createdAt;
+    this.#finished(operation.task, code, { runMs, totalMs: before + runMs });
+  }
+
+  /** It became final although no attempt of this process ended. */
+  ended({ task, error, createdAt, finishedAt }: Operation): void {
+    const totalMs = Math.max(0, (finishedAt ?? createdAt) - createdAt);
+    this.#finished(task, error?.code ?? null, { runMs: null, totalMs });
+  }
+
+  #finished(
+    task: string,
+    code: OutcomeCode | null,
+    p: { readonly runMs: number | null; readonly totalMs: number },
+  ): void {
+    this.#changes += 1;
+    this.#ring.finished(this.#clock.now(), { code, runMs: p.runMs });
+    this.#observer?.finished({ task, code, ...p });
+  }
+}
+
+/** undefined: it is not final. */
+function finalCode(
+  { deadlineAt }: Operation,
+  settlement: Settlement,
+): OutcomeCode | null | undefined {
+  switch (settlement.type) {
+    case 'completed':
+      return null;
+    case 'released':
+      return undefined;
+    case 'attempt_failed': {
+      const { retryAt, error } = settlement;
+      const isFinal = retryAt === null || (deadlineAt !== null && retryAt >= deadlineAt);
+      return isFinal ? error.code : undefined;
+    }
+  }
+}
