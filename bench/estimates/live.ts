@@ -16,7 +16,8 @@ import { coursesOf, type Course } from './virtual-queue.ts';
 /**
  * A trace through a real server, faster than it was recorded: every operation is submitted over HTTP at its time, takes
  * as long as it took and is polled as the answers ask for, each by a client of its own. What the 202s told and what
- * the polls found is scored beside a replay of the same, equally fast, in virtual time.
+ * the polls found is scored beside two replays in virtual time: of what happened on the server, which differs by what the
+ * network and the machine add to the estimator's work, and of the trace, equally fast, where starting and ending cost nothing.
  */
 export async function playLive(
   directory: string,
@@ -29,11 +30,13 @@ export async function playLive(
     .filter(({ submitAt }) => submitAt < p.seconds * 1000);
   console.log(`\n${name} at ${p.speed}x, live: ${trace.length} operations in ${p.seconds} s`);
   const lived = await livedOn(trace, workers);
-  const courses = coursesOf(trace, workers);
-  const ours = new EstimatorPredictor({ random: seededRandom(p.seed), workers });
-  const replayed = replay(courses, ours, ours.poller);
-  print('replay', { courses, ...replayed });
+  const replayed = (courses: readonly Course[]): Played => {
+    const ours = new EstimatorPredictor({ random: seededRandom(p.seed), workers });
+    return { courses, ...replay(courses, ours, ours.poller) };
+  };
   print('server', lived);
+  print('replay of what happened there', replayed(lived.courses));
+  print('replay of the trace', replayed(coursesOf(trace, workers)));
 }
 
 type Played = {

@@ -23,6 +23,7 @@ import type {
   SettleOutcome,
   OperationStore,
   Store,
+  StoredLine,
   SweepExpired,
   SweepOutcome,
   TaskRecord,
@@ -32,6 +33,7 @@ import { deliveryVerbs } from './delivery-verbs.ts';
 import { Expiring } from './expiring.ts';
 import { frozenCopy } from './frozen-copy.ts';
 import { Heap } from './heap.ts';
+import { lineOf } from './line.ts';
 import { noteVerbs, type NoteVerbs } from './note-verbs.ts';
 import { OperationIndex } from './operation-index.ts';
 import { TaskQueue } from './task-queue.ts';
@@ -246,6 +248,12 @@ class MemoryStore implements Omit<OperationStore, keyof NoteVerbs> {
       this.#tell(decision.operation, p);
       changed.push(decision.operation);
     }
+  }
+
+  /** For tests of several engines over it, as over a store that processes share. */
+  async readLine({ limit }: { limit: number }): Promise<StoredLine> {
+    this.#requireOpen();
+    return lineOf(this.#entries.values(), limit);
   }
 
   async readOperation({ id }: { id: string }): Promise<Operation | null> {

@@ -10,7 +10,8 @@ import { readTasksSql, taskRecordOf } from './ledger.ts';
 import { extendWrite } from './leases.ts';
 import { listOperations } from './list.ts';
 import { currentVersion, migrate } from './migrations.ts';
-import { readNote, readNotes, removeNotes, writeNote } from './notes.ts';
+import { readLine } from './line.ts';
+import { readNote, readNotes, removeNotes, replaceNote, writeNote } from './notes.ts';
 import { Notifier } from './notify.ts';
 import { OpenDatabase } from './open-database.ts';
 import { operationReads } from './operations.ts';
@@ -162,6 +163,7 @@ type WritingVerbs = Pick<
   | 'setTaskPaused'
   | 'writeNote'
   | 'removeNotes'
+  | 'replaceNote'
   | 'pruneExpired'
   | 'ping'
 >;
@@ -196,6 +198,7 @@ function writingVerbs(p: {
         hasReady: !paused,
       }),
     writeNote: (p) => commits.write(writeNote(p)),
+    replaceNote: (p) => commits.write(replaceNote(p)),
     removeNotes: (p) => commits.write(removeNotes(p)),
     ping: () => commits.write(pingWrite),
   };
@@ -246,6 +249,7 @@ type ReadingVerbs = Pick<
   | 'readTasks'
   | 'readNote'
   | 'readNotes'
+  | 'readLine'
 >;
 
 function readingVerbs(database: Queries, requireOpen: () => void): ReadingVerbs {
@@ -279,6 +283,10 @@ function readingVerbs(database: Queries, requireOpen: () => void): ReadingVerbs 
     readNotes: async (p) => {
       requireOpen();
       return readNotes(database, p);
+    },
+    readLine: async (p) => {
+      requireOpen();
+      return readLine(database, p);
     },
     readTasks: async () => {
       requireOpen();

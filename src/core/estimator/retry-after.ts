@@ -19,7 +19,7 @@ export type PollCase = {
   readonly stalled: boolean;
 };
 
-/** The plan, a jitter of up to 3 % so that equal operations part, the cap, and a place in the poll budget. */
+/** The plan, a jitter of up to 1 % so that equal operations part, the cap, and a place in the poll budget. */
 export class RetryAfter {
   readonly #random: Random;
   readonly #capMs: number;
@@ -38,6 +38,11 @@ export class RetryAfter {
     this.#slots = new SlotRing({ perSecond: p.pollsPerSecond, seconds });
   }
 
+  /** From now on; what was promised stays so. */
+  setPollsPerSecond(pollsPerSecond: number): void {
+    this.#slots.setPerSecond(pollsPerSecond);
+  }
+
   next(p: PollCase & { readonly now: number }): PollWait {
     return this.reserve(this.plan(p), p.now);
   }
@@ -52,7 +57,7 @@ export class RetryAfter {
     const jitter = 1 + settings.jitter * this.#random();
     const wait = Math.min(this.#capMs, plannedMs * jitter);
     const dueAt = now + Math.max(1, Math.round(wait));
-    const slotAt = this.#slots.take({ dueAt, now, random: this.#random() });
+    const slotAt = this.#slots.take({ dueAt, now });
     const ms = (slotAt ?? now + this.#ringMs) - now;
     return { ms, seconds: Math.ceil(ms / 1000) };
   }
