@@ -209,8 +209,7 @@ export class Estimator {
     const forecast = this.#forecast(p);
     if (!forecast.foreseen) return noEstimate(forecast);
     const { remaining, bucket, basis, samples } = forecast;
-    // The lower of the two in the middle: an estimate too long is further off, relatively, than one too short.
-    const p50 = remaining[(remaining.length - 1) >> 1] as number;
+    const p50 = middleOf(remaining);
     const floor = settings.spreadShareMin * p50 + settings.spreadMsMin;
     const spread = Math.max(quantile(remaining, 0.9) - p50, floor);
     const p90 = p50 + this.#learning.calibration.lambda(bucket) * spread;
@@ -413,6 +412,16 @@ export class Estimator {
     operation.predictions = [...operation.predictions, { bucket, p90At }];
     this.#learning.calibration.predicted(bucket);
   }
+}
+
+/**
+ * The median of sorted samples, as the mean of six in the middle: one alone is as uncertain as one draw. Half a sample to
+ * the lower side, since an estimate too long is further off, relatively, than one too short.
+ */
+function middleOf(samples: Float64Array): number {
+  const from = Math.max(0, (samples.length >> 1) - 4);
+  const middle = samples.subarray(from, Math.min(samples.length, from + 6));
+  return middle.reduce((sum, ms) => sum + ms, 0) / middle.length;
 }
 
 type At = { readonly at: number };
