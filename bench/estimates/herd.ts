@@ -72,6 +72,7 @@ function start(
     ],
     env: {
       DATABASE_URL: p.store,
+      HERD_KIND: p.kind,
       RAINCHECK_LOG_LEVEL: 'error',
       RAINCHECK_CONCURRENCY: '10000',
       RAINCHECK_POLLS_PER_SECOND: String(p.budget),

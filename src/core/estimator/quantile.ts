@@ -10,5 +10,5 @@ export function quantileAt(sorted: ArrayLike<number>, rank: number): number {
   const below = sorted[low] ?? Number.NaN;
   const above = sorted[Math.min(sorted.length - 1, low + 1)] ?? Number.NaN;
   // Of what never ends there is no middle.
-  return at === low ? below : below + (above - below) * (at - low);
+  return at === low || below === above ? below : below + (above - below) * (at - low);
 }
