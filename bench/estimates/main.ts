@@ -8,6 +8,7 @@ import { forecastMicros, snapshotMs } from './cost.ts';
 import { engineCost } from './engine-cost.ts';
 import { EstimatorPredictor } from './estimator-predictor.ts';
 import { playHerd } from './herd.ts';
+import { heldOutTrace, heldOutWorkers } from './held-out.ts';
 import { writeFinishes, writePolls, writePredictions } from './jsonl.ts';
 import { playLive } from './live.ts';
 import { picture } from './picture.ts';
@@ -16,7 +17,13 @@ import { replay, type Poller, type Predictor, type Replayed } from './replay.ts'
 import { scoreEta, type EtaScore } from './score-eta.ts';
 import { scorePolls } from './score-poll.ts';
 import { stepErrors } from './steps.ts';
-import { readConfigs, readSteps, readTrace, type TraceConfig } from './trace.ts';
+import {
+  readConfigs,
+  readSteps,
+  readTrace,
+  type TraceConfig,
+  type TraceOperation,
+} from './trace.ts';
 import { coursesOf, type Course } from './virtual-queue.ts';
 
 /**
@@ -30,6 +37,7 @@ const usage = `npm run bench:estimates -- --traces <directory> [options]
   --picture <file>      an SVG of gha_ci_c16 (or --only …): predicted interval against actual
   --live                azure_llm_c64 (or --only …) ten times as fast through a real server: six minutes
   --seconds <number>    of them only the first so many (360)
+  --held-out            a load made up of kinds that no trace has, without traces; --seed makes another
   --herd                10,000 operations that end together, polled over HTTP at two API nodes on one PostgreSQL
   --operations <number> of the herd (10000)
   --budget <number>     polls a second of both nodes together (300)
@@ -44,6 +52,7 @@ const { values } = parseArgs({
     picture: { type: 'string' },
     live: { type: 'boolean', default: false },
     seconds: { type: 'string', default: '360' },
+    'held-out': { type: 'boolean', default: false },
     herd: { type: 'boolean', default: false },
     operations: { type: 'string', default: '10000' },
     budget: { type: 'string', default: '300' },
@@ -78,8 +87,11 @@ function contestants(workers: number, ours: EstimatorPredictor): Contestant[] {
   ];
 }
 
-function playConfig(directory: string, { name, file, workers }: TraceConfig): void {
-  const courses = coursesOf(readTrace(path.join(directory, file)), workers);
+function playTrace(
+  trace: readonly TraceOperation[],
+  { name, workers }: Pick<TraceConfig, 'name' | 'workers'>,
+): void {
+  const courses = coursesOf(trace, workers);
   const waited = courses.filter(({ submitAt, startAt }) => startAt > submitAt).length;
   console.log(
     `\n${name}: ${courses.length} operations, ${workers} workers, ${Math.round((100 * waited) / courses.length)} % wait`,
@@ -176,7 +188,7 @@ async function live(directory: string): Promise<void> {
 async function herd(): Promise<void> {
   const [operations, budget] = [Number(values.operations), Number(values.budget)];
   const lengthMs = 30_000 + operations * 5;
-  const result = await playHerd({ operations, budget, lengthMs, submitters: 32 });
+  const result = await playHerd({ operations, budget, lengthMs, submitters: 8 });
   const { perSecond, polls } = result;
   const peak = Math.max(...perSecond);
   const most = budget * 1.05;
@@ -193,6 +205,10 @@ async function herd(): Promise<void> {
 async function main(): Promise<void> {
   if (values.cost) return engineCost();
   if (values.herd) return herd();
+  if (values['held-out']) {
+    const trace = heldOutTrace(Number(values.seed));
+    return playTrace(trace, { name: 'held_out', workers: heldOutWorkers });
+  }
   const directory = values.traces ?? process.env['RAINCHECK_TRACES'];
   if (values.help || directory === undefined) {
     console.log(usage);
@@ -202,7 +218,7 @@ async function main(): Promise<void> {
   if (values.live) return live(directory);
   if (values.picture !== undefined) return draw(directory, values.picture);
   const configs = readConfigs(directory).filter(({ name }) => name.includes(values.only));
-  for (const config of configs) playConfig(directory, config);
+  for (const config of configs) playTrace(readTrace(path.join(directory, config.file)), config);
   if (values.only !== '') return;
   playSteps(directory);
   printCosts();
