@@ -1,8 +1,13 @@
 import type { TaskAccuracy } from './accuracy.ts';
 import type { CalibrationBucket } from './calibration.ts';
+import {
+  middleOf,
+  noEstimate,
+  type CompletionEstimate,
+  type NoEstimate,
+} from './completion-estimate.ts';
 import { FirstEstimates, isNew } from './first-estimates.ts';
 import { Forecaster, type Forecast, type Unforeseen } from './forecaster.ts';
-import type { Basis } from './history.ts';
 import type { LearnedState } from './learned-state.ts';
 import { Learning } from './learning.ts';
 import { LineBuilding, type SeenLine } from './line-building.ts';
@@ -19,34 +24,6 @@ import { stageKey } from './stage-table.ts';
 import { taskRulesDefault, type TaskRules } from './task-rules.ts';
 import { toldFirst, toldNext } from './told.ts';
 import type { Queued } from './waiting-line.ts';
-
-/** When an operation is expected to start and to end. Instants are integer ms, never before the asking. */
-export type CompletionEstimate = {
-  readonly known: true;
-  /** Median; once it has started, when it did. */
-  readonly startsAt: number;
-  /** Median. */
-  readonly p50At: number;
-  /** Nine of ten operations end by then; never before p50At. */
-  readonly p90At: number;
-  readonly queuePosition: number;
-  readonly basis: Basis;
-  /** Finished operations behind it. */
-  readonly samples: number;
-  /** low: fewer than 100 operations of the task have finished. */
-  readonly confidence: 'low' | 'ok';
-  /** It has been running longer than nine of ten of its task. */
-  readonly longerThanUsual: boolean;
-};
-
-export type NoEstimate = {
-  readonly known: false;
-  readonly reason: Unforeseen['reason'];
-  readonly queuePosition: number | null;
-  readonly basis: 'none';
-  readonly samples: 0;
-  readonly confidence: 'none';
-};
 
 export type EstimatorOptions = {
   /** Uniform in [0, 1). */
@@ -414,25 +391,4 @@ export class Estimator {
   }
 }
 
-/**
- * The median of sorted samples, as the mean of six in the middle: one alone is as uncertain as one draw. Half a sample to
- * the lower side, since an estimate too long is further off, relatively, than one too short.
- */
-function middleOf(samples: Float64Array): number {
-  const from = Math.max(0, (samples.length >> 1) - 4);
-  const middle = samples.subarray(from, Math.min(samples.length, from + 6));
-  return middle.reduce((sum, ms) => sum + ms, 0) / middle.length;
-}
-
 type At = { readonly at: number };
-
-function noEstimate({ reason, ahead }: Unforeseen): NoEstimate {
-  return {
-    known: false,
-    reason,
-    queuePosition: ahead,
-    basis: 'none',
-    samples: 0,
-    confidence: 'none',
-  };
-}

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Estimator, type CompletionEstimate } from './estimator.ts';
+import type { CompletionEstimate } from './completion-estimate.ts';
+import { Estimator } from './estimator.ts';
 import { seededRandom } from './seeded-random.fixture.ts';
 
 /** Has seen 100 operations of 10..20 s; `slots` slots, so many of which are busy. */
