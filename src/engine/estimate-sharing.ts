@@ -8,8 +8,12 @@ import { Outage } from './outage.ts';
 import { periodicService, type Service } from './service.ts';
 
 const everyMs = 5_000;
-/** Operations a round that are held against the store: of those that ran elsewhere, and that nobody asked for since. */
-const checkedPerRound = 1_000;
+/**
+ * Operations that are held against the store at once, and the share of all known here that is in a round: those that ran
+ * elsewhere, and that nobody asked for since, would stand there for ever.
+ */
+const checkedAtOnce = 1_000;
+const checkedShare = 0.1;
 /** Of several who write at once one is right; the others read what it wrote and try again, so often. */
 const triesMax = 3;
 
@@ -135,9 +139,18 @@ export class EstimateSharing {
   }
 
   async #check(): Promise<void> {
+    const { estimator } = this.#estimates;
+    for (let left = checkedShare * estimator.waiting; ; left -= checkedAtOnce) {
+      const some = this.#next();
+      await Promise.all(some.map((id) => this.#estimates.recheck(id)));
+      if (left <= checkedAtOnce || some.length < checkedAtOnce) return;
+    }
+  }
+
+  #next(): string[] {
     this.#ids ??= this.#estimates.estimator.ids();
     const some: string[] = [];
-    while (some.length < checkedPerRound) {
+    while (some.length < checkedAtOnce) {
       const { done, value } = this.#ids.next();
       if (done === true) {
         this.#ids = null;
@@ -145,6 +158,6 @@ export class EstimateSharing {
       }
       some.push(value);
     }
-    await Promise.all(some.map((id) => this.#estimates.recheck(id)));
+    return some;
   }
 }
