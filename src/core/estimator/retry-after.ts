@@ -35,12 +35,12 @@ export class RetryAfter {
     this.#capMs = p.capMs;
     const seconds = ringSecondsMin + Math.ceil(p.capMs / 1000);
     this.#ringMs = seconds * 1000;
-    this.#slots = new SlotRing({ perSecond: p.pollsPerSecond, seconds });
+    this.#slots = new SlotRing({ perSecond: promised(p.pollsPerSecond), seconds });
   }
 
   /** From now on; what was promised stays so. */
   setPollsPerSecond(pollsPerSecond: number): void {
-    this.#slots.setPerSecond(pollsPerSecond);
+    this.#slots.setPerSecond(promised(pollsPerSecond));
   }
 
   next(p: PollCase & { readonly now: number }): PollWait {
@@ -61,6 +61,10 @@ export class RetryAfter {
     const ms = (slotAt ?? now + this.#ringMs) - now;
     return { ms, seconds: Math.ceil(ms / 1000) };
   }
+}
+
+function promised(pollsPerSecond: number): number {
+  return Math.max(1, Math.ceil(settings.promisedShare * pollsPerSecond));
 }
 
 /** The ring is longer than any wait by this: room for those that are put off. */

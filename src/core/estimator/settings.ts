@@ -85,5 +85,7 @@ export const pollSettings = {
   waitPredictedShareMax: 0.25,
   /** A wait is made longer by up to this share. Never shorter: a poll just before the likely end is a wasted one. */
   jitter: 0.01,
+  /** Of the budget so much is promised: the rest is for polls that come later than they were asked to. */
+  promisedShare: 0.95,
   capMsDefault: 60_000,
 } as const;
