@@ -4,6 +4,7 @@ import { defineConfig, defineTask } from '../../src/index.ts';
 /** Operations that end together: each at the instant its input names, whenever it started. */
 export default defineConfig({
   tasks: [
+    defineTask('warm', { run: () => null }),
     defineTask('herd', {
       estimate: `${Number(process.env['HERD_ESTIMATE_MS'] ?? 60_000)}ms`,
       run: async ({ input, signal }) => {

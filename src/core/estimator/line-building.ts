@@ -19,9 +19,13 @@ export type SeenLine = {
   })[];
 };
 
-/** Behind the line as many of no task in particular as two rounds take: for those that come before the next look. */
+/**
+ * Behind the line as many of no task in particular as two rounds take: for those that come before the next look. Past a
+ * thousand it is told in proportion.
+ */
 const roundsBehind = 2;
 const behindMin = 64;
+const behindMax = 1_000;
 
 /** What is foreseen for a queue seen as a whole, one future a step; made to be told to other processes. */
 export class LineBuilding {
@@ -31,7 +35,7 @@ export class LineBuilding {
   constructor(world: QueueWorld, seen: SeenLine, p: { readonly at: number; random: Random }) {
     this.#line = seen.waiting.map((one) => live(one, p.at));
     const running = new Set(seen.running.map((one) => started(one, p.at)));
-    const behind = Math.max(behindMin, roundsBehind * world.slots());
+    const behind = Math.min(behindMax, Math.max(behindMin, roundsBehind * world.slots()));
     const line = [...this.#line, ...Array.from({ length: behind }, () => live(anybody, p.at))];
     const source = snapshotSource({ ...world, live: { running } }, line, p.at);
     this.#building = new SnapshotBuilding({ ...source, started: () => 0 }, p.random);
