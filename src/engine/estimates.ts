@@ -219,7 +219,8 @@ export class Estimates {
     const at = this.#p.clock.now();
     this.#latest = { id: operation.id, at };
     const told = this.#with(operation, (id) => this.#estimator.tell({ id, at }));
-    this.#snapshots.consider(at);
+    // What runs needs no queue; where it is played for all, that is a query of the store.
+    if (this.#line !== 'shared' || !isRunning(operation)) this.#snapshots.consider(at);
     const placed = isRunning(operation) || this.#estimator.knowsLine(at);
     const queuePosition = placed ? told.queuePosition : null;
     if (!told.known) return noEstimate(this.#reason(operation, told.reason), queuePosition);
