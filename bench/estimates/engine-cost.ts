@@ -6,6 +6,8 @@ import { defineTask } from '../../src/engine/define-task.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { Estimates } from '../../src/engine/estimates.ts';
 import { memoryStore } from '../../src/store-memory/memory-store.ts';
+import type { Store } from '../../src/store/store.ts';
+import { faultyStore } from '../../src/testing/faulty-store.ts';
 import { cpuMicros } from './cost.ts';
 
 /**
@@ -36,7 +38,9 @@ export async function engineCost(): Promise<void> {
   console.log(
     '\na status answer: µs for the estimate and the Retry-After, after something happened',
   );
-  for (const waiting of [0, 100, 1_000, 100_000]) await statusCost(waiting);
+  for (const waiting of [0, 100, 1_000, 100_000]) await statusCost(memoryStore(), waiting);
+  console.log('\nthe same on a store that others share, from what one of all foresaw');
+  for (const waiting of [0, 100, 1_000, 100_000]) await statusCost(sharedStore(), waiting);
 }
 
 const rounds = 9;
@@ -85,13 +89,19 @@ function switchOff(): () => void {
   };
 }
 
+/** As several processes have one, though only one is there. */
+function sharedStore(): Store {
+  const { store } = faultyStore(memoryStore(), { nth: Infinity, when: 'before' });
+  return { ...store, capabilities: { singleProcess: false, durable: false } };
+}
+
 const asked = 3_000;
 
 /**
  * Of operations all over the queue, with an event before each, so that nothing is still known. The least of three for
  * each: what remains is its own, and not that another process had the core.
  */
-async function statusCost(waiting: number): Promise<void> {
+async function statusCost(store: Store, waiting: number): Promise<void> {
   const tasks = [
     defineTask('quick', { run: () => null, priority: 10 }),
     defineTask('slow', {
@@ -102,7 +112,7 @@ async function statusCost(waiting: number): Promise<void> {
         ),
     }),
   ];
-  const engine = createEngine({ store: memoryStore(), tasks, concurrency: 64 });
+  const engine = createEngine({ store, tasks, concurrency: 64 });
   await engine.start();
   for (let i = 0; i < 200; i += 1) {
     await engine.waitFor({ ...(await submit(engine, 'quick')), until: 'final', timeoutMs: 60_000 });

@@ -7,7 +7,7 @@ import { seededRandom } from '../../src/core/estimator/seeded-random.fixture.ts'
 import type { WireOperation } from '../../src/core/wire.ts';
 import { startServer } from '../server-process.ts';
 import { EstimatorPredictor } from './estimator-predictor.ts';
-import { replay, type Prediction } from './replay.ts';
+import { replay, type Poller, type Prediction } from './replay.ts';
 import { scoreEta } from './score-eta.ts';
 import { scorePolls } from './score-poll.ts';
 import { readTrace, type TraceConfig, type TraceOperation } from './trace.ts';
@@ -16,7 +16,9 @@ import { coursesOf, type Course } from './virtual-queue.ts';
 /**
  * A trace through a real server, faster than it was recorded: every operation is submitted over HTTP at its time, takes
  * as long as it took and is polled as the answers ask for, each by a client of its own. What the 202s told and what
- * the polls found is scored beside a replay of the same, equally fast, in virtual time.
+ * the polls found is scored beside two replays in virtual time: of what happened on the server, which differs by what the
+ * network and the machine add to the estimator's work (with polls as late as they were there, and without), and of the
+ * trace, equally fast, where starting and ending cost nothing.
  */
 export async function playLive(
   directory: string,
@@ -29,11 +31,22 @@ export async function playLive(
     .filter(({ submitAt }) => submitAt < p.seconds * 1000);
   console.log(`\n${name} at ${p.speed}x, live: ${trace.length} operations in ${p.seconds} s`);
   const lived = await livedOn(trace, workers);
-  const courses = coursesOf(trace, workers);
-  const ours = new EstimatorPredictor({ random: seededRandom(p.seed), workers });
-  const replayed = replay(courses, ours, ours.poller);
-  print('replay', { courses, ...replayed });
+  const replayed = (courses: readonly Course[], latenessMs: readonly number[]): Played => {
+    const ours = new EstimatorPredictor({ random: seededRandom(p.seed), workers });
+    let polls = 0;
+    const poller: Poller = (course, at, made) => {
+      polls += 1;
+      return ours.poller(course, at, made) + (latenessMs[polls % latenessMs.length] ?? 0);
+    };
+    return { courses, ...replay(courses, ours, poller) };
+  };
+  const { latenessMs } = lived;
+  const mean = latenessMs.reduce((sum, ms) => sum + ms, 0) / latenessMs.length;
   print('server', lived);
+  print('replay of what happened there', replayed(lived.courses, latenessMs));
+  print('the same with polls on time', replayed(lived.courses, []));
+  print('replay of the trace', replayed(coursesOf(trace, workers), []));
+  console.log(`A poll came ${mean.toFixed(0)} ms later than it was asked for, on average.`);
 }
 
 type Played = {
@@ -50,7 +63,10 @@ function faster({ submitAt, task, serviceMs }: TraceOperation, speed: number): T
   };
 }
 
-async function livedOn(trace: readonly TraceOperation[], workers: number): Promise<Played> {
+async function livedOn(
+  trace: readonly TraceOperation[],
+  workers: number,
+): Promise<Played & { readonly latenessMs: readonly number[] }> {
   const folder = mkdtempSync(path.join(tmpdir(), 'raincheck-live-'));
   const server = await startServer({
     name: 'raincheck',
@@ -87,6 +103,7 @@ async function livedOn(trace: readonly TraceOperation[], workers: number): Promi
     courses: lives.map(({ course }) => course),
     predictions: lives.flatMap(({ told }) => told ?? []),
     polls: lives.map(({ polls }) => polls),
+    latenessMs: lives.flatMap(({ latenessMs }) => latenessMs),
   };
 }
 
@@ -95,6 +112,8 @@ type Life = {
   /** By the 202. */
   readonly told: Prediction | null;
   readonly polls: readonly number[];
+  /** By how much each poll was answered later than it was asked for. */
+  readonly latenessMs: readonly number[];
 };
 
 /** One client: submits, and polls as it is asked to until it sees the end. */
@@ -109,6 +128,8 @@ async function live(origin: string, one: TraceOperation, row: number): Promise<L
   if (answer.status !== 202) throw new Error(JSON.stringify(operation));
   const { estimate } = operation;
   const polls: number[] = [];
+  const latenessMs: number[] = [];
+  let answeredAt = Date.now();
   const told =
     estimate === null || estimate.completes_at === null || estimate.completes_by === null
       ? null
@@ -119,10 +140,13 @@ async function live(origin: string, one: TraceOperation, row: number): Promise<L
           p90At: Date.parse(estimate.completes_by),
         };
   while (operation.finished_at === null) {
-    await sleep(Number(answer.headers.get('retry-after-ms')));
+    const waitMs = Number(answer.headers.get('retry-after-ms'));
+    await sleep(waitMs);
     answer = await fetch(`${origin}${operation.status_url}`);
     operation = (await answer.json()) as WireOperation;
-    polls.push(Date.now());
+    latenessMs.push(Date.now() - answeredAt - waitMs);
+    answeredAt = Date.now();
+    polls.push(answeredAt);
   }
   if (operation.status !== 'completed') throw new Error(JSON.stringify(operation));
   const course = {
@@ -134,7 +158,7 @@ async function live(origin: string, one: TraceOperation, row: number): Promise<L
     finishAt: Date.parse(operation.finished_at),
     serviceMs,
   };
-  return { course, told, polls };
+  return { course, told, polls, latenessMs };
 }
 
 const warmup = 0.1;

@@ -7,6 +7,8 @@ import { lastThree, naiveMean, positionTimesMean } from './baselines.ts';
 import { forecastMicros, snapshotMs } from './cost.ts';
 import { engineCost } from './engine-cost.ts';
 import { EstimatorPredictor } from './estimator-predictor.ts';
+import { playHerd } from './herd.ts';
+import { heldOutTrace, heldOutWorkers } from './held-out.ts';
 import { writeFinishes, writePolls, writePredictions } from './jsonl.ts';
 import { playLive } from './live.ts';
 import { picture } from './picture.ts';
@@ -15,7 +17,13 @@ import { replay, type Poller, type Predictor, type Replayed } from './replay.ts'
 import { scoreEta, type EtaScore } from './score-eta.ts';
 import { scorePolls } from './score-poll.ts';
 import { stepErrors } from './steps.ts';
-import { readConfigs, readSteps, readTrace, type TraceConfig } from './trace.ts';
+import {
+  readConfigs,
+  readSteps,
+  readTrace,
+  type TraceConfig,
+  type TraceOperation,
+} from './trace.ts';
 import { coursesOf, type Course } from './virtual-queue.ts';
 
 /**
@@ -29,6 +37,10 @@ const usage = `npm run bench:estimates -- --traces <directory> [options]
   --picture <file>      an SVG of gha_ci_c16 (or --only …): predicted interval against actual
   --live                azure_llm_c64 (or --only …) ten times as fast through a real server: six minutes
   --seconds <number>    of them only the first so many (360)
+  --held-out            a load made up of kinds that no trace has, without traces; --seed makes another
+  --herd                10,000 operations that end together, polled over HTTP at two API nodes on one PostgreSQL
+  --operations <number> of the herd (10000)
+  --budget <number>     polls a second of both nodes together (300)
   --cost                only what the estimates cost the engine, without traces
   --seed <number>       of all that is random (1)`;
 
@@ -40,6 +52,10 @@ const { values } = parseArgs({
     picture: { type: 'string' },
     live: { type: 'boolean', default: false },
     seconds: { type: 'string', default: '360' },
+    'held-out': { type: 'boolean', default: false },
+    herd: { type: 'boolean', default: false },
+    operations: { type: 'string', default: '10000' },
+    budget: { type: 'string', default: '300' },
     cost: { type: 'boolean', default: false },
     seed: { type: 'string', default: '1' },
     help: { type: 'boolean', default: false },
@@ -71,8 +87,11 @@ function contestants(workers: number, ours: EstimatorPredictor): Contestant[] {
   ];
 }
 
-function playConfig(directory: string, { name, file, workers }: TraceConfig): void {
-  const courses = coursesOf(readTrace(path.join(directory, file)), workers);
+function playTrace(
+  trace: readonly TraceOperation[],
+  { name, workers }: Pick<TraceConfig, 'name' | 'workers'>,
+): void {
+  const courses = coursesOf(trace, workers);
   const waited = courses.filter(({ submitAt, startAt }) => startAt > submitAt).length;
   console.log(
     `\n${name}: ${courses.length} operations, ${workers} workers, ${Math.round((100 * waited) / courses.length)} % wait`,
@@ -165,8 +184,31 @@ async function live(directory: string): Promise<void> {
   await playLive(directory, configCalled(directory, 'azure_llm_c64'), { speed: 10, seconds, seed });
 }
 
+/** Fails where a second saw more than the budget and 5 %. */
+async function herd(): Promise<void> {
+  const [operations, budget] = [Number(values.operations), Number(values.budget)];
+  const lengthMs = 30_000 + operations * 5;
+  const result = await playHerd({ operations, budget, lengthMs, submitters: 8 });
+  const { perSecond, polls } = result;
+  const peak = Math.max(...perSecond);
+  const most = budget * 1.05;
+  const over = perSecond.filter((count) => count > most).length;
+  console.log(
+    `herd: ${operations} operations submitted in ${(result.submittedInMs / 1000).toFixed(0)} s end together; ${polls} polls in ${perSecond.length} s, ` +
+      `at most ${peak} a second of ${budget} (${((100 * peak) / budget).toFixed(1)} %), ${over} seconds above 105 %; ` +
+      `seen after ${(result.lagP50Ms / 1000).toFixed(1)} s in the middle, ${(result.lagMaxMs / 1000).toFixed(1)} s at most`,
+  );
+  console.log(perSecond.join(' '));
+  if (over > 0) process.exitCode = 1;
+}
+
 async function main(): Promise<void> {
   if (values.cost) return engineCost();
+  if (values.herd) return herd();
+  if (values['held-out']) {
+    const trace = heldOutTrace(Number(values.seed));
+    return playTrace(trace, { name: 'held_out', workers: heldOutWorkers });
+  }
   const directory = values.traces ?? process.env['RAINCHECK_TRACES'];
   if (values.help || directory === undefined) {
     console.log(usage);
@@ -176,7 +218,7 @@ async function main(): Promise<void> {
   if (values.live) return live(directory);
   if (values.picture !== undefined) return draw(directory, values.picture);
   const configs = readConfigs(directory).filter(({ name }) => name.includes(values.only));
-  for (const config of configs) playConfig(directory, config);
+  for (const config of configs) playTrace(readTrace(path.join(directory, config.file)), config);
   if (values.only !== '') return;
   playSteps(directory);
   printCosts();

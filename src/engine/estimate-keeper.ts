@@ -2,15 +2,13 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { elapsedClock } from '../core/clock.ts';
 import { limits } from '../core/limits.ts';
 import type { EngineSettings } from './engine-settings.ts';
+import { estimatesNote, learnedText } from './estimates-note.ts';
 import type { Estimates } from './estimates.ts';
 import { describeThrown } from './handler-error.ts';
 import { Outage } from './outage.ts';
 import { periodicService, type Service } from './service.ts';
 
-const noteName = 'estimates';
 const everyMs = 5_000;
-/** What is learned is written no faster than this: a megabyte every 50 s. */
-const charsPerSecond = 20_000;
 /** Operations a round that are held against the store. */
 const checkedPerRound = 100;
 /** A queue of at most so many is read before the start is over; a longer one beside the first operations. */
@@ -28,7 +26,7 @@ const waitingStates = ['scheduled', 'ready', 'parked'] as const;
  *   answer was lost: an operation that ended in one of those would stand in the queue for ever.
  * - a queue that was longer than what is kept (limits.foreseenMax) is read once it is short enough.
  *
- * Only where the process has the store for itself: elsewhere one would write over what the others learned.
+ * Only where the process has the store for itself; elsewhere estimate-sharing.ts.
  */
 export class EstimateKeeper {
   readonly #p: EngineSettings;
@@ -58,7 +56,6 @@ export class EstimateKeeper {
   async load(): Promise<void> {
     const records = await this.#p.store.readTasks();
     for (const { task, paused } of records) this.#estimates.setPaused(task, paused);
-    if (!this.#isAlone) return;
     await this.#loadNote();
     const pending = await this.#pending();
     if (pending > limits.foreseenMax) {
@@ -86,34 +83,14 @@ export class EstimateKeeper {
   }
 
   async runOnce(): Promise<void> {
-    if (!this.#isAlone) {
-      for (const { task, paused } of await this.#p.store.readTasks()) {
-        this.#estimates.setPaused(task, paused);
-      }
-    }
     await this.#check();
     await this.#readAgain();
     await this.#save();
   }
 
-  /** What became of it is not known here: the store has the truth. */
-  async recheck(id: string): Promise<void> {
-    try {
-      const operation = await this.#p.store.readOperation({ id });
-      if (operation === null) this.#estimates.withdrawn(id);
-      else this.#estimates.align(operation);
-    } catch {
-      // A round will come by.
-    }
-  }
-
-  get #isAlone(): boolean {
-    return this.#p.store.capabilities.singleProcess;
-  }
-
   /** A note that cannot be read is left behind: the estimates begin anew. */
   async #loadNote(): Promise<void> {
-    const text = await this.#p.store.readNote({ name: noteName });
+    const text = await this.#p.store.readNote({ name: estimatesNote });
     if (text === null) return;
     try {
       this.#estimates.estimator.importLearned(JSON.parse(text));
@@ -128,18 +105,11 @@ export class EstimateKeeper {
   async #save(): Promise<void> {
     const { finished } = this.#estimates;
     const now = this.#elapsed.now();
-    if (!this.#isAlone || finished === this.#saved || now < this.#saveAt) return;
-    const text = this.#learnedText();
-    await this.#p.store.writeNote({ name: noteName, text, now: this.#p.clock.now() });
+    if (finished === this.#saved || now < this.#saveAt) return;
+    const { text, restMs } = learnedText(this.#estimates.estimator);
+    await this.#p.store.writeNote({ name: estimatesNote, text, now: this.#p.clock.now() });
     this.#saved = finished;
-    this.#saveAt = now + (text.length / charsPerSecond) * 1000;
-  }
-
-  /** Without the stages where they are too many: what remains are some hundred bytes a task. */
-  #learnedText(): string {
-    const learned = this.#estimates.estimator.exportLearned();
-    const text = JSON.stringify(learned);
-    return text.length <= limits.noteChars ? text : JSON.stringify({ ...learned, stages: {} });
+    this.#saveAt = now + restMs;
   }
 
   async #check(): Promise<void> {
@@ -150,7 +120,7 @@ export class EstimateKeeper {
         this.#ids = null;
         return;
       }
-      await this.recheck(value);
+      await this.#estimates.recheck(value);
     }
   }
 

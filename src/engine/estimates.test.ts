@@ -325,25 +325,6 @@ test('an operation whose end got lost with the answer does not stand in the queu
   assert.equal((await estimateOf(f, last)).queuePosition, 0);
 });
 
-test('on a shared store an operation that waits is told what it takes, and no place', async (t) => {
-  const { store } = faultyStore(memoryStore(), { nth: Infinity, when: 'before' });
-  const shared = { ...store, capabilities: { singleProcess: false, durable: false } };
-  const f = await fixture(t, { store: shared });
-  await teach(f, 5, 10_000);
-  const [, waiting] = (await submitted(f, 2, 10_000)) as [Operation, Operation];
-  const { queuePosition, basis, samples, completesAt } = await estimateOf(f, waiting);
-  assert.deepEqual([queuePosition, basis, samples], [null, 'history', 5]);
-  assert.ok(completesAt! >= f.clock.now() + 10_000);
-  await f.clock.advance(10_000);
-  const { startedAt } = await f.read(waiting.id);
-  assert.equal((await estimateOf(f, waiting)).completesAt, startedAt! + 10_000);
-  await f.clock.advance(10_000);
-  assert.equal((await f.read(waiting.id)).state, 'completed');
-  assert.equal(f.engine.taskEstimates('timed').durations?.samples, 7);
-  await f.clock.advance(60_000);
-  assert.equal(await store.readNote({ name: 'estimates' }), null, 'others learn too');
-});
-
 test('polls are spread: no second is promised to more of them than the budget', async (t) => {
   const f = await fixture(t, { estimate: '20s', pollsPerSecond: 5 });
   const all = [];

@@ -16,6 +16,7 @@ import {
 import type { Settlement } from '../store/store.ts';
 import type { EngineSettings } from './engine-settings.ts';
 import { EstimateSnapshots } from './estimate-snapshots.ts';
+import { LineExchange } from './line-exchange.ts';
 import type { OtherWorkers } from './presence.ts';
 import { slotsOf } from './slots.ts';
 import type { Task } from './task.ts';
@@ -38,14 +39,15 @@ const sameMs = 5;
  *   whole     every operation that waits is known
  *   beyond    more wait than are kept here; those known go first, the others are not foreseen
  *
- * On a shared store (`none`) what waits is not known: an operation is told what its task takes, as if it were the next.
+ * On a store that others share (`shared`) only what was accepted or asked for here is known, to hold and judge what was
+ * told; what waits is foreseen by one process for all (line-exchange.ts).
  */
 export class Estimates {
   readonly #p: EngineSettings;
   readonly #estimator: Estimator;
-  readonly #snapshots: EstimateSnapshots;
+  readonly #snapshots: EstimateSnapshots | LineExchange;
   readonly #paused = new Set<string>();
-  #line: 'none' | 'reading' | 'whole' | 'beyond';
+  #line: 'shared' | 'reading' | 'whole' | 'beyond';
   #finished = 0;
   /** Of the latest estimate: what is asked next about the same operation is asked of the same instant, and costs nothing. */
   #latest = { id: '', at: 0 };
@@ -60,10 +62,13 @@ export class Estimates {
       random,
       pollsPerSecond,
       drawsMax,
+      isShared: !store.capabilities.singleProcess,
       retryAfterMsMax: limits.retryAfterSecondsMax * 1000,
     });
-    this.#snapshots = new EstimateSnapshots(this.#estimator, settings.clock);
-    this.#line = store.capabilities.singleProcess ? 'reading' : 'none';
+    this.#snapshots = store.capabilities.singleProcess
+      ? new EstimateSnapshots(this.#estimator, settings.clock)
+      : new LineExchange(settings, this.#estimator);
+    this.#line = store.capabilities.singleProcess ? 'reading' : 'shared';
     for (const task of allTasks.values()) this.#setRules(task);
   }
 
@@ -76,7 +81,7 @@ export class Estimates {
     return this.#finished;
   }
 
-  get line(): 'none' | 'reading' | 'whole' | 'beyond' {
+  get line(): 'shared' | 'reading' | 'whole' | 'beyond' {
     return this.#line;
   }
 
@@ -103,6 +108,9 @@ export class Estimates {
   setOthers(others: OtherWorkers): void {
     this.#others = others;
     this.#estimator.setSlots(this.#slots());
+    const nodes = Math.max(1, others.apis + (this.#p.node.isApi ? 1 : 0));
+    const pollsPerSecond = Math.max(1, Math.floor(this.#p.pollsPerSecond / nodes));
+    this.#estimator.setNodes({ pollsPerSecond, nodes });
   }
 
   setPaused(name: string, paused: boolean): void {
@@ -115,15 +123,18 @@ export class Estimates {
   // What happens, durably.
 
   submitted(operation: Operation): void {
-    if (this.#line === 'none' || this.#line === 'beyond') return;
-    if (this.#estimator.waiting >= limits.foreseenMax) this.#line = 'beyond';
-    else this.#submit(operation);
+    if (this.#line === 'beyond') return;
+    if (this.#estimator.waiting >= limits.foreseenMax) {
+      // What is known there is only to judge by.
+      if (this.#line !== 'shared') this.#line = 'beyond';
+    } else this.#submit(operation);
   }
 
   started(operation: Operation): void {
     const { id } = operation;
     if (this.#estimator.known(id) === undefined) this.#submit(operation);
-    this.#estimator.onStart({ id, at: operation.attemptStartedAt ?? this.#p.clock.now() });
+    const { startedAt, attemptStartedAt } = operation;
+    this.#estimator.onStart({ id, at: startedAt ?? attemptStartedAt ?? this.#p.clock.now() });
   }
 
   progressed(id: string, { fraction, message, updatedAt }: Progress): void {
@@ -159,7 +170,7 @@ export class Estimates {
     // Its end may be read before it is told: then this is the telling.
     if (isFinal(state)) {
       if (finishedAt === null || isCutShort(operation.error)) return this.withdrawn(id);
-      return this.#finish(id, finishedAt);
+      return this.#finish(id, finishedAt, this.#line !== 'shared');
     }
     if (state === 'running') return this.started(operation);
     const known = this.#estimator.known(id);
@@ -173,19 +184,45 @@ export class Estimates {
     this.#estimator.onBackOff({ id, readyAt });
   }
 
+  /** What became of it is not known here: the store has the truth. */
+  async recheck(id: string): Promise<void> {
+    try {
+      const operation = await this.#p.store.readOperation({ id });
+      if (operation === null) this.withdrawn(id);
+      else this.align(operation);
+    } catch {
+      // A round will come by.
+    }
+  }
+
+  /** What a record that was just read says of what other processes did. */
+  #see(operation: Operation): void {
+    const known = this.#estimator.known(operation.id);
+    if (known === undefined) {
+      // What runs here is told by whoever runs it; what has ended is not missed.
+      if (!isFinal(operation.state)) this.align(operation);
+      return;
+    }
+    const { state, progress } = operation;
+    if (state !== 'running' || !known.holdsSlot) this.align(operation);
+    if (state === 'running' && progress !== null) this.progressed(operation.id, progress);
+  }
+
   // What to say.
 
   /** null: it is final. */
   estimate(operation: Operation): OperationEstimate | null {
+    if (this.#line === 'shared') this.#see(operation);
     if (isFinal(operation.state)) return null;
     const why = this.#unforeseen(operation);
     if (why !== null) return noEstimate(why);
     const at = this.#p.clock.now();
     this.#latest = { id: operation.id, at };
     const told = this.#with(operation, (id) => this.#estimator.tell({ id, at }));
-    this.#snapshots.consider(at);
-    const queuePosition =
-      this.#line === 'none' && !isRunning(operation) ? null : told.queuePosition;
+    // What runs needs no queue; where it is played for all, that is a query of the store.
+    if (this.#line !== 'shared' || !isRunning(operation)) this.#snapshots.consider(at);
+    const placed = isRunning(operation) || this.#estimator.knowsLine(at);
+    const queuePosition = placed ? told.queuePosition : null;
     if (!told.known) return noEstimate(this.#reason(operation, told.reason), queuePosition);
     return {
       startsAt: told.startsAt,
@@ -234,8 +271,14 @@ export class Estimates {
     if (isRunning(operation)) return null;
     if (!this.#hasWorker(operation.task)) return 'no_worker';
     if (this.#line === 'reading' && this.#isOpen) return 'starting';
+    if (this.#line === 'shared') return this.#isBeyond(operation) ? 'queue_too_long' : null;
     if (this.#line !== 'beyond') return null;
     return this.#estimator.known(operation.id) === undefined ? 'queue_too_long' : null;
+  }
+
+  #isBeyond(operation: Operation): boolean {
+    const queued = { ...operation, key: operation.concurrencyKey };
+    return this.#estimator.isBeyondLine(queued, this.#p.clock.now());
   }
 
   #reason(
@@ -267,16 +310,14 @@ export class Estimates {
     this.#estimator.onSubmit({ id, task, key: concurrencyKey, priority, readyAt, at: createdAt });
   }
 
-  #finish(id: string, at: number): void {
+  #finish(id: string, at: number, ranHere = true): void {
     if (this.#estimator.known(id) === undefined) return;
     this.#finished += 1;
-    this.#estimator.onFinish({ id, at });
+    this.#estimator.onFinish({ id, at, ranHere });
   }
 
   #waitsAgain(id: string, readyAt: number): void {
-    // On a shared store another process may take it next, and would be the one to know.
-    if (this.#line === 'none') this.#estimator.onWithdraw({ id });
-    else this.#estimator.onBackOff({ id, readyAt });
+    this.#estimator.onBackOff({ id, readyAt });
   }
 
   /** Of all nodes. The threads of isolated tasks among them the estimator knows as a limit of theirs. */

@@ -11,6 +11,8 @@ import { slotsOf } from './slots.ts';
 /** What others can run, as of the last look at their heartbeats. */
 export type OtherWorkers = {
   readonly slots: number;
+  /** Processes that answer clients. */
+  readonly apis: number;
   /** Tasks that one of them runs. */
   readonly tasks: ReadonlySet<string>;
 };
@@ -204,6 +206,7 @@ function workersOf(others: readonly NodeRecord[]): OtherWorkers {
   const live = others.filter(({ state }) => state === 'live');
   return {
     slots: live.reduce((sum, { slots }) => sum + slots, 0),
+    apis: live.filter(({ roles }) => roles.includes('api')).length,
     tasks: new Set(live.flatMap(({ tasks }) => tasks)),
   };
 }

@@ -7,6 +7,7 @@ import type { Activity } from './activity.ts';
 import type { AbortCause, Attempt } from './attempt.ts';
 import type { EngineSettings } from './engine-settings.ts';
 import { EstimateKeeper } from './estimate-keeper.ts';
+import { EstimateSharing } from './estimate-sharing.ts';
 import type { Estimates } from './estimates.ts';
 import { Executor } from './executor.ts';
 import { attemptFields, writeLine, type ContextParts } from './handler-context.ts';
@@ -51,7 +52,8 @@ export class Runtime {
   readonly #logs: LogKeeper;
   readonly #worker: Worker;
   readonly #isolates: Isolates;
-  readonly #keeper: EstimateKeeper;
+  /** Of what is estimated: alone on the store, or with others. */
+  readonly #keeper: EstimateKeeper | EstimateSharing;
   readonly #presence: Presence;
   /** What happened, in numbers. */
   readonly stats: StatsKeeper;
@@ -68,7 +70,9 @@ export class Runtime {
     const { store, clock, logger, leaseMs, graceMs, pollMs, random, allTasks } = p.settings;
     const { outbox, tell } = p.settings;
     const { changed, estimates } = p;
-    this.#keeper = new EstimateKeeper(p.settings, estimates);
+    this.#keeper = store.capabilities.singleProcess
+      ? new EstimateKeeper(p.settings, estimates)
+      : new EstimateSharing(p.settings, estimates);
     this.#running = new RunningAttempts({
       slots: p.settings.concurrency,
       threads: p.settings.threads,
@@ -240,6 +244,8 @@ export class Runtime {
   listen(): void {
     if (this.stopping) return;
     this.#presence.start();
+    // Who only answers clients foresees for them all the same.
+    if (!this.#p.settings.store.capabilities.singleProcess) this.#keeper.start();
     this.stats.start();
     this.#stopListening ??=
       this.#p.settings.store.hints?.listen((hint) => this.#hinted(hint)) ?? null;
@@ -264,7 +270,7 @@ export class Runtime {
     this.#p.changed(attempt.operation.id);
     const fields = attemptFields(attempt);
     if (outcome === 'lost') {
-      void this.#keeper.recheck(attempt.operation.id);
+      void this.#p.estimates.recheck(attempt.operation.id);
       logger.warn(fields, 'The end of an attempt was fenced off: its lease was lost.');
       return;
     }

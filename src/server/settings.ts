@@ -184,7 +184,7 @@ export const settingTable: { readonly [Key in Name]: Setting<Settings[Key]> } = 
     env: ['RAINCHECK_POLLS_PER_SECOND'],
     flag: null,
     meaning:
-      'Polls a second that clients are asked to make: Retry-After spreads those due together.',
+      'Polls a second that clients are asked to make of all nodes on the store: Retry-After spreads those due together.',
     expected: `a whole number from 1 to ${limits.pollsPerSecondMax}`,
     read: integer(1, limits.pollsPerSecondMax),
     fallback: limits.pollsPerSecondDefault,

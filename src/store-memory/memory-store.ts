@@ -22,6 +22,7 @@ import type {
   SettleOutcome,
   OperationStore,
   Store,
+  StoredLine,
   SweepExpired,
   SweepOutcome,
   TaskRecord,
@@ -31,6 +32,7 @@ import { deliveryVerbs } from './delivery-verbs.ts';
 import { Expiring } from './expiring.ts';
 import { frozenCopy } from './frozen-copy.ts';
 import { Heap } from './heap.ts';
+import { lineOf } from './line.ts';
 import { LogBook } from './log-book.ts';
 import { logVerbs } from './log-verbs.ts';
 import { noteVerbs, type NoteVerbs } from './note-verbs.ts';
@@ -244,6 +246,12 @@ class MemoryStore implements Omit<OperationStore, keyof NoteVerbs | 'appendLogs'
       this.#tell(decision.operation, p);
       changed.push(decision.operation);
     }
+  }
+
+  /** For tests of several engines over it, as over a store that processes share. */
+  async readLine({ limit }: { limit: number }): Promise<StoredLine> {
+    this.#open.require();
+    return lineOf(this.#entries.values(), limit);
   }
 
   async readOperation({ id }: { id: string }): Promise<Operation | null> {

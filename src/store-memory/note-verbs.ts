@@ -1,10 +1,15 @@
 import { limits } from '../core/limits.ts';
 import type { Note, Store } from '../store/store.ts';
 
-export type NoteVerbs = Pick<Store, 'readNote' | 'writeNote' | 'readNotes' | 'removeNotes'>;
+export type NoteVerbs = Pick<
+  Store,
+  'readNote' | 'writeNote' | 'readNotes' | 'removeNotes' | 'replaceNote'
+>;
 
 export function noteVerbs(requireOpen: () => void): NoteVerbs {
   const notes = new Map<string, Omit<Note, 'ageMs'>>();
+  const later = (name: string, now: number): number =>
+    Math.max(now, (notes.get(name)?.writtenAt ?? -Infinity) + 1);
   return {
     async readNote({ name }) {
       requireOpen();
@@ -12,7 +17,13 @@ export function noteVerbs(requireOpen: () => void): NoteVerbs {
     },
     async writeNote({ name, text, now }) {
       requireOpen();
-      notes.set(name, { name, text, writtenAt: now });
+      notes.set(name, { name, text, writtenAt: later(name, now) });
+    },
+    async replaceNote({ name, text, over, now }) {
+      requireOpen();
+      if ((notes.get(name)?.writtenAt ?? null) !== over) return 'changed';
+      notes.set(name, { name, text, writtenAt: later(name, now) });
+      return 'replaced';
     },
     async readNotes({ prefix, now }) {
       requireOpen();

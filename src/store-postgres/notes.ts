@@ -18,11 +18,23 @@ ORDER BY name
 LIMIT $3`;
 
 const writeNoteSql = `
-INSERT INTO @notes (name, text, written_at)
+INSERT INTO @notes AS notes (name, text, written_at)
 VALUES ($1, $2, $3)
 ON CONFLICT (name) DO UPDATE
 SET text = excluded.text,
-    written_at = excluded.written_at`;
+    written_at = greatest(excluded.written_at, notes.written_at + 1)`;
+
+const insertNoteSql = `
+INSERT INTO @notes (name, text, written_at)
+VALUES ($1, $2, $3)
+ON CONFLICT (name) DO NOTHING`;
+
+const replaceNoteSql = `
+UPDATE @notes
+SET text = $2,
+    written_at = greatest($3, written_at + 1)
+WHERE name = $1
+  AND written_at = $4`;
 
 const removeNotesSql = `
 DELETE FROM @notes
@@ -55,6 +67,23 @@ export function writeNote(p: Parameters<Store['writeNote']>[0]): SqlWrite<void> 
   return {
     callersNow: p.now,
     execute: async ({ tx }, now) => tx.post(writeNoteSql, [p.name, p.text, now]),
+    bytes: p.text.length,
+  };
+}
+
+export function replaceNote(
+  p: Parameters<Store['replaceNote']>[0],
+): SqlWrite<'replaced' | 'changed'> {
+  return {
+    callersNow: p.now,
+    execute: async ({ tx }, now) => {
+      const values = [p.name, p.text, now] as const;
+      const changed =
+        p.over === null
+          ? await tx.run(insertNoteSql, ...values)
+          : await tx.run(replaceNoteSql, ...values, p.over);
+      return changed === 1 ? 'replaced' : 'changed';
+    },
     bytes: p.text.length,
   };
 }

@@ -11,7 +11,8 @@ import { extendWrite } from './leases.ts';
 import { listOperations } from './list.ts';
 import { appendLogsWrite, readLogs } from './logs.ts';
 import { currentVersion, migrate } from './migrations.ts';
-import { readNote, readNotes, removeNotes, writeNote } from './notes.ts';
+import { readLine } from './line.ts';
+import { readNote, readNotes, removeNotes, replaceNote, writeNote } from './notes.ts';
 import { Notifier } from './notify.ts';
 import { inspect, type Finding } from './inspect.ts';
 import { oldSnapshots } from './old-snapshots.ts';
@@ -177,6 +178,7 @@ type WritingVerbs = Pick<
   | 'setTaskPaused'
   | 'writeNote'
   | 'removeNotes'
+  | 'replaceNote'
   | 'pruneExpired'
   | 'ping'
 >;
@@ -216,6 +218,7 @@ function writingVerbs(p: {
         hasReady: !paused,
       }),
     writeNote: (p) => commits.write(writeNote(p)),
+    replaceNote: (p) => commits.write(replaceNote(p)),
     removeNotes: (p) => commits.write(removeNotes(p)),
     ping: () => commits.write(pingWrite),
   };
@@ -267,6 +270,7 @@ type ReadingVerbs = Pick<
   | 'readTasks'
   | 'readNote'
   | 'readNotes'
+  | 'readLine'
 >;
 
 function readingVerbs(database: Queries, requireOpen: () => void): ReadingVerbs {
@@ -304,6 +308,10 @@ function readingVerbs(database: Queries, requireOpen: () => void): ReadingVerbs 
     readNotes: async (p) => {
       requireOpen();
       return readNotes(database, p);
+    },
+    readLine: async (p) => {
+      requireOpen();
+      return readLine(database, p);
     },
     readTasks: async () => {
       requireOpen();

@@ -20,14 +20,28 @@ INSERT INTO notes (name, text, written_at)
 VALUES (?, ?, ?)
 ON CONFLICT (name) DO UPDATE
 SET text = excluded.text,
-    written_at = excluded.written_at`;
+    written_at = max(excluded.written_at, notes.written_at + 1)`;
+
+const insertNoteSql = `
+INSERT INTO notes (name, text, written_at)
+VALUES (?, ?, ?)
+ON CONFLICT (name) DO NOTHING`;
+
+const replaceNoteSql = `
+UPDATE notes
+SET text = ?,
+    written_at = max(?, written_at + 1)
+WHERE name = ?
+  AND written_at = ?`;
 
 const removeNoteSql = `
 DELETE FROM notes
 WHERE name = ?
   AND written_at <= ?`;
 
-type Params<Verb extends 'readNotes' | 'writeNote' | 'removeNotes'> = Parameters<Store[Verb]>[0];
+type Params<Verb extends 'readNotes' | 'writeNote' | 'removeNotes' | 'replaceNote'> = Parameters<
+  Store[Verb]
+>[0];
 
 export function prepareNoteReads(reader: ReadConnection): {
   readonly one: (name: string) => string | null;
@@ -50,13 +64,21 @@ export function prepareNoteReads(reader: ReadConnection): {
 
 export function prepareNoteWrites(writer: WriteConnection): {
   readonly write: (p: Params<'writeNote'>) => void;
+  readonly replace: (p: Params<'replaceNote'>) => 'replaced' | 'changed';
   readonly remove: (p: Params<'removeNotes'>) => number;
 } {
   const write = writer.prepare(writeNoteSql);
+  const insert = writer.prepare(insertNoteSql);
+  const replace = writer.prepare(replaceNoteSql);
   const remove = writer.prepare(removeNoteSql);
   return {
     write: ({ name, text, now }) => {
       write.run(name, text, now);
+    },
+    replace: ({ name, text, over, now }) => {
+      const changed =
+        over === null ? insert.run(name, text, now) : replace.run(text, now, name, over);
+      return changed === 1 ? 'replaced' : 'changed';
     },
     remove: ({ names, unwrittenMs, now }) => {
       let removed = 0;

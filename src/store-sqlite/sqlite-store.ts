@@ -135,6 +135,7 @@ type WritingVerbs = Pick<
   | 'setTaskPaused'
   | 'writeNote'
   | 'removeNotes'
+  | 'replaceNote'
   | 'pruneExpired'
   | 'ping'
 >;
@@ -191,6 +192,7 @@ function writingVerbs(p: {
         ledger.change(entry);
       }),
     writeNote: (p) => commits.write(() => notes.write(p)),
+    replaceNote: (p) => commits.write(() => notes.replace(p)),
     removeNotes: (p) => commits.write(() => notes.remove(p)),
     // A write, since a full disk shows in nothing less.
     ping: () =>

@@ -128,6 +128,22 @@ export type OperationStore = {
     readonly now: number;
   }): Promise<number>;
 
+  /**
+   * As writeNote, if the note is as it was: written at `over`, or, with null, not there. Each writing has a later
+   * `writtenAt` than the one before, so that of several who read the same one alone replaces it.
+   */
+  replaceNote(p: {
+    readonly name: string;
+    readonly text: string;
+    readonly over: number | null;
+    readonly now: number;
+  }): Promise<'replaced' | 'changed'>;
+  /**
+   * All that waits, in the order of claims whatever its state, `limit` at most, and what runs, as narrow as it goes: for
+   * whoever foresees the queue for all. Only where several processes share the store; one that is alone knows.
+   */
+  readonly readLine?: ((p: { readonly limit: number }) => Promise<StoredLine>) | undefined;
+
   // Keep
   /**
    * Removes what has expired: operations, remembered ids, idempotency keys, deliveries; at most `limit` of each. The
@@ -380,6 +396,17 @@ export type TaskRecord = {
    * (meanDurationMs in store/durations.ts); null before the first completion.
    */
   readonly meanDurationMs: number | null;
+};
+
+/** The queue at one instant. */
+export type StoredLine = {
+  readonly waiting: readonly (Pick<Operation, 'id' | 'task' | 'priority' | 'readyAt'> & {
+    readonly key: string | null;
+    readonly startedAt: number | null;
+  })[];
+  readonly running: readonly (Pick<Operation, 'id' | 'task' | 'startedAt' | 'progress'> & {
+    readonly key: string | null;
+  })[];
 };
 
 export type Note = {

@@ -80,6 +80,11 @@ export function faultyStore(inner: Store, fault: Fault): FaultyStore {
     readNote: (p) => around('readNote', () => inner.readNote(p)),
     writeNote: (p) => around('writeNote', () => inner.writeNote(p)),
     readNotes: (p) => around('readNotes', () => inner.readNotes(p)),
+    replaceNote: (p) => around('replaceNote', () => inner.replaceNote(p)),
+    readLine:
+      inner.readLine === undefined
+        ? undefined
+        : (p) => around('readLine', async () => inner.readLine!(p)),
     removeNotes: (p) => around('removeNotes', () => inner.removeNotes(p)),
     pruneExpired: (p) => around('pruneExpired', () => inner.pruneExpired(p)),
     createDeliveries: (p) => around('createDeliveries', () => inner.createDeliveries(p)),

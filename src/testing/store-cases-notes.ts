@@ -108,6 +108,63 @@ export const noteCases: readonly StoreCase[] = [
     },
   },
   {
+    title: 'of several who read a note the first alone replaces it',
+    async run(bench) {
+      const { store, now } = bench;
+      const replace = (text: string, over: number | null) =>
+        store.replaceNote({ name: 'a', text, over, now });
+      const read = async () => (await store.readNotes({ prefix: 'a', now }))[0];
+      assert.equal(await replace('0', now), 'changed', 'there is none');
+      assert.equal(await replace('1', null), 'replaced');
+      assert.equal(await replace('2', null), 'changed', 'there is one');
+      const first = (await read())!;
+      assert.deepStrictEqual([first.text, first.writtenAt], ['1', now]);
+      const outcomes = await Promise.all(['3', '4'].map((text) => replace(text, first.writtenAt)));
+      assert.deepStrictEqual(outcomes.toSorted(), ['changed', 'replaced']);
+      const second = (await read())!;
+      assert.ok(second.writtenAt > first.writtenAt, 'within one millisecond as well');
+      await write(bench, 'a', '5');
+      assert.equal(await replace('6', second.writtenAt), 'changed');
+      assert.equal((await read())?.text, '5');
+    },
+  },
+  {
+    title: 'the line is all that waits, in the order of claims, and what runs',
+    async run(bench) {
+      const { store } = bench;
+      if (store.readLine === undefined) return;
+      assert.deepStrictEqual(await store.readLine({ limit: 10 }), { waiting: [], running: [] });
+      const task = { name: 'reports', concurrency: null, keyConcurrency: null };
+      const first = await bench.create({ task: 'reports' });
+      await bench.claim({ limit: 1, tasks: [task], worker: 'w' });
+      bench.now += 1;
+      const second = await bench.create({ task: 'reports', concurrencyKey: 'k' });
+      bench.now += 1;
+      const later = await bench.create({ task: 'other', readyAt: bench.now + 60_000 });
+      const urgent = await bench.create({ task: 'other', priority: 5 });
+      const line = await store.readLine({ limit: 10 });
+      assert.deepStrictEqual(
+        line.running.map(({ id, startedAt }) => [id, startedAt]),
+        [[first.id, first.createdAt]],
+      );
+      const ids = line.waiting.map(({ id }) => id);
+      assert.deepStrictEqual(ids, [urgent.id, second.id, later.id]);
+      assert.deepStrictEqual(line.waiting[1], {
+        id: second.id,
+        task: 'reports',
+        priority: 0,
+        readyAt: second.readyAt,
+        key: 'k',
+        startedAt: null,
+      });
+      const { waiting } = await store.readLine({ limit: 2 });
+      assert.deepStrictEqual(
+        waiting.map(({ id }) => id),
+        [urgent.id, second.id],
+      );
+    },
+  },
+  {
     title: 'a note is there after reopening',
     durable: true,
     async run(bench) {

@@ -143,7 +143,7 @@ export const steerCases: readonly StoreCase[] = [
       await store.close();
       const results = store.readResult({ id, start: 0, end: 1 })[Symbol.asyncIterator]();
       const verbs: Record<
-        Exclude<keyof Store, 'name' | 'capabilities' | 'hints' | 'warnings' | 'close'>,
+        Exclude<keyof Store, 'name' | 'capabilities' | 'hints' | 'warnings' | 'readLine' | 'close'>,
         () => Promise<unknown>
       > = {
         createOperations: () => bench.submit(),
@@ -166,6 +166,7 @@ export const steerCases: readonly StoreCase[] = [
         readNote: () => bench.store.readNote({ name: 'a' }),
         writeNote: () => bench.store.writeNote({ name: 'a', text: '', now }),
         readNotes: () => bench.store.readNotes({ prefix: 'a', now }),
+        replaceNote: () => bench.store.replaceNote({ name: 'a', text: '', over: null, now }),
         removeNotes: () => bench.store.removeNotes({ names: ['a'], unwrittenMs: 0, now }),
         readTasks: () => store.readTasks(),
         pruneExpired: () => bench.prune(),

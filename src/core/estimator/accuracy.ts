@@ -17,6 +17,9 @@ export type AccuracyState = Readonly<
   Record<string, { readonly errors: WindowState; readonly late: WindowState }>
 >;
 
+/** Of what was told of one operation. */
+export type Outcome = { readonly error: number; readonly lateMs: number };
+
 type TaskWindows = {
   readonly errors: RingWindow;
   /** ms after the bound; 0: it held. */
@@ -27,7 +30,17 @@ type TaskWindows = {
 export class Accuracy {
   readonly #tasks = new Map<string, TaskWindows>();
 
-  finished(task: string, { first, firstAt }: Told, finishedAt: number): void {
+  finished(task: string, { first, firstAt }: Told, finishedAt: number): Outcome {
+    const took = Math.max(1, finishedAt - firstAt);
+    const outcome = {
+      error: Math.abs(first.p50At - finishedAt) / took,
+      lateMs: Math.max(0, finishedAt - first.p90At),
+    };
+    this.add(task, outcome);
+    return outcome;
+  }
+
+  add(task: string, { error, lateMs }: Outcome): void {
     let windows = this.#tasks.get(task);
     if (windows === undefined) {
       if (this.#tasks.size >= settings.tasksMax) return;
@@ -35,9 +48,8 @@ export class Accuracy {
       windows = { errors: new RingWindow(capacity), late: new RingWindow(capacity) };
       this.#tasks.set(task, windows);
     }
-    const took = Math.max(1, finishedAt - firstAt);
-    windows.errors.push(Math.abs(first.p50At - finishedAt) / took);
-    windows.late.push(Math.max(0, finishedAt - first.p90At));
+    windows.errors.push(error);
+    windows.late.push(lateMs);
   }
 
   /** null: of none that finished anything was told. */

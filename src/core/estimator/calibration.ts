@@ -42,6 +42,7 @@ export type CalibrationState = Readonly<Record<CalibrationBucket, number>>;
 
 export class Calibration {
   readonly #lambda = new Map<CalibrationBucket, number>();
+  #nodes = 1;
   readonly #outstanding = new Map<CalibrationBucket, number>();
 
   /** The factor for the next prediction; 1 until something was learned. */
@@ -57,11 +58,22 @@ export class Calibration {
   /** `missed`: the operation finished after the bound. Answers the step the factor moved by, before clamping. */
   settled(bucket: CalibrationBucket, missed: boolean): number {
     this.dropped(bucket);
-    const share = Math.min(1, settings.outstandingFull / Math.max(1, this.outstanding(bucket)));
+    const outstanding = Math.max(1, this.outstanding(bucket) * this.#nodes);
+    const share = Math.min(1, settings.outstandingFull / outstanding);
     const step = settings.learningRate * share * ((missed ? 1 : 0) - settings.missTarget);
+    this.move(bucket, step);
+    return step;
+  }
+
+  /** By a step that settled() answered, here or where another process learns the same. */
+  move(bucket: CalibrationBucket, step: number): void {
     const moved = this.lambda(bucket) + step;
     this.#lambda.set(bucket, Math.min(settings.lambdaMax, Math.max(0, moved)));
-    return step;
+  }
+
+  /** So many processes learn the same factors, each with about as many predictions outstanding. */
+  setNodes(nodes: number): void {
+    this.#nodes = nodes;
   }
 
   /** The outcome will never be known: the operation was withdrawn. Nothing is learned. */
@@ -81,6 +93,11 @@ export class Calibration {
   /** Predictions made before are forgotten with it: their outcomes must not be told. */
   importFactors(state: CalibrationState): void {
     this.#outstanding.clear();
+    this.setFactors(state);
+  }
+
+  /** Predictions made before remain outstanding. */
+  setFactors(state: CalibrationState): void {
     for (const bucket of calibrationBuckets) this.#lambda.set(bucket, state[bucket]);
   }
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { Estimator, type CompletionEstimate, type NoEstimate } from './estimator.ts';
+import type { CompletionEstimate, NoEstimate } from './completion-estimate.ts';
+import { Estimator } from './estimator.ts';
 import { seededRandom } from './seeded-random.fixture.ts';
 import { taskRulesDefault } from './task-rules.ts';
 

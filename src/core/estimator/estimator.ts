@@ -1,14 +1,22 @@
-import { Accuracy, type TaskAccuracy } from './accuracy.ts';
-import { Calibration, type CalibrationBucket } from './calibration.ts';
+import type { TaskAccuracy } from './accuracy.ts';
+import type { CalibrationBucket } from './calibration.ts';
+import {
+  middleOf,
+  noEstimate,
+  type CompletionEstimate,
+  type NoEstimate,
+} from './completion-estimate.ts';
 import { FirstEstimates, isNew } from './first-estimates.ts';
 import { Forecaster, type Forecast, type Unforeseen } from './forecaster.ts';
-import { History, type Basis } from './history.ts';
-import { learnedStateOf, type LearnedState } from './learned-state.ts';
+import type { LearnedState } from './learned-state.ts';
+import { Learning } from './learning.ts';
+import { LineBuilding, type SeenLine } from './line-building.ts';
 import { LiveQueue, type LiveOperation } from './live-queue.ts';
 import { quantile } from './quantile.ts';
 import type { QueueSnapshot, SnapshotBuilding } from './queue-snapshot.ts';
 import type { EstimatorWorld } from './queue-view.ts';
 import type { Random } from './random.ts';
+import { RemoteQueue, type TakenLine } from './remote-queue.ts';
 import { RetryAfter, type PollWait } from './retry-after.ts';
 import { estimatorSettings as settings, pollSettings } from './settings.ts';
 import { SharedSnapshot } from './shared-snapshot.ts';
@@ -16,34 +24,6 @@ import { stageKey } from './stage-table.ts';
 import { taskRulesDefault, type TaskRules } from './task-rules.ts';
 import { toldFirst, toldNext } from './told.ts';
 import type { Queued } from './waiting-line.ts';
-
-/** When an operation is expected to start and to end. Instants are integer ms, never before the asking. */
-export type CompletionEstimate = {
-  readonly known: true;
-  /** Median; once it has started, when it did. */
-  readonly startsAt: number;
-  /** Median. */
-  readonly p50At: number;
-  /** Nine of ten operations end by then; never before p50At. */
-  readonly p90At: number;
-  readonly queuePosition: number;
-  readonly basis: Basis;
-  /** Finished operations behind it. */
-  readonly samples: number;
-  /** low: fewer than 100 operations of the task have finished. */
-  readonly confidence: 'low' | 'ok';
-  /** It has been running longer than nine of ten of its task. */
-  readonly longerThanUsual: boolean;
-};
-
-export type NoEstimate = {
-  readonly known: false;
-  readonly reason: Unforeseen['reason'];
-  readonly queuePosition: number | null;
-  readonly basis: 'none';
-  readonly samples: 0;
-  readonly confidence: 'none';
-};
 
 export type EstimatorOptions = {
   /** Uniform in [0, 1). */
@@ -57,6 +37,11 @@ export type EstimatorOptions = {
    * Default 8,192.
    */
   readonly drawsMax?: number;
+  /**
+   * Other processes take operations from the same queue, and learn the same. What waits is then told by adoptLine, and what
+   * was learned is to be told to the others: see newsCount. Default false.
+   */
+  readonly isShared?: boolean;
 };
 
 /**
@@ -68,15 +53,15 @@ export type EstimatorOptions = {
  * operations that it does not know change nothing.
  */
 export class Estimator {
-  readonly #history = new History();
+  readonly #learning: Learning;
   readonly #live = new LiveQueue();
-  readonly #calibration = new Calibration();
+  readonly #world: EstimatorWorld;
+  readonly #random: Random;
   readonly #rules = new Map<string, TaskRules>();
   readonly #shared: SharedSnapshot;
   readonly #forecaster: Forecaster;
   readonly #retryAfter: RetryAfter;
   readonly #firsts = new FirstEstimates();
-  readonly #accuracy = new Accuracy();
   #slots = 0;
   /** The latest forecast: a status answer asks for the estimate and for Retry-After in one go. */
   #latest: { id: string; at: number; forecast: Forecast | Unforeseen } | null = null;
@@ -84,17 +69,25 @@ export class Estimator {
   #first: { id: string; at: number; pollWaitMs: number } | null = null;
 
   constructor(options: EstimatorOptions) {
+    const { random, isShared = false } = options;
+    this.#random = random;
+    this.#learning = new Learning({ isShared });
+    const live = this.#live;
+    const { history } = this.#learning;
+    const slots = (): number => this.#slots;
     const world: EstimatorWorld = {
       drawsMax: options.drawsMax ?? settings.drawsMax,
-      live: this.#live,
-      history: this.#history,
+      live,
+      history,
       rulesOf: (task) => this.#rules.get(task) ?? taskRulesDefault,
-      slots: () => this.#slots,
+      slots,
+      remote: isShared ? new RemoteQueue({ live, history, slots }) : null,
     };
-    this.#shared = new SharedSnapshot(world, options.random);
-    this.#forecaster = new Forecaster(world, options.random, this.#shared);
+    this.#world = world;
+    this.#shared = new SharedSnapshot(world, random);
+    this.#forecaster = new Forecaster(world, random, this.#shared);
     this.#retryAfter = new RetryAfter({
-      random: options.random,
+      random,
       pollsPerSecond: options.pollsPerSecond ?? 1_000,
       capMs: options.retryAfterMsMax ?? pollSettings.capMsDefault,
     });
@@ -107,6 +100,17 @@ export class Estimator {
     this.#latest = null;
     this.#firsts.clear();
     this.#slots = slots;
+  }
+
+  /** Attempts that may run at once over all live workers. */
+  get slots(): number {
+    return this.#slots;
+  }
+
+  /** So many processes promise polls, each its share of them, and learn bounds from what they told. */
+  setNodes(p: { readonly pollsPerSecond: number; readonly nodes: number }): void {
+    this.#retryAfter.setPollsPerSecond(p.pollsPerSecond);
+    this.#learning.calibration.setNodes(p.nodes);
   }
 
   setTask(task: string, rules: TaskRules): void {
@@ -160,28 +164,18 @@ export class Estimator {
     operation.stages = [...stages, { stage, enteredAt: p.at }];
   }
 
-  /** It ended, well or not: what it took is learned, and whether the bounds told of it held. */
-  onFinish(p: { readonly id: string } & At): void {
+  /** It ended, well or not: what it took is learned (`ranHere`, as by default), and whether the bounds told of it held. */
+  onFinish(p: { readonly id: string; readonly ranHere?: boolean } & At): void {
     this.#latest = null;
     const operation = this.#live.remove(p.id);
-    if (operation === undefined) return;
-    for (const { bucket, p90At } of operation.predictions) {
-      this.#calibration.settled(bucket, p.at > p90At);
-    }
-    const { task, startedAt, stages, told } = operation;
-    if (told !== null) this.#accuracy.finished(task, told, p.at);
-    if (startedAt === null) return;
-    this.#history.times.add(task, Math.max(0, p.at - startedAt));
-    for (const { stage, enteredAt } of stages) {
-      this.#history.stages.add({ task, stage, remainingMs: Math.max(0, p.at - enteredAt) });
-    }
+    if (operation !== undefined) this.#learning.finished(operation, p.at, p.ranHere ?? true);
   }
 
   /** It is gone without having run its course: cancelled or timed out while it waited. Nothing is learned. */
   onWithdraw(p: { readonly id: string }): void {
     this.#latest = null;
     for (const { bucket } of this.#live.remove(p.id)?.predictions ?? []) {
-      this.#calibration.dropped(bucket);
+      this.#learning.calibration.dropped(bucket);
     }
   }
 
@@ -192,11 +186,10 @@ export class Estimator {
     const forecast = this.#forecast(p);
     if (!forecast.foreseen) return noEstimate(forecast);
     const { remaining, bucket, basis, samples } = forecast;
-    // The lower of the two in the middle: an estimate too long is further off, relatively, than one too short.
-    const p50 = remaining[(remaining.length - 1) >> 1] as number;
+    const p50 = middleOf(remaining);
     const floor = settings.spreadShareMin * p50 + settings.spreadMsMin;
     const spread = Math.max(quantile(remaining, 0.9) - p50, floor);
-    const p90 = p50 + this.#calibration.lambda(bucket) * spread;
+    const p90 = p50 + this.#learning.calibration.lambda(bucket) * spread;
     const p50At = p.at + Math.round(p50);
     const p90At = p.at + Math.round(p90);
     const operation = this.#live.get(p.id);
@@ -274,18 +267,18 @@ export class Estimator {
     task: string,
     qs: readonly number[],
   ): { readonly ms: readonly number[]; readonly samples: number } | null {
-    const ms = this.#history.times.quantiles(task, qs);
-    return ms === null ? null : { ms, samples: this.#history.times.finished(task) };
+    const ms = this.#learning.history.times.quantiles(task, qs);
+    return ms === null ? null : { ms, samples: this.#learning.history.times.finished(task) };
   }
 
   /** How the estimates told of a task turned out; null: none has yet. */
   accuracy(task: string): TaskAccuracy | null {
-    return this.#accuracy.of(task);
+    return this.#learning.accuracy.of(task);
   }
 
   /** The middle of all service times that are remembered; 0: none is. */
   medianServiceMs(): number {
-    return this.#history.times.pooledMedianMs();
+    return this.#learning.history.times.pooledMedianMs();
   }
 
   // The shared snapshot: whoever owns the estimator asks when it is due and plays it in its own time.
@@ -306,24 +299,57 @@ export class Estimator {
   // What is kept.
 
   exportLearned(): LearnedState {
-    return {
-      version: 1,
-      ...this.#history.times.exportWindows(),
-      stages: this.#history.stages.exportStages(),
-      calibration: this.#calibration.exportFactors(),
-      accuracy: this.#accuracy.exportTasks(),
-    };
+    return this.#learning.export();
   }
 
   /** Replaces what was learned. Throws `invalid_option` when `state` is not what exportLearned gives. */
   importLearned(state: unknown): void {
     this.#latest = null;
-    const learned = learnedStateOf(state);
-    this.#history.times.importWindows(learned);
-    this.#history.stages.importStages(learned.stages);
-    this.#calibration.importFactors(learned.calibration);
-    this.#accuracy.importTasks(learned.accuracy ?? {});
     this.#firsts.clear();
+    this.#learning.import(state);
+  }
+
+  // What processes on one store tell each other.
+
+  /** What was learned here and is not in what all share. */
+  get newsCount(): number {
+    return this.#learning.newsCount;
+  }
+
+  /** Replaces what was learned by what all share, with our news on top. Throws as importLearned does. */
+  mergeLearned(state: unknown): void {
+    this.#latest = null;
+    this.#learning.merge(state);
+  }
+
+  /** What exportLearned gave is what all share now; the first `count` news were in it. */
+  newsTold(count: number): void {
+    this.#learning.newsTold(count);
+  }
+
+  /** A queue seen as a whole, to be played step by step. */
+  beginLine(seen: SeenLine, at: number): LineBuilding {
+    return new LineBuilding(this.#world, seen, { at, random: this.#random });
+  }
+
+  adoptLine(taken: TakenLine): void {
+    this.#latest = null;
+    this.#world.remote?.adopt(taken);
+  }
+
+  /** How many wait on the whole store, as of the last count. */
+  setPending(pending: number): void {
+    this.#world.remote?.setPending(pending);
+  }
+
+  /** Whether it waits behind more than others foresee. */
+  isBeyondLine(queued: Queued, at: number): boolean {
+    return this.#world.remote?.isBeyond(queued, at) ?? false;
+  }
+
+  /** Whether a place in the queue can be told. */
+  knowsLine(at: number): boolean {
+    return this.#world.remote?.isKnown(at) ?? true;
   }
 
   #forecast({ id, at }: { readonly id: string } & At): Forecast | Unforeseen {
@@ -337,8 +363,10 @@ export class Estimator {
     const { id, startedAt } = operation;
     const fresh = isNew(operation, at);
     const slots = this.#slots;
-    const ahead = startedAt === null ? this.#live.ahead(operation) : 0;
-    const waits = startedAt === null && ahead >= slots - this.#live.running.size;
+    const { remote } = this.#world;
+    const ahead = startedAt === null ? (remote ?? this.#live).ahead(operation, at) : 0;
+    const free = remote === null ? slots - this.#live.running.size : 0;
+    const waits = startedAt === null && ahead >= free;
     const place = { at, ahead, waits, slots };
     const kept = fresh && slots > 0 ? this.#firsts.find(operation, place) : null;
     if (kept !== null) {
@@ -359,19 +387,8 @@ export class Estimator {
   #remember(operation: LiveOperation, bucket: CalibrationBucket, p90At: number): void {
     if (operation.predictions.some((prediction) => prediction.bucket === bucket)) return;
     operation.predictions = [...operation.predictions, { bucket, p90At }];
-    this.#calibration.predicted(bucket);
+    this.#learning.calibration.predicted(bucket);
   }
 }
 
 type At = { readonly at: number };
-
-function noEstimate({ reason, ahead }: Unforeseen): NoEstimate {
-  return {
-    known: false,
-    reason,
-    queuePosition: ahead,
-    basis: 'none',
-    samples: 0,
-    confidence: 'none',
-  };
-}

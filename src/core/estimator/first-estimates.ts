@@ -1,4 +1,4 @@
-import type { CompletionEstimate } from './estimator.ts';
+import type { CompletionEstimate } from './completion-estimate.ts';
 import type { LiveOperation } from './live-queue.ts';
 import { estimatorSettings as settings } from './settings.ts';
 

@@ -59,7 +59,8 @@ export class Forecaster {
     const rules = rulesOf(operation.task);
     const mine = history.remaining(operation, rules, now);
     const started = operation.startedAt !== null;
-    const ahead = started ? 0 : this.#world.live.ahead(operation);
+    const { live, remote } = this.#world;
+    const ahead = started ? 0 : (remote ?? live).ahead(operation, now);
     if (!operation.holdsSlot && this.#world.slots() === 0) return unforeseen('no_worker', ahead);
     if (mine === null) return unforeseen('no_history', ahead);
     // Paused: it starts in none of the futures, so none need be played.
@@ -118,6 +119,10 @@ export class Forecaster {
     const { operation, mine, ahead, now } = p;
     const { live } = this.#world;
     const waits = new Float64Array(settings.samples);
+    if (this.#world.remote !== null) {
+      this.#world.remote.waits(operation, now, waits);
+      return waits;
+    }
     const slots = this.#world.slots();
     const held = isHeld(this.#world, operation, now);
     if (!held && ahead < slots - live.running.size) return waits;
@@ -151,7 +156,7 @@ export class Forecaster {
   #stratified(residual: Residual): Float64Array {
     const draws = new Float64Array(settings.samples);
     for (let i = 0; i < draws.length; i += 1) {
-      draws[i] = drawRemaining(residual, (i + this.#random()) / draws.length);
+      draws[i] = drawRemaining(residual, (i + 0.5) / draws.length);
     }
     return draws;
   }

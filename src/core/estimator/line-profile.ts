@@ -66,9 +66,12 @@ export class LineProfile {
 }
 
 /** 0, 1, 2, … and then ever wider apart, up to `last` itself. */
-export function profilePositions(last: number): Int32Array {
+export function profilePositions(
+  last: number,
+  growth: number = settings.snapshotGrowth,
+): Int32Array {
   const positions: number[] = [];
-  for (let at = 0; at < last; at = Math.max(at + 1, Math.round(at * settings.snapshotGrowth))) {
+  for (let at = 0; at < last; at = Math.max(at + 1, Math.round(at * growth))) {
     positions.push(at);
   }
   positions.push(last);

@@ -55,6 +55,16 @@ export class QueueSnapshot {
     this.horizonMs = Number.isFinite(horizon) ? horizon : 0;
   }
 
+  /** Waits by position in the whole line. */
+  get profile(): LineProfile {
+    return this.#all.profile;
+  }
+
+  /** Waits by position among their own, of capped tasks. */
+  get cappedProfiles(): [task: string, LineProfile][] {
+    return Array.from(this.#capped, ([task, { profile }]) => [task, profile]);
+  }
+
   /** When it is too old to be used where a new one can be had. */
   get staleAt(): number {
     const kept = Math.max(settings.snapshotMsMin, settings.snapshotHorizonShare * this.horizonMs);

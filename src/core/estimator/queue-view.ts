@@ -1,6 +1,7 @@
 import type { AdmissionQueue, Admitted, Contender } from './admission-simulation.ts';
 import type { History } from './history.ts';
 import type { LiveOperation, LiveQueue } from './live-queue.ts';
+import type { RemoteQueue } from './remote-queue.ts';
 import type { Residual } from './residual.ts';
 import type { SlotQueue } from './slot-simulation.ts';
 import { isCapped, type TaskRules } from './task-rules.ts';
@@ -13,10 +14,21 @@ export type EstimatorWorld = {
   readonly rulesOf: (task: string) => TaskRules;
   /** Live worker slots: those of workers that were heard of lately. */
   readonly slots: () => number;
+  /** Where other processes take operations too: the queue as it is told. null: all that waits is in `live`. */
+  readonly remote: RemoteQueue | null;
+};
+
+/** What of it a simulation of the queue looks at. */
+export type QueueWorld = Pick<EstimatorWorld, 'history' | 'rulesOf' | 'slots'> & {
+  readonly live: { readonly running: ReadonlySet<LiveOperation> };
 };
 
 /** Whether it may have to wait although a slot is free. */
-export function isHeld(world: EstimatorWorld, operation: LiveOperation, now: number): boolean {
+export function isHeld(
+  world: Pick<EstimatorWorld, 'rulesOf'>,
+  operation: LiveOperation,
+  now: number,
+): boolean {
   return operation.readyAt > now || isCapped(world.rulesOf(operation.task));
 }
 
@@ -25,12 +37,12 @@ export function isHeld(world: EstimatorWorld, operation: LiveOperation, now: num
  * `fallback` stands for operations of which nothing is known.
  */
 export class QueueView {
-  readonly #world: EstimatorWorld;
+  readonly #world: QueueWorld;
   readonly #now: number;
   readonly #fallback: Residual;
   readonly #fresh = new Map<string, Residual>();
 
-  constructor(world: EstimatorWorld, now: number, fallback: Residual) {
+  constructor(world: QueueWorld, now: number, fallback: Residual) {
     this.#world = world;
     this.#now = now;
     this.#fallback = fallback;

@@ -19,7 +19,7 @@ export type PollCase = {
   readonly stalled: boolean;
 };
 
-/** The plan, a jitter of up to 3 % so that equal operations part, the cap, and a place in the poll budget. */
+/** The plan, a jitter of up to 1 % so that equal operations part, the cap, and a place in the poll budget. */
 export class RetryAfter {
   readonly #random: Random;
   readonly #capMs: number;
@@ -35,7 +35,12 @@ export class RetryAfter {
     this.#capMs = p.capMs;
     const seconds = ringSecondsMin + Math.ceil(p.capMs / 1000);
     this.#ringMs = seconds * 1000;
-    this.#slots = new SlotRing({ perSecond: p.pollsPerSecond, seconds });
+    this.#slots = new SlotRing({ perSecond: promised(p.pollsPerSecond), seconds });
+  }
+
+  /** From now on; what was promised stays so. */
+  setPollsPerSecond(pollsPerSecond: number): void {
+    this.#slots.setPerSecond(promised(pollsPerSecond));
   }
 
   next(p: PollCase & { readonly now: number }): PollWait {
@@ -52,10 +57,14 @@ export class RetryAfter {
     const jitter = 1 + settings.jitter * this.#random();
     const wait = Math.min(this.#capMs, plannedMs * jitter);
     const dueAt = now + Math.max(1, Math.round(wait));
-    const slotAt = this.#slots.take({ dueAt, now, random: this.#random() });
+    const slotAt = this.#slots.take({ dueAt, now });
     const ms = (slotAt ?? now + this.#ringMs) - now;
     return { ms, seconds: Math.ceil(ms / 1000) };
   }
+}
+
+function promised(pollsPerSecond: number): number {
+  return Math.max(1, Math.ceil(settings.promisedShare * pollsPerSecond));
 }
 
 /** The ring is longer than any wait by this: room for those that are put off. */

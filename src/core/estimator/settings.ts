@@ -42,6 +42,9 @@ export const estimatorSettings = {
   /** Spread of a declared duration: sigma of a lognormal whose median is the declared one. */
   declaredSigma: 0.5,
 
+  /** Learned and not yet told to other processes. */
+  newsMax: 4_096,
+
   // Queues.
   /** Draws of one forecast made for one operation alone; past it the shared snapshot answers. */
   drawsMax: 8_192,
@@ -50,6 +53,12 @@ export const estimatorSettings = {
   /** Neighbouring positions of a snapshot differ by this factor. */
   snapshotGrowth: 1.15,
   snapshotMsMin: 250,
+  /** What is told of the queue to other processes: so many equally likely waits a position, … */
+  sharedWaits: 16,
+  /** … and operations to find others by, whose positions differ by this factor. */
+  markGrowth: 1.05,
+  /** The queue as another process foresaw it is used for so long past its time, before what is counted counts. */
+  sharedMsMax: 10_000,
   /** A snapshot is kept for this share of the wait of its last operation. */
   snapshotHorizonShare: 0.02,
 
@@ -66,7 +75,7 @@ export const estimatorSettings = {
 /** How polls are planned, and the bounds that hold whatever is foreseen. */
 export const pollSettings = {
   /** What one poll costs, in units of relative lag. */
-  pollCost: 0.0119,
+  pollCost: 0.0126,
   /** Shorter operations are not told apart: their lag is weighed as if they took so long. */
   ageMsMin: 7_000,
   waitMsMin: 400,
@@ -75,6 +84,8 @@ export const pollSettings = {
   waitAgeShareMax: 0.5,
   waitPredictedShareMax: 0.25,
   /** A wait is made longer by up to this share. Never shorter: a poll just before the likely end is a wasted one. */
-  jitter: 0.03,
+  jitter: 0.01,
+  /** Of the budget so much is promised: the rest is for polls that come later than they were asked to. */
+  promisedShare: 0.95,
   capMsDefault: 60_000,
 } as const;

@@ -6,20 +6,21 @@ import { SlotRing } from './slot-ring.ts';
 describe('SlotRing', () => {
   it('leaves a due instant alone while its second has room', () => {
     const slots = new SlotRing({ perSecond: 2, seconds: 60 });
-    assert.equal(slots.take({ dueAt: 5_250, now: 5_000, random: 0.5 }), 5_250);
-    assert.equal(slots.take({ dueAt: 5_999, now: 5_000, random: 0.5 }), 5_999);
-    assert.equal(slots.take({ dueAt: 5_250, now: 5_000, random: 0.5 }), 6_500);
+    assert.equal(slots.take({ dueAt: 5_250, now: 5_000 }), 5_250);
+    assert.equal(slots.take({ dueAt: 5_999, now: 5_000 }), 5_999);
+    assert.equal(slots.take({ dueAt: 5_250, now: 5_000 }), 6_000);
   });
 
   it('holds 10,000 that are due together at exactly the budget a second', () => {
     const slots = new SlotRing({ perSecond: 100, seconds: 960 });
     const seconds = new Map<number, number>();
     for (let i = 0; i < 10_000; i += 1) {
-      const at = slots.take({ dueAt: 30_400, now: 0, random: (i % 100) / 100 });
+      const at = slots.take({ dueAt: 30_400, now: 0 });
       const second = Math.floor(at! / 1000);
       seconds.set(second, (seconds.get(second) ?? 0) + 1);
     }
-    assert.deepEqual([...seconds.values()], Array(100).fill(100));
+    // Of the first second six tenths are left when they are due.
+    assert.deepEqual([...seconds.values()], [60, ...Array<number>(99).fill(100), 40]);
   });
 
   it('never promises a second to more than the budget, nor an instant before it is due', () => {
@@ -27,7 +28,6 @@ describe('SlotRing', () => {
       fc.record({
         passed: fc.nat({ max: 3_000 }),
         wait: fc.nat({ max: 9_000 }),
-        random: fc.integer({ min: 0, max: 999 }).map((n) => n / 1000),
       }),
       { maxLength: 400, size: 'max' },
     );
@@ -36,9 +36,9 @@ describe('SlotRing', () => {
         const slots = new SlotRing({ perSecond, seconds: 12 });
         const seconds = new Map<number, number>();
         let now = 1_800_000_000_000;
-        for (const { passed, wait, random } of script) {
+        for (const { passed, wait } of script) {
           now += passed;
-          const at = slots.take({ dueAt: now + wait, now, random });
+          const at = slots.take({ dueAt: now + wait, now });
           if (at === null) {
             // Then all of the ring from there on must be taken.
             for (let s = Math.floor((now + wait) / 1000); s < Math.floor(now / 1000) + 12; s += 1) {
@@ -53,5 +53,28 @@ describe('SlotRing', () => {
         }
       }),
     );
+  });
+
+  it('spreads over the second what is due at its end or was put off', () => {
+    const slots = new SlotRing({ perSecond: 100, seconds: 960 });
+    const tenths = new Map<number, number>();
+    for (let i = 0; i < 1_000; i += 1) {
+      const at = slots.take({ dueAt: 30_950, now: 0 })!;
+      const tenth = Math.floor(at / 100);
+      tenths.set(tenth, (tenths.get(tenth) ?? 0) + 1);
+    }
+    assert.ok([...tenths.values()].every((count) => count <= 10));
+    assert.equal(tenths.get(309), 10);
+    const whole = [...tenths.keys()].filter((tenth) => tenth >= 310 && tenth < 400);
+    assert.equal(whole.length, 90, 'nine seconds without a gap');
+  });
+
+  it('keeps to a budget that was made smaller, from there on', () => {
+    const slots = new SlotRing({ perSecond: 4, seconds: 960 });
+    const seconds = (): number[] =>
+      Array.from({ length: 4 }, () => Math.floor(slots.take({ dueAt: 5_000, now: 0 })! / 1000));
+    assert.deepEqual(seconds(), [5, 5, 5, 5]);
+    slots.setPerSecond(2);
+    assert.deepEqual(seconds(), [6, 6, 7, 7]);
   });
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import type { CompletionEstimate } from './estimator.ts';
+import type { CompletionEstimate } from './completion-estimate.ts';
 import { toldFirst, toldNext, type Told } from './told.ts';
 
 const estimate: CompletionEstimate = {

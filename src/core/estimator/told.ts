@@ -1,4 +1,4 @@
-import type { CompletionEstimate } from './estimator.ts';
+import type { CompletionEstimate } from './completion-estimate.ts';
 import { held, shownEstimate } from './shown-estimate.ts';
 
 /** What the clients of one operation were told. */
