@@ -112,8 +112,8 @@ export const limits = {
   batchCountMax: 10_000,
   batchCountPages: 100,
   // Groups of errors.
-  errorScanMax: 5_000,
-  errorScanPages: 25,
+  errorScanMax: 2_000,
+  errorScanPages: 10,
   errorSinceMsDefault: 86_400_000,
   // Webhooks.
   webhookUrlChars: 2_048,
