@@ -1,42 +1,17 @@
 import findMyWay from 'find-my-way';
 import { RaincheckError } from '../core/errors.ts';
 import type { Task } from '../engine/task.ts';
-import { arazzoDocument } from './arazzo.ts';
-import { batchRoutes } from './batches.ts';
-import type { HttpContext, Params, RouteAction } from './context.ts';
-import { docsReader } from './docs-html.ts';
-import { readDocsCss, readDocsJs } from './docs-page-assets.ts';
-import { listErrors } from './errors.ts';
-import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
-import { readDashboard } from './dashboard.ts';
-import { readEvents, wantsEvents } from './events.ts';
-import { readFeed } from './feed.ts';
-import { readLiveness, readReadiness } from './health.ts';
-import { Inbox } from './inbox.ts';
-import { readIndex } from './index-page.ts';
-import { jsonReply } from './json-reply.ts';
+import type { HttpContext, Params } from './context.ts';
 import { openapiDocument } from './openapi.ts';
-import { readMetrics } from './metrics.ts';
-import {
-  cancelOperation,
-  listOperations,
-  readInput,
-  readStatus,
-  removeOperation,
-  retryOperation,
-} from './operations.ts';
-import { readProblemType } from './problem-types.ts';
+import { operationRoutes, statusRoute } from './operation-routes.ts';
+import { pageRoutes } from './page-routes.ts';
 import { readResult } from './results.ts';
 import { route, type Route } from './route.ts';
-import { cancelFromPage, readStatusPage, wantsHtml } from './status-html.ts';
-import { readStatusCss, readStatusJs } from './status-page-assets.ts';
-import { StatsAnswers } from './stats.ts';
+import { serverRoutes } from './server-routes.ts';
 import { submit } from './submit.ts';
 import { listTasks, readTask, setTaskPaused } from './tasks.ts';
-import { readWhoami } from './whoami.ts';
 import { viewRoutes, viewTaskRoutes } from './view-routes.ts';
 import { webhookRoutes } from './webhook-routes.ts';
-import { listWorkers } from './workers.ts';
 
 export type Match = { readonly route: Route; readonly params: Params };
 
@@ -165,97 +140,24 @@ function taskRoutes(context: HttpContext, task: Task): Route[] {
   ];
 }
 
-/** One address, three ways to look at it: for programs, for who stays, for people. */
-function readAsAsked(
-  context: HttpContext,
-  request: ExchangeRequest,
-  id: string,
-): Promise<ExchangeReply> {
-  const accept = request.header('accept');
-  if (accept === undefined) return readStatus(context, request, id);
-  if (wantsEvents(request)) return readEvents(context, request, id);
-  return wantsHtml(request)
-    ? readStatusPage(context, request, id)
-    : readStatus(context, request, id);
-}
-
-/** Its files need no token, as they say nothing: what it shows it asks for with one. */
-function dashboardRoutes(context: HttpContext): Route[] {
-  if (context.dashboard === null) return [];
-  const get: RouteAction = (request, params) => readDashboard(context, request, params['*'] ?? '');
-  return [
-    route('/dashboard', { get, open: true, asset: true }),
-    route('/dashboard/*', { get, open: true, asset: true }),
-  ];
-}
-
-/** What sends webhooks brings no token; who reads them does. */
-function inboxRoutes(context: HttpContext): Route[] {
-  if (!context.dev) return [];
-  const inbox = new Inbox();
-  const below = (params: Params): string => ((params['*'] ?? '') === '' ? '' : `/${params['*']}`);
-  const actions: Parameters<typeof route>[1] = {
-    open: 'post',
-    asset: true,
-    get: (request, params) => inbox.read(context, request, below(params)),
-    post: (request, params) => inbox.receive(context, request, below(params)),
-    delete: () => inbox.forget(),
-  };
-  return [route('/inbox', actions), route('/inbox/*', actions)];
-}
-
 function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly status: Route } {
-  // Once, as the tasks never change.
-  let openapi: ExchangeReply | null = null;
-  let arazzo: ExchangeReply | null = null;
   const document = () => openapiDocument(context, routeTable(context).all);
-  const stats = new StatsAnswers(context);
-  const id = (params: Params): string => params['id'] ?? '';
-  const name = (params: Params): string => params['name'] ?? '';
-  const status = route('/operations/:id', {
-    get: (request, params) => readAsAsked(context, request, id(params)),
-    delete: (_, params) => removeOperation(context, id(params)),
-  });
+  const status = statusRoute(context);
   const all = [
-    route('/', { scope: null, get: (request) => readIndex(context, request) }),
-    route('/livez', { get: () => readLiveness(), open: true }),
-    route('/readyz', { get: () => readReadiness(context), open: true }),
-    route('/openapi.json', { scope: null, get: () => (openapi ??= jsonReply(document())) }),
-    route('/arazzo.json', {
-      scope: null,
-      get: () => (arazzo ??= jsonReply(arazzoDocument(context))),
-    }),
-    route('/docs', { ...docsReader(context, document), open: true, asset: true }),
-    route('/assets/docs.css', { get: () => readDocsCss(), open: true, asset: true }),
-    route('/assets/docs.js', { get: () => readDocsJs(), open: true, asset: true }),
-    route('/whoami', { scope: null, get: (request) => readWhoami(context, request) }),
-    route('/assets/status.css', { get: () => readStatusCss(), open: true, asset: true }),
-    route('/assets/status.js', { get: () => readStatusJs(), open: true, asset: true }),
-    route('/problems/:code', {
-      scope: null,
-      get: (_, params) => readProblemType(context, params['code'] ?? ''),
-    }),
-    route('/events', { get: (request) => readFeed(context, request) }),
-    route('/operations', { get: (request) => listOperations(context, request) }),
-    ...batchRoutes(context),
     status,
-    route('/operations/:id/events', {
-      get: (request, params) => readEvents(context, request, id(params)),
-    }),
-    route('/operations/:id/cancel', {
-      post: (request, params) =>
-        wantsHtml(request)
-          ? cancelFromPage(context, id(params))
-          : cancelOperation(context, id(params)),
-    }),
-    route('/operations/:id/retry', {
-      post: (request, params) => retryOperation(context, request, id(params)),
-    }),
-    route('/operations/:id/input', { get: (_, params) => readInput(context, id(params)) }),
-    route('/operations/:id/result', {
-      get: (request, params) => readResult(context, request, { id: id(params), task: null }),
-    }),
-    route('/errors', { get: (request) => listErrors(context, request) }),
+    ...operationRoutes(context),
+    ...ownTaskRoutes(context),
+    ...serverRoutes(context),
+    ...pageRoutes(context, document),
+    ...webhookRoutes(context),
+    ...viewRoutes(context),
+  ];
+  return { all, status };
+}
+
+function ownTaskRoutes(context: HttpContext): Route[] {
+  const name = (params: Params): string => params['name'] ?? '';
+  return [
     // Whoever may submit has to know what and where.
     route('/tasks', { scope: null, get: () => listTasks(context) }),
     route('/tasks/:name', { scope: null, get: (_, params) => readTask(context, name(params)) }),
@@ -265,16 +167,5 @@ function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly stat
     route('/tasks/:name/resume', {
       post: (_, params) => setTaskPaused(context, name(params), false),
     }),
-    ...dashboardRoutes(context),
-    ...inboxRoutes(context),
-    route('/stats', { get: (request) => stats.read(request) }),
-    route('/metrics', {
-      get: () => readMetrics(context),
-      open: context.metrics?.isOpen ?? false,
-    }),
-    route('/workers', { get: () => listWorkers(context) }),
-    ...webhookRoutes(context),
-    ...viewRoutes(context),
   ];
-  return { all, status };
 }
