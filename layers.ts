@@ -68,7 +68,7 @@ export const layers: Readonly<Record<string, Layer>> = {
   },
   http: {
     layers: ['core', 'engine', 'webhooks'],
-    packages: ['node:http', 'node:stream', 'node:crypto', 'node:buffer', 'find-my-way'],
+    packages: ['node:http', 'node:stream', 'node:crypto', 'node:buffer'],
   },
   client: {
     layers: ['core'],

@@ -1,10 +1,10 @@
-import findMyWay from 'find-my-way';
 import { RaincheckError } from '../core/errors.ts';
 import type { Task } from '../engine/task.ts';
 import type { HttpContext, Params } from './context.ts';
 import { openapiDocument } from './openapi.ts';
 import { operationRoutes, statusRoute } from './operation-routes.ts';
 import { pageRoutes } from './page-routes.ts';
+import { PathTable, type PathMatch } from './path-table.ts';
 import { readResult } from './results.ts';
 import { route, type Route } from './route.ts';
 import { serverRoutes } from './server-routes.ts';
@@ -13,10 +13,8 @@ import { listTasks, readTask, setTaskPaused } from './tasks.ts';
 import { viewRoutes, viewTaskRoutes } from './view-routes.ts';
 import { webhookRoutes } from './webhook-routes.ts';
 
-export type Match = { readonly route: Route; readonly params: Params };
-
 /** Where an address leads; null: nowhere. `path` is without the base path, still percent-encoded. */
-export type Router = (path: string) => Match | null;
+export type Router = (path: string) => PathMatch<Route> | null;
 
 /** First segments a task may not take: ours, now and as announced. */
 const reservedSegments: ReadonlySet<string> = new Set([
@@ -46,23 +44,17 @@ const reservedSegments: ReadonlySet<string> = new Set([
 
 /** Throws `invalid_option` when two tasks, or a task and we, want the same address. */
 export function createRouter(context: HttpContext): Router {
-  const finder = findMyWay({ maxParamLength: 200 });
-  const fixed = new Map<string, Match>();
+  const table = new PathTable<Route>();
+  const fixed = new Map<string, PathMatch<Route>>();
   const { all, status } = routeTable(context);
   for (const route of all) {
     const { pattern } = route;
-    // The finder has the fixed ones too: it knows that %72 is an r.
-    finder.on('GET', pattern, unused, route);
+    // The table has the fixed ones too: it knows that %72 is an r.
+    table.add(pattern, route);
     const path = pattern.replaceAll('::', ':');
-    if (!/(?<!:):\w|\*/.test(pattern)) fixed.set(path, { route, params: noParams });
+    if (!/(?<!:):\w|\*/.test(pattern)) fixed.set(path, { value: route, params: noParams });
   }
-  return (path) =>
-    fixed.get(path) ??
-    statusMatch(status, path) ??
-    found(finder, path) ??
-    // The finder leaves reserved characters as they are, and some clients encode them.
-    fixed.get(path.replaceAll(/%3a/gi, ':')) ??
-    null;
+  return (path) => fixed.get(path) ?? statusMatch(status, path) ?? table.find(path);
 }
 
 /** Every route, ours and the tasks'. Throws as createRouter does. */
@@ -91,26 +83,15 @@ function taken(task: Task, pattern: string, other: string): RaincheckError {
   );
 }
 
-function unused(): void {
-  // find-my-way insists on a function; ours are in the route it stores.
-}
-
-const noParams: Params = {};
+const noParams = {};
 const statusPrefix = '/operations/';
 const statusPathChars = statusPrefix.length + 'op_'.length + 26;
 
 /** The poll is the most frequent request of all: no search for it. */
-function statusMatch(route: Route, path: string): Match | null {
+function statusMatch(route: Route, path: string): PathMatch<Route> | null {
   return path.length === statusPathChars && path.startsWith('/operations/op_')
-    ? { route, params: { id: path.slice(statusPrefix.length) } }
+    ? { value: route, params: { id: path.slice(statusPrefix.length) } }
     : null;
-}
-
-function found(finder: ReturnType<typeof findMyWay>, path: string): Match | null {
-  const match = finder.find('GET', path);
-  return match === null || match.store === null
-    ? null
-    : { route: match.store as Route, params: match.params };
 }
 
 function refuseReservedPath(task: Task): void {
