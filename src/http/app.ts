@@ -180,7 +180,7 @@ function headReply(reply: ExchangeReply): ExchangeReply {
 
 function errorReply(context: HttpContext, request: ExchangeRequest, error: unknown): ExchangeReply {
   const reply = problemReply(context, error);
-  if (reply.status >= 500 && reply.status !== 503) {
+  if (reply.status >= 500 && reply.status !== 503 && reply.status !== 501) {
     const { method, path } = request;
     context.logger.error({ err: error, method, path }, 'A request ended in an internal error');
   }
