@@ -89,7 +89,8 @@ describe('the packed package', () => {
   });
 
   it('resolves no import to a .ts file', () => {
-    const built = files.filter((file) => /^dist\/.*\.js$/.test(file));
+    // `init` writes such an import into a project.
+    const built = files.filter((file) => /^dist\/(?!cli\/init\.js).*\.js$/.test(file));
     const left = built.filter((file) => {
       const text = readFileSync(path.join(project, 'node_modules/raincheck', file), 'utf8');
       return /(?:from|import\() ?['"]\.[^'"]*\.ts['"]/.test(text);
