@@ -44,31 +44,17 @@ export const layers: Readonly<Record<string, Layer>> = {
   },
   engine: {
     layers: ['core', 'store'],
-    packages: [
-      'node:crypto',
-      'node:timers/promises',
-      'node:worker_threads',
-      'node:url',
-      'piscina',
-      '@standard-schema/spec',
-    ],
+    packages: ['node:crypto', 'node:timers/promises', 'node:worker_threads', 'node:url', 'piscina'],
   },
   // Of the engine what its loops are made of (service, alarm, claim-loop, repeat-write, under-way …), defineTask and
   // BodyReading for the redrive, the names of our own tasks, and the type Tell; nothing that runs operations.
   webhooks: {
     layers: ['core', 'store', 'engine'],
-    packages: [
-      'node:crypto',
-      'node:dns/promises',
-      'node:net',
-      'node:tls',
-      '@standard-schema/spec',
-      'undici',
-    ],
+    packages: ['node:crypto', 'node:dns/promises', 'node:net', 'node:tls', 'undici'],
   },
   http: {
     layers: ['core', 'engine', 'webhooks'],
-    packages: ['node:http', 'node:stream', 'node:crypto', 'node:buffer', 'find-my-way'],
+    packages: ['node:http', 'node:stream', 'node:crypto', 'node:buffer'],
   },
   client: {
     layers: ['core'],

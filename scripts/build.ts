@@ -1,16 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { buildDashboard } from './build-dashboard.ts';
+import { buildExample } from './build-example.ts';
 
 /**
- * `npm run build`: dist/ from src/ (JavaScript with its imports rewritten, and declarations), then
- * dist/examples/ from examples/: Node does not strip types inside node_modules, so an installed
- * package could not serve its own examples from the .ts files. Last dist/dashboard/ from dashboard/.
+ * `npm run build`: dist/ from src/ (JavaScript with its imports rewritten, and declarations), dist/examples/reports/
+ * from the packaged example, and dist/dashboard/ from dashboard/.
  */
 rmSync('dist', { recursive: true, force: true });
 compile('tsconfig.build.json');
-compile('tsconfig.examples.json');
-cpSync('examples/reports/sales.csv', 'dist/examples/reports/sales.csv');
+await buildExample('dist/examples/reports');
 await buildDashboard('dist/dashboard');
 
 function compile(project: string): void {

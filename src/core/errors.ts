@@ -51,6 +51,7 @@ export const errorTable = {
   headers_too_large: { status: 431, title: 'Request header fields too large', retryable: false },
   // What the server cannot do now.
   internal: { status: 500, title: 'Internal error', retryable: true },
+  metrics_unavailable: { status: 501, title: 'Metrics are not available', retryable: false },
   queue_full: { status: 503, title: 'Queue is full', retryable: true },
   store_unavailable: { status: 503, title: 'Store is not available', retryable: true },
   streams_full: { status: 503, title: 'Too many event streams', retryable: true },

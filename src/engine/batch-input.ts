@@ -1,10 +1,10 @@
-import type { StandardJSONSchemaV1, StandardSchemaV1 } from '@standard-schema/spec';
 import { outcomeCodes } from '../core/errors.ts';
 import { isInputPath } from '../core/input-path.ts';
 import { limits } from '../core/limits.ts';
 import { operationStatuses, statesOf, type OperationStatus } from '../core/operation.ts';
 import type { OperationFilter } from '../store/store.ts';
 import { BodyReading, type Members } from './body-reading.ts';
+import type { StandardJsonSchema, StandardSchema } from './standard-schema.ts';
 
 /**
  * A batch does to all operations that a filter finds what a client may do to one, and is an operation itself, of a task
@@ -59,7 +59,7 @@ export function batchInput(action: BatchAction, body: unknown): BatchInput {
 /** For defineTask: the same check as a Standard Schema, and what OpenAPI and the command line show of it. */
 export function batchSchema(
   action: BatchAction,
-): StandardSchemaV1<unknown, BatchInput> & StandardJSONSchemaV1 {
+): StandardSchema<unknown, BatchInput> & StandardJsonSchema {
   return {
     '~standard': {
       version: 1,

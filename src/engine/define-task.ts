@@ -1,10 +1,10 @@
-import type { StandardJSONSchemaV1, StandardSchemaV1 } from '@standard-schema/spec';
 import { limits } from '../core/limits.ts';
 import { durationOption, expected, integerOption, refuseUnknownKeys } from '../core/options.ts';
 import { retryPolicyDefault, type RetryPolicy } from '../core/retry.ts';
 import { callerModule } from './caller-module.ts';
 import { isolateTasks } from './isolate-thread-mark.ts';
 import type { Task, TaskOptions } from './task.ts';
+import type { SchemaInput, StandardJsonSchema, StandardSchema } from './standard-schema.ts';
 
 const optionNames = [
   'path',
@@ -37,12 +37,12 @@ const pathPattern = /^(?:\/[A-Za-z0-9._~-]+)+$/;
  */
 export function defineTask<
   const Name extends string,
-  Schema extends StandardSchemaV1 = StandardSchemaV1,
+  Schema extends StandardSchema = StandardSchema,
   Output = unknown,
 >(
   name: Name,
   options: TaskOptions<Schema, Output>,
-): Task<Name, StandardSchemaV1.InferInput<Schema>, Awaited<Output>> {
+): Task<Name, SchemaInput<Schema>, Awaited<Output>> {
   if (typeof name !== 'string' || !namePattern.test(name) || name.length > limits.taskNameChars) {
     const what = `a name of letters, digits, '.', '_' and '-', at most ${limits.taskNameChars} long`;
     throw expected('name', what, name);
@@ -53,7 +53,7 @@ export function defineTask<
     isolateModule(name, options.isolate, defineTask),
   );
   isolateTasks()?.set(name, task);
-  return task as Task<Name, StandardSchemaV1.InferInput<Schema>, Awaited<Output>>;
+  return task as Task<Name, SchemaInput<Schema>, Awaited<Output>>;
 }
 
 function checkedTask(name: string, options: TaskOptions, module: () => string | null): Task {
@@ -137,11 +137,11 @@ function nullableDuration(name: string, value: unknown, maxMs: number): number |
   return durationOption(name, value, { minMs: 1, maxMs, fallback: null });
 }
 
-function schemaOption(name: string, schema: unknown): StandardSchemaV1 | null {
+function schemaOption(name: string, schema: unknown): StandardSchema | null {
   if (schema === undefined) return null;
   const standard: unknown = isObjectOrFunction(schema) ? Reflect.get(schema, '~standard') : null;
   if (isObjectOrFunction(standard) && typeof Reflect.get(standard, 'validate') === 'function') {
-    return schema as StandardSchemaV1;
+    return schema as StandardSchema;
   }
   throw expected(name, 'a Standard Schema validator (zod, valibot, arktype, …)', schema);
 }
@@ -152,8 +152,8 @@ function isObjectOrFunction(value: unknown): value is object {
 }
 
 /** By the Standard JSON Schema interface; null when the validator lacks it or cannot express this schema. */
-function jsonSchemaOf(schema: StandardSchemaV1 | undefined): Record<string, unknown> | null {
-  const standard = schema?.['~standard'] as Partial<StandardJSONSchemaV1.Props> | undefined;
+function jsonSchemaOf(schema: StandardSchema | undefined): Record<string, unknown> | null {
+  const standard = schema?.['~standard'] as Partial<StandardJsonSchema['~standard']> | undefined;
   try {
     return standard?.jsonSchema?.input({ target: 'draft-2020-12' }) ?? null;
   } catch {

@@ -1,8 +1,13 @@
-import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { FieldError } from '../core/errors.ts';
 import { jsonPointer } from '../core/json-pointer.ts';
 import { limits } from '../core/limits.ts';
 import { cleanText, handlerFailure } from './handler-error.ts';
+import type {
+  SchemaIssue,
+  SchemaOutcome,
+  SchemaPathSegment,
+  StandardSchema,
+} from './standard-schema.ts';
 
 export type Validated =
   | { readonly ok: true; readonly value: unknown }
@@ -12,7 +17,7 @@ const detailCharsMax = 500;
 
 /** What the task's schema makes of `value`. Sync unless the validator is async. Never throws or rejects. */
 export function validateInput(
-  schema: StandardSchemaV1 | null,
+  schema: StandardSchema | null,
   value: unknown,
 ): Validated | Promise<Validated> {
   if (schema === null) return { ok: true, value };
@@ -24,7 +29,7 @@ export function validateInput(
   }
 }
 
-function validated(outcome: StandardSchemaV1.Result<unknown>): Validated {
+function validated(outcome: SchemaOutcome<unknown>): Validated {
   if (outcome.issues === undefined) return { ok: true, value: outcome.value };
   return { ok: false, errors: outcome.issues.slice(0, limits.inputErrors).map(fieldError) };
 }
@@ -35,13 +40,13 @@ function threw(error: unknown): Validated {
   return { ok: false, errors: [{ pointer: '', detail: cleanText(detail, detailCharsMax) }] };
 }
 
-function fieldError(issue: StandardSchemaV1.Issue): FieldError {
+function fieldError(issue: SchemaIssue): FieldError {
   return {
     pointer: jsonPointer((issue.path ?? []).map(keyOf)),
     detail: cleanText(issue.message, detailCharsMax),
   };
 }
 
-function keyOf(segment: PropertyKey | StandardSchemaV1.PathSegment): PropertyKey {
+function keyOf(segment: PropertyKey | SchemaPathSegment): PropertyKey {
   return typeof segment === 'object' ? segment.key : segment;
 }

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { StandardSchemaV1 } from '@standard-schema/spec';
 import { z } from 'zod';
 import { RaincheckError, type ErrorCode } from '../core/errors.ts';
 import { isOperationId } from '../core/id.ts';
 import { defineTask } from './define-task.ts';
 import { engineFixture } from './engine.fixture.ts';
 import type { Submission } from './engine.ts';
+import type { StandardSchema } from './standard-schema.ts';
 
 const run = (): null => null;
 const plain = defineTask('plain', { run });
@@ -83,7 +83,7 @@ test('an input that does not fit is refused with a pointer to each fault, and no
 });
 
 test('an async validator works, and one that throws refuses the input', async (t) => {
-  const schema: StandardSchemaV1<number> = {
+  const schema: StandardSchema<number> = {
     '~standard': {
       version: 1,
       vendor: 'test',

@@ -1,13 +1,13 @@
-import type { StandardSchemaV1 } from '@standard-schema/spec';
 import type { Duration } from '../core/duration.ts';
 import type { ProgressReport } from '../core/progress.ts';
 import type { RetryPolicy } from '../core/retry.ts';
+import type { SchemaOutput, StandardSchema } from './standard-schema.ts';
 
 /**
  * A task as its author writes it: `defineTask('reports', { input, run })`. Every member but `run` is
  * optional; durations are numbers of milliseconds or texts like '10m'.
  */
-export type TaskOptions<Schema extends StandardSchemaV1 = StandardSchemaV1, Output = unknown> = {
+export type TaskOptions<Schema extends StandardSchema = StandardSchema, Output = unknown> = {
   /** Where to POST; default `/{name}`. Starts with '/', no parameters, no trailing slash. */
   path?: string;
   /** One sentence for the task list and the API docs. */
@@ -36,7 +36,7 @@ export type TaskOptions<Schema extends StandardSchemaV1 = StandardSchemaV1, Outp
     | number
     | {
         limit: number;
-        key: (input: StandardSchemaV1.InferOutput<Schema>) => string;
+        key: (input: SchemaOutput<Schema>) => string;
         total?: number;
       };
   /** Higher goes first, -100..100. Default 0. A request may set its own. */
@@ -58,7 +58,7 @@ export type TaskOptions<Schema extends StandardSchemaV1 = StandardSchemaV1, Outp
    * the call.
    */
   isolate?: boolean | { module: string };
-  run: (context: TaskContext<StandardSchemaV1.InferOutput<Schema>>) => Output;
+  run: (context: TaskContext<SchemaOutput<Schema>>) => Output;
 };
 
 /** What a handler is called with. */
@@ -101,7 +101,7 @@ export type Task<Name extends string = string, Input = unknown, Output = unknown
   readonly name: Name;
   readonly path: string;
   readonly description: string | null;
-  readonly schema: StandardSchemaV1 | null;
+  readonly schema: StandardSchema | null;
   /** JSON Schema 2020-12 of the input, or null when the validator cannot tell it. */
   readonly inputJsonSchema: Record<string, unknown> | null;
   readonly timeoutMs: number | null;

@@ -94,7 +94,7 @@ function dispatch(parts: Parts, request: ExchangeRequest): ExchangeReply | Promi
   const match = parts.router(withoutBasePath(path, context.basePath));
   // Whoever has no token is not told what there is.
   const grant =
-    match !== null && isOpen(match.route, method)
+    match !== null && isOpen(match.value, method)
       ? null
       : context.access.grant(request.header('authorization'));
   if (method !== 'GET' && method !== 'HEAD') refuseCrossSite(context, request);
@@ -102,7 +102,7 @@ function dispatch(parts: Parts, request: ExchangeRequest): ExchangeReply | Promi
     if (method === 'OPTIONS' && path === '*') return optionsReply(allMethods);
     throw new RaincheckError('not_found', nothingAt(path, context));
   }
-  const { route } = match;
+  const { value: route } = match;
   const action = actionOf(route, method);
   if (action === undefined) return noActionReply(context, route, method);
   const scope = neededScope(route, method, match.params);
@@ -180,7 +180,7 @@ function headReply(reply: ExchangeReply): ExchangeReply {
 
 function errorReply(context: HttpContext, request: ExchangeRequest, error: unknown): ExchangeReply {
   const reply = problemReply(context, error);
-  if (reply.status >= 500 && reply.status !== 503) {
+  if (reply.status >= 500 && reply.status !== 503 && reply.status !== 501) {
     const { method, path } = request;
     context.logger.error({ err: error, method, path }, 'A request ended in an internal error');
   }

@@ -9,7 +9,7 @@ type Needed = Scope | null | ((params: Params) => Scope | null);
 
 /** One address with what may be done there. HEAD follows GET, OPTIONS is answered by the app. */
 export type Route = { readonly [method in Method]?: RouteAction } & {
-  /** As find-my-way has it: `:name` is a parameter, `::` a colon. */
+  /** As in path-table.ts: `:name` is a parameter, `::` a colon, `*` the rest. */
   readonly pattern: string;
   /** What each method wants, those that there are not as well. */
   readonly needs: { readonly [method in Method]: Needed };

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { registerHooks } from 'node:module';
 import { describe, it, test, type TestContext } from 'node:test';
 import { TaskError } from '../core/errors.ts';
 import { defineTask } from '../engine/define-task.ts';
@@ -179,4 +180,21 @@ test('while the store is away what this process counted is told all the same', a
   const found = samples(answer.text);
   assert.equal(found.get('raincheck_operations_submitted_total{task="echo"}'), 1);
   assert.doesNotMatch(answer.text, /raincheck_operations\{/);
+});
+
+test('without prom-client everything else works, and its address says what to install', async (t) => {
+  const hooks = registerHooks({
+    resolve: (specifier, context, next) =>
+      next(specifier === 'prom-client' ? 'prom-client-that-is-not-installed' : specifier, context),
+  });
+  t.after(() => hooks.deregister());
+  const told: string[] = [];
+  const logger = { ...silentLogger, error: (_: object, message: string) => told.push(message) };
+  const send = await opened(t, { logger });
+  const ran = await send('POST', '/echo', { headers: { ...json, prefer: 'wait=30' }, body: '1' });
+  assert.equal(ran.status, 200);
+  const answer = await send('GET', '/metrics');
+  assertProblem(answer, 'metrics_unavailable');
+  assert.match(answer.text, /npm install prom-client/);
+  assert.deepEqual(told, [], 'a scrape is no error of ours');
 });

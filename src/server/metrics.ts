@@ -1,10 +1,8 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { limits } from '../core/limits.ts';
+import { RaincheckError } from '../core/errors.ts';
 import type { Observer } from '../engine/activity.ts';
-import type { Engine, TaskRecord } from '../engine/engine.ts';
 import type { DeliveryObserver } from '../webhooks/delivery-observer.ts';
-import type { Webhooks } from '../webhooks/webhooks.ts';
-import { TaskHistogram } from './task-histogram.ts';
+import { HistogramCounts } from './histogram-counts.ts';
+import { MetricsText, type Asked, type Counts, type Tally } from './metrics-text.ts';
 
 /** In seconds: what is done while a client waits, up to what takes a day. */
 const secondsOfWork = [
@@ -16,191 +14,102 @@ const secondsOfRequests = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 const otherTask = '_other';
 
 /**
- * What Prometheus scrapes, in a registry of its own. Counters and histograms are of this process since it began, so
+ * What Prometheus scrapes. Counters and histograms are of this process since it began, so
  * that a sum over all of them is right; gauges are of the whole store, asked for at the scrape, so of them one is enough.
  *
- * prom-client makes a text of the labels for each observation, which took 1.1 us an operation; counted here and handed over
+ * The package prom-client writes the text, is loaded by the first scrape, and need not be there: nothing is counted then.
+ * It makes a text of the labels for each observation, which took 1.1 us an operation; counted here and handed over
  * at the scrape it is some tenths of one (Node 24.21, one of 2 shared cores), beside 27 us that the engine takes.
  */
 export class Metrics {
-  readonly #registry = new Registry();
-  readonly #tasks: ReadonlySet<string>;
-  readonly #submitted = this.#counter('operations_submitted_total', {
-    help: 'Operations accepted by this process.',
-    labelNames: ['task'],
-  });
-  readonly #finished = this.#counter('operations_finished_total', {
-    help: 'Operations that this process ended, by how: completed, or the code of their error.',
-    labelNames: ['task', 'outcome'],
-  });
-  readonly #wait = this.#taskHistogram(
-    'operation_wait_seconds',
-    'From when an operation could have run to its first attempt in this process.',
-  );
-  readonly #run = this.#taskHistogram(
-    'operation_run_seconds',
-    'Length of the last attempt of operations that ended in this process.',
-  );
-  readonly #total = this.#taskHistogram(
-    'operation_total_seconds',
-    'From accept to end of operations that this process ended.',
-  );
-  readonly #operations = this.#gauge('operations', {
-    help: 'Operations in the store that wait or run.',
-    labelNames: ['task', 'state'],
-  });
-  readonly #oldest = this.#gauge('oldest_pending_seconds', {
-    help: 'How long the operation that waits longest could have run; 0: none waits.',
-    labelNames: ['task'],
-  });
-  readonly #workers = this.#gauge('workers', {
-    help: 'Processes on the store that run operations.',
-    labelNames: ['state'],
-  });
-  readonly #deadLetters = this.#gauge('dead_letters', {
-    help: `Webhooks that were given up and wait for a person, counted up to ${limits.deliveryCountMax}.`,
-    labelNames: ['kind'],
-  });
-  readonly #deliveries = this.#counter('webhook_deliveries_total', {
-    help: 'Attempts of this process to deliver a webhook: delivered, failed (and sent again), given_up.',
-    labelNames: ['outcome'],
-  });
-  readonly #deliverySeconds = new Histogram({
-    name: 'raincheck_webhook_delivery_seconds',
-    help: 'Length of attempts of this process to deliver a webhook.',
-    buckets: secondsOfRequests,
-    registers: [this.#registry],
-  });
-  readonly #estimateError = this.#gauge('estimate_error_ratio', {
-    help: 'Median of how far off the first estimate was, over the time that was left, as known to this process.',
-    labelNames: ['task'],
-  });
+  readonly contentType = 'text/plain; version=0.0.4; charset=utf-8';
+  readonly #counts: Counts;
+  #text: Promise<MetricsText> | null = null;
 
-  /** Not handed over to the counters yet: what makes a text of labels for each waits for the scrape. */
-  readonly #tallies = new Map<string, Tally>();
+  /** Given to the engine; null: nobody will ask. */
+  readonly observer: Observer | null;
+  /** Given to the webhooks; null: nobody will ask. */
+  readonly deliveryObserver: DeliveryObserver | null;
 
   /** `tasks`: the names that may be labels. */
-  constructor(tasks: readonly string[]) {
-    this.#tasks = new Set(tasks);
-    for (const task of tasks) {
-      this.#submitted.inc({ task }, 0);
-      this.#finished.inc({ task, outcome: 'completed' }, 0);
+  constructor(names: readonly string[]) {
+    const tasks = new Set(names);
+    const label = (task: string): string => (tasks.has(task) ? task : otherTask);
+    const byTask = () => new HistogramCounts({ bounds: secondsOfWork, byTask: true });
+    this.#counts = {
+      tasks,
+      label,
+      tallies: new Map(),
+      deliveries: new Map(),
+      wait: byTask(),
+      run: byTask(),
+      total: byTask(),
+      delivery: new HistogramCounts({ bounds: secondsOfRequests, byTask: false }),
+    };
+    const isInstalled = hasPromClient();
+    this.observer = isInstalled ? counting(this.#counts) : null;
+    this.deliveryObserver = isInstalled ? countingDeliveries(this.#counts) : null;
+  }
+
+  /**
+   * The text of a scrape. While the store is away the gauges of it are left out. Throws `metrics_unavailable` where
+   * prom-client was not installed when this began.
+   */
+  async text(asked: Asked): Promise<string> {
+    if (this.observer === null) {
+      throw new RaincheckError(
+        'metrics_unavailable',
+        'Metrics need the package `prom-client`, which is not installed. Run `npm install prom-client` and start again.',
+      );
     }
-    for (const outcome of ['delivered', 'failed', 'given_up']) this.#deliveries.inc({ outcome }, 0);
-  }
-
-  /** Given to the engine. */
-  readonly observer: Observer = {
-    submitted: (name) => {
-      this.#tally(this.#label(name)).submitted += 1;
-    },
-    started: (name, waitMs) => this.#wait.count(this.#label(name), waitMs / 1000),
-    finished: (p) => {
-      const task = this.#label(p.task);
-      const { outcomes } = this.#tally(task);
-      const outcome = p.code ?? 'completed';
-      outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
-      if (p.runMs !== null) this.#run.count(task, p.runMs / 1000);
-      this.#total.count(task, p.totalMs / 1000);
-    },
-  };
-
-  /** Given to the webhooks. */
-  readonly deliveryObserver: DeliveryObserver = ({ outcome, ms }) => {
-    this.#deliveries.inc({ outcome });
-    this.#deliverySeconds.observe(ms / 1000);
-  };
-
-  /** The text of a scrape. While the store is away the gauges of it are left out. */
-  async text(p: { readonly engine: Engine; readonly webhooks: Webhooks | null }): Promise<string> {
-    for (const gauge of [this.#operations, this.#oldest, this.#workers, this.#deadLetters]) {
-      gauge.reset();
-    }
-    for (const task of p.engine.tasks.keys()) {
-      const { accuracy } = p.engine.taskEstimates(task);
-      if (accuracy !== null) this.#estimateError.set({ task }, accuracy.errorMedian);
-    }
-    await this.#askStore(p).catch(() => undefined);
-    this.#handOver();
-    return this.#registry.metrics();
-  }
-
-  readonly contentType: string = this.#registry.contentType;
-
-  async #askStore({
-    engine,
-    webhooks,
-  }: {
-    readonly engine: Engine;
-    readonly webhooks: Webhooks | null;
-  }): Promise<void> {
-    const [records, nodes, dead] = await Promise.all([
-      engine.taskRecords(),
-      engine.nodes(),
-      webhooks?.countDeliveries({ filter: { states: ['dead'] } }) ?? null,
-    ]);
-    const now = engine.clock.now();
-    for (const task of this.#tasks) this.#setWaiting(task, [], now);
-    const byLabel = Map.groupBy(records, ({ task }) => this.#label(task));
-    for (const [task, some] of byLabel) this.#setWaiting(task, some, now);
-    for (const state of ['live', 'draining', 'dead'] as const) {
-      const workers = nodes.filter((node) => node.state === state && node.roles.includes('worker'));
-      this.#workers.set({ state }, workers.length);
-    }
-    if (dead !== null) this.#deadLetters.set({ kind: 'delivery' }, dead);
-  }
-
-  #setWaiting(task: string, records: readonly TaskRecord[], now: number): void {
-    const sum = (of: 'pending' | 'processing'): number =>
-      records.reduce((total, record) => total + record[of], 0);
-    this.#operations.set({ task, state: 'pending' }, sum('pending'));
-    this.#operations.set({ task, state: 'processing' }, sum('processing'));
-    const since = Math.min(...records.map(({ oldestPendingAt }) => oldestPendingAt ?? now), now);
-    this.#oldest.set({ task }, (now - since) / 1000);
-  }
-
-  #label(task: string): string {
-    return this.#tasks.has(task) ? task : otherTask;
-  }
-
-  #tally(task: string): Tally {
-    let tally = this.#tallies.get(task);
-    if (tally === undefined) {
-      tally = { submitted: 0, outcomes: new Map() };
-      this.#tallies.set(task, tally);
-    }
-    return tally;
-  }
-
-  #handOver(): void {
-    for (const [task, { submitted, outcomes }] of this.#tallies) {
-      this.#submitted.inc({ task }, submitted);
-      for (const [outcome, count] of outcomes) this.#finished.inc({ task, outcome }, count);
-    }
-    this.#tallies.clear();
-  }
-
-  #counter<Label extends string>(name: string, p: Described<Label>): Counter<Label> {
-    return new Counter({ ...named(name, p), registers: [this.#registry] });
-  }
-
-  #gauge<Label extends string>(name: string, p: Described<Label>): Gauge<Label> {
-    return new Gauge({ ...named(name, p), registers: [this.#registry] });
-  }
-
-  #taskHistogram(name: string, help: string): TaskHistogram {
-    const registry = this.#registry;
-    return new TaskHistogram({ name: `raincheck_${name}`, help, bounds: secondsOfWork, registry });
+    this.#text ??= loadText(this.#counts);
+    return (await this.#text).scrape(asked);
   }
 }
 
-type Tally = { submitted: number; readonly outcomes: Map<string, number> };
+/** By its name alone: it takes 10 ms to load. */
+function hasPromClient(): boolean {
+  try {
+    return import.meta.resolve('prom-client') !== '';
+  } catch {
+    return false;
+  }
+}
 
-type Described<Label extends string> = {
-  readonly help: string;
-  readonly labelNames: readonly Label[];
-};
+async function loadText(counts: Counts): Promise<MetricsText> {
+  return new MetricsText(await import('prom-client'), counts);
+}
 
-function named<Label extends string>(name: string, { help, labelNames }: Described<Label>) {
-  return { name: `raincheck_${name}`, help, labelNames };
+function counting(counts: Counts): Observer {
+  const tally = (task: string): Tally => {
+    let found = counts.tallies.get(task);
+    if (found === undefined) {
+      found = { submitted: 0, outcomes: new Map() };
+      counts.tallies.set(task, found);
+    }
+    return found;
+  };
+  return {
+    submitted: (name) => {
+      tally(counts.label(name)).submitted += 1;
+    },
+    started: (name, waitMs) => counts.wait.count(counts.label(name), waitMs / 1000),
+    finished: (p) => {
+      const task = counts.label(p.task);
+      add(tally(task).outcomes, p.code ?? 'completed');
+      if (p.runMs !== null) counts.run.count(task, p.runMs / 1000);
+      counts.total.count(task, p.totalMs / 1000);
+    },
+  };
+}
+
+function countingDeliveries(counts: Counts): DeliveryObserver {
+  return ({ outcome, ms }) => {
+    add(counts.deliveries, outcome);
+    counts.delivery.count('', ms / 1000);
+  };
+}
+
+function add(counts: Map<string, number>, key: string): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1);
 }

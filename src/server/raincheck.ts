@@ -232,7 +232,7 @@ function composed(options: RaincheckOptions, { store, clock, logger, substitutes
           describe: (operation) => plainApp.describe(operation),
           userAgent: `raincheck/${version} (+webhooks)`,
           taskNames,
-          observer: metrics.deliveryObserver,
+          ...(metrics.deliveryObserver !== null && { observer: metrics.deliveryObserver }),
           ...nameOf(options.publicUrl),
           ...substitutes.webhooks,
         });
@@ -241,7 +241,7 @@ function composed(options: RaincheckOptions, { store, clock, logger, substitutes
     clock,
     logger,
     tasks: options.tasks,
-    observer: metrics.observer,
+    ...(metrics.observer !== null && { observer: metrics.observer }),
     node: {
       host: hostname(),
       pid: process.pid,

@@ -1,8 +1,8 @@
-import type { StandardJSONSchemaV1, StandardSchemaV1 } from '@standard-schema/spec';
 import { webhookEvents, type DeliveryEvent } from '../core/delivery.ts';
 import { limits } from '../core/limits.ts';
 import type { DeliveryFilter } from '../store/delivery-store.ts';
 import { BodyReading, type Members } from '../engine/body-reading.ts';
+import type { StandardJsonSchema, StandardSchema } from '../engine/standard-schema.ts';
 
 /**
  * A bulk redrive is an operation like any other, of a task of our own: progress, pace, cancel and retry come with
@@ -71,7 +71,7 @@ export const redriveSchema = {
     },
     jsonSchema: { input: () => ({ ...redriveJsonSchema }), output: () => ({}) },
   },
-} as const satisfies StandardSchemaV1<unknown, RedriveInput> & StandardJSONSchemaV1;
+} as const satisfies StandardSchema<unknown, RedriveInput> & StandardJsonSchema;
 
 const text = { type: 'string', minLength: 1 } as const;
 const instant = { type: 'string', format: 'date-time' } as const;

@@ -168,7 +168,7 @@ function prepareFolder(folder: string): void {
   mkdirSync(path.join(folder, 'node_modules'));
   mkdirSync(path.join(folder, 'bin'));
   symlinkSync(root, path.join(folder, 'node_modules/raincheck'));
-  for (const name of ['zod', 'react', '@types', '@standard-schema']) {
+  for (const name of ['zod', 'react', '@types']) {
     symlinkSync(path.join(root, 'node_modules', name), path.join(folder, 'node_modules', name));
   }
   const program = `exec node --conditions=raincheck-source ${root}/src/cli/main.ts "$@"\n`;

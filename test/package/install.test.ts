@@ -9,9 +9,7 @@ import { packedPackage, runIn, type PackedPackage } from '../support/packed-pack
 const root = path.join(import.meta.dirname, '..', '..');
 const npmInstall = ['install', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts'];
 
-type Lock = {
-  packages: Record<string, { dev?: boolean; devOptional?: boolean; optional?: boolean }>;
-};
+type Lock = { packages: Record<string, object> };
 
 /**
  * The package as npm installs it from where packages come from, into a project that was empty: what comes with it,
@@ -42,29 +40,22 @@ describe('the installed package', () => {
   const installed = (): Set<string> => {
     const text = readFileSync(path.join(project, 'node_modules/.package-lock.json'), 'utf8');
     const { packages } = JSON.parse(text) as Lock;
-    const needed = Object.entries(packages).filter(([, { optional = false }]) => !optional);
-    return new Set(needed.map(([place]) => place.slice('node_modules/'.length)));
+    return new Set(Object.keys(packages).map((place) => place.slice('node_modules/'.length)));
   };
 
-  it('comes with 13 packages that it needs', () => {
+  it('comes with at most 8 packages, optional ones included', () => {
     const before = installed();
     runIn(project, 'npm', [...npmInstall, packed.tarball]);
     const added = [...installed()].filter((name) => !before.has(name) && name !== 'raincheck');
-    // The optional ones are the PDF of the packaged example, and a native part of piscina.
-    assert.deepEqual(added.toSorted(), [
-      '@standard-schema/spec',
+    // A native part of piscina, optional: the thing itself and what fits the platform, where there is one.
+    const native = added.filter((name) => name.startsWith('@napi-rs/nice'));
+    assert.ok(added.length <= 8, added.join());
+    assert.deepEqual(added.filter((name) => !native.includes(name)).toSorted(), [
       'atomic-sleep',
       'commander',
-      'fast-decode-uri-component',
-      'fast-deep-equal',
-      'fast-querystring',
-      'find-my-way',
       'piscina',
-      'ret',
-      'safe-regex2',
       'sonic-boom',
       'undici',
-      'zod',
     ]);
   });
 
@@ -93,7 +84,7 @@ describe('the installed package', () => {
     `;
     writeFileSync(path.join(project, 'loaded.mjs'), program);
     const loaded = JSON.parse(runIn(project, 'node', ['loaded.mjs'])) as string[];
-    assert.ok(loaded.includes('raincheck') && loaded.includes('find-my-way'), loaded.join());
+    assert.ok(loaded.includes('raincheck') && loaded.includes('undici'), loaded.join());
     assert.ok(loaded.length <= 8, loaded.join());
   });
 

@@ -89,10 +89,8 @@ describe('the packed package', () => {
   });
 
   it('resolves no import to a .ts file', () => {
-    // What `init` writes are sources.
-    const built = files.filter(
-      (file) => /^dist\/.*\.js$/.test(file) && file !== 'dist/cli/init.js',
-    );
+    // `init` writes such an import into a project.
+    const built = files.filter((file) => /^dist\/(?!cli\/init\.js).*\.js$/.test(file));
     const left = built.filter((file) => {
       const text = readFileSync(path.join(project, 'node_modules/raincheck', file), 'utf8');
       return /(?:from|import\() ?['"]\.[^'"]*\.ts['"]/.test(text);
@@ -147,6 +145,40 @@ describe('the packed package', () => {
     assert.ok(readFileSync(bin, 'utf8').includes(`const nodeMin = [${nodeMin}];`), nodeMin);
     assert.ok(run('node', [bin, '--version'], project).includes(version));
     assert.match(run('node', [bin, 'doctor'], project), /reports, countdown, flaky, noop, spin/);
+  });
+
+  it('serves its example without zod and pdfkit: threads run, and the PDF says what it needs', () => {
+    for (const name of ['zod', 'pdfkit']) {
+      assert.throws(() => run('node', ['-e', `require.resolve('${name}')`], project));
+    }
+    const program = `
+      import { raincheck } from 'raincheck';
+      import config from './node_modules/raincheck/dist/examples/reports/raincheck.config.js';
+      const rc = raincheck({ tasks: config.tasks, store: 'memory:' });
+      const post = async (path, input) => {
+        const response = await rc.fetch(new Request('http://localhost' + path, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', prefer: 'wait=30' },
+          body: JSON.stringify(input),
+        }));
+        return [response.status, await response.json()];
+      };
+      const spin = await post('/spin', { seconds: 0.1 });
+      const wrong = await post('/spin', { seconds: 'many' });
+      const report = await post('/reports', {
+        type: 'sales_summary',
+        date_range: '2026-01-01..2026-01-31',
+      });
+      await rc.stop();
+      console.log(JSON.stringify({ spin, wrong, report }));
+    `;
+    writeFileSync(path.join(project, 'example.mjs'), program);
+    const told = JSON.parse(run('node', ['example.mjs'], project).split('\n').at(-2) ?? '') as {
+      readonly [name: string]: [number, { turns?: number; code?: string; detail?: string }];
+    };
+    assert.ok((told['spin']?.[1].turns ?? 0) > 0, JSON.stringify(told));
+    assert.equal(told['wrong']?.[1].code, 'validation_failed');
+    assert.match(told['report']?.[1].detail ?? '', /npm install pdfkit/);
   });
 
   it('ends with the npx that started it, which tells only its shell to stop', async () => {

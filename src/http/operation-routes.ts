@@ -1,0 +1,71 @@
+import { batchRoutes } from './batches.ts';
+import type { HttpContext, Params } from './context.ts';
+import { listErrors } from './errors.ts';
+import { readEvents, wantsEvents } from './events.ts';
+import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
+import { readFeed } from './feed.ts';
+import { readLogs } from './logs.ts';
+import {
+  cancelOperation,
+  listOperations,
+  readInput,
+  readStatus,
+  removeOperation,
+  retryOperation,
+} from './operations.ts';
+import { readResult } from './results.ts';
+import { route, type Route } from './route.ts';
+import { cancelFromPage, readStatusPage, wantsHtml } from './status-html.ts';
+
+const id = (params: Params): string => params['id'] ?? '';
+
+/** The status resource: the address in every 202. */
+export function statusRoute(context: HttpContext): Route {
+  return route('/operations/:id', {
+    get: (request, params) => readAsAsked(context, request, id(params)),
+    delete: (_, params) => removeOperation(context, id(params)),
+  });
+}
+
+/** Operations and what is below each, beside its status resource. */
+export function operationRoutes(context: HttpContext): Route[] {
+  return [
+    route('/events', { get: (request) => readFeed(context, request) }),
+    route('/operations', { get: (request) => listOperations(context, request) }),
+    ...batchRoutes(context),
+    route('/operations/:id/events', {
+      get: (request, params) => readEvents(context, request, id(params)),
+    }),
+    route('/operations/:id/logs', {
+      get: (request, params) => readLogs(context, request, id(params)),
+    }),
+    route('/operations/:id/cancel', {
+      post: (request, params) =>
+        wantsHtml(request)
+          ? cancelFromPage(context, id(params))
+          : cancelOperation(context, id(params)),
+    }),
+    route('/operations/:id/retry', {
+      post: (request, params) => retryOperation(context, request, id(params)),
+    }),
+    route('/operations/:id/input', { get: (_, params) => readInput(context, id(params)) }),
+    route('/operations/:id/result', {
+      get: (request, params) => readResult(context, request, { id: id(params), task: null }),
+    }),
+    route('/errors', { get: (request) => listErrors(context, request) }),
+  ];
+}
+
+/** One address, three ways to look at it: for programs, for who stays, for people. */
+function readAsAsked(
+  context: HttpContext,
+  request: ExchangeRequest,
+  id: string,
+): Promise<ExchangeReply> {
+  const accept = request.header('accept');
+  if (accept === undefined) return readStatus(context, request, id);
+  if (wantsEvents(request)) return readEvents(context, request, id);
+  return wantsHtml(request)
+    ? readStatusPage(context, request, id)
+    : readStatus(context, request, id);
+}
