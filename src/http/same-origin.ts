@@ -5,12 +5,12 @@ import type { ExchangeRequest } from './exchange.ts';
 /**
  * Refuses what a page of another site makes a browser send: with a form, or with a `fetch` that needs no leave, and
  * the browser of somebody who runs `dev` reaches this machine. A token no page has by itself, so what brings one is
- * meant. Else the Origin that browsers put on all that may change something has to be ours: the public one, the host
+ * meant; not so the credentials of other schemes, which browsers add to whatever goes to who once asked for them. Else the Origin that browsers put on all that may change something has to be ours: the public one, the host
  * that was asked, or one of `allowedOrigins`. Sec-Fetch-Site (Fetch Metadata) says `same-origin` also where a proxy
  * has changed the host; it comes only from browsers, and only over https and from this machine. Throws `cross_site`.
  */
 export function refuseCrossSite(context: HttpContext, request: ExchangeRequest): void {
-  if (request.header('authorization') !== undefined) return;
+  if (/^bearer /i.test(request.header('authorization') ?? '')) return;
   const site = request.header('sec-fetch-site');
   if (site === 'same-origin' || site === 'none') return;
   const origin = request.header('origin');
