@@ -61,6 +61,8 @@ export const limits = {
   // The engine.
   concurrencyDefault: 64,
   concurrencyMax: 10_000,
+  /** Batches and redrives that run at once in one process, give or take those of one claim: they hold no slots. */
+  ownAttempts: 16,
   leaseMsDefault: 15_000,
   leaseMsMin: 1_000,
   leaseMsMax: 3_600_000,

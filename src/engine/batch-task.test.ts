@@ -13,6 +13,7 @@ import { faultyStore } from '../testing/faulty-store.ts';
 import { batchTasks, type BatchAction } from './batch-input.ts';
 import type { Batched } from './batch-task.ts';
 import { defineTask } from './define-task.ts';
+import type { EngineOptions } from './engine.ts';
 import { engineFixture, untilAborted, type Fixture } from './engine.fixture.ts';
 
 const tasks = [
@@ -89,9 +90,9 @@ async function failed(f: Fixture, count: number, task = 'broken'): Promise<reado
 
 for (const [name, open] of Object.entries(stores)) {
   describe(`A batch on ${name}`, () => {
-    const fixture = async (t: TestContext): Promise<Fixture> => {
+    const fixture = async (t: TestContext, p: Partial<EngineOptions> = {}): Promise<Fixture> => {
       const { store, close } = await open();
-      const f = await engineFixture(t, tasks, { store });
+      const f = await engineFixture(t, tasks, { store, ...p });
       t.after(close); // after the engine has stopped
       return f;
     };
@@ -166,6 +167,17 @@ for (const [name, open] of Object.entries(stores)) {
         skipped: 0,
         failed: 0,
       });
+    });
+
+    it('takes no slot from what has to make room for it', async (t) => {
+      const f = await fixture(t, { concurrency: 1 });
+      for (let i = 0; i < 3; i += 1) {
+        await failed(f, 3, 'tight');
+        f.clock.jump(1);
+      }
+      const one = await batch(f, 'retry', { filter: { task: 'tight' } });
+      const done = await ended(f, one.id);
+      assert.deepEqual(resultOf(done), { matched: 9, changed: 9, skipped: 0, failed: 0 });
     });
 
     it('waits where the queue is full, and can be cancelled there', async (t) => {

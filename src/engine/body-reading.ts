@@ -1,5 +1,6 @@
 import { RaincheckError, type FieldError } from '../core/errors.ts';
 import { jsonPointer } from '../core/json-pointer.ts';
+import { limits } from '../core/limits.ts';
 import { suggestion } from '../core/suggest.ts';
 import { instantMs } from './instant.ts';
 
@@ -8,15 +9,20 @@ type Path = readonly string[];
 
 /**
  * Reads parsed JSON member by member and collects all that is wrong, so that a client is told everything at once. A
- * member that is wrong reads as if it were not there; what is read is good only when `misfits` is empty.
+ * member that is wrong reads as if it were not there; what is read is good only when `misfits` is empty. It holds
+ * limits.inputErrors of them: a body of a mebibyte has room for a hundred thousand.
  */
 export class BodyReading {
   readonly misfits: { readonly path: Path; readonly message: string }[] = [];
   #blocked = false;
 
   fail(path: Path, message: string): null {
-    this.misfits.push({ path, message });
+    if (!this.#isFull) this.misfits.push({ path, message });
     return null;
+  }
+
+  get #isFull(): boolean {
+    return this.misfits.length >= limits.inputErrors;
   }
 
   /** Unknown members are refused, with the one that was probably meant. */
@@ -26,6 +32,7 @@ export class BodyReading {
     }
     for (const name of Object.keys(value)) {
       if (known.includes(name)) continue;
+      if (this.#isFull) break; // what was meant takes time to find out
       const meant = suggestion(name, known);
       const hint = meant === null ? `Known: ${known.join(', ')}.` : `Did you mean \`${meant}\`?`;
       this.fail([...path, name], `There is no such member. ${hint}`);

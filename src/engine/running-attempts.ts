@@ -1,3 +1,4 @@
+import { limits } from '../core/limits.ts';
 import type { Attempt } from './attempt.ts';
 import { UnderWay } from './under-way.ts';
 
@@ -5,19 +6,25 @@ import { UnderWay } from './under-way.ts';
  * The attempts this process holds, and its slots. A slot is free again as soon as the settle has been
  * called, so that the settle and the next claim share a commit; an attempt whose settle has to be
  * repeated takes its slot back, so that an outage of the store cannot pile up results without bound.
+ *
+ * Our own tasks hold no slot while they run: a batch waits for room in the queue, which only attempts that have slots
+ * can make. They are counted apart, and are to be limits.ownAttempts at most.
  */
 export class RunningAttempts extends UnderWay<Attempt> {
   /** Attempts that may run at once in this thread. */
   readonly slots: number;
   /** Isolated attempts that may run at once, each in a thread of its own. */
   readonly threads: number;
+  readonly #ownTasks: ReadonlySet<string>;
   #busy = 0;
+  #busyOwn = 0;
   #busyThreads = 0;
 
-  constructor(p: { slots: number; threads: number }) {
+  constructor(p: { slots: number; threads: number; ownTasks: ReadonlySet<string> }) {
     super();
     this.slots = p.slots;
     this.threads = p.threads;
+    this.#ownTasks = p.ownTasks;
   }
 
   get free(): number {
@@ -26,6 +33,15 @@ export class RunningAttempts extends UnderWay<Attempt> {
 
   get freeThreads(): number {
     return Math.max(0, this.threads - this.#busyThreads);
+  }
+
+  /** Whether one more attempt of our own tasks may begin. */
+  get mayBeginOwn(): boolean {
+    return this.#busyOwn < limits.ownAttempts;
+  }
+
+  isOwn(task: string): boolean {
+    return this.#ownTasks.has(task);
   }
 
   /** Attempts that have a slot or a thread. */
@@ -47,7 +63,8 @@ export class RunningAttempts extends UnderWay<Attempt> {
   }
 
   #count(attempt: Attempt, by: 1 | -1): void {
-    if (attempt.task.isolateModule === null) this.#busy += by;
+    if (this.isOwn(attempt.task.name)) this.#busyOwn += by;
+    else if (attempt.task.isolateModule === null) this.#busy += by;
     else this.#busyThreads += by;
   }
 }

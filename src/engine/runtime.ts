@@ -76,6 +76,7 @@ export class Runtime {
     this.#running = new RunningAttempts({
       slots: p.settings.concurrency,
       threads: p.settings.threads,
+      ownTasks: new Set([...allTasks.keys()].filter((name) => !p.settings.tasks.has(name))),
     });
     const running = this.#running;
     const id = `w_${randomBytes(9).toString('base64url')}`;

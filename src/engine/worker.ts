@@ -90,7 +90,7 @@ export class Worker implements Service<ClaimRound> {
     const outcomes = await Promise.all(open.map(({ tasks, limit }) => this.#call(tasks, limit)));
     let nextDueAt = Infinity;
     let claimed = 0;
-    let isFull = open.length < this.#lanes.length;
+    let isFull = open.length < this.#lanes.length || !this.#p.running.mayBeginOwn;
     for (const [i, outcome] of outcomes.entries()) {
       isFull ||= outcome.claimed.length === open[i]?.limit;
       claimed += outcome.claimed.length;
@@ -101,10 +101,16 @@ export class Worker implements Service<ClaimRound> {
   }
 
   #openLanes(): { readonly tasks: readonly ClaimTask[]; readonly limit: number }[] {
-    const { free, freeThreads } = this.#p.running;
+    const { running } = this.#p;
+    const { free, freeThreads, mayBeginOwn } = running;
+    const within = (tasks: readonly ClaimTask[]): readonly ClaimTask[] =>
+      mayBeginOwn ? tasks : tasks.filter(({ name }) => !running.isOwn(name));
     return this.#lanes
-      .map(({ tasks, isolated }) => ({ tasks, limit: isolated ? freeThreads : free }))
-      .filter(({ limit }) => limit > 0);
+      .map(({ tasks, isolated }) => ({
+        tasks: isolated ? tasks : within(tasks),
+        limit: isolated ? freeThreads : free,
+      }))
+      .filter(({ tasks, limit }) => tasks.length > 0 && limit > 0);
   }
 
   #call(tasks: readonly ClaimTask[], limit: number): Promise<ClaimOutcome> {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { request as httpRequest } from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import { impliedScopes, scopes, type Scope } from '../core/scope.ts';
 import { limits } from '../core/limits.ts';
@@ -11,6 +12,7 @@ import {
   assertProblem,
   contextOf,
   kit,
+  listening,
   transports,
   viaFetch,
   type Kit,
@@ -230,6 +232,9 @@ for (const transport of transports) {
         assertProblem(await post(origin, { 'content-type': 'text/plain' }), 'cross_site');
         assertProblem(await post(origin, { 'sec-fetch-site': 'same-site' }), 'cross_site');
         assert.equal((await post(origin, bearer('rck_something'))).status, 202);
+        // Browsers add by themselves what a proxy in front of us asked them for.
+        assertProblem(await post(origin, { authorization: 'Basic YTpi' }), 'cross_site');
+        assertProblem(await post(origin, { authorization: 'Negotiate YTpi' }), 'cross_site');
         const read = await send('GET', '/ops/operations', { headers: { origin } });
         assert.equal(read.status, 200);
       }
@@ -267,6 +272,39 @@ describe('A page that a name of its own leads to this machine', () => {
       assert.equal(await post(host), 403, host);
     }
     await k.stop();
+  });
+
+  it('may read nothing either, though browsers name no origin then', async () => {
+    const k = await kit({ dev: true, allowedOrigins: ['https://tunnel.example'] });
+    const { port, close } = await listening(k.app);
+    const statusOf = (path: string, headers: Record<string, string>, method = 'GET') =>
+      new Promise<number | undefined>((resolve, reject) => {
+        const req = httpRequest({ host: '127.0.0.1', port, path, method, headers });
+        req
+          .on('response', (res) => resolve(res.resume().statusCode))
+          .on('error', reject)
+          .end();
+      });
+    const own = ['localhost', '127.0.0.1:7333', '[::1]:7333', '192.168.1.2:7333', 'app.localhost'];
+    for (const host of [...own, 'raincheck:7333', 'host.docker.internal', 'tunnel.example']) {
+      assert.equal(await statusOf('/operations', { host }), 200, host);
+    }
+    const others = ['evil.example:7333', 'localhost.evil.example', '127.0.0.1.evil.example'];
+    for (const host of [...others, 'a!b.evil.example', '1.evil.example.']) {
+      for (const path of ['/operations', '/inbox', '/docs', '/openapi.json', '/nowhere']) {
+        assert.equal(await statusOf(path, { host }), 403, `${host}${path}`);
+      }
+      assert.equal(await statusOf('/operations', { host }, 'HEAD'), 403, host);
+    }
+    // Only browsers send it, only over https and to this machine, and no page can set it.
+    const typed = { host: 'other.example', 'sec-fetch-site': 'none' };
+    assert.equal(await statusOf('/operations', typed), 200);
+    await close();
+    await k.stop();
+    const secured = await kit({ dev: true, token: 'rck_12345678' });
+    const request = new Request('http://evil.example/tasks', { headers: bearer('rck_12345678') });
+    assert.equal((await fetchHandler(secured.app)(request)).status, 200);
+    await secured.stop();
   });
 });
 

@@ -16,7 +16,7 @@ import type { MetricsSource } from './metrics.ts';
 import { problemReply } from './problem.ts';
 import { isOpen, neededScope, type Route } from './route.ts';
 import { createRouter, type Router } from './routes.ts';
-import { refuseCrossSite } from './same-origin.ts';
+import { refuseCrossSite, refuseStrangeName } from './same-origin.ts';
 
 export type AppOptions = {
   readonly engine: Engine;
@@ -97,7 +97,8 @@ function dispatch(parts: Parts, request: ExchangeRequest): ExchangeReply | Promi
     match !== null && isOpen(match.value, method)
       ? null
       : context.access.grant(request.header('authorization'));
-  if (method !== 'GET' && method !== 'HEAD') refuseCrossSite(context, request);
+  if (method === 'GET' || method === 'HEAD') refuseStrangeName(context, request);
+  else refuseCrossSite(context, request);
   if (match === null) {
     if (method === 'OPTIONS' && path === '*') return optionsReply(allMethods);
     throw new RaincheckError('not_found', nothingAt(path, context));

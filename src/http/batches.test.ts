@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { limits } from '../core/limits.ts';
 import type { WireBatched, WireBatchCount, WireOperation } from '../core/wire.ts';
 import { DocumentedAnswers } from './openapi.fixture.ts';
 import { assertProblem, kit, transports, type Answer, type Kit } from './transports.fixture.ts';
@@ -35,6 +36,22 @@ for (const transport of transports) {
       return (await send('GET', `/operations/${id}`)).json as WireOperation;
     }
     const broken = (kind: string): Promise<Answer> => post('/broken', { kind });
+
+    it('tells of a body that is wrong all over only so much', async () => {
+      const wrong = Object.fromEntries(Array.from({ length: 5_000 }, (_, i) => [`u${i}`, i]));
+      const bodies: readonly (readonly [string, object])[] = [
+        ['/operations:batch-cancel', { filter: wrong }],
+        ['/operations:batch-retry', { ...wrong, filter: {} }],
+        ['/operations:batch-retry', { filter: { input: wrong } }],
+        ['/webhooks/endpoints', wrong],
+        ['/webhooks/dead-letters/redrive', { filter: wrong }],
+      ];
+      for (const [target, body] of bodies) {
+        const answer = await post(target, body);
+        assertProblem(answer, 'validation_failed');
+        assert.equal((answer.json as { errors: unknown[] }).errors.length, limits.inputErrors);
+      }
+    });
 
     it('count, then retry what a filter finds, as an operation', async () => {
       const failed: string[] = [];
