@@ -123,8 +123,8 @@ describe('The API docs in a browser', { skip: missing }, () => {
       const all = (await shown(page)).length;
       await page.keyboard.press('/');
       await page.keyboard.type('post cancel');
-      assert.deepEqual(await shown(page), ['op-cancelOperation']);
-      assert.equal(await page.locator('#found').textContent(), `1 of ${all} found`);
+      assert.deepEqual(await shown(page), ['op-cancelOperation', 'op-batchCancel']);
+      assert.equal(await page.locator('#found').textContent(), `2 of ${all} found`);
       await page.keyboard.press('Enter');
       await page.locator('#cancelOperation').waitFor();
       await page.locator('#find').focus();
