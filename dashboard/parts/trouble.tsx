@@ -5,11 +5,12 @@ import { Mark } from './mark.tsx';
 export function Trouble({ error }: { readonly error: Error | null }) {
   if (error === null) return null;
   const problem = error instanceof ProblemError ? error.problem : null;
+  const isMisfit = error instanceof RangeError; // of serverFilters: nothing was asked
   return (
     <div class="trouble" role="alert">
       <Mark shape="warn" />
       <div>
-        <strong>{problem?.title ?? 'No answer'}</strong>
+        <strong>{problem?.title ?? (isMisfit ? 'This search does not fit' : 'No answer')}</strong>
         <p>{error.message}</p>
         {problem?.errors?.map(({ pointer, detail }) => (
           <p key={pointer}>

@@ -149,7 +149,7 @@ function Estimates({ task }: { readonly task: WireTask }) {
           'Kept, 90 % is aimed at',
           accuracy === null
             ? null
-            : `${(accuracy.within_bound * 100).toFixed(1)} % of ${count(accuracy.samples)}`,
+            : `${Math.round(accuracy.within_bound * 100)} % of ${count(accuracy.samples)}`,
         ],
         [
           'Median error',

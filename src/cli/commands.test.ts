@@ -466,6 +466,14 @@ describe('what goes wrong', () => {
     assert.equal(stderr, '');
   });
 
+  it('answers `help` as it does --help, since asking is no error', async () => {
+    const asked = await cli('help', 'run');
+    assert.equal(asked.code, 0);
+    assert.equal(asked.stdout, (await cli('run', '--help')).stdout);
+    assert.equal((await cli('help')).code, 0);
+    assert.equal((await cli()).code, 2);
+  });
+
   it('shows help with the exit codes, on stdout', async () => {
     const { code, stdout } = await cli('--help');
     assert.equal(code, 0);

@@ -30,6 +30,7 @@ it('config tells where each value came from, and no secret', async () => {
   assert.equal(row('store')?.[1], 'DATABASE_URL');
   assert.match(row('store')?.[0] ?? '', /db\.example/);
   for (const secret of ['hunter22', 'a-token-for-tests']) assert.ok(!run.stdout.includes(secret));
+  assert.deepEqual(row('tokens'), ['-', 'default']);
   const json = await runCli(['config', '--json', '--mode', 'dev'], { folder, env });
   const { mode, file, settings } = JSON.parse(json.stdout);
   assert.deepEqual([mode, path.basename(file)], ['dev', 'raincheck.config.mjs']);

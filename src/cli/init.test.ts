@@ -28,14 +28,20 @@ describe('init', () => {
       ['package.json', 'raincheck.config.ts', 'tasks/greeting.ts', ''],
     );
     assert.match(run.stderr, /npm install\n {2}npx raincheck dev\n/);
-    // As an install would leave it.
-    mkdirSync(path.join(folder, 'node_modules'));
-    symlinkSync(root, path.join(folder, 'node_modules', 'raincheck'));
-    symlinkSync(path.join(root, 'node_modules', 'zod'), path.join(folder, 'node_modules', 'zod'));
-    await using server = new ServerProcess(['dev', '--ephemeral', '--port', '0'], { folder });
-    const url = await server.url();
-    const done = await runCli(['run', 'greeting', 'name=Al', '--quiet'], { url });
-    assert.deepEqual(JSON.parse(done.stdout), { greeting: 'Hello, Al!' });
+    await assertGreets(folder);
+  });
+
+  it('writes .mts beside the package.json of `npm init -y`, whose type is commonjs', async () => {
+    const folder = path.join(home, 'commonjs');
+    mkdirSync(folder);
+    writeFileSync(path.join(folder, 'package.json'), '{"type":"commonjs"}');
+    const run = await runCli(['init', folder]);
+    assert.equal(run.code, 0, run.stderr);
+    assert.deepEqual(
+      run.stdout.split('\n').map((line) => line.split(' ')[0]),
+      ['raincheck.config.mts', 'tasks/greeting.mts', ''],
+    );
+    await assertGreets(folder);
   });
 
   it('overwrites nothing, writes nothing when one is there, and leaves a package.json alone', async () => {
@@ -57,3 +63,14 @@ describe('init', () => {
     assert.equal(readFileSync(path.join(folder, 'package.json'), 'utf8'), '{}');
   });
 });
+
+/** Serves what `init` wrote into `folder`, with node_modules as an install would leave them. */
+async function assertGreets(folder: string): Promise<void> {
+  mkdirSync(path.join(folder, 'node_modules'));
+  symlinkSync(root, path.join(folder, 'node_modules', 'raincheck'));
+  symlinkSync(path.join(root, 'node_modules', 'zod'), path.join(folder, 'node_modules', 'zod'));
+  await using server = new ServerProcess(['dev', '--ephemeral', '--port', '0'], { folder });
+  const url = await server.url();
+  const done = await runCli(['run', 'greeting', 'name=Al', '--quiet'], { url });
+  assert.deepEqual(JSON.parse(done.stdout), { greeting: 'Hello, Al!' });
+}

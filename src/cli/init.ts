@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { version } from '../server/version.ts';
@@ -36,18 +36,36 @@ export function addInit(program: Command, shell: Shell): void {
 
 type InitFile = { readonly name: string; readonly meaning: string; readonly text: string };
 
-/** A package.json that is there stays as it is: two others, and what to add to it is told. */
+/**
+ * A package.json that is there stays as it is: two others, and what to add to it is told. Where it says
+ * "type": "commonjs", as that of `npm init -y` does, Node reads only .mts as the modules that these are.
+ */
 function filesFor(folder: string): readonly InitFile[] {
+  const ending = isCommonJs(path.join(folder, 'package.json')) ? 'mts' : 'ts';
   const manifest = {
     name: 'package.json',
     meaning: 'raincheck as a dependency, `npm start`',
     text: packageText(path.basename(folder)),
   };
   const files = [
-    { name: 'raincheck.config.ts', meaning: 'the tasks of the server', text: configText },
-    { name: 'tasks/greeting.ts', meaning: 'a task to begin with', text: taskText },
+    {
+      name: `raincheck.config.${ending}`,
+      meaning: 'the tasks of the server',
+      text: configText(ending),
+    },
+    { name: `tasks/greeting.${ending}`, meaning: 'a task to begin with', text: taskText },
   ];
   return existsSync(path.join(folder, manifest.name)) ? files : [manifest, ...files];
+}
+
+/** One that cannot be read counts as not: npm will say what is wrong with it. */
+function isCommonJs(packageFile: string): boolean {
+  try {
+    const manifest: unknown = JSON.parse(readFileSync(packageFile, 'utf8'));
+    return (manifest as { readonly type?: unknown } | null)?.type === 'commonjs';
+  } catch {
+    return false;
+  }
 }
 
 function refuseTaken(files: readonly InitFile[], folder: string): void {
@@ -92,11 +110,13 @@ function packageText(folderName: string): string {
   return `${JSON.stringify(manifest, null, 2)}\n`;
 }
 
-const configText = `import { defineConfig } from 'raincheck';
-import { greeting } from './tasks/greeting.ts';
+function configText(ending: string): string {
+  return `import { defineConfig } from 'raincheck';
+import { greeting } from './tasks/greeting.${ending}';
 
 export default defineConfig({ tasks: [greeting] });
 `;
+}
 
 const taskText = `import { setTimeout as sleep } from 'node:timers/promises';
 import { defineTask } from 'raincheck';

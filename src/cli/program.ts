@@ -100,9 +100,10 @@ function refuseTokenArgument(argv: readonly string[]): void {
   );
 }
 
-/** Asking for help or the version is no error. */
+/** Asking for help or the version is no error; `help run` comes with the code of no command, but 0. */
 function isAnswered(error: unknown): boolean {
   if (!(error instanceof CommanderError)) return false;
+  if (error.code === 'commander.help') return error.exitCode === 0;
   return ['commander.helpDisplayed', 'commander.version'].includes(error.code);
 }
 

@@ -309,7 +309,8 @@ export function settingOrigins(p: SettingSources): SettingOrigin[] {
 }
 
 function shownValue(setting: Setting<unknown>, value: unknown): unknown {
-  if (setting.secret === true && value !== undefined) return '[set]';
+  const isEmpty = value === undefined || (Array.isArray(value) && value.length === 0);
+  if (setting.secret === true && !isEmpty) return '[set]';
   return setting.isDuration === true ? formatDuration(Number(value)) : value;
 }
 

@@ -41,6 +41,14 @@ export function requireSqliteVersion(version: string): void {
   );
 }
 
+/** Node 22 may have a good SQLite, but reads rows in another shape, so that every file looks like a foreign one. */
+export function requireNodeVersion(version: string): void {
+  if (compareVersions(version, '24.0.0') >= 0) return;
+  throw incompatible(
+    `This is Node ${version}; Raincheck needs 24.15.0 or newer. To have one beside it: npm install node@24, then npx node.`,
+  );
+}
+
 /**
  * The absolute path, links resolved so that one file has one lock. Creates missing folders and the file.
  * `refuse` gets the path before the file is opened for the first time.

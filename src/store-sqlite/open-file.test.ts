@@ -15,7 +15,7 @@ import assert from 'node:assert/strict';
 import { RaincheckError } from '../core/errors.ts';
 import { StoreBench } from '../testing/store-bench.ts';
 import { WriteConnection } from './connection.ts';
-import { openFailure, requireSqliteVersion } from './database-file.ts';
+import { openFailure, requireNodeVersion, requireSqliteVersion } from './database-file.ts';
 import { migrations, schemaVersion } from './migrations.ts';
 import { migrateTo } from './open-file.ts';
 import { openSqliteStore } from './sqlite-store.ts';
@@ -200,6 +200,16 @@ describe('opening a SQLite store', () => {
       assert.throws(() => requireSqliteVersion(old), { code: 'store_incompatible' });
     }
     for (const good of ['3.51.3', '3.53.0', '4.0.0']) requireSqliteVersion(good);
+  });
+
+  it('names the Node that is needed rather than call the file foreign, as it would look under Node 22', () => {
+    for (const old of ['22.23.3', '20.20.2']) {
+      assert.throws(() => requireNodeVersion(old), {
+        code: 'store_incompatible',
+        message: /^This is Node 2\d\..*needs 24\.15\.0 or newer/,
+      });
+    }
+    for (const good of ['24.15.0', '26.0.0']) requireNodeVersion(good);
   });
 
   it('has the same schema fresh and migrated from every earlier version', async (t) => {

@@ -8,6 +8,7 @@ import {
   notOurs,
   openFailure,
   prepareFile,
+  requireNodeVersion,
   requireSqliteVersion,
 } from './database-file.ts';
 import { lockFile, type FileLock } from './file-lock.ts';
@@ -41,6 +42,7 @@ const openPaths = new Set<string>();
  * `store_unavailable` when the disk is full or fails, so that a later try may work.
  */
 export function openFile(path: string, p: { readonly synchronous: 'full' | 'normal' }): OpenFile {
+  requireNodeVersion(process.versions.node);
   requireSqliteVersion(process.versions['sqlite'] ?? '0');
   const real = prepareFile(path, refuseOpenHere);
   let lock: FileLock | undefined;
