@@ -314,14 +314,15 @@ describe('any life of an operation', () => {
 
   it('is tried in earnest: the lives above apply every event and reach every state', () => {
     const seen = new Set<string>();
-    holdsFor(({ log }) => {
-      for (const { event, decision } of log) {
-        if (decision.outcome !== 'applied') continue;
-        seen.add(event.type);
-        seen.add(decision.operation.state);
-        if (decision.operation.error !== null) seen.add(decision.operation.error.code);
-      }
-    });
+    const look = (): void =>
+      holdsFor(({ log }) => {
+        for (const { event, decision } of log) {
+          if (decision.outcome !== 'applied') continue;
+          seen.add(event.type);
+          seen.add(decision.operation.state);
+          if (decision.operation.error !== null) seen.add(decision.operation.error.code);
+        }
+      });
     const wanted = [
       'due',
       'parked',
@@ -344,9 +345,9 @@ describe('any life of an operation', () => {
       'queue_timeout',
       'deadline_exceeded',
     ];
-    assert.deepEqual(
-      wanted.filter((name) => !seen.has(name)),
-      [],
-    );
+    const missing = (): string[] => wanted.filter((name) => !seen.has(name));
+    // The rarest, three lost workers in a row, is not in every thousand of lives.
+    for (let thousands = 0; thousands < 8 && missing().length > 0; thousands += 1) look();
+    assert.deepEqual(missing(), []);
   });
 });

@@ -90,10 +90,12 @@ function suite(transport: Transport): void {
   };
   /** The delivery of an operation once it is in that state. */
   const deliveryAt = async (query: string, state: string): Promise<Answer['json']> => {
+    const signal = AbortSignal.timeout(30_000);
     for (;;) {
       const { json: page } = await get(`/webhooks/deliveries?${query}`);
       const [delivery] = page.deliveries;
       if (delivery?.state === state) return delivery;
+      assert.ok(!signal.aborted, `never ${state}: ${JSON.stringify(delivery)}`);
       await immediate();
     }
   };

@@ -153,7 +153,7 @@ describe('Estimator', () => {
     assert.equal(estimate.p50At, 90 * second);
   });
 
-  it('goes by the fraction only where nothing else is known at all', () => {
+  it('goes by the fraction where nothing else is known at all', () => {
     const estimator = taught([]);
     estimator.onSubmit({ id: 'a', task: 'reports', at: 0 });
     estimator.onStart({ id: 'a', at: 0 });
@@ -161,6 +161,25 @@ describe('Estimator', () => {
     const estimate = known(estimator.predict({ id: 'a', at: 10 * second }));
     assert.equal(estimate.basis, 'progress');
     assert.ok(Math.abs(estimate.p50At - 40 * second) < 3 * second, String(estimate.p50At));
+  });
+
+  it('goes by the fraction rather than by what other tasks take, until some of its own have finished', () => {
+    const estimator = taught(tenSeconds);
+    const run = (id: string, took: number): void => {
+      estimator.onSubmit({ id, task: 'exports', at: 0 });
+      estimator.onStart({ id, at: 0 });
+      if (took > 0) estimator.onFinish({ id, at: took });
+    };
+    run('a', 0);
+    assert.equal(known(estimator.predict({ id: 'a', at: 0 })).basis, 'history');
+    estimator.onProgress({ id: 'a', at: 30 * second, fraction: 0.25, message: null });
+    const estimate = known(estimator.predict({ id: 'a', at: 30 * second }));
+    assert.equal(estimate.basis, 'progress');
+    assert.ok(Math.abs(estimate.p50At - 120 * second) < 10 * second, String(estimate.p50At));
+    assert.equal(estimate.longerThanUsual, false, 'of a task that nobody knows');
+    for (const id of ['b', 'c', 'd', 'e']) run(id, 40 * second);
+    const later = known(estimator.predict({ id: 'a', at: 30 * second }));
+    assert.deepEqual([later.basis, later.p50At], ['history', 40 * second]);
   });
 
   it('keeps an operation in a back-off out of the slots, and counts the back-off', () => {

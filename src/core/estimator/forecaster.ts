@@ -21,7 +21,7 @@ export type Forecast = {
   readonly bucket: CalibrationBucket;
   readonly basis: Basis;
   readonly samples: number;
-  /** It has outlived nine of ten operations of its task. */
+  /** It has outlived nine of ten operations of its task, of which enough have finished to tell. */
   readonly longerThanUsual: boolean;
 };
 
@@ -87,7 +87,7 @@ export class Forecaster {
       startsInMs: null,
       ahead: 0,
       bucket: runningBucket(outlived),
-      longerThanUsual: outlived >= 0.9,
+      longerThanUsual: outlived >= 0.9 && mine.samples >= settings.usualSamplesMin,
     };
   }
 

@@ -38,7 +38,10 @@ export class History {
     }
     const elapsed = operation.startedAt === null ? 0 : now - operation.startedAt;
     const whole = this.whole(operation.task, rules);
-    if (whole === null) return extrapolated(operation.fraction, elapsed);
+    const isOthers = this.times.own(operation.task) === null && rules.declaredMs === null;
+    // What other tasks take says less of it than how far it has come.
+    const byProgress = isOthers ? extrapolated(operation.fraction, elapsed) : null;
+    if (whole === null || byProgress !== null) return byProgress;
     return { ...whole, residual: residualOf(whole.window, elapsed) };
   }
 
@@ -69,7 +72,8 @@ export class History {
 }
 
 /**
- * In proportion to the progress: only where there is nothing else at all, since a fraction is hardly ever one of time.
+ * In proportion to the progress: only where nothing is known of the task itself, since a fraction is hardly ever one of
+ * time.
  */
 function extrapolated(fraction: number | null, elapsedMs: number): Remaining | null {
   if (fraction === null || fraction <= 0 || elapsedMs <= 0) return null;
