@@ -1,19 +1,25 @@
 import { spawnSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { renameSync, rmSync } from 'node:fs';
 import { buildDashboard } from './build-dashboard.ts';
 import { buildExample } from './build-example.ts';
 
 /**
  * `npm run build`: dist/ from src/ (JavaScript with its imports rewritten, and declarations), dist/examples/reports/
- * from the packaged example, and dist/dashboard/ from dashboard/.
+ * from the packaged example, and dist/dashboard/ from dashboard/. Beside the old dist/, and put in its place when it is
+ * whole: a server may run from that.
  */
-rmSync('dist', { recursive: true, force: true });
+const next = 'dist.next';
+rmSync(next, { recursive: true, force: true });
 compile('tsconfig.build.json');
-await buildExample('dist/examples/reports');
-await buildDashboard('dist/dashboard');
+await buildExample(`${next}/examples/reports`);
+await buildDashboard(`${next}/dashboard`);
+rmSync('dist', { recursive: true, force: true });
+renameSync(next, 'dist');
 
 function compile(project: string): void {
-  const { status, stdout, stderr, error } = spawnSync('tsc', ['-p', project], { encoding: 'utf8' });
+  const { status, stdout, stderr, error } = spawnSync('tsc', ['-p', project, '--outDir', next], {
+    encoding: 'utf8',
+  });
   if (status === 0) return;
   console.error(`tsc -p ${project}\n${stdout ?? ''}${stderr ?? ''}${error?.message ?? ''}`);
   process.exit(1);
