@@ -7,7 +7,15 @@ import { after, before, describe, it } from 'node:test';
 import { packedPackage, runIn, type PackedPackage } from '../support/packed-package.ts';
 
 const root = path.join(import.meta.dirname, '..', '..');
-const npmInstall = ['install', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts'];
+const npmInstall = [
+  'install',
+  '--prefer-offline',
+  '--no-audit',
+  '--no-fund',
+  '--ignore-scripts',
+  // A connection that went dead is given up after half a minute and tried again, not after npm's five.
+  '--fetch-timeout=30000',
+];
 
 type Lock = { packages: Record<string, object> };
 
