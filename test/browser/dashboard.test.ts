@@ -47,6 +47,31 @@ describe('the dashboard', { skip: executable === null && noChromium }, () => {
     watched.assertQuiet();
   });
 
+  for (const basePath of ['', '/dashboard', '/a/b']) {
+    it(`has every view below the prefix '${basePath}', by its links and by its address`, async () => {
+      await using own = await startSite({ basePath });
+      const { id } = await own.client.submit('noop', {});
+      await own.client.operation(id).wait();
+      await using watched = await openPage(browser);
+      const { page } = watched;
+      await page.goto(own.url);
+      const names = ['Operations', 'Dead letters', 'Webhooks', 'Tasks', 'Workers', 'Try it'];
+      for (const name of ['Overview', ...names]) {
+        await page
+          .getByRole('navigation', { name: 'Views' })
+          .getByRole('link', { name, exact: true })
+          .click();
+        await page.locator('h1').getByText(name, { exact: true }).waitFor();
+        assert.ok(page.url().startsWith(own.url), page.url());
+        await page.reload();
+        await page.locator('h1').getByText(name, { exact: true }).waitFor();
+      }
+      await page.goto(`${own.url}operations/${id}`);
+      await page.locator('h1').getByText('Completed').waitFor();
+      watched.assertQuiet();
+    });
+  }
+
   it('says which member of an input does not fit', async () => {
     await using watched = await opened('try/steps');
     const { page } = watched;
