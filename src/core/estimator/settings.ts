@@ -21,7 +21,7 @@ export const estimatorSettings = {
   /** Stages of one task that are told apart; a message with a number in it would make one for each. */
   stagesMax: 64,
   /** Finished operations of a task before one of it is said to take longer than usual: of two, every second one does. */
-  usualSamplesMin: 10,
+  usualSamplesMin: 5,
   /** Progress buckets of a fraction: 5 % each. */
   stageFractions: 20,
   stageKeyChars: 100,

@@ -48,6 +48,12 @@ describe('toldNext', () => {
     assert.equal(late.shown.longerThanUsual, true);
     const later = toldNext(late, { fresh: fresh(9_000), at: 3_002, started: true });
     assert.equal(later.shown.longerThanUsual, true);
+    const guessed = toldNext(late, {
+      fresh: { ...fresh(9_000), samples: 4 },
+      at: 3_002,
+      started: true,
+    });
+    assert.equal(guessed.shown.longerThanUsual, false, 'of four nobody knows what is usual');
   });
 
   it('is in order whatever comes: start, median, bound, none in the past but a start that happened', () => {

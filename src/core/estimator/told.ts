@@ -1,4 +1,5 @@
 import type { CompletionEstimate } from './completion-estimate.ts';
+import { estimatorSettings } from './settings.ts';
 import { held, shownEstimate } from './shown-estimate.ts';
 
 /** What the clients of one operation were told. */
@@ -46,9 +47,14 @@ export function toldNext(
       p50At,
       p90At,
       queuePosition: fresh.queuePosition,
-      longerThanUsual: fresh.longerThanUsual || boundPassed,
+      // A bound that was guessed from a few of others says nothing of what is usual.
+      longerThanUsual: fresh.longerThanUsual || (boundPassed && isUsual(fresh)),
     },
     at,
     boundPassed,
   };
+}
+
+function isUsual({ samples }: CompletionEstimate): boolean {
+  return samples >= estimatorSettings.usualSamplesMin;
 }
