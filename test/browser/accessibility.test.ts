@@ -1,15 +1,13 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { after, before, describe, it } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
+import { axe, violations } from './axe.ts';
 import { launchChromium } from './chromium.ts';
 import { findChromium, noChromium } from './find-chromium.ts';
 import { startSite, type Site } from './site.ts';
 import { openPage } from './watched-page.ts';
 
 const executable = findChromium();
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 /** A path below the dashboard, and what is there once the view is whole. */
 type View = readonly [path: string, ready: string];
@@ -95,15 +93,6 @@ async function visit(page: Page, path: string): Promise<void> {
   const url = JSON.stringify(path === '' ? './' : path);
   await page.evaluate(
     `history.pushState(null, '', new URL(${url}, document.baseURI)), dispatchEvent(new PopStateEvent('popstate'))`,
-  );
-}
-
-async function violations(page: Page): Promise<readonly string[]> {
-  type Found = { violations: { id: string; nodes: { html: string; failureSummary: string }[] }[] };
-  const result = await page.evaluate<Found>('axe.run({ resultTypes: ["violations"] })');
-  return result.violations.map(
-    ({ id, nodes }) =>
-      `${id}: ${nodes.map((node) => `${node.html} ${node.failureSummary}`).join(' | ')}`,
   );
 }
 
