@@ -7,90 +7,17 @@
  * Batches are calls made in one turn, i.e. in one transaction. A dated run stands in
  * src/store-postgres/README.md.
  */
-import { operationId } from '../src/core/id.ts';
-import type { NewOperation } from '../src/store/store.ts';
 import { dropSchema, newSchema } from '../src/store-postgres/postgres-schema.fixture.ts';
 import { startPostgres } from '../src/store-postgres/postgres-server.fixture.ts';
 import { postgresStore } from '../src/store-postgres/postgres-store.ts';
+import { newOperations, storeDriver } from './store-driver.ts';
 
 const finished = Number(process.argv[2] ?? 0);
 const server = await startPostgres({ fsync: true });
 const options = { url: server.url, schema: newSchema() };
 const { store, ready } = postgresStore(options);
 const database = await ready();
-let tokens = 0;
-
-function newOperation(): NewOperation {
-  const now = Date.now();
-  return {
-    id: operationId(now, crypto.getRandomValues(new Uint8Array(10))),
-    task: 'reports',
-    tenant: '',
-    input: '{"customer":"c-20391","month":"2026-10","format":"pdf"}',
-    attemptsMax: 3,
-    retentionMs: 7 * 86_400_000,
-    priority: 0,
-    readyAt: now,
-    waitUntil: null,
-    deadlineAt: null,
-    concurrencyKey: null,
-    labels: {},
-    retryOf: null,
-    traceparent: null,
-    webhook: null,
-    idempotency: null,
-    taskPendingMax: null,
-  };
-}
-
-async function create(made: readonly NewOperation[]): Promise<void> {
-  await Promise.all(
-    made.map((operation) =>
-      store.createOperations({ operations: [operation], pendingMax: 1e9, now: Date.now() }),
-    ),
-  );
-}
-
-function newOperations(count: number): NewOperation[] {
-  return Array.from({ length: count }, newOperation);
-}
-
-async function claim(limit: number): Promise<{ id: string; token: string }[]> {
-  const { claimed } = await store.claimOperations({
-    worker: 'bench',
-    newToken: () => `token-${(tokens += 1)}-0123456789abcdef`,
-    leaseMs: 15_000,
-    limit,
-    tasks: [{ name: 'reports', concurrency: null, keyConcurrency: null }],
-    now: Date.now(),
-  });
-  return claimed.map(({ operation }) => ({
-    id: operation.id,
-    token: operation.lease?.token ?? '',
-  }));
-}
-
-async function complete(claimed: readonly { id: string; token: string }[]): Promise<void> {
-  const result = {
-    contentType: 'application/json',
-    name: null,
-    sizeBytes: 40,
-    etag: '"r-0123456789abcdef"',
-    inline: '{"url":"https://example.com/reports/391"}',
-  };
-  await Promise.all(
-    claimed.map(({ id, token }) =>
-      store.settleAttempts({
-        settlements: [{ type: 'completed', id, token, result, body: null }],
-        now: Date.now(),
-      }),
-    ),
-  );
-}
-
-async function read(ids: readonly string[]): Promise<void> {
-  await Promise.all(ids.map((id) => store.readOperation({ id })));
-}
+const { create, claim, complete, read } = storeDriver(store);
 
 type Cost = { micros: number; cpuMicros: number; roundTrips: number };
 
