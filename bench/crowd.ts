@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { Agent, request, type IncomingMessage } from 'node:http';
 import { EventStreamParser } from '../src/client/event-stream.ts';
-import type { WireOperation } from '../src/core/wire.ts';
+import type { WireOperation } from '../src/core/wire-operation.ts';
 
 /** What one watcher was told at the end. */
 export type Told = {

@@ -8,13 +8,8 @@ export { RaincheckError, TaskError, type ErrorCode, type FieldError } from './co
 export type { EndedAttempt, Operation, OperationState, OperationStatus } from './core/operation.ts';
 export type { ProgressReport } from './core/progress.ts';
 export type { Scope } from './core/scope.ts';
-export type {
-  WireOperation,
-  WireOperationPage,
-  WireProblem,
-  WireTask,
-  WireTaskList,
-} from './core/wire.ts';
+export type { WireOperation, WireOperationPage } from './core/wire-operation.ts';
+export type { WireProblem, WireTask, WireTaskList } from './core/wire-server.ts';
 export { defineTask } from './engine/define-task.ts';
 export type { Engine, OperationKey, Submission } from './engine/engine.ts';
 export { file, type FileContent, type FileResult } from './engine/file.ts';

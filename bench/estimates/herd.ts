@@ -3,7 +3,7 @@ import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { WireOperation } from '../../src/core/wire.ts';
+import type { WireOperation } from '../../src/core/wire-operation.ts';
 import { startPostgres } from '../../src/store-postgres/postgres-server.fixture.ts';
 import { startServer, stopServers, type ServerProcess } from '../server-process.ts';
 

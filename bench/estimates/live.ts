@@ -4,7 +4,7 @@ import path from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seededRandom } from '../../src/core/estimator/seeded-random.fixture.ts';
-import type { WireOperation } from '../../src/core/wire.ts';
+import type { WireOperation } from '../../src/core/wire-operation.ts';
 import { startServer } from '../server-process.ts';
 import { EstimatorPredictor } from './estimator-predictor.ts';
 import { replay, type Poller, type Prediction } from './replay.ts';

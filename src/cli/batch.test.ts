@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { runCli, startCli, type CliRun } from '../../test/support/run-cli.ts';
 import { hasTerminal, onTerminal } from '../../test/support/terminal.ts';
-import type { WireBatchCount, WireOperation } from '../core/wire.ts';
+import type { WireBatchCount, WireOperation } from '../core/wire-operation.ts';
 import { kit, listening, type Kit } from '../http/transports.fixture.ts';
 
 /** The real engine and HTTP API in this process, the command line as processes beside it. */

@@ -1,7 +1,7 @@
 import { Option, type Command } from 'commander';
 import type { Batch } from '../client/batches.ts';
 import type { OperationStatus } from '../core/operation.ts';
-import type { WireBatchCount } from '../core/wire.ts';
+import type { WireBatchCount } from '../core/wire-operation.ts';
 import { canAsk, confirmed } from './confirm.ts';
 import { durationArgument, integerArgument, type Context } from './context.ts';
 import { exitCodes, UsageError } from './exit-codes.ts';

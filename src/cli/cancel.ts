@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { WireOperation } from '../core/wire.ts';
+import type { WireOperation } from '../core/wire-operation.ts';
 import { isBatch, runBatch, withBatchOptions, type BatchFlags } from './batch.ts';
 import { acting, operationNamed, type Shell } from './context.ts';
 import { exitCodes } from './exit-codes.ts';

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { runCli, startCli } from '../../test/support/run-cli.ts';
 import { scriptedServer } from '../../test/support/scripted-server.ts';
 import { completed, sampleId, wireTask } from '../../test/support/wire-samples.ts';
-import type { WireLogLine, WireOperation } from '../core/wire.ts';
+import type { WireLogLine, WireOperation } from '../core/wire-operation.ts';
 import { createEngine } from '../engine/create-engine.ts';
 import { defineTask } from '../engine/define-task.ts';
 import type { Engine } from '../engine/engine.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Redrive } from '../client/webhooks.ts';
-import type { WireDeadLetterGroups } from '../core/wire.ts';
+import type { WireDeadLetterGroups } from '../core/wire-webhook.ts';
 import { acting, durationArgument, integerArgument, type Context, type Shell } from './context.ts';
 import { deliveryFilter, withDeliveryFilters, type DeliveryFlags } from './delivery-filters.ts';
 import { showDelivery } from './webhook-text.ts';

@@ -1,4 +1,4 @@
-import type { WireEndpoint } from '../core/wire.ts';
+import type { WireEndpoint } from '../core/wire-webhook.ts';
 import type { Context } from './context.ts';
 import { ageText, briefly, eventName, nextText, shortUrl, waitText } from './webhook-text.ts';
 import { printRows, type Listing } from './listing.ts';

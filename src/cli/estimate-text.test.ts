@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import { wireEstimate, wireOperation } from '../../test/support/wire-samples.ts';
-import type { WireEstimate } from '../core/wire.ts';
+import type { WireEstimate } from '../core/wire-operation.ts';
 import { estimateText } from './estimate-text.ts';
 
 // Of local time, as people read it.

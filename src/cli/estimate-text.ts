@@ -1,4 +1,4 @@
-import type { WireEstimate, WireOperation } from '../core/wire.ts';
+import type { WireEstimate, WireOperation } from '../core/wire-operation.ts';
 
 /** What is known of an operation's end, in words; `short` where there is little room. */
 export type EstimateText = { readonly full: string; readonly short: string };

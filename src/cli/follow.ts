@@ -1,7 +1,7 @@
 import type { OperationHandle } from '../client/operation.ts';
 import { WaitTimeout } from '../client/problem.ts';
 import { isFinal } from '../client/wait.ts';
-import type { WireOperation } from '../core/wire.ts';
+import type { WireOperation } from '../core/wire-operation.ts';
 import { retryText, type Context } from './context.ts';
 import { newsOf } from './narration.ts';
 import { ProgressLine, progressText } from './progress-line.ts';

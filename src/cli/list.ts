@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander';
 import { operationStatuses, type OperationStatus } from '../core/operation.ts';
-import type { WireOperation } from '../core/wire.ts';
+import type { WireOperation } from '../core/wire-operation.ts';
 import { acting, integerArgument, type Context, type Shell } from './context.ts';
 import { exitCodes } from './exit-codes.ts';
 import { paged, printListing } from './listing.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { WireLogLine } from '../core/wire.ts';
+import type { WireLogLine } from '../core/wire-operation.ts';
 import { acting, operationNamed, type Context, type Shell } from './context.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { Style } from './output.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { completed, failed, sampleId, wireOperation } from '../../test/support/wire-samples.ts';
-import type { WireOperation } from '../core/wire.ts';
+import type { WireOperation } from '../core/wire-operation.ts';
 import { newsOf, outcomeText } from './narration.ts';
 
 const now = Date.parse('2026-01-01T00:00:10.000Z');

@@ -1,6 +1,6 @@
 import { isFinal } from '../client/wait.ts';
 import { formatDuration } from '../core/duration.ts';
-import type { WireOperation } from '../core/wire.ts';
+import type { WireOperation } from '../core/wire-operation.ts';
 import { wholeSeconds } from './progress-line.ts';
 import { safeLine } from './terminal-text.ts';
 

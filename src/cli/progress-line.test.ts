@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { wireEstimate, wireOperation } from '../../test/support/wire-samples.ts';
-import type { WireOperation, WireProgress } from '../core/wire.ts';
+import type { WireOperation, WireProgress } from '../core/wire-operation.ts';
 import { barText, progressText, takesProgressSequence } from './progress-line.ts';
 import { displayWidth } from './terminal-text.ts';
 

@@ -1,5 +1,5 @@
 import { formatDuration } from '../core/duration.ts';
-import type { WireOperation } from '../core/wire.ts';
+import type { WireOperation } from '../core/wire-operation.ts';
 import { estimateText } from './estimate-text.ts';
 import type { Output, Style } from './output.ts';
 import { cutTo, displayWidth, safeLine } from './terminal-text.ts';

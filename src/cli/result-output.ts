@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { fileName, type OperationHandle } from '../client/operation.ts';
 import { formatBytes } from '../core/byte-size.ts';
-import type { WireOperation } from '../core/wire.ts';
+import type { WireOperation } from '../core/wire-operation.ts';
 import type { Context } from './context.ts';
 import { UsageError } from './exit-codes.ts';
 import { shellWord } from './terminal-text.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { formatDuration } from '../core/duration.ts';
-import type { WireAttempt, WireOperation, WireOperationWebhook } from '../core/wire.ts';
+import type { WireAttempt, WireOperation, WireOperationWebhook } from '../core/wire-operation.ts';
 import { acting, operationNamed, type Context, type Shell } from './context.ts';
 import { estimateText } from './estimate-text.ts';
 import { exitCodes } from './exit-codes.ts';

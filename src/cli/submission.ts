@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { SubmitOptions } from '../client/client.ts';
 import type { OperationHandle } from '../client/operation.ts';
 import { ProblemError } from '../client/problem.ts';
-import type { WireTask } from '../core/wire.ts';
+import type { WireTask } from '../core/wire-server.ts';
 import { suggestion } from '../core/suggest.ts';
 import { inputFrom, inputOption, labelsFrom } from './arguments.ts';
 import { isObject } from './json-schema.ts';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { formatDuration } from '../core/duration.ts';
-import type { WireTask } from '../core/wire.ts';
+import type { WireTask } from '../core/wire-server.ts';
 import { acting, type Context, type Shell } from './context.ts';
 import { exitCodes } from './exit-codes.ts';
 import { isObject, typesAt } from './json-schema.ts';

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { FeedEvent } from '../client/feed.ts';
 import type { OperationStatus } from '../core/operation.ts';
-import type { WireOperation } from '../core/wire.ts';
+import type { WireOperation } from '../core/wire-operation.ts';
 import { acting, type Context, type Shell } from './context.ts';
 import { estimateText } from './estimate-text.ts';
 import { exitCodes } from './exit-codes.ts';

@@ -1,7 +1,7 @@
 import type { FeedEvent } from '../client/feed.ts';
 import { isFinal } from '../client/wait.ts';
 import { operationStatuses, type OperationStatus } from '../core/operation.ts';
-import type { WireOperation } from '../core/wire.ts';
+import type { WireOperation } from '../core/wire-operation.ts';
 
 /** How many operations there are in each status. */
 export type Counts = Readonly<Record<OperationStatus, number>>;

@@ -2,7 +2,7 @@ import { InvalidArgumentError, type Command } from 'commander';
 import { deliveryStates, type DeliveryState } from '../core/delivery.ts';
 import { isDeliveryId, isEndpointId } from '../core/id.ts';
 import { suggestion } from '../core/suggest.ts';
-import type { WireDelivery } from '../core/wire.ts';
+import type { WireDelivery } from '../core/wire-webhook.ts';
 import { acting, integerArgument, type Context, type Shell } from './context.ts';
 import { deliveryFilter, withDeliveryFilters, type DeliveryFlags } from './delivery-filters.ts';
 import {

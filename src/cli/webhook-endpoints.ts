@@ -3,7 +3,7 @@ import { Option, type Command } from 'commander';
 import type { EndpointMembers } from '../client/webhooks.ts';
 import { webhookEvents, type WebhookEvent } from '../core/delivery.ts';
 import { isEndpointId } from '../core/id.ts';
-import type { WireEndpoint, WireSecretList } from '../core/wire.ts';
+import type { WireEndpoint, WireSecretList } from '../core/wire-webhook.ts';
 import {
   acting,
   collected,

@@ -1,5 +1,5 @@
 import { formatDuration } from '../core/duration.ts';
-import type { WireDelivery, WireDeliveryAttempt } from '../core/wire.ts';
+import type { WireDelivery, WireDeliveryAttempt } from '../core/wire-webhook.ts';
 import { nameColumns, printRows } from './listing.ts';
 import { wholeSeconds } from './progress-line.ts';
 import type { Context } from './context.ts';

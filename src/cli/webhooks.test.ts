@@ -5,15 +5,15 @@ import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Webhook } from 'standardwebhooks';
 import { runCli, startCli, type CliRun } from '../../test/support/run-cli.ts';
+import type { WireOperation } from '../core/wire-operation.ts';
 import type {
   WireCreatedEndpoint,
   WireDelivery,
   WireDeliveryAttempt,
   WireEndpoint,
-  WireOperation,
   WireRedriveCount,
   WireTestedEndpoint,
-} from '../core/wire.ts';
+} from '../core/wire-webhook.ts';
 import { Inbox } from '../http/inbox.fixture.ts';
 import { kit, listening, type Kit } from '../http/transports.fixture.ts';
 

@@ -1,4 +1,5 @@
-import type { WireOperation, WireOperationPage, WireTask } from '../core/wire.ts';
+import type { WireOperation, WireOperationPage } from '../core/wire-operation.ts';
+import type { WireTask } from '../core/wire-server.ts';
 import { ProblemError } from './problem.ts';
 
 /**

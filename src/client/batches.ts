@@ -1,5 +1,5 @@
 import type { OperationStatus } from '../core/operation.ts';
-import type { WireBatchCount, WireBatched } from '../core/wire.ts';
+import type { WireBatchCount, WireBatched } from '../core/wire-operation.ts';
 import { objectIn } from './answered-operation.ts';
 import type { CallOptions, OperationHandle } from './operation.ts';
 import type { OperationFilter } from './operation-filter.ts';

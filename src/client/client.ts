@@ -6,12 +6,14 @@ import type {
   WireOperation,
   WireOperationPage,
   WireProgress,
+} from '../core/wire-operation.ts';
+import type {
   WireStats,
   WireTask,
   WireWhoami,
   WireWorker,
   WireWorkerList,
-} from '../core/wire.ts';
+} from '../core/wire-server.ts';
 import { objectIn, pageIn, taskIn, tasksIn } from './answered-operation.ts';
 import { operationFeed, type FeedEvent, type FeedOptions } from './feed.ts';
 import type { OperationFilter } from './operation-filter.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { scriptedServer, type Scripted } from '../../test/support/scripted-server.ts';
 import { completed, sampleId, wireOperation } from '../../test/support/wire-samples.ts';
-import type { WireOperation } from '../core/wire.ts';
+import type { WireOperation } from '../core/wire-operation.ts';
 import { kit, listening } from '../http/transports.fixture.ts';
 import { createClient } from './client.ts';
 import type { OperationEvent } from './events.ts';

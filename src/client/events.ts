@@ -1,4 +1,4 @@
-import type { WireOperation } from '../core/wire.ts';
+import type { WireOperation } from '../core/wire-operation.ts';
 import { operationIn } from './answered-operation.ts';
 import { NetworkError, ProblemError } from './problem.ts';
 import { isEventStream, reconnectMs, streamEvents } from './stream-reader.ts';

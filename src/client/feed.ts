@@ -1,4 +1,5 @@
-import type { WireFeedGap, WireFeedTick, WireOperation } from '../core/wire.ts';
+import type { WireOperation } from '../core/wire-operation.ts';
+import type { WireFeedGap, WireFeedTick } from '../core/wire-server.ts';
 import { notRaincheck, operationIn } from './answered-operation.ts';
 import type { StreamEvent } from './event-stream.ts';
 import { NetworkError, ProblemError } from './problem.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { scriptedServer, type Scripted } from '../../test/support/scripted-server.ts';
 import { completed, sampleId, wireOperation } from '../../test/support/wire-samples.ts';
-import type { WireLogLine } from '../core/wire.ts';
+import type { WireLogLine } from '../core/wire-operation.ts';
 import { createEngine } from '../engine/create-engine.ts';
 import { defineTask } from '../engine/define-task.ts';
 import { createApp } from '../http/app.ts';

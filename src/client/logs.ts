@@ -1,4 +1,4 @@
-import type { WireLogLine, WireLogPage, WireOperation } from '../core/wire.ts';
+import type { WireLogLine, WireLogPage, WireOperation } from '../core/wire-operation.ts';
 import { objectIn, operationIn } from './answered-operation.ts';
 import { NetworkError, ProblemError } from './problem.ts';
 import { isEventStream, reconnectMs, streamEvents } from './stream-reader.ts';

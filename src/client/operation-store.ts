@@ -1,4 +1,4 @@
-import type { WireOperation } from '../core/wire.ts';
+import type { WireOperation } from '../core/wire-operation.ts';
 import type { OperationHandle } from './operation.ts';
 import { isFinal } from './wait.ts';
 

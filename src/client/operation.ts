@@ -1,5 +1,5 @@
 import { durationMs, type Duration } from '../core/duration.ts';
-import type { WireLogLine, WireOperation } from '../core/wire.ts';
+import type { WireLogLine, WireOperation } from '../core/wire-operation.ts';
 import { operationIn } from './answered-operation.ts';
 import { operationEvents, type OperationEvent } from './events.ts';
 import { operationLogs, type LogsOptions } from './logs.ts';

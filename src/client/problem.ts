@@ -1,5 +1,5 @@
 import type { FieldError } from '../core/errors.ts';
-import type { WireOperation, WireOperationError } from '../core/wire.ts';
+import type { WireOperation, WireOperationError } from '../core/wire-operation.ts';
 
 /** A problem as it was read: from this server or a newer one, or made up for an answer without one. */
 export type Problem = {

@@ -12,7 +12,7 @@ import {
   signedDelivery,
 } from '../../test/support/signed-delivery.ts';
 import { failed } from '../../test/support/wire-samples.ts';
-import type { WireWebhookEvent } from '../core/wire.ts';
+import type { WireWebhookEvent } from '../core/wire-webhook.ts';
 import { makeSecret, verificationKey } from '../webhooks/secrets.ts';
 import { webhookSignature } from '../webhooks/signature.ts';
 import { verifyWebhook, type WebhookBody, type WebhookHeaders } from './verify-webhook.ts';

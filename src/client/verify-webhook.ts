@@ -1,6 +1,6 @@
 import { durationMs, type Duration } from '../core/duration.ts';
 import { refuseUnknownKeys } from '../core/options.ts';
-import type { WireWebhookEvent } from '../core/wire.ts';
+import type { WireWebhookEvent } from '../core/wire-webhook.ts';
 import { WebhookVerificationError } from './webhook-error.ts';
 import { bytesOfBase64, importWebhookKey, type WebhookKey } from './webhook-key.ts';
 

@@ -1,4 +1,4 @@
-import type { WireOperation } from '../core/wire.ts';
+import type { WireOperation } from '../core/wire-operation.ts';
 import { operationIn } from './answered-operation.ts';
 import { ProblemError, retryAfterMs, WaitTimeout } from './problem.ts';
 import { retryDelayMs, type Answer, type Transport } from './transport.ts';

@@ -12,7 +12,7 @@ import type {
   WireRotatedSecret,
   WireSecretList,
   WireTestedEndpoint,
-} from '../core/wire.ts';
+} from '../core/wire-webhook.ts';
 import { objectIn } from './answered-operation.ts';
 import type { CallOptions, OperationHandle } from './operation.ts';
 import { postSubmission, type SubmitOptions } from './submission.ts';

@@ -5,7 +5,7 @@ import {
   type BatchInput,
 } from '../engine/batch-input.ts';
 import { countBatch } from '../engine/batch-count.ts';
-import type { WireBatchCount } from '../core/wire.ts';
+import type { WireBatchCount } from '../core/wire-operation.ts';
 import { tenant, type HttpContext } from './context.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 import { jsonReply } from './json-reply.ts';

@@ -1,5 +1,5 @@
 import { limits } from '../core/limits.ts';
-import type { WireDeadLetterGroups, WireRedriveCount } from '../core/wire.ts';
+import type { WireDeadLetterGroups, WireRedriveCount } from '../core/wire-webhook.ts';
 import { groupDeadLetters } from '../webhooks/dead-letter-groups.ts';
 import {
   redriveFilter,

@@ -7,7 +7,7 @@ import {
 import { deliveryWait } from '../core/delivery-wait.ts';
 import { RaincheckError } from '../core/errors.ts';
 import { isDeliveryId, isEndpointId, isOperationId } from '../core/id.ts';
-import type { WireDelivery, WireDeliveryAttemptList } from '../core/wire.ts';
+import type { WireDelivery, WireDeliveryAttemptList } from '../core/wire-webhook.ts';
 import { takeTraceparent } from '../webhooks/event-deliveries.ts';
 import type { Webhooks } from '../webhooks/webhooks.ts';
 import { tenant, type WebhookContext } from './context.ts';

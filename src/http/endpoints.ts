@@ -1,7 +1,11 @@
 import { endpointWait } from '../core/delivery-wait.ts';
 import { RaincheckError } from '../core/errors.ts';
 import { isEndpointId } from '../core/id.ts';
-import type { WireCreatedEndpoint, WireEndpoint, WireTestedEndpoint } from '../core/wire.ts';
+import type {
+  WireCreatedEndpoint,
+  WireEndpoint,
+  WireTestedEndpoint,
+} from '../core/wire-webhook.ts';
 import { tenant, type WebhookContext } from './context.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 import { readJsonBody } from './json-body.ts';

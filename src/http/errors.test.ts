@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { limits } from '../core/limits.ts';
-import type { WireBatchCount, WireErrorGroups, WireOperation } from '../core/wire.ts';
+import type { WireBatchCount, WireErrorGroups, WireOperation } from '../core/wire-operation.ts';
 import { createEngine } from '../engine/create-engine.ts';
 import { defineTask } from '../engine/define-task.ts';
 import type { Engine } from '../engine/engine.ts';

@@ -1,5 +1,5 @@
 import { limits } from '../core/limits.ts';
-import type { WireErrorGroups } from '../core/wire.ts';
+import type { WireErrorGroups } from '../core/wire-operation.ts';
 import { groupErrors } from '../engine/error-groups.ts';
 import { tenant, type HttpContext } from './context.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';

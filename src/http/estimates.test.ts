@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import type { WireEstimate } from '../core/wire.ts';
+import type { WireEstimate } from '../core/wire-operation.ts';
 import { createEngine } from '../engine/create-engine.ts';
 import { defineTask } from '../engine/define-task.ts';
 import type { Engine } from '../engine/engine.ts';

@@ -1,7 +1,7 @@
 import { elapsedClock } from '../core/clock.ts';
 import { limits } from '../core/limits.ts';
 import type { Operation } from '../core/operation.ts';
-import type { WireFeedGap, WireFeedTick } from '../core/wire.ts';
+import type { WireFeedGap, WireFeedTick } from '../core/wire-server.ts';
 import type { FeedEvent, TaskRecord } from '../engine/engine.ts';
 import { tenant, type HttpContext } from './context.ts';
 import {

@@ -1,4 +1,4 @@
-import type { WireIndex } from '../core/wire.ts';
+import type { WireIndex } from '../core/wire-server.ts';
 import type { HttpContext } from './context.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 import { jsonReply } from './json-reply.ts';

@@ -1,4 +1,5 @@
-import type { WireOperation, WireOperationEvent } from '../core/wire.ts';
+import type { WireOperation } from '../core/wire-operation.ts';
+import type { WireOperationEvent } from '../core/wire-webhook.ts';
 import type { Json } from './openapi-schemas.ts';
 import { serverExamples } from './openapi-server-examples.ts';
 import { problemType } from './problem.ts';

@@ -1,5 +1,5 @@
 import { errorTable, RaincheckError, type ErrorCode } from '../core/errors.ts';
-import type { WireProblemType } from '../core/wire.ts';
+import type { WireProblemType } from '../core/wire-server.ts';
 import type { HttpContext } from './context.ts';
 import type { ExchangeReply } from './exchange.ts';
 import { jsonReply } from './json-reply.ts';

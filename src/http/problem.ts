@@ -1,6 +1,6 @@
 import { errorTable, RaincheckError, type ErrorCode, type FieldError } from '../core/errors.ts';
 import type { Operation } from '../core/operation.ts';
-import type { WireProblem } from '../core/wire.ts';
+import type { WireProblem } from '../core/wire-server.ts';
 import type { HttpContext } from './context.ts';
 import type { ExchangeReply } from './exchange.ts';
 

@@ -2,7 +2,7 @@ import { RaincheckError } from '../core/errors.ts';
 import { healthOf } from '../core/health.ts';
 import { limits } from '../core/limits.ts';
 import type { LogHistogram } from '../core/log-histogram.ts';
-import type { WireQuantiles, WireStats, WireStatsBucket } from '../core/wire.ts';
+import type { WireQuantiles, WireStats, WireStatsBucket } from '../core/wire-server.ts';
 import type { TaskRecord } from '../engine/engine.ts';
 import type { NodeRecord } from '../engine/node.ts';
 import { statsWindows, type Stats, type StatsWindow } from '../engine/stats.ts';

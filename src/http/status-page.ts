@@ -1,5 +1,5 @@
 import { formatDuration } from '../core/duration.ts';
-import type { WireAttempt, WireEstimate, WireOperation } from '../core/wire.ts';
+import type { WireAttempt, WireEstimate, WireOperation } from '../core/wire-operation.ts';
 import { html, type Html } from './html.ts';
 
 /**

@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import { setImmediate as immediate } from 'node:timers/promises';
 import { Webhook } from 'standardwebhooks';
 import { limits } from '../core/limits.ts';
-import type { WireOperation } from '../core/wire.ts';
+import type { WireOperation } from '../core/wire-operation.ts';
 import { systemClock } from '../engine/system-clock.ts';
 import { createApp } from './app.ts';
 import { Inbox } from './inbox.fixture.ts';

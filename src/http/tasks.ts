@@ -1,5 +1,5 @@
 import { RaincheckError } from '../core/errors.ts';
-import type { WireTask, WireTaskList } from '../core/wire.ts';
+import type { WireTask, WireTaskList } from '../core/wire-server.ts';
 import type { TaskRecord } from '../engine/engine.ts';
 import type { Task } from '../engine/task.ts';
 import type { HttpContext } from './context.ts';

@@ -1,4 +1,4 @@
-import type { WireRotatedSecret, WireSecretList } from '../core/wire.ts';
+import type { WireRotatedSecret, WireSecretList } from '../core/wire-webhook.ts';
 import { tenant, type WebhookContext } from './context.ts';
 import { requireEndpointId } from './endpoints.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';

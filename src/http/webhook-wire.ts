@@ -3,12 +3,8 @@ import { deliveryWait, endpointWait, needsEndpoint, type Wait } from '../core/de
 import { healthyInFlight } from '../core/endpoint-health.ts';
 import type { Endpoint } from '../core/endpoint.ts';
 import { RaincheckError } from '../core/errors.ts';
-import type {
-  WireDelivery,
-  WireDeliveryAttempt,
-  WireEndpoint,
-  WireOperationWebhook,
-} from '../core/wire.ts';
+import type { WireOperationWebhook } from '../core/wire-operation.ts';
+import type { WireDelivery, WireDeliveryAttempt, WireEndpoint } from '../core/wire-webhook.ts';
 import type { Webhooks } from '../webhooks/webhooks.ts';
 import { tenant, type HttpContext, type WebhookContext } from './context.ts';
 import { iso, isoOrNull } from './iso.ts';

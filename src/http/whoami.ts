@@ -1,4 +1,4 @@
-import type { WireWhoami } from '../core/wire.ts';
+import type { WireWhoami } from '../core/wire-server.ts';
 import type { HttpContext } from './context.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 import { jsonReply } from './json-reply.ts';

@@ -11,7 +11,7 @@ import {
   type EndedAttempt,
   type Operation,
 } from '../core/operation.ts';
-import type { WireAttempt, WireOperation, WireOperationWebhook } from '../core/wire.ts';
+import type { WireAttempt, WireOperation, WireOperationWebhook } from '../core/wire-operation.ts';
 import { createEngine } from '../engine/create-engine.ts';
 import { defineTask } from '../engine/define-task.ts';
 import { silentLogger } from '../engine/logger.ts';

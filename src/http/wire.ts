@@ -7,7 +7,7 @@ import {
   type Progress,
 } from '../core/operation.ts';
 import type { OperationEstimate } from '../core/operation-estimate.ts';
-import type { WireAttempt, WireOperationError, WireProgress } from '../core/wire.ts';
+import type { WireAttempt, WireOperationError, WireProgress } from '../core/wire-operation.ts';
 import { statusEtag } from './conditional.ts';
 import { tenant, type HttpContext } from './context.ts';
 import type { ExchangeReply } from './exchange.ts';

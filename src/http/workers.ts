@@ -1,4 +1,4 @@
-import type { WireWorker, WireWorkerList } from '../core/wire.ts';
+import type { WireWorker, WireWorkerList } from '../core/wire-server.ts';
 import type { NodeRecord } from '../engine/node.ts';
 import type { HttpContext } from './context.ts';
 import type { ExchangeReply } from './exchange.ts';

@@ -7,7 +7,7 @@ import { renderToString } from 'react-dom/server';
 import { scriptedServer } from '../../test/support/scripted-server.ts';
 import { completed, sampleId, wireOperation } from '../../test/support/wire-samples.ts';
 import { createClient, type Client } from '../client/client.ts';
-import type { WireOperation } from '../core/wire.ts';
+import type { WireOperation } from '../core/wire-operation.ts';
 import { kit, listening } from '../http/transports.fixture.ts';
 import { useOperation } from './use-operation.ts';
 

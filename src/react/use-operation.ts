@@ -1,7 +1,7 @@
 import { useMemo, useSyncExternalStore } from 'react';
 import { operationStore, type OperationSnapshot } from '../client/operation-store.ts';
 import type { OperationHandle } from '../client/operation.ts';
-import type { WireOperation } from '../core/wire.ts';
+import type { WireOperation } from '../core/wire-operation.ts';
 
 /** Of a client of `raincheck/client`, what the hook needs. */
 export type OperationSource = {

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Clock } from '../core/clock.ts';
-import type { WireWebhookEvent } from '../core/wire.ts';
+import type { WireWebhookEvent } from '../core/wire-webhook.ts';
 import type { AttemptResult } from '../core/delivery.ts';
 import { answeredResult } from '../webhooks/attempt-result.ts';
 import type { Exchanged } from '../webhooks/exchange.ts';

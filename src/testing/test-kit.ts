@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { timerMsMax, type Clock } from '../core/clock.ts';
 import { isFinal } from '../core/operation.ts';
-import type { WireOperation } from '../core/wire.ts';
+import type { WireOperation } from '../core/wire-operation.ts';
 import { createClient, type Client } from '../client/client.ts';
 import type { Engine } from '../engine/engine.ts';
 import { silentLogger } from '../engine/logger.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { webhookEvents } from '../core/delivery.ts';
-import type { WireOperationEvent } from '../core/wire.ts';
+import type { WireOperationEvent } from '../core/wire-webhook.ts';
 import { defineTask } from '../engine/define-task.ts';
 import { gate } from '../engine/engine.fixture.ts';
 import type { TaskContext } from '../engine/task.ts';

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { limits } from '../../src/core/limits.ts';
 import { isFinal, type Operation } from '../../src/core/operation.ts';
-import type { WireOperationEvent } from '../../src/core/wire.ts';
+import type { WireOperationEvent } from '../../src/core/wire-webhook.ts';
 import type { OperationPage, Store } from '../../src/store/store.ts';
 import type { Received } from '../support/webhook-receiver.ts';
 

@@ -8,7 +8,7 @@ import { it, type TestContext } from 'node:test';
 import v8 from 'node:v8';
 import vm from 'node:vm';
 import { defineTask, raincheck, type Raincheck } from 'raincheck';
-import type { WireDelivery, WireDeliveryPage } from '../../src/core/wire.ts';
+import type { WireDelivery, WireDeliveryPage } from '../../src/core/wire-webhook.ts';
 import { until } from '../../src/webhooks/webhooks.fixture.ts';
 import { WebhookReceiver } from '../support/webhook-receiver.ts';
 

@@ -4,15 +4,14 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { defineTask, raincheck, type Raincheck, type RaincheckOptions } from 'raincheck';
+import type { WireOperation, WireOperationPage } from '../../src/core/wire-operation.ts';
+import type { WireProblem } from '../../src/core/wire-server.ts';
 import type {
   WireDelivery,
   WireDeliveryPage,
-  WireOperation,
   WireOperationEvent,
-  WireOperationPage,
-  WireProblem,
   WireRedriveCount,
-} from '../../src/core/wire.ts';
+} from '../../src/core/wire-webhook.ts';
 import { until } from '../../src/webhooks/webhooks.fixture.ts';
 import { ManualClock } from '../../src/testing/manual-clock.ts';
 import { WebhookReceiver } from '../support/webhook-receiver.ts';

@@ -1,5 +1,6 @@
 import { Webhook } from 'standardwebhooks';
-import type { WireOperation, WireOperationEvent } from '../../src/core/wire.ts';
+import type { WireOperation } from '../../src/core/wire-operation.ts';
+import type { WireOperationEvent } from '../../src/core/wire-webhook.ts';
 import { completed } from './wire-samples.ts';
 
 export const sampleSecret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;

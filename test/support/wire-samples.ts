@@ -1,10 +1,6 @@
-import type {
-  WireDelivery,
-  WireEndpoint,
-  WireEstimate,
-  WireOperation,
-  WireTask,
-} from '../../src/core/wire.ts';
+import type { WireEstimate, WireOperation } from '../../src/core/wire-operation.ts';
+import type { WireTask } from '../../src/core/wire-server.ts';
+import type { WireDelivery, WireEndpoint } from '../../src/core/wire-webhook.ts';
 
 export const sampleId = 'op_01M833QKVJTQ91318PAAN2267W';
 
