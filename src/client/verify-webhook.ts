@@ -188,7 +188,7 @@ function eventIn(body: Uint8Array): WireWebhookEvent {
     typeof event.type === 'string' &&
     'timestamp' in event &&
     typeof event.timestamp === 'string';
-  // Signed by who has the secret: the rest is as core/wire.ts says, or newer.
+  // Signed by who has the secret: the rest is as core/wire-webhook.ts says, or newer.
   if (isEvent) return event as WireWebhookEvent;
   throw new WebhookVerificationError(
     'bad_body',
