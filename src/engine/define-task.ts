@@ -20,7 +20,6 @@ const optionNames = [
   'pendingMax',
   'retention',
   'estimate',
-  'expectedDuration',
   'resultBytesMax',
   'isolate',
   'run',
@@ -89,7 +88,11 @@ function checkedTask(name: string, options: TaskOptions, module: () => string | 
       maxMs: limits.retentionMsMax,
       fallback: limits.retentionMsDefault,
     }),
-    estimateMs: estimateOption(name, options),
+    estimateMs: durationOption(at('estimate'), options.estimate, {
+      minMs: 0,
+      maxMs: limits.timeoutMsMax,
+      fallback: null,
+    }),
     resultBytesMax: integerOption(at('resultBytesMax'), options.resultBytesMax, {
       min: 1,
       max: Number.MAX_SAFE_INTEGER,
@@ -115,20 +118,6 @@ function textOption(name: string, text: unknown): string | null {
   if (text === undefined) return null;
   if (typeof text === 'string') return text;
   throw expected(name, 'a text', text);
-}
-
-/** By either of its names, not by both. */
-function estimateOption(name: string, { estimate, expectedDuration }: TaskOptions): number | null {
-  if (estimate !== undefined && expectedDuration !== undefined) {
-    const both = `${name}.expectedDuration`;
-    throw expected(both, 'left out beside `estimate`, which is the same', expectedDuration);
-  }
-  const option = estimate === undefined ? 'expectedDuration' : 'estimate';
-  return durationOption(`${name}.${option}`, estimate ?? expectedDuration, {
-    minMs: 0,
-    maxMs: limits.timeoutMsMax,
-    fallback: null,
-  });
 }
 
 /** undefined: not given; null: given as "none". */

@@ -47,8 +47,6 @@ export type TaskOptions<Schema extends StandardSchema = StandardSchema, Output =
   retention?: Duration;
   /** What an operation usually takes from its start to its end: what is told until 4 have finished. */
   estimate?: Duration;
-  /** @deprecated The former name of `estimate`. */
-  expectedDuration?: Duration;
   /** Largest result in bytes. Default 64 MiB. */
   resultBytesMax?: number;
   /**

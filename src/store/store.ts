@@ -162,7 +162,7 @@ export type StoreCapabilities = {
    * process and is recovered at once (`workerDead`), without waiting for its expiry.
    */
   readonly singleProcess: boolean;
-  /** Survives the process; false for memory. */
+  /** What is committed survives the process; false for memory. exerciseStore reopens a store to see that. */
   readonly durable: boolean;
 };
 

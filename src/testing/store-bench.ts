@@ -21,20 +21,22 @@ import type {
 import { counterBytes } from './counter-bytes.ts';
 import { WebhookBench } from './webhook-bench.ts';
 
-/** What a store under test is opened with; `reopen` closes and opens the same data again. */
+/** A store under test, and how its test goes on with it. */
 export type OpenedStore = {
   readonly store: Store;
   /** Called once at the end, whether the store is closed by then or was reopened. */
   close(): Promise<void>;
+  /** Closes the store and opens the same data again. A store whose `capabilities.durable` is true must have it. */
   readonly reopen?: () => Promise<Store>;
 };
 
+/** Opens an empty store: called once for each case or run, so that none sees what another left. */
 export type OpenStore = () => Promise<OpenedStore>;
 
 /** One sentence about every store, and what shows it. */
 export type StoreCase = {
   readonly title: string;
-  /** Needs `reopen`: skipped for a store that forgets. */
+  /** Reopens the store: skipped where its `capabilities.durable` is false. */
   readonly durable?: true;
   run(bench: StoreBench): Promise<void>;
 };
