@@ -55,6 +55,7 @@ export type WebhookTarget = {
   readonly secret: string | null;
 };
 
+/** What a delivery can be; the state machine on top of this file tells them apart. */
 export const deliveryStates = [
   'pending',
   'sending',
@@ -64,11 +65,13 @@ export const deliveryStates = [
   'cancelled',
   'expired',
 ] as const;
+/** One of deliveryStates. delivered, dead, cancelled and expired are its ends, until a person sends it again. */
 export type DeliveryState = (typeof deliveryStates)[number];
 
 /** Why an attempt was made. */
 export type DeliveryTrigger = 'schedule' | 'manual' | 'redrive';
 
+/** The record of a delivery as stored. Instants are integer milliseconds; null means "not yet" or "none". */
 export type Delivery = {
   readonly id: string;
   readonly tenant: string;
@@ -109,6 +112,7 @@ export type Delivery = {
   readonly removeAt: number | null;
 };
 
+/** The record of one attempt of a delivery: written before its first byte leaves, and again at its end. */
 export type DeliveryAttempt = {
   readonly deliveryId: string;
   /** From 1. */
@@ -126,13 +130,14 @@ export type DeliveryAttempt = {
   readonly error: string | null;
   /** For operators; never tells why or how an address was blocked. */
   readonly detail: string | null;
-  /** Duration of each phase; null where it did not get there, or a kept connection spared it. */
+  /** null: unknown, or not yet. */
   readonly timings: DeliveryTimings | null;
   /** When the next attempt was planned, and why; null: none was. */
   readonly nextAt: number | null;
   readonly nextReason: string | null;
 };
 
+/** How long each phase of an attempt took, in ms; null where it did not get there, or a kept connection spared it. */
 export type DeliveryTimings = {
   readonly dnsMs: number | null;
   readonly connectMs: number | null;
@@ -141,6 +146,7 @@ export type DeliveryTimings = {
   readonly totalMs: number;
 };
 
+/** What the endpoint answered, as far as it is kept. */
 export type DeliveryAnswer = {
   readonly status: number;
   /** At most limits.deliveryAnswerHeaderChars in all, names in lower case. */
@@ -192,6 +198,7 @@ export type DeliveryTransition =
   | { readonly type: 'released' }
   | { readonly type: 'expired' };
 
+/** What becomes of a delivery: to be written whole, in one commit, when `applied`; else nothing is. */
 export type DeliveryDecision =
   | {
       readonly outcome: 'applied';

@@ -72,6 +72,7 @@ export const errorTable = {
   store_incompatible: { status: 500, title: 'Store cannot be used', retryable: false },
 } as const satisfies Record<string, { status: number; title: string; retryable: boolean }>;
 
+/** A code of errorTable; docs/errors.md tells of each. */
 export type ErrorCode = keyof typeof errorTable;
 
 /** The codes an operation can end with, as `error.code` of its status. */
@@ -85,6 +86,7 @@ export const outcomeCodes = [
   'result_too_large',
   'result_invalid',
 ] as const satisfies readonly ErrorCode[];
+/** One of outcomeCodes. */
 export type OutcomeCode = (typeof outcomeCodes)[number];
 
 /** One thing wrong with an input: `pointer` is a JSON pointer (RFC 6901) into the body, '' the whole. */

@@ -1,8 +1,11 @@
+/** The levels of a line, the least first. */
 export const lineLevels = ['debug', 'info', 'warn', 'error'] as const;
+/** How much a line matters. */
 export type LineLevel = (typeof lineLevels)[number];
 
 /** What a handler wrote with its context's `log`. */
 export type LogLine = {
+  /** Instant in ms. */
   readonly at: number;
   readonly attempt: number;
   readonly level: LineLevel;

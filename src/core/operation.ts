@@ -2,10 +2,7 @@ import type { WebhookTarget } from './delivery.ts';
 import type { OutcomeCode } from './errors.ts';
 
 /**
- * An operation: one request to run a task. This is the record as stored; http/ and client/ turn it
- * into the wire form. Instants are integer milliseconds; null means "not yet" or "none".
- *
- * Inside there are six states, so that a claim never looks at a row it may not take; a client sees four:
+ * What an operation is inside: six states, so that a claim never looks at a row it may not take; a client sees four.
  *
  *   scheduled  waits for `readyAt`: a delayed start, or the back-off between attempts   pending
  *   ready      may be claimed                                                           pending
@@ -21,12 +18,18 @@ export const operationStates = [
   'completed',
   'failed',
 ] as const;
+/** One of operationStates; clients are told the OperationStatus that it belongs to. */
 export type OperationState = (typeof operationStates)[number];
 
+/** What a client can be told, in the order of an operation's life. */
 export const operationStatuses = ['pending', 'processing', 'completed', 'failed'] as const;
 /** What a client sees. `completed` and `failed` are final and never change. */
 export type OperationStatus = (typeof operationStatuses)[number];
 
+/**
+ * An operation: one request to run a task. This is the record as stored; http/ and client/ turn it
+ * into the wire form. Instants are integer milliseconds; null means "not yet" or "none".
+ */
 export type Operation = {
   readonly id: string;
   readonly task: string;
@@ -76,6 +79,7 @@ export type Operation = {
   readonly webhook: WebhookTarget | null;
 };
 
+/** A worker's hold on an attempt, until `expiresAt` unless it is extended; then a sweep recovers the attempt. */
 export type Lease = {
   /** Unique for every claim. */
   readonly token: string;
@@ -83,6 +87,7 @@ export type Lease = {
   readonly expiresAt: number;
 };
 
+/** What the latest attempt reported last; gone once another is to follow it. */
 export type Progress = {
   /** 0..1, never falls within one attempt; null when only a message was reported. */
   readonly fraction: number | null;
@@ -92,6 +97,7 @@ export type Progress = {
   readonly updatedAt: number;
 };
 
+/** Why an operation or an attempt failed. */
 export type OperationError = {
   readonly code: OutcomeCode;
   /** For people; at most `limits.errorDetailChars`. */
@@ -104,6 +110,7 @@ export type OperationError = {
   readonly title: string | null;
 };
 
+/** What is known of a result, its bytes apart. */
 export type Result = {
   readonly contentType: string;
   /** Filename for Content-Disposition; null for JSON results. */
@@ -148,6 +155,7 @@ export function statusOf(state: OperationState): OperationStatus {
   }
 }
 
+/** Whether it has ended: no event changes it any more. */
 export function isFinal(state: OperationState): state is 'completed' | 'failed' {
   return state === 'completed' || state === 'failed';
 }

@@ -1,5 +1,6 @@
 /** What a token may do, one word for each kind of request; docs/http.md tells which want which. */
 export const scopes = ['submit', 'read', 'operate', 'admin'] as const;
+/** One of `scopes`: `operate` implies `read`, `admin` implies all. */
 export type Scope = (typeof scopes)[number];
 
 /** Who may steer what runs has to see it, and an admin may do everything. */

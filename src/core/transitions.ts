@@ -64,6 +64,7 @@ export type OperationEvent =
   /** `waitUntil` or `deadlineAt` has passed while no attempt runs. */
   | { readonly type: 'waited_too_long' };
 
+/** What becomes of an operation: to be written whole, in one commit, when `applied`; else nothing is. */
 export type Decision =
   | {
       readonly outcome: 'applied';

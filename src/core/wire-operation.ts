@@ -51,7 +51,7 @@ export type WireOperation = {
   readonly webhook?: WireOperationWebhook | null;
 };
 
-/** Registered endpoints are not in it: theirs are in the list of deliveries. */
+/** How the end of an operation gets to the address that its request named. Registered endpoints are not in it: theirs are in the list of deliveries. */
 export type WireOperationWebhook = {
   /** Without its query, which may be a secret of the receiver. */
   readonly url: string;
@@ -72,7 +72,9 @@ export type WireOperationWebhook = {
   readonly delivery_url: string | null;
 };
 
+/** What the latest attempt reported last. */
 export type WireProgress = {
+  /** 0..1, never falls within one attempt; null when only a message was reported. */
   readonly fraction: number | null;
   readonly message: string | null;
   readonly current: number | null;
@@ -113,13 +115,17 @@ export type WireOperationError = {
   readonly attempts?: readonly WireAttempt[];
 };
 
+/** An attempt that ended without completing its operation. */
 export type WireAttempt = {
+  /** From 1. */
   readonly number: number;
+  /** failed: the handler threw or ran out of time · lost: its worker was lost · released: handed back at a stop. Only the first is counted. */
   readonly outcome: 'failed' | 'lost' | 'released';
   readonly started_at: string;
   readonly ended_at: string;
   /** code and detail of this attempt's own error. */
   readonly error: { readonly code: OutcomeCode; readonly detail: string } | null;
+  /** When the next attempt may start; null: this one was the last. */
   readonly retry_at: string | null;
 };
 
@@ -134,12 +140,14 @@ export type WireLogLine = {
   readonly fields: Readonly<Record<string, unknown>> | null;
 };
 
+/** `GET /operations/{id}/logs`: lines of an operation, in order. */
 export type WireLogPage = {
   readonly lines: readonly WireLogLine[];
   /** Pass as `after`: the number of the last line, or what was asked for when there is none. */
   readonly next_after: number;
 };
 
+/** `GET /operations`: one page, newest first. */
 export type WireOperationPage = {
   readonly operations: readonly WireOperation[];
   /** Pass as `cursor`; null at the end. */

@@ -3,6 +3,7 @@ import type { Health } from './health.ts';
 import type { OperationStatus } from './operation.ts';
 import type { Scope } from './scope.ts';
 
+/** `GET /tasks/{name}`: a task, its limits and what is known of its operations. null among the limits: none. */
 export type WireTask = {
   readonly name: string;
   /** Where to POST. */
@@ -47,6 +48,7 @@ export type WireTask = {
   } | null;
 };
 
+/** `GET /tasks`. */
 export type WireTaskList = { readonly tasks: readonly WireTask[] };
 
 /** application/problem+json, RFC 9457. */
@@ -70,10 +72,10 @@ export type WireProblemType = {
   readonly retryable: boolean;
 };
 
-/** How many operations there are in each status; `completed` and `failed` since the store was made. */
+/** Of the feed: how many operations there are in each status; `completed` and `failed` since the store was made. */
 export type WireFeedTick = Readonly<Record<OperationStatus, number>>;
 
-/** At least so many changes were not told. */
+/** Of the feed: at least so many changes were not told. */
 export type WireFeedGap = { readonly missed: number };
 
 /** What the token of a request may do. */
@@ -110,6 +112,7 @@ export type WireStats = {
   readonly buckets: readonly WireStatsBucket[];
 };
 
+/** How it went in one stretch of time, `bucket_seconds` long. */
 export type WireStatsBucket = {
   /** When it begins. */
   readonly at: string;
@@ -125,9 +128,10 @@ export type WireStatsBucket = {
   readonly complete: boolean;
 };
 
-/** Right to about an eighth. */
+/** Quantiles in ms, right to about an eighth. */
 export type WireQuantiles = { readonly p50: number; readonly p95: number; readonly p99: number };
 
+/** A process on the store, by its heartbeats. */
 export type WireWorker = {
   /** Also the worker of the leases it holds. */
   readonly id: string;

@@ -9,6 +9,7 @@ import type { WireOperation, WireOperationError } from './wire-operation.ts';
  */
 export type WireWebhookEvent = WireOperationEvent | WireTestEvent;
 
+/** Tells of an operation: that it started, went on or ended. */
 export type WireOperationEvent = {
   readonly type: WebhookEvent;
   /** When it happened; of a final event the end of the operation. Order by this, not by arrival. */
@@ -22,13 +23,14 @@ export type WireOperationEvent = {
   readonly data: { readonly operation: WireOperation };
 };
 
-/** Sent when a person asks for it. */
+/** Tells of nothing: sent when a person asks for it, to see whether webhooks arrive. */
 export type WireTestEvent = {
   readonly type: 'webhook.test';
   readonly timestamp: string;
   readonly data: { readonly endpoint_id: string };
 };
 
+/** An endpoint: an address that webhooks go to, with its health. */
 export type WireEndpoint = {
   readonly id: string;
   /** `request`: came into being with the first request that named its address. */
@@ -67,6 +69,7 @@ export type WireEndpoint = {
   readonly deliveries_url: string;
 };
 
+/** What the last attempts told of an endpoint. */
 export type WireEndpointHealth = {
   /** open: failed too often in a row; a probe is sent now and then. */
   readonly circuit: 'closed' | 'open';
@@ -85,11 +88,14 @@ export type WireCreatedEndpoint = WireEndpoint & {
   readonly secret: string;
 };
 
+/** `GET /webhooks/endpoints`: one page, newest first. */
 export type WireEndpointPage = {
   readonly endpoints: readonly WireEndpoint[];
+  /** Pass as `cursor`; null at the end. */
   readonly next_cursor: string | null;
 };
 
+/** The secrets of an endpoint, or of the tenant. */
 export type WireSecretList = {
   /** Those that sign, newest first. Never their values. */
   readonly secrets: readonly { readonly created_at: string; readonly expires_at: string | null }[];
@@ -98,6 +104,7 @@ export type WireSecretList = {
 /** To POST …/secret/rotate: the new secret, told only now. */
 export type WireRotatedSecret = WireSecretList & { readonly secret: string };
 
+/** A delivery: one event on its way to one endpoint. */
 export type WireDelivery = {
   /** The `webhook-id`: the same on every attempt. */
   readonly id: string;
@@ -131,6 +138,7 @@ export type WireDelivery = {
   readonly operation_url: string | null;
 };
 
+/** The request that every attempt of a delivery makes. */
 export type WireDeliveryRequest = {
   readonly method: 'POST';
   /** The headers that are the same on every attempt, but for those of the receiver's own choice. */
@@ -141,11 +149,14 @@ export type WireDeliveryRequest = {
   readonly body: string;
 };
 
+/** `GET /webhooks/deliveries`: one page, newest first. */
 export type WireDeliveryPage = {
   readonly deliveries: readonly WireDelivery[];
+  /** Pass as `cursor`; null at the end. */
   readonly next_cursor: string | null;
 };
 
+/** One attempt of a delivery. */
 export type WireDeliveryAttempt = {
   readonly number: number;
   readonly trigger: DeliveryTrigger;
@@ -155,6 +166,7 @@ export type WireDeliveryAttempt = {
   readonly outcome: 'sending' | 'delivered' | 'failed' | 'unknown';
   /** Of the answer; null: there was none. */
   readonly status: number | null;
+  /** Error class, like `timeout` or `http_503`; null: none. */
   readonly error: string | null;
   readonly detail: string | null;
   readonly timings: {

@@ -8,7 +8,7 @@ import type {
 } from '../core/delivery.ts';
 import type { Endpoint } from '../core/endpoint.ts';
 import type { Operation } from '../core/operation.ts';
-import type { SettleOutcome } from './store.ts';
+import type { SettleOutcome } from './operation-store.ts';
 
 /**
  * The half of Store that keeps webhooks: endpoints, deliveries, their attempts and the secrets that sign them.
@@ -60,12 +60,14 @@ export type DeliveryStore = {
     readonly workerDead: boolean;
   }): Promise<{ readonly changed: readonly Delivery[]; readonly more: boolean }>;
 
+  /** null: never existed, or was pruned. */
   readDelivery(p: { readonly id: string }): Promise<StoredDelivery | null>;
   /**
    * The latest delivery that tells the final state to the address that the request itself named, whether that
    * endpoint is still there or not; null: none (yet).
    */
   readOperationDelivery(p: { readonly operationId: string }): Promise<Delivery | null>;
+  /** One page of the deliveries that match, newest first. */
   listDeliveries(p: ListDeliveries): Promise<DeliveryPage>;
   /** The latest limits.deliveryAttemptsShown, oldest of them first. */
   listDeliveryAttempts(p: { readonly id: string }): Promise<DeliveryAttempt[]>;
@@ -103,6 +105,7 @@ export type DeliveryStore = {
     readonly change: EndpointChange;
     readonly now: number;
   }): Promise<Endpoint | null>;
+  /** null: never existed, was removed, or was pruned. */
   readEndpoint(p: { readonly id: string }): Promise<EndpointWithCounts | null>;
   /** Newest first by id; both kinds, or one. */
   listEndpoints(p: {
@@ -146,6 +149,7 @@ export type Outbox = (
   registered: readonly Endpoint[],
 ) => readonly NewDelivery[];
 
+/** The parts of a delivery that its maker decides; the store fills in the rest as in newDelivery(). */
 export type NewDelivery = {
   readonly id: string;
   readonly tenant: string;
@@ -164,10 +168,13 @@ export type NewDelivery = {
   readonly secret: string | null;
   /** The body as it is sent, every time the same bytes. JSON text. */
   readonly body: string;
+  /** Failures at which it is dead. */
   readonly failuresMax: number;
+  /** Instant in ms; past it nothing is sent any more. */
   readonly expiresAt: number;
 };
 
+/** A delivery with what it sends: body, headers of its own, and the secret that came with the request (null: none did). */
 export type StoredDelivery = {
   readonly delivery: Delivery;
   readonly body: string;
@@ -175,6 +182,7 @@ export type StoredDelivery = {
   readonly secret: string | null;
 };
 
+/** What claimDeliveries takes. */
 export type ClaimDeliveries = {
   readonly worker: string;
   /** As in ClaimOperations. */
@@ -183,16 +191,19 @@ export type ClaimDeliveries = {
   readonly limit: number;
   /** Attempts in flight to one endpoint, over all workers. */
   readonly endpointInFlightMax: number;
+  /** Attempts in flight to one origin, over all workers and tenants. */
   readonly originInFlightMax: number;
   readonly now: number;
 };
 
+/** A delivery whose attempt is under way, with what its sender needs. */
 export type ClaimedDelivery = StoredDelivery & {
   /** Live ones of the endpoint, else of the tenant: newest first. Not of the delivery, which is in `secret`. */
   readonly secrets: readonly string[];
   readonly endpoint: Endpoint;
 };
 
+/** What was claimed, and when to ask again. */
 export type ClaimDeliveriesOutcome = {
   /** In the order they were taken; as many as `limit`: there may be more. */
   readonly claimed: readonly ClaimedDelivery[];
@@ -204,19 +215,23 @@ export type ClaimDeliveriesOutcome = {
   readonly nextDueAt: number | null;
 };
 
+/** How one attempt ended; nothing of it counts unless `token` still holds the lease. */
 export type DeliverySettlement = {
   readonly id: string;
   readonly token: string;
   readonly result: AttemptResult;
+  /** When the schedule would send again, in ms, and why then; null: this failure was the last. */
   readonly next: { readonly at: number; readonly reason: string } | null;
 };
 
+/** What a person's wish did to one delivery, which is as it is afterwards. */
 export type SteerOutcome =
   | { readonly outcome: 'applied'; readonly delivery: Delivery }
   /** An attempt is under way, its endpoint was removed, or there is nothing to discard. */
   | { readonly outcome: 'unchanged'; readonly delivery: Delivery }
   | { readonly outcome: 'missing' };
 
+/** All given members must match; undefined ones do not filter. */
 export type DeliveryFilter = {
   readonly tenant?: string | undefined;
   readonly states?: readonly DeliveryState[] | undefined;
@@ -230,6 +245,7 @@ export type DeliveryFilter = {
   readonly until?: number | undefined;
 };
 
+/** What listDeliveries takes. */
 export type ListDeliveries = {
   readonly filter: DeliveryFilter;
   readonly limit: number;
@@ -237,6 +253,7 @@ export type ListDeliveries = {
   readonly beforeId: string | null;
 };
 
+/** One page of a list. */
 export type DeliveryPage = {
   /** Newest first. */
   readonly deliveries: readonly Delivery[];
@@ -244,6 +261,7 @@ export type DeliveryPage = {
   readonly nextBeforeId: string | null;
 };
 
+/** What is to change of a registered endpoint; undefined members stay. changedEndpoint() says what becomes of it. */
 export type EndpointChange = {
   readonly url?: { readonly url: string; readonly origin: string } | undefined;
   readonly events?: readonly WebhookEvent[] | undefined;
@@ -256,6 +274,7 @@ export type EndpointChange = {
   readonly handshake?: 'asked' | HandshakeAnswer | null | undefined;
 };
 
+/** What an endpoint answered when it was asked whether it wants to be sent to. */
 export type HandshakeAnswer = {
   /** What was asked: an endpoint that is elsewhere by now stays as it is. */
   readonly url: string;
@@ -264,9 +283,11 @@ export type HandshakeAnswer = {
   readonly askedAt: number;
   /** Why not; null when it consents. */
   readonly detail: string | null;
+  /** Deliveries a minute that it allows; null: as many as there are. */
   readonly perMinute: number | null;
 };
 
+/** An endpoint, and how much of it waits for something. */
 export type EndpointWithCounts = {
   readonly endpoint: Endpoint;
   /** pending, held and dead ones, counted up to limits.deliveryCountMax each. */
@@ -275,11 +296,15 @@ export type EndpointWithCounts = {
   readonly dead: number;
 };
 
+/** One page of a list. */
 export type EndpointPage = {
+  /** Newest first. */
   readonly endpoints: readonly Endpoint[];
+  /** As in OperationPage. */
   readonly nextBeforeId: string | null;
 };
 
+/** A secret of an endpoint or tenant that signs. */
 export type WebhookSecret = {
   /** `whsec_…` or `whsk_…`; never shown, never logged. */
   readonly value: string;

@@ -1,6 +1,6 @@
 import { limits } from '../core/limits.ts';
 import type { KeptLine, LineLevel, LogLine } from '../core/log-line.ts';
-import type { LogEntry } from './store.ts';
+import type { LogEntry } from './operation-store.ts';
 
 /**
  * The lines of an operation as they are kept: in chunks of about limits.logChunkBytes, the last of which grows while

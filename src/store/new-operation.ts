@@ -1,5 +1,5 @@
 import { waitingState, type Operation } from '../core/operation.ts';
-import type { NewOperation } from './store.ts';
+import type { NewOperation } from './operation-store.ts';
 
 /** The record of an operation as it stands right after accept. */
 export function newOperation(p: NewOperation, now: number): Operation {
