@@ -8,6 +8,7 @@ export type {
   CapturedWebhook,
   CapturedWebhooks,
   WebhookAnswer,
+  WebhookAnswering,
 } from './testing/captured-webhooks.ts';
 export { exerciseStore } from './testing/store-conformance.ts';
 export { exerciseStoreCommands } from './testing/store-commands.ts';

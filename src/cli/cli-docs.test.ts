@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { it } from 'node:test';
 import { runCli } from '../../test/support/run-cli.ts';
 import { configFileNames } from '../server/load-config.ts';
-import { settingTable } from '../server/settings.ts';
+import { settingTable } from '../server/setting-table.ts';
 import { exitCodes } from './exit-codes.ts';
 
 const text = readFileSync(new URL('../../docs/cli.md', import.meta.url), 'utf8');

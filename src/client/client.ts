@@ -79,11 +79,13 @@ export type Client<App = unknown> = {
   readonly webhooks: WebhooksClient;
 } & BatchClient;
 
+/** What stats() takes. */
 export type StatsOptions = CallOptions & {
   /** How far back. Default 1h. */
   readonly window?: '15m' | '1h' | '6h' | '24h' | undefined;
 };
 
+/** What run() takes: of a submit, and of the wait for its result. `signal` ends the call; the operation goes on. */
 export type RunOptions = SubmitOptions &
   WaitSettings & {
     /** Called with each progress that differs from the one before. */
@@ -94,16 +96,21 @@ const runOptionNames = [...submitOptionNames, 'timeout', 'onChange', 'onProgress
 
 const feedOptionNames = ['task', 'onConnection', 'signal'];
 
+/** What list() takes: which operations, and which page of them. */
 export type ListFilter = OperationFilter & {
   readonly status?: OperationStatus | undefined;
   /** 1..200, default 50. */
   readonly limit?: number | undefined;
+  /** `next_cursor` of the page before. Default: the newest. */
   readonly cursor?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 };
 
+/** What errors() takes. */
 export type ErrorFilter = CallOptions & {
+  /** Default: of all tasks. */
   readonly task?: string | undefined;
+  /** Created at or after. Default: a day ago. */
   readonly since?: Date | undefined;
   /** 1..200 groups, default 50. */
   readonly limit?: number | undefined;

@@ -15,6 +15,7 @@ export type FeedEvent =
   /** At least so many changes were not told; null: the connection was lost, nobody knows. List what has to be exact. */
   | { readonly type: 'gap'; readonly missed: number | null };
 
+/** What feed() takes. */
 export type FeedOptions = {
   /** Only operations of this task. Default: of all. */
   readonly task?: string | undefined;

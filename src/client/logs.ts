@@ -5,6 +5,7 @@ import { isEventStream, reconnectMs, streamEvents } from './stream-reader.ts';
 import type { Transport } from './transport.ts';
 import { isFinal } from './wait.ts';
 
+/** What logs() takes. */
 export type LogsOptions = {
   /** The number of the last line that is known already. Default 0: from the first that is kept. */
   readonly after?: number | undefined;

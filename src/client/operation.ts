@@ -52,14 +52,17 @@ export type OperationHandle<Output = unknown> = {
   remove(options?: CallOptions): Promise<WireOperation | null>;
 };
 
+/** What every call takes. */
 export type CallOptions = {
   /** Gives the call up: it rejects with the signal's reason. What the server was asked to do may be done. */
   readonly signal?: AbortSignal | undefined;
 };
 
+/** How a call waits for the end of an operation. The operation itself is not touched by it. */
 export type WaitSettings = {
-  /** Default: none. */
+  /** Then the call rejects with WaitTimeout. Default: none. */
   readonly timeout?: Duration | undefined;
+  /** Ends the wait: the call rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   /** Called with the first state and each one after it that differs. */
   readonly onChange?: ((operation: WireOperation) => void) | undefined;

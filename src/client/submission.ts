@@ -6,15 +6,17 @@ import { createOperationHandle, type OperationHandle } from './operation.ts';
 import { randomKey } from './random-key.ts';
 import type { Transport } from './transport.ts';
 
+/** What submit() takes. All may be left out. */
 export type SubmitOptions = {
-  /** At most 255 characters. The same key with the same input gives the same operation. */
+  /** At most 255 characters. The same key with the same input gives the same operation. Default: a random one. */
   readonly idempotencyKey?: string | undefined;
-  /** Higher goes first, -100..100. */
+  /** Higher goes first, -100..100. Default: the task's. */
   readonly priority?: number | undefined;
   /** Not before so long from now. */
   readonly delay?: Duration | undefined;
   /** Fails with `deadline_exceeded` when not finished so long from now. */
   readonly deadline?: Duration | undefined;
+  /** To find it by, in lists and batches. */
   readonly labels?: Readonly<Record<string, string>> | undefined;
   /** Told when the operation is final: a POST that is signed and repeated until it is taken. The input must be an object. */
   readonly webhookUrl?: string | undefined;

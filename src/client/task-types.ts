@@ -16,10 +16,12 @@ type TasksOf<App> = App extends { readonly tasks?: infer Tasks }
 
 type TaskNamed<App, Name> = Extract<TasksOf<App>, { readonly name: Name }>;
 
+/** The names of the tasks that `App` (`typeof rc`, or a config) lists; any string where its type does not tell. */
 export type TaskName<App> = TasksOf<App>['name'];
 
-/** unknown where the app's type does not tell. */
+/** What the task's validator takes; unknown where the app's type does not tell. */
 export type InputOf<App, Name> = Carried<TaskNamed<App, Name>, 'input'>;
+/** What the task's handler returns, a `file()` as a File; unknown where the app's type does not tell. */
 export type OutputOf<App, Name> = Received<Carried<TaskNamed<App, Name>, 'output'>>;
 
 type Carried<Task, Part extends 'input' | 'output'> = [Task] extends [never]

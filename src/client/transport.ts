@@ -28,6 +28,7 @@ export type TransportOptions = {
   readonly clock?: Clock | undefined;
 };
 
+/** A request is made again after `delayMs`, because of `error`. */
 export type RetryNotice = { readonly error: NetworkError | ProblemError; readonly delayMs: number };
 
 export type TransportRequest = {

@@ -4,14 +4,7 @@ import type { WireWebhookEvent } from '../core/wire-webhook.ts';
 import { WebhookVerificationError } from './webhook-error.ts';
 import { bytesOfBase64, importWebhookKey, type WebhookKey } from './webhook-key.ts';
 
-/**
- * Verifies a delivery by Standard Webhooks 1.0. The sender signed the bytes `id.timestamp.body`, so what is
- * given here must be the body as it came, not what a parser made of it.
- *
- *   headers ──► secrets ──► age ──► one signature fits under one secret ──► JSON ──► the event
- *
- * Runs wherever there is WebCrypto: Node, Deno, Bun, workers.
- */
+/** The body of a delivery as it came, not what a parser made of it: the signature covers its very bytes. */
 export type WebhookBody = string | Uint8Array | ArrayBuffer;
 
 /** A Headers, or the headers as an object, whatever the case of its names (node:http, Express, Fastify). */
@@ -19,6 +12,7 @@ export type WebhookHeaders =
   | { get(name: string): string | null }
   | Readonly<Record<string, string | readonly string[] | undefined>>;
 
+/** What verifyWebhook() takes beside the request. */
 export type VerifyOptions = {
   /** How far `webhook-timestamp` may be from now, either way. Default 5 minutes; each attempt is signed anew. */
   readonly tolerance?: Duration | undefined;
@@ -37,8 +31,12 @@ type Signature = {
 };
 
 /**
- * The event of a delivery that one of `secrets` signed. Several while one replaces another: any may fit. Rejects
- * with WebhookVerificationError, or `invalid_option` for options that make no sense.
+ * The event of a delivery that one of `secrets` signed, by Standard Webhooks 1.0: the sender signs the bytes
+ * `id.timestamp.body`. Several secrets while one replaces another: any may fit. Rejects with
+ * WebhookVerificationError, or `invalid_option` for options that make no sense. Runs wherever there is WebCrypto:
+ * Node, Deno, Bun, workers.
+ *
+ *   secrets ──► headers ──► age ──► one signature fits under one secret ──► JSON ──► the event
  *
  * It does not tell a first delivery from a repeated one: `webhook-id` does, which stays the same.
  */

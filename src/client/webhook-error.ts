@@ -14,6 +14,7 @@ export const webhookErrorCodes = [
   /** Parsed already, or signed and yet no event. */
   'bad_body',
 ] as const;
+/** One of webhookErrorCodes: missing_header, bad_timestamp, too_old, too_new, no_match, bad_secret or bad_body. */
 export type WebhookErrorCode = (typeof webhookErrorCodes)[number];
 
 /** What verifyWebhook throws. `message` is for the receiver's log: it names no secret and quotes no body. */

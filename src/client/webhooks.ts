@@ -71,11 +71,15 @@ export type WebhooksClient = {
   redrive(redrive: Redrive, options?: SubmitOptions): Promise<OperationHandle>;
 };
 
+/** What can be said of an endpoint; what is left out stays, or has its default. */
 export type EndpointMembers = {
+  /** Of a public address, over https unless the server allows more. */
   readonly url?: string | undefined;
+  /** What it is told of. Default: operation.completed and operation.failed. */
   readonly events?: readonly WebhookEvent[] | undefined;
-  /** null: of all tasks. */
+  /** Of which tasks. null, the default: of all. */
   readonly tasks?: readonly string[] | null | undefined;
+  /** Headers of its own, that go with every delivery; never shown again. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly description?: string | null | undefined;
   /** false: its deliveries are held until it is true again. */
@@ -84,6 +88,7 @@ export type EndpointMembers = {
   readonly handshake?: boolean | undefined;
 };
 
+/** What createEndpoint() takes. */
 export type NewEndpoint = EndpointMembers & {
   readonly url: string;
   /** Brought along; default: one is made. */
@@ -95,6 +100,7 @@ export type NewEndpoint = EndpointMembers & {
 type PageFilter = CallOptions & {
   /** 1..200, default 50. */
   readonly limit?: number | undefined;
+  /** `next_cursor` of the page before. Default: the newest. */
   readonly cursor?: string | undefined;
 };
 
@@ -109,8 +115,10 @@ type DeliveryMembers = {
   readonly until?: Date | undefined;
 };
 
+/** What deliveries() and deadLetters() take: all given members must match; and which page. */
 export type DeliveryListFilter = PageFilter & DeliveryMembers;
 
+/** Which dead letters, and what becomes of them. */
 export type Redrive = {
   /** {}: all of them. */
   readonly filter: DeliveryMembers & {
@@ -119,7 +127,7 @@ export type Redrive = {
   };
   /** Default `redrive`. */
   readonly action?: 'redrive' | 'discard' | undefined;
-  /** 1..1000, default 50. */
+  /** How many at most, 1..1000. Default 50. */
   readonly perSecond?: number | undefined;
 };
 

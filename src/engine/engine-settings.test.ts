@@ -23,7 +23,6 @@ const wrong: [string, Record<string, unknown>, RegExp][] = [
     { store, tasks: [a, samePath] },
     /Tasks a and b have the same path \/a/,
   ],
-  ['a typo', { store, tasks: [a], concurency: 1 }, /Unknown option `concurency`.*`concurrency`/],
   [
     'no slots',
     { store, tasks: [a], concurrency: 0 },

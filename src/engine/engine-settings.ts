@@ -1,6 +1,6 @@
 import { RaincheckError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
-import { durationOption, expected, integerOption, refuseUnknownKeys } from '../core/options.ts';
+import { durationOption, expected, integerOption } from '../core/options.ts';
 import type { Observer } from './activity.ts';
 import type { EngineOptions, Tell } from './engine.ts';
 import { isIsolateThread } from './isolate-thread-mark.ts';
@@ -35,30 +35,9 @@ export type EngineSettings = {
   readonly observer: Observer | null;
 };
 
-const optionNames = [
-  'store',
-  'tasks',
-  'builtInTasks',
-  'outbox',
-  'tell',
-  'clock',
-  'logger',
-  'concurrency',
-  'threads',
-  'pendingMax',
-  'lease',
-  'grace',
-  'poll',
-  'pollsPerSecond',
-  'random',
-  'node',
-  'observer',
-];
-
 /** Throws `invalid_option` for the first option that is wrong. */
 export function engineSettings(options: EngineOptions): EngineSettings {
   refuseInIsolateThread();
-  refuseUnknownKeys('the engine', options, optionNames);
   const concurrency = integerOption('concurrency', options.concurrency, {
     min: 1,
     max: limits.concurrencyMax,

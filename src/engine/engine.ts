@@ -147,8 +147,10 @@ export type Engine = {
   ownStats(window: StatsWindow): Stats;
 };
 
+/** Which operation, and on whose behalf: of another tenant it is not found. */
 export type OperationKey = { readonly id: string; readonly tenant: string };
 
+/** What submit() takes. Nothing of it is checked here but the input, by the task's schema. */
 export type Submission = {
   readonly task: string;
   readonly tenant: string;
@@ -172,6 +174,7 @@ export type Submission = {
  */
 export type Tell = (event: 'started' | 'progress', operation: Operation) => void;
 
+/** What createEngine() takes. */
 export type EngineOptions = {
   readonly store: Store;
   readonly tasks: readonly Task[];

@@ -10,6 +10,7 @@ export type FileResult = {
   readonly name: string;
 };
 
+/** The bytes of a file: text as UTF-8, bytes, or what yields them piece by piece. */
 export type FileContent = string | Uint8Array | AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 
 /**

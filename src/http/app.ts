@@ -18,6 +18,7 @@ import { isOpen, neededScope, type Route } from './route.ts';
 import { createRouter, type Router } from './routes.ts';
 import { refuseCrossSite, refuseStrangeName } from './same-origin.ts';
 
+/** What createApp() takes. */
 export type AppOptions = {
   readonly engine: Engine;
   /** Default: none are sent; their addresses are 404, and a submit that asks for one is refused. */
@@ -49,18 +50,24 @@ export type AppOptions = {
   readonly version?: string;
 };
 
+/** The HTTP API, free of any transport: what an adapter is made around. */
 export type App = {
   /** Never rejects: every error is a problem+json reply. */
   handle(request: ExchangeRequest): Promise<ExchangeReply>;
   /** The problem for what a transport itself has to refuse. */
   problem(error: unknown): ExchangeReply;
-  /** The operation in the words of webhooks. No I/O. Does not throw. */
-  describe(operation: Operation): DescribedOperation;
+  /** Public prefix of every address; '' when there is none. */
   readonly basePath: string;
 };
 
-/** The HTTP API of an engine, free of any transport. Throws `invalid_option`. */
-export function createApp(options: AppOptions): App {
+/** An App that tells webhooks how an operation is told. */
+export type DescribingApp = App & {
+  /** The operation in the words of webhooks. No I/O. Does not throw. */
+  describe(operation: Operation): DescribedOperation;
+};
+
+/** The HTTP API of an engine. Throws `invalid_option`. */
+export function createApp(options: AppOptions): DescribingApp {
   const context = createContext(options);
   const router = createRouter(context);
   return {

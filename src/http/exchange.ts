@@ -27,6 +27,7 @@ export type ExchangeRequest = {
   readonly signal: AbortSignal;
 };
 
+/** What is answered. */
 export type ExchangeReply = {
   readonly status: number;
   /** Lower-case names. Content-Length is added by the adapter for text and bytes. */

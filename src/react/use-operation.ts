@@ -8,6 +8,7 @@ export type OperationSource = {
   operation<Output = unknown>(urlOrId: string | URL): OperationHandle<Output>;
 };
 
+/** What useOperation() knows of it: `operation` and `error` as operationStore() tells them, and the handle. */
 export type UsedOperation<Output = unknown> = OperationSnapshot & {
   /** To cancel it, retry it, fetch its result; null without an address. */
   readonly handle: OperationHandle<Output> | null;

@@ -5,7 +5,7 @@ import type { Task } from '../engine/task.ts';
 import { isDashboardBuilt } from './dashboard-files.ts';
 import { parseStoreAddress, storeLabel } from './open-store.ts';
 import { sampleInput } from '../http/sample-input.ts';
-import { settingTable, type Mode, type Settings } from './settings.ts';
+import { settingTable, type Mode, type Settings } from './setting-table.ts';
 import { version } from './version.ts';
 
 export type BannerFacts = {

@@ -1,12 +1,15 @@
 import type { Task } from '../engine/task.ts';
 import type { LogFormat, LogLevel } from './logger.ts';
-import type { RaincheckOptions } from './raincheck.ts';
-import type { Role } from './settings.ts';
+import type { RaincheckOptions } from './raincheck-options.ts';
+import type { Role } from './setting-table.ts';
+
+/** Options of raincheck() that are none of a config's: the command line sees to them. */
+export const programOptionNames = ['clock', 'logger', 'logRequests', 'work'] as const;
 
 /** What a raincheck.config.ts exports as its default. Flags and environment variables go before its settings. */
 export type ServerConfig<Tasks extends readonly Task[] = readonly Task[]> = Omit<
   RaincheckOptions<Tasks>,
-  'clock' | 'logger' | 'logRequests' | 'store'
+  (typeof programOptionNames)[number] | 'store'
 > & {
   /** `sqlite:path`, a plain path, `postgres://…` or `memory:`. Default: docs/config.md. */
   store?: string;

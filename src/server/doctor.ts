@@ -7,7 +7,8 @@ import { inspectPostgres } from '../store-postgres/postgres-store.ts';
 import { isLoopback, portHolder } from './listen.ts';
 import { exampleConfigFile, findConfig, loadConfig } from './load-config.ts';
 import { openStore, parseStoreAddress, storeLabel } from './open-store.ts';
-import { readSettings, type Settings } from './settings.ts';
+import type { Settings } from './setting-table.ts';
+import { readSettings } from './settings.ts';
 import { nodeVersionMin, version } from './version.ts';
 
 export type DoctorLine = {

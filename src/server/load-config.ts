@@ -5,8 +5,9 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { RaincheckError } from '../core/errors.ts';
 import { refuseUnknownKeys } from '../core/options.ts';
 import { isIsolateThread } from '../engine/isolate-thread-mark.ts';
-import type { ServerConfig } from './define-config.ts';
-import { settingMembers } from './settings.ts';
+import { programOptionNames, type ServerConfig } from './define-config.ts';
+import { raincheckOptionNames } from './raincheck-options.ts';
+import { settingMembers } from './setting-table.ts';
 
 export const configFileNames = [
   'raincheck.config.ts',
@@ -15,16 +16,12 @@ export const configFileNames = [
   'raincheck.config.mjs',
 ];
 
-/** What a config may hold: every setting, and what has neither flag nor variable. */
+/** What a config may hold: every setting, and the options of raincheck() that have neither flag nor variable. */
 const memberNames = [
-  ...settingMembers,
-  'tasks',
-  'bodyBytesMax',
-  'grace',
-  'lease',
-  'pendingMax',
-  'threads',
-  'dashboard',
+  ...new Set([
+    ...settingMembers,
+    ...raincheckOptionNames.filter((name) => !programOptionNames.some((not) => not === name)),
+  ]),
 ];
 
 export type LoadedConfig = {

@@ -5,8 +5,10 @@ import type { Logger } from '../engine/logger.ts';
 import { jsonLine } from './json-line.ts';
 
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+/** The least that is logged; silent: nothing. */
 export type LogLevel = (typeof logLevels)[number];
 export const logFormats = ['pretty', 'json'] as const;
+/** pretty: short lines for a person at a terminal. json: a line of JSON each, for a machine. */
 export type LogFormat = (typeof logFormats)[number];
 
 /** A logger that can be made sure of at the end of the process. */

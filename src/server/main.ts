@@ -14,8 +14,10 @@ import { exampleConfigFile, findConfig, loadConfig } from './load-config.ts';
 import { jsonLogger } from './json-logger.ts';
 import { prettyLogger, type FlushableLogger } from './logger.ts';
 import { openStore, parseStoreAddress, storeLabel } from './open-store.ts';
-import { assembledRaincheck, type Raincheck, type RaincheckOptions } from './raincheck.ts';
-import { readSettings, type Flags, type Mode, type Settings } from './settings.ts';
+import type { RaincheckOptions } from './raincheck-options.ts';
+import { assembledRaincheck, type AssembledRaincheck, type Raincheck } from './raincheck.ts';
+import type { Mode, Settings } from './setting-table.ts';
+import { readSettings, type Flags } from './settings.ts';
 import { exitOnCrash, stopOnSignal } from './stop-on-signal.ts';
 import { version } from './version.ts';
 
@@ -211,7 +213,7 @@ const startAgainMs = 1_000;
  * that cannot be used will not get better by itself.
  */
 async function startOrWait(
-  rc: Raincheck,
+  rc: AssembledRaincheck,
   { plan, logger }: { plan: Plan; logger: FlushableLogger },
 ): Promise<void> {
   const waits = parseStoreAddress(plan.settings.store).kind === 'postgres';

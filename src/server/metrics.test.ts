@@ -8,7 +8,8 @@ import { assertProblem, transports, viaFetch, type Send } from '../http/transpor
 import { memoryStore } from '../store-memory/memory-store.ts';
 import { faultyStore } from '../testing/faulty-store.ts';
 import { testKit } from '../testing/test-kit.ts';
-import { raincheck, type RaincheckOptions } from './raincheck.ts';
+import type { RaincheckOptions } from './raincheck-options.ts';
+import { assembledRaincheck, raincheck } from './raincheck.ts';
 
 const tasks = [
   defineTask('echo', { estimate: '1s', run: ({ input }) => input }),
@@ -146,11 +147,14 @@ test('an estimate that was wrong, a wait and deliveries show in the metrics', as
 
 test('tasks that are not defined here share one label', async (t) => {
   const store = memoryStore();
-  const before = raincheck({
-    tasks: [defineTask('gone', { run: () => 1 }), ...tasks],
-    store,
-    logger: silentLogger,
-  });
+  const before = assembledRaincheck(
+    {
+      tasks: [defineTask('gone', { run: () => 1 }), ...tasks],
+      store,
+      logger: silentLogger,
+    },
+    {},
+  );
   await before.engine.submit({ task: 'gone', tenant: '', input: { value: 1, text: '1' } });
   await before.stop({ now: true });
   const send = await opened(t, { store });

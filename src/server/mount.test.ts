@@ -7,7 +7,8 @@ import fastify from 'fastify';
 import { defineTask } from '../engine/define-task.ts';
 import { accept } from './accept.ts';
 import { fastifyRaincheck } from './fastify.ts';
-import { raincheck, type RaincheckOptions } from './raincheck.ts';
+import type { RaincheckOptions } from './raincheck-options.ts';
+import { raincheck } from './raincheck.ts';
 
 const double = defineTask('double', { run: ({ input }) => Number(input) * 2 });
 

@@ -8,12 +8,14 @@ import path from 'node:path';
 import { describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
+import { createClient, type Client } from '../client/client.ts';
 import { defineTask } from '../engine/define-task.ts';
 import { memoryStore } from '../store-memory/memory-store.ts';
 import { faultyStore } from '../testing/faulty-store.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
 import { openStore } from './open-store.ts';
-import { raincheck, type RaincheckOptions } from './raincheck.ts';
+import type { RaincheckOptions } from './raincheck-options.ts';
+import { raincheck, type Raincheck } from './raincheck.ts';
 
 const double = defineTask('double', { run: ({ input }) => Number(input) * 2 });
 
@@ -23,6 +25,14 @@ const submit = (base: string, input: unknown) =>
     headers: { 'content-type': 'application/json', prefer: 'wait=20' },
     body: JSON.stringify(input),
   });
+
+function clientOf<App extends Raincheck>(rc: App): Client<App> {
+  const { fetch } = rc;
+  return createClient<App>({
+    baseUrl: 'http://localhost',
+    fetch: (input, init) => fetch(new Request(input, init)),
+  });
+}
 
 describe('raincheck()', () => {
   it('works from the first request on, without a start', async () => {
@@ -81,9 +91,8 @@ describe('raincheck()', () => {
     const folder = mkdtempSync(path.join(tmpdir(), 'raincheck-'));
     const file = path.join(folder, 'a.db');
     const killed = openStore(file);
-    const former = raincheck({ tasks: [double], store: killed });
-    const input = { value: 21, text: '21' };
-    const { operation } = await former.engine.submit({ task: 'double', tenant: '', input });
+    const former = raincheck({ tasks: [double], store: killed, work: false });
+    const { url } = await clientOf(former).submit('double', 21);
     // Its worker was in the middle of it, and is heard of no more.
     const { claimed } = await killed.claimOperations({
       worker: 'killed',
@@ -99,9 +108,7 @@ describe('raincheck()', () => {
 
     const rc = raincheck({ tasks: [double], store: file });
     await rc.start();
-    const { id, version } = operation;
-    const final = { id, version, tenant: '', until: 'final', timeoutMs: 60_000 } as const;
-    assert.equal((await rc.engine.waitFor(final)).state, 'completed');
+    assert.equal(await clientOf(rc).operation(url).result({ timeout: '1m' }), 42);
     await rc.stop();
     rmSync(folder, { recursive: true });
   });
@@ -118,14 +125,7 @@ describe('raincheck()', () => {
     assert.equal(Date.parse(accepted.ready_at), clock.now() + 3_600_000);
     await rc.start();
     await clock.advance(3_600_000);
-    const { state } = await rc.engine.waitFor({
-      id: accepted.id,
-      tenant: '',
-      until: 'final',
-      version: 0,
-      timeoutMs: 60_000,
-    });
-    assert.equal(state, 'completed');
+    assert.equal(await clientOf(rc).operation(accepted.id).result({ timeout: '1m' }), 42);
     await rc.stop();
   });
 

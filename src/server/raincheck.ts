@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { hostname } from 'node:os';
 import type { Clock } from '../core/clock.ts';
-import type { Duration } from '../core/duration.ts';
 import { RaincheckError } from '../core/errors.ts';
 import { durationOption, expected, refuseUnknownKeys } from '../core/options.ts';
 import { createEngine } from '../engine/create-engine.ts';
@@ -10,14 +9,12 @@ import { systemClock } from '../engine/system-clock.ts';
 import { isIsolateThread } from '../engine/isolate-thread-mark.ts';
 import type { Logger } from '../engine/logger.ts';
 import type { Task } from '../engine/task.ts';
-import type { AccessToken } from '../http/access.ts';
 import { createApp, type App, type AppOptions } from '../http/app.ts';
 import { fetchHandler } from '../http/fetch-adapter.ts';
 import { nodeHandler } from '../http/node-adapter.ts';
 import type { Store } from '../store/store.ts';
 import { createWebhooks, type WebhooksOptions } from '../webhooks/create-webhooks.ts';
 import { redriveTask } from '../webhooks/redrive-input.ts';
-import type { WebhookSettings } from '../webhooks/webhook-settings.ts';
 import type { Webhooks } from '../webhooks/webhooks.ts';
 import { eventLoopLag } from './event-loop-lag.ts';
 import { consoleLogger } from './logger.ts';
@@ -25,69 +22,21 @@ import { dashboardFiles } from './dashboard-files.ts';
 import { Metrics } from './metrics.ts';
 import { watchedMount } from './mount.ts';
 import { openStore } from './open-store.ts';
+import {
+  appOptionNames,
+  engineOptionNames,
+  raincheckOptionNames,
+  type RaincheckOptions,
+} from './raincheck-options.ts';
 import { logRequests } from './request-log.ts';
 import { version } from './version.ts';
 
-/** What raincheck() takes. Everything but `tasks` is optional. */
-export type RaincheckOptions<Tasks extends readonly Task[] = readonly Task[]> = {
-  /** Made by defineTask; names and paths must differ. */
-  tasks: Tasks;
-  /**
-   * Where operations live: `sqlite:path`, a plain path, `postgres://…` (many processes, see docs/postgres.md) or
-   * `memory:` (forgets everything at the end), or a store opened elsewhere, which stop() then leaves open. Default `sqlite:.raincheck/raincheck.db`.
-   */
-  store?: string | Store;
-  /** Bearer token with all scopes, 8 characters or more. With this or `tokens`, requests must bring one. Default: none. */
-  token?: string;
-  /** Bearer tokens with scopes of their own. Default: none. */
-  tokens?: readonly AccessToken[];
-  /** Origins like 'https://app.example.com' whose pages may submit and steer without a token, where CORS lets them. Default: only our own. */
-  allowedOrigins?: readonly string[];
-  /** GET /metrics is answered without the token too. Default false. */
-  metricsOpen?: boolean;
-  /** Prefix of every address, like '/ops', when mounted below one. Default: the path of `publicUrl`, else ''. */
-  basePath?: string;
-  /** How clients reach this server, like 'https://api.example.com/ops'. Default: unknown. */
-  publicUrl?: string;
-  /** Largest request body in bytes. Default 1 MiB. */
-  bodyBytesMax?: number;
-  /** Attempts that run at once in this process. Default 64. */
-  concurrency?: number;
-  /** Attempts of tasks with `isolate` that run at once, each in a worker thread. Default: the number of cores. */
-  threads?: number;
-  /** Pending operations over all tasks at which submits are refused with 503. Default 1,000,000. */
-  pendingMax?: number;
-  /**
-   * false: this process accepts and answers, and other processes on the same store do the work; no request starts
-   * it here, only start() would. Default true.
-   */
-  work?: boolean;
-  /**
-   * Polls a second that clients are asked to make of this process: Retry-After spreads those that are due together.
-   * Default 1,000.
-   */
-  pollsPerSecond?: number;
-  /** How long a worker's hold lasts without a heartbeat. Default 15 s. */
-  lease?: Duration;
-  /** How long an aborted handler may take to return. Default 5 s. */
-  grace?: Duration;
-  /** How long stop() waits for running attempts before it hands them back. Default 25 s. */
-  drain?: Duration;
-  /** How webhooks are sent; false: they are not, and a submit that asks for one is refused. Default: to public addresses over https. */
-  webhooks?: WebhookSettings | false;
-  /** Whether the dashboard is served, at /dashboard. Default true. */
-  dashboard?: boolean;
-  /** Gets the log lines: a pino logger, or anything shaped like one. Default: warnings and errors to stderr. */
-  logger?: Logger;
-  /** Log a line for every request, or for those that change or fail. Default 'none': the app around usually does. */
-  logRequests?: 'all' | 'changes' | 'none';
-  /** Where every instant comes from. Default: the machine's clock. For tests: ManualClock of `raincheck/testing`. */
-  clock?: Clock;
-};
-
+/**
+ * Raincheck in a program, as raincheck() gives it: handlers to mount, and its start and end. A client of its own needs
+ * no network: `createClient<typeof rc>({ baseUrl, fetch: (input, init) => rc.fetch(new Request(input, init)) })`.
+ */
 export type Raincheck<Tasks extends readonly Task[] = readonly Task[]> = {
   readonly tasks: Tasks;
-  readonly engine: Engine;
   /** The HTTP API, free of any transport: for adapters of your own. Its first request starts the work as well. */
   readonly app: App;
   /** Web-standard handler: for Hono, Next, Bun, Deno. Never rejects. */
@@ -107,30 +56,9 @@ export type Raincheck<Tasks extends readonly Task[] = readonly Task[]> = {
   stop(p?: { readonly now?: boolean }): Promise<void>;
 };
 
-const optionNames = [
-  'tasks',
-  'store',
-  'token',
-  'tokens',
-  'allowedOrigins',
-  'metricsOpen',
-  'basePath',
-  'publicUrl',
-  'bodyBytesMax',
-  'concurrency',
-  'threads',
-  'pendingMax',
-  'pollsPerSecond',
-  'work',
-  'lease',
-  'grace',
-  'drain',
-  'webhooks',
-  'dashboard',
-  'logger',
-  'logRequests',
-  'clock',
-];
+/** A Raincheck with the engine that is in it: for the command line and the test kit, which are built around both. */
+export type AssembledRaincheck<Tasks extends readonly Task[] = readonly Task[]> =
+  Raincheck<Tasks> & { readonly engine: Engine };
 
 /**
  * Raincheck inside your own program: opens the store and puts engine and HTTP API on top of it. Throws
@@ -140,7 +68,8 @@ const optionNames = [
 export function raincheck<const Tasks extends readonly Task[]>(
   options: RaincheckOptions<Tasks>,
 ): Raincheck<Tasks> {
-  return assembledRaincheck(options, {});
+  const { engine: _, ...rc } = assembledRaincheck(options, {});
+  return rc;
 }
 
 /** What a test puts in the place of the outside world, and what only `raincheck dev` wants. */
@@ -156,7 +85,7 @@ export type Substitutes = {
 export function assembledRaincheck<const Tasks extends readonly Task[]>(
   options: RaincheckOptions<Tasks>,
   substitutes: Substitutes,
-): Raincheck<Tasks> {
+): AssembledRaincheck<Tasks> {
   checkOptions(options);
   const drainMs = durationOption('drain', options.drain, {
     minMs: 0,
@@ -254,7 +183,7 @@ function composed(options: RaincheckOptions, { store, clock, logger, substitutes
       tell: webhooks.tell,
       builtInTasks: webhooks.tasks,
     }),
-    ...given(options, ['concurrency', 'threads', 'pendingMax', 'pollsPerSecond', 'lease', 'grace']),
+    ...given(options, engineOptionNames),
     ...substitutes.engine,
   });
   const plainApp = createApp({
@@ -269,14 +198,7 @@ function composed(options: RaincheckOptions, { store, clock, logger, substitutes
     ...(webhooks !== null && { webhooks }),
     ...(options.dashboard !== false && { dashboard: dashboardFiles() }),
     ...substitutes.app,
-    ...given(options, [
-      'token',
-      'tokens',
-      'allowedOrigins',
-      'basePath',
-      'publicUrl',
-      'bodyBytesMax',
-    ]),
+    ...given(options, appOptionNames),
   });
   const { logRequests: wanted = 'none' } = options;
   const app =
@@ -352,7 +274,7 @@ function checkOptions(options: RaincheckOptions): void {
   if (typeof options !== 'object' || options === null) {
     throw expected('options of raincheck()', 'an object', options);
   }
-  refuseUnknownKeys('raincheck()', options, optionNames);
+  refuseUnknownKeys('raincheck()', options, raincheckOptionNames);
   if (!Array.isArray(options.tasks)) throw expected('tasks', 'an array of tasks', options.tasks);
 }
 

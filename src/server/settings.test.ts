@@ -4,7 +4,8 @@ import { describe, it } from 'node:test';
 import { isLoopback } from './listen.ts';
 import { parseStoreAddress, storeLabel } from './open-store.ts';
 import { sampleInput } from '../http/sample-input.ts';
-import { readSettings, settingsDocs, settingTable } from './settings.ts';
+import { settingsDocs, settingTable } from './setting-table.ts';
+import { readSettings } from './settings.ts';
 
 const none = { mode: 'dev', flags: {}, env: {}, config: {} } as const;
 

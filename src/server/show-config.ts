@@ -1,6 +1,7 @@
 import { exampleConfigFile, findConfig, loadConfig } from './load-config.ts';
 import { storeLabel } from './open-store.ts';
-import { settingOrigins, type Mode, type SettingOrigin } from './settings.ts';
+import type { Mode } from './setting-table.ts';
+import { settingOrigins, type SettingOrigin } from './settings.ts';
 
 /** What a server that is started here would go by. */
 export type ShownConfig = {

@@ -29,32 +29,42 @@ export type WebhookAnswer =
   | number
   | { readonly status: number; readonly headers?: Readonly<Record<string, string>> };
 
-type Answering = (webhook: Omit<CapturedWebhook, 'status'>) => WebhookAnswer;
+/** What receivers answer: the same to all, or by what they get. */
+export type WebhookAnswering =
+  | WebhookAnswer
+  | ((webhook: Omit<CapturedWebhook, 'status'>) => WebhookAnswer);
+
+/** The receivers of all webhooks of a kit: nothing leaves the process. */
+export type CapturedWebhooks = {
+  /** Every attempt so far, in order. */
+  readonly all: readonly CapturedWebhook[];
+  /** What receivers answer from now on. Default 204. */
+  answerWith(answer: WebhookAnswering): void;
+  /**
+   * The next attempt that this has not given yet. Rejects when none is due: the operation may still run (await
+   * `finished` first), or a later attempt wait for its time (advance the clock first).
+   */
+  next(): Promise<CapturedWebhook>;
+};
 
 /** Turns of the event loop until whatever is due now has certainly been sent: nothing here does real I/O. */
 const turnsMax = 50;
 
-/** The receivers of all webhooks of a kit: nothing leaves the process. */
-export class CapturedWebhooks {
-  /** Every attempt so far, in order. */
+/** CapturedWebhooks, and what fills them in the place of HTTP. */
+export class WebhookCapture implements CapturedWebhooks {
   readonly all: CapturedWebhook[] = [];
   readonly #clock: Clock;
   #taken = 0;
-  #answering: Answering = () => 204;
+  #answering: WebhookAnswering = 204;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** What receivers answer from now on. Default 204. */
-  answerWith(answer: WebhookAnswer | Answering): void {
-    this.#answering = typeof answer === 'function' ? answer : () => answer;
+  answerWith(answer: WebhookAnswering): void {
+    this.#answering = answer;
   }
 
-  /**
-   * The next attempt that this has not given yet. Rejects when none is due: the operation may still run (await
-   * `finished` first), or a later attempt wait for its time (advance the clock first).
-   */
   async next(): Promise<CapturedWebhook> {
     for (let turns = 0; turns < turnsMax && this.all.length <= this.#taken; turns += 1)
       await turn();
@@ -97,7 +107,8 @@ export class CapturedWebhooks {
     };
     const event = JSON.parse(body) as WireWebhookEvent;
     const arrived = { id, url, headers, body, event, at: now };
-    const answer = this.#answering(arrived);
+    const answering = this.#answering;
+    const answer = typeof answering === 'function' ? answering(arrived) : answering;
     const given = typeof answer === 'number' ? { status: answer } : answer;
     this.all.push({ ...arrived, status: given.status });
     return answeredAs(given.status, given.headers ?? {}, now);

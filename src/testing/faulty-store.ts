@@ -1,8 +1,10 @@
 import { RaincheckError } from '../core/errors.ts';
 import type { Store } from '../store/store.ts';
 
+/** A verb of Store: what can fail. */
 export type StoreVerb = Exclude<keyof Store, 'name' | 'capabilities' | 'hints' | 'warnings'>;
 
+/** Which calls fail, and how. */
 export type Fault = {
   /** The first call to fail, from 1; calls of other verbs are not counted. */
   readonly nth: number;
@@ -17,6 +19,7 @@ export type Fault = {
   readonly verbs?: readonly StoreVerb[];
 };
 
+/** What faultyStore() gives. */
 export type FaultyStore = {
   readonly store: Store;
   /** How many calls have failed: 0 ends a loop over nth = 1, 2, 3, … */
@@ -40,7 +43,7 @@ export function faultyStore(inner: Store, fault: Fault): FaultyStore {
     return true;
   }
 
-  async function around<Answer>(verb: StoreVerb, call: () => Promise<Answer>): Promise<Answer> {
+  async function around(verb: StoreVerb, call: () => unknown): Promise<unknown> {
     const failing = fails(verb);
     if (failing && fault.when === 'before') throw unavailable(verb);
     const answer = await call();
@@ -55,65 +58,28 @@ export function faultyStore(inner: Store, fault: Fault): FaultyStore {
     if (failing) throw unavailable('readResult');
   }
 
-  const store: Store = {
-    name: inner.name,
-    capabilities: inner.capabilities,
-    hints: inner.hints,
-    warnings: inner.warnings,
-    createOperations: (p) => around('createOperations', () => inner.createOperations(p)),
-    claimOperations: (p) => around('claimOperations', () => inner.claimOperations(p)),
-    settleAttempts: (p) => around('settleAttempts', () => inner.settleAttempts(p)),
-    extendLeases: (p) => around('extendLeases', () => inner.extendLeases(p)),
-    appendLogs: (p) => around('appendLogs', () => inner.appendLogs(p)),
-    sweepExpired: (p) => around('sweepExpired', () => inner.sweepExpired(p)),
-    readOperation: (p) => around('readOperation', () => inner.readOperation(p)),
-    isGone: (p) => around('isGone', () => inner.isGone(p)),
-    readInput: (p) => around('readInput', () => inner.readInput(p)),
-    readResult,
-    listOperations: (p) => around('listOperations', () => inner.listOperations(p)),
-    listAttempts: (p) => around('listAttempts', () => inner.listAttempts(p)),
-    readLogs: (p) => around('readLogs', () => inner.readLogs(p)),
-    requestCancel: (p) => around('requestCancel', () => inner.requestCancel(p)),
-    removeOperation: (p) => around('removeOperation', () => inner.removeOperation(p)),
-    setTaskPaused: (p) => around('setTaskPaused', () => inner.setTaskPaused(p)),
-    readTasks: () => around('readTasks', () => inner.readTasks()),
-    readNote: (p) => around('readNote', () => inner.readNote(p)),
-    writeNote: (p) => around('writeNote', () => inner.writeNote(p)),
-    readNotes: (p) => around('readNotes', () => inner.readNotes(p)),
-    replaceNote: (p) => around('replaceNote', () => inner.replaceNote(p)),
-    readLine:
-      inner.readLine === undefined
-        ? undefined
-        : (p) => around('readLine', async () => inner.readLine!(p)),
-    removeNotes: (p) => around('removeNotes', () => inner.removeNotes(p)),
-    pruneExpired: (p) => around('pruneExpired', () => inner.pruneExpired(p)),
-    createDeliveries: (p) => around('createDeliveries', () => inner.createDeliveries(p)),
-    claimDeliveries: (p) => around('claimDeliveries', () => inner.claimDeliveries(p)),
-    settleDeliveries: (p) => around('settleDeliveries', () => inner.settleDeliveries(p)),
-    sweepDeliveries: (p) => around('sweepDeliveries', () => inner.sweepDeliveries(p)),
-    readDelivery: (p) => around('readDelivery', () => inner.readDelivery(p)),
-    readOperationDelivery: (p) =>
-      around('readOperationDelivery', () => inner.readOperationDelivery(p)),
-    listDeliveries: (p) => around('listDeliveries', () => inner.listDeliveries(p)),
-    listDeliveryAttempts: (p) =>
-      around('listDeliveryAttempts', () => inner.listDeliveryAttempts(p)),
-    countDeliveries: (p) => around('countDeliveries', () => inner.countDeliveries(p)),
-    redeliver: (p) => around('redeliver', () => inner.redeliver(p)),
-    discardDeliveries: (p) => around('discardDeliveries', () => inner.discardDeliveries(p)),
-    createEndpoint: (p) => around('createEndpoint', () => inner.createEndpoint(p)),
-    updateEndpoint: (p) => around('updateEndpoint', () => inner.updateEndpoint(p)),
-    readEndpoint: (p) => around('readEndpoint', () => inner.readEndpoint(p)),
-    listEndpoints: (p) => around('listEndpoints', () => inner.listEndpoints(p)),
-    removeEndpoint: (p) => around('removeEndpoint', () => inner.removeEndpoint(p)),
-    readSecrets: (p) => around('readSecrets', () => inner.readSecrets(p)),
-    rotateSecret: (p) => around('rotateSecret', () => inner.rotateSecret(p)),
-    ping: () => around('ping', () => inner.ping()),
-    close: () => around('close', () => inner.close()),
-  };
+  /** What is no verb is told as it is, and a verb that is absent stays so. */
+  function member(name: keyof Store): unknown {
+    if (name === 'readResult') return readResult;
+    const given = inner[name];
+    if (typeof given !== 'function' || name === 'warnings') return given;
+    const verb = name as StoreVerb;
+    return (...p: unknown[]) => around(verb, () => Reflect.apply(given, inner, p));
+  }
+
+  const members = memberNames(inner).map((name) => [name, member(name as keyof Store)]);
+  const store = Object.fromEntries(members) as Store;
   const heal = (): void => {
     healed = true;
   };
   return { store, failures: () => failures, heal };
+}
+
+/** Those of its class too. */
+function memberNames(store: object | null): string[] {
+  if (store === null || store === Object.prototype) return [];
+  const inherited = memberNames(Object.getPrototypeOf(store) as object | null);
+  return [...Object.getOwnPropertyNames(store), ...inherited].filter((n) => n !== 'constructor');
 }
 
 function unavailable(verb: StoreVerb): RaincheckError {

@@ -109,16 +109,15 @@ describe('The test kit', () => {
     const operation = await t.client.submit('echo', 1);
     assert.match(operation.url, /\/ops\/operations\//);
     assert.equal((await t.finished(operation)).result, 1);
-    assert.equal(
-      (await rc.engine.list({ filter: {}, limit: 1, beforeId: null })).operations.length,
-      0,
-    );
+    const listed = await rc.fetch(new Request('http://localhost/ops/operations'));
+    assert.deepEqual(await listed.json(), { operations: [], next_cursor: null });
     await rc.stop();
   });
 
   it('says so when nothing will finish', async () => {
     await using t = await testKit({ tasks });
-    await t.rc.engine.setTaskPaused({ task: 'echo', paused: true });
+    const pause = new Request('http://localhost/tasks/echo/pause', { method: 'POST' });
+    assert.equal((await t.rc.fetch(pause)).status, 200);
     const { id } = await t.client.submit('echo', 1);
     await assert.rejects(t.finished(id), {
       message: `The task 'echo' is paused: ${id} waits until it is resumed.`,

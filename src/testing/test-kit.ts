@@ -6,9 +6,10 @@ import { createClient, type Client } from '../client/client.ts';
 import type { Engine } from '../engine/engine.ts';
 import { silentLogger } from '../engine/logger.ts';
 import type { Task } from '../engine/task.ts';
-import { assembledRaincheck, type Raincheck, type RaincheckOptions } from '../server/raincheck.ts';
+import type { RaincheckOptions } from '../server/raincheck-options.ts';
+import { assembledRaincheck, type Raincheck } from '../server/raincheck.ts';
 import { memoryStore } from '../store-memory/memory-store.ts';
-import { CapturedWebhooks } from './captured-webhooks.ts';
+import { WebhookCapture, type CapturedWebhooks } from './captured-webhooks.ts';
 import { ManualClock } from './manual-clock.ts';
 
 /** As for raincheck(), but for what the kit brings itself. */
@@ -20,6 +21,7 @@ export type TestKitOptions<Tasks extends readonly Task[] = readonly Task[]> = Om
   readonly now?: number;
 };
 
+/** What testKit() gives. Disposing of it stops `rc` at once: `await using`. */
 export type TestKit<Tasks extends readonly Task[] = readonly Task[]> = AsyncDisposable & {
   /** Started, in memory; not the one that was handed in. */
   readonly rc: Raincheck<Tasks>;
@@ -57,7 +59,7 @@ export async function testKit<const Tasks extends readonly Task[]>(
 ): Promise<TestKit<Tasks>> {
   const { now, webhooks: settings, ...options } = optionsOf(app);
   const clock = new ManualClock(now);
-  const webhooks = new CapturedWebhooks(clock);
+  const webhooks = new WebhookCapture(clock);
   const rc = assembledRaincheck<Tasks>(
     {
       logger: silentLogger,
@@ -112,7 +114,7 @@ const anywhere = { httpAllowed: true, allowedCidrs: ['0.0.0.0/0', '::/0'] };
 function optionsOf<Tasks extends readonly Task[]>(
   app: Raincheck<Tasks> | TestKitOptions<Tasks>,
 ): TestKitOptions<Tasks> {
-  return 'engine' in app ? { tasks: app.tasks, basePath: app.app.basePath } : app;
+  return 'app' in app ? { tasks: app.tasks, basePath: app.app.basePath } : app;
 }
 
 async function untilFinal(engine: Engine, clock: ManualClock, id: string): Promise<void> {

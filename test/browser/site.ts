@@ -10,11 +10,8 @@ import { z } from 'zod';
 import { reports } from '../../examples/reports/reports.ts';
 import { buildDashboard } from '../../scripts/build-dashboard.ts';
 import { dashboardFiles } from '../../src/server/dashboard-files.ts';
-import {
-  assembledRaincheck,
-  type Raincheck,
-  type RaincheckOptions,
-} from '../../src/server/raincheck.ts';
+import type { RaincheckOptions } from '../../src/server/raincheck-options.ts';
+import { assembledRaincheck, type Raincheck } from '../../src/server/raincheck.ts';
 import { silentLogger } from '../../src/engine/logger.ts';
 import { WebhookReceiver } from '../support/webhook-receiver.ts';
 
