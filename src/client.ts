@@ -28,9 +28,11 @@ export {
 export { isFinal } from './client/wait.ts';
 export type { InputOf, OutputOf, TaskName } from './client/task-types.ts';
 export type {
+  DeliveryFilter,
   DeliveryListFilter,
   EndpointMembers,
   NewEndpoint,
+  PageOptions,
   Redrive,
   WebhooksClient,
 } from './client/webhooks.ts';
@@ -42,7 +44,19 @@ export {
   type WebhookHeaders,
 } from './client/verify-webhook.ts';
 export { WebhookVerificationError, type WebhookErrorCode } from './client/webhook-error.ts';
-export type { DeliveryEvent, DeliveryState, WebhookEvent } from './core/delivery.ts';
+export type { Clock } from './core/clock.ts';
+export type {
+  DeliveryEvent,
+  DeliveryState,
+  DeliveryTrigger,
+  WebhookEvent,
+} from './core/delivery.ts';
+export type { Duration } from './core/duration.ts';
+export type { EndpointDisabled, EndpointHandshake } from './core/endpoint.ts';
+export type { FieldError, OutcomeCode } from './core/errors.ts';
+export type { Health, HealthCode, HealthStatus } from './core/health.ts';
+export type { LineLevel } from './core/log-line.ts';
+export type { EstimateReason } from './core/operation-estimate.ts';
 export type { OperationStatus } from './core/operation.ts';
 export type { Scope } from './core/scope.ts';
 export type {
@@ -59,6 +73,8 @@ export type {
   WireProgress,
 } from './core/wire-operation.ts';
 export type {
+  WireFeedTick,
+  WireQuantiles,
   WireTask,
   WireStats,
   WireStatsBucket,
@@ -71,7 +87,9 @@ export type {
   WireDelivery,
   WireDeliveryAttempt,
   WireDeliveryPage,
+  WireDeliveryRequest,
   WireEndpoint,
+  WireEndpointHealth,
   WireEndpointPage,
   WireOperationEvent,
   WireRedriveCount,

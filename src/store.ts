@@ -9,22 +9,98 @@ export {
   isDue,
   isFinalEvent,
   isOvertaken,
+  type AttemptResult,
+  type Delivery,
+  type DeliveryAnswer,
+  type DeliveryAttempt,
+  type DeliveryDecision,
+  type DeliveryEvent,
+  type DeliveryState,
+  type DeliveryTimings,
+  type DeliveryTransition,
+  type DeliveryTrigger,
+  type WebhookEvent,
+  type WebhookTarget,
 } from './core/delivery.ts';
-export type * from './core/delivery.ts';
 export { decideAtEndpoint } from './core/delivery-at-endpoint.ts';
-export type * from './core/endpoint.ts';
+export type {
+  Endpoint,
+  EndpointDisabled,
+  EndpointHandshake,
+  EndpointHealth,
+} from './core/endpoint.ts';
 export { afterAttempt, gateStands, inFlightAllowed } from './core/endpoint-health.ts';
-export { RaincheckError } from './core/errors.ts';
+export { RaincheckError, type OutcomeCode } from './core/errors.ts';
 export { smallestDeliveryIdAt, smallestIdAt } from './core/id.ts';
 export type { KeptLine, LineLevel, LogLine } from './core/log-line.ts';
-export { claimedBefore, isFinal, statesOf, waitingState } from './core/operation.ts';
-export type * from './core/operation.ts';
+export {
+  claimedBefore,
+  isFinal,
+  statesOf,
+  waitingState,
+  type EndedAttempt,
+  type Lease,
+  type Operation,
+  type OperationError,
+  type OperationState,
+  type OperationStatus,
+  type Progress,
+  type Result,
+} from './core/operation.ts';
 export { decide, holds, type Decision, type OperationEvent } from './core/transitions.ts';
 export { changedEndpoint } from './store/changed-endpoint.ts';
-export type * from './store/delivery-store.ts';
+export type {
+  ClaimDeliveries,
+  ClaimDeliveriesOutcome,
+  ClaimedDelivery,
+  DeliveryFilter,
+  DeliveryPage,
+  DeliverySettlement,
+  DeliveryStore,
+  EndpointChange,
+  EndpointPage,
+  EndpointWithCounts,
+  HandshakeAnswer,
+  ListDeliveries,
+  NewDelivery,
+  Outbox,
+  SteerOutcome,
+  StoredDelivery,
+  WebhookSecret,
+} from './store/delivery-store.ts';
 export { meanDurationMs } from './store/durations.ts';
 export { chunksAfter, linesAfter, type LogChunk } from './store/log-chunks.ts';
 export { newDelivery } from './store/new-delivery.ts';
 export { newOperation } from './store/new-operation.ts';
-export type * from './store/store.ts';
+export type {
+  AppendLogs,
+  AppendOutcome,
+  CancelOutcome,
+  ClaimedOperation,
+  ClaimOperations,
+  ClaimOutcome,
+  ClaimTask,
+  CreateOperations,
+  CreateOutcome,
+  ExtendLeases,
+  ExtendOutcome,
+  IdempotencyKey,
+  ListOperations,
+  LogEntry,
+  NewOperation,
+  Note,
+  OperationFilter,
+  OperationPage,
+  OperationStore,
+  PruneOutcome,
+  ReadLogs,
+  SettleAttempts,
+  Settlement,
+  SettleOutcome,
+  StoredLine,
+  SweepExpired,
+  SweepOutcome,
+  TaskRecord,
+} from './store/operation-store.ts';
+export type { Store, StoreCapabilities, StoreHint, StoreHints } from './store/store.ts';
 export { liveSecrets, rotatedSecrets, tenantOwner } from './store/webhook-secrets.ts';

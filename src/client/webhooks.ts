@@ -25,7 +25,7 @@ import type { Transport } from './transport.ts';
  */
 export type WebhooksClient = {
   endpoints(
-    filter?: PageFilter & { readonly kind?: WireEndpoint['kind'] | undefined },
+    filter?: PageOptions & { readonly kind?: WireEndpoint['kind'] | undefined },
   ): Promise<WireEndpointPage>;
   endpoint(id: string, options?: CallOptions): Promise<WireEndpoint>;
   /** `secret` of the answer is told only this once. */
@@ -97,14 +97,16 @@ export type NewEndpoint = EndpointMembers & {
   readonly signature?: 'v1' | 'v1a' | undefined;
 };
 
-type PageFilter = CallOptions & {
+/** Which page of a list. */
+export type PageOptions = CallOptions & {
   /** 1..200, default 50. */
   readonly limit?: number | undefined;
   /** `next_cursor` of the page before. Default: the newest. */
   readonly cursor?: string | undefined;
 };
 
-type DeliveryMembers = {
+/** Which deliveries: all given members must match. */
+export type DeliveryFilter = {
   readonly endpoint?: string | undefined;
   readonly operation?: string | undefined;
   readonly event?: DeliveryEvent | undefined;
@@ -116,12 +118,12 @@ type DeliveryMembers = {
 };
 
 /** What deliveries() and deadLetters() take: all given members must match; and which page. */
-export type DeliveryListFilter = PageFilter & DeliveryMembers;
+export type DeliveryListFilter = PageOptions & DeliveryFilter;
 
 /** Which dead letters, and what becomes of them. */
 export type Redrive = {
   /** {}: all of them. */
-  readonly filter: DeliveryMembers & {
+  readonly filter: DeliveryFilter & {
     /** Default `dead`. `expired` ones can only be sent again. */
     readonly state?: 'dead' | 'expired' | undefined;
   };

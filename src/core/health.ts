@@ -22,11 +22,14 @@ export const healthCodes = [
   'paused',
   'ok',
 ] as const;
+/** One of healthCodes: what the sentence is about; ok: nothing is wrong. */
 export type HealthCode = (typeof healthCodes)[number];
 
 export const healthStatuses = ['healthy', 'degraded', 'critical'] as const;
+/** One of healthStatuses, the best first. */
 export type HealthStatus = (typeof healthStatuses)[number];
 
+/** How a server is, in one sentence: the single worst thing, or that there is none. */
 export type Health = {
   readonly status: HealthStatus;
   readonly message: string;

@@ -16,6 +16,7 @@ export const estimateReasons = [
   'starting',
   'queue_too_long',
 ] as const;
+/** One of estimateReasons: no_history, no_worker, task_paused, starting or queue_too_long. */
 export type EstimateReason = (typeof estimateReasons)[number];
 
 export const estimateBases = ['none', 'declared', 'history', 'progress'] as const;

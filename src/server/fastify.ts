@@ -5,7 +5,7 @@ import type { NodeHandler } from '../http/node-adapter.ts';
 import type { Raincheck } from './raincheck.ts';
 
 /** As much of a FastifyInstance as is needed: the types of fastify are no dependency of ours. */
-type Scope = {
+type FastifyScope = {
   readonly prefix: string;
   removeAllContentTypeParsers(): unknown;
   addContentTypeParser(
@@ -15,8 +15,10 @@ type Scope = {
   all(path: string, handler: (request: FastifyRequest, reply: FastifyReply) => void): unknown;
 };
 
+/** As much of a FastifyRequest. */
 export type FastifyRequest = { readonly raw: IncomingMessage; readonly body: unknown };
 
+/** As much of a FastifyReply. */
 export type FastifyReply = {
   readonly raw: ServerResponse;
   hijack(): unknown;
@@ -31,7 +33,7 @@ export type FastifyReply = {
  * of `rc` differ.
  */
 export async function fastifyRaincheck(
-  scope: Scope,
+  scope: FastifyScope,
   options: { readonly rc: Raincheck },
 ): Promise<void> {
   const { rc } = options;

@@ -21,6 +21,7 @@ import {
 export type Mode = 'dev' | 'serve' | 'worker';
 
 const roles = ['all', 'api'] as const;
+/** `all`, or `api`: accepts and answers only. */
 export type Role = (typeof roles)[number];
 
 export type Settings = {
