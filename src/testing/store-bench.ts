@@ -191,6 +191,13 @@ export class StoreBench {
     return this.fail(await this.running(p));
   }
 
+  /** Cancelled while it waited. */
+  async cancelled(): Promise<Operation> {
+    const created = await this.create();
+    await this.cancel(created.id);
+    return decided(created, { type: 'cancel_requested' }, this.now);
+  }
+
   async sweep(
     p: { limit?: number; recoveriesMax?: number; workerDead?: boolean } = {},
   ): Promise<SweepOutcome> {

@@ -6,7 +6,7 @@ import type { DeliveryFilter } from '../store/delivery-store.ts';
 import { counterBytes } from './counter-bytes.ts';
 import type { StoreBench, StoreCase } from './store-bench.ts';
 
-/** Lists and counts of deliveries. */
+/** Lists and counts of deliveries, and of their attempts. */
 export const deliveryListCases: readonly StoreCase[] = [
   {
     title: 'deliveries are listed newest first, whole, and page by page without a gap or a repeat',
@@ -100,6 +100,25 @@ export const deliveryListCases: readonly StoreCase[] = [
       assert.deepStrictEqual([waiting, held], [0, most]);
       await webhooks.remove(to);
       assert.equal(await count({ states: ['cancelled'] }), most);
+    },
+  },
+  {
+    title: 'of many attempts the latest are told, oldest of them first',
+    async run(bench) {
+      const { webhooks } = bench;
+      const to = await webhooks.endpoint();
+      const { id } = await webhooks.create(to, { failuresMax: 1_000 });
+      const shown = limits.deliveryAttemptsShown;
+      for (let i = 0; i < shown + 5; i += 1) {
+        const [claimed] = await webhooks.claim();
+        await webhooks.fail(claimed!.delivery, bench.now, { endpointFault: false });
+      }
+      assert.deepStrictEqual(
+        (await webhooks.attempts(id)).map(({ number }) => number),
+        Array.from({ length: shown }, (_, i) => i + 6),
+      );
+      assert.equal((await webhooks.record(id)).attempts, shown + 5);
+      assert.deepStrictEqual(await webhooks.attempts('msg_never'), []);
     },
   },
 ];

@@ -344,25 +344,6 @@ export const deliverySettleCases: readonly StoreCase[] = [
       assert.equal(await store.readEndpoint({ id: to.id }), null);
     },
   },
-  {
-    title: 'of many attempts the latest are told, oldest of them first',
-    async run(bench) {
-      const { webhooks } = bench;
-      const to = await webhooks.endpoint();
-      const { id } = await webhooks.create(to, { failuresMax: 1_000 });
-      const shown = limits.deliveryAttemptsShown;
-      for (let i = 0; i < shown + 5; i += 1) {
-        const [claimed] = await webhooks.claim();
-        await webhooks.fail(claimed!.delivery, bench.now, { endpointFault: false });
-      }
-      assert.deepStrictEqual(
-        (await webhooks.attempts(id)).map(({ number }) => number),
-        Array.from({ length: shown }, (_, i) => i + 6),
-      );
-      assert.equal((await webhooks.record(id)).attempts, shown + 5);
-      assert.deepStrictEqual(await webhooks.attempts('msg_never'), []);
-    },
-  },
 ];
 
 /** Settles and holds the record, the attempt and the endpoint to core/; yields the record. */

@@ -2,8 +2,61 @@ import assert from 'node:assert/strict';
 import type { Store } from '../store/store.ts';
 import { completedBy, type StoreCase } from './store-bench.ts';
 
-/** Cancel, remove, ping and close. */
+/** Pause, cancel, remove, ping and close. */
 export const steerCases: readonly StoreCase[] = [
+  {
+    title: 'a paused task is not claimed; what runs goes on',
+    async run(bench) {
+      const running = await bench.running();
+      const waiting = await bench.create();
+      const other = await bench.create({ task: 'exports' });
+      await bench.store.setTaskPaused({ task: 'reports', paused: true });
+      const tasks = ['reports', 'exports'];
+      assert.equal((await bench.task())?.paused, true);
+      assert.deepStrictEqual(await bench.claimIds({ tasks }), [other.id]);
+      assert.equal((await bench.complete(running)).state, 'completed');
+      await bench.create();
+      await bench.store.setTaskPaused({ task: 'reports', paused: false });
+      assert.equal((await bench.task())?.paused, false);
+      assert.deepStrictEqual(await bench.claimIds({ tasks, limit: 1 }), [waiting.id]);
+    },
+  },
+  {
+    title: 'nothing of a paused task becomes due or says when to ask again',
+    async run(bench) {
+      const scheduled = await bench.create({ readyAt: bench.now + 10 });
+      await bench.store.setTaskPaused({ task: 'reports', paused: true });
+      assert.equal(await bench.nextDueAt(), null);
+      bench.now += 10;
+      assert.equal(await bench.nextDueAt(), null);
+      await bench.assertRecord(scheduled);
+      await bench.store.setTaskPaused({ task: 'reports', paused: false });
+      assert.deepStrictEqual(await bench.claimIds(), [scheduled.id]);
+    },
+  },
+  {
+    title: 'a task never seen can be paused, and stays so',
+    async run(bench) {
+      await bench.store.setTaskPaused({ task: 'later', paused: true });
+      await bench.store.setTaskPaused({ task: 'known', paused: false });
+      const empty = {
+        pending: 0,
+        processing: 0,
+        completed: 0,
+        failed: 0,
+        oldestPendingAt: null,
+        meanDurationMs: null,
+      };
+      assert.deepStrictEqual(await bench.store.readTasks(), [
+        { task: 'known', paused: false, ...empty },
+        { task: 'later', paused: true, ...empty },
+      ]);
+      await bench.create({ task: 'later' });
+      assert.deepStrictEqual(await bench.claimIds({ tasks: ['later'] }), []);
+      await bench.reopen?.();
+      assert.equal((await bench.task('later'))?.paused, true);
+    },
+  },
   {
     title: 'a pending operation is cancelled at once',
     async run(bench) {

@@ -127,13 +127,8 @@ export function plan(command: Exclude<Command, { type: 'reopen' | 'turn' }>, s: 
       const outbox = outboxOf(s);
       return (store) => store.settleAttempts({ settlements, outbox, now });
     }
-    case 'extend': {
-      const { fraction } = command;
-      const counts = { message: 'ü', current: 1, total: 2, updatedAt: now };
-      const progress = fraction === null ? null : { ...counts, fraction };
-      const leases = command.leases.map((lease) => ({ ...leaseOf(lease, s), progress }));
-      return (store) => store.extendLeases({ leases, leaseMs, now });
-    }
+    case 'extend':
+      return extendCall(command, s);
     case 'log': {
       const entries = command.logs.map(({ lease, from, lines }) => ({
         ...leaseOf(lease, s),
@@ -154,14 +149,8 @@ export function plan(command: Exclude<Command, { type: 'reopen' | 'turn' }>, s: 
       const p = { task: taskOf(command.task), paused: command.paused };
       return (store) => store.setTaskPaused(p);
     }
-    case 'sweep': {
-      const { workerDead, recoveriesMax } = command;
-      const p = { now, limit: 1000, workerDead, recoveriesMax, outbox: outboxOf(s) };
-      return async (store) => {
-        const { changed, more } = await store.sweepExpired(p);
-        return { more, changed: changed.toSorted((a, b) => (a.id < b.id ? -1 : 1)) };
-      };
-    }
+    case 'sweep':
+      return sweepCall(command, s);
     case 'prune':
       return (store) => pruneAll(store, now);
     case 'advance':
@@ -192,6 +181,25 @@ export function claimCall(p: ClaimPlan, { now }: RunState): Call {
   const tasks = names.map((name) => ({ name, concurrency, keyConcurrency }));
   return (store, newToken) =>
     store.claimOperations({ worker: `w-${limit}`, newToken, leaseMs, limit, tasks, now });
+}
+
+function extendCall(command: Command & { type: 'extend' }, s: RunState): Call {
+  const { now } = s;
+  const { fraction } = command;
+  const counts = { message: 'ü', current: 1, total: 2, updatedAt: now };
+  const progress = fraction === null ? null : { ...counts, fraction };
+  const leases = command.leases.map((lease) => ({ ...leaseOf(lease, s), progress }));
+  return (store) => store.extendLeases({ leases, leaseMs, now });
+}
+
+/** In whatever order a store sweeps them. */
+function sweepCall(command: Command & { type: 'sweep' }, s: RunState): Call {
+  const { workerDead, recoveriesMax } = command;
+  const p = { now: s.now, limit: 1000, workerDead, recoveriesMax, outbox: outboxOf(s) };
+  return async (store) => {
+    const { changed, more } = await store.sweepExpired(p);
+    return { more, changed: changed.toSorted((a, b) => (a.id < b.id ? -1 : 1)) };
+  };
 }
 
 /** Keeps what later commands can point at. */

@@ -13,9 +13,11 @@ import { deliveryTurnCases } from './store-cases-delivery-turns.ts';
 import { endpointCases } from './store-cases-endpoints.ts';
 import { handshakeCases } from './store-cases-handshake.ts';
 import { keepCases } from './store-cases-keep.ts';
+import { leaseCases } from './store-cases-leases.ts';
 import { listCases } from './store-cases-list.ts';
 import { logCases } from './store-cases-logs.ts';
 import { noteCases } from './store-cases-notes.ts';
+import { outboxEndpointCases } from './store-cases-outbox-endpoints.ts';
 import { outboxCases } from './store-cases-outbox.ts';
 import { resultCases } from './store-cases-results.ts';
 import { secretCases } from './store-cases-secrets.ts';
@@ -27,6 +29,7 @@ const groups: Readonly<Record<string, readonly StoreCase[]>> = {
   accept: acceptCases,
   claim: claimCases,
   attempts: attemptCases,
+  leases: leaseCases,
   sweep: sweepCases,
   steer: steerCases,
   results: resultCases,
@@ -35,6 +38,7 @@ const groups: Readonly<Record<string, readonly StoreCase[]>> = {
   notes: noteCases,
   keep: keepCases,
   outbox: outboxCases,
+  'outbox endpoints': outboxEndpointCases,
   'delivery claim': deliveryClaimCases,
   'delivery turns': deliveryTurnCases,
   'delivery settle': deliverySettleCases,

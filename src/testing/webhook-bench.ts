@@ -4,6 +4,7 @@ import {
   type Delivery,
   type DeliveryAttempt,
   type DeliveryTransition,
+  type WebhookTarget,
 } from '../core/delivery.ts';
 import { decideAtEndpoint } from '../core/delivery-at-endpoint.ts';
 import type { Endpoint } from '../core/endpoint.ts';
@@ -377,3 +378,11 @@ export function failed(p: Partial<AttemptResult> = {}): AttemptResult {
     ...p,
   };
 }
+
+/** What a request may ask to be told. */
+export const requestedWebhook: WebhookTarget = {
+  url: 'https://r.example.com/cb?op=1',
+  events: ['operation.completed', 'operation.failed'],
+  headers: {},
+  secret: null,
+};
