@@ -14,13 +14,15 @@ import { WebhookReceiver } from '../support/webhook-receiver.ts';
 
 /**
  * One of the few tests that must measure time: what a few receivers in trouble do to all others is a matter of
- * how long those wait.
+ * how long those wait. A first wave without those in trouble tells how long that is on this machine as busy as it is.
  */
 const healthyCount = 20;
 const waves = 6;
 /** Of every wave and receiver. */
 const perReceiver = 10;
 const p99MsMax = 2_000;
+/** Where the machine itself takes longer: so many times as long as without those in trouble. */
+const slowerMax = 3;
 const growthBytesMax = 8 * 1_048_576;
 
 type Bad = { readonly url: string; readonly openMax: () => number; close(): Promise<void> };
@@ -137,27 +139,27 @@ it('Twenty healthy receivers hear within 2 s (p99) whatever five others do, and 
   const bad = await badReceivers();
   t.after(() => Promise.all([...healthy, ...Object.values(bad)].map((one) => one.close())));
   const rc = fleet(t);
-  const urls = [
-    ...healthy.map(({ origin }) => `${origin}/`),
-    ...Object.values(bad).map(({ url }) => url),
-  ];
+  const healthyUrls = healthy.map(({ origin }) => `${origin}/`);
+  const urls = [...healthyUrls, ...Object.values(bad).map(({ url }) => url)];
   let heldAfterWarmUp = 0;
-  for (let wave = 1; wave <= waves; wave += 1) {
-    for (let i = 0; i < perReceiver; i += 1) await submitTo(rc, urls);
-    await Promise.all(healthy.map((one) => one.acknowledgedBy(wave * perReceiver)));
+  let undisturbedMs = 0;
+  for (let wave = 0; wave <= waves; wave += 1) {
+    for (let i = 0; i < perReceiver; i += 1) await submitTo(rc, wave === 0 ? healthyUrls : urls);
+    await Promise.all(healthy.map((one) => one.acknowledgedBy((wave + 1) * perReceiver)));
+    if (wave === 0) undisturbedMs = p99(await waitsOf(rc, healthy, perReceiver));
     for (const receiver of healthy) receiver.received.length = 0; // what the test itself would hold
     if (wave === 2) heldAfterWarmUp = heldBytes();
   }
   const grownBytes = heldBytes() - heldAfterWarmUp;
-  await until(
-    async () => (await delivered(rc, healthy)).length === waves * healthyCount * perReceiver,
+  const waits = await waitsOf(rc, healthy, (waves + 1) * perReceiver);
+  const disturbed = waits.slice(healthyCount * perReceiver);
+  t.diagnostic(
+    `p99 ${p99(disturbed)} ms, undisturbed ${undisturbedMs} ms, grown ${grownBytes >> 10} KiB`,
   );
-  const waits = (await delivered(rc, healthy))
-    .map((one) => Date.parse(one.finished_at ?? '') - Date.parse(one.created_at))
-    .sort((a, b) => a - b);
-  const p99 = waits[Math.ceil(waits.length * 0.99) - 1]!;
-  t.diagnostic(`p50 ${waits[waits.length >> 1]} ms, p99 ${p99} ms, grown ${grownBytes >> 10} KiB`);
-  assert.ok(p99 < p99MsMax, `p99 ${p99} ms`);
+  assert.ok(
+    p99(disturbed) < Math.max(p99MsMax, slowerMax * undisturbedMs),
+    `p99 ${p99(disturbed)} ms`,
+  );
   assert.ok(grownBytes < growthBytesMax, `grown by ${grownBytes} bytes`);
   for (const receiver of healthy) assert.deepEqual(receiver.faults, []);
   for (const [name, { openMax }] of Object.entries(bad)) {
@@ -165,8 +167,27 @@ it('Twenty healthy receivers hear within 2 s (p99) whatever five others do, and 
   }
 });
 
-async function delivered(rc: Raincheck, healthy: readonly WebhookReceiver[]) {
+/** From the end of the operation to the acknowledgement, once `each` healthy receiver has all of its; oldest first. */
+async function waitsOf(
+  rc: Raincheck,
+  healthy: readonly WebhookReceiver[],
+  each: number,
+): Promise<readonly number[]> {
   const origins = new Set(healthy.map(({ origin }) => origin));
-  const all = await deliveries(rc);
-  return all.filter(({ url, state }) => origins.has(new URL(url).origin) && state === 'delivered');
+  let done: readonly WireDelivery[] = [];
+  await until(async () => {
+    const all = await deliveries(rc);
+    done = all.filter(
+      ({ url, state }) => origins.has(new URL(url).origin) && state === 'delivered',
+    );
+    return done.length === each * healthy.length;
+  });
+  const from = (one: WireDelivery): number => Date.parse(one.created_at);
+  return done
+    .toSorted((a, b) => from(a) - from(b))
+    .map((one) => Date.parse(one.finished_at ?? '') - from(one));
+}
+
+function p99(waits: readonly number[]): number {
+  return waits.toSorted((a, b) => a - b)[Math.ceil(waits.length * 0.99) - 1]!;
 }
