@@ -9,7 +9,7 @@ import v8 from 'node:v8';
 import vm from 'node:vm';
 import { defineTask, raincheck, type Raincheck } from 'raincheck';
 import type { WireDelivery, WireDeliveryPage } from '../../src/core/wire-webhook.ts';
-import { until } from '../../src/webhooks/webhooks.fixture.ts';
+import { until } from '../../src/testing/until.fixture.ts';
 import { WebhookReceiver } from '../support/webhook-receiver.ts';
 
 /**
@@ -150,6 +150,7 @@ it('Twenty healthy receivers hear within 2 s (p99) whatever five others do, and 
   }
   const grownBytes = heldBytes() - heldAfterWarmUp;
   await until(
+    'what goes to healthy receivers is delivered',
     async () => (await delivered(rc, healthy)).length === waves * healthyCount * perReceiver,
   );
   const waits = (await delivered(rc, healthy))
