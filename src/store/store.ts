@@ -10,10 +10,10 @@ import type {
 import type { DeliveryStore, Outbox } from './delivery-store.ts';
 
 /**
- * Where operations live. SQLite, PostgreSQL and a model in memory implement this one interface; exerciseStore in
- * testing/ is its specification in full.
+ * Where operations and webhooks live. SQLite, PostgreSQL and a model in memory implement this one interface;
+ * exerciseStore of `raincheck/testing` is its specification in full.
  *
- * It has two halves, operations (OperationStore, below) and webhooks (DeliveryStore, delivery-store.ts), since they are
+ * It has two halves, operations (OperationStore) and webhooks (DeliveryStore, delivery-store.ts), since they are
  * used by different loops and touch different rows. They meet in one place, the outbox: the commit that makes an
  * operation final also writes its deliveries. OperationStore is divided by who calls: a submit (Accept), the loops that
  * run operations (Work), those who only look (Ask), people who steer (Steer), the processes that tell each other things
