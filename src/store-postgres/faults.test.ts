@@ -319,13 +319,12 @@ describe('faults', { timeout: 100_000 }, () => {
     });
     for (const mode of ['immediate', 'fast'] as const) {
       const from = acknowledged.length;
-      while (acknowledged.length < from + 200)
-        await new Promise((resolve) => setImmediate(resolve));
+      await until('200 more are acknowledged', () => acknowledged.length >= from + 200);
       await server.control.down(mode);
       await server.control.up();
     }
     const from = acknowledged.length;
-    while (acknowledged.length < from + 200) await new Promise((resolve) => setImmediate(resolve));
+    await until('200 more are acknowledged', () => acknowledged.length >= from + 200);
     load.isOver = true;
     await Promise.all(clients);
     assert.ok(refused > 0);
