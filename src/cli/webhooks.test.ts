@@ -16,6 +16,7 @@ import type {
 } from '../core/wire-webhook.ts';
 import { Inbox } from '../http/inbox.fixture.ts';
 import { kit, listening, type Kit } from '../http/transports.fixture.ts';
+import { until } from '../testing/until.fixture.ts';
 
 /** The real engine, webhooks and HTTP API in this process, the command line as processes beside it. */
 const inbox = new Inbox();
@@ -54,18 +55,19 @@ async function deadLetters(
     await cli('run', 'echo', '-q', '--webhook-url', inbox.origin + at);
   }
   await inbox.wait(at, count * 3);
-  for (;;) {
-    const { stdout } = await cli('dlq', 'list', '--error', 'http_404', '--json', '-n', '100');
-    const found = stdout
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as WireDelivery)
-      .filter((one) => one.url === inbox.origin + at);
-    const [first] = found;
-    if (first !== undefined && found.length === count) {
-      return { endpoint: first.endpoint_id, ids: found.map((one) => one.id) };
-    }
-  }
+  const found = await until(
+    `${count} dead letters of ${at}`,
+    async () => {
+      const { stdout } = await cli('dlq', 'list', '--error', 'http_404', '--json', '-n', '100');
+      return stdout
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => JSON.parse(line) as WireDelivery)
+        .filter((one) => one.url === inbox.origin + at);
+    },
+    (letters) => letters.length === count,
+  );
+  return { endpoint: found[0]!.endpoint_id, ids: found.map((one) => one.id) };
 }
 
 describe('run and submit', () => {

@@ -15,9 +15,9 @@ import type { Store } from '../store/store.ts';
 /** EngineOptions, checked and filled in. */
 export type EngineSettings = {
   readonly store: Store;
-  /** The user's. */
+  /** The tasks of the user, by name. */
   readonly tasks: ReadonlyMap<string, Task>;
-  /** The user's and our own. */
+  /** Those and Raincheck's own, by name. */
   readonly allTasks: ReadonlyMap<string, Task>;
   readonly outbox: Outbox | undefined;
   readonly tell: Tell;

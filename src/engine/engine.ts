@@ -201,7 +201,7 @@ export type EngineOptions = {
   readonly grace?: Duration;
   /** Longest time between two looks at the queue when nothing woke the worker. Default 1 s. */
   readonly poll?: Duration;
-  /** Polls a second that clients are asked to make of this process, by Retry-After. Default 1,000. */
+  /** Polls a second that Retry-After asks clients to make of all nodes on the store together. Default 1,000. */
   readonly pollsPerSecond?: number;
   /** Uniform in [0, 1); for jitter and forecasts. Default Math.random. */
   readonly random?: () => number;

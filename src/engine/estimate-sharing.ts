@@ -76,7 +76,7 @@ export class EstimateSharing {
     await this.#check();
   }
 
-  /** Before the first claim. */
+  /** Reads what is known before the first claim is made. */
   async load(): Promise<void> {
     const { store, allTasks } = this.#p;
     let waiting = 0;
@@ -88,7 +88,7 @@ export class EstimateSharing {
     await this.#share();
   }
 
-  /** One at a time: what one has written would be news to the other. */
+  /** Two calls share one after the other: what the first writes would be news to the second. */
   #share(): Promise<void> {
     const done = this.#sharing.then(() => this.#shareNow());
     this.#sharing = done.catch(() => undefined);

@@ -49,10 +49,10 @@ export class Estimates {
   readonly #paused = new Set<string>();
   #line: 'shared' | 'reading' | 'whole' | 'beyond';
   #finished = 0;
-  /** Of the latest estimate: what is asked next about the same operation is asked of the same instant, and costs nothing. */
+  /** The operation and the instant asked about last: the next question about it is answered for the same instant, at no cost. */
   #latest = { id: '', at: 0 };
   #isOpen = false;
-  /** null: nobody has looked yet. */
+  /** What the other processes are; null as long as nobody has looked. */
   #others: OtherWorkers | null = null;
 
   constructor(settings: EngineSettings) {
@@ -89,7 +89,7 @@ export class Estimates {
     this.#line = line;
   }
 
-  // What the world is like.
+  // These tell the estimator what it has to reckon with: slots, nodes, pauses.
 
   /** The worker takes operations from now on. */
   open(): void {
@@ -97,7 +97,7 @@ export class Estimates {
     this.#estimator.setSlots(this.#slots());
   }
 
-  /** It takes no more. */
+  /** From now on the worker takes no operations. */
   close(): void {
     this.#isOpen = false;
     this.#estimator.setSlots(this.#slots());
@@ -120,7 +120,7 @@ export class Estimates {
     if (task !== undefined) this.#setRules(task);
   }
 
-  // What happens, durably.
+  // These tell it what happened to an operation, once that is durable.
 
   submitted(operation: Operation): void {
     if (this.#line === 'beyond') return;
@@ -208,7 +208,7 @@ export class Estimates {
     if (state === 'running' && progress !== null) this.progressed(operation.id, progress);
   }
 
-  // What to say.
+  // These answer what is to be told about an operation.
 
   /** null: it is final. */
   estimate(operation: Operation): OperationEstimate | null {

@@ -23,14 +23,16 @@ function held() {
   return { task, work, context: context.promise };
 }
 
-/** A store that notes the progress it is sent. */
-function recording(): { store: Store; sent: (Progress | null)[][] } {
+/** A store that notes the progress it is sent; `first` is when there is some. */
+function recording(): { store: Store; sent: (Progress | null)[][]; first: Promise<void> } {
+  const first = gate();
   const inner = memoryStore();
   const sent: (Progress | null)[][] = [];
   const store: Store = Object.create(inner, {
     extendLeases: {
       value: (p: Parameters<Store['extendLeases']>[0]) => {
         sent.push(p.leases.map(({ progress }) => progress));
+        first.open();
         return inner.extendLeases(p);
       },
     },
@@ -41,7 +43,7 @@ function recording(): { store: Store; sent: (Progress | null)[][] } {
     if (typeof value === 'function')
       Object.defineProperty(store, verb, { value: value.bind(inner) });
   }
-  return { store, sent };
+  return { store, sent, first: first.promise };
 }
 
 test('a long attempt keeps its lease for as long as it runs', async (t) => {
@@ -207,15 +209,16 @@ test('a heartbeat that fails is tried again in time, and the outage is logged on
 });
 
 test('the last progress is recorded with the end, however soon it comes', async (t) => {
+  const { store, first } = recording();
   const task = defineTask('brief', {
     async run({ progress }) {
       progress(0.1, 'first');
-      await new Promise(setImmediate); // the first report is on its way, the next must wait its turn
+      await first; // that report is on its way, the next must wait its turn
       progress({ current: 3, total: 3 }, 'last');
       return null;
     },
   });
-  const f = await engineFixture(t, [task]);
+  const f = await engineFixture(t, [task], { store });
   const done = await f.final((await f.submit()).id);
   assert.deepEqual([done.progress?.fraction, done.progress?.message], [1, 'last']);
 });

@@ -11,10 +11,12 @@ import { engineFixture, gate, untilAborted } from './engine.fixture.ts';
 /** What the engine tells others: the outbox in the store's commits, news as they happen. */
 function news() {
   const told: string[] = [];
+  const progressTold = gate();
   const tell: Tell = (event, { progress, state, attempt }) => {
     told.push(`${event} ${state} ${attempt} ${progress?.fraction ?? '-'}`);
+    if (event === 'progress') progressTold.open();
   };
-  return { told, tell };
+  return { told, tell, progressTold: progressTold.promise };
 }
 
 /** Which verbs were called with that outbox. */
@@ -54,12 +56,11 @@ test('the first attempt is told as the start, its retries are not, and its progr
 });
 
 test('progress that is recorded with the end is no news of its own', async (t) => {
-  const { told, tell } = news();
+  const { told, tell, progressTold } = news();
   const task = defineTask('brief', {
     async run({ progress }) {
       progress(0.1);
-      await new Promise(setImmediate); // the first report is on its way, the next must wait its turn
-      await new Promise(setImmediate);
+      await progressTold; // the next report must wait its turn
       progress(1);
       return null;
     },

@@ -5,6 +5,7 @@ import { isIsolateThread } from './isolate-thread-mark.ts';
 import * as isolated from './isolated-tasks.fixture.ts';
 import { systemClock } from './system-clock.ts';
 import type { ManualClock } from '../testing/manual-clock.ts';
+import { until } from '../testing/until.fixture.ts';
 import type { Task } from './task.ts';
 
 /** Threads live in real time. */
@@ -93,9 +94,9 @@ test('what a handler left behind may throw: the process lives and says so', asyn
   const f = await realTime(t, isolated.litterer, isolated.echo);
   const done = await f.final((await f.submit()).id);
   assert.equal(done.state, 'completed', JSON.stringify(done.error));
-  while (!f.lines.some(({ message }) => message.startsWith('Leftover code'))) {
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+  await until('the leftover code is told of', () =>
+    f.lines.some(({ message }) => message.startsWith('Leftover code')),
+  );
   const after = await f.final((await f.submit(1, { task: 'echo' })).id);
   assert.equal(after.state, 'completed', JSON.stringify(after.error));
 });

@@ -8,7 +8,7 @@ import type { ContextParts, HandlerLine } from './handler-context.ts';
 import { describeThrown, plainError } from './handler-error.ts';
 import type { HandlerProduct } from './handler-result.ts';
 
-/** What a thread is given. The operation tells everything a handler may ask for. */
+/** What a thread is given at its start. `operation` has everything that a handler may ask for. */
 export type IsolateRequest = {
   readonly module: string;
   readonly task: string;
@@ -18,12 +18,12 @@ export type IsolateRequest = {
   readonly port: MessagePort;
 };
 
-/** From the thread while its handler runs. */
+/** What a thread tells us while its handler runs. */
 export type IsolateMessage =
   | { readonly type: 'progress'; readonly report: ProgressReport; readonly message?: string }
-  /** Of the handler. */
+  /** The handler wrote a line to its log. */
   | ({ readonly type: 'line' } & HandlerLine)
-  /** Of the engine, about it. */
+  /** The half of the engine in the thread has something to log about the handler. */
   | {
       readonly type: 'log';
       readonly level: LineLevel;
@@ -31,7 +31,7 @@ export type IsolateMessage =
       readonly message: string;
     };
 
-/** To the thread. */
+/** What we tell a thread. */
 export type IsolateOrder = { readonly type: 'abort'; readonly cause: AbortCause };
 
 const idleMs = 30_000;

@@ -52,12 +52,12 @@ export class Runtime {
   readonly #logs: LogKeeper;
   readonly #worker: Worker;
   readonly #isolates: Isolates;
-  /** Of what is estimated: alone on the store, or with others. */
+  /** It keeps what the estimator learned: alone on the store, or with other processes. */
   readonly #keeper: EstimateKeeper | EstimateSharing;
   readonly #presence: Presence;
-  /** What happened, in numbers. */
+  /** It counts what happens here and sums what all processes counted. */
   readonly stats: StatsKeeper;
-  /** Also while it drains. */
+  /** Whether the worker was started; it stays true while the engine drains and after the stop. */
   #isWorking = false;
   readonly #services: readonly Service<unknown>[];
   #state: 'new' | 'starting' | 'started' | 'stopping' | 'stopped' = 'new';

@@ -145,11 +145,25 @@ test('a start recovers at once what a dead process held', async (t) => {
 });
 
 test('starting and stopping twice is once', async (t) => {
+  let sweeps = 0;
+  const store = new Proxy(memoryStore(), {
+    get(inner, verb) {
+      const value: unknown = Reflect.get(inner, verb);
+      if (typeof value !== 'function') return value;
+      if (verb === 'sweepExpired') sweeps += 1;
+      return value.bind(inner) as unknown;
+    },
+  });
   const { task } = held();
-  const f = await engineFixture(t, [task]);
+  const f = await engineFixture(t, [task], { store });
+  const { sleepers } = f.clock;
+  assert.ok(sleepers > 0, 'its loops wait');
   await f.engine.start();
+  assert.equal(sweeps, 1, 'former processes are recovered from once');
+  assert.equal(f.clock.sleepers, sleepers, 'no loop runs twice');
   await f.engine.stop();
   await f.engine.stop();
+  assert.equal(f.clock.sleepers, 0);
 });
 
 test('an engine that was never started stops, and holds no timer', async (t) => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
-import { setImmediate as immediate } from 'node:timers/promises';
 import { limits } from '../core/limits.ts';
+import { until } from '../testing/until.fixture.ts';
 import type { CaughtWebhook } from './inbox.ts';
 import {
   assertProblem,
@@ -40,13 +40,12 @@ for (const transport of transports) {
     const caught = async (path = ''): Promise<CaughtWebhook[]> =>
       (await send('GET', `/ops/inbox${path}`)).json.webhooks as CaughtWebhook[];
     /** What came to the path once that are so many. */
-    const arrived = async (path: string, count: number): Promise<CaughtWebhook[]> => {
-      for (;;) {
-        const webhooks = await caught(path);
-        if (webhooks.length >= count) return webhooks;
-        await immediate();
-      }
-    };
+    const arrived = (path: string, count: number): Promise<CaughtWebhook[]> =>
+      until(
+        `${count} webhooks came to ${path}`,
+        () => caught(path),
+        (webhooks) => webhooks.length >= count,
+      );
     const post = (target: string, body: unknown) =>
       send('POST', `/ops${target}`, { headers: json, body: JSON.stringify(body) });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { setImmediate as immediate } from 'node:timers/promises';
 import { Metrics } from '../server/metrics.ts';
+import { until } from '../testing/until.fixture.ts';
 import { fetchHandler } from './fetch-adapter.ts';
 import { Inbox } from './inbox.fixture.ts';
 import { DocumentedAnswers } from './openapi.fixture.ts';
@@ -57,11 +57,12 @@ describe('The OpenAPI document of a running server', () => {
   const delivery = async (path: string, state: string): Promise<string> => {
     inbox.answers(path, () => ({ status: state === 'delivered' ? 204 : 500 }));
     const url = await final('/echo', { webhook_url: `${inbox.origin}${path}` });
-    for (;;) {
-      const { webhook } = (await send('GET', url)).json;
-      if (webhook.state === state) return webhook.delivery_url as string;
-      await immediate();
-    }
+    const { webhook } = await until(
+      `the webhook is ${state}`,
+      async () => (await send('GET', url)).json,
+      (status) => status.webhook.state === state,
+    );
+    return webhook.delivery_url as string;
   };
   const endpoint = async (): Promise<string> => {
     const answer = await post('/webhooks/endpoints', { url: `${inbox.origin}/endpoint` });

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { setImmediate as turn } from 'node:timers/promises';
 import { silentLogger } from '../engine/logger.ts';
 import { createEngine } from '../engine/create-engine.ts';
 import { memoryStore } from '../store-memory/memory-store.ts';
 import { faultyStore } from '../testing/faulty-store.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
+import { until } from '../testing/until.fixture.ts';
 import { createApp } from './app.ts';
 import { Inbox } from './inbox.fixture.ts';
 import { DocumentedAnswers } from './openapi.fixture.ts';
@@ -104,11 +104,11 @@ function suite(transport: Transport): void {
     inbox.answers('/broken', () => ({ status: 500 }));
     const body = JSON.stringify({ webhook_url: `${inbox.origin}/broken` });
     await send('POST', '/echo', { headers: { ...json, prefer: 'wait=30' }, body });
-    let stats = (await send('GET', '/stats')).json;
-    while (stats.totals.dead_letters === 0) {
-      await turn();
-      stats = (await send('GET', '/stats')).json;
-    }
+    const { json: stats } = await until(
+      'a dead letter is counted',
+      () => send('GET', '/stats'),
+      (answer) => answer.json.totals.dead_letters > 0,
+    );
     await inbox.close();
     assert.equal(stats.totals.dead_letters, 1);
     const { status, code, message } = stats.health;

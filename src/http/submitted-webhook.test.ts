@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { setImmediate as immediate } from 'node:timers/promises';
 import { Webhook } from 'standardwebhooks';
 import { limits } from '../core/limits.ts';
 import type { WireOperation } from '../core/wire-operation.ts';
 import { systemClock } from '../engine/system-clock.ts';
+import { until } from '../testing/until.fixture.ts';
 import { createApp } from './app.ts';
 import { Inbox } from './inbox.fixture.ts';
 import { DocumentedAnswers } from './openapi.fixture.ts';
@@ -55,14 +55,13 @@ function suite(transport: Transport): void {
   const submit = (target: string, body: unknown, headers = {}): Promise<Answer> =>
     send('POST', target, { headers: { ...json, ...headers }, body: JSON.stringify(body) });
   const get = (target: string, headers = {}): Promise<Answer> => send('GET', target, { headers });
-  /** The status once its webhook is in that state. Over fetch it takes no turn of the event loop of its own. */
-  const statusAt = async (url: string, state: string): Promise<Answer> => {
-    for (;;) {
-      const answer = await get(url);
-      if (answer.json.webhook.state === state) return answer;
-      await immediate();
-    }
-  };
+  /** The status once its webhook is in that state. */
+  const statusAt = (url: string, state: string): Promise<Answer> =>
+    until(
+      `the webhook is ${state}`,
+      () => get(url),
+      (answer) => answer.json.webhook.state === state,
+    );
 
   it('is lifted out of the input, and told of the end', async () => {
     const accepted = await submit('/echo', { a: 1, webhook_url: `${inbox.origin}/plain?t=k` });
@@ -227,15 +226,16 @@ function suite(transport: Transport): void {
     const { headers } = await submit('/echo', body, { prefer: 'wait=30' });
     const target = headers.get('location')!;
     const tags = new Map<string, string>();
-    let answer: Answer;
-    do {
-      answer = await get(target);
+    const tagged = async (): Promise<Answer> => {
+      const answer = await get(target);
       const tag = answer.headers.get('etag')!;
       assert.match(tag, /^"[^"]+"$/);
       assert.equal(tags.get(tag) ?? answer.text, answer.text, 'one tag, one representation');
       tags.set(tag, answer.text);
-      await immediate();
-    } while (answer.json.webhook.state !== 'delivered');
+      return answer;
+    };
+    const isDelivered = ({ json: { webhook } }: Answer): boolean => webhook.state === 'delivered';
+    const answer = await until('the webhook is delivered', tagged, isDelivered);
     assert.equal(new Set(tags.values()).size, tags.size);
     const final = answer.headers.get('etag')!;
     const same = await get(target, { 'if-none-match': final });
@@ -292,12 +292,12 @@ function suite(transport: Transport): void {
     const { delivery_id: id } = waiting.json.webhook;
     const version = (await own.store.readDelivery({ id }))!.delivery.version;
     gate.resolve();
-    let changed: Answer;
-    do {
-      await immediate();
-      const headers = { 'if-none-match': waiting.headers.get('etag')! };
-      changed = await opened.send('GET', second, { headers });
-    } while (changed.status === 304);
+    const headers = { 'if-none-match': waiting.headers.get('etag')! };
+    const changed = await until(
+      'the status changes',
+      () => opened.send('GET', second, { headers }),
+      ({ status }) => status !== 304,
+    );
     assert.equal(changed.json.webhook.next_attempt_reason, 'Retry-After of the endpoint');
     assert.equal((await own.store.readDelivery({ id }))!.delivery.version, version);
     await own.stop();

@@ -223,11 +223,12 @@ export async function kit(
     defineTask('capped', { pendingMax: 1, run: () => gate.promise.then(() => null) }),
   ];
   const store = memoryStore();
+  const { clock = systemClock } = ofWebhooks;
   const webhooks = createWebhooks({
     store,
     settings: webhookSettings,
     describe: (operation) => app.describe(operation),
-    clock: systemClock,
+    clock,
     logger: silentLogger,
     userAgent: 'raincheck-test',
     origin: 'raincheck.example',
@@ -235,7 +236,7 @@ export async function kit(
     ...ofWebhooks,
   });
   const { outbox, tell, tasks: builtInTasks } = webhooks;
-  const engine = createEngine({ store, tasks, builtInTasks, outbox, tell });
+  const engine = createEngine({ store, clock, tasks, builtInTasks, outbox, tell });
   const app = createApp({ engine, webhooks, ...options });
   await engine.start();
   await webhooks.start();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { setImmediate as immediate } from 'node:timers/promises';
 import { Webhook } from 'standardwebhooks';
+import { until } from '../testing/until.fixture.ts';
 import { Inbox } from './inbox.fixture.ts';
 import { DocumentedAnswers } from './openapi.fixture.ts';
 import { webhookRoutes } from './webhook-routes.ts';
@@ -90,14 +90,12 @@ function suite(transport: Transport): void {
   };
   /** The delivery of an operation once it is in that state. */
   const deliveryAt = async (query: string, state: string): Promise<Answer['json']> => {
-    const signal = AbortSignal.timeout(30_000);
-    for (;;) {
-      const { json: page } = await get(`/webhooks/deliveries?${query}`);
-      const [delivery] = page.deliveries;
-      if (delivery?.state === state) return delivery;
-      assert.ok(!signal.aborted, `never ${state}: ${JSON.stringify(delivery)}`);
-      await immediate();
-    }
+    const { json: page } = await until(
+      `the delivery is ${state}`,
+      () => get(`/webhooks/deliveries?${query}`),
+      (answer) => answer.json.deliveries[0]?.state === state,
+    );
+    return page.deliveries[0];
   };
 
   describe('an endpoint', () => {

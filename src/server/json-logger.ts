@@ -50,7 +50,7 @@ export function jsonLogger(p: { readonly level: LogLevel }): FlushableLogger {
       try {
         destination.flushSync();
       } catch {
-        // As above.
+        // The reader of the log is gone here as well.
       }
     },
   };

@@ -10,6 +10,7 @@ import { faultyStore } from '../testing/faulty-store.ts';
 import { testKit } from '../testing/test-kit.ts';
 import type { RaincheckOptions } from './raincheck-options.ts';
 import { assembledRaincheck, raincheck } from './raincheck.ts';
+import { until } from '../testing/until.fixture.ts';
 
 const tasks = [
   defineTask('echo', { estimate: '1s', run: ({ input }) => input }),
@@ -131,9 +132,10 @@ test('an estimate that was wrong, a wait and deliveries show in the metrics', as
   };
   const webhook_url = 'https://example.com/done';
   await kit.finished((await kit.client.submit('echo', { webhook_url }, { delay: '1m' })).id);
-  while ((await metrics()).get('raincheck_webhook_deliveries_total{outcome="delivered"}') === 0) {
+  await until('the webhook is delivered', async () => {
     await kit.clock.advance('1s');
-  }
+    return (await metrics()).get('raincheck_webhook_deliveries_total{outcome="delivered"}') === 1;
+  });
   await kit.client.submit('echo', {}, { delay: '1h' });
   const found = await metrics();
   assert.equal(found.get('raincheck_webhook_delivery_seconds_count'), 1);

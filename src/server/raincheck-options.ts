@@ -33,7 +33,7 @@ export type RaincheckOptions<Tasks extends readonly Task[] = readonly Task[]> = 
   bodyBytesMax?: number;
   /** Attempts that run at once in this process. Default 64. */
   concurrency?: number;
-  /** Attempts of tasks with `isolate` that run at once, each in a worker thread. Default: the number of cores. */
+  /** Attempts of tasks with `isolate` that run at once, each in a worker thread. Default: the number of cores, at most `concurrency`. */
   threads?: number;
   /** Pending operations over all tasks at which submits are refused with 503. Default 1,000,000. */
   pendingMax?: number;
@@ -43,8 +43,8 @@ export type RaincheckOptions<Tasks extends readonly Task[] = readonly Task[]> = 
    */
   work?: boolean;
   /**
-   * Polls a second that clients are asked to make of this process: Retry-After spreads those that are due together.
-   * Default 1,000.
+   * Polls a second that clients are asked to make of all nodes on the store together: Retry-After spreads those that
+   * are due at once. Default 1,000.
    */
   pollsPerSecond?: number;
   /** How long a worker's hold lasts without a heartbeat. Default 15 s. */

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, it } from 'node:test';
-import { setImmediate as turn } from 'node:timers/promises';
 import { Client } from 'pg';
 import { StoreBench } from '../testing/store-bench.ts';
+import { until } from '../testing/until.fixture.ts';
 import { dropSchema, newSchema, runSql } from './postgres-schema.fixture.ts';
 import { startPostgres } from './postgres-server.fixture.ts';
 import { postgresStore } from './postgres-store.ts';
@@ -28,7 +28,11 @@ it('a claim that comes before the commit of what becomes ready says: ask again, 
   const creating = bench.create();
   const waiting = `
     SELECT count(*)::int FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'raincheck'`;
-  while ((await runSql(server.url, waiting))[0]!['count'] === 0);
+  await until(
+    'somebody waits for a lock',
+    () => runSql(server.url, waiting),
+    ([row]) => row?.['count'] !== 0,
+  );
 
   const before = database.roundTrips;
   const asked = store.claimOperations({
@@ -39,7 +43,7 @@ it('a claim that comes before the commit of what becomes ready says: ask again, 
     tasks: [{ name: 'reports', concurrency: null, keyConcurrency: null }],
     now: bench.now,
   });
-  while (database.roundTrips < before + 2) await turn(); // it has looked, and commits
+  await until('it has looked, and commits', () => database.roundTrips >= before + 2);
   await other.query('COMMIT');
   assert.deepEqual(await asked, { claimed: [], nextDueAt: bench.now });
   const { id } = await creating;

@@ -7,6 +7,7 @@ import type { Engine } from '../engine/engine.ts';
 import { unknownProcess } from '../engine/node.ts';
 import type { OperationEstimate } from '../core/operation-estimate.ts';
 import type { Operation } from '../core/operation.ts';
+import { until } from '../testing/until.fixture.ts';
 import { dropSchema, newSchema } from './postgres-schema.fixture.ts';
 import { startPostgres } from './postgres-server.fixture.ts';
 import { openPostgresStore } from './postgres-store.ts';
@@ -53,19 +54,17 @@ async function submit(engine: Engine, task: string, priority = 0): Promise<Opera
 }
 
 /** Asked until `told` is: a node looks at what another foresaw four times a second. */
-async function until(
+function estimated(
   engine: Engine,
   { id }: Operation,
   told: (estimate: OperationEstimate) => boolean,
 ): Promise<OperationEstimate> {
-  for (;;) {
-    const operation = await engine.read({ id, tenant: '' });
-    const estimate = engine.estimate(operation);
+  const ask = async (): Promise<OperationEstimate> => {
+    const estimate = engine.estimate(await engine.read({ id, tenant: '' }));
     assert.ok(estimate !== null, 'it is final');
-    if (told(estimate)) return estimate;
-    const waited = { id, tenant: '', until: 'change', version: operation.version } as const;
-    await engine.waitFor({ ...waited, timeoutMs: 50 });
-  }
+    return estimate;
+  };
+  return until('the estimate is as wanted', ask, told);
 }
 
 test('two nodes on one PostgreSQL tell the same place and time, by what one of them foresaw', async (t) => {
@@ -86,7 +85,7 @@ test('two nodes on one PostgreSQL tell the same place and time, by what one of t
     const near = ({ queuePosition }: OperationEstimate): boolean =>
       queuePosition !== null && Math.abs(queuePosition - place) <= Math.max(1, 0.05 * place);
     const from: OperationEstimate[] = [];
-    for (const engine of [one, two, worker]) from.push(await until(engine, all[i]!, near));
+    for (const engine of [one, two, worker]) from.push(await estimated(engine, all[i]!, near));
     // The middle of a declared time is what it is; what is told may have been held for a tenth of what is left.
     const ends = from.map(({ completesAt }) => completesAt!);
     const left = Math.min(...ends) - Date.now();
@@ -95,8 +94,8 @@ test('two nodes on one PostgreSQL tell the same place and time, by what one of t
     assert.ok(left > (30_000 * place) / 4 / 2, `${i}: ends in ${left} ms`);
   }
   const urgent = await submit(two, 'slow', 9);
-  await until(one, urgent, ({ queuePosition }) => queuePosition === 0);
-  const notes = await until(two, urgent, ({ queuePosition }) => queuePosition === 0);
+  await estimated(one, urgent, ({ queuePosition }) => queuePosition === 0);
+  const notes = await estimated(two, urgent, ({ queuePosition }) => queuePosition === 0);
   assert.equal(notes.basis, 'declared');
 });
 
@@ -109,7 +108,7 @@ test('what a worker learned the nodes that answer know, and the other way round'
   await worker.stop();
   const operation = await submit(one, 'quick');
   assert.equal(
-    (await until(one, operation, ({ reason }) => reason === 'no_worker')).startsAt,
+    (await estimated(one, operation, ({ reason }) => reason === 'no_worker')).startsAt,
     null,
   );
   await one.stop();

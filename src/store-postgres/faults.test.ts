@@ -3,6 +3,7 @@ import { after, describe, it, type TestContext } from 'node:test';
 import { Client } from 'pg';
 import type { RaincheckError } from '../core/errors.ts';
 import { completedBy, StoreBench } from '../testing/store-bench.ts';
+import { until } from '../testing/until.fixture.ts';
 import { dropSchema, newSchema, runSql } from './postgres-schema.fixture.ts';
 import { startPostgres } from './postgres-server.fixture.ts';
 import {
@@ -286,13 +287,12 @@ describe('faults', { timeout: 100_000 }, () => {
     });
     await assert.rejects(bench.list(), unavailable);
     await server.control.up();
-    for (;;) {
-      const up = await store.ping().then(
+    await until('the store is back', () =>
+      store.ping().then(
         () => true,
         () => false,
-      );
-      if (up) break;
-    }
+      ),
+    );
     await bench.create();
     await store.close();
     await dropSchema(options);
@@ -319,13 +319,12 @@ describe('faults', { timeout: 100_000 }, () => {
     });
     for (const mode of ['immediate', 'fast'] as const) {
       const from = acknowledged.length;
-      while (acknowledged.length < from + 200)
-        await new Promise((resolve) => setImmediate(resolve));
+      await until('200 more are acknowledged', () => acknowledged.length >= from + 200);
       await server.control.down(mode);
       await server.control.up();
     }
     const from = acknowledged.length;
-    while (acknowledged.length < from + 200) await new Promise((resolve) => setImmediate(resolve));
+    await until('200 more are acknowledged', () => acknowledged.length >= from + 200);
     load.isOver = true;
     await Promise.all(clients);
     assert.ok(refused > 0);

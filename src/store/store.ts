@@ -8,12 +8,18 @@ export type * from './operation-store.ts';
  * Where operations and webhooks live. SQLite, PostgreSQL and a model in memory implement this one interface;
  * exerciseStore of `raincheck/testing` is its specification in full.
  *
+ * It has two halves, operations (OperationStore) and webhooks (DeliveryStore, delivery-store.ts), since they are
+ * used by different loops and touch different rows. They meet in one place, the outbox: the commit that makes an
+ * operation final also writes its deliveries. OperationStore is divided by who calls: a submit (Accept), the loops that
+ * run operations (Work), those who only look (Ask), people who steer (Steer), the processes that tell each other things
+ * (Notes), and the upkeep (Keep). Each verb is a whole step in the life of an operation instead of an access to a row:
+ * so one call is one commit, and each store does it in the way that is cheap for it.
+ *
  * The contract, for every verb:
  * - **One commit a call.** What a verb changes is durable, all of it, when its promise fulfils (delivery-store.ts
- *   names three exceptions).
- *   (The removal of very much may take several commits, each whole.) A store may commit many calls together
- *   (group commit): calls made in one turn of the event loop are meant to share a commit, so callers never
- *   batch for the store's sake.
+ *   names three exceptions). The removal of very much may take several commits, each whole. A store may commit many
+ *   calls together (group commit): calls made in one turn of the event loop are meant to share a commit, so callers
+ *   never batch for the store's sake.
  * - **A rejection of a write is ambiguous**, not a no: `store_unavailable` says the commit may or may not
  *   have happened. An idempotency key or the fence finds the truth on the next try.
  * - **Expected outcomes are values** ('lost', null), never rejections.

@@ -3,9 +3,10 @@ import { describe, it } from 'node:test';
 import { limits } from '../core/limits.ts';
 import { memoryStore } from '../store-memory/memory-store.ts';
 import { faultyStore } from '../testing/faulty-store.ts';
+import { until } from '../testing/until.fixture.ts';
 import { createWebhooks, type WebhooksOptions } from './create-webhooks.ts';
 import type { WebhookSettings } from './webhook-settings.ts';
-import { answered, hook, target, until, webhooksFixture } from './webhooks.fixture.ts';
+import { answered, hook, target, webhooksFixture } from './webhooks.fixture.ts';
 
 const tenant = '';
 const secretOf = (byte: number): string => `whsec_${Buffer.alloc(32, byte).toString('base64')}`;
@@ -217,7 +218,7 @@ describe('A delivery', () => {
     hangs = true;
     const again = await f.webhooks.redeliver({ id, tenant });
     assert.deepEqual([again.state, again.trigger], ['pending', 'manual']);
-    await until(() => f.sent.length === 2);
+    await until('two deliveries are sent', () => f.sent.length === 2);
     assert.equal(f.sent[1]!.body, f.sent[0]!.body);
     assert.equal(f.sent[1]!.id, id);
     await assert.rejects(f.webhooks.redeliver({ id, tenant }), { code: 'delivery_in_flight' });

@@ -7,7 +7,8 @@ import { memoryStore } from '../store-memory/memory-store.ts';
 import type { Store } from '../store/store.ts';
 import { faultyStore, type StoreVerb } from '../testing/faulty-store.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
-import { answered, hook, target, until, webhooksFixture, type Answer } from './webhooks.fixture.ts';
+import { until } from '../testing/until.fixture.ts';
+import { answered, hook, target, webhooksFixture, type Answer } from './webhooks.fixture.ts';
 
 const minute = 60_000;
 
@@ -206,7 +207,10 @@ describe('A slot', () => {
       },
     });
     for (let i = 0; i < 60; i += 1) await f.complete({ url: `https://hooks.example/${i % 6}` });
-    await until(async () => (await f.deliveries({ states: ['delivered'] })).length === 60);
+    await until(
+      'all are delivered',
+      async () => (await f.deliveries({ states: ['delivered'] })).length === 60,
+    );
     assert.equal(f.sender.peak, 8);
     assert.deepEqual(f.sender.overlaps, []);
   });
@@ -227,7 +231,7 @@ describe('A slot', () => {
     await f.clock.advance(0);
     calls.length = 0;
     goOn.open();
-    await until(() => f.sent.length === 2);
+    await until('two deliveries are sent', () => f.sent.length === 2);
     assert.deepEqual(calls.slice(0, 2), ['settleDeliveries', 'claimDeliveries']);
   });
 });

@@ -4,9 +4,10 @@ import type { AttemptResult } from '../core/delivery.ts';
 import { limits } from '../core/limits.ts';
 import { systemClock } from '../engine/system-clock.ts';
 import { fetchHandler } from '../http/fetch-adapter.ts';
+import { until } from '../testing/until.fixture.ts';
 import { createSender } from './sender.ts';
 import { openGuard, receiver } from './receivers.fixture.ts';
-import { answered, hook, result, until, webhooksFixture } from './webhooks.fixture.ts';
+import { answered, hook, result, webhooksFixture } from './webhooks.fixture.ts';
 
 const settings = { origin: 'raincheck.example' };
 
@@ -27,7 +28,7 @@ describe('The handshake', () => {
     assert.equal(endpoint.disabled?.reason, 'no_consent');
     assert.equal(endpoint.handshake?.detail, 'It answered 405.');
     await f.engine.submit({ task: 'quick', tenant: '', input: { value: null, text: 'null' } });
-    await until(async () => (await f.deliveries()).length === 1);
+    await until('there is a delivery', async () => (await f.deliveries()).length === 1);
     const [held] = await f.deliveries();
     assert.equal(held?.state, 'held');
     assert.equal(f.sent.length, 0);
@@ -46,7 +47,7 @@ describe('The handshake', () => {
       detail: null,
       perMinute: limits.webhookRequestRate,
     });
-    await until(() => f.sent.length === 1);
+    await until('one delivery is sent', () => f.sent.length === 1);
   });
 
   it('takes for consent only a 2xx that names us, or everybody, and a rate that is one', async (t) => {
@@ -103,11 +104,14 @@ describe('The handshake', () => {
     for (let i = 0; i < 4; i += 1) {
       await f.engine.submit({ task: 'quick', tenant: '', input: { value: null, text: 'null' } });
     }
-    await until(() => f.sent.length === 1);
+    await until('one delivery is sent', () => f.sent.length === 1);
     for (let n = 2; n <= 4; n += 1) {
-      await until(async () => (await f.deliveries({ states: ['sending'] })).length === 0);
+      await until(
+        'none is being sent',
+        async () => (await f.deliveries({ states: ['sending'] })).length === 0,
+      );
       await f.clock.advance(1_000);
-      await until(() => f.sent.length === n);
+      await until(`${n} deliveries are sent`, () => f.sent.length === n);
     }
     const times = f.sent.map(({ at }) => at);
     for (const [i, at] of times.slice(1).entries()) assert.ok(at - (times[i] ?? 0) >= 1_000);
@@ -130,7 +134,7 @@ describe('The handshake', () => {
     const registered = Array.from({ length: limits.webhookHandshakes }, () =>
       f.register({ handshake: true }),
     );
-    await until(() => waiting.length === limits.webhookHandshakes);
+    await until('as many are asked as may be', () => waiting.length === limits.webhookHandshakes);
     const late = await f.register({ handshake: true });
     assert.match(late.handshake?.detail ?? '', /ask again/);
     for (const answer of waiting) answer();

@@ -1,5 +1,4 @@
 import type { TestContext } from 'node:test';
-import { setImmediate as turn } from 'node:timers/promises';
 import type { AttemptResult, Delivery, WebhookEvent } from '../core/delivery.ts';
 import type { Endpoint } from '../core/endpoint.ts';
 import type { Operation } from '../core/operation.ts';
@@ -225,15 +224,4 @@ export async function webhooksFixture(
       await clock.advance(0);
     },
   };
-}
-
-const patienceMs = 60_000;
-
-/** Looks again turn by turn of the event loop until `done`; fails loudly instead of hanging. */
-export async function until(done: () => boolean | Promise<boolean>): Promise<void> {
-  const patientUntil = performance.now() + patienceMs;
-  while (!(await done())) {
-    if (performance.now() > patientUntil) throw new Error(`Never happened: ${done.toString()}`);
-    await turn();
-  }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
+import { until } from '../../src/testing/until.fixture.ts';
 import { axe, violations } from './axe.ts';
 import { launchChromium } from './chromium.ts';
 import { findChromium, noChromium } from './find-chromium.ts';
@@ -137,9 +138,10 @@ async function filled(site: Site): Promise<readonly View[]> {
 
 /** The delivery of an operation once its first attempt has failed. */
 async function attempted(client: Site['client'], operation: string) {
-  for (;;) {
-    const { deliveries } = await client.webhooks.deliveries({ operation });
-    const [delivery] = deliveries;
-    if (delivery !== undefined && delivery.last_error !== null) return delivery;
-  }
+  const { deliveries } = await until(
+    'the first attempt to deliver has failed',
+    () => client.webhooks.deliveries({ operation }),
+    (page) => (page.deliveries[0]?.last_error ?? null) !== null,
+  );
+  return deliveries[0]!;
 }

@@ -1,26 +1,14 @@
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { after, it } from 'node:test';
-import { setTimeout as pause } from 'node:timers/promises';
 import { createClient, type WireStats, type WireWorker } from '../../src/client.ts';
 import { dropSchema, newSchema } from '../../src/store-postgres/postgres-schema.fixture.ts';
 import { startPostgres } from '../../src/store-postgres/postgres-server.fixture.ts';
+import { until } from '../../src/testing/until.fixture.ts';
 import { ServerProcess } from './server-process.ts';
 
 const database = await startPostgres();
 after(() => database.stop());
-
-/** Asks again until it is `wanted`: nothing tells of it but the answer. The test's timeout ends what never comes. */
-async function once<Answer>(
-  ask: () => Promise<Answer>,
-  wanted: (answer: Answer) => boolean,
-): Promise<Answer> {
-  for (;;) {
-    const answer = await ask();
-    if (wanted(answer)) return answer;
-    await pause(100);
-  }
-}
 
 type Counted = { submitted: number; completed: number; started: boolean };
 
@@ -58,7 +46,8 @@ it(
 
     await using both = new ServerProcess(['serve', '--port', '0', ...config], { env });
     const other = createClient({ baseUrl: await both.url() });
-    const workers = await once(
+    const workers = await until(
+      'both processes are listed',
       () => client.workers(),
       (found) => found.length === 2,
     );
@@ -76,7 +65,8 @@ it(
     }
     const whole = { submitted: 3, completed: 3, started: true };
     for (const from of [client, other]) {
-      const told = await once(
+      const told = await until(
+        'what both counted is told',
         () => from.stats(),
         (stats) => counted(stats).completed === 3 && counted(stats).submitted === 3,
       );
@@ -88,7 +78,8 @@ it(
     both.kill('SIGKILL');
     await both.exited;
     const killedAt = performance.now();
-    const found = await once(
+    const found = await until(
+      'the killed process is dead',
       () => client.workers(),
       (now) => states(now)[worker.id] === 'dead',
     );

@@ -9,7 +9,7 @@ import v8 from 'node:v8';
 import vm from 'node:vm';
 import { defineTask, raincheck, type Raincheck } from 'raincheck';
 import type { WireDelivery, WireDeliveryPage } from '../../src/core/wire-webhook.ts';
-import { until } from '../../src/webhooks/webhooks.fixture.ts';
+import { until } from '../../src/testing/until.fixture.ts';
 import { WebhookReceiver } from '../support/webhook-receiver.ts';
 
 /**
@@ -175,7 +175,7 @@ async function waitsOf(
 ): Promise<readonly number[]> {
   const origins = new Set(healthy.map(({ origin }) => origin));
   let done: readonly WireDelivery[] = [];
-  await until(async () => {
+  await until('what goes to healthy receivers is delivered', async () => {
     const all = await deliveries(rc);
     done = all.filter(
       ({ url, state }) => origins.has(new URL(url).origin) && state === 'delivered',

@@ -12,8 +12,8 @@ import type {
   WireOperationEvent,
   WireRedriveCount,
 } from '../../src/core/wire-webhook.ts';
-import { until } from '../../src/webhooks/webhooks.fixture.ts';
 import { ManualClock } from '../../src/testing/manual-clock.ts';
+import { until } from '../../src/testing/until.fixture.ts';
 import { WebhookReceiver } from '../support/webhook-receiver.ts';
 import { postJson, ServerProcess } from './server-process.ts';
 
@@ -102,7 +102,7 @@ describe('A webhook', () => {
     assert.equal(got!.path, '/hook?customer=7');
     assert.equal(got!.headers['content-type'], 'application/json');
     assert.deepEqual(receiver.faults, []);
-    await until(async () => {
+    await until('the webhook is delivered', async () => {
       const { json: shown } = await ask(rc, `GET /operations/${id}`);
       return shown.webhook?.state === 'delivered' && shown.webhook.last_status === 200;
     });
@@ -124,14 +124,17 @@ describe('A webhook', () => {
       return page.json.deliveries[0];
     };
     for (let failures = 1; failures <= 2; failures += 1) {
-      await until(async () => (await delivery())?.failures === failures);
+      await until(
+        `it has failed ${failures} times`,
+        async () => (await delivery())?.failures === failures,
+      );
       const dueAt = Date.parse((await delivery())!.next_attempt_at!);
       clock.stall(dueAt - 1 - clock.now());
       await clock.advance(0);
       assert.equal(receiver.received.length, failures, 'nothing goes out before its instant');
       await clock.advance(1);
     }
-    await until(async () => (await delivery())?.state === 'delivered');
+    await until('it is delivered', async () => (await delivery())?.state === 'delivered');
     clock.stall(5 * 86_400_000);
     await clock.advance(0);
     const { received } = receiver;
@@ -171,7 +174,7 @@ describe('A webhook', () => {
     t.after(() => receiver.close());
     const body = { type: 'a', webhook_url: receiver.origin };
     await ask(former, 'POST /quick', body);
-    await until(() => receiver.received.length === 1);
+    await until('one has arrived', () => receiver.received.length === 1);
     await former.stop();
     const warnings: object[] = [];
     const warn = (fields: object, message: string) => void warnings.push({ ...fields, message });
@@ -213,7 +216,7 @@ describe('A bulk redrive over HTTP', () => {
       const { json } = await ask(rc, 'GET /webhooks/dead-letters');
       return json.deliveries.length;
     };
-    await until(async () => (await dead()) === 3);
+    await until('there are three dead letters', async () => (await dead()) === 3);
     isUp = true;
     const redrive = 'POST /webhooks/dead-letters/redrive';
     const counted = await ask(rc, redrive, { filter: {}, dry_run: true });
@@ -225,7 +228,7 @@ describe('A bulk redrive over HTTP', () => {
     assert.equal(status, 202);
     const { id, task } = json;
     assert.equal(task, 'webhooks.redrive');
-    await until(async () => {
+    await until('the redrive is completed', async () => {
       const { json: shown } = await ask(rc, `GET /operations/${id}`);
       return shown.status === 'completed';
     });
