@@ -9,6 +9,8 @@ export type WireTask = {
   readonly path: string;
   readonly description: string | null;
   readonly paused: boolean;
+  /** Members of the input that are shown as "[redacted]", like `input.apiKey`. */
+  readonly redact: readonly string[];
   /** JSON Schema (2020-12) of the input, when the validator can tell it. */
   readonly input_schema: unknown;
   readonly limits: {

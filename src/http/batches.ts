@@ -4,7 +4,10 @@ import {
   type BatchAction,
   type BatchInput,
 } from '../engine/batch-input.ts';
+import { keptBackPath, refusal } from '../engine/kept-back.ts';
 import { countBatch } from '../engine/batch-count.ts';
+import { RaincheckError } from '../core/errors.ts';
+import { jsonPointer } from '../core/json-pointer.ts';
 import type { WireBatchCount } from '../core/wire-operation.ts';
 import { tenant, type HttpContext } from './context.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
@@ -35,8 +38,20 @@ function batch(
     mayWait: true,
     instead(body) {
       const input = batchInput(action, body);
+      refuseKeptBack(context, input);
       return input.dryRun ? counted(context, input) : null;
     },
+  });
+}
+
+/** Before it is accepted; it would fail with it. */
+function refuseKeptBack({ engine }: HttpContext, { filter }: BatchInput): void {
+  const kept = keptBackPath(filter, engine.tasks);
+  if (kept === null) return;
+  const pointer = jsonPointer(['filter', 'input', kept.path]);
+  const detail = refusal(`input.${kept.path}`, kept.task);
+  throw new RaincheckError('validation_failed', `${pointer}: ${detail}`, {
+    errors: [{ pointer, detail }],
   });
 }
 
