@@ -21,7 +21,7 @@ for (const transport of transports) {
     const { logger, lines } = collectingLogger();
     let engine: Engine;
     let later: Engine;
-    let send: (method: string, target: string, body?: unknown, key?: string) => Promise<Answer>;
+    let send: (method: string, target: string, body?: unknown) => Promise<Answer>;
     let askLater: (target: string) => Promise<Answer>;
     const closing: (() => Promise<void>)[] = [];
     const pay = defineTask('pay', {
@@ -47,9 +47,8 @@ for (const transport of transports) {
       const openedLater = await transport.open(createApp({ engine: later }));
       closing.push(opened.close, openedLater.close);
       const documented = new DocumentedAnswers((await opened.send('GET', '/openapi.json')).json);
-      send = async (method, target, body, key) => {
-        const headers = { ...json, ...(key === undefined ? null : { 'idempotency-key': key }) };
-        const sent = body === undefined ? {} : { headers, body: JSON.stringify(body) };
+      send = async (method, target, body) => {
+        const sent = body === undefined ? {} : { headers: json, body: JSON.stringify(body) };
         const answer = await opened.send(method, target, sent);
         documented.check(method, target, answer);
         return answer;
