@@ -146,20 +146,21 @@ describe('the dashboard', { skip: executable === null && noChromium }, () => {
     await log.locator('.log-level.tone-warn').getByText('warn').waitFor();
     await log.locator('.log-level.tone-bad').getByText('error').waitFor();
     await log.getByText('Attempt 1').waitFor();
-    const isAtEnd = '(box) => box.scrollTop + box.clientHeight >= box.scrollHeight - 1';
+    const box = (does: string): Promise<number> =>
+      page.evaluate<number>(`(box => box.${does})(document.querySelector('.log'))`);
     const atEnd = async (): Promise<void> => {
-      while (!(await log.evaluate<boolean>(isAtEnd))) continue;
+      while ((await box('scrollHeight - box.scrollTop - box.clientHeight')) > 1) continue;
     };
     await atEnd();
     site.step();
     await log.getByText('step 1 is done').waitFor();
     await atEnd();
     assert.equal(await page.getByLabel('Follow').isChecked(), true);
-    await log.evaluate('(box) => box.scrollTo(0, 0)');
+    await box('scrollTo(0, 0)');
     await page.locator('.log-follow input:not(:checked)').waitFor();
     site.step();
     await log.getByText('step 2 is done').waitFor();
-    assert.equal(await log.evaluate('(box) => box.scrollTop'), 0, 'who reads is left alone');
+    assert.equal(await box('scrollTop'), 0, 'who reads is left alone');
     assert.equal(await page.getByText('left out here').count(), 0);
     site.step();
     await page.locator('h1').getByText('Completed').waitFor();
