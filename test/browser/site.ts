@@ -35,16 +35,19 @@ export type Site = AsyncDisposable & {
 };
 
 export async function startSite(
-  options: Pick<RaincheckOptions, 'basePath' | 'token' | 'tokens'> = {},
+  options: Pick<RaincheckOptions, 'basePath' | 'token' | 'tokens'> & {
+    readonly dev?: boolean;
+  } = {},
 ): Promise<Site> {
   const folder = mkdtempSync(path.join(tmpdir(), 'raincheck-dashboard-'));
   await buildDashboard(folder);
   const gates: (() => void)[] = [];
   let isHealthy = false;
   const receiver = await WebhookReceiver.open({ react: () => (isHealthy ? 204 : 503) });
+  const { dev = false, ...given } = options;
   const rc = assembledRaincheck(
     {
-      ...options,
+      ...given,
       tasks: tasks(gates),
       store: 'memory:',
       logger: silentLogger,
@@ -56,7 +59,7 @@ export async function startSite(
         poll: '50ms',
       },
     },
-    { app: { dashboard: dashboardFiles(folder) } },
+    { app: { dashboard: dashboardFiles(folder), dev } },
   );
   await rc.start();
   const server = createServer(rc.handle);
