@@ -19,9 +19,6 @@ export const feedState = signal<FeedState>('connecting');
 /** When the stream last brought anything, by this machine's clock. */
 export const heardAt = signal(Date.now());
 export const totals = signal<Totals | null>(null);
-/** The totals of the last ticks, oldest first: the server keeps no history of how much waits and runs. */
-export const recentTotals = signal<readonly Totals[]>([]);
-const recentMax = 150;
 
 export type FeedReader = {
   readonly operation?: (operation: WireOperation) => void;
@@ -110,7 +107,6 @@ function take(event: FeedEvent): void {
     case 'tick': {
       const { type: _, ...tick } = event;
       totals.value = tick;
-      recentTotals.value = [...recentTotals.peek().slice(1 - recentMax), tick];
     }
   }
 }

@@ -116,8 +116,12 @@ export type WireStatsBucket = {
   /** When it begins. */
   readonly at: string;
   readonly submitted: number;
+  /** First attempts that began. */
+  readonly started: number;
   readonly completed: number;
   readonly failed: number;
+  /** Of those that failed: before any attempt began. */
+  readonly unstarted: number;
   readonly failed_by_code: Readonly<Record<string, number>>;
   /** Of first attempts that began: how long after they could have. null: none did. */
   readonly wait_ms: WireQuantiles | null;

@@ -73,8 +73,10 @@ function statsExample(task: string) {
       {
         at: at('09:00:00.000'),
         submitted: 12,
+        started: 12,
         completed: 11,
         failed: 1,
+        unstarted: 0,
         failed_by_code: { timeout: 1 },
         wait_ms: duration,
         run_ms: duration,
