@@ -1,4 +1,5 @@
 import {
+  batchActions,
   batchInput,
   batchTasks,
   type BatchAction,
@@ -16,7 +17,7 @@ import { route, type Route } from './route.ts';
 import { submit } from './submit.ts';
 
 export function batchRoutes(context: HttpContext): Route[] {
-  return (['cancel', 'retry'] as const).map((action) =>
+  return batchActions.map((action) =>
     route(batchTasks[action].address.replace(':', '::'), {
       post: (request) => batch(context, request, action),
     }),
@@ -24,7 +25,7 @@ export function batchRoutes(context: HttpContext): Route[] {
 }
 
 /**
- * `POST /operations:batch-cancel` and `:batch-retry`: submits an operation that does so to all that the filter finds;
+ * `POST /operations:batch-cancel`, `:batch-retry` and `:batch-remove`: submits an operation that does so to all that the filter finds;
  * with `dry_run` only counts them. All that goes with a submit goes here too: Idempotency-Key, Prefer: wait, labels,
  * webhook_url.
  */

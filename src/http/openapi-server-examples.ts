@@ -16,6 +16,7 @@ export function serverExamples(task: string): Readonly<Record<string, unknown>> 
     LogPage: { lines: [line], next_after: 42 },
     BatchCancel: { filter: { status: 'pending', task }, dry_run: true },
     BatchRetry: { filter: { task, code: 'task_error', error: 'ECONNREFUSED' } },
+    BatchRemove: { filter: { task, fingerprint: '6f1c0d2ab94e7583' } },
     ErrorGroups: {
       groups: [
         {

@@ -171,6 +171,25 @@ describe('the dashboard', { skip: executable === null && noChromium }, () => {
     watched.assertQuiet();
   });
 
+  it('discards a kind of failures, after it has counted them and said what that means', async () => {
+    await using own = await startSite({});
+    for (let i = 0; i < 3; i += 1) await (await own.client.submit('picky', { good: false })).wait();
+    await (await own.client.submit('flaky', { failures: 9 })).wait();
+    await using watched = await openPage(browser);
+    const { page } = watched;
+    await page.goto(`${own.url}dead-letters`);
+    const group = page.locator('.groups li').filter({ hasText: 'This input is no good' });
+    await group.getByRole('button', { name: 'Discard…' }).click();
+    await page.getByRole('dialog').getByText('Nobody can read them').waitFor();
+    await page.getByRole('button', { name: 'Discard 3 operations' }).click();
+    await page.locator('h1').getByText('Completed').waitFor();
+    await page.goto(`${own.url}dead-letters`);
+    await page.locator('.groups li').first().waitFor();
+    assert.equal(await group.count(), 0);
+    assert.equal(await page.locator('.groups li').count(), 1);
+    watched.assertQuiet();
+  });
+
   it('retries 300 failed ones that a filter finds, after it has counted them', async () => {
     const submitted = await Promise.all(
       Array.from({ length: 300 }, (_, i) =>
