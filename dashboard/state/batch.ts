@@ -1,4 +1,4 @@
-import type { BatchAction, WireBatchCount } from 'raincheck/client';
+import type { Batch, BatchAction, WireBatchCount } from 'raincheck/client';
 import type { ServerFilter } from './filter.ts';
 import { client } from './server.ts';
 
@@ -21,9 +21,9 @@ export async function countBatch(
 }
 
 const starts = {
-  cancel: client.batchCancel,
-  retry: client.batchRetry,
-  remove: client.batchRemove,
+  cancel: (batch: Batch) => client.batchCancel(batch),
+  retry: (batch: Batch) => client.batchRetry(batch),
+  remove: (batch: Batch) => client.batchRemove(batch),
 } as const;
 
 /** The ids of the operations that do it, one for each filter; they can be followed like any other. */
