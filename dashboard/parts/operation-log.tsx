@@ -1,8 +1,8 @@
 import { useSignal, useSignalEffect, type Signal } from '@preact/signals';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
-import type { WireLogLine, WireOperation } from 'raincheck/client';
+import { ProblemError, type WireLogLine, type WireOperation } from 'raincheck/client';
 import { timeMode } from '../state/clock.ts';
-import { feedState } from '../state/feed.ts';
+import { feedState, pause } from '../state/feed.ts';
 import { extended, gapBefore, noLines, type LogTail } from '../state/log-tail.ts';
 import { client } from '../state/server.ts';
 import { isFinalOperation } from '../state/shown.ts';
@@ -47,6 +47,9 @@ export function OperationLog({ operation }: { readonly operation: WireOperation 
   );
 }
 
+/** Until a server that did not answer is asked again. */
+const againMs = 2_000;
+
 /** Reads what there is, then goes on as long as the operation does and somebody looks; pauses with everything else. */
 function useTail(
   id: string,
@@ -69,6 +72,7 @@ function useTail(
     // Paused, it shows what there is and does not go on.
     if (isPaused && tail.peek() !== null) return;
     const left = new AbortController();
+    const { signal } = left;
     let waiting: WireLogLine[] = [];
     let frame = 0;
     // A flood is drawn once a frame, not once a line.
@@ -77,23 +81,32 @@ function useTail(
       tail.value = extended(tail.peek() ?? noLines, waiting);
       waiting = [];
     };
-    async function read(): Promise<void> {
+    async function readOnce(): Promise<void> {
       const after = tail.peek()?.lines.at(-1)?.number ?? 0;
       const handle = client.operation(id);
-      const { signal } = left;
-      try {
-        for await (const line of handle.logs({ after, signal, follow: false })) waiting.push(line);
-        flush();
-        error.value = null;
-        if (isOver || isPaused) return;
-        const seen = tail.peek()?.lines.at(-1)?.number ?? 0;
-        for await (const line of handle.logs({ after: seen, signal, follow: true })) {
-          waiting.push(line);
-          if (frame === 0) frame = requestAnimationFrame(flush);
+      for await (const line of handle.logs({ after, signal, follow: false })) waiting.push(line);
+      flush();
+      error.value = null;
+      if (isOver || isPaused) return;
+      const seen = tail.peek()?.lines.at(-1)?.number ?? 0;
+      for await (const line of handle.logs({ after: seen, signal, follow: true })) {
+        waiting.push(line);
+        if (frame === 0) frame = requestAnimationFrame(flush);
+      }
+    }
+    async function read(): Promise<void> {
+      while (!signal.aborted) {
+        try {
+          return await readOnce();
+        } catch (thrown) {
+          if (signal.aborted) return;
+          error.value = thrown instanceof Error ? thrown : new Error(String(thrown));
+          // What the server says no to, it will say no to again.
+          if (thrown instanceof ProblemError && thrown.status < 500) return;
         }
-      } catch (thrown) {
-        if (signal.aborted) return;
-        error.value = thrown instanceof Error ? thrown : new Error(String(thrown));
+        cancelAnimationFrame(frame);
+        if (waiting.length > 0) flush();
+        await pause(againMs, signal);
       }
     }
     void read();

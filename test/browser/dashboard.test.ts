@@ -162,13 +162,14 @@ describe('the dashboard', { skip: executable === null && noChromium }, () => {
     await log.getByText('step 2 is done').waitFor();
     assert.equal(await box('scrollTop'), 0, 'who reads is left alone');
     assert.equal(await page.getByText('left out here').count(), 0);
+    watched.assertQuiet();
+    site.hangUp();
     site.step();
     await page.locator('h1').getByText('Completed').waitFor();
     await log.getByText('step 3 is done').waitFor();
     await page.getByText(`${3 + 4 * 151 - 500} older lines left out here`).waitFor();
     assert.equal(await log.locator('li').count(), 500);
     assert.equal(await page.getByLabel('Follow').count(), 0);
-    watched.assertQuiet();
   });
 
   it('discards a kind of failures, after it has counted them and said what that means', async () => {
