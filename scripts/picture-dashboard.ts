@@ -1,6 +1,6 @@
 /**
  * `node --conditions=raincheck-source scripts/picture-dashboard.ts`: the pictures of docs/dashboard.md, every view in both
- * themes, of a server with the example's tasks and some minutes' worth of work. Needs Chromium, as test/browser does.
+ * themes, of a server with the example's tasks, one that logs, and some minutes' worth of work. Needs Chromium, as test/browser does.
  * `pngquant --ext .png --force 64 docs/images/dashboard/*.png` afterwards makes them a third of the size.
  */
 import { once } from 'node:events';
@@ -9,6 +9,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { defineTask } from 'raincheck';
 import { createClient, type Client } from 'raincheck/client';
 import example from '../examples/reports/raincheck.config.ts';
 import { silentLogger } from '../src/engine/logger.ts';
@@ -22,6 +23,20 @@ import { buildDashboard } from './build-dashboard.ts';
 const root = path.join(import.meta.dirname, '..');
 const folder = path.join(root, 'docs/images/dashboard');
 
+const imports = defineTask('import', {
+  retry: { base: '400ms', factor: 1, cap: '400ms' },
+  async run({ log, attempt, signal }) {
+    for (let page = 1; page <= 5 + attempt * 2; page += 1) {
+      log.info(`page ${page}`, { rows: 500, ms: 180 + ((page * 37) % 60) });
+      if (page % 4 === 0) log.warn('upstream is slow', { ms: 1_900 + page });
+      await pause(60, undefined, { signal });
+    }
+    if (attempt > 1) return;
+    log.error('page 8: connect ECONNREFUSED 10.0.0.7:5432');
+    throw new Error('connect ECONNREFUSED 10.0.0.7:5432');
+  },
+});
+
 const executable = findChromium();
 if (executable === null) throw new Error(noChromium);
 const built = path.join(root, 'dist/dashboard');
@@ -29,7 +44,7 @@ await buildDashboard(built);
 const receiver = await WebhookReceiver.open({ react: () => 503 });
 const rc = assembledRaincheck(
   {
-    tasks: example.tasks,
+    tasks: [...example.tasks, imports],
     store: 'memory:',
     logger: silentLogger,
     concurrency: 4,
@@ -53,6 +68,8 @@ try {
       await page.locator('h1').waitFor();
       await page.waitForLoadState('load');
       await pause(1_500); // charts and the stream have come
+      if (name === 'log') await page.mouse.wheel(0, 10_000);
+      if (name === 'log') await pause(300);
       await page.screenshot({ path: path.join(folder, `${name}-${colorScheme}.png`) });
     }
     await page.goto(`${base}/operations/${ids.running}`);
@@ -72,6 +89,7 @@ function views(): Readonly<Record<string, string>> {
     overview: '',
     operations: 'operations',
     operation: `operations/${ids.failed}`,
+    log: `operations/${ids.logged}?tab=logs`,
     'dead-letters': 'dead-letters',
     webhooks: 'webhooks/deliveries',
     tasks: 'tasks',
@@ -84,7 +102,7 @@ function views(): Readonly<Record<string, string>> {
 /** Some of everything: what ended well, failed, was tried again, waits, runs, and a webhook that nobody takes. */
 async function work(
   client: Client,
-): Promise<{ readonly failed: string; readonly running: string }> {
+): Promise<{ readonly failed: string; readonly running: string; readonly logged: string }> {
   const webhookUrl = `${receiver.origin}/hooks`;
   const range = { date_range: '2026-01-01..2026-06-28' };
   await client.webhooks.createEndpoint({ url: webhookUrl, events: ['operation.failed'] });
@@ -97,9 +115,10 @@ async function work(
   const failed = await client.submit('flaky', { failures: 9 }, { webhookUrl });
   await failed.wait();
   for (let i = 0; i < 4; i += 1) await (await client.submit('flaky', { failures: 8 })).wait();
+  const logged = await client.submit('import', {});
   await client.submit('noop', {}, { delay: '1h' });
   const running = await client.submit('countdown', { seconds: 300 });
   await client.submit('countdown', { seconds: 240 });
   await pause(12_000);
-  return { failed: failed.id, running: running.id };
+  return { failed: failed.id, running: running.id, logged: logged.id };
 }

@@ -1,4 +1,4 @@
-export type { Batch, BatchClient } from './client/batches.ts';
+export type { Batch, BatchAction, BatchClient } from './client/batches.ts';
 export {
   createClient,
   type Client,

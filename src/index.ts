@@ -6,6 +6,7 @@ export type { Clock } from './core/clock.ts';
 export { parseDuration, type Duration } from './core/duration.ts';
 export { RaincheckError, TaskError, type ErrorCode, type FieldError } from './core/errors.ts';
 export type { OperationStatus } from './core/operation.ts';
+export type { InputMask } from './core/input-mask.ts';
 export type { ProgressReport } from './core/progress.ts';
 export type { RetryPolicy } from './core/retry.ts';
 export type { Scope } from './core/scope.ts';

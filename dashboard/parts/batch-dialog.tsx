@@ -1,5 +1,6 @@
 import { go } from '../state/address.ts';
-import { countBatch, startBatch, type BatchAction } from '../state/batch.ts';
+import type { BatchAction } from 'raincheck/client';
+import { countBatch, startBatch } from '../state/batch.ts';
 import { filterText, type Filter, type ServerFilter } from '../state/filter.ts';
 import { useLoaded } from '../state/loaded.ts';
 import { count, plural } from '../state/text.ts';
@@ -8,6 +9,12 @@ import { Dialog } from './dialog.tsx';
 import { notify } from './notices.tsx';
 import { shortId } from './operation-table.tsx';
 import { Trouble } from './trouble.tsx';
+
+const verbs: Readonly<Record<BatchAction, string>> = {
+  cancel: 'Cancel',
+  retry: 'Retry',
+  remove: 'Discard',
+};
 
 /** Counts first, then does it as an operation that can be followed. */
 export function BatchDialog(p: {
@@ -18,7 +25,7 @@ export function BatchDialog(p: {
 }) {
   const counted = useLoaded(p.action, (signal) => countBatch(p.action, p.asked, signal));
   const found = counted.data.value;
-  const verb = p.action === 'cancel' ? 'Cancel' : 'Retry';
+  const verb = verbs[p.action];
   const which = p.action === 'cancel' ? 'that are not finished' : 'that failed';
   const text = filterText(p.filter);
 
@@ -35,6 +42,9 @@ export function BatchDialog(p: {
       <p>
         Operations {which} and match {text === '' ? 'no filter: all of them.' : <code>{text}</code>}
       </p>
+      {p.action === 'remove' ? (
+        <p>Nobody can read them any more then, nor retry them: their addresses are gone.</p>
+      ) : null}
       <Trouble error={counted.error.value} />
       {found === null ? (
         counted.error.value === null ? (
@@ -59,7 +69,11 @@ export function BatchDialog(p: {
         <button type="button" onClick={p.onClose}>
           Not now
         </button>
-        <Action class="main" disabled={found === null || found.count === 0} act={start}>
+        <Action
+          class={p.action === 'remove' ? 'danger' : 'main'}
+          disabled={found === null || found.count === 0}
+          act={start}
+        >
           {verb} {found === null ? '' : plural(found.count, 'operation')}
         </Action>
       </footer>

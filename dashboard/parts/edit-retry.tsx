@@ -8,6 +8,7 @@ import { Action } from './action.tsx';
 import { Dialog } from './dialog.tsx';
 import { JsonField } from './json-field.tsx';
 import { notify } from './notices.tsx';
+import { Redacted } from './redacted.tsx';
 import { Trouble } from './trouble.tsx';
 
 /** Runs a failed operation again with another input: a new operation that names the old one. */
@@ -32,7 +33,12 @@ export function EditRetry(p: { readonly operation: WireOperation; readonly onClo
   return (
     <Dialog title="Edit and retry" onClose={p.onClose}>
       <Trouble error={input.error.value} />
-      {input.data.value === null ? null : <JsonField label="Input" text={text} />}
+      {input.data.value === null ? null : (
+        <>
+          <Redacted task={p.operation.task} value={input.data.value.value} isEdited />
+          <JsonField label="Input" text={text} />
+        </>
+      )}
       <Trouble error={refused.value} />
       <footer>
         <button type="button" onClick={p.onClose}>

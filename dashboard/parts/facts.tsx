@@ -1,7 +1,9 @@
 import type { ComponentChildren } from 'preact';
 
+export type Fact = readonly [name: string, value: ComponentChildren];
+
 /** Names and values; a value of null leaves the line out. */
-export function Facts(p: { readonly of: readonly (readonly [string, ComponentChildren])[] }) {
+export function Facts(p: { readonly of: readonly Fact[] }) {
   return (
     <dl class="facts">
       {p.of

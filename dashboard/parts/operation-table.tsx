@@ -104,6 +104,7 @@ function Row(p: { readonly row: Signal<WireOperation>; readonly selected: Select
       </td>
       <td role="cell" class="wide num">
         {started_at === null ? '–' : <Took from={started_at} to={finished_at} />}
+        {started_at === null || finished_at !== null ? null : <span class="dim"> so far</span>}
       </td>
       <td role="cell" class="num when">
         <Time at={created_at} />

@@ -1,5 +1,6 @@
 import type { WireOperation } from 'raincheck/client';
 import { address, here, place } from '../state/address.ts';
+import { now } from '../state/clock.ts';
 import { readInput } from '../state/operation-input.ts';
 import { useLoaded } from '../state/loaded.ts';
 import { isFinalOperation, shownDelivery } from '../state/shown.ts';
@@ -8,13 +9,15 @@ import { endedAttempts, type DeliveryHistory } from '../state/timeline.ts';
 import { Code, Json } from './code.tsx';
 import { Empty } from './empty.tsx';
 import { State } from './mark.tsx';
+import { OperationLog } from './operation-log.tsx';
 import { RawOperation } from './raw-operation.tsx';
+import { Redacted } from './redacted.tsx';
 import { ResultLink } from './result-link.tsx';
 import { Tabs } from './tabs.tsx';
 import { Time } from './time.tsx';
 import { Trouble } from './trouble.tsx';
 
-const names = ['input', 'result', 'attempts', 'webhooks', 'raw'] as const;
+const names = ['input', 'result', 'attempts', 'logs', 'webhooks', 'raw'] as const;
 type Name = (typeof names)[number];
 
 type Shown = {
@@ -52,11 +55,13 @@ function firstTab({ status }: WireOperation): Name {
 function TabBody({ name, operation, histories }: Shown & { readonly name: Name }) {
   switch (name) {
     case 'input':
-      return <Input id={operation.id} />;
+      return <Input operation={operation} />;
     case 'result':
       return <Result operation={operation} />;
     case 'attempts':
       return <Attempts operation={operation} />;
+    case 'logs':
+      return <OperationLog operation={operation} />;
     case 'webhooks':
       return <Webhooks operation={operation} histories={histories} />;
     case 'raw':
@@ -64,10 +69,17 @@ function TabBody({ name, operation, histories }: Shown & { readonly name: Name }
   }
 }
 
-function Input({ id }: { readonly id: string }) {
+function Input({ operation }: { readonly operation: WireOperation }) {
+  const { id, task } = operation;
   const input = useLoaded(id, (signal) => readInput(id, signal));
-  if (input.data.value !== null) return <Json value={input.data.value.value} label="the input" />;
-  return <Trouble error={input.error.value} />;
+  if (input.data.value === null) return <Trouble error={input.error.value} />;
+  const { value } = input.data.value;
+  return (
+    <>
+      <Redacted task={task} value={value} />
+      <Json value={value} label="the input" />
+    </>
+  );
 }
 
 function Result({ operation }: { readonly operation: WireOperation }) {
@@ -107,7 +119,8 @@ function Attempts({ operation }: { readonly operation: WireOperation }) {
             , <Time at={attempt.ended_at} />
             {attempt.retry_at === null ? null : (
               <>
-                ; retried <Time at={attempt.retry_at} />
+                ; the next {Date.parse(attempt.retry_at) > now.value ? 'is' : 'was'} due{' '}
+                <Time at={attempt.retry_at} />
               </>
             )}
           </p>

@@ -1,6 +1,6 @@
 import type { ReadonlySignal, Signal } from '@preact/signals';
 import type { WireOperation } from 'raincheck/client';
-import { actOnPicked, type BatchAction } from '../state/batch.ts';
+import { actOnPicked } from '../state/batch.ts';
 import { mayOperate } from '../state/session.ts';
 import { isFinalOperation } from '../state/shown.ts';
 import { plural } from '../state/text.ts';
@@ -18,7 +18,7 @@ export function SelectionBar(p: {
   const cancellable = picked.filter((one) => !isFinalOperation(one));
   const retryable = picked.filter((one) => one.status === 'failed');
 
-  async function act(action: BatchAction, on: readonly WireOperation[]): Promise<void> {
+  async function act(action: 'cancel' | 'retry', on: readonly WireOperation[]): Promise<void> {
     const { done, failed } = await actOnPicked(
       action,
       on.map(({ id }) => id),

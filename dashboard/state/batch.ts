@@ -1,10 +1,8 @@
-import type { WireBatchCount } from 'raincheck/client';
+import type { Batch, BatchAction, WireBatchCount } from 'raincheck/client';
 import type { ServerFilter } from './filter.ts';
 import { client } from './server.ts';
 
 /** Doing one thing to many operations: by a filter on the server, or to a few that were picked, one by one. */
-export type BatchAction = 'cancel' | 'retry';
-
 export type BatchCount = Pick<WireBatchCount, 'count' | 'count_complete' | 'sample'>;
 
 export async function countBatch(
@@ -22,16 +20,18 @@ export async function countBatch(
   };
 }
 
+const starts = {
+  cancel: (batch: Batch) => client.batchCancel(batch),
+  retry: (batch: Batch) => client.batchRetry(batch),
+  remove: (batch: Batch) => client.batchRemove(batch),
+} as const;
+
 /** The ids of the operations that do it, one for each filter; they can be followed like any other. */
 export async function startBatch(
   action: BatchAction,
   filters: readonly ServerFilter[],
 ): Promise<readonly string[]> {
-  const started = await Promise.all(
-    filters.map(({ batch: filter }) =>
-      action === 'cancel' ? client.batchCancel({ filter }) : client.batchRetry({ filter }),
-    ),
-  );
+  const started = await Promise.all(filters.map(({ batch: filter }) => starts[action]({ filter })));
   return started.map(({ id }) => id);
 }
 
@@ -39,7 +39,7 @@ export type PickedOutcome = { readonly done: number; readonly failed: number };
 
 /** At most a page of them, four at a time. */
 export async function actOnPicked(
-  action: BatchAction,
+  action: 'cancel' | 'retry',
   ids: readonly string[],
 ): Promise<PickedOutcome> {
   const waiting = [...ids];

@@ -19,9 +19,6 @@ export const feedState = signal<FeedState>('connecting');
 /** When the stream last brought anything, by this machine's clock. */
 export const heardAt = signal(Date.now());
 export const totals = signal<Totals | null>(null);
-/** The totals of the last ticks, oldest first: the server keeps no history of how much waits and runs. */
-export const recentTotals = signal<readonly Totals[]>([]);
-const recentMax = 150;
 
 export type FeedReader = {
   readonly operation?: (operation: WireOperation) => void;
@@ -110,7 +107,6 @@ function take(event: FeedEvent): void {
     case 'tick': {
       const { type: _, ...tick } = event;
       totals.value = tick;
-      recentTotals.value = [...recentTotals.peek().slice(1 - recentMax), tick];
     }
   }
 }
@@ -119,7 +115,8 @@ function tellAll(tell: (reader: FeedReader) => void): void {
   for (const reader of readers) tell(reader);
 }
 
-function pause(ms: number, signal: AbortSignal): Promise<void> {
+/** Ends early when the signal aborts. */
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, ms);
     signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });

@@ -34,6 +34,8 @@ export function DeadLetters() {
   );
 }
 
+type Asked = { readonly action: 'retry' | 'remove'; readonly group: ErrorGroup };
+
 function FailedOperations() {
   const since = place.value.query.get('since') ?? '24h';
   const loaded = useLoaded(
@@ -41,9 +43,8 @@ function FailedOperations() {
     (signal) => client.errors({ since: timeOf('since', since), limit: 100, signal }),
     10_000,
   );
-  const retried = useSignal<ErrorGroup | null>(null);
+  const asked = useSignal<Asked | null>(null);
   const found = loaded.data.value;
-  const filter = retried.value === null ? null : filterOf(retried.value, since);
   return (
     <>
       <Segments
@@ -69,9 +70,21 @@ function FailedOperations() {
                   Show
                 </a>
                 {mayOperate.value ? (
-                  <button type="button" onClick={() => (retried.value = group)}>
-                    Retry…
-                  </button>
+                  <>
+                    <button
+                      type="button"
+                      onClick={() => (asked.value = { action: 'retry', group })}
+                    >
+                      Retry…
+                    </button>
+                    <button
+                      type="button"
+                      class="quiet"
+                      onClick={() => (asked.value = { action: 'remove', group })}
+                    >
+                      Discard…
+                    </button>
+                  </>
                 ) : null}
               </>
             )}
@@ -81,12 +94,12 @@ function FailedOperations() {
           )}
         </Panel>
       )}
-      {filter === null || retried.value === null ? null : (
+      {asked.value === null ? null : (
         <BatchDialog
-          action="retry"
-          filter={filter}
-          asked={[batchOf(retried.value, since)]}
-          onClose={() => (retried.value = null)}
+          action={asked.value.action}
+          filter={filterOf(asked.value.group, since)}
+          asked={[batchOf(asked.value.group, since)]}
+          onClose={() => (asked.value = null)}
         />
       )}
     </>

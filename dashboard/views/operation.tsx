@@ -4,7 +4,7 @@ import { ProblemError, type WireOperation } from 'raincheck/client';
 import { Copy } from '../parts/copy.tsx';
 import { Empty } from '../parts/empty.tsx';
 import { EstimateLine } from '../parts/estimate-line.tsx';
-import { Facts } from '../parts/facts.tsx';
+import { Facts, type Fact } from '../parts/facts.tsx';
 import { State } from '../parts/mark.tsx';
 import { speakProgress } from '../parts/notices.tsx';
 import { OperationActions } from '../parts/operation-actions.tsx';
@@ -186,7 +186,7 @@ function OperationFacts({ operation }: { readonly operation: WireOperation }) {
         ['Created', <Time at={created_at} />],
         ['Started', started_at === null ? null : <Time at={started_at} />],
         ['Finished', finished_at === null ? null : <Time at={finished_at} />],
-        ['Took', started_at === null ? null : <Took from={started_at} to={finished_at} />],
+        lasting(operation),
         [
           'Attempt',
           operation.attempt === 0 ? null : `${operation.attempt} of ${operation.attempts_max}`,
@@ -220,6 +220,15 @@ function OperationFacts({ operation }: { readonly operation: WireOperation }) {
       ]}
     />
   );
+}
+
+/** Between attempts it neither runs nor is over. */
+function lasting(operation: WireOperation): Fact {
+  const { status, started_at, attempt_started_at, finished_at } = operation;
+  if (started_at === null) return ['Took', null];
+  if (finished_at !== null) return ['Took', <Took from={started_at} to={finished_at} />];
+  const from = attempt_started_at ?? started_at;
+  return ['Running for', status === 'processing' ? <Took from={from} to={null} /> : null];
 }
 
 function labelTerm(key: string, value: string): string {

@@ -1,3 +1,4 @@
+import type { BatchAction } from 'raincheck/client';
 import { useComputed, useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { BatchDialog } from '../parts/batch-dialog.tsx';
@@ -12,7 +13,6 @@ import { Tabs } from '../parts/tabs.tsx';
 import { Time } from '../parts/time.tsx';
 import { Trouble } from '../parts/trouble.tsx';
 import { address, go, place } from '../state/address.ts';
-import type { BatchAction } from '../state/batch.ts';
 import { subscribe } from '../state/feed.ts';
 import {
   filterText,

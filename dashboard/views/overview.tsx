@@ -10,8 +10,9 @@ import { TaskTable } from '../parts/task-table.tsx';
 import { Trouble } from '../parts/trouble.tsx';
 import { ErrorGroupList } from '../parts/error-group-list.tsx';
 import { address, here, place } from '../state/address.ts';
+import { backlogOf, noBacklog } from '../state/backlog.ts';
 import { now } from '../state/clock.ts';
-import { recentTotals, totals } from '../state/feed.ts';
+import { totals } from '../state/feed.ts';
 import { useLoaded } from '../state/loaded.ts';
 import { client } from '../state/server.ts';
 import { windows, type Health } from '../state/stats.ts';
@@ -107,6 +108,7 @@ function Figures({ stats, window }: { readonly stats: WireStats | null; readonly
   const whole = buckets.filter(({ complete }) => complete);
   const completed = sum(buckets.map((bucket) => bucket.completed));
   const failed = sum(buckets.map((bucket) => bucket.failed));
+  const backlog = stats === null ? noBacklog : backlogOf(stats);
   const oldest = stats?.oldest_pending_at ?? null;
   const share = completed + failed === 0 ? 0 : failed / (completed + failed);
   return (
@@ -119,7 +121,7 @@ function Figures({ stats, window }: { readonly stats: WireStats | null; readonly
             ? 'nothing is due'
             : `oldest for ${duration(now.value - Date.parse(oldest))}`
         }
-        spark={recentTotals.value.map(({ pending }) => pending)}
+        spark={[...backlog.waiting.slice(0, -1), shown?.pending ?? 0]}
         href={address('operations', { q: 'status:pending' })}
       />
       <Figure
@@ -130,7 +132,7 @@ function Figures({ stats, window }: { readonly stats: WireStats | null; readonly
             ? ''
             : `${count(stats.workers.busy)} of ${plural(stats.workers.slots, 'slot')}, ${plural(stats.workers.live, 'worker')}`
         }
-        spark={recentTotals.value.map(({ processing }) => processing)}
+        spark={[...backlog.running.slice(0, -1), shown?.processing ?? 0]}
         href={address('operations', { q: 'status:processing' })}
       />
       <Figure

@@ -6,6 +6,7 @@ import { Facts } from '../parts/facts.tsx';
 import { State } from '../parts/mark.tsx';
 import { notify } from '../parts/notices.tsx';
 import { Page, Panel } from '../parts/page.tsx';
+import { Redacted } from '../parts/redacted.tsx';
 import { Trouble } from '../parts/trouble.tsx';
 import { address } from '../state/address.ts';
 import { now } from '../state/clock.ts';
@@ -60,6 +61,7 @@ export function TaskView({ name }: { readonly name: string }) {
           text={curlOf({ url: served(task.path), body: input, shows: true })}
           label="the command"
         />
+        <Redacted task={name} value={null} />
         {task.input_schema === null ? (
           <p class="dim">Its validator tells no JSON Schema.</p>
         ) : (

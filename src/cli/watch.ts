@@ -128,7 +128,8 @@ function screenLines(
   { output, transport }: Context,
   p: { readonly watched: Watched; readonly task: string | undefined; readonly trouble: boolean },
 ): string[] {
-  const width = process.stdout.columns || 80;
+  // In the last column, what clears the rest of a line would clear the letter that stands there.
+  const width = (process.stdout.columns || 80) - 1;
   const now = transport.serverNow();
   const { counts, rows } = p.watched;
   const state = p.trouble ? 'the server does not answer, trying again' : 'live';

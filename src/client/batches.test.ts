@@ -23,7 +23,8 @@ it('starts batches with their filter, and gives their result', async () => {
   );
   assert.deepEqual(await retry.result(), result);
   await client.batchCancel({ filter: { status: ['pending'] } });
-  const [one, , two] = server.seen;
+  await client.batchRemove({ filter: { fingerprint: 'f' } });
+  const [one, , two, three] = server.seen;
   assert.equal(one?.path, '/operations:batch-retry');
   assert.equal(one.headers['idempotency-key'], '"k"');
   assert.deepEqual(one.body, {
@@ -37,6 +38,8 @@ it('starts batches with their filter, and gives their result', async () => {
   });
   assert.equal(two?.path, '/operations:batch-cancel');
   assert.deepEqual(two.body, { filter: { status: ['pending'] } });
+  assert.equal(three?.path, '/operations:batch-remove');
+  assert.deepEqual(three.body, { filter: { fingerprint: 'f' } });
 });
 
 it('counts what a batch would take', async () => {

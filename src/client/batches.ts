@@ -9,17 +9,20 @@ import type { Transport } from './transport.ts';
 /** What a batch takes. */
 export type Batch = {
   /**
-   * {}: all of them. `status`: of `pending` and `processing` for a cancel, `failed` for a retry; that is the default.
+   * {}: all of them. `status`: of `pending` and `processing` for a cancel, `failed` for a retry or a removal; that is the default.
    * A cancel takes no `code` and no `error`: what is not over has none.
    */
   readonly filter: OperationFilter & {
     readonly status?: OperationStatus | readonly OperationStatus[] | undefined;
-    /** Of a retry: a kind of error, as errors() tells it. */
+    /** Of a retry or a removal: a kind of error, as errors() tells it. */
     readonly fingerprint?: string | undefined;
   };
   /** The newest so many; 1..100,000, which is the default. */
   readonly limit?: number | undefined;
 };
+
+/** What a batch does to what it finds; `remove` and `retry` take failed operations only. */
+export type BatchAction = 'cancel' | 'retry' | 'remove';
 
 /** What is done to many operations at once is an operation itself, with progress and a result. */
 export type BatchClient = {
@@ -27,18 +30,16 @@ export type BatchClient = {
   batchCancel(batch: Batch, options?: SubmitOptions): Promise<OperationHandle<WireBatched>>;
   /** Retries each failed operation that the filter finds, as a new one. */
   batchRetry(batch: Batch, options?: SubmitOptions): Promise<OperationHandle<WireBatched>>;
+  /** Removes the failed operations that the filter finds: their addresses are 410 then. */
+  batchRemove(batch: Batch, options?: SubmitOptions): Promise<OperationHandle<WireBatched>>;
   /** How many operations a batch would take. */
-  countBatch(
-    action: 'cancel' | 'retry',
-    batch: Batch,
-    options?: CallOptions,
-  ): Promise<WireBatchCount>;
+  countBatch(action: BatchAction, batch: Batch, options?: CallOptions): Promise<WireBatchCount>;
 };
 
 export function batchesOver(transport: Transport): BatchClient {
-  const path = (action: 'cancel' | 'retry'): string => `/operations:batch-${action}`;
+  const path = (action: BatchAction): string => `/operations:batch-${action}`;
   const start =
-    (action: 'cancel' | 'retry') =>
+    (action: BatchAction) =>
     (batch: Batch, options: SubmitOptions = {}) =>
       postSubmission(transport, { path: path(action), input: batch, options }) as Promise<
         OperationHandle<WireBatched>
@@ -46,6 +47,7 @@ export function batchesOver(transport: Transport): BatchClient {
   return {
     batchCancel: start('cancel'),
     batchRetry: start('retry'),
+    batchRemove: start('remove'),
     async countBatch(action, batch, { signal } = {}) {
       const url = transport.address(path(action));
       const json = { ...batch, dry_run: true };

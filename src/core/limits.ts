@@ -106,6 +106,8 @@ export const limits = {
   filterTextChars: 200,
   /** Members of the input that one filter compares. */
   filterInputs: 8,
+  /** Members of the input that a task keeps back. */
+  redactPaths: 50,
   // Batches.
   batchMax: 100_000,
   /** Operations a batch changes at once. */

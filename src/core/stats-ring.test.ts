@@ -59,6 +59,7 @@ test('two rings have one sum, whoever is merged into whom, and come back from th
     ring.submitted(now);
     ring.started(now, i * 10);
     ring.finished(now, { code: i % 5 === 0 ? 'task_error' : null, runMs: i });
+    if (i % 10 === 0) ring.unstarted(now);
   }
   const charsMax = 1_000_000;
   const copy = (ring: StatsRing): StatsRing => StatsRing.fromText(ring.text(charsMax))!;
@@ -69,6 +70,14 @@ test('two rings have one sum, whoever is merged into whom, and come back from th
   assert.equal(ab.text(charsMax), ba.text(charsMax));
   const sum = [...ab.buckets(300_000)].reduce((n, [, bucket]) => n + bucket.submitted, 0);
   assert.equal(sum, 500);
+  const unstarted = [...ab.buckets(300_000)].reduce((n, [, bucket]) => n + bucket.unstarted, 0);
+  assert.equal(unstarted, 50);
+});
+
+test('what an older version wrote is read, without what it did not count', () => {
+  const ring = StatsRing.fromText('{"format":1,"tiers":{"10000":[[7,3,2,{"timeout":1},[],[]]]}}');
+  const [[, bucket] = []] = ring?.buckets(10_000) ?? [];
+  assert.deepEqual([bucket?.submitted, bucket?.failed, bucket?.unstarted], [3, 1, 0]);
 });
 
 test('a text is as long as it may be: the narrow buckets go first, then the old', () => {
@@ -101,6 +110,7 @@ test('what is no text of it is refused', () => {
     '[1,1,1,{},[1],[]]',
     '[1,1,1,{"x":0.5},[],[]]',
     '["1",1,1,{},[],[]]',
+    '[1,1,1,{},[],[],-1]',
   ]) {
     texts.push(`{"format":1,"tiers":{"10000":[${bucket}]}}`);
   }

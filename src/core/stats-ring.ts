@@ -5,6 +5,8 @@ export class StatsBucket {
   submitted = 0;
   completed = 0;
   failed = 0;
+  /** Of those that failed: before any attempt began. */
+  unstarted = 0;
   /** By error code, of which there is a closed table. */
   readonly failedByCode = new Map<string, number>();
   readonly waits = new LogHistogram();
@@ -18,6 +20,7 @@ export class StatsBucket {
   merge(other: StatsBucket): void {
     this.submitted += other.submitted;
     this.completed += other.completed;
+    this.unstarted += other.unstarted;
     for (const [code, count] of other.failedByCode) this.fail(code, count);
     this.waits.merge(other.waits);
     this.runs.merge(other.runs);
@@ -33,8 +36,16 @@ export const statsTiers = [
 
 export type StatsWidthMs = (typeof statsTiers)[number]['widthMs'];
 
-/** As JSON: number, submitted, completed, failures by code, waits, runs. */
-type BucketText = [number, number, number, Record<string, number>, number[], number[]];
+/** As JSON: number, submitted, completed, failures by code, waits, runs, unstarted (which older versions do not tell). */
+type BucketText = [
+  number,
+  number,
+  number,
+  Record<string, number>,
+  number[],
+  number[],
+  number | undefined,
+];
 type RingText = { readonly format: number; readonly tiers: Readonly<Record<string, unknown[]>> };
 
 const format = 1;
@@ -61,7 +72,7 @@ export class StatsRing {
     for (const tier of this.#tiers) tier.at(now)?.waits.addTo(bin);
   }
 
-  /** `code` null: completed. `runMs` null: no attempt ran. */
+  /** `code` null: completed. `runMs` null: no attempt ran to its end here. */
   finished(now: number, p: { readonly code: string | null; readonly runMs: number | null }): void {
     const bin = p.runMs === null ? null : LogHistogram.binOf(p.runMs);
     for (const tier of this.#tiers) {
@@ -70,6 +81,14 @@ export class StatsRing {
       if (p.code === null) bucket.completed += 1;
       else bucket.fail(p.code);
       if (bin !== null) bucket.runs.addTo(bin);
+    }
+  }
+
+  /** Beside finished: it failed before any attempt of it began. */
+  unstarted(now: number): void {
+    for (const tier of this.#tiers) {
+      const bucket = tier.at(now);
+      if (bucket !== null) bucket.unstarted += 1;
     }
   }
 
@@ -175,22 +194,24 @@ class Tier {
   texts(): BucketText[] {
     return [...this.#buckets]
       .sort(([a], [b]) => a - b)
-      .map(([number, { submitted, completed, failedByCode, waits, runs }]) => {
+      .map(([number, bucket]) => {
+        const { submitted, completed, failedByCode, waits, runs, unstarted } = bucket;
         const codes = Object.fromEntries(failedByCode);
-        return [number, submitted, completed, codes, waits.pairs(), runs.pairs()];
+        return [number, submitted, completed, codes, waits.pairs(), runs.pairs(), unstarted];
       });
   }
 
   /** Throws for what texts() did not give. */
   read(texts: readonly unknown[]): void {
     for (const text of texts) {
-      const [number, submitted, completed, codes, waits, runs] = text as BucketText;
+      const [number, submitted, completed, codes, waits, runs, unstarted = 0] = text as BucketText;
       const [waited, ran] = [LogHistogram.fromPairs(waits), LogHistogram.fromPairs(runs)];
       if (waited === null || ran === null) throw new Error('Not a histogram.');
       const bucket = this.at(whole(number) * this.widthMs);
       if (bucket === null) continue;
       bucket.submitted += whole(submitted);
       bucket.completed += whole(completed);
+      bucket.unstarted += whole(unstarted);
       for (const [code, count] of Object.entries(codes)) bucket.fail(code, whole(count));
       bucket.waits.merge(waited);
       bucket.runs.merge(ran);

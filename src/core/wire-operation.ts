@@ -154,7 +154,7 @@ export type WireOperationPage = {
   readonly next_cursor: string | null;
 };
 
-/** To POST /operations:batch-cancel and :batch-retry with `dry_run`. */
+/** To POST /operations:batch-cancel, :batch-retry and :batch-remove with `dry_run`. */
 export type WireBatchCount = {
   readonly dry_run: true;
   readonly count: number;
@@ -168,7 +168,7 @@ export type WireBatchCount = {
 export type WireBatched = {
   /** What the filter found. */
   readonly matched: number;
-  /** Cancelled, or asked to; or retried as a new operation. */
+  /** Cancelled, or asked to; or retried as a new operation; or removed, since the batch was last begun anew. */
   readonly changed: number;
   /** Left alone: it had ended, or was removed, before its turn. */
   readonly skipped: number;

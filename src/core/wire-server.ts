@@ -10,6 +10,8 @@ export type WireTask = {
   readonly path: string;
   readonly description: string | null;
   readonly paused: boolean;
+  /** Members of the input that are shown as "[redacted]", like `input.apiKey`. */
+  readonly redact: readonly string[];
   /** JSON Schema (2020-12) of the input, when the validator can tell it. */
   readonly input_schema: unknown;
   readonly limits: {
@@ -117,8 +119,12 @@ export type WireStatsBucket = {
   /** When it begins. */
   readonly at: string;
   readonly submitted: number;
+  /** First attempts that began. */
+  readonly started: number;
   readonly completed: number;
   readonly failed: number;
+  /** Of those that failed: before any attempt began. */
+  readonly unstarted: number;
   readonly failed_by_code: Readonly<Record<string, number>>;
   /** Of first attempts that began: how long after they could have. null: none did. */
   readonly wait_ms: WireQuantiles | null;

@@ -7,6 +7,7 @@ import { statusOf, type Operation } from '../core/operation.ts';
 import type { CreateOutcome, NewOperation, Store } from '../store/store.ts';
 import type { Engine, Submission } from './engine.ts';
 import { handlerFailure } from './handler-error.ts';
+import { refuseStandIns, restoredFrom } from './kept-back.ts';
 import { validateInput, type Validated } from './input-validation.ts';
 import type { Task } from './task.ts';
 
@@ -40,6 +41,7 @@ export class Acceptor {
     const task = this.#p.task(p.task);
     const now = this.#p.clock.now();
     checkRequest(p, now);
+    refuseStandIns(task, p.input.value);
     const key = await this.#concurrencyKey(task, p.input.value);
     return this.#create(task, {
       ...this.#base(task, now),
@@ -51,7 +53,7 @@ export class Acceptor {
       labels: p.labels ?? {},
       traceparent: p.traceparent ?? null,
       webhook: p.webhook ?? null,
-      idempotency: stored(p.idempotency, p.tenant, now),
+      idempotency: storedKey(p.idempotency, p.tenant, now),
     });
   }
 
@@ -71,7 +73,7 @@ export class Acceptor {
       labels: {},
       traceparent: null,
       webhook: null,
-      idempotency: stored(p.idempotency, p.tenant, now),
+      idempotency: storedKey(p.idempotency, p.tenant, now),
     };
     // A queue without room: keys are looked at first, so that only a replay can come of it.
     const [outcome] = await store.createOperations({ operations: [probe], pendingMax: 0, now });
@@ -92,7 +94,7 @@ export class Acceptor {
     }
     const task = this.#p.task(failed.task);
     if (p.idempotency !== undefined) checkIdempotencyKey(p.idempotency.key);
-    const input = p.input ?? (await this.#storedInput(failed.id));
+    const input = await this.#retryInput(task, failed.id, p.input);
     const key = await this.#concurrencyKey(task, input.value);
     const now = this.#p.clock.now();
     return this.#create(task, {
@@ -106,8 +108,17 @@ export class Acceptor {
       retryOf: failed.id,
       traceparent: failed.traceparent,
       webhook: failed.webhook,
-      idempotency: stored(p.idempotency, failed.tenant, now),
+      idempotency: storedKey(p.idempotency, failed.tenant, now),
     });
+  }
+
+  async #retryInput(
+    task: Task,
+    id: string,
+    sent: Submission['input'] | undefined,
+  ): Promise<Submission['input']> {
+    if (sent === undefined) return this.#storedInput(id);
+    return task.inputMask === null ? sent : restoredFrom(task, sent, await this.#storedInput(id));
   }
 
   async #storedInput(id: string): Promise<Submission['input']> {
@@ -184,7 +195,7 @@ export class Acceptor {
   }
 }
 
-function stored(
+function storedKey(
   given: Submission['idempotency'],
   scope: string,
   now: number,

@@ -80,9 +80,11 @@ export class Activity {
   }
 
   /** It became final although no attempt of this process ended. */
-  ended({ task, error, createdAt, finishedAt }: Operation): void {
+  ended({ task, error, createdAt, startedAt, finishedAt }: Operation): void {
     const totalMs = Math.max(0, (finishedAt ?? createdAt) - createdAt);
-    this.#finished({ task, code: error?.code ?? null, runMs: null, totalMs }, this.#clock.now());
+    const now = this.#clock.now();
+    if (startedAt === null) this.#ring.unstarted(now);
+    this.#finished({ task, code: error?.code ?? null, runMs: null, totalMs }, now);
   }
 
   #finished(p: FinishedOperation, now: number): void {

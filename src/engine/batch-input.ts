@@ -14,9 +14,11 @@ import type { StandardJsonSchema, StandardSchema } from './standard-schema.ts';
 export const batchTasks = {
   cancel: { name: 'operations.batch-cancel', address: '/operations:batch-cancel' },
   retry: { name: 'operations.batch-retry', address: '/operations:batch-retry' },
+  remove: { name: 'operations.batch-remove', address: '/operations:batch-remove' },
 } as const;
 
 export type BatchAction = keyof typeof batchTasks;
+export const batchActions = Object.keys(batchTasks) as BatchAction[];
 
 /** Batches never take part in batches. */
 export const batchTaskNames: ReadonlySet<string> = new Set(
@@ -25,7 +27,7 @@ export const batchTaskNames: ReadonlySet<string> = new Set(
 
 /** The body of a submit, checked. */
 export type BatchInput = {
-  /** Of what can be cancelled or retried at all. */
+  /** Of what can be cancelled, retried or removed at all. */
   readonly filter: Omit<OperationFilter, 'tenant'>;
   /** Only of this kind of error (core/error-fingerprint.ts); the store does not know it. */
   readonly fingerprint?: string | undefined;
@@ -38,13 +40,17 @@ export type BatchInput = {
 const actionable: Readonly<Record<BatchAction, readonly OperationStatus[]>> = {
   cancel: ['pending', 'processing'],
   retry: ['failed'],
+  // One alone may be removed when it has completed, too; many are somebody's results.
+  remove: ['failed'],
 };
 
 const common = ['status', 'task', 'labels', 'since', 'until', 'q', 'input'] as const;
 /** What is not over has no error to filter by. */
+const ofFailed = [...common, 'code', 'error', 'fingerprint'];
 const filterMembers: Readonly<Record<BatchAction, readonly string[]>> = {
   cancel: common,
-  retry: [...common, 'code', 'error', 'fingerprint'],
+  retry: ofFailed,
+  remove: ofFailed,
 };
 
 /** The body as checked. Throws `validation_failed` with a pointer for everything that is wrong. */
@@ -119,6 +125,12 @@ function readFingerprint(reading: BodyReading, given: unknown): string | undefin
   return undefined;
 }
 
+const refusals: Readonly<Record<BatchAction, string>> = {
+  cancel: 'has ended and cannot be cancelled',
+  retry: 'cannot be retried',
+  remove: 'is removed one by one alone',
+};
+
 /** One, or a list of them; default all that the action can take. */
 function readStatuses(
   reading: BodyReading,
@@ -131,8 +143,10 @@ function readStatuses(
   if (Array.isArray(given) && given.length === 0) reading.fail(path, 'Expected at least one.');
   return (Array.isArray(given) ? (given as unknown[]) : [given]).flatMap((one) => {
     if (operationStatuses.some((status) => status === one) && !known.some((s) => s === one)) {
-      const what = action === 'cancel' ? 'has ended and cannot be cancelled' : 'cannot be retried';
-      reading.fail(path, `What is ${String(one)} ${what}: expected ${known.join(' or ')}.`);
+      reading.fail(
+        path,
+        `What is ${String(one)} ${refusals[action]}: expected ${known.join(' or ')}.`,
+      );
       return [];
     }
     return reading.oneOf(path, one, known) ?? [];
@@ -212,7 +226,7 @@ function batchJsonSchema(action: BatchAction): Record<string, unknown> {
           until: instant,
           q: text,
           input: textsSchema(limits.filterInputs, limits.filterTextChars),
-          ...(action === 'retry' ? failures : null),
+          ...(action === 'cancel' ? null : failures),
         },
         additionalProperties: false,
       },

@@ -115,6 +115,21 @@ for (const [name, open] of Object.entries(stores)) {
       assert.notEqual((await f.read(other.id)).state, 'failed');
     });
 
+    it('removes the failed ones that its filter finds, and nothing else', async (t) => {
+      const f = await fixture(t);
+      const made = await failed(f, 120);
+      const held = await f.submit({ kind: 'odd' }, { task: 'held' });
+      f.clock.jump(1);
+      const filter = { input: { kind: 'odd' } };
+      const done = await ended(f, (await batch(f, 'remove', { filter })).id);
+      assert.deepEqual(resultOf(done), { matched: 60, changed: 60, skipped: 0, failed: 0 });
+      const even = made.filter((_, i) => i % 2 === 0).map(({ id }) => id);
+      const left = await all(f, { task: 'broken' });
+      assert.deepEqual(left.map(({ id }) => id).toSorted(), even.toSorted());
+      assert.equal((await f.read(held.id)).finishedAt, null);
+      await assert.rejects(f.read(made[1]?.id ?? ''), { code: 'operation_gone' });
+    });
+
     it('retries what its filter finds, each once, as new operations', async (t) => {
       const f = await fixture(t);
       const made = await failed(f, 130);

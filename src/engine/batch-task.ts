@@ -2,7 +2,13 @@ import { RaincheckError, type ErrorCode } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Operation } from '../core/operation.ts';
 import type { Store } from '../store/store.ts';
-import { batchSchema, batchTasks, type BatchAction, type BatchInput } from './batch-input.ts';
+import {
+  batchActions,
+  batchSchema,
+  batchTasks,
+  type BatchAction,
+  type BatchInput,
+} from './batch-input.ts';
 import { isBatchable } from './batch-count.ts';
 import { defineTask } from './define-task.ts';
 import type { Engine } from './engine.ts';
@@ -13,7 +19,7 @@ import type { Task, TaskContext } from './task.ts';
 export type Batched = {
   /** What the filter found. */
   readonly matched: number;
-  /** Cancelled, or asked to; or retried as a new operation. */
+  /** Cancelled, or asked to; or retried as a new operation; or removed, since the batch was last begun anew. */
   readonly changed: number;
   /** Left alone: it had ended, or was removed, before its turn. */
   readonly skipped: number;
@@ -30,19 +36,20 @@ type BatchParts = {
 type Change = 'changed' | 'skipped' | 'failed';
 
 /**
- * The tasks behind `POST /operations:batch-cancel` and `:batch-retry`. A batch first looks for what its filter finds,
+ * The tasks behind `POST /operations:batch-cancel`, `:batch-retry` and `:batch-remove`. A batch first looks for what its filter finds,
  * then changes some at a time, as a client would one by one.
  *
  * - What was made after the millisecond in which it was accepted is not its own. Nor are batches.
  * - It may be cut off anywhere and run again. A retry has an idempotency key that follows from the batch and the failed
  *   operation: done once more it gives the operation that it made. What a cancel had ended is found by when it was asked.
+ *   What is removed leaves nothing to be found: a removal that begins anew counts anew.
  * - A queue without room holds it up, no more.
  */
 export function createBatchTasks(p: BatchParts): readonly Task[] {
-  return (['cancel', 'retry'] as const).map((action) => {
+  return batchActions.map((action) => {
     const { name } = batchTasks[action];
     return defineTask(name, {
-      description: action === 'cancel' ? 'Cancels operations.' : 'Retries failed operations.',
+      description: descriptions[action],
       input: batchSchema(action),
       timeout: null,
       attempts: 5,
@@ -50,6 +57,12 @@ export function createBatchTasks(p: BatchParts): readonly Task[] {
     }) as Task;
   });
 }
+
+const descriptions: Readonly<Record<BatchAction, string>> = {
+  cancel: 'Cancels operations.',
+  retry: 'Retries failed operations.',
+  remove: 'Removes failed operations.',
+};
 
 /** Of an operation, when its turn comes: somebody else was faster. */
 const missed: ReadonlySet<ErrorCode> = new Set([
@@ -162,6 +175,10 @@ class Batch {
     if (this.#action === 'cancel') {
       const { outcome } = await this.#engine.cancel({ id, tenant });
       return outcome === 'already_final' ? 'skipped' : 'changed';
+    }
+    if (this.#action === 'remove') {
+      await this.#engine.remove({ id, tenant });
+      return 'changed';
     }
     const key = `${batch} ${id}`;
     await this.#engine.retry({ id, tenant, idempotency: { key, fingerprint: 'batch-retry' } });

@@ -10,6 +10,7 @@ import { engineSettings, type EngineSettings } from './engine-settings.ts';
 import type { Engine, EngineOptions, OperationKey } from './engine.ts';
 import { Estimates } from './estimates.ts';
 import { Feed } from './feed.ts';
+import { searchable, shownInput } from './kept-back.ts';
 import { LogFollowers } from './log-followers.ts';
 import { Readiness } from './readiness.ts';
 import { Runtime } from './runtime.ts';
@@ -193,7 +194,8 @@ class RaincheckEngine implements Engine {
         `\`limit\` must be a whole number from 1 to ${limits.pageSizeMax}.`,
       );
     }
-    return this.#s.store.listOperations(p);
+    const filter = searchable(p.filter, this.#s.allTasks);
+    return this.#s.store.listOperations({ ...p, filter });
   }
 
   async attempts(p: OperationKey): ReturnType<Engine['attempts']> {
@@ -202,10 +204,10 @@ class RaincheckEngine implements Engine {
   }
 
   async readInput(p: OperationKey): Promise<string> {
-    await this.read(p);
+    const { task } = await this.read(p);
     const text = await this.#s.store.readInput({ id: p.id });
     if (text === null) throw new RaincheckError('operation_gone', `Operation ${p.id} was removed.`);
-    return text;
+    return shownInput(this.#s.allTasks.get(task), text);
   }
 
   async logs({

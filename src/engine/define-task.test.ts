@@ -28,6 +28,8 @@ test('defaults are filled in and durations are milliseconds', () => {
     retentionMs: 7 * 86_400_000,
     estimateMs: null,
     resultBytesMax: 64 * 1_048_576,
+    redact: [],
+    inputMask: null,
     isolateModule: null,
   });
 });
@@ -63,6 +65,46 @@ test('every option arrives', () => {
   assert.equal(task.concurrencyKey, key);
   assert.deepEqual([task.retentionMs, task.estimateMs], [172_800_000, 30_000]);
   assert.deepEqual([task.resultBytesMax, task.isolateModule], [1000, import.meta.url]);
+});
+
+test('what is redacted is a path of the input, and one that its schema knows', () => {
+  const input = z.object({
+    apiKey: z.string(),
+    cards: z.array(z.object({ number: z.string() })),
+    open: z.looseObject({ a: z.string() }),
+  });
+  const define = (redact: unknown, schema: unknown = input): Task =>
+    defineTask('pay', { run, input: schema, redact } as Parameters<typeof defineTask>[1]);
+  const refused: readonly (readonly [redact: unknown, why: RegExp])[] = [
+    ['input.apiKey', /^Expected `pay\.redact` to be an array like \['input\.apiKey'\]/],
+    [[7], /^Expected `pay\.redact\[0\]` to be a path like 'input\.apiKey'/],
+    [['input.apiKey', 'apiKey'], /`pay\.redact\[1\]` .*; did you mean 'input\.apiKey'\?/],
+    [['result.key'], /to be a path like 'input\.apiKey'/],
+    [['input.'], /digits/],
+    [['input.cards.0.number'], /digits/],
+    [[`input.${'a'.repeat(201)}`], /digits/],
+    [Array.from({ length: 51 }, () => 'input.apiKey'), /of at most 50/],
+    [
+      ['input.apikey'],
+      /`pay\.redact\[0\]` names `input\.apikey`, .* Did you mean `input\.apiKey`\?/,
+    ],
+    [['input.cards.nummer'], /Did you mean `input\.cards\.number`\?/],
+    [['input.other'], /Known: input\.apiKey, input\.cards, input\.open\./],
+  ];
+  for (const [redact, why] of refused) {
+    assert.throws(() => define(redact), { code: 'invalid_option', message: why });
+  }
+  const taken = [
+    'input.apiKey',
+    'input.cards.number',
+    'input.open.any.thing',
+    'input.apiKey.below',
+  ];
+  assert.deepEqual(define(taken).redact, taken);
+  assert.ok(define(['input.whatever'], z.union([z.object({ a: z.string() }), z.string()])));
+  assert.ok(defineTask('pay', { run, redact: ['input.whatever'] }));
+  // @ts-expect-error only of the input
+  assert.throws(() => defineTask('pay', { run, redact: ['apiKey'] }));
 });
 
 test('input and output types come from the schema and from run', () => {

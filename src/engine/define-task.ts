@@ -2,6 +2,7 @@ import { limits } from '../core/limits.ts';
 import { durationOption, expected, integerOption, refuseUnknownKeys } from '../core/options.ts';
 import { retryPolicyDefault, type RetryPolicy } from '../core/retry.ts';
 import { callerModule } from './caller-module.ts';
+import { redactOption } from './redact-option.ts';
 import { isolateTasks } from './isolate-thread-mark.ts';
 import type { Task, TaskOptions } from './task.ts';
 import type { SchemaInput, StandardJsonSchema, StandardSchema } from './standard-schema.ts';
@@ -22,6 +23,7 @@ const optionNames = [
   'estimate',
   'resultBytesMax',
   'isolate',
+  'redact',
   'run',
 ];
 
@@ -61,12 +63,13 @@ function checkedTask(name: string, options: TaskOptions, module: () => string | 
     nullableDuration(at(option), options[option], maxMs);
   if (typeof options.run !== 'function') throw expected(at('run'), 'a function', options.run);
   const timeoutMs = span('timeout', limits.timeoutMsMax);
+  const inputJsonSchema = jsonSchemaOf(options.input);
   return {
     name,
     path: pathOption(at('path'), options.path ?? `/${name}`),
     description: textOption(at('description'), options.description),
     schema: schemaOption(at('input'), options.input),
-    inputJsonSchema: jsonSchemaOf(options.input),
+    inputJsonSchema,
     timeoutMs: timeoutMs === undefined ? 600_000 : timeoutMs,
     queueTimeoutMs: span('queueTimeout', limits.delayMsMax) ?? null,
     deadlineMs: span('deadline', limits.delayMsMax) ?? null,
@@ -98,6 +101,7 @@ function checkedTask(name: string, options: TaskOptions, module: () => string | 
       max: Number.MAX_SAFE_INTEGER,
       fallback: limits.resultBytesDefault,
     }),
+    ...redactOption(at('redact'), options.redact, inputJsonSchema),
     isolateModule: module(),
     run: options.run,
   };

@@ -100,13 +100,17 @@ export type Engine = {
   }>;
   /** Final: removes it; otherwise asks to cancel. operation_not_found, operation_gone. */
   remove(p: OperationKey): Promise<'removed' | 'cancel_requested'>;
+  /** A filter by what a task redacts is `invalid_request`; `text` does not look into the inputs of such a task. */
   list(p: {
     readonly filter: OperationFilter;
     readonly limit: number;
     readonly beforeId: string | null;
   }): Promise<OperationPage>;
   attempts(p: OperationKey): Promise<EndedAttempt[]>;
-  /** As JSON text, as it was accepted. operation_not_found, operation_gone. */
+  /**
+   * As JSON text, as it was accepted, but for what its task redacts; all of it where that task is not defined here.
+   * operation_not_found, operation_gone.
+   */
   readInput(p: OperationKey): Promise<string>;
   /**
    * What its handlers wrote, the latest limits.logChunks chunks of it: lines with a number above `after`, in order, at

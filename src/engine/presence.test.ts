@@ -79,7 +79,13 @@ test('a process tells what it is and does', async (t) => {
     busy: 1,
     slots: 7,
     eventLoopLagMs: 0.5,
-    tasks: ['held', 'reports', 'operations.batch-cancel', 'operations.batch-retry'],
+    tasks: [
+      'held',
+      'reports',
+      'operations.batch-cancel',
+      'operations.batch-retry',
+      'operations.batch-remove',
+    ],
   });
   assert.deepEqual(others, []);
   const { lease } = await engine.read({ id: operation.id, tenant: '' });

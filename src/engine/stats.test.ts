@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { RaincheckError, TaskError } from '../core/errors.ts';
+import type { StatsBucket } from '../core/stats-ring.ts';
 import { isFinal } from '../core/operation.ts';
 import type { Store } from '../store/store.ts';
 import { memoryStore } from '../store-memory/memory-store.ts';
@@ -82,6 +83,18 @@ test('every end is counted once, whichever way it came, as the counters of the s
     completed: 1,
     failed: { task_error: 3, cancelled: 2, timeout: 1, queue_timeout: 1 },
   });
+  const { buckets } = await f.engine.stats('1h');
+  const sum = (of: (bucket: StatsBucket) => number): number =>
+    buckets.reduce((total, { bucket }) => total + of(bucket), 0);
+  assert.equal(
+    sum(({ waits }) => waits.total),
+    7,
+  );
+  assert.equal(
+    sum(({ unstarted }) => unstarted),
+    2,
+    'one was cancelled before it began, one was out of time',
+  );
   const records = await f.engine.taskRecords();
   const counted = records.reduce((sum, { completed, failed }) => sum + completed + failed, 0);
   assert.equal(told.length, counted);

@@ -1,4 +1,5 @@
 import type { Duration } from '../core/duration.ts';
+import type { InputMask } from '../core/input-mask.ts';
 import type { ProgressReport } from '../core/progress.ts';
 import type { RetryPolicy } from '../core/retry.ts';
 import type { SchemaOutput, StandardSchema } from './standard-schema.ts';
@@ -56,6 +57,12 @@ export type TaskOptions<Schema extends StandardSchema = StandardSchema, Output =
    * the call.
    */
   isolate?: boolean | { module: string };
+  /**
+   * Members of the input that nobody is shown, like `['input.apiKey', 'input.card.number']`; an array on the way stands for
+   * each of its elements. The store keeps them, the handler gets them, a retry uses them; whoever reads the input over
+   * HTTP finds "[redacted]", and no filter or search looks at them. Default: none.
+   */
+  redact?: readonly `input.${string}`[];
   run: (context: TaskContext<SchemaOutput<Schema>>) => Output;
 };
 
@@ -115,6 +122,10 @@ export type Task<Name extends string = string, Input = unknown, Output = unknown
   readonly retentionMs: number;
   readonly estimateMs: number | null;
   readonly resultBytesMax: number;
+  /** As given: `input.apiKey`. */
+  readonly redact: readonly string[];
+  /** The same for use; null: nothing is kept back. */
+  readonly inputMask: InputMask | null;
   /** URL of the module to import in the worker thread; null: runs in this thread. */
   readonly isolateModule: string | null;
   readonly run: (context: TaskContext) => unknown;

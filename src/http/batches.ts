@@ -1,10 +1,14 @@
 import {
+  batchActions,
   batchInput,
   batchTasks,
   type BatchAction,
   type BatchInput,
 } from '../engine/batch-input.ts';
+import { keptBackPath, refusal } from '../engine/kept-back.ts';
 import { countBatch } from '../engine/batch-count.ts';
+import { RaincheckError } from '../core/errors.ts';
+import { jsonPointer } from '../core/json-pointer.ts';
 import type { WireBatchCount } from '../core/wire-operation.ts';
 import { tenant, type HttpContext } from './context.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
@@ -13,7 +17,7 @@ import { route, type Route } from './route.ts';
 import { submit } from './submit.ts';
 
 export function batchRoutes(context: HttpContext): Route[] {
-  return (['cancel', 'retry'] as const).map((action) =>
+  return batchActions.map((action) =>
     route(batchTasks[action].address.replace(':', '::'), {
       post: (request) => batch(context, request, action),
     }),
@@ -21,7 +25,7 @@ export function batchRoutes(context: HttpContext): Route[] {
 }
 
 /**
- * `POST /operations:batch-cancel` and `:batch-retry`: submits an operation that does so to all that the filter finds;
+ * `POST /operations:batch-cancel`, `:batch-retry` and `:batch-remove`: submits an operation that does so to all that the filter finds;
  * with `dry_run` only counts them. All that goes with a submit goes here too: Idempotency-Key, Prefer: wait, labels,
  * webhook_url.
  */
@@ -35,8 +39,20 @@ function batch(
     mayWait: true,
     instead(body) {
       const input = batchInput(action, body);
+      refuseKeptBack(context, input);
       return input.dryRun ? counted(context, input) : null;
     },
+  });
+}
+
+/** Before it is accepted; it would fail with it. */
+function refuseKeptBack({ engine }: HttpContext, { filter }: BatchInput): void {
+  const kept = keptBackPath(filter, engine.tasks);
+  if (kept === null) return;
+  const pointer = jsonPointer(['filter', 'input', kept.path]);
+  const detail = refusal(`input.${kept.path}`, kept.task);
+  throw new RaincheckError('validation_failed', `${pointer}: ${detail}`, {
+    errors: [{ pointer, detail }],
   });
 }
 

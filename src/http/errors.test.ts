@@ -111,8 +111,26 @@ for (const transport of transports) {
       );
       assert.deepEqual(new Set(retried.map(({ task }) => task)), new Set(['reports']));
       assert.equal(retried.length, 4);
+      for (const { id } of retried) {
+        await engine.waitFor({ id, tenant: '', until: 'final', version: 0, timeoutMs: 10_000 });
+      }
       const wrong = await send('POST', '/operations:batch-retry', { filter: { fingerprint: 'x' } });
       assertProblem(wrong, 'validation_failed');
+    });
+
+    it('are given up one kind at a time: removed, and nothing else', async () => {
+      const [group, ...others] = await groups();
+      assert.ok(group !== undefined && others.length > 0);
+      const { fingerprint, count, sample_operation_id: sample } = group;
+      const filter = { fingerprint };
+      const wrong = { filter: { ...filter, status: 'completed' } };
+      assertProblem(await send('POST', '/operations:batch-remove', wrong), 'validation_failed');
+      const counted = await send('POST', '/operations:batch-remove', { filter, dry_run: true });
+      assert.equal((counted.json as WireBatchCount).count, count, counted.text);
+      const done = await send('POST', '/operations:batch-remove', { filter });
+      assert.deepEqual(done.json, { matched: count, changed: count, skipped: 0, failed: 0 });
+      assert.equal((await send('GET', `/operations/${sample}`)).status, 410);
+      assert.deepEqual(await groups(), others);
     });
   });
 }

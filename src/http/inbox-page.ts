@@ -4,7 +4,10 @@ import { html, type Html } from './html.ts';
 import type { CaughtWebhook } from './inbox.ts';
 import { sampleInput } from './sample-input.ts';
 
-/** Seconds after which the page asks again while there is nothing: later that would take it away from who reads. */
+/**
+ * Seconds after which the page asks again while there is nothing: later that would take it away from who reads. With its
+ * script it asks for the list, and loads itself anew only when something is in it.
+ */
 const refreshSeconds = 3;
 
 /** The inbox for people: whole without a script. Everything that came is text here, whoever sent it. */
@@ -24,11 +27,12 @@ export function inboxPage(
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="robots" content="noindex" />
-        ${caught.length > 0 ? '' : html`<meta http-equiv="refresh" content="${String(refreshSeconds)}" />`}
         <title>${caught.length === 0 ? 'Inbox' : `Inbox (${caught.length})`}</title>
         <link rel="stylesheet" href="${p.basePath}/assets/status.css" />
+        <script src="${p.basePath}/assets/status.js" defer></script>
+        ${caught.length > 0 ? '' : html`<noscript><meta http-equiv="refresh" content="${String(refreshSeconds)}" /></noscript>`}
       </head>
-      <body>
+      <body ${caught.length > 0 ? '' : html`data-awaits="${String(refreshSeconds)}"`}>
         <main>
           <h1>Inbox</h1>
           <p class="id">Webhooks sent to ${p.address}, newest first</p>
@@ -49,7 +53,7 @@ function empty({ basePath, address, task }: Parameters<typeof inboxPage>[1]): Ht
     <p>
       Name this address in a request, or register it at <code>${basePath}/webhooks/endpoints</code>:
     </p>
-    ${task === undefined ? '' : html`<pre>${tryIt(task, address)}</pre>`}`;
+    ${task === undefined ? '' : html`<pre tabindex="0" role="region" aria-label="The request">${tryIt(task, address)}</pre>`}`;
 }
 
 function tryIt(task: Task, address: string): string {
@@ -79,7 +83,7 @@ function shown(one: CaughtWebhook, basePath: string): Html {
     </p>
     <p class="${look}">${mark} ${words}${detail === null ? '' : `: ${detail}`}</p>
     ${operationLink(textOf(event, 'operation_id'), basePath)}
-    <pre>
+    <pre tabindex="0" role="region" aria-label="Body of webhook ${String(one.number)}">
 ${event === null ? (one.body ?? `${one.bytes} bytes that are no text`) : JSON.stringify(event, null, 2)}</pre>
     <details>
       <summary>Headers</summary>

@@ -130,9 +130,12 @@ for (const transport of transports) {
       assert.match(page.text, /&lt;img src=x/);
       assert.match(page.text, /href="\/ops\/operations\/op_0{26}"/);
       assert.match(page.text, /✖ Not signed/);
-      assert.doesNotMatch(page.text, /<script/);
+      const scripts = page.text.match(/<script[^>]*>/g);
+      assert.deepEqual(scripts, ['<script src="/ops/assets/status.js" defer>']);
+      assert.doesNotMatch(page.text, /http-equiv|data-awaits/, 'it stays as long as it is read');
       const empty = await send('GET', '/ops/inbox/nobody', { headers: browser });
       assert.match(empty.text, /Nothing has arrived yet/);
+      assert.match(empty.text, /<noscript>\s*<meta http-equiv="refresh" content="3"/);
       assert.match(empty.text, /curl http:\/\/[^ ]+\/ops\/echo .*webhook_url/);
     });
 

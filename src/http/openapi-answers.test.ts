@@ -127,6 +127,12 @@ describe('The OpenAPI document of a running server', () => {
       await final('/broken');
       await post('/operations:batch-retry', { filter: { task: 'broken' } }, { prefer: 'wait=30' });
     },
+    batchRemove: async () => {
+      await final('/broken');
+      const body = { filter: { task: 'broken' } };
+      await post('/operations:batch-remove', { ...body, dry_run: true });
+      await post('/operations:batch-remove', body, { prefer: 'wait=30' });
+    },
     listErrors: async () => {
       await final('/broken');
       assert.ok((await send('GET', '/errors')).json.groups.length > 0);

@@ -21,6 +21,12 @@ import {
   type Json,
 } from './openapi-schemas.ts';
 
+const bodies: Readonly<Record<BatchAction, string>> = {
+  cancel: 'BatchCancel',
+  retry: 'BatchRetry',
+  remove: 'BatchRemove',
+};
+
 function batchPath(action: BatchAction, p: { operationId: string; summary: string }): Json {
   return {
     [batchTasks[action].address]: {
@@ -30,7 +36,7 @@ function batchPath(action: BatchAction, p: { operationId: string; summary: strin
         parameters: [shared('IdempotencyKey'), shared('Prefer')],
         requestBody: {
           required: true,
-          content: json(reference(action === 'cancel' ? 'BatchCancel' : 'BatchRetry')),
+          content: json(reference(bodies[action])),
         },
         responses: {
           '200': {
@@ -55,6 +61,11 @@ export const batchPaths: Json = {
   ...batchPath('retry', {
     operationId: 'batchRetry',
     summary: 'Retry all failed operations that a filter finds, as an operation; or only count them',
+  }),
+  ...batchPath('remove', {
+    operationId: 'batchRemove',
+    summary:
+      'Remove all failed operations that a filter finds, as an operation; or only count them',
   }),
 };
 
@@ -92,6 +103,7 @@ export const batchSchemas: Json = {
   }),
   BatchCancel: batchSchema('cancel')['~standard'].jsonSchema.input({ target: 'draft-2020-12' }),
   BatchRetry: batchSchema('retry')['~standard'].jsonSchema.input({ target: 'draft-2020-12' }),
+  BatchRemove: batchSchema('remove')['~standard'].jsonSchema.input({ target: 'draft-2020-12' }),
   BatchCount: object({
     dry_run: { const: true },
     count: { ...count, maximum: limits.batchCountMax },

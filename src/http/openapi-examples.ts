@@ -164,6 +164,7 @@ export function schemaExamples(of: ExampleOf): Readonly<Record<string, unknown>>
     path: `${basePath}${of.path}`,
     description: 'What the task does.',
     paused: false,
+    redact: [],
     input_schema: { type: 'object' },
     limits: {
       attempts: 3,

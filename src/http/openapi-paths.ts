@@ -171,7 +171,11 @@ const operationPaths: Json = {
       summary: 'Read what it was submitted with',
       tags: ['operations'],
       responses: {
-        '200': { description: 'The input as it was accepted.', content: anything },
+        '200': {
+          description:
+            'The input as it was accepted, with `"[redacted]"` for what its task redacts; all of it is, where the task is not defined here.',
+          content: anything,
+        },
         ...problems(410),
         default: problemReference,
       },
@@ -192,7 +196,12 @@ const operationPaths: Json = {
       requestBody: {
         content: json({
           type: 'object',
-          properties: { input: { description: 'Instead of the input of the failed one.' } },
+          properties: {
+            input: {
+              description:
+                'Instead of the input of the failed one. A `"[redacted]"` where that was shown becomes the value that is stored.',
+            },
+          },
           additionalProperties: false,
         }),
       },

@@ -174,6 +174,11 @@ const task = object({
   path: text,
   description: textOrNull,
   paused: { type: 'boolean' },
+  redact: {
+    type: 'array',
+    items: text,
+    description: 'Members of the input that are shown as `"[redacted]"`, like `input.apiKey`.',
+  },
   input_schema: {},
   limits: object({
     attempts: count,

@@ -16,6 +16,7 @@ export function serverExamples(task: string): Readonly<Record<string, unknown>> 
     LogPage: { lines: [line], next_after: 42 },
     BatchCancel: { filter: { status: 'pending', task }, dry_run: true },
     BatchRetry: { filter: { task, code: 'task_error', error: 'ECONNREFUSED' } },
+    BatchRemove: { filter: { task, fingerprint: '6f1c0d2ab94e7583' } },
     ErrorGroups: {
       groups: [
         {
@@ -73,8 +74,10 @@ function statsExample(task: string) {
       {
         at: at('09:00:00.000'),
         submitted: 12,
+        started: 12,
         completed: 11,
         failed: 1,
+        unstarted: 0,
         failed_by_code: { timeout: 1 },
         wait_ms: duration,
         run_ms: duration,

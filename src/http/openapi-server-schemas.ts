@@ -35,8 +35,10 @@ const quantiles = orNull(object({ p50: milliseconds, p95: milliseconds, p99: mil
 const statsBucket = object({
   at: instant,
   submitted: count,
+  started: count,
   completed: count,
   failed: count,
+  unstarted: count,
   failed_by_code: { type: 'object', additionalProperties: count },
   wait_ms: quantiles,
   run_ms: quantiles,

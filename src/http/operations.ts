@@ -148,7 +148,7 @@ function underInput(error: unknown): unknown {
   return new RaincheckError(error.code, error.message, { cause: error, errors });
 }
 
-/** `GET /operations/{id}/input`: what it was submitted with, as it was accepted. */
+/** `GET /operations/{id}/input`: what it was submitted with, as it was accepted, without what its task redacts. */
 export async function readInput(context: HttpContext, id: string): Promise<ExchangeReply> {
   requireId(id);
   const headers = { 'content-type': 'application/json', 'cache-control': 'private, no-cache' };

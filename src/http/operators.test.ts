@@ -78,9 +78,11 @@ function suite(transport: Transport): void {
     assert.deepEqual([health.status, health.code, health.message], ['healthy', 'ok', 'Healthy.']);
     assert.deepEqual(workers, { live: 1, busy: 1, slots: 64 });
     assert.deepEqual([totals.completed, totals.failed, totals.processing], [2, 1, 1]);
-    const counted = { submitted: 0, completed: 0, failed: 0 };
+    const counted = { submitted: 0, started: 0, completed: 0, failed: 0, unstarted: 0 };
     for (const bucket of buckets) {
       counted.submitted += bucket.submitted;
+      counted.started += bucket.started;
+      counted.unstarted += bucket.unstarted;
       counted.completed += bucket.completed;
       counted.failed += bucket.failed;
       if (bucket.failed > 0) assert.deepEqual(bucket.failed_by_code, { task_error: 1 });
@@ -91,7 +93,7 @@ function suite(transport: Transport): void {
         assert.equal(bucket.run_ms, null);
       }
     }
-    assert.deepEqual(counted, { submitted: 4, completed: 2, failed: 1 });
+    assert.deepEqual(counted, { submitted: 4, started: 4, completed: 2, failed: 1, unstarted: 0 });
     assert.equal(buckets.at(-1).complete, false);
     assert.equal(buckets[0].complete, true);
     const hour = (await send('GET', '/stats')).json;

@@ -98,8 +98,10 @@ function wireBucket({ at, bucket, isComplete }: Stats['buckets'][number]): WireS
   return {
     at: iso(at),
     submitted: bucket.submitted,
+    started: bucket.waits.total,
     completed: bucket.completed,
     failed: bucket.failed,
+    unstarted: bucket.unstarted,
     failed_by_code: Object.fromEntries(bucket.failedByCode),
     wait_ms: quantiles(bucket.waits),
     run_ms: quantiles(bucket.runs),

@@ -48,6 +48,7 @@ function wireTask(context: HttpContext, task: Task, record: TaskRecord | undefin
     path: `${context.basePath}${task.path}`,
     description: task.description,
     paused: record?.paused ?? false,
+    redact: task.redact,
     input_schema: task.inputJsonSchema,
     limits: {
       attempts: task.attemptsMax,

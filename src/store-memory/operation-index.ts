@@ -46,15 +46,18 @@ function matcher(filter: OperationFilter): (listed: Listed) => boolean {
   return ({ operation, input }) =>
     (filter.tenant === undefined || operation.tenant === filter.tenant) &&
     (filter.task === undefined || operation.task === filter.task) &&
+    (filter.tasks === undefined || filter.tasks.includes(operation.task)) &&
     (filter.states === undefined || filter.states.includes(operation.state)) &&
     (filter.code === undefined || operation.error?.code === filter.code) &&
     labels.every(
       ([key, value]) => Object.hasOwn(operation.labels, key) && operation.labels[key] === value,
     ) &&
     (text === undefined ||
-      [operation.id, operation.error?.detail ?? '', input].some((field) =>
+      [operation.id, operation.error?.detail ?? ''].some((field) =>
         asciiLower(field).includes(text),
-      )) &&
+      ) ||
+      (filter.textInputTasks?.includes(operation.task) !== false &&
+        asciiLower(input).includes(text))) &&
     (error === undefined ||
       (operation.error !== null && asciiLower(operation.error.detail).includes(error))) &&
     members.every(([path, value]) => inputMemberText(input, path) === value);

@@ -154,6 +154,9 @@ function conditionsOf(filter: OperationFilter, isExact: boolean): Conditions {
   const bind = (value: Value): string => `$${values.push(value) + 2}`;
   if (filter.tenant !== undefined) conditions.push(`tenant = ${bind(filter.tenant)}`);
   if (filter.task !== undefined) conditions.push(`task = ${bind(filter.task)}`);
+  if (filter.tasks !== undefined) {
+    conditions.push(`task = ANY(${bind(textArray(filter.tasks))}::text[])`);
+  }
   if (filter.states !== undefined && !isExact) {
     conditions.push(`state = ANY(${bind(textArray(filter.states))}::text[])`);
   }
@@ -176,7 +179,8 @@ const memberText = (names: string): string => String.raw`(
 const errorDetail = String.raw`coalesce(replace(error, '\u0000', '\ufffd')::json ->> 'detail', '')`;
 
 /** `parameters`: how many come before. */
-function textConditionsOf({ text, error, input }: OperationFilter, parameters: number): Conditions {
+function textConditionsOf(filter: OperationFilter, parameters: number): Conditions {
+  const { text, textInputTasks, error, input } = filter;
   const conditions: string[] = [];
   const values: Value[] = [];
   const bind = (value: Value): string => `$${values.push(value) + parameters}`;
@@ -185,7 +189,14 @@ function textConditionsOf({ text, error, input }: OperationFilter, parameters: n
   const has = (parameter: string) => (field: string) =>
     `strpos(${lower(field)}, ${lower(`${parameter}::text`)}) > 0`;
   if (text !== undefined) {
-    conditions.push(`(${['id', errorDetail, 'input'].map(has(bind(text))).join(' OR ')})`);
+    const hasText = has(bind(text));
+    const inInput =
+      textInputTasks === undefined
+        ? ''
+        : `task = ANY(${bind(textArray(textInputTasks))}::text[]) AND `;
+    conditions.push(
+      `(${hasText('id')} OR ${hasText(errorDetail)} OR ${inInput}${hasText('input')})`,
+    );
   }
   if (error !== undefined) conditions.push('error IS NOT NULL', has(bind(error))(errorDetail));
   for (const [path, value] of Object.entries(input ?? {})) {

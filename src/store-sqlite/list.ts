@@ -136,6 +136,9 @@ function whereOf(conditions: readonly string[]): string {
   return conditions.length === 0 ? '' : `WHERE ${conditions.join('\n  AND ')}`;
 }
 
+/** By one value, so that statements do not part by how many there are. */
+const isOneOf = 'task IN (SELECT value FROM json_each(?))';
+
 function conditionsOf(filter: OperationFilter, isExact: boolean): Conditions {
   const conditions: string[] = [];
   const values: Value[] = [];
@@ -145,6 +148,7 @@ function conditionsOf(filter: OperationFilter, isExact: boolean): Conditions {
   };
   if (filter.tenant !== undefined) add('tenant = ?', filter.tenant);
   if (filter.task !== undefined) add('task = ?', filter.task);
+  if (filter.tasks !== undefined) add(isOneOf, JSON.stringify(filter.tasks));
   if (filter.states !== undefined && !isExact) {
     add(`state IN (${filter.states.map(() => '?').join(', ')})`, ...filter.states);
   }
@@ -169,15 +173,18 @@ const memberText = `(
     FROM (SELECT ${inputText} AS text, ? AS path)
   )`;
 
-function textConditionsOf({ text, error, input }: OperationFilter): Conditions {
+function textConditionsOf(filter: OperationFilter): Conditions {
+  const { text, textInputTasks, error, input } = filter;
   const conditions: string[] = [];
   const values: Value[] = [];
   // lower() changes ASCII only, as the contract wants.
   const has = (field: string): string => `instr(lower(${field}), lower(?)) > 0`;
   if (text !== undefined) {
-    const fields = ['id', errorDetail, inputText];
-    conditions.push(`(${fields.map(has).join(' OR ')})`);
-    values.push(...fields.map(() => text));
+    const inInput = textInputTasks === undefined ? '' : `${isOneOf} AND `;
+    conditions.push(`(${has('id')} OR ${has(errorDetail)} OR ${inInput}${has(inputText)})`);
+    values.push(text, text);
+    if (textInputTasks !== undefined) values.push(JSON.stringify(textInputTasks));
+    values.push(text);
   }
   if (error !== undefined) {
     conditions.push('error IS NOT NULL', has(errorDetail));

@@ -338,6 +338,8 @@ export type OperationFilter = {
   readonly tenant?: string | undefined;
   readonly states?: readonly Operation['state'][] | undefined;
   readonly task?: string | undefined;
+  /** One of these. */
+  readonly tasks?: readonly string[] | undefined;
   /** Equality on labels. */
   readonly labels?: Readonly<Record<string, string>> | undefined;
   /** error.code */
@@ -348,6 +350,8 @@ export type OperationFilter = {
   readonly until?: number | undefined;
   /** Case-insensitive (ASCII) substring of the id, the error's detail or the input's JSON text. */
   readonly text?: string | undefined;
+  /** The tasks whose inputs `text` looks into; undefined: all. */
+  readonly textInputTasks?: readonly string[] | undefined;
   /** Equality on members of the input, by path; see core/input-path.ts. */
   readonly input?: Readonly<Record<string, string>> | undefined;
   /** Case-insensitive (ASCII) substring of the error's detail. */

@@ -173,6 +173,39 @@ export const listCases: readonly StoreCase[] = [
     },
   },
   {
+    title: 'text is looked for in the inputs of some tasks only, where that is asked',
+    async run(bench) {
+      const input = '{"key":"s3cret"}';
+      const large = `{"pad":"${'x'.repeat(9_000)}","key":"s3cret"}`;
+      const open = await bench.create({ task: 'open', input });
+      const closed = await bench.running({ task: 'closed', input: large });
+      const error = taskError('No s3cret here');
+      const end = { id: closed.id, token: tokenOf(closed), error, retryAt: null };
+      const ids = (textInputTasks: string[], text = 's3cret'): Promise<string[]> =>
+        bench.listIds({ text, textInputTasks });
+      assert.deepStrictEqual(await ids(['open', 'other']), [open.id]);
+      assert.deepStrictEqual(await ids(['closed']), [closed.id]);
+      assert.deepStrictEqual(await ids([]), []);
+      assert.deepStrictEqual(await ids([], closed.id), [closed.id]);
+      await bench.settle({ type: 'attempt_failed', ...end });
+      assert.deepStrictEqual(await ids([]), [closed.id]);
+    },
+  },
+  {
+    title: 'one of several tasks',
+    async run(bench) {
+      const made: Record<string, string> = {};
+      for (const task of ['a', 'b', "c'"]) made[task] = (await bench.create({ task })).id;
+      assert.deepStrictEqual(await bench.listIds({ tasks: ['a', "c'", 'none'] }), [
+        made["c'"],
+        made['a'],
+      ]);
+      assert.deepStrictEqual(await bench.listIds({ tasks: ['a', 'b'], task: 'b' }), [made['b']]);
+      assert.deepStrictEqual(await bench.listIds({ tasks: [] }), []);
+      assert.deepStrictEqual(await bench.listIds({ tasks: ['b'], states: ['ready'] }), [made['b']]);
+    },
+  },
+  {
     title: 'a part of the error is looked for in its detail alone, whatever the case',
     async run(bench) {
       const fail = async (detail: string): Promise<string> => {
@@ -240,6 +273,8 @@ export const listCases: readonly StoreCase[] = [
         tenant: 'acme',
         states: ['failed'],
         task: 'reports',
+        tasks: ['exports', 'reports'],
+        textInputTasks: ['reports'],
         labels,
         code: 'task_error',
         since: bench.now,
@@ -253,6 +288,8 @@ export const listCases: readonly StoreCase[] = [
         { tenant: 'other' },
         { states: ['completed'] },
         { task: 'exports' },
+        { tasks: ['exports'] },
+        { textInputTasks: ['exports'] },
         { labels: { team: 'x' } },
         { code: 'timeout' },
         { since: bench.now + 1 },

@@ -119,6 +119,8 @@ const filterPlan: fc.Arbitrary<FilterPlan> = fc.record({
   label: orNull(label),
   code: fc.constantFrom(null, null, 'cancelled', 'task_error'),
   text: fc.constantFrom(null, null, 'b%', 'ERROR 1', 'op_'),
+  textInputTasks: orNull(fc.uniqueArray(fc.nat({ max: 2 }))),
+  tasks: fc.oneof(fc.constant(null), fc.constant(null), fc.uniqueArray(fc.nat({ max: 2 }))),
   input: fc.constantFrom(null, null, ['text', 'B%'], ['made', '2'], ['text.no', 'a']),
   error: fc.constantFrom(null, null, 'ERROR', 'r 1'),
 });

@@ -93,6 +93,8 @@ export type FilterPlan = {
   readonly label: string | null;
   readonly code: string | null;
   readonly text: string | null;
+  readonly textInputTasks: readonly number[] | null;
+  readonly tasks: readonly number[] | null;
   readonly input: readonly [path: string, value: string] | null;
   readonly error: string | null;
 };
@@ -286,6 +288,8 @@ function filterOf(p: FilterPlan): OperationFilter {
     labels: p.label === null ? undefined : { [p.label]: p.label },
     code: p.code ?? undefined,
     text: p.text ?? undefined,
+    textInputTasks: p.textInputTasks?.map(taskOf),
+    tasks: p.tasks?.map(taskOf),
     input: p.input === null ? undefined : { [p.input[0]]: p.input[1] },
     error: p.error ?? undefined,
   };

@@ -107,7 +107,8 @@ async function filled(site: Site): Promise<readonly View[]> {
   const retried = await client.submit('flaky', { failures: 2 });
   const running = await client.submit('steps', { count: 3 }, { deadline: '10m' });
   await client.submit('noop', {}, { delay: '1h' });
-  for (const operation of [told, failed, retried]) await operation.wait();
+  const chatty = await client.submit('chatty', { lines: 1_400, steps: 0 });
+  for (const operation of [told, failed, retried, chatty]) await operation.wait();
   for await (const { operation } of running.events()) if (operation.progress !== null) break;
   site.step();
   const { endpoint_id, id: delivery } = await attempted(client, told.id);
@@ -120,6 +121,7 @@ async function filled(site: Site): Promise<readonly View[]> {
     [`operations/${failed.id}`, '.op-error'],
     [`operations/${retried.id}?tab=result`, '.json-value'],
     [`operations/${told.id}?tab=webhooks`, '.tab-body .row-link'],
+    [`operations/${chatty.id}?tab=logs`, '.log li'],
     [`operations/${told.id}?tab=raw`, '.code ~ .code'],
     [`operations/${told.id}?tab=input`, '.json-key'],
     ['dead-letters', '.groups li'],

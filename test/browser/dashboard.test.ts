@@ -117,6 +117,80 @@ describe('the dashboard', { skip: executable === null && noChromium }, () => {
     watched.assertQuiet();
   });
 
+  it('sends a stored value again that it was never shown', async () => {
+    const failed = await site.client.submit('picky', { good: false, key: 's3cret' });
+    await failed.wait();
+    await using watched = await opened(`operations/${failed.id}?tab=input`);
+    const { page } = watched;
+    await page.locator('.tab-body').getByText('"[redacted]"').waitFor();
+    await page.locator('.tab-body').getByText('The task redacts input.key.').waitFor();
+    await page.getByRole('button', { name: 'Edit and retry' }).click();
+    const field = page.getByRole('dialog').getByLabel('Input');
+    await page.getByRole('dialog').getByText('the stored value is used').waitFor();
+    const shown = await field.inputValue();
+    assert.deepEqual(JSON.parse(shown), { good: false, key: '[redacted]' });
+    await field.fill(shown.replace('false', 'true'));
+    await page.getByRole('button', { name: 'Run it' }).click();
+    await page.locator('h1').getByText('Completed').waitFor();
+    const result = await site.client.operation(page.url().split('/').at(-1) ?? '').result();
+    assert.deepEqual(result, { good: true, keyChars: 's3cret'.length });
+    watched.assertQuiet();
+  });
+
+  it('shows the log as it is written, the newest of it, and says what it leaves out', async () => {
+    const { id } = await site.client.submit('chatty', { lines: 150, steps: 3 });
+    await using watched = await opened(`operations/${id}?tab=logs`);
+    const { page } = watched;
+    const log = page.getByRole('region', { name: 'The log' });
+    await log.getByText('step 0 is done').waitFor();
+    await log.locator('.log-level.tone-warn').getByText('warn').waitFor();
+    await log.locator('.log-level.tone-bad').getByText('error').waitFor();
+    await log.getByText('Attempt 1').waitFor();
+    const box = (does: string): Promise<number> =>
+      page.evaluate<number>(`(box => box.${does})(document.querySelector('.log'))`);
+    const atEnd = async (): Promise<void> => {
+      while ((await box('scrollHeight - box.scrollTop - box.clientHeight')) > 1) continue;
+    };
+    await atEnd();
+    site.step();
+    await log.getByText('step 1 is done').waitFor();
+    await atEnd();
+    assert.equal(await page.getByLabel('Follow').isChecked(), true);
+    await box('scrollTo(0, 0)');
+    await page.locator('.log-follow input:not(:checked)').waitFor();
+    site.step();
+    await log.getByText('step 2 is done').waitFor();
+    assert.equal(await box('scrollTop'), 0, 'who reads is left alone');
+    assert.equal(await page.getByText('left out here').count(), 0);
+    watched.assertQuiet();
+    site.hangUp();
+    site.step();
+    await page.locator('h1').getByText('Completed').waitFor();
+    await log.getByText('step 3 is done').waitFor();
+    await page.getByText(`${3 + 4 * 151 - 500} older lines left out here`).waitFor();
+    assert.equal(await log.locator('li').count(), 500);
+    assert.equal(await page.getByLabel('Follow').count(), 0);
+  });
+
+  it('discards a kind of failures, after it has counted them and said what that means', async () => {
+    await using own = await startSite({});
+    for (let i = 0; i < 3; i += 1) await (await own.client.submit('picky', { good: false })).wait();
+    await (await own.client.submit('flaky', { failures: 9 })).wait();
+    await using watched = await openPage(browser);
+    const { page } = watched;
+    await page.goto(`${own.url}dead-letters`);
+    const group = page.locator('.groups li').filter({ hasText: 'This input is no good' });
+    await group.getByRole('button', { name: 'Discard…' }).click();
+    await page.getByRole('dialog').getByText('Nobody can read them').waitFor();
+    await page.getByRole('button', { name: 'Discard 3 operations' }).click();
+    await page.locator('h1').getByText('Completed').waitFor();
+    await page.goto(`${own.url}dead-letters`);
+    await page.locator('.groups li').first().waitFor();
+    assert.equal(await group.count(), 0);
+    assert.equal(await page.locator('.groups li').count(), 1);
+    watched.assertQuiet();
+  });
+
   it('retries 300 failed ones that a filter finds, after it has counted them', async () => {
     const submitted = await Promise.all(
       Array.from({ length: 300 }, (_, i) =>

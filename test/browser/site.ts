@@ -32,16 +32,19 @@ export type Site = AsyncDisposable & {
 };
 
 export async function startSite(
-  options: Pick<RaincheckOptions, 'basePath' | 'token' | 'tokens'> = {},
+  options: Pick<RaincheckOptions, 'basePath' | 'token' | 'tokens'> & {
+    readonly dev?: boolean;
+  } = {},
 ): Promise<Site> {
   const folder = mkdtempSync(path.join(tmpdir(), 'raincheck-dashboard-'));
   await buildDashboard(folder);
   const gates: (() => void)[] = [];
   let isHealthy = false;
   const receiver = await WebhookReceiver.open({ react: () => (isHealthy ? 204 : 503) });
+  const { dev = false, ...given } = options;
   const rc = assembledRaincheck(
     {
-      ...options,
+      ...given,
       tasks: tasks(gates),
       store: 'memory:',
       logger: silentLogger,
@@ -53,7 +56,7 @@ export async function startSite(
         poll: '50ms',
       },
     },
-    { app: { dashboard: dashboardFiles(folder) } },
+    { app: { dashboard: dashboardFiles(folder), dev } },
   );
   await rc.start();
   const server = createServer(rc.handle);
@@ -80,6 +83,18 @@ export async function startSite(
   };
 }
 
+/** Who is gone takes no step from those who wait. */
+function nextStep(gates: (() => void)[], signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    gates.push(resolve);
+    const leave = (): void => {
+      gates.splice(gates.indexOf(resolve), 1);
+      reject(new Error('aborted'));
+    };
+    signal.addEventListener('abort', () => gates.includes(resolve) && leave(), { once: true });
+  });
+}
+
 function tasks(gates: (() => void)[]) {
   const steps = defineTask('steps', {
     description: 'Goes on when the test says so.',
@@ -88,21 +103,37 @@ function tasks(gates: (() => void)[]) {
     async run({ input, progress, signal }) {
       for (let done = 0; done < input.count; done += 1) {
         progress({ current: done, total: input.count }, `step ${done + 1}`);
-        await new Promise<void>((resolve, reject) => {
-          gates.push(resolve);
-          signal.addEventListener('abort', () => reject(new Error('aborted')), { once: true });
-        });
+        await nextStep(gates, signal);
       }
       return { steps: input.count };
     },
   });
   const picky = defineTask('picky', {
     description: 'Fails unless it is given what is good.',
-    input: z.strictObject({ good: z.boolean(), batch: z.number().optional() }),
+    input: z.strictObject({
+      good: z.boolean(),
+      batch: z.number().optional(),
+      key: z.string().optional(),
+    }),
+    redact: ['input.key'],
     attempts: 1,
     run({ input }) {
       if (!input.good) throw new TaskError('This input is no good.', { retryable: false });
-      return { good: true };
+      return { good: true, keyChars: input.key?.length ?? 0 };
+    },
+  });
+  const chatty = defineTask('chatty', {
+    description: 'Logs at each level, then so many lines, and as many again at each step.',
+    input: z.strictObject({ lines: z.number().int(), steps: z.number().int() }),
+    async run({ input, log, signal }) {
+      log.info('begun', { of: input.lines });
+      log.warn('slow today');
+      log.error('a page is missing');
+      for (let step = 0; step <= input.steps; step += 1) {
+        if (step > 0) await nextStep(gates, signal);
+        for (let i = 1; i <= input.lines; i += 1) log.info(`line ${i} of step ${step}`);
+        log.info(`step ${step} is done`);
+      }
     },
   });
   const flaky = defineTask('flaky', {
@@ -115,5 +146,5 @@ function tasks(gates: (() => void)[]) {
     },
   });
   const noop = defineTask('noop', { run: ({ input }) => input ?? null });
-  return [reports, steps, picky, flaky, noop];
+  return [reports, steps, picky, chatty, flaky, noop];
 }

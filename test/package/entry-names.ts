@@ -6,14 +6,14 @@ export const entryNames: Readonly<Record<string, string>> = {
   raincheck: `
     accept AcceptHandler AccessToken App Clock defineConfig defineTask Duration ErrorCode
     ExchangeReply ExchangeRequest fastifyRaincheck FieldError file FileContent FileResult
-    HandlerLog isIsolateThread LogFormat Logger LogLevel OperationStatus parseDuration
+    HandlerLog InputMask isIsolateThread LogFormat Logger LogLevel OperationStatus parseDuration
     ProgressReport raincheck Raincheck RaincheckError RaincheckOptions RetryPolicy Role
     SchemaInput SchemaOutput Scope ServerConfig StandardSchema Store Task TaskContext TaskError
     TaskOptions WebhookSettings WireOperation WireOperationPage WireProblem WireTask
     WireTaskList
   `,
   'raincheck/client': `
-    Batch BatchClient CallOptions Client ClientOptions Clock createClient DeliveryEvent
+    Batch BatchAction BatchClient CallOptions Client ClientOptions Clock createClient DeliveryEvent
     DeliveryFilter DeliveryListFilter DeliveryState DeliveryTrigger Duration EndpointDisabled
     EndpointHandshake EndpointMembers ErrorFilter EstimateReason FeedEvent FeedOptions
     FieldError Health HealthCode HealthStatus InputOf isFinal LineLevel ListFilter LogsOptions

@@ -15,8 +15,9 @@ export async function onTerminal(
     readonly url: string;
     readonly env?: NodeJS.ProcessEnv;
     readonly columns?: number;
-    /** What somebody types at the first question. */
+    /** What somebody types at the first question, or once `typedAt` is to be seen. */
     readonly typed?: string;
+    readonly typedAt?: RegExp;
   },
 ): Promise<string> {
   const command = `stty cols ${p.columns ?? 80}; exec ${process.execPath} --conditions=raincheck-source ${program} ${args.join(' ')}`;
@@ -36,7 +37,7 @@ export async function onTerminal(
   child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
     text += chunk;
     // Not before: what is typed ahead of a program that sets up its terminal is lost.
-    if (isTyped || !/\[y\/N\] /.test(text)) return;
+    if (isTyped || !(p.typedAt ?? /\[y\/N\] /).test(text)) return;
     isTyped = true;
     child.stdin?.write(p.typed);
   });

@@ -83,6 +83,7 @@ export function wireTask(members: Partial<WireTask> = {}): WireTask {
     path: '/countdown',
     description: null,
     paused: false,
+    redact: [],
     input_schema: null,
     limits: {
       attempts: 3,

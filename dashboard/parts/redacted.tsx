@@ -1,0 +1,22 @@
+import { tasks } from '../state/tasks.ts';
+
+/** What of an input the server does not show, and why; nothing where it shows all of it. */
+export function Redacted(p: {
+  readonly task: string;
+  readonly value: unknown;
+  /** It is to be edited and sent again. */
+  readonly isEdited?: boolean;
+}) {
+  const task = tasks.value?.find(({ name }) => name === p.task);
+  if (task === undefined) {
+    if (p.value !== '[redacted]') return null;
+    return <p class="dim">The server does not define this task, so it cannot tell what to hide.</p>;
+  }
+  if (task.redact.length === 0) return null;
+  return (
+    <p class="dim">
+      The task redacts <code>{task.redact.join(', ')}</code>.
+      {p.isEdited === true ? ' Where "[redacted]" stays, the stored value is used.' : null}
+    </p>
+  );
+}
