@@ -193,6 +193,8 @@ export const limits = {
   eventStreamMs: 3_600_000,
   /** Streams of all operations, of one process. */
   feedStreamsMax: 100,
+  /** Of these with one token: whoever has it leaves room for the others. */
+  feedStreamsPerToken: 50,
   /** Operations a second that they are told. */
   feedEventsPerSecond: 100,
   /** Operations that wait to be told, in all and of one slow reader. */
