@@ -24,6 +24,8 @@ export const limits = {
   concurrencyKeyChars: 200,
   attemptsMax: 1_000,
   recoveriesMax: 3,
+  /** The same of batches and redrives: the handlers beside them are what ends workers. */
+  ownRecoveriesMax: 100,
   /** Ended attempts that are told of one operation: the latest. */
   attemptsShown: 20,
   priorityMin: -100,
