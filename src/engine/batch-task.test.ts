@@ -262,7 +262,12 @@ for (const [name, open] of Object.entries(stores)) {
       const operation = await batch(f, 'retry', { filter: { task: 'tight' } });
       const losses = limits.recoveriesMax + 2;
       for (let n = 0; n < losses; n += 1) {
-        while ((await f.read(operation.id)).state !== 'running') await f.clock.advance(10);
+        for (;;) {
+          const { state, error } = await f.read(operation.id);
+          assert.equal(error, null, `after ${n} losses`);
+          if (state === 'running') break;
+          await f.clock.advance(10);
+        }
         // What a process finds at its start is a dead one's.
         f = await engineFixture(t, tasks, { store, clock: f.clock });
       }
