@@ -131,8 +131,9 @@ export const limits = {
   webhookIdleConnections: 64,
   webhookIdleMs: 4_000,
   webhookConnectionAgeMs: 60_000,
-  /** Endpoints that are asked for their consent at once, and the deliveries a minute that they are asked to allow. */
+  /** Endpoints that are asked for their consent at once, how long each is waited for, and the deliveries a minute that they are asked to allow. */
   webhookHandshakes: 16,
+  webhookHandshakeMs: 5_000,
   webhookRequestRate: 6_000,
   /** Look-ups of names under way beyond which a client that names an address does not wait for one more. */
   webhookLookups: 256,
