@@ -7,8 +7,12 @@ import { ChangedFiles } from './changed-files.ts';
 import type { FromDevProcess, ToDevProcess } from './dev-process.ts';
 import type { ServerParams, Taking } from './main.ts';
 
+const forwarded = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 /** How long a server that is replaced may take to hand back what runs: a busy loop never does. */
 const makeWayMs = 3_000;
+/** And one that was told a second time to stop: longer than it takes to leave by itself. */
+const cutShortMs = 5_000;
 
 /**
  * `raincheck dev` with a config of one's own: a server in a process of its own, and another in its place whenever a
@@ -53,14 +57,14 @@ class Reloading {
 
   async run(): Promise<number> {
     const forward = (signal: NodeJS.Signals): void => this.#stop(signal);
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, forward);
+    for (const signal of forwarded) process.on(signal, forward);
     const since = Date.now() - performance.now();
     this.#start(() => ({ port: null, changed: null, since }));
     try {
       return await this.#over.promise;
     } finally {
       this.#files.close();
-      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, forward);
+      for (const signal of forwarded) process.off(signal, forward);
     }
   }
 
@@ -79,7 +83,9 @@ class Reloading {
   #start(taking: () => Taking): void {
     const extension = path.extname(import.meta.url);
     const startedAt = Date.now();
-    const child = fork(fileURLToPath(new URL(`./dev-process${extension}`, import.meta.url)));
+    const program = fileURLToPath(new URL(`./dev-process${extension}`, import.meta.url));
+    // Out of reach of the terminal's Ctrl-C, which would come a second time by us, and a second one means more.
+    const child = fork(program, { detached: true });
     const ended = once(child, 'exit').then(([code, signal]: unknown[]) =>
       typeof code === 'number' ? code : 128 + constants.signals[signal as NodeJS.Signals],
     );
@@ -130,8 +136,10 @@ class Reloading {
     else this.#over.resolve(code);
   }
 
-  /** Again and again, as the person wishes: the server knows what a second one means. */
+  /** The server knows what a second one means; one that is busy does not hear it. */
   #stop(signal: NodeJS.Signals): void {
+    const serving = this.#serving?.child;
+    if (this.#isStopping) setTimeout(() => serving?.kill('SIGKILL'), cutShortMs).unref();
     this.#isStopping = true;
     this.#next?.child.kill('SIGKILL');
     this.#next = null;

@@ -111,6 +111,13 @@ describe('dev, when a file of its tasks is saved,', () => {
     save('tasks/hello.ts', hello("'free'"));
     await server.printed(/Reloaded[\s\S]*Reloaded/);
     assert.equal(await answered(url), 'free');
+    save('tasks/hello.ts', hello("{ console.log('busy again'); for (;;); }"));
+    await server.printed(/(?:Reloaded[\s\S]*){3}/);
+    postJson(`${url}/hello`, null).catch(() => undefined);
+    await server.printed(/busy again/);
+    server.kill('SIGINT');
+    server.kill('SIGTERM');
+    assert.equal(await server.exited, 137);
   });
 
   it('leaves nothing behind when it is killed', async (t) => {
@@ -121,6 +128,13 @@ describe('dev, when a file of its tasks is saved,', () => {
       server.kill('SIGKILL');
       assert.equal(await server.exited, 'SIGKILL');
       await assert.rejects(fetch(url));
+    }
+    {
+      // As by a terminal that is closed.
+      await using server = new ServerProcess(args, { folder });
+      await server.url();
+      server.kill('SIGHUP');
+      assert.equal(await server.exited, 129);
     }
     await using again = new ServerProcess(args, { folder });
     assert.equal(await answered(await again.url()), 'one');
