@@ -520,11 +520,20 @@ function suite(transport: Transport): void {
 
   describe('a repeated submit', () => {
     it('finds its operation although its deadline has passed since', async () => {
-      const deadline = new Date(Date.now() + 200).toISOString();
-      const target = `/echo?deadline=${deadline}`;
-      const headers = { 'idempotency-key': `late-${transport.name.length}` };
-      const first = await submit(target, '{}', headers);
-      assert.equal(first.status, 202);
+      const submittedInTime = async (ms: number): ReturnType<typeof attempt> => {
+        const made = await attempt(ms);
+        if (made.first.status === 202) return made;
+        // On a busy machine it can have passed before the submit came in.
+        assertProblem(made.first, 'invalid_request');
+        return submittedInTime(ms * 2);
+      };
+      const attempt = async (ms: number) => {
+        const deadline = new Date(Date.now() + ms).toISOString();
+        const target = `/echo?deadline=${deadline}`;
+        const headers = { 'idempotency-key': `late-${ms}` };
+        return { deadline, target, headers, first: await submit(target, '{}', headers) };
+      };
+      const { deadline, target, headers, first } = await submittedInTime(200);
       while (Date.now() < Date.parse(deadline)) await new Promise(setImmediate);
       const second = await submit(target, '{}', headers);
       assert.equal(second.status, 202);
