@@ -47,7 +47,13 @@ export {
   type Progress,
   type Result,
 } from './core/operation.ts';
-export { decide, holds, type Decision, type OperationEvent } from './core/transitions.ts';
+export {
+  decide,
+  holds,
+  type Decision,
+  type OperationEvent,
+  type OwnTasks,
+} from './core/transitions.ts';
 export { changedEndpoint } from './store/changed-endpoint.ts';
 export type {
   ClaimDeliveries,

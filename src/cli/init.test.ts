@@ -28,6 +28,7 @@ describe('init', () => {
       ['package.json', 'raincheck.config.ts', 'tasks/greeting.ts', ''],
     );
     assert.match(run.stderr, /npm install\n {2}npx raincheck dev\n/);
+    assertBringsItsNode(folder);
     await assertGreets(folder);
   });
 
@@ -63,6 +64,18 @@ describe('init', () => {
     assert.equal(readFileSync(path.join(folder, 'package.json'), 'utf8'), '{}');
   });
 });
+
+/** One that is enough for Raincheck and that the registry has, or the clone could not have been installed. */
+function assertBringsItsNode(folder: string): void {
+  type Manifest = { devDependencies: { node: string }; engines: { node: string } };
+  const { devDependencies, engines } = JSON.parse(
+    readFileSync(path.join(folder, 'package.json'), 'utf8'),
+  ) as Manifest;
+  assert.equal(devDependencies.node.replace('^', '>='), engines.node);
+  const { node } = (JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as Manifest)
+    .devDependencies;
+  assert.equal(node.split('.')[0], devDependencies.node.split('.')[0]);
+}
 
 /** Serves what `init` wrote into `folder`, with node_modules as an install would leave them. */
 async function assertGreets(folder: string): Promise<void> {

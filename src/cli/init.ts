@@ -44,7 +44,7 @@ function filesFor(folder: string): readonly InitFile[] {
   const ending = isCommonJs(path.join(folder, 'package.json')) ? 'mts' : 'ts';
   const manifest = {
     name: 'package.json',
-    meaning: 'raincheck as a dependency, `npm start`',
+    meaning: 'raincheck and its Node as dependencies, `npm start`',
     text: packageText(path.basename(folder)),
   };
   const files = [
@@ -88,7 +88,12 @@ function nextSteps(folder: string, files: readonly InitFile[]): string {
   return [
     'Next:',
     ...(isHere ? [] : [`  cd ${shellWord(path.relative(process.cwd(), folder))}`]),
-    ownManifest ? '  npm install' : '  npm install raincheck zod',
+    ...(ownManifest
+      ? ['  npm install']
+      : [
+          '  npm install raincheck zod',
+          '  npm install -D node@24     where Node is older than 24.15',
+        ]),
     '  npx raincheck dev',
     '  npx raincheck run greeting name=Ada     in a second terminal',
   ].join('\n');
@@ -105,6 +110,8 @@ function packageText(folderName: string): string {
     type: 'module',
     scripts: { dev: 'raincheck dev', start: 'raincheck serve' },
     dependencies: { raincheck: `^${version}`, zod: '^4.0.0' },
+    // Wherever it is installed next: the Node that is there may be older.
+    devDependencies: { node: '^24.15.0' },
     engines: { node: '>=24.15.0' },
   };
   return `${JSON.stringify(manifest, null, 2)}\n`;

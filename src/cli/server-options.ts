@@ -9,6 +9,7 @@ type ServerFlags = GlobalOptions & {
   readonly role?: string;
   readonly store?: string;
   readonly ephemeral?: boolean;
+  readonly reload?: boolean;
   readonly concurrency?: number;
   readonly basePath?: string;
   readonly publicUrl?: string;
@@ -80,11 +81,27 @@ export function serving(shell: Shell, mode: 'dev' | 'serve' | 'worker') {
     const { basePath, publicUrl, drain, logLevel, logFormat, healthPort, role } = flags;
     // RAINCHECK_TOKEN is read by the server itself, with its other settings.
     const token = flags.tokenFile === undefined ? undefined : readToken(flags);
-    const { runServer } = await import('../server/main.ts');
     const running = { config, host, port, store, ephemeral, concurrency, token, drain };
     const given = { ...running, basePath, publicUrl, logLevel, logFormat, healthPort, role };
-    shell.exitCode = await runServer({ mode, ...withoutUndefined(given) });
+    const params = { mode, ...withoutUndefined(given) };
+    if (mode === 'dev' && flags.reload !== false && (await hasConfig(config))) {
+      const { runReloading } = await import('../server/dev-reload.ts');
+      shell.exitCode = await runReloading(params);
+      return;
+    }
+    const { runServer } = await import('../server/main.ts');
+    shell.exitCode = await runServer(params);
   };
+}
+
+/** The example's tasks are nobody's to change. What is wrong with the name of a config, the server says. */
+async function hasConfig(given: string | undefined): Promise<boolean> {
+  const { findConfig } = await import('../server/load-config.ts');
+  try {
+    return findConfig({ given, folder: process.cwd() }) !== null;
+  } catch {
+    return false;
+  }
 }
 
 type Defined<T> = { [key in keyof T]?: Exclude<T[key], undefined> };

@@ -24,6 +24,8 @@ export const limits = {
   concurrencyKeyChars: 200,
   attemptsMax: 1_000,
   recoveriesMax: 3,
+  /** The same of batches and redrives: the handlers beside them are what ends workers. */
+  ownRecoveriesMax: 100,
   /** Ended attempts that are told of one operation: the latest. */
   attemptsShown: 20,
   priorityMin: -100,
@@ -131,8 +133,9 @@ export const limits = {
   webhookIdleConnections: 64,
   webhookIdleMs: 4_000,
   webhookConnectionAgeMs: 60_000,
-  /** Endpoints that are asked for their consent at once, and the deliveries a minute that they are asked to allow. */
+  /** Endpoints that are asked for their consent at once, how long each is waited for, and the deliveries a minute that they are asked to allow. */
   webhookHandshakes: 16,
+  webhookHandshakeMs: 5_000,
   webhookRequestRate: 6_000,
   /** Look-ups of names under way beyond which a client that names an address does not wait for one more. */
   webhookLookups: 256,
@@ -195,6 +198,8 @@ export const limits = {
   eventStreamMs: 3_600_000,
   /** Streams of all operations, of one process. */
   feedStreamsMax: 100,
+  /** Of these with one token: whoever has it leaves room for the others. */
+  feedStreamsPerToken: 50,
   /** Operations a second that they are told. */
   feedEventsPerSecond: 100,
   /** Operations that wait to be told, in all and of one slow reader. */

@@ -511,6 +511,19 @@ describe('decide: what an event writes', () => {
     assert.equal(ended?.retryAt, now);
   });
 
+  it('a task of ours bears more lost workers than others', () => {
+    const own = { names: new Set([running.task]), recoveriesMax: 5 };
+    const lost = { ...events.workerDead, recoveriesMax: 3, own };
+    const after = (recoveries: number, event: OperationEvent = lost) =>
+      cell({ ...running, recoveries }, event);
+    assert.deepEqual(
+      [2, 3, 4].map((n) => after(n)),
+      ['ready', 'ready', 'failed worker_lost'],
+    );
+    const others = { names: new Set(['another']), recoveriesMax: 5 };
+    assert.equal(after(2, { ...lost, own: others }), 'failed worker_lost');
+  });
+
   it('a clock that stepped back puts a recovered or returned attempt at now, never later', () => {
     const past = now - 2 * hour;
     for (const event of [events.workerDead, events.released]) {

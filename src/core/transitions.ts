@@ -57,12 +57,23 @@ export type OperationEvent =
       readonly type: 'lease_expired';
       /** The loss of this many workers fails the operation: its handler may be what ends them. */
       readonly recoveriesMax: number;
+      readonly own?: OwnTasks | undefined;
       /** The holder is known to be dead, e.g. a former process on a single-process store. */
       readonly workerDead: boolean;
     }
   | { readonly type: 'cancel_requested' }
   /** `waitUntil` or `deadlineAt` has passed while no attempt runs. */
   | { readonly type: 'waited_too_long' };
+
+/**
+ * Tasks of Raincheck itself. None of them ends its process, and each goes on where it was cut off: what costs them
+ * their workers is somebody else, so more losses of them are borne.
+ */
+export type OwnTasks = {
+  readonly names: ReadonlySet<string>;
+  /** In place of the other. */
+  readonly recoveriesMax: number;
+};
 
 /** What becomes of an operation: to be written whole, in one commit, when `applied`; else nothing is. */
 export type Decision =
@@ -214,7 +225,7 @@ function released(operation: Operation, now: number): Decision {
 
 function leaseExpired(
   operation: Operation,
-  event: { recoveriesMax: number; workerDead: boolean },
+  event: Extract<OperationEvent, { type: 'lease_expired' }>,
   now: number,
 ): Decision {
   if (operation.state !== 'running' || operation.lease === null) return unchanged;
@@ -225,7 +236,10 @@ function leaseExpired(
   if (operation.cancelRequestedAt !== null) {
     return failed(recovered, cancelledError, { now, outcome: 'lost' });
   }
-  if (recovered.recoveries >= event.recoveriesMax) {
+  const { own } = event;
+  const recoveriesMax =
+    own?.names.has(operation.task) === true ? own.recoveriesMax : event.recoveriesMax;
+  if (recovered.recoveries >= recoveriesMax) {
     return failed(recovered, workerLostError(recovered.recoveries), { now, outcome: 'lost' });
   }
   if (operation.deadlineAt !== null && operation.deadlineAt <= now) {

@@ -266,6 +266,37 @@ for (const [name, open] of Object.entries(stores)) {
       assert.equal(new Set(retried).size, count);
     }
 
+    it('goes on however many workers it loses, where an operation of others is given up', async (t) => {
+      const { store, close } = await open();
+      let f = await engineFixture(t, tasks, { store });
+      await failed(f, 5, 'tight');
+      await f.engine.setTaskPaused({ task: 'tight', paused: true });
+      const other = await f.submit(null);
+      f.clock.jump(1);
+      // The queue fills, so that the batch waits with a part of its work done.
+      const operation = await batch(f, 'retry', { filter: { task: 'tight' } });
+      const losses = limits.recoveriesMax + 2;
+      for (let n = 0; n < losses; n += 1) {
+        for (;;) {
+          const { state, error } = await f.read(operation.id);
+          assert.equal(error, null, `after ${n} losses`);
+          if (state === 'running') break;
+          await f.clock.advance(10);
+        }
+        // What a process finds at its start is a dead one's.
+        f = await engineFixture(t, tasks, { store, clock: f.clock });
+      }
+      t.after(close);
+      assert.equal((await f.read(other.id)).error?.code, 'worker_lost');
+      await f.engine.setTaskPaused({ task: 'tight', paused: false });
+      const done = await ended(f, operation.id);
+      assert.deepEqual(resultOf(done), { matched: 5, changed: 5, skipped: 0, failed: 0 });
+      assert.deepEqual([done.recoveries, done.attempt], [losses, 1]);
+      const retried = (await all(f, { task: 'tight' })).flatMap((one) => one.retryOf ?? []);
+      assert.equal(new Set(retried).size, 5);
+      assert.equal(retried.length, 5);
+    });
+
     for (const when of ['before', 'after'] as const) {
       it(`retries nothing twice, the store gone ${when} a retry`, (t) =>
         cutOff(t, { action: 'retry', verb: 'createOperations', when }));

@@ -153,8 +153,12 @@ class RaincheckEngine implements Engine {
     return this.#watchers.watch(p.operation, p.signal);
   }
 
-  feed({ signal, ...filter }: Parameters<Engine['feed']>[0]): ReturnType<Engine['feed']> {
-    return this.#feed.watch(filter, signal);
+  feed({
+    signal,
+    holder = null,
+    ...filter
+  }: Parameters<Engine['feed']>[0]): ReturnType<Engine['feed']> {
+    return this.#feed.watch(filter, { signal, holder });
   }
 
   async cancel(p: OperationKey): ReturnType<Engine['cancel']> {

@@ -90,9 +90,12 @@ export type Engine = {
   }): AsyncGenerator<Operation>;
   /**
    * What happens to all operations, best effort: engine/feed.ts tells how. Ends when `signal` aborts or the engine
-   * stops. Throws `streams_full` at once.
+   * stops. Of one `holder` there are limits.feedStreamsPerToken at most; without one it counts for nobody in
+   * particular. Throws `streams_full` at once.
    */
-  feed(p: FeedFilter & { readonly signal: AbortSignal }): AsyncGenerator<FeedEvent>;
+  feed(
+    p: FeedFilter & { readonly signal: AbortSignal; readonly holder?: string | null },
+  ): AsyncGenerator<FeedEvent>;
   /** operation_not_found, operation_gone. */
   cancel(p: OperationKey): Promise<{
     readonly outcome: 'cancelled' | 'requested' | 'already_final';

@@ -59,6 +59,7 @@ export class Feed {
   /** Of the time in which somebody looks on. */
   #epoch = 0;
   #count = 0;
+  readonly #countOf = new Map<string, number>();
   #closed = false;
 
   constructor({ store, clock, logger }: FeedParts) {
@@ -82,17 +83,33 @@ export class Feed {
     this.#schedule();
   }
 
-  /** Throws `streams_full` at once at limits.feedStreamsMax. Ends when `signal` aborts or the engine stops. */
-  watch(filter: FeedFilter, signal: AbortSignal): AsyncGenerator<FeedEvent> {
+  /**
+   * `holder` is whose stream it is; null: nobody in particular. Throws `streams_full` at once at limits.feedStreamsMax,
+   * and at limits.feedStreamsPerToken of one holder. Ends when `signal` aborts or the engine stops.
+   */
+  watch(
+    filter: FeedFilter,
+    { signal, holder }: { readonly signal: AbortSignal; readonly holder: string | null },
+  ): AsyncGenerator<FeedEvent> {
+    const held = holder === null ? 0 : (this.#countOf.get(holder) ?? 0);
     if (this.#count >= limits.feedStreamsMax) {
-      throw new RaincheckError(
-        'streams_full',
-        `The server has its ${limits.feedStreamsMax} streams of all operations: list them instead.`,
-        { retryAfterSeconds: limits.retryAfterSecondsMax },
+      throw streamsFull(`The server has its ${limits.feedStreamsMax} streams of all operations`);
+    }
+    if (held >= limits.feedStreamsPerToken) {
+      throw streamsFull(
+        `This token has its ${limits.feedStreamsPerToken} streams of all operations`,
       );
     }
-    this.#count += 1;
-    return released(this.#events(filter, signal), () => (this.#count -= 1));
+    this.#hold(holder, 1);
+    return released(this.#events(filter, signal), () => this.#hold(holder, -1));
+  }
+
+  #hold(holder: string | null, by: 1 | -1): void {
+    this.#count += by;
+    if (holder === null) return;
+    const held = (this.#countOf.get(holder) ?? 0) + by;
+    if (held === 0) this.#countOf.delete(holder);
+    else this.#countOf.set(holder, held);
   }
 
   close(): void {
@@ -249,4 +266,10 @@ export class Feed {
     const [oldest = ''] = this.#seen.keys();
     this.#seen.delete(oldest);
   }
+}
+
+function streamsFull(who: string): RaincheckError {
+  return new RaincheckError('streams_full', `${who}: list them instead.`, {
+    retryAfterSeconds: limits.retryAfterSecondsMax,
+  });
 }

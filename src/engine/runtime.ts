@@ -57,6 +57,7 @@ export class Runtime {
   readonly #presence: Presence;
   /** It counts what happens here and sums what all processes counted. */
   readonly stats: StatsKeeper;
+  readonly #ownTasks: ReadonlySet<string>;
   /** Whether the worker was started; it stays true while the engine drains and after the stop. */
   #isWorking = false;
   readonly #services: readonly Service<unknown>[];
@@ -73,10 +74,12 @@ export class Runtime {
     this.#keeper = store.capabilities.singleProcess
       ? new EstimateKeeper(p.settings, estimates)
       : new EstimateSharing(p.settings, estimates);
+    this.#ownTasks = new Set([...allTasks.keys()].filter((name) => !p.settings.tasks.has(name)));
+    const ownTasks = this.#ownTasks;
     this.#running = new RunningAttempts({
       slots: p.settings.concurrency,
       threads: p.settings.threads,
-      ownTasks: new Set([...allTasks.keys()].filter((name) => !p.settings.tasks.has(name))),
+      ownTasks,
     });
     const running = this.#running;
     const id = `w_${randomBytes(9).toString('base64url')}`;
@@ -125,7 +128,7 @@ export class Runtime {
     });
     const swept = (operation: Operation): void => this.#swept(operation);
     this.#services = [
-      createSweeper({ ...shared, outbox, heartbeat: this.#heartbeat, swept }),
+      createSweeper({ ...shared, outbox, ownTasks, heartbeat: this.#heartbeat, swept }),
       createPruner(shared),
       createStoreWatch(shared),
     ];
@@ -183,6 +186,7 @@ export class Runtime {
       const recovered = await recover({
         store,
         outbox,
+        ownTasks: this.#ownTasks,
         clock,
         logger,
         swept: (operation) => this.#swept(operation),

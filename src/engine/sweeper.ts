@@ -15,6 +15,7 @@ type SweeperParts = {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly outbox: Outbox | undefined;
+  readonly ownTasks: ReadonlySet<string>;
   readonly heartbeat: Heartbeat;
   /** An operation was changed by the sweep: failed, or ready to run again. */
   readonly swept: (operation: Operation) => void;
@@ -58,6 +59,7 @@ async function sweep(
     now: p.clock.now(),
     limit: limits.sweepRows,
     recoveriesMax: limits.recoveriesMax,
+    own: { names: p.ownTasks, recoveriesMax: limits.ownRecoveriesMax },
     workerDead,
     outbox: p.outbox,
   });

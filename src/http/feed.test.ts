@@ -155,6 +155,39 @@ describe('A stream of all operations', () => {
     await engine.stop({ now: true });
   });
 
+  it('leaves room for the other tokens, however many one of them opens', async () => {
+    const tokens = ['one', 'two'].map((name) => ({
+      name,
+      token: `token-${name}`,
+      scopes: ['read'] as const,
+    }));
+    const { engine } = quiet();
+    const app = createApp({ engine, token: 'token-of-the-owner', tokens });
+    const ask = (token: string) => {
+      const headers = { authorization: `Bearer ${token}` };
+      return fetchHandler(app)(new Request('http://raincheck.test/events', { headers }));
+    };
+    const readers = Array.from({ length: limits.feedStreamsPerToken }, () => ask('token-one'));
+    const held = await Promise.all(readers);
+    assert.ok(held.every(({ status }) => status === 200));
+    const refused = await ask('token-one');
+    assert.equal(refused.status, 503);
+    const problem = (await refused.json()) as { code: string; detail: string };
+    assert.equal(problem.code, 'streams_full');
+    assert.match(problem.detail, /This token has its 50 streams/);
+    assert.ok(refused.headers.has('retry-after'));
+    for (const other of ['token-two', 'token-of-the-owner']) {
+      const response = await ask(other);
+      assert.equal(response.status, 200);
+      await response.body?.cancel();
+    }
+    await held[0]!.body?.cancel();
+    const again = await ask('token-one');
+    assert.equal(again.status, 200);
+    for (const { body } of [...held.slice(1), again]) await body?.cancel();
+    await engine.stop({ now: true });
+  });
+
   it('leaves nothing behind when its reader goes away, also in the middle', async () => {
     const { clock, engine, app } = quiet();
     const { sleepers } = clock;

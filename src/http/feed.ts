@@ -33,7 +33,7 @@ export function readFeed(context: HttpContext, request: ExchangeRequest): Exchan
   const over = new AbortController();
   const signal = AbortSignal.any([request.signal, over.signal]);
   // Throws now, while there is a status to say it with.
-  const later = context.engine.feed({ tenant, task, signal });
+  const later = context.engine.feed({ tenant, task, signal, holder: holder(context, request) });
   const end = (): void => over.abort();
   const stream = texts(context, { later, end });
   const body: AsyncIterable<Uint8Array> = {
@@ -48,6 +48,12 @@ export function readFeed(context: HttpContext, request: ExchangeRequest): Exchan
     }),
   };
   return { status: 200, headers, body };
+}
+
+/** Where nobody brings a token, anybody may do anything, and behind a proxy all have one address: nobody to tell apart. */
+function holder({ access }: HttpContext, request: ExchangeRequest): string | null {
+  if (!access.secured) return null;
+  return access.grant(request.header('authorization')).name ?? '';
 }
 
 async function* texts(

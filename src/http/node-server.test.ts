@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
+import { limits } from '../core/limits.ts';
 import { createApp, type App } from './app.ts';
 import type { ExchangeReply } from './exchange.ts';
 import { nodeHandler } from './node-adapter.ts';
@@ -20,15 +21,15 @@ after(async () => {
   await close();
 });
 
-/** Everything a bare connection gets back until the server closes it; a server that keeps it open for 5 s fails. */
+/** Everything a bare connection gets back until the server closes it; a server that keeps it open for 30 s fails. */
 function raw(bytes: string | Buffer, at = port): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(at, '127.0.0.1');
     let text = '';
     const timer = setTimeout(() => {
       socket.destroy();
-      reject(new Error(`No end after 5 s, only ${JSON.stringify(text.slice(0, 300))}`));
-    }, 5000);
+      reject(new Error(`No end after 30 s, only ${JSON.stringify(text.slice(0, 300))}`));
+    }, 30_000);
     socket.on('data', (chunk) => (text += chunk.toString('latin1')));
     socket.on('error', () => undefined); // a reset after the answer is the server's right
     socket.on('close', () => {
@@ -360,6 +361,34 @@ describe('The server', () => {
       throw new Error(`With SEED=${seed}`, { cause: error });
     }
     await isHealthy();
+  });
+});
+
+describe('The answer to a HEAD that cannot be read', () => {
+  const afterHead = (text: string): string => text.slice(text.indexOf('\r\n\r\n') + 4);
+
+  it('has no body', async () => {
+    const faults: [string, number][] = [
+      ['Host: x\r\nbad header\r\n\r\n', 400],
+      [`Host: x\r\nA: ${'b'.repeat(limits.headerBytes + limits.urlChars)}\r\n\r\n`, 431],
+      ['Host: x\r\nContent-Length: -1\r\n\r\n', 400],
+      ['\r\n', 400],
+    ];
+    for (const [headers, status] of faults) {
+      const text = await raw(`HEAD /livez HTTP/1.1\r\n${headers}`);
+      assert.match(text, new RegExp(`^HTTP/1\\.1 ${status} `), headers.slice(0, 40));
+      assert.match(text, /\r\ncontent-length: [1-9]\d*\r\n/i);
+      assert.equal(afterHead(text), '', headers.slice(0, 40));
+    }
+  });
+
+  it('takes no body from the GET that comes after a HEAD', async () => {
+    const head = 'HEAD /livez HTTP/1.1\r\nHost: x\r\n\r\n';
+    const text = await raw(`${head}GET /livez HTTP/1.1\r\nbad header\r\n\r\n`);
+    const fault = text.slice(text.indexOf('HTTP/1.1 400'));
+    const length = Number(/content-length: (\d+)/i.exec(fault)?.[1]);
+    assert.ok(length > 0);
+    assert.equal(Buffer.byteLength(afterHead(fault), 'latin1'), length);
   });
 });
 

@@ -87,16 +87,41 @@ function requestFault(req: IncomingMessage): RaincheckError | null {
   return new RaincheckError('invalid_request', `Expected one Host header, got ${hosts}.`);
 }
 
-function answerClientError(app: App, error: NodeJS.ErrnoException, socket: Duplex): void {
+/** What node hands over when it cannot read a request. */
+type ClientError = NodeJS.ErrnoException & {
+  /** What came last, and how much of it could be read. */
+  readonly rawPacket?: Buffer;
+  readonly bytesParsed?: number;
+};
+
+/** What node keeps at a socket: the response under way, and the latest request whose headers are whole. */
+type NodeSocket = Duplex & {
+  readonly _httpMessage?: ServerResponse | null;
+  readonly parser?: { readonly incoming?: IncomingMessage | null } | null;
+};
+
+function answerClientError(app: App, error: ClientError, socket: NodeSocket): void {
   if (socket.destroyed || socket.writableEnded) return;
-  // node keeps the response under way at its socket. If its head is out, a second one would be read as its body.
-  const { _httpMessage: current } = socket as { _httpMessage?: ServerResponse | null };
-  if (error.code === 'ECONNRESET' || !socket.writable || current?.headersSent === true) {
+  // If the head of the response under way is out, a second one would be read as its body.
+  const isAnswered = socket._httpMessage?.headersSent === true;
+  if (error.code === 'ECONNRESET' || !socket.writable || isAnswered) {
     socket.destroy();
     return;
   }
   const [code, detail] = clientFaults[error.code ?? ''] ?? malformed;
-  endWith(socket, app.problem(new RaincheckError(code, detail)));
+  const reply = app.problem(new RaincheckError(code, detail));
+  endWith(socket, reply, { bodyless: isOfHead(error, socket) });
+}
+
+/**
+ * Whether the request is a HEAD, as far as it can be known: node tells the method of none whose headers it cannot
+ * read. Then it is the first of what came last, unless another was whole in that; what came in pieces is taken for a GET.
+ */
+function isOfHead(error: ClientError, socket: NodeSocket): boolean {
+  const incoming = socket.parser?.incoming ?? null;
+  if (incoming !== null && !incoming.complete) return incoming.method === 'HEAD';
+  const read = error.rawPacket?.toString('latin1', 0, error.bytesParsed) ?? '';
+  return read.startsWith('HEAD ') && !read.includes('\r\n\r\n');
 }
 
 const malformed = ['invalid_request', 'The request is not well-formed HTTP/1.1.'] as const;
@@ -118,14 +143,18 @@ const lingerMs = 1000;
  * Answers on the bare socket and closes it. It lingers a moment: closing with unread input makes the
  * kernel reset the connection, and the client may lose the answer.
  */
-function endWith(socket: Duplex, reply: ExchangeReply): void {
+function endWith(
+  socket: Duplex,
+  reply: ExchangeReply,
+  { bodyless = false }: { readonly bodyless?: boolean } = {},
+): void {
   const { status, headers } = reply;
   const body = typeof reply.body === 'string' ? reply.body : '';
   let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}\r\n`;
   for (const [name, value] of Object.entries(headers)) head += `${name}: ${value}\r\n`;
   head += `connection: close\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n`;
   socket.on('error', () => undefined);
-  socket.end(head + body);
+  socket.end(bodyless ? head : head + body);
   socket.resume();
   const timer = setTimeout(() => socket.destroy(), lingerMs);
   timer.unref();

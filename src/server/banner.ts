@@ -6,6 +6,7 @@ import { isDashboardBuilt } from './dashboard-files.ts';
 import { parseStoreAddress, storeLabel } from './open-store.ts';
 import { sampleInput } from '../http/sample-input.ts';
 import { settingTable, type Mode, type Settings } from './setting-table.ts';
+import { inputWords } from './input-words.ts';
 import { version } from './version.ts';
 
 export type BannerFacts = {
@@ -96,13 +97,15 @@ function tryIt(p: BannerFacts): string[] {
   const [first] = p.tasks;
   if (first === undefined) return [];
   const lines = ['Try it in a second terminal:'];
-  const input = JSON.stringify(sampleInput(first.inputJsonSchema)).replaceAll("'", "'\\''");
+  const sample = sampleInput(first.inputJsonSchema);
+  const input = JSON.stringify(sample).replaceAll("'", "'\\''");
   const auth = !isSecured(p.settings) ? '' : ` -H "authorization: Bearer $RAINCHECK_TOKEN"`;
   const server = p.url === urlDefault ? '' : ` --url ${p.url}`;
   if (p.tasks.some((task) => task.name === 'countdown')) {
     lines.push(`  npx raincheck run countdown seconds:=20${server}`);
   } else {
-    lines.push(`  npx raincheck run ${first.name} --input '${input}'${server}`);
+    const words = ['npx raincheck run', first.name, inputWords(sample)].filter(Boolean).join(' ');
+    lines.push(`  ${words}${server}`);
   }
   lines.push(
     `  curl -i ${p.url}${first.path}${auth} -H 'content-type: application/json' -d '${input}'`,

@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import type { Server } from 'node:http';
+import { formatDuration } from '../core/duration.ts';
 import { RaincheckError } from '../core/errors.ts';
 import { systemClock } from '../engine/system-clock.ts';
 import type { Store } from '../store/store.ts';
@@ -46,15 +47,34 @@ export type ServerParams = {
   readonly env?: NodeJS.ProcessEnv | undefined;
 };
 
+/** What a server takes over from the one before it. */
+export type Taking = {
+  /** The setting and the port that came of it: whoever asks for the same gets the same. null: there was none. */
+  readonly port: { readonly asked: number; readonly got: number } | null;
+  /** Why it takes over, as paths for people; null: it is the first. */
+  readonly changed: readonly string[] | null;
+  /** When whoever waits for it began to, by Date.now(). */
+  readonly since: number;
+};
+
+/** How a server that is reloaded goes along with those before and after it. */
+export type Succession = {
+  /** Everything is read and checked; nothing is opened before this resolves. */
+  readonly turn: () => Promise<Taking>;
+  readonly listening: (asked: number, port: number) => void;
+  /** Resolves when another is to take over. */
+  readonly replaced: Promise<unknown>;
+};
+
 /**
  * `raincheck dev`, `serve` and `worker`: runs until SIGTERM or SIGINT and resolves with the exit code. 0: asked
  * to stop and did; 1: could not start; 128 + n: a second signal n cut the stop short. What went wrong at start is
  * one sentence on stderr. An uncaught exception in user code is logged and
  * ends the process with 1; an unhandled rejection is only logged.
  */
-export async function runServer(p: ServerParams): Promise<number> {
+export async function runServer(p: ServerParams, succession?: Succession): Promise<number> {
   try {
-    const plan = await makePlan(p);
+    const plan = await makePlan(p, succession);
     const logger = makeLogger(plan.settings);
     exitOnCrash(logger);
     return await serve(plan, logger);
@@ -73,9 +93,11 @@ type Plan = {
   readonly configFile: string | null;
   readonly settings: Settings;
   readonly ephemeral: boolean;
+  readonly succession: Succession | null;
+  readonly taking: Taking | null;
 };
 
-async function makePlan(p: ServerParams): Promise<Plan> {
+async function makePlan(p: ServerParams, succession?: Succession): Promise<Plan> {
   const folder = p.folder ?? process.cwd();
   const configFile = findConfig({ given: p.config, folder });
   if (configFile === null && p.mode !== 'dev') {
@@ -97,7 +119,10 @@ async function makePlan(p: ServerParams): Promise<Plan> {
   const settings = readSettings({ mode, flags, env: p.env ?? process.env, config });
   if (mode !== 'worker') refusePublicWithoutToken(settings);
   refuseLonely(mode, settings);
-  return { mode, folder, config, configFile, settings, ephemeral: p.ephemeral === true };
+  const ephemeral = p.ephemeral === true;
+  const taking = (await succession?.turn()) ?? null;
+  const plan = { mode, folder, config, configFile, settings, ephemeral };
+  return { ...plan, succession: succession ?? null, taking };
 }
 
 function refusePublicWithoutToken({ host, token, tokens }: Settings): void {
@@ -172,14 +197,17 @@ async function serveOver(ownStore: Store | null, { plan, logger }: Serving): Pro
     return listenOrSay(server, { host: settings.host, port, orNext });
   };
   try {
-    const listening = isWorker ? null : await open(rc.app, settings.port, plan.mode === 'dev');
+    const kept = plan.taking?.port?.asked === settings.port ? plan.taking.port.got : null;
+    const orNext = plan.mode === 'dev' && kept === null;
+    const listening = isWorker ? null : await open(rc.app, kept ?? settings.port, orNext);
     if (settings.healthPort !== undefined) {
       await open(healthOnly(rc.app, settings), settings.healthPort, false);
     }
     await startOrWait(rc, { plan, logger });
     if (ownStore !== null) await keepSecret(ownStore, { plan, logger });
     announce(plan, { rc, logger, listening });
-    return await stopOnSignal({ rc, servers, logger });
+    if (listening !== null) plan.succession?.listening(settings.port, listening.port);
+    return await stopOnSignal({ rc, servers, logger, replaced: plan.succession?.replaced });
   } catch (error) {
     for (const server of servers) server.close();
     await rc.stop({ now: true });
@@ -308,6 +336,12 @@ function announce(
     return;
   }
   const { port, busyPort } = p.listening;
+  const { taking } = plan;
+  const changed = taking?.changed ?? null;
+  if (taking !== null && changed !== null) {
+    announceReload({ ...taking, changed }, { plan, logger: p.logger, names });
+    return;
+  }
   const url = `http://${hostForUrl(settings.host)}:${port}${p.rc.app.basePath}`;
   const busy =
     busyPort === null
@@ -322,12 +356,30 @@ function announce(
     return;
   }
   if (busy !== null) process.stdout.write(`\n  ${styleText('yellow', busy)}\n`);
-  const readyMs = performance.now();
+  const readyMs = plan.taking === null ? performance.now() : Date.now() - plan.taking.since;
   const webhooks = plan.config.webhooks !== false;
   const dashboard = plan.config.dashboard !== false;
   const plain = { mode, settings, tasks, url, configFile, folder, readyMs, ephemeral };
   const facts = { ...plain, webhooks, dashboard };
   process.stdout.write(banner(facts));
+}
+
+function announceReload(
+  { changed, since }: { readonly changed: readonly string[]; readonly since: number },
+  p: { plan: Plan; logger: FlushableLogger; names: readonly string[] },
+): void {
+  const { settings } = p.plan;
+  const { kind } = parseStoreAddress(settings.store);
+  const lost = kind === 'memory' ? '; the store in memory begins anew' : '';
+  if (settings.logFormat === 'json') {
+    p.logger.info({ changed, tasks: p.names }, `reloaded${lost}`);
+    return;
+  }
+  const took = styleText('gray', `in ${formatDuration(Date.now() - since)}`);
+  const tasks = `tasks: ${p.names.join(', ') || 'none'}`;
+  process.stdout.write(
+    `${styleText('green', 'Reloaded')} ${took}, ${changed.join(', ')} changed; ${tasks}${lost}\n`,
+  );
 }
 
 /** An address that means "all of them" cannot be typed into a browser. */

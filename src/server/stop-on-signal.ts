@@ -26,10 +26,15 @@ export async function stopOnSignal(p: {
   readonly rc: Raincheck;
   readonly servers: readonly Server[];
   readonly logger: FlushableLogger;
+  /** Resolves when another server takes over: running attempts are handed back at once, connections cut. */
+  readonly replaced?: Promise<unknown> | undefined;
 }): Promise<number> {
   const { rc, servers, logger } = p;
   const received = receiveSignals();
-  const first = await received.next();
+  const asked: Promise<Signal | null>[] = [received.next()];
+  if (p.replaced !== undefined) asked.push(p.replaced.then(() => null));
+  const first = await Promise.race(asked);
+  if (first === null) return makeWay(p);
   logger.info({ signal: first }, 'stopping: running attempts may finish; again to stop now');
   let exitCode = 0;
   const cutShort = async (): Promise<void> => {
@@ -47,6 +52,19 @@ export async function stopOnSignal(p: {
   // Whatever user code still holds open, a pool, an interval: it was told to stop.
   setTimeout(() => process.exit(exitCode), lingerMs).unref();
   return exitCode;
+}
+
+async function makeWay({ rc, servers, logger }: Parameters<typeof stopOnSignal>[0]): Promise<0> {
+  await Promise.all([
+    rc.stop({ now: true }),
+    ...servers.map(async (server) => {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeAllConnections();
+      await closed;
+    }),
+  ]);
+  logger.flush();
+  return 0;
 }
 
 /**

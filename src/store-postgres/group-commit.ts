@@ -15,6 +15,9 @@ import { noNeeds, WorkingSet, type Needs } from './working-set.ts';
  * `lanes` transactions are under way, the next turn's begins at once; else what is asked for gathers until
  * one ends, so the groups grow with the load and the delay does not.
  *
+ * What is more than one transaction takes goes by several lanes, in no order. One thing keeps its own: the last lines and
+ * the last progress of an attempt share the transaction of its end, which they would come too late for.
+ *
  * Claims come after the writes of their turn, so that they see them, and in transactions of their own:
  * they hold locks that limit a task over all nodes, for which nobody's 202 should wait.
  *
@@ -33,6 +36,8 @@ export type MemoryWrite<Outcome> = {
   readonly bytes?: number;
   /** As in StepWrite. */
   readonly isLoose?: boolean;
+  /** What an attempt tells; the end of that attempt may be the next write, and must not come before it. */
+  readonly isPrelude?: boolean;
 };
 
 /**
@@ -215,8 +220,24 @@ export class GroupCommit {
   }
 }
 
-/** How many of the first fit into one transaction: one at least. */
+/** How many of the first go into one transaction: as many as fit, a prelude never last, one at least. */
 function groupSize(writes: readonly QueuedWrite[]): number {
+  const fitting = fittingSize(writes);
+  let size = fitting;
+  while (size > 0 && size < writes.length && isPreludeAt(writes, size - 1)) size -= 1;
+  if (size > 0) return size;
+  // Nothing but preludes: what they precede comes along, however large it is.
+  size = fitting;
+  while (size < writes.length && isPreludeAt(writes, size - 1)) size += 1;
+  return size;
+}
+
+function isPreludeAt(writes: readonly QueuedWrite[], i: number): boolean {
+  const work = writes[i]?.work;
+  return work !== undefined && 'run' in work && work.isPrelude === true;
+}
+
+function fittingSize(writes: readonly QueuedWrite[]): number {
   let bytes = 0;
   for (const [i, { work }] of writes.entries()) {
     bytes += work.bytes ?? 0;

@@ -6,6 +6,7 @@ export function extendWrite(p: ExtendLeases): MemoryWrite<ExtendOutcome[]> {
   const { leases, leaseMs } = p;
   return {
     callersNow: p.now,
+    isPrelude: true,
     needs: ({ ids }) => {
       for (const { id } of leases) ids.add(id);
     },

@@ -121,6 +121,7 @@ export function appendLogsWrite({ entries, now }: AppendLogs): MemoryWrite<Appen
     callersNow: now,
     bytes,
     isLoose: true,
+    isPrelude: true,
     needs: ({ ids, loggingIds }) => {
       for (const { id } of entries) {
         ids.add(id);

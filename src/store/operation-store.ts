@@ -7,6 +7,7 @@ import type {
   Progress,
   Result,
 } from '../core/operation.ts';
+import type { OwnTasks } from '../core/transitions.ts';
 import type { Outbox } from './delivery-store.ts';
 
 /**
@@ -304,6 +305,8 @@ export type SweepExpired = {
   readonly limit: number;
   /** As many lost workers fail an operation with `worker_lost`. */
   readonly recoveriesMax: number;
+  /** Default: there are none. */
+  readonly own?: OwnTasks | undefined;
   /** true at the start of a single-process store: every lease is a dead process's. */
   readonly workerDead: boolean;
   /** As in SettleAttempts. */

@@ -15,6 +15,7 @@ import type {
   Settlement,
   SettleOutcome,
   Store,
+  SweepExpired,
   SweepOutcome,
   TaskRecord,
 } from '../store/store.ts';
@@ -199,7 +200,7 @@ export class StoreBench {
   }
 
   async sweep(
-    p: { limit?: number; recoveriesMax?: number; workerDead?: boolean } = {},
+    p: Partial<Pick<SweepExpired, 'limit' | 'recoveriesMax' | 'own' | 'workerDead'>> = {},
   ): Promise<SweepOutcome> {
     return this.store.sweepExpired({
       now: this.now,

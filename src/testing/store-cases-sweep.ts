@@ -74,6 +74,26 @@ export const sweepCases: readonly StoreCase[] = [
     },
   },
   {
+    title: 'an operation of a task that bears more losses goes on past the cap of the others',
+    async run(bench) {
+      const own = { names: new Set(['exports']), recoveriesMax: 3 };
+      const lost = { recoveriesMax: 1, own, workerDead: true } as const;
+      const other = await bench.running();
+      let running = await bench.running({ task: 'exports' });
+      for (const recoveries of [1, 2]) {
+        await bench.sweep(lost);
+        const { state, ...now } = await bench.record(running.id);
+        assert.deepStrictEqual([state, now.recoveries], ['ready', recoveries]);
+        const [again] = await bench.claim({ tasks: ['exports'] });
+        running = again!.operation;
+      }
+      await bench.sweep(lost);
+      const failed = await bench.assertDecided(running, { type: 'lease_expired', ...lost });
+      assert.deepStrictEqual([failed.error?.code, failed.recoveries], ['worker_lost', 3]);
+      assert.equal((await bench.record(other.id)).error?.code, 'worker_lost');
+    },
+  },
+  {
     title: 'a lost attempt whose cancel was wished for is cancelled',
     async run(bench) {
       const { id } = await bench.running();

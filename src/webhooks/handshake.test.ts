@@ -179,6 +179,23 @@ describe('The question on the wire', () => {
     });
   });
 
+  it('is not waited for as long as an attempt is', async (t) => {
+    const to = await receiver({ answer: () => undefined });
+    t.after(() => to.close());
+    const common = { guard: openGuard(), clock: systemClock, userAgent: 'x/1' };
+    const patient = createSender({ ...common, askMs: 60 });
+    const hasty = createSender({ ...common, attemptMs: 50 });
+    t.after(() => Promise.all([patient.close(), hasty.close()]));
+    for (const [sender, ms] of [
+      [patient, 60],
+      [hasty, 50],
+    ] as const) {
+      const answer = await sender.ask({ ...question, url: to.url });
+      assert.equal(answer.error, 'timeout');
+      assert.equal(answer.detail, `No answer within ${ms} ms.`);
+    }
+  });
+
   it('goes through the guard', async (t) => {
     const to = await receiver();
     t.after(() => to.close());

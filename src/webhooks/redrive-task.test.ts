@@ -149,7 +149,11 @@ describe('A bulk redrive', () => {
       await f.webhooks.stop({ now: true });
       const next = await webhooksFixture(t, { store, clock: f.clock, script: later });
       await f.clock.advance(60_000);
-      assert.equal((await read(next, operation)).state, 'completed');
+      const { state, result, progress } = await read(next, operation);
+      assert.equal(state, 'completed');
+      const told = { action: 'redrive', changed: 10, skipped: 0 };
+      assert.deepEqual(JSON.parse(result?.inline ?? ''), told);
+      assert.equal(progress?.current, 10);
       const all = [...f.sent.slice(10), ...next.sent].map(({ id }) => id);
       assert.equal(all.length, 10);
       assert.equal(new Set(all).size, 10);
@@ -163,12 +167,46 @@ describe('A bulk redrive', () => {
       const operation = await redrive(f, { filter: {}, per_second: 1000 });
       await f.clock.advance(60_000);
       assert.equal(faulty.failures(), 1);
-      const { state, attempt } = await read(f, operation);
+      const { state, attempt, result } = await read(f, operation);
       assert.deepEqual([state, attempt], ['completed', 2]);
+      const told = { action: 'redrive', changed: 5, skipped: 0 };
+      assert.deepEqual(JSON.parse(result?.inline ?? ''), told);
       assert.equal((await f.deliveries({ states: ['delivered'] })).length, 5);
       assert.equal(f.sent.length, 10, 'each once more');
     });
   }
+
+  for (const verb of ['redeliver', 'writeNote', 'settleAttempts'] as const) {
+    for (const when of ['before', 'after'] as const) {
+      it(`tells all that it did, the store gone ${when} any ${verb}`, async (t) => {
+        for (let nth = 1; ; nth += 1) {
+          const inner = memoryStore();
+          const dead = await withDeadLetters(t, 6, { store: inner });
+          await dead.engine.stop({ now: true });
+          await dead.webhooks.stop({ now: true });
+          const faulty = faultyStore(inner, { nth, when, verbs: [verb] });
+          const f = await webhooksFixture(t, { store: faulty.store, clock: dead.clock });
+          const operation = await redrive(f, { filter: {}, per_second: 8 });
+          await f.clock.advance(60_000);
+          const { result } = await read(f, operation);
+          const told = { action: 'redrive', changed: 6, skipped: 0 };
+          assert.deepEqual(JSON.parse(result?.inline ?? ''), told, `the ${nth}th`);
+          assert.equal(f.sent.length, 6);
+          if (faulty.failures() === 0) break;
+        }
+      });
+    }
+  }
+
+  it('leaves no more notes behind than one', async (t) => {
+    const f = await withDeadLetters(t, 2);
+    for (let i = 0; i < 3; i += 1) {
+      await redrive(f, { filter: {}, per_second: 1000 });
+      await f.clock.advance(1_000);
+    }
+    const notes = await f.store.readNotes({ prefix: 'redrive:', now: f.clock.now() });
+    assert.ok(notes.length <= 1, JSON.stringify(notes));
+  });
 
   it('refuses a filter it does not know, naming the member', async (t) => {
     const f = await webhooksFixture(t);

@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts';
+import type { Delivery } from '../core/delivery.ts';
 import { RaincheckError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { ProgressReport } from '../core/progress.ts';
@@ -6,12 +7,17 @@ import { defineTask } from '../engine/define-task.ts';
 import type { Task } from '../engine/task.ts';
 import type { DeliveryFilter, SteerOutcome } from '../store/delivery-store.ts';
 import type { Store } from '../store/store.ts';
+import { RedriveTally } from './redrive-tally.ts';
 import { redriveFilter, redriveSchema, redriveTask, type RedriveInput } from './redrive-input.ts';
 
 type RedriveParts = {
   readonly store: Pick<
     Store,
     | 'readOperation'
+    | 'readDelivery'
+    | 'readNotes'
+    | 'writeNote'
+    | 'removeNotes'
     | 'countDeliveries'
     | 'listDeliveries'
     | 'listDeliveryAttempts'
@@ -23,7 +29,7 @@ type RedriveParts = {
   readonly wrote: () => void;
 };
 
-/** What the operation gives as its result. */
+/** What the operation gives as its result, over all its attempts. */
 export type Redriven = {
   readonly action: 'redrive' | 'discard';
   /** Sent again, or given up for good. */
@@ -42,7 +48,7 @@ const chunkMax = 100;
  *
  * It may be cut off anywhere and run again: what has been redriven is no dead letter any more and is not found
  * again. What has died again since is one, but of later than the operation, and is left to the next redrive:
- * else a receiver that is still down would keep it going for ever.
+ * else a receiver that is still down would keep it going for ever. What it did is counted on (redrive-tally.ts).
  */
 export function createRedriveTask(p: RedriveParts): Task {
   return defineTask(redriveTask.name, {
@@ -56,23 +62,41 @@ export function createRedriveTask(p: RedriveParts): Task {
       if (stored === null) throw new RaincheckError('operation_gone', 'The operation was removed.');
       const { action, perSecond, filter: asked } = input as RedriveInput;
       const filter = redriveFilter({ filter: asked, tenant: stored.tenant });
+      const isWaiting = waitsFor(p.store, { state: asked.state, askedAt: operation.createdAt });
+      const tally = new RedriveTally({ store: p.store, id: operation.id, isWaiting });
+      await tally.load(p.clock.now());
+      const before = tally.changed + tally.passed;
       const expected = await p.store.countDeliveries({ filter });
-      const round = new Round(p, { action, perSecond, signal });
-      for await (const ids of waiting(p, { filter, askedAt: operation.createdAt })) {
+      const round = new Round(p, { action, perSecond, signal, tally });
+      for await (const ids of waiting(p, { filter, isWaiting })) {
         for (let at = 0; at < ids.length; at += round.chunk) {
           await round.change(ids.slice(at, at + round.chunk));
-          progress(...told(round.done, expected));
+          progress(...told({ before, done: round.done, expected }));
         }
       }
-      return { action, changed: round.changed, skipped: round.done - round.changed };
+      const { changed } = tally;
+      return { action, changed, skipped: before + round.done - changed };
     },
   }) as Task;
 }
 
-/** Page by page the ids of what the filter names and what had died when it was asked for, at `askedAt`. */
+type IsWaiting = (delivery: Delivery) => Promise<boolean>;
+
+/** Whether it is in the state that was asked for, and was when that was asked, at `askedAt`. */
+function waitsFor(
+  store: RedriveParts['store'],
+  { state, askedAt }: { readonly state: Delivery['state']; readonly askedAt: number },
+): IsWaiting {
+  return async ({ id, finishedAt, ...delivery }) => {
+    if (delivery.state !== state || finishedAt === null || finishedAt > askedAt) return false;
+    return finishedAt < askedAt || !(await diedOfRedrive(store, id));
+  };
+}
+
+/** Page by page the ids of what the filter names and what had died when it was asked for. */
 async function* waiting(
   { store }: RedriveParts,
-  p: { readonly filter: DeliveryFilter; readonly askedAt: number },
+  p: { readonly filter: DeliveryFilter; readonly isWaiting: IsWaiting },
 ): AsyncGenerator<readonly string[]> {
   let beforeId: string | null = null;
   do {
@@ -82,10 +106,8 @@ async function* waiting(
       beforeId,
     });
     const ids: string[] = [];
-    for (const { id, finishedAt } of page.deliveries) {
-      if (finishedAt === null || finishedAt > p.askedAt) continue;
-      if (finishedAt === p.askedAt && (await diedOfRedrive(store, id))) continue;
-      ids.push(id);
+    for (const delivery of page.deliveries) {
+      if (await p.isWaiting(delivery)) ids.push(delivery.id);
     }
     yield ids;
     beforeId = page.nextBeforeId;
@@ -98,22 +120,30 @@ async function diedOfRedrive(store: RedriveParts['store'], id: string): Promise<
   return attempts.at(-1)?.trigger === 'redrive';
 }
 
-/** The count stops at a limit, and then there is no total to tell. */
-function told(done: number, expected: number): [report: ProgressReport, message: string] {
-  const isCounted = expected < limits.deliveryCountMax;
-  const total = Math.max(expected, done);
+/** The count stops at a limit, and then there is no total to tell. `before`: done by the attempts before this one. */
+function told(p: {
+  readonly before: number;
+  readonly done: number;
+  readonly expected: number;
+}): [report: ProgressReport, message: string] {
+  const isCounted = p.expected < limits.deliveryCountMax;
+  const current = p.before + p.done;
+  const total = p.before + Math.max(p.expected, p.done);
   return isCounted
-    ? [{ current: done, total }, `${done} of ${total}`]
-    : [Number.NaN, `${done} so far, of more than ${limits.deliveryCountMax}`];
+    ? [{ current, total }, `${current} of ${total}`]
+    : [Number.NaN, `${current} so far, of more than ${limits.deliveryCountMax}`];
 }
 
-type RoundParts = Pick<RedriveInput, 'action' | 'perSecond'> & { readonly signal: AbortSignal };
+type RoundParts = Pick<RedriveInput, 'action' | 'perSecond'> & {
+  readonly signal: AbortSignal;
+  readonly tally: RedriveTally;
+};
 
 /** Changes chunk after chunk, each when it is its turn. */
 class Round {
   readonly chunk: number;
+  /** Changed or skipped by this attempt. */
   done = 0;
-  changed = 0;
   readonly #parts: RedriveParts;
   readonly #p: RoundParts;
   readonly #startedAt: number;
@@ -128,14 +158,18 @@ class Round {
   /** Changes these, when it is their turn. Rejects with the reason of the signal. */
   async change(ids: readonly string[]): Promise<void> {
     const { clock, wrote } = this.#parts;
-    const { perSecond, signal } = this.#p;
+    const { perSecond, signal, tally } = this.#p;
     const dueAt = this.#startedAt + (this.done / perSecond) * 1_000;
     if (dueAt > clock.now()) await clock.sleep(dueAt - clock.now(), signal);
     signal.throwIfAborted();
-    const outcomes = await this.#call(ids);
+    await tally.begin(ids, clock.now());
+    try {
+      await tally.add(await this.#call(ids));
+    } finally {
+      // Also when no answer came: it may have happened.
+      if (this.#p.action === 'redrive') wrote();
+    }
     this.done += ids.length;
-    this.changed += outcomes.filter(({ outcome }) => outcome === 'applied').length;
-    if (this.#p.action === 'redrive') wrote();
   }
 
   #call(ids: readonly string[]): Promise<SteerOutcome[]> {

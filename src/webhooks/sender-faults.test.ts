@@ -43,13 +43,25 @@ const patient = sender();
 const hasty = sender({ attemptMs: 1_000 });
 
 async function sent(by: Sender, p: Parameters<typeof receiver>[0]): Promise<AttemptResult> {
+  let { result, received, connections } = await sentOnce(by, p);
+  // On a busy machine a deadline can pass before the connection is there: then it was none of the peer.
+  const longer = by === hasty ? [2_000, 4_000, 8_000, 16_000] : [];
+  for (const ms of longer) {
+    if (received > 0) break;
+    ({ result, received, connections } = await sentOnce(sender({ attemptMs: ms }), p));
+  }
+  // Over a new connection nothing is sent again, whatever happened.
+  assert.deepEqual([received, connections], [1, 1]);
+  return result;
+}
+
+async function sentOnce(by: Sender, p: Parameters<typeof receiver>[0]) {
   const target = await receiver(p);
   try {
-    return await by.send(sendRequest(target.url));
+    const result = await by.send(sendRequest(target.url));
+    return { result, received: target.received.length, connections: target.connections };
   } finally {
     await target.close();
-    // Over a new connection nothing is sent again, whatever happened.
-    assert.deepEqual([target.received.length, target.connections], [1, 1]);
   }
 }
 

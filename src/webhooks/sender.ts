@@ -18,7 +18,9 @@ export type SenderOptions = {
   readonly userAgent: string;
   /** For a whole attempt: name, connection, TLS, request and answer. */
   readonly attemptMs?: number | undefined;
-  /** Of it for connection and TLS. */
+  /** For a question after consent, if that is less: a client waits for what it says. Default limits.webhookHandshakeMs. */
+  readonly askMs?: number | undefined;
+  /** Of either for connection and TLS. */
   readonly connectMs?: number | undefined;
   /** Certificates of authorities to trust instead of Node's own, PEM. */
   readonly ca?: string | readonly string[] | undefined;
@@ -46,11 +48,15 @@ export function createSender(options: SenderOptions): Sender {
     ...options.connections,
   });
   const parts = { pool, clock, userAgent, attemptMs };
+  const asking = {
+    ...parts,
+    attemptMs: Math.min(attemptMs, options.askMs ?? limits.webhookHandshakeMs),
+  };
   return {
     send: (request) =>
       new Attempt({ ...parts, request, message: (url) => posted(url, request, parts) }).send(),
     ask: (request) =>
-      new Attempt({ ...parts, request, message: (url) => asked(url, request, parts) }).send(),
+      new Attempt({ ...asking, request, message: (url) => asked(url, request, parts) }).send(),
     close: async () => pool.close(),
   };
 }

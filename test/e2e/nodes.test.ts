@@ -84,7 +84,8 @@ it(
       (now) => states(now)[worker.id] === 'dead',
     );
     const tookMs = performance.now() - killedAt;
-    assert.ok(tookMs > 10_000 && tookMs < 25_000, String(tookMs));
+    // 12.5 to 18.5 s, and what a busy machine adds.
+    assert.ok(tookMs > 10_000 && tookMs < 60_000, String(tookMs));
     assert.equal(states(found)[front.id], 'live');
     const after = await client.stats();
     assert.deepEqual(counted(after), whole, 'what it counted is there still');

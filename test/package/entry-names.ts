@@ -45,7 +45,7 @@ export const entryNames: Readonly<Record<string, string>> = {
     KeptLine Lease LineLevel linesAfter ListDeliveries ListOperations liveSecrets LogChunk
     LogEntry LogLine meanDurationMs NewDelivery newDelivery newOperation NewOperation Note
     Operation OperationError OperationEvent OperationFilter OperationPage OperationState
-    OperationStatus OperationStore Outbox OutcomeCode Progress PruneOutcome RaincheckError
+    OperationStatus OperationStore Outbox OutcomeCode OwnTasks Progress PruneOutcome RaincheckError
     ReadLogs Result rotatedSecrets SettleAttempts Settlement SettleOutcome smallestDeliveryIdAt
     smallestIdAt statesOf SteerOutcome Store StoreCapabilities StoredDelivery StoredLine
     StoreHint StoreHints SweepExpired SweepOutcome TaskRecord tenantOwner waitingState

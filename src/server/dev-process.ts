@@ -1,0 +1,53 @@
+import { collectImports } from './imported-files.ts';
+import { runServer, type ServerParams, type Taking } from './main.ts';
+
+/**
+ * What runs a server of `raincheck dev` that is reloaded (dev-reload.ts has the conversation). It loads the config,
+ * which may fail without any harm, tells what that was made of, and serves when its turn comes.
+ */
+export type ToDevProcess =
+  | { readonly type: 'load'; readonly params: ServerParams }
+  | { readonly type: 'serve'; readonly taking: Taking }
+  /** Another takes over: at once, what runs is handed back. */
+  | { readonly type: 'stop' };
+
+export type FromDevProcess =
+  | { readonly type: 'loaded' | 'failed'; readonly files: readonly string[] }
+  | { readonly type: 'listening'; readonly asked: number; readonly port: number };
+
+function tell(message: FromDevProcess, told: () => void = () => undefined): void {
+  process.send?.(message, told);
+}
+
+const load = Promise.withResolvers<ServerParams>();
+const turn = Promise.withResolvers<Taking>();
+const replaced = Promise.withResolvers<void>();
+process.on('message', (message: ToDevProcess) => {
+  if (message.type === 'load') load.resolve(message.params);
+  else if (message.type === 'serve') turn.resolve(message.taking);
+  else replaced.resolve();
+});
+
+/** Whoever started this is gone, killed: nobody would know of this process. */
+const end = (): never => process.exit(1);
+process.once('disconnect', end);
+
+const files = collectImports();
+let isLoaded = false;
+let isReplaced = false;
+void replaced.promise.then(() => (isReplaced = true));
+const code = await runServer(await load.promise, {
+  turn() {
+    isLoaded = true;
+    tell({ type: 'loaded', files: [...files] });
+    return turn.promise;
+  },
+  listening: (asked, port) => tell({ type: 'listening', asked, port }),
+  replaced: replaced.promise,
+});
+process.off('disconnect', end);
+// Whatever user code still holds open must not keep the next one waiting.
+if (!isLoaded) tell({ type: 'failed', files: [...files] }, () => process.exit(code));
+else if (isReplaced || code === 1) process.exit(code);
+else process.disconnect();
+process.exitCode = code;

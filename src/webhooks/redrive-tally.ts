@@ -1,0 +1,84 @@
+import type { Delivery } from '../core/delivery.ts';
+import type { SteerOutcome } from '../store/delivery-store.ts';
+import type { Store } from '../store/store.ts';
+
+const prefix = 'redrive:';
+
+/** How far a redrive has come, over all its attempts. */
+type Tally = {
+  readonly changed: number;
+  /** Skipped, and nothing that the filter finds again. */
+  readonly passed: number;
+  /** What was about to be changed when this was written. */
+  readonly underWay: readonly string[];
+};
+
+type TallyParts = {
+  readonly store: Pick<
+    Store,
+    'readDelivery' | 'readOperation' | 'readNotes' | 'writeNote' | 'removeNotes'
+  >;
+  /** Of the operation. */
+  readonly id: string;
+  /** Whether the filter finds it, and it is this redrive's to change. */
+  readonly isWaiting: (delivery: Delivery) => Promise<boolean>;
+};
+
+/**
+ * What a redrive did, kept in a note of the store, so that the attempt after a crash tells of all that was done and
+ * not of its own part. Before each change the note says what is about to be changed; whoever finds it looks what became
+ * of that, and what does not wait any more counts as changed.
+ *
+ * The note of a redrive that is over is removed by the next redrive: until its result is stored it may be needed yet.
+ */
+export class RedriveTally {
+  changed = 0;
+  passed = 0;
+  readonly #p: TallyParts;
+
+  constructor(p: TallyParts) {
+    this.#p = p;
+  }
+
+  /** Takes up what attempts before this one did. */
+  async load(now: number): Promise<void> {
+    const { store, id } = this.#p;
+    const own = prefix + id;
+    const over: string[] = [];
+    for (const { name, text } of await store.readNotes({ prefix, now })) {
+      if (name === own) await this.#take(JSON.parse(text) as Tally);
+      else if (await isOver(store, name.slice(prefix.length))) over.push(name);
+    }
+    if (over.length > 0) await store.removeNotes({ names: over, unwrittenMs: 0, now });
+  }
+
+  /** `underWay` is changed next, once this has resolved. */
+  begin(underWay: readonly string[], now: number): Promise<void> {
+    const { store, id } = this.#p;
+    const tally: Tally = { changed: this.changed, passed: this.passed, underWay };
+    return store.writeNote({ name: prefix + id, text: JSON.stringify(tally), now });
+  }
+
+  async add(outcomes: readonly SteerOutcome[]): Promise<void> {
+    for (const steered of outcomes) {
+      if (steered.outcome === 'applied') this.changed += 1;
+      else if (steered.outcome === 'missing') this.passed += 1;
+      else if (!(await this.#p.isWaiting(steered.delivery))) this.passed += 1;
+    }
+  }
+
+  async #take({ changed, passed, underWay }: Tally): Promise<void> {
+    this.changed = changed;
+    this.passed = passed;
+    for (const id of underWay) {
+      const stored = await this.#p.store.readDelivery({ id });
+      if (stored === null) this.passed += 1;
+      else if (!(await this.#p.isWaiting(stored.delivery))) this.changed += 1;
+    }
+  }
+}
+
+async function isOver(store: TallyParts['store'], id: string): Promise<boolean> {
+  const operation = await store.readOperation({ id });
+  return operation === null || operation.finishedAt !== null;
+}
