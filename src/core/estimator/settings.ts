@@ -81,7 +81,7 @@ export const estimatorSettings = {
 /** How polls are planned, and the bounds that hold whatever is foreseen. */
 export const pollSettings = {
   /** What one poll costs, in units of relative lag. */
-  pollCost: 0.0129,
+  pollCost: 0.013,
   /** Shorter operations are not told apart: their lag is weighed as if they took so long. */
   ageMsMin: 7_000,
   waitMsMin: 400,
