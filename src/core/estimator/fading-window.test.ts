@@ -27,7 +27,7 @@ describe('FadingWindow', () => {
   it('has each of the values as its points while they are few, or a little above', () => {
     const points = pointsOf(windowAfter([30, 10, 40, 20]));
     for (const [i, value] of [10, 20, 30, 40].entries()) {
-      assert.ok(points[i]! >= value && points[i]! <= value + 10 * settings.gapShare, `${points}`);
+      assert.ok(points[i]! >= value && points[i]! <= value + 10 * settings.gapShare, points.join());
     }
     assert.equal(points[3], 40, 'nothing is above the longest');
     assert.equal(new FadingWindow().count, 0);

@@ -7,6 +7,12 @@ const weights = Float64Array.from({ length: settings.taskWindow }, (_, age) =>
   Math.exp(-age / settings.taskFade),
 );
 
+/** All weights of so many values together. */
+const weightOfLatest = new Float64Array(settings.taskWindow + 1);
+for (const [age, weight] of weights.entries()) {
+  weightOfLatest[age + 1] = (weightOfLatest[age] as number) + weight;
+}
+
 /**
  * The latest values of a series, of which older ones count ever less: what operations took drifts, and jumps, and of
  * such a series an exponential average is the best forecast (Muth, 1960), not the mean of a window that forgets all of
@@ -56,8 +62,7 @@ export class FadingWindow implements SortedWindow {
   #make(): void {
     const { sorted, count: held } = this.#latest;
     const { count } = this;
-    let whole = 0;
-    for (let age = 0; age < held; age += 1) whole += weights[age] as number;
+    const whole = weightOfLatest[held] as number;
     let rank = 0;
     let reached = weights[this.#latest.ageAt(0)] as number;
     for (let k = 0; k < count; k += 1) {

@@ -11,6 +11,8 @@ export class RingWindow implements SortedWindow {
   /** Where in the ring each of the sorted values is; equal ones oldest first. */
   readonly #places: Uint16Array;
   #count = 0;
+  /** Where in the ring the latest is. */
+  #newest = 0;
   #total = 0;
 
   constructor(capacity: number) {
@@ -44,13 +46,15 @@ export class RingWindow implements SortedWindow {
     const at = this.#total % this.capacity;
     if (this.#count === this.capacity) this.#remove(this.#ring[at] as number);
     this.#ring[at] = value;
+    this.#newest = at;
     this.#insert(value, at);
     this.#total += 1;
   }
 
   /** How many came after the value at `rank` of the sorted ones. */
   ageAt(rank: number): number {
-    return (this.#total - 1 - (this.#places[rank] as number)) % this.capacity;
+    const age = this.#newest - (this.#places[rank] as number);
+    return age < 0 ? age + this.capacity : age;
   }
 
   /** The values held, oldest first. */
