@@ -1,6 +1,7 @@
 import { RingWindow } from './ring-window.ts';
 import { windowOf, windowState, type WindowState } from './service-times.ts';
 import { estimatorSettings as settings } from './settings.ts';
+import { countAtMost } from './sorted-window.ts';
 import type { Told } from './told.ts';
 
 /** How good the first estimates told of a task's operations were, over the latest that finished. */
@@ -59,7 +60,7 @@ export class Accuracy {
     const { errors, late } = windows;
     return {
       samples: errors.count,
-      withinBound: late.countAtMost(0) / late.count,
+      withinBound: countAtMost(late, 0) / late.count,
       errorMedian: errors.sorted[(errors.count - 1) >> 1] ?? 0,
     };
   }

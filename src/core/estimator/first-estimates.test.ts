@@ -4,13 +4,13 @@ import type { CompletionEstimate } from './completion-estimate.ts';
 import { Estimator } from './estimator.ts';
 import { seededRandom } from './seeded-random.fixture.ts';
 
-/** Has seen 100 operations of 10..20 s; `slots` slots, so many of which are busy. */
+/** Has seen 100 operations of 10..20 s in no order; `slots` slots, so many of which are busy. */
 function taught(slots: number, busy: number): Estimator {
   const estimator = new Estimator({ random: seededRandom(3) });
   estimator.setSlots(slots);
   for (let i = 0; i < 100; i += 1) {
     estimator.onSubmit({ id: `past-${i}`, task: 'reports', at: -20_000 });
-    estimator.onStart({ id: `past-${i}`, at: -10_000 - i * 100 });
+    estimator.onStart({ id: `past-${i}`, at: -10_000 - ((i * 37) % 100) * 100 });
     estimator.onFinish({ id: `past-${i}`, at: 0 });
   }
   for (let i = 0; i < busy; i += 1) {

@@ -8,6 +8,8 @@ import { drawRemaining, type Residual } from './residual.ts';
 import type { SharedSnapshot, WaitingForecast } from './shared-snapshot.ts';
 import { SlotSimulation } from './slot-simulation.ts';
 import { estimatorSettings as settings } from './settings.ts';
+import { countAtMost } from './sorted-window.ts';
+import { StratifiedDraws } from './stratified-draws.ts';
 
 /** What may still happen to an operation, as 64 equally likely futures. */
 export type Forecast = {
@@ -44,6 +46,7 @@ const behindHeld = 32;
 export class Forecaster {
   readonly #world: EstimatorWorld;
   readonly #random: Random;
+  readonly #draws = new StratifiedDraws();
   readonly #slotSimulation = new SlotSimulation();
   readonly #shared: SharedSnapshot;
 
@@ -129,13 +132,15 @@ export class Forecaster {
     const draws = (live.running.size + ahead) * settings.samples;
     if (draws > this.#world.drawsMax) return this.#shared.waits(p, waits);
 
+    this.#draws.begin(this.#random);
     const line = live.firstWaiting(held ? ahead + 1 + behindHeld : ahead);
     const view = new QueueView(this.#world, now, mine.residual);
     if (!held && !line.some((other) => isHeld(this.#world, other, now))) {
       const queue = view.slotQueue(line);
       const one = new Float64Array(1);
       for (let i = 0; i < waits.length; i += 1) {
-        this.#slotSimulation.play(queue, this.#random, { positions: [ahead], starts: one });
+        this.#draws.future(i);
+        this.#slotSimulation.play(queue, this.#draws.next, { positions: [ahead], starts: one });
         waits[i] = one[0] as number;
       }
       return waits;
@@ -146,7 +151,8 @@ export class Forecaster {
     const simulation = new AdmissionSimulation(queue);
     const starts = new Float64Array(queue.line.length);
     for (let i = 0; i < waits.length; i += 1) {
-      simulation.play(this.#random, starts, ahead);
+      this.#draws.future(i);
+      simulation.play(this.#draws.next, starts, ahead);
       waits[i] = starts[ahead] as number;
     }
     return waits;
@@ -167,7 +173,7 @@ export class Forecaster {
     const { history, rulesOf } = this.#world;
     const window = history.whole(operation.task, rulesOf(operation.task))?.window;
     if (window === undefined || elapsed <= 0) return 0;
-    return window.countAtMost(elapsed) / window.count;
+    return countAtMost(window, elapsed) / window.count;
   }
 }
 

@@ -4,6 +4,7 @@ import { residualOf, type Residual } from './residual.ts';
 import { RingWindow } from './ring-window.ts';
 import { ServiceTimes } from './service-times.ts';
 import { estimatorSettings as settings } from './settings.ts';
+import type { SortedWindow } from './sorted-window.ts';
 import { StageTable } from './stage-table.ts';
 import type { TaskRules } from './task-rules.ts';
 
@@ -49,7 +50,7 @@ export class History {
   whole(
     task: string,
     rules: TaskRules,
-  ): (Omit<Remaining, 'residual'> & { window: RingWindow }) | null {
+  ): (Omit<Remaining, 'residual'> & { window: SortedWindow }) | null {
     const own = this.times.own(task);
     if (own !== null) return { window: own, basis: 'history', samples: this.times.finished(task) };
     if (rules.declaredMs !== null) {

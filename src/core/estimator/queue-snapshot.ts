@@ -8,6 +8,7 @@ import type { Random } from './random.ts';
 import type { Residual } from './residual.ts';
 import { SlotSimulation, type SlotQueue } from './slot-simulation.ts';
 import { estimatorSettings as settings } from './settings.ts';
+import { StratifiedDraws } from './stratified-draws.ts';
 
 /** One line within a snapshot: all that wait, or those of one capped task. */
 type Line = {
@@ -100,6 +101,7 @@ export type Position = {
  */
 export class SnapshotBuilding {
   readonly #takenAt: number;
+  readonly #draws = new StratifiedDraws();
   readonly #play: () => Float64Array;
   readonly #all: Line;
   readonly #capped: ReadonlyMap<string, Line>;
@@ -108,10 +110,12 @@ export class SnapshotBuilding {
   constructor(source: SnapshotSource, random: Random) {
     this.#takenAt = source.takenAt;
     const { queue } = source;
+    this.#draws.begin(random);
+    const draw = this.#draws.next;
     const played =
       queue.kind === 'slots'
-        ? slotLines(queue.slots, source, random)
-        : admissionLines(queue.admission, source, random);
+        ? slotLines(queue.slots, source, draw)
+        : admissionLines(queue.admission, source, draw);
     this.#play = played.play;
     this.#all = played.all;
     this.#capped = played.capped;
@@ -119,6 +123,7 @@ export class SnapshotBuilding {
 
   /** Plays one more future; null until all are played. */
   step(): QueueSnapshot | null {
+    this.#draws.future(this.#future);
     const waits = this.#play();
     const lines = [this.#all, ...this.#capped.values()];
     for (const { profile, ranks } of lines) profile.record(this.#future, waits, ranks);

@@ -1,5 +1,5 @@
-import type { RingWindow } from './ring-window.ts';
 import { estimatorSettings as settings } from './settings.ts';
+import { countAtMost, type SortedWindow } from './sorted-window.ts';
 
 /**
  * How much longer something takes that has taken `elapsedMs` already: a window of whole times, cut below the
@@ -13,10 +13,10 @@ export type Residual = {
   readonly elapsedMs: number;
 };
 
-export function residualOf(window: RingWindow, elapsedMs: number): Residual {
+export function residualOf(window: SortedWindow, elapsedMs: number): Residual {
   const elapsed = Math.max(0, elapsedMs);
   // At 0 nothing has been survived: a whole time of 0 ms is as possible as any.
-  const from = elapsed === 0 ? 0 : window.countAtMost(elapsed);
+  const from = elapsed === 0 ? 0 : countAtMost(window, elapsed);
   return { values: window.sorted, from, count: window.count, elapsedMs: elapsed };
 }
 

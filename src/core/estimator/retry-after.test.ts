@@ -23,10 +23,10 @@ describe('RetryAfter', () => {
     assert.deepEqual(retryAfter().next({ now: 0, ageMs: 0, remaining: null, stalled: true }), cap);
   });
 
-  it('spreads by up to 1 %, later only', () => {
+  it('spreads by up to 0.2 %, later only', () => {
     const blind = { now: 0, ageMs: 20_000, remaining: null, stalled: false };
     const waits = [0, 0.5, 0.999999].map((u) => retryAfter({ random: () => u }).next(blind).ms);
-    assert.deepEqual(waits, [10_000, 10_050, 10_100]);
+    assert.deepEqual(waits, [10_000, 10_010, 10_020]);
   });
 
   it('puts polls off that would be more than the budget of their second', () => {

@@ -19,7 +19,7 @@ export type PollCase = {
   readonly stalled: boolean;
 };
 
-/** The plan, a jitter of up to 1 % so that equal operations part, the cap, and a place in the poll budget. */
+/** The plan, a jitter of up to 0.2 % so that equal operations part, the cap, and a place in the poll budget. */
 export class RetryAfter {
   readonly #random: Random;
   readonly #capMs: number;

@@ -1,18 +1,25 @@
+import { rankIn, type SortedWindow } from './sorted-window.ts';
+
 /**
  * The latest `capacity` values of a series, kept sorted as well, since every forecast asks for ranks and
  * only every finished operation changes them. A push is O(capacity), by moving memory.
  */
-export class RingWindow {
+export class RingWindow implements SortedWindow {
   readonly capacity: number;
   readonly #ring: Float64Array;
   readonly #sorted: Float64Array;
+  /** Where in the ring each of the sorted values is; equal ones oldest first. */
+  readonly #places: Uint16Array;
   #count = 0;
+  /** Where in the ring the latest is. */
+  #newest = 0;
   #total = 0;
 
   constructor(capacity: number) {
     this.capacity = capacity;
     this.#ring = new Float64Array(capacity);
     this.#sorted = new Float64Array(capacity);
+    this.#places = new Uint16Array(capacity);
   }
 
   /** Values held. */
@@ -39,21 +46,15 @@ export class RingWindow {
     const at = this.#total % this.capacity;
     if (this.#count === this.capacity) this.#remove(this.#ring[at] as number);
     this.#ring[at] = value;
-    this.#insert(value);
+    this.#newest = at;
+    this.#insert(value, at);
     this.#total += 1;
   }
 
-  /** How many of the values held are at most `value`. */
-  countAtMost(value: number): number {
-    const sorted = this.#sorted;
-    let low = 0;
-    let high = this.#count;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((sorted[middle] as number) <= value) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+  /** How many came after the value at `rank` of the sorted ones. */
+  ageAt(rank: number): number {
+    const age = this.#newest - (this.#places[rank] as number);
+    return age < 0 ? age + this.capacity : age;
   }
 
   /** The values held, oldest first. */
@@ -78,16 +79,20 @@ export class RingWindow {
     return window;
   }
 
-  #insert(value: number): void {
-    const at = this.countAtMost(value);
+  #insert(value: number, place: number): void {
+    const at = rankIn(this.#sorted, this.#count, (held) => held <= value);
     this.#sorted.copyWithin(at + 1, at, this.#count);
+    this.#places.copyWithin(at + 1, at, this.#count);
     this.#sorted[at] = value;
+    this.#places[at] = place;
     this.#count += 1;
   }
 
+  /** The oldest, which comes before those that are equal. */
   #remove(value: number): void {
-    const at = this.countAtMost(value) - 1;
+    const at = rankIn(this.#sorted, this.#count, (held) => held < value);
     this.#sorted.copyWithin(at, at + 1, this.#count);
+    this.#places.copyWithin(at, at + 1, this.#count);
     this.#count -= 1;
   }
 }

@@ -1,3 +1,4 @@
+import { FadingWindow } from './fading-window.ts';
 import { quantile } from './quantile.ts';
 import { RingWindow } from './ring-window.ts';
 import { estimatorSettings as settings } from './settings.ts';
@@ -8,14 +9,14 @@ import { estimatorSettings as settings } from './settings.ts';
  */
 export class ServiceTimes {
   #pooled = new RingWindow(settings.pooledWindow);
-  readonly #tasks = new Map<string, RingWindow>();
+  readonly #tasks = new Map<string, FadingWindow>();
 
   add(task: string, serviceMs: number): void {
     this.#pooled.push(serviceMs);
     let window = this.#tasks.get(task);
     if (window === undefined) {
       if (this.#tasks.size >= settings.tasksMax) return;
-      window = new RingWindow(settings.taskWindow);
+      window = new FadingWindow();
       this.#tasks.set(task, window);
     }
     window.push(serviceMs);
@@ -27,7 +28,7 @@ export class ServiceTimes {
   }
 
   /** The task's own window; null while it holds too few to be drawn from. */
-  own(task: string): RingWindow | null {
+  own(task: string): FadingWindow | null {
     const window = this.#tasks.get(task);
     return window !== undefined && window.count >= settings.taskSamplesMin ? window : null;
   }
@@ -63,7 +64,7 @@ export class ServiceTimes {
     this.#pooled = windowOf(settings.pooledWindow, state.pooled);
     this.#tasks.clear();
     for (const [task, window] of Object.entries(state.tasks).slice(0, settings.tasksMax)) {
-      this.#tasks.set(task, windowOf(settings.taskWindow, window));
+      this.#tasks.set(task, new FadingWindow(windowOf(settings.taskWindow, window)));
     }
   }
 }
@@ -71,7 +72,7 @@ export class ServiceTimes {
 /** A window as plain data: the values held, oldest first, and how many there ever were. */
 export type WindowState = { readonly values: readonly number[]; readonly total: number };
 
-export function windowState(window: RingWindow): WindowState {
+export function windowState(window: RingWindow | FadingWindow): WindowState {
   return { values: window.values(), total: window.total };
 }
 

@@ -7,8 +7,12 @@ export const estimatorSettings = {
   samples: 64,
 
   // What is remembered.
-  /** Latest service times of a task: enough for a 90 % bound, few enough to forget a deploy within an hour. */
-  taskWindow: 64,
+  /** Latest service times of a task, … */
+  taskWindow: 128,
+  /** … of which each counts 1/e of what the one so many later does: together as much as 64 that count the same. */
+  taskFade: 32,
+  /** What remained at the entry of a stage. */
+  stageWindow: 64,
   pooledWindow: 512,
   /** A task with fewer of its own is drawn from the pool of all tasks. */
   taskSamplesMin: 4,
@@ -77,7 +81,7 @@ export const estimatorSettings = {
 /** How polls are planned, and the bounds that hold whatever is foreseen. */
 export const pollSettings = {
   /** What one poll costs, in units of relative lag. */
-  pollCost: 0.0126,
+  pollCost: 0.013,
   /** Shorter operations are not told apart: their lag is weighed as if they took so long. */
   ageMsMin: 7_000,
   waitMsMin: 400,
@@ -86,7 +90,7 @@ export const pollSettings = {
   waitAgeShareMax: 0.5,
   waitPredictedShareMax: 0.25,
   /** A wait is made longer by up to this share. Never shorter: a poll just before the likely end is a wasted one. */
-  jitter: 0.01,
+  jitter: 0.002,
   /** Of the budget so much is promised: the rest is for polls that come later than they were asked to. */
   promisedShare: 0.95,
   capMsDefault: 60_000,

@@ -21,7 +21,7 @@ export class StageTable {
     let window = stages.get(p.stage);
     if (window === undefined) {
       if (stages.size >= settings.stagesMax) return;
-      window = new RingWindow(settings.taskWindow);
+      window = new RingWindow(settings.stageWindow);
       stages.set(p.stage, window);
     }
     window.push(p.remainingMs);
@@ -48,7 +48,7 @@ export class StageTable {
       const kept = Object.entries(stages).slice(0, settings.stagesMax);
       this.#tasks.set(
         task,
-        new Map(kept.map(([key, window]) => [key, windowOf(settings.taskWindow, window)])),
+        new Map(kept.map(([key, window]) => [key, windowOf(settings.stageWindow, window)])),
       );
     }
   }

@@ -1,0 +1,29 @@
+/** Times of a series, smallest first, as a forecast draws from them. */
+export type SortedWindow = {
+  /** Ascending: the first `count` of the array, all equally likely. It changes when the series goes on. */
+  readonly sorted: Float64Array;
+  readonly count: number;
+  /** Values ever pushed, those forgotten included. */
+  readonly total: number;
+};
+
+/** How many of the values are at most `value`. */
+export function countAtMost({ sorted, count }: SortedWindow, value: number): number {
+  return rankIn(sorted, count, (held) => held <= value);
+}
+
+/** The first rank at which `isBefore` does not hold; it must hold for none after that. */
+export function rankIn(
+  sorted: Float64Array,
+  count: number,
+  isBefore: (held: number) => boolean,
+): number {
+  let low = 0;
+  let high = count;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (isBefore(sorted[middle] as number)) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
