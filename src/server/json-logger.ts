@@ -4,7 +4,7 @@ import { logLevels, type FlushableLogger, type LogLevel } from './logger.ts';
 
 /** How long an ordinary line may wait for company, and how much of it. */
 const gatherMs = 20;
-const gatherChars = 16_384;
+const gatherChars = 65_536;
 
 /**
  * JSON lines for machines, written asynchronously, so that a slow reader of the log does not hold up requests.
