@@ -3,6 +3,7 @@ import { claimedBefore, type Operation } from '../core/operation.ts';
 import { decide } from '../core/transitions.ts';
 import type { ClaimedOperation, ClaimOperations, ClaimOutcome, ClaimTask } from '../store/store.ts';
 import type { Row, WriteConnection, WriteStatement } from './connection.ts';
+import type { HeldLeases } from './held-leases.ts';
 import type { Ledger, TaskEntry } from './ledger.ts';
 import type { Operations } from './operations.ts';
 import { ReadyAgain, Scan } from './ready-again.ts';
@@ -59,14 +60,21 @@ const laneRowsMin = 8;
 
 export class Claim {
   readonly #ledger: Ledger;
+  readonly #heldLeases: HeldLeases;
   readonly #readyAgain: ReadyAgain;
   readonly #ready: WriteStatement;
   readonly #park: WriteStatement;
   readonly #claim: WriteStatement;
   readonly #longInput: WriteStatement;
 
-  constructor(writer: WriteConnection, ledger: Ledger, operations: Operations) {
+  constructor(
+    writer: WriteConnection,
+    ledger: Ledger,
+    p: { readonly operations: Operations; readonly heldLeases: HeldLeases },
+  ) {
+    const { operations } = p;
     this.#ledger = ledger;
+    this.#heldLeases = p.heldLeases;
     this.#readyAgain = new ReadyAgain(writer, ledger, operations);
     this.#ready = writer.prepare(readySql);
     this.#park = writer.prepare(parkSql);
@@ -165,8 +173,10 @@ export class Claim {
       worker,
       seq,
     );
-    const { task, concurrencyKey: key } = after;
+    const { id, task, concurrencyKey: key, tenant, webhook } = after;
     this.#ledger.moved({ task, key, from: 'ready', to: 'running' });
+    const held = { id, seq, task, key, attemptStartedAt: now, tenant };
+    this.#heldLeases.keep(token, { ...held, hasWebhook: webhook !== null });
     const input = row[operationColumnCount] ?? this.#longInput.first(seq)?.[0];
     return { operation: after, input: input as string };
   }
