@@ -56,16 +56,11 @@ export function jsonLogger(p: { readonly level: LogLevel }): FlushableLogger {
   };
 }
 
-let lastSecond = Number.NaN;
-let lastSecondText = '';
+let latest = { ms: Number.NaN, text: '' };
 
-/** The time for people who read logs; the engine's instants come from its Clock. */
+/** The time for people who read logs; the engine's instants come from its Clock. Many lines share a ms. */
 function isoNow(): string {
   const ms = Date.now();
-  const second = Math.floor(ms / 1000);
-  if (second !== lastSecond) {
-    lastSecond = second;
-    lastSecondText = new Date(second * 1000).toISOString().slice(0, 20);
-  }
-  return `${lastSecondText}${String(1000 + ms - second * 1000).slice(1)}Z`;
+  if (ms !== latest.ms) latest = { ms, text: new Date(ms).toISOString() };
+  return latest.text;
 }
