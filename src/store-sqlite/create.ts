@@ -66,7 +66,7 @@ export function prepareCreate(
       jsonOrNull(operation.webhook),
     );
     if (isLong) insertInput.run(seq, input);
-    else if (operation.state === 'ready') fresh.add({ seq, operation, input });
+    else if (operation.state === 'ready') fresh.add({ seq, operation, input }, ledger.pending);
   }
 
   /** What the key says of a request that came before; null: nothing. */

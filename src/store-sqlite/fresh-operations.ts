@@ -27,13 +27,11 @@ export class FreshOperations {
     return this.#bySeq.size;
   }
 
-  add(made: Candidate): void {
-    if (this.#bySeq.size >= freshMax) {
-      for (const oldest of this.#bySeq.keys()) {
-        this.#bySeq.delete(oldest);
-        break;
-      }
-    }
+  /** `pending` wait in all: behind more than are kept here it will not be claimed soon, and is not kept. */
+  add(made: Candidate, pending: number): void {
+    if (pending >= freshMax) return;
+    // Of those that will never be claimed. Not the oldest alone: a Map looks for its first past all that were deleted.
+    if (this.#bySeq.size >= freshMax) this.#bySeq.clear();
     this.#bySeq.set(made.seq, made);
   }
 

@@ -21,12 +21,7 @@ export class HeldLeases {
   readonly #byToken = new Map<string, HeldLease>();
 
   keep(token: string, lease: HeldLease): void {
-    if (this.#byToken.size >= leasesMax) {
-      for (const oldest of this.#byToken.keys()) {
-        this.#byToken.delete(oldest);
-        break;
-      }
-    }
+    if (this.#byToken.size >= leasesMax) this.#byToken.clear();
     this.#byToken.set(token, lease);
   }
 
