@@ -24,17 +24,26 @@ export function endpointId(nowMs: number, random: Uint8Array): string {
 }
 
 function timeOrdered(nowMs: number, random: Uint8Array, offset: number): string {
-  let time = '';
-  let rest = nowMs;
-  for (let i = 0; i < 10; i += 1) {
-    time = alphabet.charAt(rest % 32) + time;
-    rest = Math.floor(rest / 32);
-  }
   let tail = '';
   for (let group = 0; group < randomBytesPerId; group += 5) {
     tail += fiveBytes(random, offset + group);
   }
-  return `${time}${tail}`;
+  return `${timeText(nowMs)}${tail}`;
+}
+
+let latest = { ms: Number.NaN, text: '' };
+
+/** Under load many ids begin alike. */
+function timeText(ms: number): string {
+  if (ms === latest.ms) return latest.text;
+  let text = '';
+  let rest = ms;
+  for (let i = 0; i < 10; i += 1) {
+    text = alphabet.charAt(rest % 32) + text;
+    rest = Math.floor(rest / 32);
+  }
+  latest = { ms, text };
+  return text;
 }
 
 /** Five bytes are exactly eight characters. */

@@ -16,10 +16,15 @@ export const systemClock: Clock = makeClock(
 /** The same over other sources; `monotonicMs` may be fractional. */
 export function makeClock(monotonicMs: () => number, wallMs: () => number): Clock {
   let offset = -Infinity;
+  let latest = { wall: Number.NaN, now: Number.NaN };
   const now = (): number => {
+    const wall = wallMs();
+    // An operation asks a dozen times, mostly within one ms.
+    if (wall === latest.wall) return latest.now;
     const monotonic = monotonicMs();
-    offset = Math.max(offset, wallMs() - monotonic);
-    return Math.floor(monotonic + offset);
+    offset = Math.max(offset, wall - monotonic);
+    latest = { wall, now: Math.floor(monotonic + offset) };
+    return latest.now;
   };
   return { now, elapsed: () => Math.floor(monotonicMs()), wall: wallMs, sleep };
 }

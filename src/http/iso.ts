@@ -3,8 +3,16 @@ const dayMs = 86_400_000;
 const dayTexts = new Map<number, string>();
 const dayTextsMax = 64;
 
+let latest = { ms: Number.NaN, text: '' };
+
 /** As Date.toISOString, which costs 1.0 us: 0.15 us, as only the first instant of a day makes a Date. */
 export function iso(ms: number): string {
+  if (ms === latest.ms) return latest.text;
+  latest = { ms, text: isoText(ms) };
+  return latest.text;
+}
+
+function isoText(ms: number): string {
   const day = Math.floor(ms / dayMs);
   const second = Math.floor((ms - day * dayMs) / 1000);
   const minute = Math.floor(second / 60);

@@ -16,9 +16,24 @@ export function jsonLine(p: {
   for (const name in p.fields) {
     const value: unknown = p.fields[name as keyof typeof p.fields];
     if (value === undefined || typeof value === 'function') continue;
-    line += `,${text(name)}:${isSecretName(name) ? `"${redacted}"` : json(value)}`;
+    const start = starts.get(name) ?? startOf(name);
+    line += start.isSecret ? start.text : start.text + json(value);
   }
   return `${line},"msg":${text(p.message)}}\n`;
+}
+
+type FieldStart = { readonly text: string; readonly isSecret: boolean };
+
+/** Our own lines have some dozens of names; those of handlers are as many as they like. */
+const startsMax = 500;
+const starts = new Map<string, FieldStart>();
+
+/** `,"name":`, of a secret with what stands in its place. */
+function startOf(name: string): FieldStart {
+  const isSecret = isSecretName(name);
+  const start = { text: `,${text(name)}:${isSecret ? `"${redacted}"` : ''}`, isSecret };
+  if (starts.size < startsMax) starts.set(name, start);
+  return start;
 }
 
 function json(value: unknown): string {

@@ -4,7 +4,7 @@ import { logLevels, type FlushableLogger, type LogLevel } from './logger.ts';
 
 /** How long an ordinary line may wait for company, and how much of it. */
 const gatherMs = 20;
-const gatherChars = 16_384;
+const gatherChars = 65_536;
 
 /**
  * JSON lines for machines, written asynchronously, so that a slow reader of the log does not hold up requests.
@@ -56,16 +56,11 @@ export function jsonLogger(p: { readonly level: LogLevel }): FlushableLogger {
   };
 }
 
-let lastSecond = Number.NaN;
-let lastSecondText = '';
+let latest = { ms: Number.NaN, text: '' };
 
-/** The time for people who read logs; the engine's instants come from its Clock. */
+/** The time for people who read logs; the engine's instants come from its Clock. Many lines share a ms. */
 function isoNow(): string {
   const ms = Date.now();
-  const second = Math.floor(ms / 1000);
-  if (second !== lastSecond) {
-    lastSecond = second;
-    lastSecondText = new Date(second * 1000).toISOString().slice(0, 20);
-  }
-  return `${lastSecondText}${String(1000 + ms - second * 1000).slice(1)}Z`;
+  if (ms !== latest.ms) latest = { ms, text: new Date(ms).toISOString() };
+  return latest.text;
 }

@@ -38,13 +38,17 @@ function logRequest(
   if (reply.headers['idempotent-replayed'] !== undefined) fields['replayed'] = true;
   const requestId = request.header('x-request-id');
   if (requestId !== undefined) fields['request_id'] = requestId.slice(0, 200);
-  const isHealth = request.path.endsWith('/livez') || request.path.endsWith('/readyz');
-  const isRead = reply.status < 400 && (request.method === 'GET' || request.method === 'HEAD');
+  const isGet = request.method === 'GET' || request.method === 'HEAD';
+  const isHealth = isGet && (request.path.endsWith('/livez') || request.path.endsWith('/readyz'));
+  const isRead = isGet && reply.status < 400;
   if (reply.status >= 500 && reply.status !== 503) logger.error(fields, 'request');
   else if (isHealth || (isRead && !reads)) logger.debug(fields, 'request');
   else logger.info(fields, 'request');
 }
 
 function operationIn(text: string): string | undefined {
-  return /op_[0-9A-Z]{26}/.exec(text)?.[0];
+  const at = text.search(/op_[0-9A-Z]{26}/);
+  return at === -1 ? undefined : text.slice(at, at + operationIdChars);
 }
+
+const operationIdChars = 'op_'.length + 26;

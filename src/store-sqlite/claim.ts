@@ -2,7 +2,9 @@ import { limits } from '../core/limits.ts';
 import { claimedBefore, type Operation } from '../core/operation.ts';
 import { decide } from '../core/transitions.ts';
 import type { ClaimedOperation, ClaimOperations, ClaimOutcome, ClaimTask } from '../store/store.ts';
-import type { Row, WriteConnection, WriteStatement } from './connection.ts';
+import type { WriteConnection, WriteStatement } from './connection.ts';
+import type { Candidate, FreshOperations } from './fresh-operations.ts';
+import type { HeldLeases } from './held-leases.ts';
 import type { Ledger, TaskEntry } from './ledger.ts';
 import type { Operations } from './operations.ts';
 import { ReadyAgain, Scan } from './ready-again.ts';
@@ -22,6 +24,15 @@ import { operationColumnCount, operationColumns, operationOf, seqOf } from './ro
  */
 export const readySql = `
 SELECT ${operationColumns}, input
+FROM operations
+WHERE state = 'ready'
+  AND task = ?
+ORDER BY priority DESC, ready_at, id
+LIMIT ? + 0`;
+
+/** The same rows, from the index alone. */
+export const freshSql = `
+SELECT seq, id
 FROM operations
 WHERE state = 'ready'
   AND task = ?
@@ -59,16 +70,31 @@ const laneRowsMin = 8;
 
 export class Claim {
   readonly #ledger: Ledger;
+  readonly #fresh: FreshOperations;
+  readonly #heldLeases: HeldLeases;
   readonly #readyAgain: ReadyAgain;
   readonly #ready: WriteStatement;
+  readonly #readyFresh: WriteStatement;
   readonly #park: WriteStatement;
   readonly #claim: WriteStatement;
   readonly #longInput: WriteStatement;
 
-  constructor(writer: WriteConnection, ledger: Ledger, operations: Operations) {
+  constructor(
+    writer: WriteConnection,
+    ledger: Ledger,
+    p: {
+      readonly operations: Operations;
+      readonly fresh: FreshOperations;
+      readonly heldLeases: HeldLeases;
+    },
+  ) {
+    const { operations } = p;
     this.#ledger = ledger;
+    this.#fresh = p.fresh;
+    this.#heldLeases = p.heldLeases;
     this.#readyAgain = new ReadyAgain(writer, ledger, operations);
     this.#ready = writer.prepare(readySql);
+    this.#readyFresh = writer.prepare(freshSql);
     this.#park = writer.prepare(parkSql);
     this.#claim = writer.prepare(claimSql);
     this.#longInput = writer.prepare(longInputSql);
@@ -82,15 +108,13 @@ export class Claim {
       const missing = p.limit - claimed.length;
       const share = Math.max(laneRowsMin, Math.ceil(missing / Math.max(1, lanes.length)));
       const lane = this.#best(lanes, lanes.length === 1 ? missing : share, scan);
-      const row = lane?.rows[lane.at];
-      if (lane === null || row === undefined || lane.head === null) break;
-      const operation = lane.head;
+      const candidate = lane?.candidates[lane.at];
+      if (lane === null || candidate === undefined) break;
       lane.at += 1;
-      lane.head = null;
-      if (hasKeySlot(lane, operation.concurrencyKey)) {
-        claimed.push(this.#claimRow(row, operation, p));
+      if (hasKeySlot(lane, candidate.operation.concurrencyKey)) {
+        claimed.push(this.#claimOne(candidate, p));
       } else {
-        this.#parkRow(row, operation);
+        this.#parkOne(candidate);
       }
     }
     const isCutShort = scan.rowsLeft === 0 && claimed.length < p.limit;
@@ -111,7 +135,7 @@ export class Claim {
       if (slotsOf(entry, task) <= 0) continue;
       this.#readyAgain.unparkFree(entry, task.keyConcurrency, scan);
       if (entry.noneReady) continue;
-      lanes.push({ entry, task, rows: [], at: 0, head: null, isExhausted: false });
+      lanes.push({ entry, task, candidates: [], at: 0, isExhausted: false });
     }
     return { lanes, nextDueAt };
   }
@@ -122,16 +146,15 @@ export class Claim {
     for (const lane of lanes) {
       const slots = slotsOf(lane.entry, lane.task);
       if (slots <= 0) continue;
-      if (lane.at >= lane.rows.length) this.#refill(lane, Math.min(wanted, slots), scan);
-      const row = lane.rows[lane.at];
-      if (row === undefined) {
+      if (lane.at >= lane.candidates.length) this.#refill(lane, Math.min(wanted, slots), scan);
+      const head = lane.candidates[lane.at]?.operation;
+      if (head === undefined) {
         if (lane.isExhausted) lane.entry.noneReady = true;
         continue;
       }
-      lane.head ??= operationOf(row);
-      if (bestHead === null || claimedBefore(lane.head, bestHead)) {
+      if (bestHead === null || claimedBefore(head, bestHead)) {
         best = lane;
-        bestHead = lane.head;
+        bestHead = head;
       }
     }
     return best;
@@ -140,21 +163,35 @@ export class Claim {
   /** What was fetched before has left the index by now, claimed or parked: the same query goes on. */
   #refill(lane: Lane, wanted: number, scan: Scan): void {
     lane.at = 0;
-    lane.rows = [];
+    lane.candidates = [];
     const count = Math.min(wanted, scan.rowsLeft);
     if (lane.isExhausted || count === 0) return;
-    lane.rows = this.#ready.all(lane.entry.task, count);
-    scan.look(lane.rows.length);
-    if (lane.rows.length < count) lane.isExhausted = true;
+    lane.candidates = this.#freshOnes(lane.entry, count) ?? this.#read(lane.entry, count);
+    scan.look(lane.candidates.length);
+    if (lane.candidates.length < count) lane.isExhausted = true;
   }
 
-  #claimRow(row: Row, operation: Operation, p: ClaimOperations): ClaimedOperation {
+  /** null: not all of them are known here, for certain where more wait than can be. */
+  #freshOnes({ task, pending }: TaskEntry, count: number): Candidate[] | null {
+    if (pending > this.#fresh.size) return null;
+    return this.#fresh.all(this.#readyFresh.all(task, count));
+  }
+
+  #read({ task }: TaskEntry, count: number): Candidate[] {
+    return this.#ready.all(task, count).map((row) => ({
+      seq: seqOf(row),
+      operation: operationOf(row),
+      input: row[operationColumnCount] as string | null,
+    }));
+  }
+
+  #claimOne(candidate: Candidate, p: ClaimOperations): ClaimedOperation {
+    const { seq, operation } = candidate;
     const { worker, leaseMs, now } = p;
     const token = p.newToken();
     const decision = decide(operation, { type: 'claimed', worker, leaseMs, token }, now);
     if (decision.outcome !== 'applied') throw new Error('A ready operation could not be claimed.');
     const after = decision.operation;
-    const seq = seqOf(row);
     this.#claim.run(
       after.version,
       after.startedAt,
@@ -165,25 +202,27 @@ export class Claim {
       worker,
       seq,
     );
-    const { task, concurrencyKey: key } = after;
+    const { id, task, concurrencyKey: key, tenant, webhook } = after;
     this.#ledger.moved({ task, key, from: 'ready', to: 'running' });
-    const input = row[operationColumnCount] ?? this.#longInput.first(seq)?.[0];
+    const held = { id, seq, task, key, attemptStartedAt: now, tenant };
+    this.#heldLeases.keep(token, { ...held, hasWebhook: webhook !== null });
+    this.#fresh.forget(seq);
+    const input = candidate.input ?? this.#longInput.first(seq)?.[0];
     return { operation: after, input: input as string };
   }
 
-  #parkRow(row: Row, { task, concurrencyKey: key }: Operation): void {
-    this.#park.run(seqOf(row));
+  #parkOne({ seq, operation: { task, concurrencyKey: key } }: Candidate): void {
+    this.#park.run(seq);
     this.#ledger.moved({ task, key, from: 'ready', to: 'parked' });
   }
 }
 
-/** One task in the merge. `rows` are its best ready ones, as fetched; `head` is rows[at] as a record. */
+/** One task in the merge, with its best ready ones, as fetched. */
 type Lane = {
   readonly entry: TaskEntry;
   readonly task: ClaimTask;
-  rows: Row[];
+  candidates: Candidate[];
   at: number;
-  head: Operation | null;
   isExhausted: boolean;
 };
 

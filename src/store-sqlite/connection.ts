@@ -137,6 +137,12 @@ export class WriteStatement {
     return Number(this.#statement.run(...values).changes);
   }
 
+  /** The rowid of the row that it inserts. */
+  insert(...values: Value[]): number {
+    this.#requireTransaction();
+    return Number(this.#statement.run(...values).lastInsertRowid);
+  }
+
   all(...values: Value[]): Row[] {
     this.#requireTransaction();
     return this.#statement.all(...values) as unknown as Row[];

@@ -9,6 +9,7 @@ import type {
 } from '../store/store.ts';
 import { jsonOrNull, membersText } from '../store/json-columns.ts';
 import type { WriteConnection } from './connection.ts';
+import type { FreshOperations } from './fresh-operations.ts';
 import { prepareIdempotencyKeys } from './idempotency.ts';
 import type { Ledger } from './ledger.ts';
 import type { Operations } from './operations.ts';
@@ -19,9 +20,6 @@ INSERT INTO operations
   (id, task, state, created_at, retention_ms, attempts_max, priority, ready_at, wait_until, deadline_at,
    give_up_at, concurrency_key, tenant, retry_of, traceparent, labels, input, webhook)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
-
-const lastSeqSql = `
-SELECT last_insert_rowid()`;
 
 const createInputSql = `
 INSERT INTO inputs (operation_seq, input)
@@ -38,16 +36,16 @@ export type Create = (p: CreateOperations) => CreateOutcome[];
 export function prepareCreate(
   writer: WriteConnection,
   ledger: Ledger,
-  operations: Operations,
+  p: { readonly operations: Operations; readonly fresh: FreshOperations },
 ): Create {
+  const { operations, fresh } = p;
   const keys = prepareIdempotencyKeys(writer);
   const insert = writer.prepare(createOperationSql);
   const insertInput = writer.prepare(createInputSql);
-  const lastSeq = writer.prepare(lastSeqSql);
 
   function store(operation: Operation, input: string): void {
     const isLong = input.length > inlineInputChars;
-    insert.run(
+    const seq = insert.insert(
       operation.id,
       operation.task,
       operation.state,
@@ -67,7 +65,8 @@ export function prepareCreate(
       isLong ? null : input,
       jsonOrNull(operation.webhook),
     );
-    if (isLong) insertInput.run(lastSeq.first()?.[0] ?? null, input);
+    if (isLong) insertInput.run(seq, input);
+    else if (operation.state === 'ready') fresh.add({ seq, operation, input }, ledger.pending);
   }
 
   /** What the key says of a request that came before; null: nothing. */

@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import type { OperationFilter } from '../store/store.ts';
 import { StoreBench } from '../testing/store-bench.ts';
 import { listAttemptsSql } from './attempts.ts';
-import { claimSql, parkSql, readySql } from './claim.ts';
+import { claimSql, freshSql, parkSql, readySql } from './claim.ts';
 import { findKeySql } from './idempotency.ts';
 import { oldestPendingSql } from './ledger.ts';
 import { extendSql, extendWithProgressSql } from './leases.ts';
@@ -59,6 +59,7 @@ const hotStatements: Readonly<Record<string, readonly [sql: string, ...uses: Reg
   'status read': [selectOperationSql, /SEARCH operations USING INDEX sqlite_autoindex.*\(id=\?\)/],
   'idempotency key': [findKeySql, /USING PRIMARY KEY \(scope=\? AND key=\?\)/],
   'claim, candidates': [readySql, /SEARCH operations USING INDEX operations_ready \(task=\?\)/],
+  'claim, fresh ones': [freshSql, /USING COVERING INDEX operations_ready \(task=\?\)/],
   'claim, the row': [claimSql, /USING INTEGER PRIMARY KEY/],
   park: [parkSql, /USING INTEGER PRIMARY KEY/],
   unpark: [unparkSql, /INDEX operations_parked \(task=\? AND concurrency_key=\?\)/],
@@ -143,6 +144,7 @@ describe('with 100,000 finished operations', { timeout: 60_000 }, () => {
   it('reads as many pages as without them, but for the depth of the trees', (t) => {
     const statements: [string, (string | number)[]][] = [
       [readySql, ['reports', 10]],
+      [freshSql, ['reports', 10]],
       [lapsedLeasesSql, [8e15, 10]],
       [waitedTooLongSql, [8e15, 10]],
       [expiredOperationsSql, [8e12, 10]],

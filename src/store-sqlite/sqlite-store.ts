@@ -12,7 +12,9 @@ import {
 } from './delivery-verbs.ts';
 import { prepareDeliveries } from './deliveries.ts';
 import { EndpointLedger } from './endpoint-ledger.ts';
+import { FreshOperations } from './fresh-operations.ts';
 import { GroupCommit, type GroupCommitHooks } from './group-commit.ts';
+import { HeldLeases } from './held-leases.ts';
 import { Ledger } from './ledger.ts';
 import { prepareExtend } from './leases.ts';
 import { prepareList } from './list.ts';
@@ -155,10 +157,12 @@ function writingVerbs(p: {
   const { ledger, operations, commits } = p;
   const { endpoints, create: createDelivery } = p.parts;
   const { writer } = p.file;
-  const create = prepareCreate(writer, ledger, operations);
-  const claim = new Claim(writer, ledger, operations);
+  const fresh = new FreshOperations();
+  const create = prepareCreate(writer, ledger, { operations, fresh });
+  const heldLeases = new HeldLeases();
+  const claim = new Claim(writer, ledger, { operations, fresh, heldLeases });
   const outboxWrites = prepareOutbox(endpoints, operations, createDelivery);
-  const settle = prepareSettle(writer, ledger, { operations, outboxWrites });
+  const settle = prepareSettle(writer, ledger, { operations, outboxWrites, heldLeases });
   const extend = prepareExtend(writer);
   const appendLogs = prepareAppendLogs(writer);
   const sweep = prepareSweep(writer, operations, outboxWrites);

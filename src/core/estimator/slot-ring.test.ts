@@ -48,6 +48,9 @@ describe('SlotRing', () => {
           }
           assert.ok(at >= now + wait);
           const second = Math.floor(at / 1000);
+          for (let s = Math.floor((now + wait) / 1000); s < second; s += 1) {
+            assert.equal(seconds.get(s), perSecond, `second ${s} had room`);
+          }
           seconds.set(second, (seconds.get(second) ?? 0) + 1);
           assert.ok(seconds.get(second)! <= perSecond, `second ${second}`);
         }
@@ -76,5 +79,14 @@ describe('SlotRing', () => {
     assert.deepEqual(seconds(), [5, 5, 5, 5]);
     slots.setPerSecond(2);
     assert.deepEqual(seconds(), [6, 6, 7, 7]);
+  });
+
+  it('finds the room that a larger budget makes in seconds that were full', () => {
+    const slots = new SlotRing({ perSecond: 2, seconds: 960 });
+    const seconds = (): number[] =>
+      Array.from({ length: 4 }, () => Math.floor(slots.take({ dueAt: 5_000, now: 0 })! / 1000));
+    assert.deepEqual(seconds(), [5, 5, 6, 6]);
+    slots.setPerSecond(3);
+    assert.deepEqual(seconds(), [5, 6, 7, 7]);
   });
 });
