@@ -20,6 +20,12 @@ SELECT ${deliveryColumns}
 FROM deliveries
 WHERE id = ?`;
 
+/**
+ * Stands in the place of a worker in what waits, as long as a lease is: a claim that made the row longer split every
+ * full page of the table. 26 to 28 pages are logged a commit of 20 claims and 20 ends, not 30 to 32.
+ */
+export const leaseRoom = '-'.repeat(32);
+
 export const claimDeliverySql = `
 UPDATE deliveries
 SET state = 'sending',
@@ -46,6 +52,22 @@ SET state = ?,
     attempt_started_at = NULL,
     lease_expires_at = NULL,
     lease_token = NULL,
+    lease_worker = ?,
+    trigger = ?,
+    last_status = ?,
+    last_error = ?
+WHERE seq = ?`;
+
+/** The most frequent end: without what stays as it was, and so without the index of what is pending. */
+export const deliveredSql = `
+UPDATE deliveries
+SET state = 'delivered',
+    version = ?,
+    finished_at = ?,
+    remove_at = ?,
+    attempt_started_at = NULL,
+    lease_expires_at = NULL,
+    lease_token = NULL,
     lease_worker = NULL,
     trigger = ?,
     last_status = ?,
@@ -57,7 +79,7 @@ UPDATE deliveries
 SET expires_at = ?
 WHERE seq = ?`;
 
-const insertAttemptSql = `
+export const insertAttemptSql = `
 INSERT INTO delivery_attempts
   (seq, trigger, worker, started_at, ended_at, outcome, error, detail, next_at, next_reason, timings, answer)
 VALUES (? << ${attemptSeqBits} | ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
@@ -137,6 +159,7 @@ type Saved = {
 
 function prepareSave(writer: WriteConnection): (row: DeliveryRow, p: Saved) => void {
   const claim = writer.prepare(claimDeliverySql);
+  const delivered = writer.prepare(deliveredSql);
   const update = writer.prepare(updateDeliverySql);
   const prolong = writer.prepare(prolongDeliverySql);
   const insertAttempt = writer.prepare(insertAttemptSql);
@@ -149,19 +172,25 @@ function prepareSave(writer: WriteConnection): (row: DeliveryRow, p: Saved) => v
       claim.run(version, after.attempts, startedAt, expiresAt, token, worker, after.url, seq);
       return;
     }
-    update.run(
-      after.state,
-      version,
-      after.failures,
-      after.nextAt,
-      after.nextReason,
-      after.finishedAt,
-      after.removeAt,
-      after.trigger,
-      after.lastStatus,
-      after.lastError,
-      seq,
-    );
+    if (before.lease !== null && after.state === 'delivered') {
+      const { finishedAt, removeAt, trigger, lastStatus, lastError } = after;
+      delivered.run(version, finishedAt, removeAt, trigger, lastStatus, lastError, seq);
+    } else {
+      update.run(
+        after.state,
+        version,
+        after.failures,
+        after.nextAt,
+        after.nextReason,
+        after.finishedAt,
+        after.removeAt,
+        after.nextAt === null ? null : leaseRoom,
+        after.trigger,
+        after.lastStatus,
+        after.lastError,
+        seq,
+      );
+    }
     if (after.expiresAt !== before.expiresAt) prolong.run(after.expiresAt, seq);
     if (attempt === null) return;
     const startedAt = attemptStartedAt ?? attempt.startedAt;

@@ -13,7 +13,7 @@ import {
   pendingOfEndpointSql,
 } from './delivery-align.ts';
 import { nextGatedSql, nextOpenSql, parkedSql } from './delivery-claim.ts';
-import { hasFinalEventSql, overtakenSql } from './delivery-create.ts';
+import { hasFinalEventSql, insertDeliverySql, overtakenSql } from './delivery-create.ts';
 import { laneDueSql, laneTooFarSql, openEndpointsSql, openTooFarSql } from './delivery-lanes.ts';
 import { countUnfinishedSql, deliveryPageOf } from './delivery-list.ts';
 import { pruneSecretsSql, removableDeliveriesSql } from './delivery-prune.ts';
@@ -28,7 +28,13 @@ import {
   lapsedDeliveriesSql,
   tooFarDeliveriesSql,
 } from './delivery-sweep.ts';
-import { claimDeliverySql, selectDeliverySql, updateDeliverySql } from './deliveries.ts';
+import {
+  claimDeliverySql,
+  deliveredSql,
+  insertAttemptSql,
+  selectDeliverySql,
+  updateDeliverySql,
+} from './deliveries.ts';
 import {
   countParkedSql,
   selectEndpointBySeqSql,
@@ -46,7 +52,7 @@ import {
   readEndpointSql,
 } from './endpoints.ts';
 import { countInFlightSql } from './in-flight.ts';
-import { pagesReadBy, planOf } from './query-plan.fixture.ts';
+import { pagesReadBy, planOf, stepsOf } from './query-plan.fixture.ts';
 import { countRegisteredSql, selectRegisteredSql } from './registered-endpoints.ts';
 import { selectSecretsSql } from './secrets.ts';
 import { openSqliteStore } from './sqlite-store.ts';
@@ -130,6 +136,7 @@ const hotStatements: Readonly<Record<string, Expectation>> = {
   ],
   'claim, next gated': [nextGatedSql, /COVERING INDEX endpoints_gated \(open_at>\?\)/],
   'claim, the row': [claimDeliverySql, /USING INTEGER PRIMARY KEY/],
+  'the end, delivered': [deliveredSql, /USING INTEGER PRIMARY KEY/],
   update: [updateDeliverySql, /USING INTEGER PRIMARY KEY/],
   'place, first': [
     firstPendingSql,
@@ -239,6 +246,13 @@ describe('with 100,000 deliveries that are over', { timeout: 60_000 }, () => {
       assert.doesNotMatch(sql, /LIMIT \?(?! \+ 0)/, 'compiled anew with every binding');
     });
   }
+
+  it('makes no tree in memory for a row that an attempt writes', () => {
+    const written = [insertDeliverySql, claimDeliverySql, deliveredSql, updateDeliverySql];
+    for (const sql of [...written, insertAttemptSql]) {
+      assert.ok(!stepsOf(db, sql).includes('OpenEphemeral'), sql);
+    }
+  });
 
   for (const [name, [filter, uses]] of Object.entries(filters)) {
     it(`lists by an index, newest first: ${name}`, () => {
