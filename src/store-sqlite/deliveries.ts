@@ -2,7 +2,6 @@ import { decideAtEndpoint } from '../core/delivery-at-endpoint.ts';
 import type { Delivery, DeliveryAttempt, DeliveryTransition } from '../core/delivery.ts';
 import type { WriteConnection } from './connection.ts';
 import {
-  attemptSeqBits,
   deliveryAttemptValues,
   deliveryColumns,
   deliveryRowOf,
@@ -55,7 +54,8 @@ SET state = ?,
     lease_worker = ?,
     trigger = ?,
     last_status = ?,
-    last_error = ?
+    last_error = ?,
+    last_attempt = iif(?, last_insert_rowid(), last_attempt)
 WHERE seq = ?`;
 
 /** The most frequent end: without what stays as it was, and so without the index of what is pending. */
@@ -71,7 +71,8 @@ SET state = 'delivered',
     lease_worker = NULL,
     trigger = ?,
     last_status = ?,
-    last_error = ?
+    last_error = ?,
+    last_attempt = last_insert_rowid()
 WHERE seq = ?`;
 
 const prolongDeliverySql = `
@@ -79,10 +80,12 @@ UPDATE deliveries
 SET expires_at = ?
 WHERE seq = ?`;
 
+/** Before its delivery is, which then knows it as the latest. */
 export const insertAttemptSql = `
 INSERT INTO delivery_attempts
-  (seq, trigger, worker, started_at, ended_at, outcome, error, detail, next_at, next_reason, timings, answer)
-VALUES (? << ${attemptSeqBits} | ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+  (number, previous, trigger, worker, started_at, ended_at, outcome, error, detail, next_at, next_reason,
+   timings, answer)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 export type DeliveryChange = {
   /** As it is now, changed or not. */
@@ -164,7 +167,7 @@ function prepareSave(writer: WriteConnection): (row: DeliveryRow, p: Saved) => v
   const prolong = writer.prepare(prolongDeliverySql);
   const insertAttempt = writer.prepare(insertAttemptSql);
 
-  return ({ seq, attemptStartedAt }, { before, after, attempt }) => {
+  return ({ seq, attemptStartedAt, lastAttempt }, { before, after, attempt }) => {
     const { lease, version } = after;
     if (lease !== null) {
       const { expiresAt, token, worker } = lease;
@@ -172,7 +175,12 @@ function prepareSave(writer: WriteConnection): (row: DeliveryRow, p: Saved) => v
       claim.run(version, after.attempts, startedAt, expiresAt, token, worker, after.url, seq);
       return;
     }
-    if (before.lease !== null && after.state === 'delivered') {
+    if (attempt !== null) {
+      const startedAt = attemptStartedAt ?? attempt.startedAt;
+      const values = deliveryAttemptValues({ ...attempt, startedAt });
+      insertAttempt.run(attempt.number, lastAttempt, ...values);
+    }
+    if (attempt !== null && after.state === 'delivered') {
       const { finishedAt, removeAt, trigger, lastStatus, lastError } = after;
       delivered.run(version, finishedAt, removeAt, trigger, lastStatus, lastError, seq);
     } else {
@@ -188,12 +196,10 @@ function prepareSave(writer: WriteConnection): (row: DeliveryRow, p: Saved) => v
         after.trigger,
         after.lastStatus,
         after.lastError,
+        attempt === null ? 0 : 1,
         seq,
       );
     }
     if (after.expiresAt !== before.expiresAt) prolong.run(after.expiresAt, seq);
-    if (attempt === null) return;
-    const startedAt = attemptStartedAt ?? attempt.startedAt;
-    insertAttempt.run(seq, attempt.number, ...deliveryAttemptValues({ ...attempt, startedAt }));
   };
 }

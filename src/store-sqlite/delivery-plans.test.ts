@@ -17,11 +17,7 @@ import { hasFinalEventSql, insertDeliverySql, overtakenSql } from './delivery-cr
 import { laneDueSql, laneTooFarSql, openEndpointsSql, openTooFarSql } from './delivery-lanes.ts';
 import { countUnfinishedSql, deliveryPageOf } from './delivery-list.ts';
 import { pruneSecretsSql, removableDeliveriesSql } from './delivery-prune.ts';
-import {
-  keptOfDeliverySql,
-  listDeliveryAttemptsSql,
-  operationDeliverySql,
-} from './delivery-reads.ts';
+import { deliveryAttemptSql, keptOfDeliverySql, operationDeliverySql } from './delivery-reads.ts';
 import {
   behindSql,
   expiredDeliveriesSql,
@@ -93,8 +89,9 @@ async function fill(file: string, over: number): Promise<void> {
     WHERE ${over} > 0;
     INSERT INTO delivery_bodies (delivery_seq, body) SELECT seq, '{}' FROM deliveries;
     INSERT INTO delivery_attempts
-      (seq, trigger, worker, started_at, ended_at, outcome)
-    SELECT seq << 20 | 1, 'schedule', 'w', 1, 2, 'delivered' FROM deliveries;`);
+      (seq, number, trigger, worker, started_at, ended_at, outcome)
+    SELECT seq, 1, 'schedule', 'w', 1, 2, 'delivered' FROM deliveries;
+    UPDATE deliveries SET last_attempt = seq;`);
   db.close();
   const store = await openSqliteStore({ path: file, synchronous: 'normal' });
   const bench = new StoreBench({ store, close: async () => {} });
@@ -183,7 +180,7 @@ const hotStatements: Readonly<Record<string, Expectation>> = {
   'prune, the last one': [hasDeliverySql, /COVERING INDEX deliveries_\w+ \(endpoint_seq=\?\)/],
   'prune, secrets': [pruneSecretsSql, /INDEX webhook_secrets_expiry \(expires_at<\?\)/],
   secrets: [selectSecretsSql, /INDEX webhook_secrets_owner \(owner=\?\)/],
-  attempts: [listDeliveryAttemptsSql, /INTEGER PRIMARY KEY \(rowid>\? AND rowid<\?\)/],
+  attempts: [deliveryAttemptSql, /USING INTEGER PRIMARY KEY/],
   'read an endpoint': [readEndpointSql, /sqlite_autoindex_endpoints_1 \(id=\?\)/],
   'its counts': [
     countsOfEndpointSql,

@@ -1,4 +1,4 @@
-import { handshakesAndAttempts, plainChecks, webhookTables } from './webhook-tables.ts';
+import { handshakesAndAttempts, plainChecksAndChains, webhookTables } from './webhook-tables.ts';
 
 /**
  * The schema, as numbered steps that only go forward. Each step runs in one transaction together with its
@@ -213,7 +213,7 @@ export const migrations: readonly string[] = [
   step4,
   handshakesAndAttempts,
   step6,
-  plainChecks,
+  plainChecksAndChains,
 ];
 
 export const schemaVersion = migrations.length;

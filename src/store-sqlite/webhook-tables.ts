@@ -238,8 +238,12 @@ DROP TABLE former_attempts;
 /**
  * Without an `IN (…)` of three or more in a CHECK: of each such list SQLite makes a tree in memory for every row that
  * is written, which was four for each delivery.
+ *
+ * Attempts stand in the order in which they ended, each with the one before it of its delivery (`previous`), and the
+ * delivery knows its latest (`last_attempt`): a new one goes to the end of the table, not among the others. Those
+ * that were there keep their seq.
  */
-export const plainChecks = `
+export const plainChecksAndChains = `
 ALTER TABLE deliveries RENAME TO former_deliveries;
 CREATE TABLE deliveries (
   seq INTEGER PRIMARY KEY,
@@ -267,6 +271,7 @@ CREATE TABLE deliveries (
   event TEXT NOT NULL,
   operation_id TEXT,
   url TEXT NOT NULL,
+  last_attempt INTEGER,
   CHECK (
     (trigger = 'schedule' OR trigger = 'manual' OR trigger = 'redrive')
     AND (next_at IS NULL) = (next_reason IS NULL)
@@ -287,7 +292,12 @@ CREATE TABLE deliveries (
   )
 ) STRICT;
 INSERT INTO deliveries
-SELECT *
+SELECT *, (
+    SELECT max(seq)
+    FROM delivery_attempts
+    WHERE seq > former_deliveries.seq << 20
+      AND seq < (former_deliveries.seq + 1) << 20
+  )
 FROM former_deliveries
 ORDER BY seq;
 DROP TABLE former_deliveries;
@@ -295,6 +305,8 @@ ${deliveryIndexes}
 ALTER TABLE delivery_attempts RENAME TO former_attempts;
 CREATE TABLE delivery_attempts (
   seq INTEGER PRIMARY KEY,
+  number INTEGER NOT NULL,
+  previous INTEGER,
   trigger TEXT NOT NULL,
   worker TEXT NOT NULL,
   started_at INTEGER NOT NULL,
@@ -309,7 +321,12 @@ CREATE TABLE delivery_attempts (
   CHECK (outcome = 'delivered' OR outcome = 'failed' OR outcome = 'unknown')
 ) STRICT;
 INSERT INTO delivery_attempts
-SELECT *
+SELECT seq, seq & ((1 << 20) - 1), (
+    SELECT max(earlier.seq)
+    FROM former_attempts AS earlier
+    WHERE earlier.seq > former_attempts.seq >> 20 << 20
+      AND earlier.seq < former_attempts.seq
+  ), trigger, worker, started_at, ended_at, outcome, error, detail, next_at, next_reason, timings, answer
 FROM former_attempts
 ORDER BY seq;
 DROP TABLE former_attempts;
