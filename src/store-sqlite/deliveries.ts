@@ -2,7 +2,6 @@ import { decideAtEndpoint } from '../core/delivery-at-endpoint.ts';
 import type { Delivery, DeliveryAttempt, DeliveryTransition } from '../core/delivery.ts';
 import type { WriteConnection } from './connection.ts';
 import {
-  attemptSeqBits,
   deliveryAttemptValues,
   deliveryColumns,
   deliveryRowOf,
@@ -19,6 +18,12 @@ export const selectDeliverySql = `
 SELECT ${deliveryColumns}
 FROM deliveries
 WHERE id = ?`;
+
+/**
+ * Stands in the place of a worker in what waits, as long as a lease is: a claim that made the row longer split every
+ * full page of the table. 26 to 28 pages are logged a commit of 20 claims and 20 ends, not 30 to 32.
+ */
+export const leaseRoom = '-'.repeat(32);
 
 export const claimDeliverySql = `
 UPDATE deliveries
@@ -46,10 +51,28 @@ SET state = ?,
     attempt_started_at = NULL,
     lease_expires_at = NULL,
     lease_token = NULL,
+    lease_worker = ?,
+    trigger = ?,
+    last_status = ?,
+    last_error = ?,
+    last_attempt = iif(?, last_insert_rowid(), last_attempt)
+WHERE seq = ?`;
+
+/** The most frequent end: without what stays as it was, and so without the index of what is pending. */
+export const deliveredSql = `
+UPDATE deliveries
+SET state = 'delivered',
+    version = ?,
+    finished_at = ?,
+    remove_at = ?,
+    attempt_started_at = NULL,
+    lease_expires_at = NULL,
+    lease_token = NULL,
     lease_worker = NULL,
     trigger = ?,
     last_status = ?,
-    last_error = ?
+    last_error = ?,
+    last_attempt = last_insert_rowid()
 WHERE seq = ?`;
 
 const prolongDeliverySql = `
@@ -57,10 +80,12 @@ UPDATE deliveries
 SET expires_at = ?
 WHERE seq = ?`;
 
-const insertAttemptSql = `
+/** Before its delivery is, which then knows it as the latest. */
+export const insertAttemptSql = `
 INSERT INTO delivery_attempts
-  (seq, trigger, worker, started_at, ended_at, outcome, error, detail, next_at, next_reason, timings, answer)
-VALUES (? << ${attemptSeqBits} | ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+  (number, previous, trigger, worker, started_at, ended_at, outcome, error, detail, next_at, next_reason,
+   timings, answer)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 export type DeliveryChange = {
   /** As it is now, changed or not. */
@@ -137,11 +162,12 @@ type Saved = {
 
 function prepareSave(writer: WriteConnection): (row: DeliveryRow, p: Saved) => void {
   const claim = writer.prepare(claimDeliverySql);
+  const delivered = writer.prepare(deliveredSql);
   const update = writer.prepare(updateDeliverySql);
   const prolong = writer.prepare(prolongDeliverySql);
   const insertAttempt = writer.prepare(insertAttemptSql);
 
-  return ({ seq, attemptStartedAt }, { before, after, attempt }) => {
+  return ({ seq, attemptStartedAt, lastAttempt }, { before, after, attempt }) => {
     const { lease, version } = after;
     if (lease !== null) {
       const { expiresAt, token, worker } = lease;
@@ -149,22 +175,31 @@ function prepareSave(writer: WriteConnection): (row: DeliveryRow, p: Saved) => v
       claim.run(version, after.attempts, startedAt, expiresAt, token, worker, after.url, seq);
       return;
     }
-    update.run(
-      after.state,
-      version,
-      after.failures,
-      after.nextAt,
-      after.nextReason,
-      after.finishedAt,
-      after.removeAt,
-      after.trigger,
-      after.lastStatus,
-      after.lastError,
-      seq,
-    );
+    if (attempt !== null) {
+      const startedAt = attemptStartedAt ?? attempt.startedAt;
+      const values = deliveryAttemptValues({ ...attempt, startedAt });
+      insertAttempt.run(attempt.number, lastAttempt, ...values);
+    }
+    if (attempt !== null && after.state === 'delivered') {
+      const { finishedAt, removeAt, trigger, lastStatus, lastError } = after;
+      delivered.run(version, finishedAt, removeAt, trigger, lastStatus, lastError, seq);
+    } else {
+      update.run(
+        after.state,
+        version,
+        after.failures,
+        after.nextAt,
+        after.nextReason,
+        after.finishedAt,
+        after.removeAt,
+        after.nextAt === null ? null : leaseRoom,
+        after.trigger,
+        after.lastStatus,
+        after.lastError,
+        attempt === null ? 0 : 1,
+        seq,
+      );
+    }
     if (after.expiresAt !== before.expiresAt) prolong.run(after.expiresAt, seq);
-    if (attempt === null) return;
-    const startedAt = attemptStartedAt ?? attempt.startedAt;
-    insertAttempt.run(seq, attempt.number, ...deliveryAttemptValues({ ...attempt, startedAt }));
   };
 }

@@ -9,7 +9,7 @@ import { tenantOwner } from '../store/webhook-secrets.ts';
 import type { WriteConnection, WriteStatement } from './connection.ts';
 import type { Deliveries } from './deliveries.ts';
 import { DeliveryLanes, type DeliveryLane } from './delivery-lanes.ts';
-import { deliveryColumnCount, deliveryRowOf, storedDeliveryOf } from './delivery-rows.ts';
+import { pendingColumnCount, pendingRowOf, storedDeliveryOf } from './delivery-rows.ts';
 import type { EndpointLedger } from './endpoint-ledger.ts';
 import { EndpointTime } from './endpoint-time.ts';
 import { Scan } from './ready-again.ts';
@@ -128,8 +128,8 @@ export class DeliveryClaim {
   #claimNext(lane: DeliveryLane, { p, claimed, secrets }: Claiming): boolean {
     const row = this.#lanes.take(lane, p, p.limit - claimed.length);
     if (row === undefined) return false;
-    const kept = deliveryRowOf(row);
-    const { endpoint } = lane.entry;
+    const { endpoint, seq } = lane.entry;
+    const kept = pendingRowOf(row, { seq, id: endpoint.id });
     const event = {
       type: 'claimed',
       token: p.newToken(),
@@ -141,11 +141,11 @@ export class DeliveryClaim {
     if (outcome !== 'applied') throw new Error('A due delivery could not be claimed.');
     const paced = afterClaim(endpoint, p.now);
     if (paced !== endpoint) this.#endpoints.change(lane.entry, paced, p.now);
-    if (row[deliveryColumnCount] === null) throw new Error(`${delivery.id} has no body.`);
+    if (row[pendingColumnCount] === null) throw new Error(`${delivery.id} has no body.`);
     const own = this.#secretsOf(endpoint.id, p.now, secrets);
     const live =
       own.length > 0 ? own : this.#secretsOf(tenantOwner(endpoint.tenant), p.now, secrets);
-    const stored = storedDeliveryOf(delivery, row, deliveryColumnCount);
+    const stored = storedDeliveryOf(delivery, row, pendingColumnCount);
     claimed.push({ ...stored, secrets: live, endpoint });
     return true;
   }

@@ -3,15 +3,15 @@ import type { NewDelivery } from '../store/delivery-store.ts';
 import { newDelivery } from '../store/new-delivery.ts';
 import { membersText } from '../store/json-columns.ts';
 import type { WriteConnection } from './connection.ts';
-import type { Deliveries } from './deliveries.ts';
+import { leaseRoom, type Deliveries } from './deliveries.ts';
 import { deliveryColumns, deliveryRowOf } from './delivery-rows.ts';
 import type { EndpointEntry, EndpointLedger } from './endpoint-ledger.ts';
 
-const insertDeliverySql = `
+export const insertDeliverySql = `
 INSERT INTO deliveries
   (id, endpoint_seq, state, version, created_at, attempts, failures, failures_max, next_at, expires_at,
-   trigger, next_reason, tenant, event, operation_id, url)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+   trigger, next_reason, tenant, event, operation_id, url, lease_worker)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '${leaseRoom}')
 ON CONFLICT (id) DO NOTHING`;
 
 const insertBodySql = `

@@ -2,7 +2,7 @@ import { inFlightAllowed } from '../core/endpoint-health.ts';
 import { limits } from '../core/limits.ts';
 import type { ClaimDeliveries } from '../store/delivery-store.ts';
 import type { Row, WriteConnection, WriteStatement } from './connection.ts';
-import { deliveryColumns } from './delivery-rows.ts';
+import { pendingColumns } from './delivery-rows.ts';
 import type { EndpointEntry, EndpointLedger } from './endpoint-ledger.ts';
 import type { Scan } from './ready-again.ts';
 import { seqOf } from './rows.ts';
@@ -28,7 +28,7 @@ export const openTooFarSql = openSql('>');
 const laneRowsMax = 100;
 
 const laneSql = (range: string): string => `
-SELECT ${deliveryColumns}, body, headers, secret
+SELECT ${pendingColumns}, body, headers, secret
 FROM (
   SELECT seq AS found
   FROM deliveries

@@ -13,22 +13,24 @@ import {
   pendingOfEndpointSql,
 } from './delivery-align.ts';
 import { nextGatedSql, nextOpenSql, parkedSql } from './delivery-claim.ts';
-import { hasFinalEventSql, overtakenSql } from './delivery-create.ts';
+import { hasFinalEventSql, insertDeliverySql, overtakenSql } from './delivery-create.ts';
 import { laneDueSql, laneTooFarSql, openEndpointsSql, openTooFarSql } from './delivery-lanes.ts';
 import { countUnfinishedSql, deliveryPageOf } from './delivery-list.ts';
 import { pruneSecretsSql, removableDeliveriesSql } from './delivery-prune.ts';
-import {
-  keptOfDeliverySql,
-  listDeliveryAttemptsSql,
-  operationDeliverySql,
-} from './delivery-reads.ts';
+import { deliveryAttemptSql, keptOfDeliverySql, operationDeliverySql } from './delivery-reads.ts';
 import {
   behindSql,
   expiredDeliveriesSql,
   lapsedDeliveriesSql,
   tooFarDeliveriesSql,
 } from './delivery-sweep.ts';
-import { claimDeliverySql, selectDeliverySql, updateDeliverySql } from './deliveries.ts';
+import {
+  claimDeliverySql,
+  deliveredSql,
+  insertAttemptSql,
+  selectDeliverySql,
+  updateDeliverySql,
+} from './deliveries.ts';
 import {
   countParkedSql,
   selectEndpointBySeqSql,
@@ -46,7 +48,7 @@ import {
   readEndpointSql,
 } from './endpoints.ts';
 import { countInFlightSql } from './in-flight.ts';
-import { pagesReadBy, planOf } from './query-plan.fixture.ts';
+import { pagesReadBy, planOf, stepsOf } from './query-plan.fixture.ts';
 import { countRegisteredSql, selectRegisteredSql } from './registered-endpoints.ts';
 import { selectSecretsSql } from './secrets.ts';
 import { openSqliteStore } from './sqlite-store.ts';
@@ -87,8 +89,9 @@ async function fill(file: string, over: number): Promise<void> {
     WHERE ${over} > 0;
     INSERT INTO delivery_bodies (delivery_seq, body) SELECT seq, '{}' FROM deliveries;
     INSERT INTO delivery_attempts
-      (seq, trigger, worker, started_at, ended_at, outcome)
-    SELECT seq << 20 | 1, 'schedule', 'w', 1, 2, 'delivered' FROM deliveries;`);
+      (seq, number, trigger, worker, started_at, ended_at, outcome)
+    SELECT seq, 1, 'schedule', 'w', 1, 2, 'delivered' FROM deliveries;
+    UPDATE deliveries SET last_attempt = seq;`);
   db.close();
   const store = await openSqliteStore({ path: file, synchronous: 'normal' });
   const bench = new StoreBench({ store, close: async () => {} });
@@ -130,6 +133,7 @@ const hotStatements: Readonly<Record<string, Expectation>> = {
   ],
   'claim, next gated': [nextGatedSql, /COVERING INDEX endpoints_gated \(open_at>\?\)/],
   'claim, the row': [claimDeliverySql, /USING INTEGER PRIMARY KEY/],
+  'the end, delivered': [deliveredSql, /USING INTEGER PRIMARY KEY/],
   update: [updateDeliverySql, /USING INTEGER PRIMARY KEY/],
   'place, first': [
     firstPendingSql,
@@ -176,7 +180,7 @@ const hotStatements: Readonly<Record<string, Expectation>> = {
   'prune, the last one': [hasDeliverySql, /COVERING INDEX deliveries_\w+ \(endpoint_seq=\?\)/],
   'prune, secrets': [pruneSecretsSql, /INDEX webhook_secrets_expiry \(expires_at<\?\)/],
   secrets: [selectSecretsSql, /INDEX webhook_secrets_owner \(owner=\?\)/],
-  attempts: [listDeliveryAttemptsSql, /INTEGER PRIMARY KEY \(rowid>\? AND rowid<\?\)/],
+  attempts: [deliveryAttemptSql, /USING INTEGER PRIMARY KEY/],
   'read an endpoint': [readEndpointSql, /sqlite_autoindex_endpoints_1 \(id=\?\)/],
   'its counts': [
     countsOfEndpointSql,
@@ -239,6 +243,13 @@ describe('with 100,000 deliveries that are over', { timeout: 60_000 }, () => {
       assert.doesNotMatch(sql, /LIMIT \?(?! \+ 0)/, 'compiled anew with every binding');
     });
   }
+
+  it('makes no tree in memory for a row that an attempt writes', () => {
+    const written = [insertDeliverySql, claimDeliverySql, deliveredSql, updateDeliverySql];
+    for (const sql of [...written, insertAttemptSql]) {
+      assert.ok(!stepsOf(db, sql).includes('OpenEphemeral'), sql);
+    }
+  });
 
   for (const [name, [filter, uses]] of Object.entries(filters)) {
     it(`lists by an index, newest first: ${name}`, () => {

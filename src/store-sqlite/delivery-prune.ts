@@ -1,6 +1,5 @@
 import { limits } from '../core/limits.ts';
 import type { WriteConnection } from './connection.ts';
-import { attemptsOfDelivery } from './delivery-rows.ts';
 import type { EndpointLedger } from './endpoint-ledger.ts';
 import { hasDeliverySql } from './endpoints.ts';
 import { seqOf } from './rows.ts';
@@ -8,17 +7,26 @@ import { deleteSecretsSql } from './secrets.ts';
 
 /** Removal of deliveries that are over, and of what only they needed. */
 export const removableDeliveriesSql = `
-SELECT seq, endpoint_seq
+SELECT seq, endpoint_seq, last_attempt
 FROM deliveries
 WHERE remove_at <= ?
 ORDER BY remove_at
 LIMIT ? + 0`;
 
-/** Reads no text: lengths only. */
-const deliverySizeSql = `
-SELECT
-  coalesce((SELECT octet_length(body) FROM delivery_bodies WHERE delivery_seq = ?1), 0)
-    + coalesce((SELECT sum(octet_length(answer)) FROM delivery_attempts WHERE ${attemptsOfDelivery}), 0)`;
+/** These read no text: lengths only. */
+const bodySizeSql = `
+SELECT octet_length(body)
+FROM delivery_bodies
+WHERE delivery_seq = ?`;
+
+const attemptSizeSql = `
+SELECT previous, octet_length(answer)
+FROM delivery_attempts
+WHERE seq = ?`;
+
+const removeAttemptSql = `
+DELETE FROM delivery_attempts
+WHERE seq = ?`;
 
 const removeDeliveryStatements = [
   `
@@ -27,9 +35,6 @@ WHERE seq = ?`,
   `
 DELETE FROM delivery_bodies
 WHERE delivery_seq = ?`,
-  `
-DELETE FROM delivery_attempts
-WHERE ${attemptsOfDelivery}`,
 ] as const;
 
 export const pruneSecretsSql = `
@@ -56,7 +61,9 @@ export function preparePruneDeliveries(
   endpoints: EndpointLedger,
 ): PruneDeliveries {
   const removable = writer.prepare(removableDeliveriesSql);
-  const sizeOf = writer.prepare(deliverySizeSql);
+  const bodySize = writer.prepare(bodySizeSql);
+  const attemptSize = writer.prepare(attemptSizeSql);
+  const removeAttempt = writer.prepare(removeAttemptSql);
   const removals = removeDeliveryStatements.map((sql) => writer.prepare(sql));
   const hasDelivery = writer.prepare(hasDeliverySql);
   const removeSecrets = writer.prepare(deleteSecretsSql);
@@ -73,6 +80,18 @@ export function preparePruneDeliveries(
     return !isRemoved;
   }
 
+  /** From the latest on, which is `seq`, back to the first; the bytes that were in them. */
+  function removeAttempts(seq: number | null): number {
+    let bytes = 0;
+    for (let at = seq; at !== null;) {
+      const [previous = null, size] = attemptSize.first(at) ?? [];
+      bytes += Number(size ?? 0);
+      removeAttempt.run(at);
+      at = previous as number | null;
+    }
+    return bytes;
+  }
+
   return (now, limit) => {
     pruneSecrets.run(now, limit);
     const pruned = { deliveries: 0, endpoints: 0, more: false };
@@ -81,7 +100,7 @@ export function preparePruneDeliveries(
       pruned.more = bytesLeft <= 0;
       if (pruned.more) break;
       const seq = seqOf(row);
-      bytesLeft -= Number(sizeOf.first(seq)?.[0] ?? 0);
+      bytesLeft -= Number(bodySize.first(seq)?.[0] ?? 0) + removeAttempts(row[2] as number | null);
       for (const removal of removals) removal.run(seq);
       pruned.deliveries += 1;
       if (forgetUnused(row[1] as number)) pruned.endpoints += 1;

@@ -1,14 +1,14 @@
 import { attemptUnderWay, type Delivery, type DeliveryAttempt } from '../core/delivery.ts';
 import { limits } from '../core/limits.ts';
 import type { StoredDelivery } from '../store/delivery-store.ts';
-import type { ReadConnection } from './connection.ts';
+import type { ReadConnection, Row } from './connection.ts';
 import {
-  attemptsOfDelivery,
   deliveryAttemptColumns,
   deliveryAttemptOf,
   deliveryColumns,
   deliveryOf,
   deliveryRowOf,
+  previousAttempt,
   storedDeliveryOf,
 } from './delivery-rows.ts';
 import { selectDeliverySql } from './deliveries.ts';
@@ -28,12 +28,10 @@ WHERE operation_id = ?
 ORDER BY id DESC
 LIMIT 1`;
 
-export const listDeliveryAttemptsSql = `
+export const deliveryAttemptSql = `
 SELECT ${deliveryAttemptColumns}
 FROM delivery_attempts
-WHERE ${attemptsOfDelivery}
-ORDER BY seq DESC
-LIMIT ? + 0`;
+WHERE seq = ?`;
 
 export type DeliveryReads = {
   readonly delivery: (id: string) => StoredDelivery | null;
@@ -45,7 +43,20 @@ export function prepareDeliveryReads(reader: ReadConnection): DeliveryReads {
   const select = reader.prepare(selectDeliverySql);
   const selectKept = reader.prepare(keptOfDeliverySql);
   const ofOperation = reader.prepare(operationDeliverySql);
-  const listAttempts = reader.prepare(listDeliveryAttemptsSql);
+  const selectAttempt = reader.prepare(deliveryAttemptSql);
+
+  /** From the latest on, which is `seq`, back to the first; at most `count`. */
+  function ended(seq: number | null, count: number): Row[] {
+    const rows: Row[] = [];
+    for (let at = seq; at !== null && rows.length < count;) {
+      const row = selectAttempt.first(at);
+      if (row === undefined) break;
+      rows.push(row);
+      at = previousAttempt(row);
+    }
+    return rows;
+  }
+
   return {
     delivery: (id) => {
       const row = select.first(id);
@@ -61,11 +72,10 @@ export function prepareDeliveryReads(reader: ReadConnection): DeliveryReads {
       const row = select.first(id);
       if (row === undefined) return [];
       // The attempt under way has no row of its own yet.
-      const { seq, attemptStartedAt: startedAt, delivery } = deliveryRowOf(row);
+      const { lastAttempt, attemptStartedAt: startedAt, delivery } = deliveryRowOf(row);
       const current = startedAt === null ? [] : [attemptUnderWay(delivery, startedAt)];
-      const shown = limits.deliveryAttemptsShown - current.length;
-      const ended = listAttempts.all(seq, shown).toReversed();
-      return [...ended.map((attempt) => deliveryAttemptOf(id, attempt)), ...current];
+      const rows = ended(lastAttempt, limits.deliveryAttemptsShown - current.length).toReversed();
+      return [...rows.map((attempt) => deliveryAttemptOf(id, attempt)), ...current];
     },
   };
 }

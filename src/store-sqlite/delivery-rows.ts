@@ -16,12 +16,9 @@ export const deliveryColumns = `
   seq, endpoint_seq, id, state, version, created_at, attempts, failures, failures_max, next_at,
   expires_at, finished_at, remove_at, attempt_started_at, lease_expires_at, lease_token, lease_worker,
   trigger, last_status, last_error, next_reason, tenant, event, operation_id, url,
-  (SELECT endpoints.id FROM endpoints WHERE endpoints.seq = deliveries.endpoint_seq)`;
+  (SELECT endpoints.id FROM endpoints WHERE endpoints.seq = deliveries.endpoint_seq), last_attempt`;
 
 type Nullable<Kind> = Kind | null;
-
-/** Where the columns that follow deliveryColumns in a SELECT begin. */
-export const deliveryColumnCount = 26;
 
 /** A delivery and what its row holds beside it. */
 export type DeliveryRow = {
@@ -29,6 +26,8 @@ export type DeliveryRow = {
   readonly endpointSeq: number;
   /** Start of the attempt under way; null: there is none. */
   readonly attemptStartedAt: number | null;
+  /** The seq of the latest attempt that has ended; null: there is none. */
+  readonly lastAttempt: number | null;
   readonly delivery: Delivery;
 };
 
@@ -37,6 +36,7 @@ export function deliveryRowOf(row: Row): DeliveryRow {
     seq: row[0] as number,
     endpointSeq: row[1] as number,
     attemptStartedAt: row[13] as Nullable<number>,
+    lastAttempt: row[26] as Nullable<number>,
     delivery: deliveryOf(row),
   };
 }
@@ -74,6 +74,50 @@ export function deliveryOf(row: Row): Delivery {
   };
 }
 
+/** Of a pending delivery whose endpoint is known: what the others have besides costs a fifth of what reading one does. */
+export const pendingColumns = `
+  seq, id, version, created_at, attempts, failures, failures_max, next_at, expires_at, trigger,
+  last_status, last_error, next_reason, tenant, event, operation_id, url, last_attempt`;
+
+/** Where the columns that follow pendingColumns in a SELECT begin. */
+export const pendingColumnCount = 18;
+
+export function pendingRowOf(
+  row: Row,
+  endpoint: { readonly seq: number; readonly id: string },
+): DeliveryRow {
+  const delivery: Delivery = {
+    id: row[1] as string,
+    tenant: row[13] as string,
+    endpointId: endpoint.id,
+    operationId: row[15] as Nullable<string>,
+    event: row[14] as DeliveryEvent,
+    url: row[16] as string,
+    state: 'pending',
+    version: row[2] as number,
+    createdAt: row[3] as number,
+    attempts: row[4] as number,
+    failures: row[5] as number,
+    failuresMax: row[6] as number,
+    nextAt: row[7] as Nullable<number>,
+    nextReason: row[12] as Nullable<string>,
+    trigger: row[9] as DeliveryTrigger,
+    lease: null,
+    lastStatus: row[10] as Nullable<number>,
+    lastError: row[11] as Nullable<string>,
+    expiresAt: row[8] as number,
+    finishedAt: null,
+    removeAt: null,
+  };
+  return {
+    seq: row[0] as number,
+    endpointSeq: endpoint.seq,
+    attemptStartedAt: null,
+    lastAttempt: row[17] as Nullable<number>,
+    delivery,
+  };
+}
+
 /** Of a row that has body, headers and secret of delivery_bodies from column `at` on. */
 export function storedDeliveryOf(delivery: Delivery, row: Row, at = 0): StoredDelivery {
   return {
@@ -84,15 +128,14 @@ export function storedDeliveryOf(delivery: Delivery, row: Row, at = 0): StoredDe
   };
 }
 
-/** An attempt's seq is that of its delivery, shifted by so many bits, and its number: a million of one delivery. */
-export const attemptSeqBits = 20;
-
-/** The attempts of the delivery whose seq is the first parameter. */
-export const attemptsOfDelivery = `seq > ?1 << ${attemptSeqBits} AND seq < (?1 + 1) << ${attemptSeqBits}`;
-
 export const deliveryAttemptColumns = `
-  seq & ${2 ** attemptSeqBits - 1}, trigger, worker, started_at, ended_at, outcome, error, detail, next_at, next_reason,
-  timings, answer`;
+  number, trigger, worker, started_at, ended_at, outcome, error, detail, next_at, next_reason, timings, answer,
+  previous`;
+
+/** The one before it of its delivery, of a row of deliveryAttemptColumns; null: it was the first. */
+export function previousAttempt(row: Row): number | null {
+  return row[12] as Nullable<number>;
+}
 
 export function deliveryAttemptOf(deliveryId: string, row: Row): DeliveryAttempt {
   return {

@@ -325,6 +325,45 @@ describe('group commit', () => {
     assert.ok(size < 1.5 * 16_777_216, `${size} bytes of log after 50 MB of writes`);
   });
 
+  it('syncs a log of loose writes beside the event loop before it is moved', async (t) => {
+    const syncs: ((error: Error | null) => void)[] = [];
+    const { writer, commits, counts } = openWords(t, (done) => {
+      syncs.push(done);
+    });
+    writer.exec('CREATE TABLE blobs (bytes BLOB)');
+    const insert = writer.prepare('INSERT INTO blobs (bytes) VALUES (zeroblob(1000000))');
+    const write = (): Promise<unknown> => commits.writeLoosely(() => insert.run());
+    while (syncs.length === 0) await write();
+    // Nobody waits for it, and one is enough.
+    const committed = counts.commits;
+    await write();
+    await write();
+    assert.deepEqual([counts.commits, syncs.length], [committed + 2, 1]);
+    const full = writer.logFrames();
+    syncs[0]?.(null);
+    await write();
+    assert.ok(writer.logFrames() < full / 2, 'the log has begun anew');
+    assert.equal(syncs.length, 1);
+  });
+
+  it('writes nothing more when the sync before a checkpoint fails, and closes after it', async (t) => {
+    const syncs: ((error: Error | null) => void)[] = [];
+    const { writer, commits } = openWords(t, (done) => {
+      syncs.push(done);
+    });
+    writer.exec('CREATE TABLE blobs (bytes BLOB)');
+    const insert = writer.prepare('INSERT INTO blobs (bytes) VALUES (zeroblob(1000000))');
+    const write = (): Promise<unknown> => commits.writeLoosely(() => insert.run());
+    while (syncs.length === 0) await write();
+    let isClosed = false;
+    const closing = commits.close(new Error('closed')).then(() => (isClosed = true));
+    await turn();
+    assert.equal(isClosed, false);
+    syncs[0]?.(Object.assign(new Error('input/output error'), { code: 'EIO' }));
+    await closing;
+    assert.ok(commits.isBroken);
+  });
+
   it('refuses writes once closed, after those it had taken', async (t) => {
     const { commits, add, words } = openWords(t);
     const taken = add('taken');

@@ -84,6 +84,8 @@ export class GroupCommit {
   #checkpointScheduled = false;
   /** Resolves when the sync under way, or the wait for the write lock, is over. */
   #waiting: Promise<void> | null = null;
+  /** Resolves when the last sync before a checkpoint is over. */
+  #syncing: Promise<void> = Promise.resolve();
   /** How long what is queued has waited for the write lock. */
   #waitedMs = 0;
   /** What is kept in memory alongside must be read anew before the next write. */
@@ -134,6 +136,7 @@ export class GroupCommit {
       this.flush();
       await this.#waiting;
     } while (this.#waiting !== null || this.#hasQueued());
+    await this.#syncing;
   }
 
   /** Commits what is queued, now, unless it must wait. Never throws: every write hears of its outcome. */
@@ -247,7 +250,8 @@ export class GroupCommit {
   #tell(committed: readonly Committed[]): void {
     this.#hooks.releaseReads();
     this.#resolve(committed);
-    this.#scheduleCheckpoint();
+    if (this.#sync === null) this.#scheduleCheckpoint();
+    else this.#syncThenCheckpoint(this.#sync);
   }
 
   #resolve(committed: readonly Committed[]): void {
@@ -343,6 +347,23 @@ export class GroupCommit {
     setImmediate(() => {
       this.#checkpointScheduled = false;
       if (this.#closed === null) this.checkpoint('passive');
+    });
+  }
+
+  /**
+   * A checkpoint brings the log to the disk first, inside the one thread: 11 to 17 ms of its 20 to 35 when all of it was
+   * written loosely. So most of that is done beside the event loop, while commits go on.
+   */
+  #syncThenCheckpoint(sync: Sync): void {
+    if (this.#checkpointScheduled || this.#logFrames() < checkpointFrames) return;
+    this.#checkpointScheduled = true;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#syncing = promise;
+    sync((error) => {
+      this.#checkpointScheduled = false;
+      if (error !== null) this.#breakDown(error);
+      else if (this.#closed === null) this.checkpoint('passive');
+      resolve();
     });
   }
 

@@ -252,7 +252,7 @@ describe('opening a SQLite store', () => {
     await bench.store.close();
   });
 
-  it('keeps the attempts of deliveries that a file of the third version has', async (t) => {
+  it('keeps the deliveries, and their attempts, that a file of the third version has', async (t) => {
     const file = path.join(temporaryFolder(t), 'old.db');
     const writer = new WriteConnection(file, { synchronous: 'normal' });
     migrateTo(writer, 3);
@@ -264,6 +264,7 @@ describe('opening a SQLite store', () => {
         expires_at, finished_at, remove_at, trigger, tenant, event, url)
       VALUES (5000000000, 'msg_1', 7, 'dead', 5, 1, 2, 2, 2, 9, 9, 9, 'schedule', '', 'operation.failed', 'https://a/'),
         (6, 'msg_2', 7, 'dead', 5, 1, 1, 1, 1, 9, 9, 9, 'schedule', '', 'operation.failed', 'https://a/');
+      INSERT INTO delivery_bodies (delivery_seq, body) VALUES (5000000000, '{}'), (6, '{}');
       INSERT INTO delivery_attempts (delivery_seq, number, trigger, worker, started_at, ended_at, outcome, error, answer)
       VALUES (5000000000, 2, 'manual', 'w', 3, 4, 'failed', 'http_500', '{"status":500,"headers":{},"excerpt":null}'),
         (6, 1, 'schedule', 'w', 1, 2, 'failed', 'reset', NULL),
@@ -279,6 +280,13 @@ describe('opening a SQLite store', () => {
       ],
     );
     assert.equal((await store.listDeliveryAttempts({ id: 'msg_2' })).length, 1);
+    const kept = (await store.readDelivery({ id: 'msg_1' }))?.delivery;
+    assert.deepEqual([kept?.state, kept?.attempts, kept?.endpointId], ['dead', 2, 'ep_1']);
+    const filter = { endpointId: 'ep_1' };
+    assert.equal(
+      (await store.listDeliveries({ filter, limit: 9, beforeId: null })).deliveries.length,
+      2,
+    );
     assert.equal((await store.readEndpoint({ id: 'ep_1' }))?.endpoint.handshake, null);
     await store.close();
   });

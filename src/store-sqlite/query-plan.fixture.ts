@@ -7,6 +7,12 @@ export function planOf(db: DatabaseSync, sql: string): string {
   return rows.map(({ detail }) => String(detail)).join('\n');
 }
 
+/** The instructions of its program, in order. */
+export function stepsOf(db: DatabaseSync, sql: string): string[] {
+  const rows = db.prepare(`EXPLAIN ${sql}`).all();
+  return rows.map(({ opcode }) => String(opcode));
+}
+
 /** Pages that a query of a file reads once its statement is warm; undefined where /proc does not tell. */
 export function pagesReadBy(
   file: string,

@@ -30,6 +30,8 @@ export type Exchanged = {
   readonly error: Error | null;
 };
 
+const noBytes = Buffer.alloc(0);
+
 /** Of the body only: the status and headers stand. */
 export class BodyTooLong extends Error {
   override readonly name = 'BodyTooLong';
@@ -113,7 +115,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.#ended({
       status: this.#status,
       headers: this.#headers,
-      excerpt: Buffer.concat(this.#chunks),
+      excerpt: this.#chunks.length === 0 ? noBytes : Buffer.concat(this.#chunks),
       bodyBytes: this.#bodyBytes,
       hasStarted: this.#firstByteMs !== null,
       firstByteMs: this.#firstByteMs,
