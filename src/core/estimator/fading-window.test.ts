@@ -56,13 +56,13 @@ describe('FadingWindow', () => {
     );
   });
 
-  it('is sure of as much as a window of 64, and follows a jump sooner', () => {
+  it('is sure of as much as a window of 70, and follows a jump sooner', () => {
     const weights = Array.from({ length: taskWindow }, (_, age) => Math.exp(-age / taskFade));
     const sum = weights.reduce((all, weight) => all + weight, 0);
     const effective = sum ** 2 / weights.reduce((all, weight) => all + weight ** 2, 0);
-    assert.ok(Math.abs(effective - 64) < 4, String(effective));
-    const jumped = windowAfter([...Array<number>(200).fill(1), ...Array<number>(24).fill(3)]);
-    assert.equal(pointsOf(jumped)[samples / 2], 3, 'a window of 64 takes 32');
+    assert.ok(Math.abs(effective - 70) < 4, String(effective));
+    const jumped = windowAfter([...Array<number>(200).fill(1), ...Array<number>(26).fill(3)]);
+    assert.equal(pointsOf(jumped)[samples / 2], 3, 'a window of 70 takes 35');
   });
 
   it('goes on as before when it was made again from its state', () => {

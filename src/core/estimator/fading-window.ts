@@ -16,8 +16,8 @@ for (const [age, weight] of weights.entries()) {
 /**
  * The latest values of a series, of which older ones count ever less: what operations took drifts, and jumps, and of
  * such a series an exponential average is the best forecast (Muth, 1960), not the mean of a window that forgets all of
- * a sudden. The fade is that of a plain window of 64: as old in the middle (31.5 that came after) and as many effective
- * values ((sum of weights)^2 / (sum of their squares) = 64). So it rests on no less, and follows sooner.
+ * a sudden. It counts as many effective values, (sum of weights)^2 / (sum of their squares), as a plain window of 70,
+ * and is as old in the middle: so it rests on no less than one of 64 did, and follows sooner.
  *
  * Drawn from are at most 64 equally likely points, since a draw by weights would cost several times one by rank. They
  * are made when asked for: a window that many finish in and few ask for pays only for its order.

@@ -8,9 +8,9 @@ export const estimatorSettings = {
 
   // What is remembered.
   /** Latest service times of a task, … */
-  taskWindow: 128,
-  /** … of which each counts 1/e of what the one so many later does: together as much as 64 that count the same. */
-  taskFade: 32,
+  taskWindow: 144,
+  /** … of which each counts 1/e of what the one so many later does: together as much as 70 that count the same. */
+  taskFade: 36,
   /** What remained at the entry of a stage. */
   stageWindow: 64,
   pooledWindow: 512,
