@@ -5,6 +5,7 @@ import type { Outbox } from '../store/delivery-store.ts';
 import { newOperation } from '../store/new-operation.ts';
 import type {
   CancelOutcome,
+  ClaimAtAccept,
   ClaimedOperation,
   ClaimOperations,
   ClaimOutcome,
@@ -71,7 +72,7 @@ type UsedKey = { readonly fingerprint: string; readonly operationId: string };
 
 class MemoryStore implements Omit<OperationStore, keyof NoteVerbs | 'appendLogs' | 'readLogs'> {
   readonly name = 'memory';
-  readonly capabilities = { singleProcess: true, durable: false } as const;
+  readonly capabilities = { singleProcess: true, durable: false, claimsAtAccept: true } as const;
   readonly #entries = new Map<string, Entry>();
   readonly #index = new OperationIndex(this.#entries);
   readonly #queues = new Map<string, TaskQueue>();
@@ -104,7 +105,7 @@ class MemoryStore implements Omit<OperationStore, keyof NoteVerbs | 'appendLogs'
     return p.operations.map((operation) => this.#create(operation, p));
   }
 
-  #create(p: NewOperation, { pendingMax, now }: CreateOperations): CreateOutcome {
+  #create(p: NewOperation, { pendingMax, claim, now }: CreateOperations): CreateOutcome {
     const key = p.idempotency;
     const keyName = key === null ? '' : JSON.stringify([key.scope, key.key]);
     const used = key === null ? undefined : this.#usedKeys.get(keyName);
@@ -133,7 +134,17 @@ class MemoryStore implements Omit<OperationStore, keyof NoteVerbs | 'appendLogs'
       const value = { fingerprint: key.fingerprint, operationId: p.id };
       this.#usedKeys.set(keyName, value, key.expiresAt);
     }
-    return { outcome: 'created', operation };
+    if (claim !== undefined) this.#claimNew(operation, claim, now);
+    return { outcome: 'created', operation: entry.operation };
+  }
+
+  #claimNew(operation: Operation, claim: ClaimAtAccept, now: number): void {
+    const { task, state, id } = operation;
+    if (state !== 'ready' || this.#queues.get(task)?.paused === true) return;
+    const pending = claim.tasks.reduce((sum, t) => sum + (this.#queues.get(t)?.pending ?? 0), 0);
+    if (pending - 1 > claim.spareSlots) return;
+    const { worker, leaseMs } = claim;
+    this.#apply(id, { type: 'claimed', worker, leaseMs, token: claim.newToken() }, now);
   }
 
   async claimOperations(p: ClaimOperations): Promise<ClaimOutcome> {

@@ -27,8 +27,8 @@ export type MemoryWrite<Outcome> = {
   readonly needs: (needs: Needs) => void;
   /** Against the working set that holds what was needed. Never waits. */
   readonly run: (set: WorkingSet, now: number) => Outcome;
-  /** It may make something ready that other nodes could claim. */
-  readonly hasReady?: boolean;
+  /** It may make something ready that other nodes could claim; `queued`: it does where it puts something into the queue. */
+  readonly hasReady?: boolean | 'queued';
   /** About what it sends, where that may be much. */
   readonly bytes?: number;
   /** As in StepWrite. */
@@ -105,8 +105,8 @@ export class GroupCommit {
   #lanesBusy = 0;
   readonly #underWay = new Set<Promise<void>>();
   readonly #committing = new Set<Promise<void>>();
-  /** Of those the ones after which there may be more to claim. */
-  readonly #readying = new Set<Promise<void>>();
+  /** Of those the ones after which there may be more to claim, and whether there is. */
+  readonly #readying = new Map<Promise<void>, Promise<boolean>>();
   #closed: Error | null = null;
 
   constructor(p: GroupCommitParts) {
@@ -136,11 +136,12 @@ export class GroupCommit {
   }
 
   /**
-   * Transactions under way now that may make something ready. Who asked for a claim because of one of them, while an
-   * earlier claim was under way, asks it in the other lane: it may come before their COMMIT, and nobody asks again.
+   * Transactions under way now that may make something ready, and whether they did. Who asked for a claim because of one
+   * of them, while an earlier claim was under way, asks it in the other lane: it may come before their COMMIT, and nobody
+   * asks again.
    */
-  readying(): readonly Promise<void>[] {
-    return [...this.#readying];
+  readying(): readonly Promise<boolean>[] {
+    return [...this.#readying.values()];
   }
 
   /** Refuses all further writes with `error`; resolves when what was queued is committed, or could not be. */
@@ -177,14 +178,15 @@ export class GroupCommit {
       // Claims wait for all writes of their turn.
       const claims = this.#writes.length === 0 ? this.#claims.splice(0) : [];
       this.#lanesBusy += 1;
-      const committed = this.#commit(writes).finally(() => {
+      const readied = this.#commit(writes);
+      const committed = readied.then(() => {
         this.#lanesBusy -= 1;
         this.#committing.delete(committed);
         this.#readying.delete(committed);
         if (this.#writes.length + this.#claims.length > 0) this.#scheduleFlush();
       });
       this.#committing.add(committed);
-      if (writes.some(({ work }) => work.hasReady === true)) this.#readying.add(committed);
+      if (writes.some(({ work }) => work.hasReady)) this.#readying.set(committed, readied);
       this.#track(committed.then(() => claimAll(claims)));
     }
   }
@@ -194,9 +196,9 @@ export class GroupCommit {
     void work.finally(() => this.#underWay.delete(work));
   }
 
-  /** Never rejects: every write hears of its outcome. */
-  async #commit(writes: readonly QueuedWrite[]): Promise<void> {
-    if (writes.length === 0) return;
+  /** Whether something may be ready now. Never rejects: every write hears of its outcome. */
+  async #commit(writes: readonly QueuedWrite[]): Promise<boolean> {
+    if (writes.length === 0) return false;
     try {
       // What a try came to need beyond what could be foreseen, the next one locks first.
       const wanted = noEndpoints();
@@ -205,13 +207,18 @@ export class GroupCommit {
       });
       for (const [i, { resolve }] of writes.entries()) resolve(outcomes[i]);
       this.#p.committed(news);
+      return news.ready;
     } catch (error) {
-      if (writes.length === 1 || isUnavailable(error)) {
-        for (const { reject } of writes) reject(error);
-      } else {
-        for (const write of writes) await this.#commit([write]);
-      }
+      if (writes.length > 1 && !isUnavailable(error)) return this.#commitEach(writes);
+      for (const { reject } of writes) reject(error);
+      return true; // It may have been committed all the same.
     }
+  }
+
+  async #commitEach(writes: readonly QueuedWrite[]): Promise<boolean> {
+    let ready = false;
+    for (const write of writes) if (await this.#commit([write])) ready = true;
+    return ready;
   }
 }
 
@@ -256,7 +263,7 @@ async function runGroup(
   const ready =
     unparks ||
     set.webhooks.deliveries.hasWaiting ||
-    writes.some(({ work }) => work.hasReady === true);
+    writes.some(({ work }) => work.hasReady === true || (work.hasReady && set.queued > 0));
   return { outcomes, ready, changed: set.changed, unqueued: set.unqueued };
 }
 

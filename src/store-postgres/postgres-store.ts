@@ -149,7 +149,7 @@ export function postgresStore(options: PostgresStoreOptions): {
   };
   const store: Store = {
     name: 'postgres',
-    capabilities: { singleProcess: false, durable: true },
+    capabilities: { singleProcess: false, durable: true, claimsAtAccept: true },
     hints: notifier ?? undefined,
     warnings: () => oldSnapshots(database),
     ...writingVerbs({ database, commits, notifier, vacuum }),
@@ -202,8 +202,9 @@ function writingVerbs(p: {
         if (left) notifier?.tell({ ready: true, changed: [] });
         if (readying.length === 0 || claimed.length === p.limit) return { claimed, nextDueAt };
         // What they make ready came too late for this one.
-        if (claimed.length === 0) await Promise.all(readying);
-        return { claimed, nextDueAt: p.now };
+        if (claimed.length > 0) return { claimed, nextDueAt: p.now };
+        const readied = await Promise.all(readying);
+        return { claimed, nextDueAt: readied.includes(true) ? p.now : nextDueAt };
       }),
     settleAttempts: (p) => commits.write(settleWrite(p)),
     extendLeases: (p) => commits.write(extendWrite(p)),

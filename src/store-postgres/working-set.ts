@@ -75,7 +75,8 @@ export class WorkingSet {
   #hasTasks = false;
   /** Operations, not new, that changed in a way that clients can see. */
   readonly changed: string[] = [];
-  /** Operations that left the queue. */
+  /** Operations that entered the queue, and that left it. */
+  queued = 0;
   unqueued = 0;
 
   /** `wanted`: endpoints that a former try of the same transaction came to need. */
@@ -241,6 +242,7 @@ export class WorkingSet {
       this.#entries.set(id, { stored: after, operation: after, completed: null });
     }
     postQueued(tx, queued);
+    this.queued += queued.length;
     postUnqueued(tx, unqueued);
     this.unqueued += unqueued.length;
     postUpdates(tx, changed);

@@ -164,6 +164,11 @@ export type StoreCapabilities = {
   readonly singleProcess: boolean;
   /** Survives the process; false for memory. */
   readonly durable: boolean;
+  /**
+   * createOperations honours `claim`. Where not, a claim called in the same turn shares the commit of the accept, so
+   * that little would be gained.
+   */
+  readonly claimsAtAccept: boolean;
 };
 
 /** Saves a poll where it comes, and changes nothing else: a hint may be late, lost or about nothing. */
@@ -215,10 +220,25 @@ export type CreateOperations = {
   readonly operations: readonly NewOperation[];
   /** Pending operations over all tasks at which the queue is full. */
   readonly pendingMax: number;
+  /** Absent: they wait for a claim. Ignored by a store without `capabilities.claimsAtAccept`. */
+  readonly claim?: ClaimAtAccept | undefined;
   readonly now: number;
 };
 
+/**
+ * The caller has a free slot for each of the operations and would run them itself. Each that is ready, and whose task is
+ * not paused, runs under a lease of the caller from the commit that creates it, if nobody who waits is passed over by
+ * that. Only for operations of tasks without limits: a claim alone keeps to those.
+ */
+export type ClaimAtAccept = Pick<ClaimOperations, 'worker' | 'newToken' | 'leaseMs'> & {
+  /** What the caller claims: what waits of these could want its slots. */
+  readonly tasks: readonly string[];
+  /** Free slots of the caller beside those: while no more than these wait, each of them has one. */
+  readonly spareSlots: number;
+};
+
 export type CreateOutcome =
+  /** `running`: claimed at accept. */
   | { readonly outcome: 'created'; readonly operation: Operation }
   /** The key was used before for the same request: here is its operation as it is now. */
   | { readonly outcome: 'replayed'; readonly operation: Operation }
