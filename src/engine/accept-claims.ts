@@ -70,8 +70,8 @@ export class AcceptClaims {
     this.#outage = new Outage(p.logger, 'hand back what was claimed at accept');
   }
 
-  #isEligible({ name, concurrency, keyConcurrency, isolateModule }: Task): boolean {
-    const isLimited = concurrency !== null || keyConcurrency !== null;
+  #isEligible({ name, concurrency, concurrencyKey, isolateModule }: Task): boolean {
+    const isLimited = concurrency !== null || concurrencyKey !== null;
     return !isLimited && isolateModule === null && !this.#p.running.isOwn(name);
   }
 
@@ -119,8 +119,7 @@ export class AcceptClaims {
     const claim = {
       worker,
       leaseMs,
-      // Another try of the same commit is the same claim.
-      newToken: () => token,
+      tokenOf: () => token,
       tasks: this.#tasks,
       spareSlots: running.free,
     };

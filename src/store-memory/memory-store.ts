@@ -139,12 +139,17 @@ class MemoryStore implements Omit<OperationStore, keyof NoteVerbs | 'appendLogs'
   }
 
   #claimNew(operation: Operation, claim: ClaimAtAccept, now: number): void {
-    const { task, state, id } = operation;
-    if (state !== 'ready' || this.#queues.get(task)?.paused === true) return;
-    const pending = claim.tasks.reduce((sum, t) => sum + (this.#queues.get(t)?.pending ?? 0), 0);
-    if (pending - 1 > claim.spareSlots) return;
+    const { task, state, id, concurrencyKey } = operation;
+    if (state !== 'ready' || concurrencyKey !== null) return;
+    if (this.#queues.get(task)?.paused === true) return;
+    const waiting = claim.tasks.reduce((sum, name) => {
+      const queue = this.#queues.get(name);
+      return sum + (queue === undefined || queue.paused ? 0 : queue.pending);
+    }, 0);
+    // It is among them by now.
+    if (waiting - 1 > claim.spareSlots) return;
     const { worker, leaseMs } = claim;
-    this.#apply(id, { type: 'claimed', worker, leaseMs, token: claim.newToken() }, now);
+    this.#apply(id, { type: 'claimed', worker, leaseMs, token: claim.tokenOf(id) }, now);
   }
 
   async claimOperations(p: ClaimOperations): Promise<ClaimOutcome> {

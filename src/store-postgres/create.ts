@@ -80,8 +80,19 @@ export function createWrite(p: CreateOperations): MemoryWrite<CreateOutcome[]> {
     },
     run: (set, now) => p.operations.map((operation) => create(set, operation, { ...p, at: now })),
     hasReady: 'queued',
+    foresee: {
+      slack: p.claim === undefined ? pendingSlack : Math.floor(p.claim.spareSlots / 2),
+      holds: (outcomes) => outcomes.every((one) => isAsHoped(one, p.claim !== undefined)),
+    },
     bytes: p.operations.reduce((sum, { input }) => sum + input.length, 0),
   };
+}
+
+/** So many fewer than a cap are accepted without a look at the counters first. */
+const pendingSlack = 1_000;
+
+function isAsHoped(one: CreateOutcome, isClaimed: boolean): boolean {
+  return one.outcome === 'created' && (one.operation.lease !== null || !isClaimed);
 }
 
 /** What the key says of a request that came before; null: nothing. */
@@ -130,16 +141,20 @@ function create(
  */
 function claimNew(
   set: WorkingSet,
-  { id, task, state }: Operation,
+  { id, task, state, concurrencyKey }: Operation,
   p: ClaimAtAccept & { readonly now: number },
 ): Operation | null {
   const { ledger } = set;
-  if (state !== 'ready' || ledger.find(task)?.paused === true) return null;
-  const waiting = p.tasks.reduce((sum, name) => sum + (ledger.find(name)?.pending ?? 0), 0);
+  if (state !== 'ready' || concurrencyKey !== null) return null;
+  if (ledger.find(task)?.paused === true) return null;
+  const waiting = p.tasks.reduce((sum, name) => {
+    const entry = ledger.find(name);
+    return sum + (entry === undefined || entry.paused ? 0 : entry.pending);
+  }, 0);
   // It is among them by now.
   if (waiting - 1 > p.spareSlots) return null;
-  const { worker, leaseMs, newToken, now } = p;
-  const decision = set.apply(id, { type: 'claimed', worker, leaseMs, token: newToken() }, now);
+  const { worker, leaseMs, tokenOf, now } = p;
+  const decision = set.apply(id, { type: 'claimed', worker, leaseMs, token: tokenOf(id) }, now);
   return decision?.outcome === 'applied' ? decision.operation : null;
 }
 

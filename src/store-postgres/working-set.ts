@@ -5,6 +5,7 @@ import { textArray } from './array-literal.ts';
 import type { Row, Transaction } from './connection.ts';
 import { postCreated, type Created } from './create.ts';
 import { noEndpoints, type EndpointNeeds } from './endpoint-ledger.ts';
+import type { Foreseen } from './foresight.ts';
 import { IdempotencyKeys } from './idempotency.ts';
 import { Ledger, selectTasksSql } from './ledger.ts';
 import {
@@ -106,6 +107,21 @@ export class WorkingSet {
       this.#loadReplayed(needs),
       told.length === 0 ? null : this.#loadWebhooks(needs, registered),
     ]);
+  }
+
+  /** Instead of load(): what is believed, for a guard to hold it to what is there. */
+  assume({ tasks, operations, tenants }: Foreseen): void {
+    this.ledger.load(tasks);
+    this.#hasTasks = true;
+    for (const operation of operations) {
+      this.#entries.set(operation.id, { stored: operation, operation, completed: null });
+    }
+    this.webhooks.outbox.assumeNobody(tenants);
+  }
+
+  /** As they are now, with what this transaction did to them. */
+  *operations(): Generator<Operation> {
+    for (const { operation } of this.#entries.values()) yield operation;
   }
 
   async #loadReplayed(needs: Needs): Promise<void> {

@@ -226,11 +226,13 @@ export type CreateOperations = {
 };
 
 /**
- * The caller has a free slot for each of the operations and would run them itself. Each that is ready, and whose task is
- * not paused, runs under a lease of the caller from the commit that creates it, if nobody who waits is passed over by
- * that. Only for operations of tasks without limits: a claim alone keeps to those.
+ * The caller has a free slot for each of the operations and would run them itself. Each that is ready and has no
+ * concurrency key, and whose task is not paused, runs under a lease of the caller from the commit that creates it, if
+ * nobody who waits is passed over by that. Only for tasks without limits: a claim alone keeps to those.
  */
-export type ClaimAtAccept = Pick<ClaimOperations, 'worker' | 'newToken' | 'leaseMs'> & {
+export type ClaimAtAccept = Pick<ClaimOperations, 'worker' | 'leaseMs'> & {
+  /** The lease token for the operation of that id: another for each, and the same when asked again. */
+  readonly tokenOf: (id: string) => string;
   /** What the caller claims: what waits of these could want its slots. */
   readonly tasks: readonly string[];
   /** Free slots of the caller beside those: while no more than these wait, each of them has one. */
