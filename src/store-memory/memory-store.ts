@@ -1,5 +1,5 @@
 import { limits } from '../core/limits.ts';
-import { claimedBefore, isFinal, type EndedAttempt, type Operation } from '../core/operation.ts';
+import { isFinal, type EndedAttempt, type Operation } from '../core/operation.ts';
 import { decide, type Decision, type OperationEvent } from '../core/transitions.ts';
 import type { Outbox } from '../store/delivery-store.ts';
 import { newOperation } from '../store/new-operation.ts';
@@ -39,7 +39,7 @@ import { logVerbs } from './log-verbs.ts';
 import { noteVerbs, type NoteVerbs } from './note-verbs.ts';
 import { OperationIndex } from './operation-index.ts';
 import { OpenState } from './open-state.ts';
-import { TaskQueue } from './task-queue.ts';
+import { bestOf, hasSlot, TaskQueue } from './task-queue.ts';
 
 /**
  * A store without a file: `memory:` at runtime, and the model the other stores are held to in tests.
@@ -439,26 +439,6 @@ function settledEvent(p: Settlement): OperationEvent {
     case 'released':
       return { type: p.type, token: p.token };
   }
-}
-
-function hasSlot(queue: TaskQueue, task: ClaimTask): boolean {
-  return task.concurrency === null || queue.processing < task.concurrency;
-}
-
-type Candidate = { queue: TaskQueue; task: ClaimTask; operation: Operation };
-
-/** Linear in the tasks of one worker, which are few. */
-function bestOf(open: readonly { queue: TaskQueue; task: ClaimTask }[]): Candidate | undefined {
-  let best: Candidate | undefined;
-  for (const { queue, task } of open) {
-    if (!hasSlot(queue, task)) continue;
-    const operation = queue.firstReady();
-    if (operation === undefined) continue;
-    if (best === undefined || claimedBefore(operation, best.operation)) {
-      best = { queue, task, operation };
-    }
-  }
-  return best;
 }
 
 /** When an operation that waits fails for it; Infinity: never. */

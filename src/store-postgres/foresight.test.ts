@@ -17,7 +17,7 @@ type Pair = {
   readonly bench: StoreBench;
   readonly other: StoreBench;
   /** Round trips of `bench` during `run`. */
-  trips(run: () => Promise<unknown>): Promise<number>;
+  readonly trips: (run: () => Promise<unknown>) => Promise<number>;
 };
 
 /** `bench` has just claimed at accept and recorded an end, so that it knows what there is to know. */
@@ -70,7 +70,7 @@ it('an attempt whose lease another node took changes nothing', async (t) => {
   const [recovered] = (await other.sweep()).changed;
   assert.equal(recovered?.id, operation.id);
   assert.deepEqual(await bench.settle(completedBy(operation)), ['lost']);
-  await other.assertRecord(recovered!);
+  await other.assertRecord(recovered);
   const mixed = await running(bench);
   const outcomes = await bench.settle(completedBy(mixed), failedBy(operation));
   assert.deepEqual(outcomes, ['applied', 'lost']);

@@ -108,9 +108,9 @@ export class GroupCommit {
   #flushScheduled = false;
   #lanesBusy = 0;
   readonly #underWay = new Set<Promise<void>>();
-  readonly #committing = new Set<Promise<void>>();
+  readonly #committing = new Set<Promise<boolean>>();
   /** Of those the ones after which there may be more to claim, and whether there is. */
-  readonly #readying = new Map<Promise<void>, Promise<boolean>>();
+  readonly #readying = new Set<Promise<boolean>>();
   #closed: Error | null = null;
 
   constructor(p: GroupCommitParts) {
@@ -145,7 +145,7 @@ export class GroupCommit {
    * asks again.
    */
   readying(): readonly Promise<boolean>[] {
-    return [...this.#readying.values()];
+    return [...this.#readying];
   }
 
   /** Refuses all further writes with `error`; resolves when what was queued is committed, or could not be. */
@@ -182,15 +182,14 @@ export class GroupCommit {
       // Claims wait for all writes of their turn.
       const claims = this.#writes.length === 0 ? this.#claims.splice(0) : [];
       this.#lanesBusy += 1;
-      const readied = this.#commit(writes);
-      const committed = readied.then(() => {
+      const committed = this.#commit(writes).finally(() => {
         this.#lanesBusy -= 1;
         this.#committing.delete(committed);
         this.#readying.delete(committed);
         if (this.#writes.length + this.#claims.length > 0) this.#scheduleFlush();
       });
       this.#committing.add(committed);
-      if (writes.some(({ work }) => work.hasReady)) this.#readying.set(committed, readied);
+      if (writes.some(({ work }) => work.hasReady)) this.#readying.add(committed);
       this.#track(committed.then(() => claimAll(claims)));
     }
   }
