@@ -150,7 +150,7 @@ export class Foresight {
   learn(set: WorkingSet, slack: number): void {
     const added = slack === Infinity ? 0 : slack;
     this.#tasks = set.ledger.rows().map((row) => withPending(row, -added));
-    this.ran(set.operations());
+    this.#ran(set.operations());
     for (const [tenant, isTold] of set.webhooks.outbox.tenants()) {
       if (this.#tenants.size >= tenantsMax) this.#tenants.clear();
       this.#tenants.set(tenant, isTold);
@@ -163,8 +163,17 @@ export class Foresight {
     this.#clock = { offsetMs, at: begun.at };
   }
 
+  /** A claim was committed, in which these left the queue. */
+  claimed(operations: readonly Operation[]): void {
+    this.#tasks = this.#tasks.map((row) => {
+      const left = operations.filter(({ task }) => task === row[0]).length;
+      return left === 0 ? row : withPending(row, -left);
+    });
+    this.#ran(operations);
+  }
+
   /** As they were committed. */
-  ran(operations: Iterable<Operation>): void {
+  #ran(operations: Iterable<Operation>): void {
     for (const operation of operations) {
       this.#running.delete(operation.id);
       if (operation.state === 'running') this.#running.set(operation.id, operation);

@@ -202,7 +202,7 @@ function writingVerbs(p: {
         const readying = commits.readying();
         const { claimed, nextDueAt, left } = await database.write((tx) => claim(tx, p));
         vacuum.left(claimed.length);
-        foresight.ran(claimed.map(({ operation }) => operation));
+        foresight.claimed(claimed.map(({ operation }) => operation));
         // Others that looked meanwhile were kept from what is left.
         if (left) notifier?.tell({ ready: true, changed: [] });
         if (readying.length === 0 || claimed.length === p.limit) return { claimed, nextDueAt };

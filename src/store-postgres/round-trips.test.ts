@@ -40,9 +40,11 @@ it('calls of one turn share their round trips: 1 to accept, 2 to claim, 1 to end
   // Claimed at accept; and with a key, which has to be looked at first.
   const claim = { ...bench.atAccept(), spareSlots: 4 };
   const atOnce = await trips(1, () => bench.submit({}, { claim }));
-  assert.equal(atOnce.outcome === 'created' && atOnce.operation.state, 'running');
+  assert.ok(atOnce.outcome === 'created');
+  await bench.complete(atOnce.operation);
   const idempotency = { scope: '', key: 'k', fingerprint: 'f', expiresAt: bench.now + 1_000 };
   await trips(3, () => bench.submit({ idempotency }));
+  for (const { operation } of await bench.claim()) await bench.complete(operation);
 
   // Told to webhooks: the endpoint and what is there of the delivery are asked for; then a claim, and its end.
   const { webhooks } = bench;
