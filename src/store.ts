@@ -82,6 +82,7 @@ export type {
   AppendLogs,
   AppendOutcome,
   CancelOutcome,
+  ClaimAtAccept,
   ClaimedOperation,
   ClaimOperations,
   ClaimOutcome,

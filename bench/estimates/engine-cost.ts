@@ -92,7 +92,7 @@ function switchOff(): () => void {
 /** As several processes have one, though only one is there. */
 function sharedStore(): Store {
   const { store } = faultyStore(memoryStore(), { nth: Infinity, when: 'before' });
-  return { ...store, capabilities: { singleProcess: false, durable: false } };
+  return { ...store, capabilities: { singleProcess: false, durable: false, claimsAtAccept: true } };
 }
 
 const asked = 3_000;

@@ -5,6 +5,7 @@ import { operationId, randomBytesPerId } from '../core/id.ts';
 import { limits } from '../core/limits.ts';
 import { statusOf, type Operation } from '../core/operation.ts';
 import type { CreateOutcome, NewOperation, Store } from '../store/store.ts';
+import type { Offer } from './accept-claims.ts';
 import type { Engine, Submission } from './engine.ts';
 import { handlerFailure } from './handler-error.ts';
 import { refuseStandIns, restoredFrom } from './kept-back.ts';
@@ -16,7 +17,9 @@ type AcceptorParts = {
   readonly clock: Clock;
   readonly pendingMax: number;
   readonly task: (name: string) => Task;
-  /** The create has been called in this turn: a claim called now shares its commit. */
+  /** A slot for it, in which it would begin by the commit that accepts it; null: none. */
+  readonly offer: (task: Task, readyAt: number) => Offer | null;
+  /** The create has been called in this turn, without an offer: a claim called now shares its commit. */
   readonly accepted: (readyAt: number) => void;
   /** It is stored, as it was made. */
   readonly created: (operation: Operation) => void;
@@ -157,14 +160,20 @@ export class Acceptor {
   }
 
   async #create(task: Task, operation: NewOperation): Promise<Accepted> {
+    const offer = this.#p.offer(task, operation.readyAt);
     const creating = this.#p.store.createOperations({
       operations: [operation],
       pendingMax: this.#p.pendingMax,
+      claim: offer?.claim,
       now: this.#p.clock.now(),
     });
-    this.#p.accepted(operation.readyAt);
-    const [outcome] = await creating;
+    if (offer === null) this.#p.accepted(operation.readyAt);
+    const [outcome] = await creating.catch((error: unknown) => {
+      offer?.end(operation, { error });
+      throw error;
+    });
     if (outcome === undefined) throw new RaincheckError('internal', 'The store gave no outcome.');
+    offer?.end(operation, { outcome });
     return this.#acceptedOf(task, outcome);
   }
 

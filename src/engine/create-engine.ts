@@ -77,6 +77,7 @@ class RaincheckEngine implements Engine {
       clock,
       pendingMax,
       task: (name) => this.#task(name),
+      offer: (task, readyAt) => this.#runtime.offer(task, readyAt),
       accepted: (readyAt) => this.#runtime.accepted(readyAt),
       created: (operation) => {
         this.#estimates.submitted(operation);

@@ -93,7 +93,7 @@ test('claims go on after an outage that is logged once', async (t) => {
 
 test('a claim whose answer was lost is recovered when its lease expires', async (t) => {
   const store = faulty(['claimOperations'], 'after', { nth: 2, count: 1 });
-  const task = defineTask('plain', { run: () => 1 });
+  const task = defineTask('plain', { concurrency: 1, run: () => 1 });
   const f = await engineFixture(t, [task], { store: store.store });
   await f.clock.advance(0);
   const { id } = await f.submit();
@@ -103,6 +103,26 @@ test('a claim whose answer was lost is recovered when its lease expires', async 
   const done = await f.read(id);
   assert.deepEqual([done.state, done.attempt, done.recoveries], ['completed', 1, 1]);
 });
+
+for (const when of ['before', 'after'] as const) {
+  test(`what may have been claimed at accept is handed back (fails ${when} the commit)`, async (t) => {
+    const store = faulty(['createOperations', 'settleAttempts'], when, { nth: 1, count: 3 });
+    let runs = 0;
+    const task = defineTask('plain', { run: () => (runs += 1) });
+    const f = await engineFixture(t, [task], { store: store.store, concurrency: 1 });
+    await f.clock.advance(0);
+    const idempotency = { key: 'k', fingerprint: 'f' };
+    await assert.rejects(f.submit(null, { idempotency }), { code: 'store_unavailable' });
+    assert.equal(runs, 0);
+    store.heal();
+    await f.clock.advance(1_000);
+    const { id } = await f.submit(null, { idempotency });
+    await f.clock.advance(0);
+    const done = await f.final(id);
+    assert.deepEqual([done.state, done.attempt, done.recoveries], ['completed', 1, 0]);
+    assert.equal(runs, 1);
+  });
+}
 
 test('a start with the store away says so and can be repeated', async (t) => {
   const store = faulty(['sweepExpired'], 'before', { count: 1 });

@@ -12,7 +12,7 @@ import type { NodeFacts } from './node.ts';
 
 /** Several engines over it are as many processes. */
 function sharedStore(): Store {
-  const capabilities = { singleProcess: false, durable: false };
+  const capabilities = { singleProcess: false, durable: false, claimsAtAccept: true };
   return { ...verbsOf(memoryStore()), capabilities };
 }
 
@@ -53,8 +53,12 @@ async function states(engine: Engine): Promise<[pid: number, state: string][]> {
 test('a process tells what it is and does', async (t) => {
   const clock = new ManualClock();
   const startedAt = clock.now();
-  const held = gate();
-  const tasks = [defineTask('held', { run: () => held.promise }), reports];
+  const [begun, held] = [gate(), gate()];
+  const run = (): Promise<void> => {
+    begun.open();
+    return held.promise;
+  };
+  const tasks = [defineTask('held', { run }), reports];
   const node = facts(41, [0.5]);
   const engine = engineOver(t, { store: memoryStore(), clock, tasks, node, concurrency: 7 });
   assert.deepEqual(await engine.nodes(), [], 'before it listens or works');
@@ -65,7 +69,7 @@ test('a process tells what it is and does', async (t) => {
   await clock.advance(5_000);
   const input = { value: null, text: 'null' };
   const { operation } = await engine.submit({ task: 'held', tenant: '', input });
-  await engine.waitFor({ ...operation, until: 'change', version: 1, timeoutMs: 1_000 });
+  await begun.promise;
   const [{ id, ...told } = { id: '' }, ...others] = await engine.nodes();
   assert.match(id, /^w_/);
   assert.deepEqual(told, {

@@ -17,6 +17,7 @@ export class RunningAttempts extends UnderWay<Attempt> {
   readonly threads: number;
   readonly #ownTasks: ReadonlySet<string>;
   #busy = 0;
+  #kept = 0;
   #busyOwn = 0;
   #busyThreads = 0;
 
@@ -28,7 +29,12 @@ export class RunningAttempts extends UnderWay<Attempt> {
   }
 
   get free(): number {
-    return Math.max(0, this.slots - this.#busy);
+    return Math.max(0, this.slots - this.#busy - this.#kept);
+  }
+
+  /** `by` more slots are kept for attempts to come; negative: they are used, or free again. */
+  keepSlots(by: number): void {
+    this.#kept += by;
   }
 
   get freeThreads(): number {

@@ -3,6 +3,7 @@ import { RaincheckError } from '../core/errors.ts';
 import type { StatsRing } from '../core/stats-ring.ts';
 import { isFinal, type Operation } from '../core/operation.ts';
 import type { Settlement, SettleOutcome, StoreHint } from '../store/store.ts';
+import type { Offer } from './accept-claims.ts';
 import type { Activity } from './activity.ts';
 import type { AbortCause, Attempt } from './attempt.ts';
 import type { EngineSettings } from './engine-settings.ts';
@@ -24,6 +25,7 @@ import { Settler } from './settler.ts';
 import { StatsKeeper } from './stats-keeper.ts';
 import { createStoreWatch } from './store-watch.ts';
 import { createSweeper, recover } from './sweeper.ts';
+import type { Task } from './task.ts';
 import { Worker } from './worker.ts';
 
 type RuntimeParts = {
@@ -160,6 +162,11 @@ export class Runtime {
     else this.#worker.wake();
   }
 
+  /** A slot for an operation that is about to be accepted; null: it has to wait for a claim. */
+  offer(task: Task, readyAt: number): Offer | null {
+    return this.#worker.atAccept.offer(task, readyAt);
+  }
+
   wake(): void {
     this.#worker.wake();
   }
@@ -230,6 +237,7 @@ export class Runtime {
     // The hand-back is one commit; a store that is down must not hold the process.
     await this.#idleWithin(this.#p.settings.graceMs, new AbortController().signal);
     this.#settler.abandon();
+    this.#worker.atAccept.abandon();
     for (const service of this.#services) await service.stop();
     await this.#heartbeat.stop();
     this.#logs.stop();

@@ -16,7 +16,7 @@ import { unknownProcess } from './node.ts';
 /** A memory store that several engines share, as processes share a database. */
 function sharedStore(): Store {
   const { store } = faultyStore(memoryStore(), { nth: Infinity, when: 'before' });
-  return { ...store, capabilities: { singleProcess: false, durable: false } };
+  return { ...store, capabilities: { singleProcess: false, durable: false, claimsAtAccept: true } };
 }
 
 type Nodes = { readonly clock: ManualClock; readonly store: Store };
@@ -164,7 +164,7 @@ test('a worker that dies is counted for 20 s; then nothing is estimated, and the
   assert.equal((await told(api, nodes.clock, first.id)).reason, 'no_worker');
   // Killed: what it wrote stays, and is not written again.
   const dying = faultyStore(nodes.store, { nth: Infinity, when: 'before' });
-  const capabilities = { singleProcess: false, durable: false };
+  const capabilities = { singleProcess: false, durable: false, claimsAtAccept: true };
   const worker = node(
     t,
     { ...nodes, store: { ...dying.store, capabilities } },

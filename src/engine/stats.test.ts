@@ -237,7 +237,11 @@ test('what was counted outlives the process: all of it after a stop, all but the
 
 test('processes on one store tell the same sum', async (t) => {
   const clock = new ManualClock();
-  const store = passing(memoryStore(), { singleProcess: false, durable: false });
+  const store = passing(memoryStore(), {
+    singleProcess: false,
+    durable: false,
+    claimsAtAccept: true,
+  });
   const [a, b] = [await started(t, { store, clock }), await started(t, { store, clock })];
   for (let i = 0; i < 3; i += 1) await a.submit();
   await b.submit();
@@ -256,7 +260,11 @@ test('processes on one store tell the same sum', async (t) => {
 
 test('what a dead process counted is counted once, also when it comes back', async (t) => {
   const clock = new ManualClock();
-  const store = passing(memoryStore(), { singleProcess: false, durable: false });
+  const store = passing(memoryStore(), {
+    singleProcess: false,
+    durable: false,
+    claimsAtAccept: true,
+  });
   const cut = { away: false };
   const reach = (): Store => {
     if (cut.away) throw new RaincheckError('store_unavailable', 'It is cut off.');

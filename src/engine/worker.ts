@@ -1,5 +1,6 @@
 import { elapsedClock, type Clock } from '../core/clock.ts';
-import type { ClaimOutcome, ClaimTask, Store } from '../store/store.ts';
+import type { ClaimedOperation, ClaimOutcome, ClaimTask, Store } from '../store/store.ts';
+import { AcceptClaims } from './accept-claims.ts';
 import type { Activity } from './activity.ts';
 import { Attempt } from './attempt.ts';
 import { ClaimLoop, type ClaimRound } from './claim-loop.ts';
@@ -27,6 +28,9 @@ type WorkerParts = {
   readonly tell: Tell;
 };
 
+type Lane = { readonly tasks: readonly ClaimTask[]; readonly isolated: boolean };
+type OpenLane = Lane & { readonly limit: number };
+
 /**
  * Takes operations from the queue, never more than there are free slots; claim-loop.ts says when it looks.
  *
@@ -36,8 +40,10 @@ type WorkerParts = {
 export class Worker implements Service<ClaimRound> {
   readonly #p: WorkerParts;
   readonly #loop: ClaimLoop;
-  readonly #lanes: readonly { readonly tasks: readonly ClaimTask[]; readonly isolated: boolean }[];
+  readonly #lanes: readonly Lane[];
   readonly #isLimited: boolean;
+  /** For what this process accepts itself. */
+  readonly atAccept: AcceptClaims;
   #tokens = 0;
 
   constructor(p: WorkerParts) {
@@ -55,15 +61,23 @@ export class Worker implements Service<ClaimRound> {
       full: () => this.#openLanes().length === 0,
       round: () => this.#round(),
     });
+    this.atAccept = new AcceptClaims({
+      ...p,
+      newToken: () => this.#newToken(),
+      begin: (claimed) => this.#begin(claimed),
+      wake: () => this.wake(),
+      freed: () => this.#loop.freed(),
+    });
   }
 
   start(): void {
+    this.atAccept.start();
     this.#loop.start();
   }
 
   /** Resolves when no claim is under way; what the last one brought runs already. */
-  stop(): Promise<void> {
-    return this.#loop.stop();
+  async stop(): Promise<void> {
+    await Promise.all([this.atAccept.stop(), this.#loop.stop()]);
   }
 
   wake(): void {
@@ -87,28 +101,42 @@ export class Worker implements Service<ClaimRound> {
 
   async #round(): Promise<ClaimRound> {
     const open = this.#openLanes();
-    const outcomes = await Promise.all(open.map(({ tasks, limit }) => this.#call(tasks, limit)));
+    const outcomes = await this.#callAll(open);
     let nextDueAt = Infinity;
     let claimed = 0;
     let isFull = open.length < this.#lanes.length || !this.#p.running.mayBeginOwn;
     for (const [i, outcome] of outcomes.entries()) {
-      isFull ||= outcome.claimed.length === open[i]?.limit;
+      const hasLeft = outcome.claimed.length === open[i]?.limit;
+      isFull ||= hasLeft;
       claimed += outcome.claimed.length;
       nextDueAt = Math.min(nextDueAt, outcome.nextDueAt ?? Infinity);
       for (const one of outcome.claimed) this.#begin(one);
+      if (open[i]?.isolated === false) this.atAccept.claimed(hasLeft);
     }
     return { claimed, nextDueAt: nextDueAt === Infinity ? null : nextDueAt, isFull };
   }
 
-  #openLanes(): { readonly tasks: readonly ClaimTask[]; readonly limit: number }[] {
+  /** The slots asked for are kept until what was claimed begins, in the turn of the caller. */
+  async #callAll(open: readonly OpenLane[]): Promise<ClaimOutcome[]> {
+    const kept = open.reduce((sum, { isolated, limit }) => sum + (isolated ? 0 : limit), 0);
+    this.#p.running.keepSlots(kept);
+    try {
+      return await Promise.all(open.map(({ tasks, limit }) => this.#call(tasks, limit)));
+    } finally {
+      this.#p.running.keepSlots(-kept);
+    }
+  }
+
+  #openLanes(): OpenLane[] {
     const { running } = this.#p;
-    const { free, freeThreads, mayBeginOwn } = running;
+    const { freeThreads, mayBeginOwn } = running;
     const within = (tasks: readonly ClaimTask[]): readonly ClaimTask[] =>
       mayBeginOwn ? tasks : tasks.filter(({ name }) => !running.isOwn(name));
     return this.#lanes
       .map(({ tasks, isolated }) => ({
+        isolated,
         tasks: isolated ? tasks : within(tasks),
-        limit: isolated ? freeThreads : free,
+        limit: isolated ? freeThreads : this.atAccept.claimLimit,
       }))
       .filter(({ tasks, limit }) => tasks.length > 0 && limit > 0);
   }
@@ -116,7 +144,7 @@ export class Worker implements Service<ClaimRound> {
   #call(tasks: readonly ClaimTask[], limit: number): Promise<ClaimOutcome> {
     return this.#p.store.claimOperations({
       worker: this.#p.worker,
-      newToken: () => `${this.#p.worker}.${(this.#tokens += 1).toString(36)}`,
+      newToken: () => this.#newToken(),
       leaseMs: this.#p.leaseMs,
       limit,
       tasks,
@@ -124,7 +152,12 @@ export class Worker implements Service<ClaimRound> {
     });
   }
 
-  #begin(claimed: ClaimOutcome['claimed'][number]): void {
+  #newToken(): string {
+    this.#tokens += 1;
+    return `${this.#p.worker}.${this.#tokens.toString(36)}`;
+  }
+
+  #begin(claimed: ClaimedOperation): void {
     const { operation } = claimed;
     const task = this.#p.tasks.get(operation.task);
     if (task === undefined) return; // cannot be: the claim names our tasks

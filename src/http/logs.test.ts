@@ -210,7 +210,8 @@ test('a store of others is looked at while somebody follows, and only then', asy
   let reads = 0;
   const store = new Proxy(inner, {
     get(target, name) {
-      if (name === 'capabilities') return { singleProcess: false, durable: false };
+      if (name === 'capabilities')
+        return { singleProcess: false, durable: false, claimsAtAccept: true };
       if (name === 'readLogs') reads += 1;
       const value: unknown = Reflect.get(target, name);
       return typeof value === 'function' ? value.bind(target) : value;

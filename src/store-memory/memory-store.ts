@@ -1,10 +1,11 @@
 import { limits } from '../core/limits.ts';
-import { claimedBefore, isFinal, type EndedAttempt, type Operation } from '../core/operation.ts';
+import { isFinal, type EndedAttempt, type Operation } from '../core/operation.ts';
 import type { OperationEvent } from '../core/transitions.ts';
 import type { Outbox } from '../store/delivery-store.ts';
 import { newOperation } from '../store/new-operation.ts';
 import type {
   CancelOutcome,
+  ClaimAtAccept,
   ClaimedOperation,
   ClaimOperations,
   ClaimOutcome,
@@ -37,7 +38,7 @@ import { logVerbs } from './log-verbs.ts';
 import { noteVerbs, type NoteVerbs } from './note-verbs.ts';
 import { OpenState } from './open-state.ts';
 import { OperationBook, type Entry } from './operation-book.ts';
-import type { TaskQueue } from './task-queue.ts';
+import { bestOf, hasSlot, type TaskQueue } from './task-queue.ts';
 
 /**
  * A store without a file: `memory:` at runtime, and the model the other stores are held to in tests.
@@ -63,7 +64,7 @@ type UsedKey = { readonly fingerprint: string; readonly operationId: string };
 
 class MemoryStore implements Omit<OperationStore, keyof NoteVerbs | 'appendLogs' | 'readLogs'> {
   readonly name = 'memory';
-  readonly capabilities = { singleProcess: true, durable: false } as const;
+  readonly capabilities = { singleProcess: true, durable: false, claimsAtAccept: true } as const;
   readonly #book: OperationBook;
   readonly #usedKeys = new Expiring<UsedKey>();
   readonly #deliveries: DeliveryBook;
@@ -86,7 +87,7 @@ class MemoryStore implements Omit<OperationStore, keyof NoteVerbs | 'appendLogs'
     return p.operations.map((operation) => this.#create(operation, p));
   }
 
-  #create(p: NewOperation, { pendingMax, now }: CreateOperations): CreateOutcome {
+  #create(p: NewOperation, { pendingMax, claim, now }: CreateOperations): CreateOutcome {
     const key = p.idempotency;
     const keyName = key === null ? '' : JSON.stringify([key.scope, key.key]);
     const used = key === null ? undefined : this.#usedKeys.get(keyName);
@@ -112,7 +113,22 @@ class MemoryStore implements Omit<OperationStore, keyof NoteVerbs | 'appendLogs'
       const value = { fingerprint: key.fingerprint, operationId: p.id };
       this.#usedKeys.set(keyName, value, key.expiresAt);
     }
-    return { outcome: 'created', operation };
+    if (claim !== undefined) this.#claimNew(operation, claim, now);
+    return { outcome: 'created', operation: this.#book.current(p.id) ?? operation };
+  }
+
+  #claimNew(operation: Operation, claim: ClaimAtAccept, now: number): void {
+    const { task, state, id, concurrencyKey } = operation;
+    if (state !== 'ready' || concurrencyKey !== null) return;
+    if (this.#book.knownQueue(task)?.paused === true) return;
+    const waiting = claim.tasks.reduce((sum, name) => {
+      const queue = this.#book.knownQueue(name);
+      return sum + (queue === undefined || queue.paused ? 0 : queue.pending);
+    }, 0);
+    // It is among them by now.
+    if (waiting - 1 > claim.spareSlots) return;
+    const { worker, leaseMs } = claim;
+    this.#book.apply(id, { type: 'claimed', worker, leaseMs, token: claim.tokenOf(id) }, now);
   }
 
   async claimOperations(p: ClaimOperations): Promise<ClaimOutcome> {
@@ -341,24 +357,4 @@ function settledEvent(p: Settlement): OperationEvent {
     case 'released':
       return { type: p.type, token: p.token };
   }
-}
-
-function hasSlot(queue: TaskQueue, task: ClaimTask): boolean {
-  return task.concurrency === null || queue.processing < task.concurrency;
-}
-
-type Candidate = { queue: TaskQueue; task: ClaimTask; operation: Operation };
-
-/** Linear in the tasks of one worker, which are few. */
-function bestOf(open: readonly { queue: TaskQueue; task: ClaimTask }[]): Candidate | undefined {
-  let best: Candidate | undefined;
-  for (const { queue, task } of open) {
-    if (!hasSlot(queue, task)) continue;
-    const operation = queue.firstReady();
-    if (operation === undefined) continue;
-    if (best === undefined || claimedBefore(operation, best.operation)) {
-      best = { queue, task, operation };
-    }
-  }
-  return best;
 }

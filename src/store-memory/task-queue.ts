@@ -2,7 +2,7 @@ import { isPast } from '../core/transitions.ts';
 import { limits } from '../core/limits.ts';
 import { claimedBefore, type Operation } from '../core/operation.ts';
 import { meanDurationMs } from '../store/durations.ts';
-import type { TaskRecord } from '../store/store.ts';
+import type { ClaimTask, TaskRecord } from '../store/store.ts';
 import { Heap } from './heap.ts';
 
 /** The record of an operation as it stands, by id. */
@@ -173,4 +173,27 @@ export class TaskQueue {
 
 function waits(operation: Operation | null): boolean {
   return operation?.state === 'ready' || operation?.state === 'parked';
+}
+
+/** Below the limit of the task itself. */
+export function hasSlot(queue: TaskQueue, task: ClaimTask): boolean {
+  return task.concurrency === null || queue.processing < task.concurrency;
+}
+
+type Candidate = { queue: TaskQueue; task: ClaimTask; operation: Operation };
+
+/** Linear in the tasks of one worker, which are few. */
+export function bestOf(
+  open: readonly { queue: TaskQueue; task: ClaimTask }[],
+): Candidate | undefined {
+  let best: Candidate | undefined;
+  for (const { queue, task } of open) {
+    if (!hasSlot(queue, task)) continue;
+    const operation = queue.firstReady();
+    if (operation === undefined) continue;
+    if (best === undefined || claimedBefore(operation, best.operation)) {
+      best = { queue, task, operation };
+    }
+  }
+  return best;
 }

@@ -1,6 +1,7 @@
 import type { Transaction } from './connection.ts';
 import { RaincheckError } from '../core/errors.ts';
 import { noEndpoints, type EndpointNeeds } from './endpoint-ledger.ts';
+import { postGuard, type Foresee, type Foreseen, type Foresight } from './foresight.ts';
 import { noNeeds, WorkingSet, type Needs } from './working-set.ts';
 
 /**
@@ -30,10 +31,12 @@ export type MemoryWrite<Outcome> = {
   readonly needs: (needs: Needs) => void;
   /** Against the working set that holds what was needed. Never waits. */
   readonly run: (set: WorkingSet, now: number) => Outcome;
-  /** It may make something ready that other nodes could claim. */
-  readonly hasReady?: boolean;
+  /** It may make something ready that other nodes could claim; `queued`: it does where it puts something into the queue. */
+  readonly hasReady?: boolean | 'queued';
   /** About what it sends, where that may be much. */
   readonly bytes?: number;
+  /** Absent: it is never run on what is believed. */
+  readonly foresee?: Foresee<Outcome>;
   /** As in StepWrite. */
   readonly isLoose?: boolean;
   /** What an attempt tells; the end of that attempt may be the next write, and must not come before it. */
@@ -98,6 +101,7 @@ export type GroupCommitParts = {
     run: (tx: Transaction) => Promise<Outcome>,
     p: { readonly isLoose: boolean },
   ) => Promise<Outcome>;
+  readonly foresight: Foresight;
   /** What other processes may want to know, when it is committed. */
   readonly committed: (news: News) => void;
 };
@@ -109,9 +113,9 @@ export class GroupCommit {
   #flushScheduled = false;
   #lanesBusy = 0;
   readonly #underWay = new Set<Promise<void>>();
-  readonly #committing = new Set<Promise<void>>();
-  /** Of those the ones after which there may be more to claim. */
-  readonly #readying = new Set<Promise<void>>();
+  readonly #committing = new Set<Promise<boolean>>();
+  /** Of those the ones after which there may be more to claim, and whether there is. */
+  readonly #readying = new Set<Promise<boolean>>();
   #closed: Error | null = null;
 
   constructor(p: GroupCommitParts) {
@@ -141,10 +145,11 @@ export class GroupCommit {
   }
 
   /**
-   * Transactions under way now that may make something ready. Who asked for a claim because of one of them, while an
-   * earlier claim was under way, asks it in the other lane: it may come before their COMMIT, and nobody asks again.
+   * Transactions under way now that may make something ready, and whether they did. Who asked for a claim because of one
+   * of them, while an earlier claim was under way, asks it in the other lane: it may come before their COMMIT, and nobody
+   * asks again.
    */
-  readying(): readonly Promise<void>[] {
+  readying(): readonly Promise<boolean>[] {
     return [...this.#readying];
   }
 
@@ -189,7 +194,7 @@ export class GroupCommit {
         if (this.#writes.length + this.#claims.length > 0) this.#scheduleFlush();
       });
       this.#committing.add(committed);
-      if (writes.some(({ work }) => work.hasReady === true)) this.#readying.add(committed);
+      if (writes.some(({ work }) => work.hasReady)) this.#readying.add(committed);
       this.#track(committed.then(() => claimAll(claims)));
     }
   }
@@ -199,24 +204,41 @@ export class GroupCommit {
     void work.finally(() => this.#underWay.delete(work));
   }
 
-  /** Never rejects: every write hears of its outcome. */
-  async #commit(writes: readonly QueuedWrite[]): Promise<void> {
-    if (writes.length === 0) return;
+  /** Whether something may be ready now. Never rejects: every write hears of its outcome. */
+  async #commit(writes: readonly QueuedWrite[]): Promise<boolean> {
+    if (writes.length === 0) return false;
     try {
       // What a try came to need beyond what could be foreseen, the next one locks first.
       const wanted = noEndpoints();
-      const { outcomes, ...news } = await this.#p.transact((tx) => runGroup(tx, writes, wanted), {
-        isLoose: writes.every(({ work }) => work.isLoose === true),
-      });
+      const { foresight } = this.#p;
+      const foreseen = foresee(writes, foresight);
+      let isGuess = foreseen !== null;
+      const run = async (tx: Transaction): Promise<GroupOutcome> => {
+        if (foreseen !== null && isGuess) {
+          isGuess = false;
+          const outcome = await runForeseen(tx, writes, foreseen);
+          if (outcome !== null) return outcome;
+        }
+        if (foreseen !== null) foresight.missed();
+        return runGroup(tx, writes, wanted);
+      };
+      const isLoose = writes.every(({ work }) => work.isLoose === true);
+      const { outcomes, set, slack, ...news } = await this.#p.transact(run, { isLoose });
+      foresight.learn(set, slack);
       for (const [i, { resolve }] of writes.entries()) resolve(outcomes[i]);
       this.#p.committed(news);
+      return news.ready;
     } catch (error) {
-      if (writes.length === 1 || isUnavailable(error)) {
-        for (const { reject } of writes) reject(error);
-      } else {
-        for (const write of writes) await this.#commit([write]);
-      }
+      if (writes.length > 1 && !isUnavailable(error)) return this.#commitEach(writes);
+      for (const { reject } of writes) reject(error);
+      return true; // It may have been committed all the same.
     }
+  }
+
+  async #commitEach(writes: readonly QueuedWrite[]): Promise<boolean> {
+    let ready = false;
+    for (const write of writes) if (await this.#commit([write])) ready = true;
+    return ready;
   }
 }
 
@@ -254,7 +276,46 @@ async function claimAll(claims: readonly QueuedClaim[]): Promise<void> {
   for (const { work, resolve, reject } of claims) await work().then(resolve, reject);
 }
 
-type GroupOutcome = News & { readonly outcomes: readonly unknown[] };
+type GroupOutcome = News & {
+  readonly outcomes: readonly unknown[];
+  readonly set: WorkingSet;
+  /** Of what was foreseen; 0: nothing was. */
+  readonly slack: number;
+};
+
+/** null: it has to be read first what they need. */
+function foresee(writes: readonly QueuedWrite[], foresight: Foresight): Foreseen | null {
+  const needs = noNeeds();
+  let slack = Infinity;
+  for (const { work } of writes) {
+    if (!('run' in work) || work.foresee === undefined) return null;
+    work.needs(needs);
+    slack = Math.min(slack, work.foresee.slack);
+  }
+  return foresight.foresee(needs, slack);
+}
+
+/** On what is believed, with nothing to wait for; null: one has an outcome that needs the truth, and nothing was sent. */
+async function runForeseen(
+  tx: Transaction,
+  writes: readonly QueuedWrite[],
+  foreseen: Foreseen,
+): Promise<GroupOutcome | null> {
+  const set = new WorkingSet(tx, noEndpoints());
+  set.assume(foreseen);
+  const outcomes: unknown[] = [];
+  let now = 0;
+  for (const { work } of writes) {
+    if (!('run' in work)) return null;
+    now = foreseen.now ?? work.callersNow;
+    const outcome = work.run(set, now);
+    if (work.foresee?.holds(outcome) !== true) return null;
+    outcomes.push(outcome);
+  }
+  postGuard(tx, foreseen);
+  await set.flush(now);
+  return finished(set, writes, { outcomes, slack: foreseen.slack });
+}
 
 /** In order. What can be foreseen of all of them is read and locked at once. */
 async function runGroup(
@@ -273,12 +334,21 @@ async function runGroup(
     outcomes.push(await runOne(set, work, now));
   }
   await set.flush(now);
-  const unparks = await set.ledger.flush(tx);
+  return finished(set, writes, { outcomes, slack: 0 });
+}
+
+/** The counters last. */
+async function finished(
+  set: WorkingSet,
+  writes: readonly QueuedWrite[],
+  p: Pick<GroupOutcome, 'outcomes' | 'slack'>,
+): Promise<GroupOutcome> {
+  const unparks = await set.ledger.flush(set.tx);
   const ready =
     unparks ||
     set.webhooks.deliveries.hasWaiting ||
-    writes.some(({ work }) => work.hasReady === true);
-  return { outcomes, ready, changed: set.changed, unqueued: set.unqueued };
+    writes.some(({ work }) => work.hasReady === true || (work.hasReady && set.queued > 0));
+  return { ...p, set, ready, changed: set.changed, unqueued: set.unqueued };
 }
 
 async function runOne(set: WorkingSet, work: Write<unknown>, now: number): Promise<unknown> {

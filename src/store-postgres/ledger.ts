@@ -141,6 +141,18 @@ export class Ledger {
     }
   }
 
+  /** As load() takes them: what was read, with what was done here. */
+  rows(): Row[] {
+    return [...this.#tasks.values()].map((entry) => [
+      entry.task,
+      entry.paused,
+      entry.pending,
+      entry.processing,
+      entry.completed,
+      entry.meanDurationMs,
+    ]);
+  }
+
   /** Its row is there. */
   know(task: string): void {
     if (!this.#tasks.has(task)) this.#tasks.set(task, newEntry(task, false));

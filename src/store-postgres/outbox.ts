@@ -54,6 +54,16 @@ export class OutboxQueue {
     this.#adopt(new Set(operations.map(({ tenant }) => tenant)), rows);
   }
 
+  /** It is believed that nobody is registered to be told of these (foresight.ts). */
+  assumeNobody(tenants: readonly string[]): void {
+    this.#adopt(tenants, []);
+  }
+
+  /** The tenants that were looked at, and whether anybody is registered there. */
+  *tenants(): Generator<[tenant: string, isTold: boolean]> {
+    for (const [tenant, endpoints] of this.#registered) yield [tenant, endpoints.length > 0];
+  }
+
   #adopt(tenants: Iterable<string>, rows: readonly Row[]): void {
     for (const tenant of tenants) this.#registered.set(tenant, []);
     for (const row of rows) {

@@ -12,6 +12,7 @@ import {
   fillDeliveriesSql,
   hotDeliveryStatements,
 } from './delivery-plans.fixture.ts';
+import { guardSql } from './foresight.ts';
 import { findKeysSql, useKeysSql } from './idempotency.ts';
 import { insertSlotsSql, readTasksSql, updateSlotsSql, updateTasksSql } from './ledger.ts';
 import { pageOf } from './list.ts';
@@ -65,6 +66,11 @@ const hotStatements: Readonly<Record<string, readonly [sql: string, ...uses: Reg
   'slots to check': [slotsToCheckSql, /using slots_to_check/],
   'slots with parked ones': [parkedSlotsSql, /using slots_pkey .*\n.*Index Cond: \(task = /],
   complete: [completeSql, /Index Scan using operations_pkey/],
+  'guard of what is foreseen': [
+    guardSql,
+    /Index Scan using operations_pkey .*\n.*Index Cond: \(id = /,
+    /Index Only Scan using endpoints_registered/,
+  ],
   'change in any way': [updateOperationsSql, /Index Scan using operations_pkey/],
   'counters of tasks': [updateTasksSql, /tasks_pkey/],
   'counters of slots': [updateSlotsSql, /slots_pkey/],

@@ -18,9 +18,15 @@ const conflicts: ReadonlySet<string> = new Set(['40001', '40P01', '55P03']);
 /** The transaction met another one; nothing of it is stored. */
 export function isConflict(error: unknown): boolean {
   if (error instanceof LostRace || conflicts.has(sqlState(error) ?? '')) return true;
+  if (isForeseenOtherwise(error)) return true;
   // Another node made the same endpoint, or the same delivery: what is there is looked at before anything is made.
   const constraint = error instanceof Error && 'constraint' in error ? error.constraint : null;
   return sqlState(error) === '23505' && madeByAnother.has(String(constraint));
+}
+
+/** The guard of foresight.ts has failed: the value that it could not cast says so, in whatever language the rest is. */
+function isForeseenOtherwise(error: unknown): boolean {
+  return sqlState(error) === '22P02' && String(error).includes('raincheck foresaw');
 }
 
 const madeByAnother: ReadonlySet<string> = new Set([

@@ -5,6 +5,7 @@ import { claim } from './claim.ts';
 import { Database, type DatabaseOptions, type Queries } from './connection.ts';
 import { createWrite } from './create.ts';
 import { deliveryReadingVerbs, deliveryWritingVerbs } from './delivery-verbs.ts';
+import { Foresight } from './foresight.ts';
 import { GroupCommit, type MemoryWrite, type SqlWrite } from './group-commit.ts';
 import { readTasksSql, taskRecordOf } from './ledger.ts';
 import { extendWrite } from './leases.ts';
@@ -129,8 +130,10 @@ export function postgresStore(options: PostgresStoreOptions): {
   const notifier =
     options.notify === false ? null : new Notifier(database, options.schema ?? 'raincheck');
   const vacuum = new QueueVacuum(database);
+  const foresight = new Foresight({ usesOwnClock: options.clock !== 'caller' });
   const commits = new GroupCommit({
     lanes,
+    foresight,
     transact: (run, p) => database.write(run, p),
     committed: (news) => {
       notifier?.tell(news);
@@ -149,10 +152,10 @@ export function postgresStore(options: PostgresStoreOptions): {
   };
   const store: Store = {
     name: 'postgres',
-    capabilities: { singleProcess: false, durable: true },
+    capabilities: { singleProcess: false, durable: true, claimsAtAccept: true },
     hints: notifier ?? undefined,
     warnings: () => oldSnapshots(database),
-    ...writingVerbs({ database, commits, notifier, vacuum }),
+    ...writingVerbs({ database, commits, foresight, notifier, vacuum }),
     ...readingVerbs(database, requireOpen),
     ...deliveryWritingVerbs({
       commits,
@@ -186,10 +189,11 @@ type WritingVerbs = Pick<
 function writingVerbs(p: {
   readonly database: Queries;
   readonly commits: GroupCommit;
+  readonly foresight: Foresight;
   readonly notifier: Notifier | null;
   readonly vacuum: QueueVacuum;
 }): WritingVerbs {
-  const { database, commits, notifier, vacuum } = p;
+  const { database, commits, foresight, notifier, vacuum } = p;
   return {
     ...pruneVerbs(commits),
     createOperations: (p) => commits.write(createWrite(p)),
@@ -198,12 +202,14 @@ function writingVerbs(p: {
         const readying = commits.readying();
         const { claimed, nextDueAt, left } = await database.write((tx) => claim(tx, p));
         vacuum.left(claimed.length);
+        foresight.claimed(claimed.map(({ operation }) => operation));
         // Others that looked meanwhile were kept from what is left.
         if (left) notifier?.tell({ ready: true, changed: [] });
         if (readying.length === 0 || claimed.length === p.limit) return { claimed, nextDueAt };
         // What they make ready came too late for this one.
-        if (claimed.length === 0) await Promise.all(readying);
-        return { claimed, nextDueAt: p.now };
+        if (claimed.length > 0) return { claimed, nextDueAt: p.now };
+        const readied = await Promise.all(readying);
+        return { claimed, nextDueAt: readied.includes(true) ? p.now : nextDueAt };
       }),
     settleAttempts: (p) => commits.write(settleWrite(p)),
     extendLeases: (p) => commits.write(extendWrite(p)),

@@ -45,8 +45,11 @@ export async function startProxy(serverUrl: string): Promise<Proxy> {
         return;
       }
       upstream.write(bytes);
-      // The server has answered, so it has committed: that answer goes nowhere.
-      if (isCut) upstream.removeAllListeners('data').once('data', end);
+      if (!isCut) return;
+      // Once the server has answered that it has committed; all that it answers from here on goes nowhere.
+      upstream.removeAllListeners('data').on('data', (answer) => {
+        if (answer.includes('COMMIT\0')) end();
+      });
     });
     upstream.on('data', (bytes) => {
       if (!frozen) client.write(bytes);

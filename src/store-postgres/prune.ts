@@ -39,27 +39,33 @@ SELECT *
 FROM unnest($1::text[], $2::bigint[])
 ON CONFLICT (id) DO UPDATE SET gone_until = excluded.gone_until`;
 
+/** MATERIALIZED, here and below: as the inner side of a nested loop the LIMIT began anew for every row outside. */
 export const pruneGoneIdsSql = `
-DELETE FROM @gone_ids
-WHERE id IN (
+WITH expired AS MATERIALIZED (
   SELECT id
   FROM @gone_ids
   WHERE gone_until <= $1
   ORDER BY gone_until
   LIMIT $2
   FOR UPDATE SKIP LOCKED
-)`;
+)
+DELETE FROM @gone_ids AS gone_ids
+USING expired
+WHERE gone_ids.id = expired.id`;
 
 export const pruneKeysSql = `
-DELETE FROM @idempotency_keys
-WHERE (scope, key) IN (
+WITH expired AS MATERIALIZED (
   SELECT scope, key
   FROM @idempotency_keys
   WHERE expires_at <= $1
   ORDER BY expires_at
   LIMIT $2
   FOR UPDATE SKIP LOCKED
-)`;
+)
+DELETE FROM @idempotency_keys AS keys
+USING expired
+WHERE keys.scope = expired.scope
+  AND keys.key = expired.key`;
 
 /**
  * Slots of keys that nothing runs or waits with, among the next rows after ($1, $2): there may be as many

@@ -9,7 +9,7 @@ import { postgresStore } from './postgres-store.ts';
 const server = await startPostgres();
 after(() => server.stop());
 
-it('calls of one turn share their round trips: 2 to accept, 2 to claim, 2 to end, 1 to read, more with webhooks', async (t) => {
+it('calls of one turn share their round trips: 1 to accept, 2 to claim, 1 to end, 1 to read, more with keys and webhooks', async (t) => {
   const options = { url: server.url, schema: newSchema(), clock: 'caller', notify: false } as const;
   const { store, ready } = postgresStore(options);
   t.after(async () => {
@@ -28,15 +28,23 @@ it('calls of one turn share their round trips: 2 to accept, 2 to claim, 2 to end
   }
   for (const count of [1, 100]) {
     const each = Array.from({ length: count });
-    const created = await trips(2, () => Promise.all(each.map(() => bench.create())));
+    const created = await trips(1, () => Promise.all(each.map(() => bench.create())));
     await trips(1, () => Promise.all(created.map(({ id }) => bench.record(id))));
     const claimed = await trips(2, () => bench.claim());
     assert.equal(claimed.length, count);
-    await trips(2, () =>
+    await trips(1, () =>
       Promise.all(claimed.map(({ operation }) => bench.settle(completedBy(operation)))),
     );
   }
   await trips(2, async () => assert.deepEqual(await bench.claim(), [])); // nothing waits
+  // Claimed at accept; and with a key, which has to be looked at first.
+  const claim = { ...bench.atAccept(), spareSlots: 4 };
+  const atOnce = await trips(1, () => bench.submit({}, { claim }));
+  assert.ok(atOnce.outcome === 'created');
+  await bench.complete(atOnce.operation);
+  const idempotency = { scope: '', key: 'k', fingerprint: 'f', expiresAt: bench.now + 1_000 };
+  await trips(3, () => bench.submit({ idempotency }));
+  for (const { operation } of await bench.claim()) await bench.complete(operation);
 
   // Told to webhooks: the endpoint and what is there of the delivery are asked for; then a claim, and its end.
   const { webhooks } = bench;

@@ -76,6 +76,10 @@ export function settleWrite(p: SettleAttempts): MemoryWrite<SettleOutcome[]> {
         return outcome;
       }),
     hasReady: p.settlements.some(({ type }) => type !== 'completed'),
+    foresee: {
+      slack: Infinity,
+      holds: (outcomes) => outcomes.every((outcome) => outcome === 'applied'),
+    },
     bytes: p.settlements.reduce((sum, settlement) => sum + bytesOf(settlement), 0),
   };
 }

@@ -17,6 +17,8 @@ export class Transaction {
   #firstFailure: unknown = null;
   #isHeld = false;
   isSessionLost = false;
+  /** What the database's clock said in answer to BEGIN, and when that was heard by performance.now(). */
+  begun: { readonly now: number; readonly at: number } | null = null;
 
   constructor(
     database: Database,
@@ -34,7 +36,9 @@ export class Transaction {
     this.#hold();
     const query = this.#client.query({ text: sql, rowMode: 'array' });
     const results = await this.#answer(query);
-    return (results as unknown as QueryArrayResult[]).at(-1)?.rows[0]?.[0] as number;
+    const now = (results as unknown as QueryArrayResult[]).at(-1)?.rows[0]?.[0] as number;
+    this.begun = { now, at: performance.now() };
+    return now;
   }
 
   /**

@@ -5,6 +5,7 @@ import { textArray } from './array-literal.ts';
 import type { Row, Transaction } from './connection.ts';
 import { postCreated, type Created } from './create.ts';
 import { noEndpoints, type EndpointNeeds } from './endpoint-ledger.ts';
+import type { Foreseen } from './foresight.ts';
 import { IdempotencyKeys } from './idempotency.ts';
 import { Ledger, selectTasksSql } from './ledger.ts';
 import {
@@ -75,7 +76,8 @@ export class WorkingSet {
   #hasTasks = false;
   /** Operations, not new, that changed in a way that clients can see. */
   readonly changed: string[] = [];
-  /** Operations that left the queue. */
+  /** Operations that entered the queue, and that left it. */
+  queued = 0;
   unqueued = 0;
 
   /** `wanted`: endpoints that a former try of the same transaction came to need. */
@@ -105,6 +107,21 @@ export class WorkingSet {
       this.#loadReplayed(needs),
       told.length === 0 ? null : this.#loadWebhooks(needs, registered),
     ]);
+  }
+
+  /** Instead of load(): what is believed, for a guard to hold it to what is there. */
+  assume({ tasks, operations, tenants }: Foreseen): void {
+    this.ledger.load(tasks);
+    this.#hasTasks = true;
+    for (const operation of operations) {
+      this.#entries.set(operation.id, { stored: operation, operation, completed: null });
+    }
+    this.webhooks.outbox.assumeNobody(tenants);
+  }
+
+  /** As they are now, with what this transaction did to them. */
+  *operations(): Generator<Operation> {
+    for (const { operation } of this.#entries.values()) yield operation;
   }
 
   async #loadReplayed(needs: Needs): Promise<void> {
@@ -241,6 +258,7 @@ export class WorkingSet {
       this.#entries.set(id, { stored: after, operation: after, completed: null });
     }
     postQueued(tx, queued);
+    this.queued += queued.length;
     postUnqueued(tx, unqueued);
     this.unqueued += unqueued.length;
     postUpdates(tx, changed);

@@ -108,7 +108,7 @@ function sqliteStore(file: OpenFile): Store {
   };
   return {
     name: 'sqlite',
-    capabilities: { singleProcess: true, durable: true },
+    capabilities: { singleProcess: true, durable: true, claimsAtAccept: false },
     ...writingVerbs({ file, ledger, operations, commits, parts }),
     ...readingVerbs({ file, ledger, requireOpen }),
     ...deliveryWritingVerbs(writer, commits, parts),

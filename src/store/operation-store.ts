@@ -171,11 +171,28 @@ export type CreateOperations = {
   readonly operations: readonly NewOperation[];
   /** Pending operations over all tasks at which the queue is full. */
   readonly pendingMax: number;
+  /** Absent: they wait for a claim. Ignored by a store without `capabilities.claimsAtAccept`. */
+  readonly claim?: ClaimAtAccept | undefined;
   readonly now: number;
+};
+
+/**
+ * The caller has a free slot for each of the operations and would run them itself. Each that is ready and has no
+ * concurrency key, and whose task is not paused, runs under a lease of the caller from the commit that creates it, if
+ * nobody who waits is passed over by that. Only for tasks without limits: a claim alone keeps to those.
+ */
+export type ClaimAtAccept = Pick<ClaimOperations, 'worker' | 'leaseMs'> & {
+  /** The lease token for the operation of that id: another for each, and the same when asked again. */
+  readonly tokenOf: (id: string) => string;
+  /** What the caller claims: what waits of these could want its slots. */
+  readonly tasks: readonly string[];
+  /** Free slots of the caller beside those: while no more than these wait, each of them has one. */
+  readonly spareSlots: number;
 };
 
 /** What became of one operation that was to be created. */
 export type CreateOutcome =
+  /** `running`: claimed at accept. */
   | { readonly outcome: 'created'; readonly operation: Operation }
   /** The key was used before for the same request: here is its operation as it is now. */
   | { readonly outcome: 'replayed'; readonly operation: Operation }

@@ -53,6 +53,11 @@ export type StoreCapabilities = {
   readonly singleProcess: boolean;
   /** What is committed survives the process; false for memory. exerciseStore reopens a store to see that. */
   readonly durable: boolean;
+  /**
+   * createOperations honours `claim`. Where not, a claim called in the same turn shares the commit of the accept, so
+   * that little would be gained.
+   */
+  readonly claimsAtAccept: boolean;
 };
 
 /** Saves a poll where it comes, and changes nothing else: a hint may be late, lost or about nothing. */

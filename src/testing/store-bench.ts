@@ -6,8 +6,10 @@ import { isFinal } from '../core/operation.ts';
 import { decide, type OperationEvent } from '../core/transitions.ts';
 import type { Outbox } from '../store/delivery-store.ts';
 import type {
+  ClaimAtAccept,
   ClaimedOperation,
   ClaimTask,
+  CreateOperations,
   CreateOutcome,
   ListOperations,
   NewOperation,
@@ -39,6 +41,8 @@ export type StoreCase = {
   readonly title: string;
   /** Reopens the store: skipped where its `capabilities.durable` is false. */
   readonly durable?: true;
+  /** Needs `capabilities.claimsAtAccept`. */
+  readonly needsClaimsAtAccept?: true;
   run(bench: StoreBench): Promise<void>;
 };
 
@@ -103,11 +107,15 @@ export class StoreBench {
     };
   }
 
-  async submit(p: Partial<NewOperation> = {}, pendingMax = 1_000_000): Promise<CreateOutcome> {
+  async submit(
+    p: Partial<NewOperation> = {},
+    more: Partial<Pick<CreateOperations, 'pendingMax' | 'claim'>> = {},
+  ): Promise<CreateOutcome> {
     const outcomes = await this.store.createOperations({
       operations: [this.planned(p)],
-      pendingMax,
+      pendingMax: 1_000_000,
       now: this.now,
+      ...more,
     });
     assert.equal(outcomes.length, 1);
     return outcomes[0]!;
@@ -117,6 +125,13 @@ export class StoreBench {
     const outcome = await this.submit(p);
     assert.equal(outcome.outcome, 'created');
     return (outcome as { operation: Operation }).operation;
+  }
+
+  /** For submit(): the worker w1 has room for it, and none beside. */
+  atAccept(p: Partial<ClaimAtAccept> = {}): ClaimAtAccept {
+    const { leaseMs } = this;
+    const tokenOf = (id: string): string => `token of ${id}`;
+    return { worker: 'w1', leaseMs, tokenOf, tasks: ['reports'], spareSlots: 0, ...p };
   }
 
   /** All at once, best first; `tasks` are names or whole entries. */
@@ -290,7 +305,11 @@ export class StoreBench {
     for (const operation of operations) assertSound(operation);
     const pending = tasks.reduce((sum, record) => sum + record.pending, 0);
     const full = { outcome: 'queue_full', pending, pendingMax: 0 };
-    assert.deepStrictEqual(await this.submit({}, 0), full, 'pending over all tasks');
+    assert.deepStrictEqual(
+      await this.submit({}, { pendingMax: 0 }),
+      full,
+      'pending over all tasks',
+    );
     await this.webhooks.assertSound();
   }
 }

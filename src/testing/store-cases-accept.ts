@@ -289,7 +289,7 @@ export const acceptCases: readonly StoreCase[] = [
     title: 'a refused submit leaves no key behind',
     async run(bench) {
       const idempotency = key({ expiresAt: bench.now + 1000 });
-      const full = await bench.submit({ idempotency }, 0);
+      const full = await bench.submit({ idempotency }, { pendingMax: 0 });
       assert.deepStrictEqual(full, { outcome: 'queue_full', pending: 0, pendingMax: 0 });
       assert.deepStrictEqual(await bench.store.readTasks(), []);
       await bench.create({ idempotency });
@@ -300,7 +300,7 @@ export const acceptCases: readonly StoreCase[] = [
     async run(bench) {
       const idempotency = key({ expiresAt: bench.now + 1000 });
       const operation = await bench.create({ idempotency });
-      const replay = await bench.submit({ idempotency, taskPendingMax: 1 }, 1);
+      const replay = await bench.submit({ idempotency, taskPendingMax: 1 }, { pendingMax: 1 });
       assert.deepStrictEqual(replay, { outcome: 'replayed', operation });
     },
   },
@@ -322,12 +322,15 @@ export const acceptCases: readonly StoreCase[] = [
       assert.equal((await bench.claim({ tasks: [one] })).length, 1);
       // One scheduled, one parked, one running.
       assert.deepStrictEqual(await bench.submit({ taskPendingMax: 2 }), full(2));
-      assert.deepStrictEqual(await bench.submit({}, 2), full(2));
-      assert.deepStrictEqual(await bench.submit({ task: 'exports' }, 2), full(2));
-      const both = await bench.submit({ taskPendingMax: 1 }, 1);
+      assert.deepStrictEqual(await bench.submit({}, { pendingMax: 2 }), full(2));
+      assert.deepStrictEqual(await bench.submit({ task: 'exports' }, { pendingMax: 2 }), full(2));
+      const both = await bench.submit({ taskPendingMax: 1 }, { pendingMax: 1 });
       assert.deepStrictEqual(both, { outcome: 'queue_full', pending: 2, pendingMax: 1 });
       await bench.create({ task: 'exports', taskPendingMax: 1 });
-      const taskFirst = await bench.submit({ task: 'exports', taskPendingMax: 1 }, 3);
+      const taskFirst = await bench.submit(
+        { task: 'exports', taskPendingMax: 1 },
+        { pendingMax: 3 },
+      );
       assert.deepStrictEqual(taskFirst, full(1));
       await bench.create({ taskPendingMax: 3 });
     },
@@ -339,7 +342,7 @@ export const acceptCases: readonly StoreCase[] = [
       const one = { taskPendingMax: 1, waitUntil: bench.now + 100 } satisfies Partial<NewOperation>;
       await bench.running(one);
       const { id } = await bench.create(one);
-      assert.equal((await bench.submit(one, 1)).outcome, 'queue_full');
+      assert.equal((await bench.submit(one, { pendingMax: 1 })).outcome, 'queue_full');
       await bench.cancel(id);
       await bench.create(one);
       bench.now += 100;

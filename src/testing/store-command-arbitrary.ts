@@ -51,6 +51,7 @@ const writes: fc.WeightedArbitrary<Command>[] = [
       type: fc.constant('create'),
       operations: fc.array(createPlan, { minLength: 1, maxLength: 4 }),
       pendingMax: fc.constantFrom(100, 100, 100, 6),
+      spareSlots: fc.constantFrom(null, null, 0, 2, 9),
     }),
   },
   {

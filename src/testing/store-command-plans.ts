@@ -2,6 +2,7 @@ import { operationId } from '../core/id.ts';
 import type { LogLine } from '../core/log-line.ts';
 import type { Operation } from '../core/operation.ts';
 import type {
+  ClaimAtAccept,
   ClaimOutcome,
   CreateOutcome,
   NewOperation,
@@ -56,6 +57,8 @@ export type Command =
 
 type CreateCommand = { readonly type: 'create'; readonly pendingMax: number } & {
   readonly operations: readonly CreatePlan[];
+  /** To be claimed at accept, with so many slots to spare. */
+  readonly spareSlots: number | null;
 };
 export type CreatePlan = {
   readonly task: number;
@@ -105,6 +108,8 @@ export type RunState = WebhookState & {
   ids: string[];
   leases: { id: string; token: string }[];
   made: number;
+  /** The store under test honours it. */
+  readonly claimsAtAccept: boolean;
 };
 
 /** One call on one side. `newToken` gives both sides the same tokens. */
@@ -120,7 +125,8 @@ export function plan(command: Exclude<Command, { type: 'reopen' | 'turn' }>, s: 
     case 'create': {
       const operations = command.operations.map((operation) => newOperationOf(operation, s));
       const { pendingMax } = command;
-      return (store) => store.createOperations({ operations, pendingMax, now });
+      const claim = claimAtAccept(command, s);
+      return (store) => store.createOperations({ operations, pendingMax, claim, now });
     }
     case 'claim':
       return claimCall(command, s);
@@ -208,7 +214,10 @@ function sweepCall(command: Command & { type: 'sweep' }, s: RunState): Call {
 export function remember(outcome: unknown, s: RunState): void {
   if (Array.isArray(outcome)) {
     for (const one of outcome as readonly CreateOutcome[]) {
-      if (one.outcome === 'created') s.ids.push(one.operation.id);
+      if (one.outcome !== 'created') continue;
+      const { id, lease } = one.operation;
+      s.ids.push(id);
+      if (lease !== null) s.leases.push({ id, token: lease.token });
     }
   }
   const { claimed } = (outcome ?? {}) as Partial<ClaimOutcome>;
@@ -230,6 +239,12 @@ async function pruneAll(store: Store, now: number): Promise<object> {
     sum.deliveries += once.deliveries;
     sum.endpoints += once.endpoints;
   }
+}
+
+function claimAtAccept({ spareSlots }: CreateCommand, s: RunState): ClaimAtAccept | undefined {
+  if (spareSlots === null || !s.claimsAtAccept) return undefined;
+  const tokenOf = (id: string): string => `at accept ${id}`;
+  return { worker: 'w1', leaseMs, tokenOf, tasks: ['exports', 'reports'], spareSlots };
 }
 
 function newOperationOf(p: CreatePlan, s: RunState): NewOperation {

@@ -82,6 +82,7 @@ async function assertAgrees(open: OpenStore, commands: readonly Command[]): Prom
       ids: [],
       leases: [],
       made: 0,
+      claimsAtAccept: opened.store.capabilities.claimsAtAccept,
       deliveries: [],
       endpoints: [],
       deliveryLeases: [],

@@ -1,6 +1,7 @@
 import { after, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { acceptCases } from './store-cases-accept.ts';
+import { atAcceptCases } from './store-cases-at-accept.ts';
 import { attemptCases } from './store-cases-attempts.ts';
 import { claimCases } from './store-cases-claim.ts';
 import { deliveryClaimCases } from './store-cases-delivery-claim.ts';
@@ -27,6 +28,7 @@ import { StoreBench, type OpenStore, type StoreCase } from './store-bench.ts';
 
 const groups: Readonly<Record<string, readonly StoreCase[]>> = {
   accept: acceptCases,
+  'claim at accept': atAcceptCases,
   claim: claimCases,
   attempts: attemptCases,
   leases: leaseCases,
@@ -73,8 +75,9 @@ export function exerciseStore(p: {
             const opened = await p.open();
             const bench = new StoreBench(opened);
             try {
-              if (storeCase.durable === true && !bench.store.capabilities.durable) {
-                t.skip('the store is not durable');
+              const missing = missingFor(storeCase, bench);
+              if (missing !== null) {
+                t.skip(missing);
                 return;
               }
               assert.ok(
@@ -96,4 +99,11 @@ export function exerciseStore(p: {
       }
     });
   });
+}
+
+/** null: the store has what the case needs. */
+function missingFor(storeCase: StoreCase, { store }: StoreBench): string | null {
+  if (storeCase.durable === true && !store.capabilities.durable) return 'the store is not durable';
+  const needsClaims = storeCase.needsClaimsAtAccept === true;
+  return needsClaims && !store.capabilities.claimsAtAccept ? 'it claims nothing at accept' : null;
 }

@@ -34,7 +34,7 @@ export const entryNames: Readonly<Record<string, string>> = {
   `,
   'raincheck/store': `
     afterAttempt AppendLogs AppendOutcome AttemptResult attemptUnderWay CancelOutcome
-    changedEndpoint chunksAfter ClaimDeliveries ClaimDeliveriesOutcome claimedBefore
+    changedEndpoint chunksAfter ClaimAtAccept ClaimDeliveries ClaimDeliveriesOutcome claimedBefore
     ClaimedDelivery ClaimedOperation ClaimOperations ClaimOutcome ClaimTask CreateOperations
     CreateOutcome decide decideAtEndpoint decideDelivery Decision Delivery DeliveryAnswer
     DeliveryAttempt DeliveryDecision DeliveryEvent DeliveryFilter DeliveryPage

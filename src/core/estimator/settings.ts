@@ -37,7 +37,7 @@ export const estimatorSettings = {
   /** Their places differ by at most this share of a round of all slots, or of what is ahead. */
   firstRoundShare: 0.25,
   firstAheadShare: 0.1,
-  firstElapsedMsMax: 20,
+  firstElapsedMsMax: 100,
 
   // What was never seen.
   /** How far into the gap to the next longer time a draw may lie. */
