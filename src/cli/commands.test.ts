@@ -141,7 +141,7 @@ describe('raincheck run', () => {
     );
     assert.equal(code, 0, stderr);
     assert.equal(stdout, '{"echoed":{"seconds":7,"name":"7","range":{"days":2}}}\n');
-    assert.match(stderr, /^op_\w{26} pending\n/);
+    assert.match(stderr, /^op_\w{26} processing\n/);
     assert.match(stderr, /✔ op_\w{26} completed in \d/);
     assert.match(stderr, new RegExp(`Result: ${url}/echo/op_`));
     assert.ok(!stderr.includes('\u001b'), 'no colour in a pipe');
@@ -256,7 +256,7 @@ describe('raincheck run', () => {
       .trimEnd()
       .split('\n')
       .map((line) => JSON.parse(line) as WireOperation);
-    assert.equal(lines[0]?.status, 'pending');
+    assert.equal(lines[0]?.status, 'processing');
     assert.equal(lines.at(-1)?.status, 'failed');
     assert.equal(lines.at(-1)?.error?.code, 'task_error');
   });

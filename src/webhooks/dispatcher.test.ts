@@ -206,7 +206,9 @@ describe('A slot', () => {
         return 200;
       },
     });
-    for (let i = 0; i < 60; i += 1) await f.complete({ url: `https://hooks.example/${i % 6}` });
+    // At once: one after the other each would be sent before the next one is there.
+    const urls = Array.from({ length: 60 }, (_, i) => `https://hooks.example/${i % 6}`);
+    await Promise.all(urls.map((url) => f.complete({ url })));
     await until(
       'all are delivered',
       async () => (await f.deliveries({ states: ['delivered'] })).length === 60,
