@@ -104,7 +104,7 @@ export type {
   SettleAttempts,
   Settlement,
   SettleOutcome,
-  StoredLine,
+  StoredQueue,
   SweepExpired,
   SweepOutcome,
   TaskRecord,

@@ -62,7 +62,7 @@ export class EstimateKeeper {
       this.#estimates.line = 'beyond';
       return;
     }
-    this.#readLine();
+    this.#readQueue();
     if (pending <= readAtStartMax) await this.#reading;
   }
 
@@ -126,7 +126,7 @@ export class EstimateKeeper {
 
   async #readAgain(): Promise<void> {
     if (this.#estimates.line !== 'beyond') return;
-    if ((await this.#pending()) <= limits.foreseenMax * readAgainShare) this.#readLine();
+    if ((await this.#pending()) <= limits.foreseenMax * readAgainShare) this.#readQueue();
   }
 
   /** Operations that wait, of tasks that are defined here. */
@@ -136,7 +136,7 @@ export class EstimateKeeper {
     return here.reduce((sum, { pending }) => sum + pending, 0);
   }
 
-  #readLine(): void {
+  #readQueue(): void {
     if (this.#reading !== null) return;
     this.#estimates.line = 'reading';
     this.#reading = this.#readPages().finally(() => {

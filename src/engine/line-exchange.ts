@@ -10,7 +10,7 @@ import type { SeenLine } from '../core/estimator/line-building.ts';
 import { estimatorSettings } from '../core/estimator/settings.ts';
 import { stageKey } from '../core/estimator/stage-table.ts';
 import { limits } from '../core/limits.ts';
-import type { Note, StoredLine } from '../store/store.ts';
+import type { Note, StoredQueue } from '../store/store.ts';
 import type { EngineSettings } from './engine-settings.ts';
 import { Outage } from './outage.ts';
 
@@ -127,7 +127,7 @@ export class LineExchange {
     const { store, clock, allTasks } = this.#p;
     const startedAt = this.#elapsed.now();
     const at = clock.now();
-    const stored = await store.readLine?.({ limit: limits.foreseenMax });
+    const stored = await store.readQueue?.({ limit: limits.foreseenMax });
     if (stored === undefined) return;
     let from = this.#elapsed.now();
     const building = this.#estimator.beginLine(
@@ -170,7 +170,7 @@ function toldOf(text: string): Told | null {
 }
 
 /** Of tasks that no process of ours runs nothing is taken. */
-function seenLine({ waiting, running }: StoredLine, isOurs: (task: string) => boolean): SeenLine {
+function seenLine({ waiting, running }: StoredQueue, isOurs: (task: string) => boolean): SeenLine {
   return {
     waiting: waiting.filter(({ task }) => isOurs(task)),
     running: running

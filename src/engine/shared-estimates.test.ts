@@ -82,7 +82,7 @@ test('all nodes tell the same place and time of an operation that waits, whoever
     await clock.advance(1);
   }
   await clock.advance(2_000);
-  const { waiting, running } = await store.readLine!({ limit: 100 });
+  const { waiting, running } = await store.readQueue!({ limit: 100 });
   assert.deepEqual([waiting.length, running.length], [40, 2]);
   const firstFree = Math.min(...running.map(({ startedAt }) => startedAt!)) + 10_000;
   await told(one, clock, waiting[0]!.id);
@@ -117,7 +117,7 @@ test('one that was submitted a moment ago stands behind those that all know', as
     await clock.advance(1);
   }
   await clock.advance(2_000);
-  const { waiting } = await store.readLine!({ limit: 100 });
+  const { waiting } = await store.readQueue!({ limit: 100 });
   assert.equal((await told(one, clock, waiting.at(-1)!.id)).queuePosition, 7);
   const places = [];
   for (let i = 0; i < 3; i += 1) {

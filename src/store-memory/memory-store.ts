@@ -23,7 +23,7 @@ import type {
   SettleOutcome,
   OperationStore,
   Store,
-  StoredLine,
+  StoredQueue,
   SweepExpired,
   SweepOutcome,
   TaskRecord,
@@ -32,7 +32,7 @@ import { DeliveryBook } from './delivery-book.ts';
 import { deliveryVerbs } from './delivery-verbs.ts';
 import { Expiring } from './expiring.ts';
 import { frozenCopy } from './frozen-copy.ts';
-import { lineOf } from './line.ts';
+import { storedQueueOf } from './stored-queue.ts';
 import { LogBook } from './log-book.ts';
 import { logVerbs } from './log-verbs.ts';
 import { noteVerbs, type NoteVerbs } from './note-verbs.ts';
@@ -241,9 +241,9 @@ class MemoryStore implements Omit<OperationStore, keyof NoteVerbs | 'appendLogs'
   }
 
   /** For tests of several engines over it, as over a store that processes share. */
-  async readLine({ limit }: { limit: number }): Promise<StoredLine> {
+  async readQueue({ limit }: { limit: number }): Promise<StoredQueue> {
     this.#open.require();
-    return lineOf(this.#book.entries(), limit);
+    return storedQueueOf(this.#book.entries(), limit);
   }
 
   async readOperation({ id }: { id: string }): Promise<Operation | null> {

@@ -12,7 +12,7 @@ import { extendWrite } from './leases.ts';
 import { listOperations } from './list.ts';
 import { appendLogsWrite, readLogs } from './logs.ts';
 import { currentVersion, migrate } from './migrations.ts';
-import { readLine } from './line.ts';
+import { readQueue } from './stored-queue.ts';
 import { readNote, readNotes, removeNotes, replaceNote, writeNote } from './notes.ts';
 import { Notifier } from './notify.ts';
 import { inspect, type Finding } from './inspect.ts';
@@ -276,7 +276,7 @@ type ReadingVerbs = Pick<
   | 'readTasks'
   | 'readNote'
   | 'readNotes'
-  | 'readLine'
+  | 'readQueue'
 >;
 
 function readingVerbs(database: Queries, requireOpen: () => void): ReadingVerbs {
@@ -315,9 +315,9 @@ function readingVerbs(database: Queries, requireOpen: () => void): ReadingVerbs 
       requireOpen();
       return readNotes(database, p);
     },
-    readLine: async (p) => {
+    readQueue: async (p) => {
       requireOpen();
-      return readLine(database, p);
+      return readQueue(database, p);
     },
     readTasks: async () => {
       requireOpen();

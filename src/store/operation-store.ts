@@ -121,7 +121,7 @@ export type OperationStore = {
    * All that waits, in the order of claims whatever its state, `limit` at most, and what runs, as narrow as it goes: for
    * whoever foresees the queue for all. Only where several processes share the store; one that is alone knows.
    */
-  readonly readLine?: ((p: { readonly limit: number }) => Promise<StoredLine>) | undefined;
+  readonly readQueue?: ((p: { readonly limit: number }) => Promise<StoredQueue>) | undefined;
 
   // Keep
   /**
@@ -405,7 +405,7 @@ export type TaskRecord = {
 };
 
 /** The queue at one instant. */
-export type StoredLine = {
+export type StoredQueue = {
   readonly waiting: readonly (Pick<Operation, 'id' | 'task' | 'priority' | 'readyAt'> & {
     readonly key: string | null;
     readonly startedAt: number | null;

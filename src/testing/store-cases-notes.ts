@@ -132,8 +132,8 @@ export const noteCases: readonly StoreCase[] = [
     title: 'the line is all that waits, in the order of claims, and what runs',
     async run(bench) {
       const { store } = bench;
-      if (store.readLine === undefined) return;
-      assert.deepStrictEqual(await store.readLine({ limit: 10 }), { waiting: [], running: [] });
+      if (store.readQueue === undefined) return;
+      assert.deepStrictEqual(await store.readQueue({ limit: 10 }), { waiting: [], running: [] });
       const task = { name: 'reports', concurrency: null, keyConcurrency: null };
       const first = await bench.create({ task: 'reports' });
       await bench.claim({ limit: 1, tasks: [task], worker: 'w' });
@@ -142,7 +142,7 @@ export const noteCases: readonly StoreCase[] = [
       bench.now += 1;
       const later = await bench.create({ task: 'other', readyAt: bench.now + 60_000 });
       const urgent = await bench.create({ task: 'other', priority: 5 });
-      const line = await store.readLine({ limit: 10 });
+      const line = await store.readQueue({ limit: 10 });
       assert.deepStrictEqual(
         line.running.map(({ id, startedAt }) => [id, startedAt]),
         [[first.id, first.createdAt]],
@@ -157,7 +157,7 @@ export const noteCases: readonly StoreCase[] = [
         key: 'k',
         startedAt: null,
       });
-      const { waiting } = await store.readLine({ limit: 2 });
+      const { waiting } = await store.readQueue({ limit: 2 });
       assert.deepStrictEqual(
         waiting.map(({ id }) => id),
         [urgent.id, second.id],

@@ -196,7 +196,10 @@ export const steerCases: readonly StoreCase[] = [
       await store.close();
       const results = store.readResult({ id, start: 0, end: 1 })[Symbol.asyncIterator]();
       const verbs: Record<
-        Exclude<keyof Store, 'name' | 'capabilities' | 'hints' | 'warnings' | 'readLine' | 'close'>,
+        Exclude<
+          keyof Store,
+          'name' | 'capabilities' | 'hints' | 'warnings' | 'readQueue' | 'close'
+        >,
         () => Promise<unknown>
       > = {
         createOperations: () => bench.submit(),

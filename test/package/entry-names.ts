@@ -47,7 +47,7 @@ export const entryNames: Readonly<Record<string, string>> = {
     Operation OperationError OperationEvent OperationFilter OperationPage OperationState
     OperationStatus OperationStore Outbox OutcomeCode OwnTasks Progress PruneOutcome RaincheckError
     ReadLogs Result rotatedSecrets SettleAttempts Settlement SettleOutcome smallestDeliveryIdAt
-    smallestIdAt statesOf SteerOutcome Store StoreCapabilities StoredDelivery StoredLine
+    smallestIdAt statesOf SteerOutcome Store StoreCapabilities StoredDelivery StoredQueue
     StoreHint StoreHints SweepExpired SweepOutcome TaskRecord tenantOwner waitingState
     WebhookEvent WebhookSecret WebhookTarget
   `,

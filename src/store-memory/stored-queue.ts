@@ -1,10 +1,10 @@
 import { claimedBefore, statusOf, type Operation } from '../core/operation.ts';
-import type { StoredLine } from '../store/store.ts';
+import type { StoredQueue } from '../store/store.ts';
 
-export function lineOf(
+export function storedQueueOf(
   entries: Iterable<{ readonly operation: Operation }>,
   limit: number,
-): StoredLine {
+): StoredQueue {
   const waiting: Operation[] = [];
   const running: Operation[] = [];
   for (const { operation } of entries) {

@@ -1,5 +1,5 @@
 import type { Progress } from '../core/operation.ts';
-import type { StoredLine } from '../store/store.ts';
+import type { StoredQueue } from '../store/store.ts';
 import type { Queries } from './connection.ts';
 
 /**
@@ -21,10 +21,10 @@ FROM @operations
 WHERE lease_expires_at IS NOT NULL
 LIMIT $1`;
 
-export function readLine(
+export function readQueue(
   database: Queries,
   { limit }: { readonly limit: number },
-): Promise<StoredLine> {
+): Promise<StoredQueue> {
   return database.read(async (tx) => {
     const [waiting, running] = await Promise.all([
       tx.all(waitingSql, limit),
