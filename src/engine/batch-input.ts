@@ -3,7 +3,7 @@ import { isInputPath } from '../core/input-path.ts';
 import { limits } from '../core/limits.ts';
 import { operationStatuses, statesOf, type OperationStatus } from '../core/operation.ts';
 import type { OperationFilter } from '../store/store.ts';
-import { BodyReading, type Members } from './body-reading.ts';
+import { BodyReading, storedDryRun, type Members } from './body-reading.ts';
 import type { StandardJsonSchema, StandardSchema } from './standard-schema.ts';
 
 /**
@@ -62,9 +62,14 @@ export function batchInput(action: BatchAction, body: unknown): BatchInput {
   return input;
 }
 
-/** For defineTask: the same check as a Standard Schema, and what OpenAPI and the command line show of it. */
+/**
+ * For defineTask: the same check as a Standard Schema, and what OpenAPI and the command line show of it. It takes what may
+ * be stored, so no `dry_run`: a retry with an edited input comes here too, and would do in earnest what was to be counted.
+ * `check` fails what else cannot run.
+ */
 export function batchSchema(
   action: BatchAction,
+  check: (reading: BodyReading, input: BatchInput) => void = () => undefined,
 ): StandardSchema<unknown, BatchInput> & StandardJsonSchema {
   return {
     '~standard': {
@@ -73,6 +78,10 @@ export function batchSchema(
       validate(value: unknown) {
         const reading = new BodyReading();
         const input = readInput(reading, action, value);
+        if (input !== null) {
+          if (input.dryRun) reading.fail(['dry_run'], storedDryRun(batchTasks[action].address));
+          check(reading, input);
+        }
         return input !== null && reading.misfits.length === 0
           ? { value: input }
           : { issues: reading.misfits };

@@ -12,6 +12,7 @@ import {
 import { isBatchable } from './batch-count.ts';
 import { defineTask } from './define-task.ts';
 import type { Engine } from './engine.ts';
+import { keptBackPath, refusal } from './kept-back.ts';
 import { scanOperations } from './operation-scan.ts';
 import type { Task, TaskContext } from './task.ts';
 
@@ -50,7 +51,12 @@ export function createBatchTasks(p: BatchParts): readonly Task[] {
     const { name } = batchTasks[action];
     return defineTask(name, {
       description: descriptions[action],
-      input: batchSchema(action),
+      input: batchSchema(action, (reading, { filter }) => {
+        const kept = keptBackPath(filter, p.engine().tasks);
+        if (kept === null) return;
+        const member = `input.${kept.path}`;
+        reading.fail(['filter', 'input', kept.path], refusal(member, kept.task));
+      }),
       timeout: null,
       attempts: 5,
       run: (context) => new Batch(p, action, context).run(),

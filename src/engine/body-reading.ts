@@ -7,6 +7,11 @@ import { instantMs } from './instant.ts';
 export type Members = Readonly<Record<string, unknown>>;
 type Path = readonly string[];
 
+/** Why an operation has no `dry_run`: only the route that counts takes it. */
+export function storedDryRun(address: string): string {
+  return `An operation acts, it does not count. Leave it out, or ask \`POST ${address}\` for a dry run.`;
+}
+
 /**
  * Reads parsed JSON member by member and collects all that is wrong, so that a client is told everything at once. A
  * member that is wrong reads as if it were not there; what is read is good only when `misfits` is empty. It holds

@@ -95,6 +95,18 @@ for (const transport of transports) {
       await send('POST', `/operations/${id}/cancel`);
     });
 
+    for (const target of ['/operations:batch-remove', '/webhooks/dead-letters/redrive']) {
+      it(`are no dry run that acts when ${target} is retried with an edited input`, async () => {
+        const waiting = await post(`${target}?delay=1h`, { filter: {} });
+        const { id } = waiting.json as WireOperation;
+        await send('POST', `/operations/${id}/cancel`);
+        const input = { filter: {}, dry_run: true };
+        const answer = await post(`/operations/${id}/retry`, { input });
+        assertProblem(answer, 'validation_failed');
+        assert.match(answer.text, /\/dry_run.*acts, it does not count.*`POST \/[a-z:/-]+`/);
+      });
+    }
+
     const refused: [string, unknown, string[]][] = [
       ['retry', {}, ['/filter']],
       ['retry', { filter: {}, dryrun: true }, ['/dryrun']],

@@ -176,6 +176,16 @@ for (const transport of transports) {
       assert.equal(seen.length, before);
     });
 
+    it('a batch is not retried with a filter by it', async () => {
+      const body = { filter: { task: 'plain' } };
+      const { json } = await send('POST', '/operations:batch-retry?delay=1h', body);
+      await send('POST', `/operations/${json.id}/cancel`);
+      const input = { filter: { input: { apiKey: secret } } };
+      const answer = await send('POST', `/operations/${json.id}/retry`, { input });
+      assertProblem(answer, 'validation_failed');
+      assert.match(answer.text, /`input.apiKey` cannot be filtered by/);
+    });
+
     it('a batch of retries uses what is stored', async () => {
       const { id } = await failed({ ...order(), of: 'batch' });
       const filter = { input: { of: 'batch' } };

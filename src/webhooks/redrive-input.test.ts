@@ -85,6 +85,17 @@ describe('The input of a bulk redrive', () => {
     });
   }
 
+  it('is never stored with `dry_run`, which only the route answers', () => {
+    assert.equal(redriveInput({ filter: {}, dry_run: true }).dryRun, true);
+    const { issues } = redriveSchema['~standard'].validate({ filter: {}, dry_run: true });
+    assert.deepEqual(
+      issues?.map(({ path }) => path),
+      [['dry_run']],
+    );
+    const whole = redriveSchema['~standard'].validate({ filter: {}, dry_run: false });
+    assert.equal(whole.issues, undefined);
+  });
+
   it('suggests the member that was meant', () => {
     assert.throws(() => redriveInput({ filter: { endpiont: 'x' } }), /Did you mean `endpoint`/);
   });

@@ -1,7 +1,7 @@
 import { webhookEvents, type DeliveryEvent } from '../core/delivery.ts';
 import { limits } from '../core/limits.ts';
 import type { DeliveryFilter } from '../store/delivery-store.ts';
-import { BodyReading, type Members } from '../engine/body-reading.ts';
+import { BodyReading, storedDryRun, type Members } from '../engine/body-reading.ts';
 import type { StandardJsonSchema, StandardSchema } from '../engine/standard-schema.ts';
 
 /**
@@ -57,7 +57,10 @@ export function redriveInput(body: unknown): RedriveInput {
   return input;
 }
 
-/** For defineTask: the same check as a Standard Schema, and what OpenAPI and the command line show of it. */
+/**
+ * For defineTask: the same check as a Standard Schema, and what OpenAPI and the command line show of it. It takes what may
+ * be stored, so no `dry_run`: a retry with an edited input comes here too.
+ */
 export const redriveSchema = {
   '~standard': {
     version: 1,
@@ -65,6 +68,7 @@ export const redriveSchema = {
     validate(value) {
       const reading = new BodyReading();
       const input = readInput(reading, value);
+      if (input?.dryRun === true) reading.fail(['dry_run'], storedDryRun(redriveTask.path));
       return input !== null && reading.misfits.length === 0
         ? { value: input }
         : { issues: reading.misfits };
