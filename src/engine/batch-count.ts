@@ -1,9 +1,10 @@
 import type { Operation } from '../core/operation.ts';
 import { limits } from '../core/limits.ts';
-import { batchTaskNames, type BatchInput } from './batch-input.ts';
+import type { BatchInput } from './batch-input.ts';
 import { fingerprintOfFailed } from './error-groups.ts';
 import type { Engine } from './engine.ts';
 import { scanOperations } from './operation-scan.ts';
+import { isOwnTask } from './own-tasks.ts';
 
 export type BatchCount = {
   readonly count: number;
@@ -15,9 +16,12 @@ export type BatchCount = {
 
 const sampleMax = 10;
 
-/** Of what the store has found: batches take part in none, and only this process knows kinds of errors. */
+/**
+ * Of what the store has found: only this process knows kinds of errors, and no task of our own takes part. Who asks for
+ * all that failed does not mean a discard of dead letters that somebody has cancelled.
+ */
 export function isBatchable(operation: Operation, { fingerprint }: BatchInput): boolean {
-  if (batchTaskNames.has(operation.task)) return false;
+  if (isOwnTask(operation.task)) return false;
   return fingerprint === undefined || fingerprintOfFailed(operation) === fingerprint;
 }
 

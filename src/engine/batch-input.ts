@@ -4,6 +4,7 @@ import { limits } from '../core/limits.ts';
 import { operationStatuses, statesOf, type OperationStatus } from '../core/operation.ts';
 import type { OperationFilter } from '../store/store.ts';
 import { BodyReading, storedDryRun, type Members } from './body-reading.ts';
+import { ownTaskNames } from './own-tasks.ts';
 import type { StandardJsonSchema, StandardSchema } from './standard-schema.ts';
 
 /**
@@ -12,18 +13,13 @@ import type { StandardJsonSchema, StandardSchema } from './standard-schema.ts';
  * read at `/operations/{id}/result`.
  */
 export const batchTasks = {
-  cancel: { name: 'operations.batch-cancel', address: '/operations:batch-cancel' },
-  retry: { name: 'operations.batch-retry', address: '/operations:batch-retry' },
-  remove: { name: 'operations.batch-remove', address: '/operations:batch-remove' },
+  cancel: { name: ownTaskNames.cancel, address: '/operations:batch-cancel' },
+  retry: { name: ownTaskNames.retry, address: '/operations:batch-retry' },
+  remove: { name: ownTaskNames.remove, address: '/operations:batch-remove' },
 } as const;
 
 export type BatchAction = keyof typeof batchTasks;
 export const batchActions = Object.keys(batchTasks) as BatchAction[];
-
-/** Batches never take part in batches. */
-export const batchTaskNames: ReadonlySet<string> = new Set(
-  Object.values(batchTasks).map(({ name }) => name),
-);
 
 /** The body of a submit, checked. */
 export type BatchInput = {

@@ -40,7 +40,7 @@ type Change = 'changed' | 'skipped' | 'failed';
  * The tasks behind `POST /operations:batch-cancel`, `:batch-retry` and `:batch-remove`. A batch first looks for what its filter finds,
  * then changes some at a time, as a client would one by one.
  *
- * - What was made after the millisecond in which it was accepted is not its own. Nor are batches.
+ * - What was made after the millisecond in which it was accepted is not its own. Nor is what Raincheck's own tasks make.
  * - It may be cut off anywhere and run again. A retry has an idempotency key that follows from the batch and the failed
  *   operation: done once more it gives the operation that it made. What a cancel had ended is found by when it was asked.
  *   What is removed leaves nothing to be found: a removal that begins anew counts anew.

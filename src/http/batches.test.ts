@@ -95,6 +95,27 @@ for (const transport of transports) {
       await send('POST', `/operations/${id}/cancel`);
     });
 
+    it('leave out a redrive, which would act again or be lost', async () => {
+      const target = '/webhooks/dead-letters/redrive';
+      const asked = await post(`${target}?delay=1h`, { filter: {}, action: 'discard' });
+      const { id } = asked.json as WireOperation;
+      const filter = { task: 'webhooks.redrive' };
+      const dryRun = async (action: string): Promise<number> => {
+        const answer = await post(`/operations:batch-${action}`, { filter, dry_run: true });
+        return (answer.json as WireBatchCount).count;
+      };
+      assert.equal(await dryRun('cancel'), 0);
+      await send('POST', `/operations/${id}/cancel`);
+      assert.deepEqual([await dryRun('retry'), await dryRun('remove')], [0, 0]);
+      for (const action of ['retry', 'remove']) {
+        const done = await ended(await post(`/operations:batch-${action}`, { filter }));
+        assert.equal((done.result as WireBatched).matched, 0);
+      }
+      const { json } = await send('GET', '/operations?task=webhooks.redrive');
+      const listed = (json as { operations: WireOperation[] }).operations.map((one) => one.id);
+      assert.deepEqual(listed, [id]);
+    });
+
     for (const target of ['/operations:batch-remove', '/webhooks/dead-letters/redrive']) {
       it(`are no dry run that acts when ${target} is retried with an edited input`, async () => {
         const waiting = await post(`${target}?delay=1h`, { filter: {} });

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
 import { durationOption } from '../core/options.ts';
-import { batchTaskNames } from '../engine/batch-input.ts';
+import { ownTaskNames } from '../engine/own-tasks.ts';
 import type { Logger } from '../engine/logger.ts';
 import { Outage } from '../engine/outage.ts';
 import type { Task } from '../engine/task.ts';
@@ -21,7 +21,6 @@ import type { Lookup } from './lookup.ts';
 import { createOutbox } from './outbox.ts';
 import { ProgressEvents } from './progress-events.ts';
 import { createRedriveTask } from './redrive-task.ts';
-import { redriveTask } from './redrive-input.ts';
 import { KeptEndpoints } from './kept-endpoints.ts';
 import { refusalReason } from './refused-address.ts';
 import { createSender } from './sender.ts';
@@ -60,9 +59,6 @@ export type WebhooksOptions = {
 
 /** Webhooks, with the tasks of their own that the engine is to run. */
 export type ComposedWebhooks = Webhooks & { readonly tasks: readonly Task[] };
-
-/** Raincheck's own: nobody who asks for all tasks means these. */
-const ownTasks: ReadonlySet<string> = new Set([redriveTask.name, ...batchTaskNames]);
 
 const drainMsDefault = 10_000;
 const drainMsMax = 86_400_000;
@@ -106,7 +102,10 @@ export function createWebhooks(options: WebhooksOptions): ComposedWebhooks {
     store,
     clock,
     checkUrl,
-    taskNames: options.taskNames === undefined ? null : [...options.taskNames, ...ownTasks],
+    taskNames:
+      options.taskNames === undefined
+        ? null
+        : [...options.taskNames, ...Object.values(ownTaskNames)],
     configured: checked.secrets,
     origin,
     handshakes,
@@ -152,7 +151,6 @@ function eventParts(p: Parts) {
     ids,
     describe,
     failuresMax: checked.pausesMs.length + 1,
-    ownTasks,
   });
   const asking = new AskingEndpoints({
     store,

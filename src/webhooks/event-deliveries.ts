@@ -3,6 +3,7 @@ import { newHealth } from '../core/endpoint-health.ts';
 import type { Endpoint } from '../core/endpoint.ts';
 import { limits } from '../core/limits.ts';
 import type { Operation } from '../core/operation.ts';
+import { isOwnTask } from '../engine/own-tasks.ts';
 import type { NewDelivery } from '../store/delivery-store.ts';
 import { requestEndpointId, type DeliveryIds } from './delivery-ids.ts';
 import { eventBody, happenedAt, type Describe } from './event-body.ts';
@@ -15,8 +16,6 @@ type EventDeliveriesParts = {
   readonly describe: Describe;
   /** Attempts of a final event, the first included. */
   readonly failuresMax: number;
-  /** Tasks of our own: registered endpoints hear of them only when they name them. */
-  readonly ownTasks: ReadonlySet<string>;
 };
 
 const none: readonly NewDelivery[] = [];
@@ -49,7 +48,8 @@ export class EventDeliveries {
 
   isAskedBy(endpoint: Endpoint, event: WebhookEvent, { task }: Operation): boolean {
     if (!endpoint.events.includes(event)) return false;
-    return endpoint.tasks === null ? !this.#p.ownTasks.has(task) : endpoint.tasks.includes(task);
+    // Of our own they hear only when they name them.
+    return endpoint.tasks === null ? !isOwnTask(task) : endpoint.tasks.includes(task);
   }
 
   #common(event: WebhookEvent, operation: Operation): Common {

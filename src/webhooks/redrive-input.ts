@@ -2,6 +2,7 @@ import { webhookEvents, type DeliveryEvent } from '../core/delivery.ts';
 import { limits } from '../core/limits.ts';
 import type { DeliveryFilter } from '../store/delivery-store.ts';
 import { BodyReading, storedDryRun, type Members } from '../engine/body-reading.ts';
+import { ownTaskNames } from '../engine/own-tasks.ts';
 import type { StandardJsonSchema, StandardSchema } from '../engine/standard-schema.ts';
 
 /**
@@ -9,7 +10,7 @@ import type { StandardJsonSchema, StandardSchema } from '../engine/standard-sche
  * it. The task has no other address than this one; its results are read at `/operations/{id}/result`.
  */
 export const redriveTask = {
-  name: 'webhooks.redrive',
+  name: ownTaskNames.redrive,
   path: '/webhooks/dead-letters/redrive',
 } as const;
 
