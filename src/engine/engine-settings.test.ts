@@ -24,6 +24,16 @@ const wrong: [string, Record<string, unknown>, RegExp][] = [
     /Tasks a and b have the same path \/a/,
   ],
   [
+    'a task of the name of one of our own, which is not there without webhooks',
+    { store, tasks: [defineTask('webhooks.redrive', { run: () => 1 })] },
+    /The name `webhooks\.redrive` is one of Raincheck's own: choose another/,
+  ],
+  [
+    'a task of the name of a batch',
+    { store, tasks: [defineTask('operations.batch-remove', { path: '/b', run: () => 1 })] },
+    /The name `operations\.batch-remove` is one of Raincheck's own/,
+  ],
+  [
     'no slots',
     { store, tasks: [a], concurrency: 0 },
     /`concurrency` to be an integer from 1 to 10000/,

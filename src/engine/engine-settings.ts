@@ -6,6 +6,7 @@ import type { EngineOptions, Tell } from './engine.ts';
 import { isIsolateThread } from './isolate-thread-mark.ts';
 import { silentLogger, type Logger } from './logger.ts';
 import { unknownProcess, type NodeFacts } from './node.ts';
+import { isOwnTask } from './own-tasks.ts';
 import { systemClock } from './system-clock.ts';
 import type { Task } from './task.ts';
 import type { Clock } from '../core/clock.ts';
@@ -99,6 +100,13 @@ function taskMap(tasks: unknown): ReadonlyMap<string, Task> {
     if (typeof task?.name !== 'string' || typeof task.run !== 'function') {
       throw expected(`tasks[${i}]`, 'what defineTask() returns', task);
     }
+    // Also where the own one is not there, as a redrive without webhooks: operations of both may be in one store.
+    if (isOwnTask(task.name)) {
+      throw new RaincheckError(
+        'invalid_option',
+        `The name \`${task.name}\` is one of Raincheck's own: choose another for your task.`,
+      );
+    }
     if (byName.has(task.name)) {
       throw new RaincheckError('invalid_option', `Two tasks have the name \`${task.name}\`.`);
     }
@@ -117,18 +125,7 @@ function withBuiltIn(
   tasks: ReadonlyMap<string, Task>,
   builtIn: readonly Task[],
 ): ReadonlyMap<string, Task> {
-  if (builtIn.length === 0) return tasks;
-  const all = new Map(tasks);
-  for (const task of builtIn) {
-    if (all.has(task.name)) {
-      throw new RaincheckError(
-        'invalid_option',
-        `The name \`${task.name}\` is one of Raincheck's own: choose another for your task.`,
-      );
-    }
-    all.set(task.name, task);
-  }
-  return all;
+  return new Map([...tasks, ...builtIn.map((task) => [task.name, task] as const)]);
 }
 
 /** The module of an isolated task is imported again in its thread; a second engine there would be a bug. */
