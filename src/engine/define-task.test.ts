@@ -67,6 +67,12 @@ test('every option arrives', () => {
   assert.deepEqual([task.resultBytesMax, task.isolateModule], [1000, import.meta.url]);
 });
 
+test('a path may have dots beside other characters', () => {
+  for (const path of ['/.well-known/x', '/a..', '/..a', '/...', '/v1.2/x']) {
+    assert.equal(defineTask('x', { run, path }).path, path);
+  }
+});
+
 test('what is redacted is a path of the input, and one that its schema knows', () => {
   const input = z.object({
     apiKey: z.string(),
@@ -156,7 +162,12 @@ const wrong: [string, string, Record<string, unknown>, RegExp][] = [
   ],
   ['a path with a parameter', 'x', { run, path: '/a/:id' }, /`x\.path` to be a path like/],
   ['a path with a trailing slash', 'x', { run, path: '/a/' }, /`x\.path`/],
-  ['a path that climbs', 'x', { run, path: '/a b' }, /`x\.path`/],
+  ['a path with a space', 'x', { run, path: '/a b' }, /`x\.path`/],
+  ['a path that climbs', 'x', { run, path: '/..' }, /`x\.path` .*none is '\.' or '\.\.'/],
+  ['a path that stays', 'x', { run, path: '/.' }, /`x\.path`/],
+  ['a path that climbs midway', 'x', { run, path: '/a/../b' }, /`x\.path`/],
+  ['a path that ends in a climb', 'x', { run, path: '/a/..' }, /`x\.path`/],
+  ['a path that climbs in another spelling', 'x', { run, path: '/%2e%2e/b' }, /`x\.path`/],
   [
     'a schema that is none',
     'x',

@@ -28,8 +28,8 @@ const optionNames = [
 ];
 
 const namePattern = /^[a-z0-9][a-z0-9._-]*$/i;
-/** Segments of unreserved characters: nothing a router or a URL could read another way. */
-const pathPattern = /^(?:\/[A-Za-z0-9._~-]+)+$/;
+/** Segments of unreserved characters, none that a client takes away: nothing a router or a URL could read another way. */
+const pathPattern = /^(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._~-]+)+$/;
 
 /**
  * Defines a task: `defineTask('reports', { input, run })`. The input and output types come from the schema
@@ -114,7 +114,7 @@ function isObject(value: unknown): value is object {
 function pathOption(name: string, path: unknown): string {
   const charsMax = limits.taskPathChars;
   if (typeof path === 'string' && pathPattern.test(path) && path.length <= charsMax) return path;
-  const what = `a path like '/reports': plain segments, no parameters, no trailing slash, at most ${charsMax} long`;
+  const what = `a path like '/reports': plain segments (none is '.' or '..'), no parameters, no trailing slash, at most ${charsMax} long`;
   throw expected(name, what, path);
 }
 
