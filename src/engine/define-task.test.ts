@@ -100,14 +100,8 @@ test('what is redacted is a path of the input, and one that its schema knows', (
   for (const [redact, why] of refused) {
     assert.throws(() => define(redact), { code: 'invalid_option', message: why });
   }
-  const taken = [
-    'input.apiKey',
-    'input.cards.number',
-    'input.open.any.thing',
-    'input.apiKey.below',
-  ];
+  const taken = ['input.apiKey', 'input.cards.number', 'input.open.a'];
   assert.deepEqual(define(taken).redact, taken);
-  assert.ok(define(['input.whatever'], z.union([z.object({ a: z.string() }), z.string()])));
   assert.ok(defineTask('pay', { run, redact: ['input.whatever'] }));
   // @ts-expect-error only of the input
   assert.throws(() => defineTask('pay', { run, redact: ['apiKey'] }));

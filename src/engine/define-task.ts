@@ -101,7 +101,9 @@ function checkedTask(name: string, options: TaskOptions, module: () => string | 
       max: Number.MAX_SAFE_INTEGER,
       fallback: limits.resultBytesDefault,
     }),
-    ...redactOption(at('redact'), options.redact, inputJsonSchema),
+    ...redactOption(at('redact'), options.redact, () => {
+      return inputJsonSchema ?? jsonSchemaOf(options.input, { unrepresentable: 'any' });
+    }),
     isolateModule: module(),
     run: options.run,
   };
@@ -144,11 +146,17 @@ function isObjectOrFunction(value: unknown): value is object {
   return (typeof value === 'object' && value !== null) || typeof value === 'function';
 }
 
-/** By the Standard JSON Schema interface; null when the validator lacks it or cannot express this schema. */
-function jsonSchemaOf(schema: StandardSchema | undefined): Record<string, unknown> | null {
+/**
+ * By the Standard JSON Schema interface; null when the validator lacks it or cannot express this schema. With the
+ * library option `unrepresentable: 'any'` zod says as much as it can.
+ */
+function jsonSchemaOf(
+  schema: StandardSchema | undefined,
+  libraryOptions?: Readonly<Record<string, unknown>>,
+): Record<string, unknown> | null {
   const standard = schema?.['~standard'] as Partial<StandardJsonSchema['~standard']> | undefined;
   try {
-    return standard?.jsonSchema?.input({ target: 'draft-2020-12' }) ?? null;
+    return standard?.jsonSchema?.input({ target: 'draft-2020-12', libraryOptions }) ?? null;
   } catch {
     return null; // e.g. a transform or z.date(), which JSON Schema cannot say
   }

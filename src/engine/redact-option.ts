@@ -4,9 +4,8 @@ import { limits } from '../core/limits.ts';
 import { expected } from '../core/options.ts';
 import { RaincheckError } from '../core/errors.ts';
 import { suggestion } from '../core/suggest.ts';
+import { schemaMembers, type JsonSchema, type SchemaMembers } from './schema-members.ts';
 import type { Task } from './task.ts';
-
-type JsonSchema = Readonly<Record<string, unknown>>;
 
 const prefix = 'input.';
 
@@ -17,13 +16,14 @@ const prefix = 'input.';
 export function redactOption(
   name: string,
   value: unknown,
-  schema: JsonSchema | null,
+  schemaOf: () => JsonSchema | null,
 ): Pick<Task, 'redact' | 'inputMask'> {
   if (value === undefined) return { redact: [], inputMask: null };
   const max = limits.redactPaths;
   if (!Array.isArray(value) || value.length > max) {
     throw expected(name, `an array like ['input.apiKey'] of at most ${max}`, value);
   }
+  const schema = schemaOf();
   const redact = value.map((path: unknown, i) => checkedPath(`${name}[${i}]`, path, schema));
   return { redact, inputMask: inputMaskOf(redact.map((path) => path.slice(prefix.length))) };
 }
@@ -52,43 +52,40 @@ function refuseUnknownMember(
   names: readonly string[],
   root: JsonSchema | null,
 ): void {
-  let schema = root;
-  for (const [i, member] of names.entries()) {
-    const known = knownMembers(schema);
-    if (known === null) return;
-    if (!Object.hasOwn(known, member)) {
-      throw unknownMember(name, { names, at: i, known: Object.keys(known) });
+  if (root === null) return;
+  let schemas: readonly unknown[] = [root];
+  for (const [at, member] of names.entries()) {
+    const members = schemaMembers(schemas, root);
+    const below = members.named.get(member);
+    if (below === undefined) {
+      if (members.isOpen) return;
+      throw unknownMember(name, { names, at, members });
     }
-    schema = asSchema(known[member]);
+    schemas = below;
   }
 }
 
 function unknownMember(
   name: string,
-  p: { readonly names: readonly string[]; readonly at: number; readonly known: readonly string[] },
+  p: { readonly names: readonly string[]; readonly at: number; readonly members: SchemaMembers },
 ): RaincheckError {
-  const before = p.names.slice(0, p.at);
-  const told = (member: string): string => prefix + [...before, member].join('.');
+  const above = ['input', ...p.names.slice(0, p.at)].join('.');
   const member = p.names[p.at] ?? '';
-  const meant = suggestion(member, p.known);
-  const hint =
-    meant === null ? `Known: ${p.known.map(told).join(', ')}.` : `Did you mean \`${told(meant)}\`?`;
   return new RaincheckError(
     'invalid_option',
-    `\`${name}\` names \`${told(member)}\`, which the input's schema does not have. ${hint}`,
+    `\`${name}\` names \`${above}.${member}\`, which the input's schema does not have. ${hint(above, member, p.members)}`,
   );
 }
 
-/** null: the schema does not tell them all, or not in a way that is understood here. */
-function knownMembers(schema: JsonSchema | null): JsonSchema | null {
-  if (schema === null) return null;
-  const items = asSchema(schema['items']);
-  if (schema['type'] === 'array' && items !== null) return knownMembers(items);
-  const { properties, additionalProperties = false, patternProperties } = schema;
-  if (additionalProperties !== false || patternProperties !== undefined) return null;
-  return asSchema(properties);
-}
-
-function asSchema(value: unknown): JsonSchema | null {
-  return typeof value === 'object' && value !== null ? (value as JsonSchema) : null;
+/** A path below what takes any member would name a key, and most likely what is meant is below each of them. */
+function hint(above: string, member: string, { named, takesOthers }: SchemaMembers): string {
+  const known = [...named.keys()];
+  const meant = suggestion(member, known);
+  if (meant !== null) return `Did you mean \`${above}.${meant}\`?`;
+  if (takesOthers) {
+    const whole = above === 'input' ? '' : `redact \`${above}\` as a whole, or `;
+    return `\`${above}\` takes members of any name: ${whole}name this one in the schema.`;
+  }
+  if (known.length === 0) return `Nothing is below \`${above}\`.`;
+  return `Known: ${known.map((one) => `${above}.${one}`).join(', ')}.`;
 }

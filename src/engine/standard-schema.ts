@@ -37,6 +37,8 @@ export type SchemaPathSegment = { readonly key: PropertyKey };
 /** Throws for what JSON Schema cannot say. */
 type ToJsonSchema = (options: {
   readonly target: 'draft-2020-12' | 'draft-07' | 'openapi-3.0' | (string & {});
+  /** For one validator alone. */
+  readonly libraryOptions?: Readonly<Record<string, unknown>> | undefined;
 }) => Record<string, unknown>;
 
 /** What the validator takes. */
