@@ -44,11 +44,12 @@ export function engineSettings(options: EngineOptions): EngineSettings {
     max: limits.concurrencyMax,
     fallback: limits.concurrencyDefault,
   });
-  const tasks = taskMap(options.tasks);
+  const builtIn = options.builtInTasks ?? [];
+  const tasks = taskMap(options.tasks, new Set(builtIn.map(({ name }) => name)));
   return {
     store: storeOption(options.store),
     tasks,
-    allTasks: withBuiltIn(tasks, options.builtInTasks ?? []),
+    allTasks: new Map([...tasks, ...builtIn.map((task) => [task.name, task] as const)]),
     outbox: options.outbox,
     tell: options.tell ?? (() => undefined),
     clock: options.clock ?? systemClock,
@@ -92,7 +93,7 @@ function storeOption(store: unknown): Store {
   throw expected('store', 'an open store', store);
 }
 
-function taskMap(tasks: unknown): ReadonlyMap<string, Task> {
+function taskMap(tasks: unknown, builtIn: ReadonlySet<string>): ReadonlyMap<string, Task> {
   if (!Array.isArray(tasks)) throw expected('tasks', 'an array of tasks', tasks);
   const byName = new Map<string, Task>();
   const byPath = new Map<string, Task>();
@@ -101,7 +102,7 @@ function taskMap(tasks: unknown): ReadonlyMap<string, Task> {
       throw expected(`tasks[${i}]`, 'what defineTask() returns', task);
     }
     // Also where the own one is not there, as a redrive without webhooks: operations of both may be in one store.
-    if (isOwnTask(task.name)) {
+    if (isOwnTask(task.name) || builtIn.has(task.name)) {
       throw new RaincheckError(
         'invalid_option',
         `The name \`${task.name}\` is one of Raincheck's own: choose another for your task.`,
@@ -119,13 +120,6 @@ function taskMap(tasks: unknown): ReadonlyMap<string, Task> {
     byPath.set(task.path, task);
   }
   return byName;
-}
-
-function withBuiltIn(
-  tasks: ReadonlyMap<string, Task>,
-  builtIn: readonly Task[],
-): ReadonlyMap<string, Task> {
-  return new Map([...tasks, ...builtIn.map((task) => [task.name, task] as const)]);
 }
 
 /** The module of an isolated task is imported again in its thread; a second engine there would be a bug. */
