@@ -49,6 +49,8 @@ class Reloading {
   /** Files that have changed since the serving one was loaded. */
   #unserved = new Set<string>();
   #port: Taking['port'] = null;
+  /** One that served was killed, and what it ran is not taken up yet. */
+  #wasKilled = false;
   #isStopping = false;
 
   constructor(params: ServerParams) {
@@ -59,7 +61,7 @@ class Reloading {
     const forward = (signal: NodeJS.Signals): void => this.#stop(signal);
     for (const signal of forwarded) process.on(signal, forward);
     const since = Date.now() - performance.now();
-    this.#start(() => ({ port: null, changed: null, since }));
+    this.#start(() => ({ port: null, changed: null, wasKilled: false, since }));
     try {
       return await this.#over.promise;
     } finally {
@@ -76,7 +78,7 @@ class Reloading {
     this.#start(() => {
       const names = [...this.#unserved].map((file) => path.relative(process.cwd(), file));
       this.#unserved.clear();
-      return { port: this.#port, changed: names.toSorted(), since };
+      return { port: this.#port, changed: names.toSorted(), wasKilled: this.#wasKilled, since };
     });
   }
 
@@ -94,6 +96,7 @@ class Reloading {
     child.on('message', (message: FromDevProcess) => {
       if (message.type === 'listening') {
         server.isUp = true;
+        this.#wasKilled = false;
         this.#port = { asked: message.asked, got: message.port };
         return;
       }
@@ -109,7 +112,10 @@ class Reloading {
     if (old !== null) {
       old.isLeaving = true;
       tell(old.child, { type: 'stop' });
-      const late = setTimeout(() => old.child.kill('SIGKILL'), makeWayMs);
+      const late = setTimeout(() => {
+        this.#wasKilled = true;
+        old.child.kill('SIGKILL');
+      }, makeWayMs);
       await old.ended;
       clearTimeout(late);
     }

@@ -109,7 +109,8 @@ describe('dev, when a file of its tasks is saved,', () => {
     postJson(`${url}/hello`, null).catch(() => undefined);
     await server.printed(/busy/);
     save('tasks/hello.ts', hello("'free'"));
-    await server.printed(/Reloaded[\s\S]*Reloaded/);
+    await server.printed(/Reloaded[\s\S]*Handed back an attempt[\s\S]*Reloaded/);
+    assert.doesNotMatch(server.output, /lost/);
     assert.equal(await answered(url), 'free');
     save('tasks/hello.ts', hello("{ console.log('busy again'); for (;;); }"));
     await server.printed(/(?:Reloaded[\s\S]*){3}/);
