@@ -50,12 +50,18 @@ export class ChangedFiles {
   #watch(folder: string): boolean {
     if (this.#folders.has(folder)) return false;
     try {
-      const watcher = watch(folder, () => this.#look());
-      // The folder went: it is watched again when it is there again.
-      watcher.on('error', () => {
+      const watcher = watch(folder, (_, name) => {
+        // The folder itself, which may have gone to another place: whatever is here by then is watched.
+        if (name === path.basename(folder)) forget();
+        else if (name !== null && !this.#concerns(path.join(folder, name))) return;
+        this.#look();
+      });
+      const forget = (): void => {
         watcher.close();
         this.#folders.delete(folder);
-      });
+      };
+      // The folder went: it is watched again when it is there again.
+      watcher.on('error', forget);
       this.#folders.set(folder, watcher);
       return true;
     } catch {
@@ -65,9 +71,15 @@ export class ChangedFiles {
     }
   }
 
+  /** Whether it is one of the files, or a folder that one is in: logs and databases beside them are none of ours. */
+  #concerns(changed: string): boolean {
+    if (this.#known.has(changed)) return true;
+    return [...this.#known.keys()].some((file) => file.startsWith(changed + path.sep));
+  }
+
+  /** Soon, and no later for what happens meanwhile, which may never end. */
   #look(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#compare(), gatherMs);
+    this.#timer ??= setTimeout(() => this.#compare(), gatherMs);
   }
 
   #compare(): void {
