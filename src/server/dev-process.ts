@@ -1,3 +1,5 @@
+import path from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { collectImports } from './imported-files.ts';
 import { runServer, type ServerParams, type Taking } from './main.ts';
 
@@ -6,7 +8,7 @@ import { runServer, type ServerParams, type Taking } from './main.ts';
  * which may fail without any harm, tells what that was made of, and serves when its turn comes.
  */
 export type ToDevProcess =
-  | { readonly type: 'load'; readonly params: ServerParams }
+  | { readonly type: 'load'; readonly params: ServerParams; readonly parent: number }
   | { readonly type: 'serve'; readonly taking: Taking }
   /** Another takes over: at once, what runs is handed back. */
   | { readonly type: 'stop' };
@@ -19,11 +21,11 @@ function tell(message: FromDevProcess, told: () => void = () => undefined): void
   process.send?.(message, told);
 }
 
-const load = Promise.withResolvers<ServerParams>();
+const load = Promise.withResolvers<Extract<ToDevProcess, { type: 'load' }>>();
 const turn = Promise.withResolvers<Taking>();
 const replaced = Promise.withResolvers<void>();
 process.on('message', (message: ToDevProcess) => {
-  if (message.type === 'load') load.resolve(message.params);
+  if (message.type === 'load') load.resolve(message);
   else if (message.type === 'serve') turn.resolve(message.taking);
   else replaced.resolve();
 });
@@ -31,12 +33,16 @@ process.on('message', (message: ToDevProcess) => {
 /** Whoever started this is gone, killed: nobody would know of this process. */
 const end = (): never => process.exit(1);
 process.once('disconnect', end);
+const { params, parent } = await load.promise;
+// User code that is busy, from its import on, hears of nothing.
+const watching = `./end-with-parent${path.extname(import.meta.url)}`;
+new Worker(new URL(watching, import.meta.url), { workerData: parent }).unref();
 
 const files = collectImports();
 let isLoaded = false;
 let isReplaced = false;
 void replaced.promise.then(() => (isReplaced = true));
-const code = await runServer(await load.promise, {
+const code = await runServer(params, {
   turn() {
     isLoaded = true;
     tell({ type: 'loaded', files: [...files] });

@@ -104,7 +104,7 @@ class Reloading {
       if (message.type === 'loaded') void this.#replace(server, taking);
     });
     void ended.then((code) => this.#ended(server, code));
-    tell(child, { type: 'load', params: this.#params });
+    tell(child, { type: 'load', params: this.#params, parent: process.pid });
   }
 
   async #replace(next: Server, taking: () => Taking): Promise<void> {

@@ -122,7 +122,7 @@ describe('dev, when a file of its tasks is saved,', () => {
   });
 
   it('leaves nothing behind when it is killed', async (t) => {
-    const { folder } = project(t, 'one');
+    const { folder, save } = project(t, 'one');
     {
       await using server = new ServerProcess(args, { folder });
       const url = await server.url();
@@ -136,6 +136,24 @@ describe('dev, when a file of its tasks is saved,', () => {
       await server.url();
       server.kill('SIGHUP');
       assert.equal(await server.exited, 129);
+    }
+    {
+      // Its output ends with the last process that holds it.
+      save('tasks/hello.ts', hello("{ console.log('busy'); for (;;); }"));
+      await using server = new ServerProcess(args, { folder });
+      postJson(`${await server.url()}/hello`, null).catch(() => undefined);
+      await server.printed(/busy/);
+      server.kill('SIGKILL');
+      assert.equal(await server.exited, 'SIGKILL');
+      save('tasks/hello.ts', hello("'one'"));
+    }
+    {
+      save('tasks/hello.ts', `${hello("'one'")} console.log('busy'); for (;;);`);
+      await using server = new ServerProcess(args, { folder });
+      await server.printed(/busy/);
+      server.kill('SIGKILL');
+      assert.equal(await server.exited, 'SIGKILL');
+      save('tasks/hello.ts', hello("'one'"));
     }
     await using again = new ServerProcess(args, { folder });
     assert.equal(await answered(await again.url()), 'one');
