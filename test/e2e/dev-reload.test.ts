@@ -85,6 +85,20 @@ describe('dev, when a file of its tasks is saved,', () => {
     assert.equal(await answered(url), 'two');
   });
 
+  it('goes on as it was while the config is away', async (t) => {
+    const { folder } = project(t, 'one');
+    await using server = new ServerProcess(args, { folder });
+    const url = await server.url();
+    const file = path.join(folder, 'raincheck.config.ts');
+    renameSync(file, `${file}.bak`);
+    await server.printed(
+      /There is no config file at .*raincheck\.config\.ts[\s\S]*goes on as it was/,
+    );
+    assert.equal(await answered(url), 'one');
+    renameSync(`${file}.bak`, file);
+    await server.printed(/Reloaded in .*, raincheck\.config\.ts changed; tasks: hello/);
+  });
+
   it('starts again after a crash', async (t) => {
     const { folder, save } = project(t, 'one');
     await using server = new ServerProcess(args, { folder });
