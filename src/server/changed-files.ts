@@ -4,6 +4,9 @@ import path from 'node:path';
 /** Editors write a file in several steps, and a checkout changes many: they count as one change. */
 const gatherMs = 100;
 
+/** By so much the times of files may be behind the clock. */
+const fileClockMs = 20;
+
 /** Of a file that was written while it was read: which of the two contents it was, nobody knows. */
 const unknown = Symbol('unknown');
 
@@ -98,7 +101,7 @@ export class ChangedFiles {
 
 function wasWritten(file: string, since: number): boolean {
   const stats = statSync(file, { throwIfNoEntry: false });
-  return stats !== undefined && stats.mtimeMs >= since;
+  return stats !== undefined && stats.mtimeMs >= since - fileClockMs;
 }
 
 function contentOf(file: string): string | null {

@@ -35,9 +35,10 @@ type Server = {
   readonly child: ChildProcess;
   /** Exit code, as a shell counts it. */
   readonly ended: Promise<number>;
-  isUp: boolean;
   /** It was told to make way. */
   isLeaving: boolean;
+  /** It ends by itself, and what made it do so is told. */
+  saidWhy: boolean;
 };
 
 class Reloading {
@@ -84,24 +85,24 @@ class Reloading {
 
   #start(taking: () => Taking): void {
     const extension = path.extname(import.meta.url);
-    const startedAt = Date.now();
     const program = fileURLToPath(new URL(`./dev-process${extension}`, import.meta.url));
     // Out of reach of the terminal's Ctrl-C, which would come a second time by us, and a second one means more.
     const child = fork(program, { detached: true });
-    const ended = once(child, 'exit').then(([code, signal]: unknown[]) =>
-      typeof code === 'number' ? code : 128 + constants.signals[signal as NodeJS.Signals],
+    // Of what it told last some may be read after its exit.
+    const told = once(child, 'disconnect');
+    const exit = once(child, 'exit') as Promise<[number | null, NodeJS.Signals]>;
+    const ended = Promise.all([exit, told]).then(
+      ([[code, signal]]) => code ?? 128 + constants.signals[signal],
     );
-    const server: Server = { child, ended, isUp: false, isLeaving: false };
+    const server: Server = { child, ended, isLeaving: false, saidWhy: false };
     this.#next = server;
     child.on('message', (message: FromDevProcess) => {
       if (message.type === 'listening') {
-        server.isUp = true;
         this.#wasKilled = false;
         this.#port = { asked: message.asked, got: message.port };
-        return;
-      }
-      this.#files.add(message.files, startedAt);
-      if (message.type === 'loaded') void this.#replace(server, taking);
+      } else if (message.type === 'imports') this.#files.add([message.file], message.at);
+      else if (message.type === 'loaded') void this.#replace(server, taking);
+      else server.saidWhy = true;
     });
     void ended.then((code) => this.#ended(server, code));
     tell(child, { type: 'load', params: this.#params, parent: process.pid });

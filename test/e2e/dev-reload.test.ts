@@ -85,6 +85,20 @@ describe('dev, when a file of its tasks is saved,', () => {
     assert.equal(await answered(url), 'two');
   });
 
+  it('takes up a new file that never ended loading, once that is mended', async (t) => {
+    const { folder, save } = project(t, 'one');
+    await using server = new ServerProcess(args, { folder });
+    const url = await server.url();
+    save('tasks/new.ts', "console.log('hangs'); for (;;);");
+    save('raincheck.config.ts', `import './tasks/new.ts';\n${config}`);
+    await server.printed(/hangs/);
+    save('tasks/new.ts', "console.log('exits'); process.exit(0);");
+    await server.printed(/exits[\s\S]*goes on as it was/);
+    assert.equal(await answered(url), 'one');
+    save('tasks/new.ts', '');
+    await server.printed(/Reloaded in .*new\.ts/);
+  });
+
   it('goes on as it was while the config is away', async (t) => {
     const { folder } = project(t, 'one');
     await using server = new ServerProcess(args, { folder });
