@@ -43,6 +43,8 @@ const watching = `./end-with-parent${path.extname(import.meta.url)}`;
 new Worker(new URL(watching, import.meta.url), { workerData: parent }).unref();
 
 watchImports((file) => tell({ type: 'imports', file, at: Date.now() }));
+// It is printed.
+process.on('uncaughtExceptionMonitor', () => tell({ type: 'ending' }));
 let isLoaded = false;
 let isReplaced = false;
 void replaced.promise.then(() => (isReplaced = true));

@@ -11,6 +11,8 @@ const forwarded = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** How long a server that is replaced may take to hand back what runs: a busy loop never does. */
 const makeWayMs = 3_000;
+/** Whoever waits so long for a server that loads is told that it still does. */
+const slowMs = 3_000;
 /** And one that was told a second time to stop: longer than it takes to leave by itself. */
 const cutShortMs = 5_000;
 
@@ -23,8 +25,8 @@ const cutShortMs = 5_000;
  *     it can    ──> the old one hands back what runs, which is not counted, and ends; the next opens the store and
  *                   takes the port. What is in the store stays
  *
- * When no server is left, since one ended by an error after it was up, or could not open the port, the next change
- * starts one. One that cannot even start the first time ends the command, as a signal does and a server that was killed.
+ * When no server is left, since one ended by an error or process.exit() after it was up, or could not open the port, the
+ * next change starts one. One that cannot even start the first time ends the command, as a signal does and a server that was killed.
  */
 export async function runReloading(params: ServerParams): Promise<number> {
   return new Reloading(params).run();
@@ -96,13 +98,18 @@ class Reloading {
     );
     const server: Server = { child, ended, isLeaving: false, saidWhy: false };
     this.#next = server;
+    const slow = setTimeout(() => note(slowText), slowMs);
+    void ended.then(() => clearTimeout(slow));
     child.on('message', (message: FromDevProcess) => {
       if (message.type === 'listening') {
         this.#wasKilled = false;
         this.#port = { asked: message.asked, got: message.port };
       } else if (message.type === 'imports') this.#files.add([message.file], message.at);
-      else if (message.type === 'loaded') void this.#replace(server, taking);
-      else server.saidWhy = true;
+      else if (message.type === 'ending') server.saidWhy = true;
+      else {
+        clearTimeout(slow);
+        void this.#replace(server, taking);
+      }
     });
     void ended.then((code) => this.#ended(server, code));
     tell(child, { type: 'load', params: this.#params, parent: process.pid });
@@ -132,15 +139,20 @@ class Reloading {
     else if (server === this.#serving) this.#serving = null;
     else return; // a newer one was started in its place
     if (this.#next !== null) return;
+    // Past 128 it was a signal.
+    const isExit = !server.saidWhy && !server.isLeaving && code < 128;
+    if (isExit && !this.#isStopping)
+      note(`The server ended with code ${code} by itself: does your code call process.exit()?`);
     if (this.#serving !== null) {
       if (!this.#serving.isLeaving)
         note('The server goes on as it was. The next save tries again.');
       return;
     }
-    // A signal ended it, or it never was up; else the person is at work on it.
-    const goesOn = !this.#isStopping && this.#port !== null && (code === 1 || server.isLeaving);
+    // A signal ended it, or none ever was up; else the person is at work on it.
+    const isMended = code === 1 || isExit || server.isLeaving;
+    const goesOn = !this.#isStopping && this.#port !== null && isMended;
     if (goesOn) note('No server is up. The next save of one of its files starts one.');
-    else this.#over.resolve(code);
+    else this.#over.resolve(isExit && !this.#isStopping ? code || 1 : code);
   }
 
   /** The server knows what a second one means; one that is busy does not hear it. */
@@ -159,6 +171,8 @@ function tell(child: ChildProcess, message: ToDevProcess): void {
   // It may be gone already: its end tells.
   if (child.connected) child.send(message, () => undefined);
 }
+
+const slowText = 'Still loading: an import takes long, or never ends. The next save starts anew.';
 
 function note(text: string): void {
   process.stderr.write(`raincheck dev: ${text}\n`);

@@ -91,9 +91,9 @@ describe('dev, when a file of its tasks is saved,', () => {
     const url = await server.url();
     save('tasks/new.ts', "console.log('hangs'); for (;;);");
     save('raincheck.config.ts', `import './tasks/new.ts';\n${config}`);
-    await server.printed(/hangs/);
+    await server.printed(/hangs[\s\S]*Still loading/);
     save('tasks/new.ts', "console.log('exits'); process.exit(0);");
-    await server.printed(/exits[\s\S]*goes on as it was/);
+    await server.printed(/exits[\s\S]*ended with code 0[\s\S]*goes on as it was/);
     assert.equal(await answered(url), 'one');
     save('tasks/new.ts', '');
     await server.printed(/Reloaded in .*new\.ts/);
@@ -113,6 +113,25 @@ describe('dev, when a file of its tasks is saved,', () => {
     await server.printed(/Reloaded in .*, raincheck\.config\.ts changed; tasks: hello/);
   });
 
+  it('says that a handler or an import ended the process, and starts again', async (t) => {
+    const { folder, save } = project(t, 'one');
+    save('tasks/hello.ts', hello('process.exit(0)'));
+    {
+      await using server = new ServerProcess(args, { folder });
+      await postJson(`${await server.url()}/hello`, null).catch(() => undefined);
+      await server.printed(/ended with code 0 .*process\.exit\(\)[\s\S]*No server is up/);
+      save('tasks/hello.ts', `${hello("'two'")} process.exit(0);`);
+      await server.printed(/(?:ended with code 0[\s\S]*No server is up[\s\S]*){2}/);
+      save('tasks/hello.ts', hello("'three'"));
+      await server.printed(/Reloaded/);
+      assert.equal(await answered(await server.url()), 'three');
+    }
+    save('tasks/hello.ts', `${hello("'two'")} process.exit(1);`);
+    await using server = new ServerProcess(args, { folder });
+    assert.equal(await server.exited, 1);
+    assert.match(server.output, /ended with code 1 by itself/);
+  });
+
   it('starts again after a crash', async (t) => {
     const { folder, save } = project(t, 'one');
     await using server = new ServerProcess(args, { folder });
@@ -122,6 +141,7 @@ describe('dev, when a file of its tasks is saved,', () => {
     // It may be gone before it answers.
     await postJson(`${url}/hello`, null).catch(() => undefined);
     await server.printed(/boom[\s\S]*No server is up\. The next save/);
+    assert.doesNotMatch(server.output, /by itself/);
     save('tasks/hello.ts', hello("'back'"));
     await server.printed(/Reloaded[\s\S]*Reloaded/);
     assert.equal(await answered(url), 'back');
