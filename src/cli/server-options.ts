@@ -84,9 +84,11 @@ export function serving(shell: Shell, mode: 'dev' | 'serve' | 'worker') {
     const running = { config, host, port, store, ephemeral, concurrency, token, drain };
     const given = { ...running, basePath, publicUrl, logLevel, logFormat, healthPort, role };
     const params = { mode, ...withoutUndefined(given) };
-    if (mode === 'dev' && flags.reload !== false && (await hasConfig(config))) {
+    const found = mode === 'dev' && flags.reload !== false ? await foundConfig(config) : null;
+    if (found !== null) {
       const { runReloading } = await import('../server/dev-reload.ts');
-      shell.exitCode = await runReloading(params);
+      // By its name from now on: while an editor puts a new one in its place, the example's tasks are none to serve.
+      shell.exitCode = await runReloading({ ...params, config: found });
       return;
     }
     const { runServer } = await import('../server/main.ts');
@@ -95,12 +97,12 @@ export function serving(shell: Shell, mode: 'dev' | 'serve' | 'worker') {
 }
 
 /** The example's tasks are nobody's to change. What is wrong with the name of a config, the server says. */
-async function hasConfig(given: string | undefined): Promise<boolean> {
+async function foundConfig(given: string | undefined): Promise<string | null> {
   const { findConfig } = await import('../server/load-config.ts');
   try {
-    return findConfig({ given, folder: process.cwd() }) !== null;
+    return findConfig({ given, folder: process.cwd() });
   } catch {
-    return false;
+    return null;
   }
 }
 

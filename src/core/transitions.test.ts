@@ -120,6 +120,12 @@ const events = {
   leaseExpired: { type: 'lease_expired', recoveriesMax: 3, workerDead: false },
   leaseExpiredOnlyChance: { type: 'lease_expired', recoveriesMax: 1, workerDead: false },
   workerDead: { type: 'lease_expired', recoveriesMax: 3, workerDead: true },
+  workerReplaced: {
+    type: 'lease_expired',
+    recoveriesMax: 1,
+    workerDead: true,
+    workerReplaced: true,
+  },
   cancelRequested: { type: 'cancel_requested' },
   waitedTooLong: { type: 'waited_too_long' },
 } as const satisfies Record<string, OperationEvent>;
@@ -167,6 +173,7 @@ const asUsual: Readonly<Record<EventName, Row>> = {
   leaseExpired: none,
   leaseExpiredOnlyChance: none,
   workerDead: runningOr('ready'),
+  workerReplaced: runningOr('ready'),
   cancelRequested: [
     'failed cancelled',
     'failed cancelled',
@@ -204,6 +211,7 @@ const flags: readonly {
       failedLast: onlyRunning('failed cancelled'),
       released: onlyRunning('failed cancelled'),
       workerDead: runningOr('failed cancelled'),
+      workerReplaced: runningOr('failed cancelled'),
       cancelRequested: ['failed cancelled', 'failed cancelled', 'failed cancelled', '-', '-', '-'],
     },
   },
@@ -308,6 +316,7 @@ const flags: readonly {
       leaseExpired: runningOr('failed cancelled'),
       leaseExpiredOnlyChance: runningOr('failed cancelled'),
       workerDead: runningOr('failed cancelled'),
+      workerReplaced: runningOr('failed cancelled'),
       waitedTooLong: whileWaiting('failed deadline_exceeded'),
       cancelRequested: ['failed cancelled', 'failed cancelled', 'failed cancelled', '-', '-', '-'],
     },
@@ -571,6 +580,7 @@ describe('decide: what an event writes', () => {
       [events.failedTryLater, 'failed'],
       [events.released, 'released'],
       [events.workerDead, 'lost'],
+      [events.workerReplaced, 'released'],
     ] as const;
     for (const [event, outcome] of cases) {
       const { operation, ended } = applied(cancelling, event);

@@ -60,6 +60,8 @@ export type OperationEvent =
       readonly own?: OwnTasks | undefined;
       /** The holder is known to be dead, e.g. a former process on a single-process store. */
       readonly workerDead: boolean;
+      /** The holder was ended to make way for another, not by what it ran: as `released`. Default false. */
+      readonly workerReplaced?: boolean | undefined;
     }
   | { readonly type: 'cancel_requested' }
   /** `waitUntil` or `deadlineAt` has passed while no attempt runs. */
@@ -232,6 +234,7 @@ function leaseExpired(
   if (!event.workerDead && !isPast(operation.lease.expiresAt, now, limits.leaseMsMax)) {
     return unchanged;
   }
+  if (event.workerReplaced === true) return released(operation, now);
   const recovered = { ...operation, recoveries: operation.recoveries + 1 };
   if (operation.cancelRequestedAt !== null) {
     return failed(recovered, cancelledError, { now, outcome: 'lost' });

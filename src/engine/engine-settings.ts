@@ -34,6 +34,7 @@ export type EngineSettings = {
   readonly random: () => number;
   readonly node: NodeFacts;
   readonly observer: Observer | null;
+  readonly workerReplaced: boolean;
 };
 
 /** Throws `invalid_option` for the first option that is wrong. */
@@ -84,6 +85,7 @@ export function engineSettings(options: EngineOptions): EngineSettings {
     random: options.random ?? Math.random,
     node: options.node ?? unknownProcess,
     observer: options.observer ?? null,
+    workerReplaced: options.workerReplaced ?? false,
   };
 }
 

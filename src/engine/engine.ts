@@ -216,4 +216,9 @@ export type EngineOptions = {
   readonly observer?: Observer;
   /** What is told of this process to others on the store. Default: nothing that tells it from them. */
   readonly node?: NodeFacts;
+  /**
+   * The process that had a single-process store before was ended to make way for this one: what it ran counts as
+   * handed back, not as lost with its worker. Default false.
+   */
+  readonly workerReplaced?: boolean;
 };

@@ -188,7 +188,7 @@ export class Runtime {
       throw new RaincheckError('shutting_down', 'This engine was stopped; make a new one.');
     }
     this.#state = 'starting';
-    const { store, clock, logger, outbox } = this.#p.settings;
+    const { store, clock, logger, outbox, workerReplaced } = this.#p.settings;
     try {
       const recovered = await recover({
         store,
@@ -196,6 +196,7 @@ export class Runtime {
         ownTasks: this.#ownTasks,
         clock,
         logger,
+        workerReplaced,
         swept: (operation) => this.#swept(operation),
       });
       if (recovered > 0) logger.info({ recovered }, 'Recovered what former processes left.');

@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts';
 import { limits } from '../core/limits.ts';
 import type { Operation } from '../core/operation.ts';
 import type { Outbox } from '../store/delivery-store.ts';
+import type { SweepExpired } from '../store/operation-store.ts';
 import type { Store } from '../store/store.ts';
 import type { Heartbeat } from './heartbeat.ts';
 import type { Logger } from './logger.ts';
@@ -9,6 +10,9 @@ import { Outage } from './outage.ts';
 import { periodicService, type Service } from './service.ts';
 
 const sweepMs = 1_000;
+
+const lostText = 'Recovered an attempt whose worker is lost.';
+const replacedText = 'Handed back an attempt whose worker was ended to make way.';
 
 type SweeperParts = {
   readonly store: Store;
@@ -35,17 +39,24 @@ export function createSweeper(p: SweeperParts): Service<SweepSummary> {
     outage: new Outage(p.logger, 'sweep expired operations'),
     round: async () => {
       await p.heartbeat.keepFresh();
-      return sweep(p, false);
+      return sweep(p, { workerDead: false });
     },
     again: (summary) => summary.more,
   });
 }
 
-/** Recovers what former processes left, before the first claim. Rejects when the store does. */
-export async function recover(p: Omit<SweeperParts, 'heartbeat'>): Promise<number> {
+/**
+ * Recovers what former processes left, before the first claim. `workerReplaced`: the one before was ended to make way
+ * for this, and what it ran counts as handed back. Rejects when the store does.
+ */
+export async function recover(
+  p: Omit<SweeperParts, 'heartbeat'> & { readonly workerReplaced: boolean },
+): Promise<number> {
+  const workerDead = p.store.capabilities.singleProcess;
+  const workerReplaced = workerDead && p.workerReplaced;
   let changed = 0;
   for (;;) {
-    const summary = await sweep(p, p.store.capabilities.singleProcess);
+    const summary = await sweep(p, { workerDead, workerReplaced });
     changed += summary.changed;
     if (!summary.more) return changed;
   }
@@ -53,14 +64,14 @@ export async function recover(p: Omit<SweeperParts, 'heartbeat'>): Promise<numbe
 
 async function sweep(
   p: Omit<SweeperParts, 'heartbeat'>,
-  workerDead: boolean,
+  dead: Pick<SweepExpired, 'workerDead' | 'workerReplaced'>,
 ): Promise<SweepSummary> {
   const { changed, more } = await p.store.sweepExpired({
     now: p.clock.now(),
     limit: limits.sweepRows,
     recoveriesMax: limits.recoveriesMax,
     own: { names: p.ownTasks, recoveriesMax: limits.ownRecoveriesMax },
-    workerDead,
+    ...dead,
     outbox: p.outbox,
   });
   for (const operation of changed) {
@@ -68,7 +79,7 @@ async function sweep(
     const { id, task, state, error } = operation;
     p.logger.warn(
       { operation: id, task, state, code: error?.code ?? null },
-      error === null ? 'Recovered an attempt whose worker is lost.' : error.detail,
+      error?.detail ?? (dead.workerReplaced === true ? replacedText : lostText),
     );
   }
   return { changed: changed.length, more };

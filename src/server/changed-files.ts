@@ -4,6 +4,9 @@ import path from 'node:path';
 /** Editors write a file in several steps, and a checkout changes many: they count as one change. */
 const gatherMs = 100;
 
+/** By so much the times of files may be behind the clock. */
+const fileClockMs = 20;
+
 /** Of a file that was written while it was read: which of the two contents it was, nobody knows. */
 const unknown = Symbol('unknown');
 
@@ -50,12 +53,18 @@ export class ChangedFiles {
   #watch(folder: string): boolean {
     if (this.#folders.has(folder)) return false;
     try {
-      const watcher = watch(folder, () => this.#look());
-      // The folder went: it is watched again when it is there again.
-      watcher.on('error', () => {
+      const watcher = watch(folder, (_, name) => {
+        // The folder itself, which may have gone to another place: whatever is here by then is watched.
+        if (name === path.basename(folder)) forget();
+        else if (name !== null && !this.#concerns(path.join(folder, name))) return;
+        this.#look();
+      });
+      const forget = (): void => {
         watcher.close();
         this.#folders.delete(folder);
-      });
+      };
+      // The folder went: it is watched again when it is there again.
+      watcher.on('error', forget);
       this.#folders.set(folder, watcher);
       return true;
     } catch {
@@ -65,9 +74,15 @@ export class ChangedFiles {
     }
   }
 
+  /** Whether it is one of the files, or a folder that one is in: logs and databases beside them are none of ours. */
+  #concerns(changed: string): boolean {
+    if (this.#known.has(changed)) return true;
+    return [...this.#known.keys()].some((file) => file.startsWith(changed + path.sep));
+  }
+
+  /** Soon, and no later for what happens meanwhile, which may never end. */
   #look(): void {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#compare(), gatherMs);
+    this.#timer ??= setTimeout(() => this.#compare(), gatherMs);
   }
 
   #compare(): void {
@@ -86,7 +101,7 @@ export class ChangedFiles {
 
 function wasWritten(file: string, since: number): boolean {
   const stats = statSync(file, { throwIfNoEntry: false });
-  return stats !== undefined && stats.mtimeMs >= since;
+  return stats !== undefined && stats.mtimeMs >= since - fileClockMs;
 }
 
 function contentOf(file: string): string | null {

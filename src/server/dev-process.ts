@@ -1,29 +1,35 @@
-import { collectImports } from './imported-files.ts';
+import path from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { watchImports } from './imported-files.ts';
 import { runServer, type ServerParams, type Taking } from './main.ts';
 
 /**
  * What runs a server of `raincheck dev` that is reloaded (dev-reload.ts has the conversation). It loads the config,
- * which may fail without any harm, tells what that was made of, and serves when its turn comes.
+ * which may fail without any harm, tells what that is made of, and serves when its turn comes.
  */
 export type ToDevProcess =
-  | { readonly type: 'load'; readonly params: ServerParams }
+  | { readonly type: 'load'; readonly params: ServerParams; readonly parent: number }
   | { readonly type: 'serve'; readonly taking: Taking }
   /** Another takes over: at once, what runs is handed back. */
   | { readonly type: 'stop' };
 
 export type FromDevProcess =
-  | { readonly type: 'loaded' | 'failed'; readonly files: readonly string[] }
+  /** A file of the person's is about to be loaded. */
+  | { readonly type: 'imports'; readonly file: string; readonly at: number }
+  | { readonly type: 'loaded' }
+  /** The process is about to end, and has said why; else it was ended by user code. */
+  | { readonly type: 'ending' }
   | { readonly type: 'listening'; readonly asked: number; readonly port: number };
 
 function tell(message: FromDevProcess, told: () => void = () => undefined): void {
   process.send?.(message, told);
 }
 
-const load = Promise.withResolvers<ServerParams>();
+const load = Promise.withResolvers<Extract<ToDevProcess, { type: 'load' }>>();
 const turn = Promise.withResolvers<Taking>();
 const replaced = Promise.withResolvers<void>();
 process.on('message', (message: ToDevProcess) => {
-  if (message.type === 'load') load.resolve(message.params);
+  if (message.type === 'load') load.resolve(message);
   else if (message.type === 'serve') turn.resolve(message.taking);
   else replaced.resolve();
 });
@@ -31,15 +37,21 @@ process.on('message', (message: ToDevProcess) => {
 /** Whoever started this is gone, killed: nobody would know of this process. */
 const end = (): never => process.exit(1);
 process.once('disconnect', end);
+const { params, parent } = await load.promise;
+// User code that is busy, from its import on, hears of nothing.
+const watching = `./end-with-parent${path.extname(import.meta.url)}`;
+new Worker(new URL(watching, import.meta.url), { workerData: parent }).unref();
 
-const files = collectImports();
+watchImports((file) => tell({ type: 'imports', file, at: Date.now() }));
+// It is printed.
+process.on('uncaughtExceptionMonitor', () => tell({ type: 'ending' }));
 let isLoaded = false;
 let isReplaced = false;
 void replaced.promise.then(() => (isReplaced = true));
-const code = await runServer(await load.promise, {
+const code = await runServer(params, {
   turn() {
     isLoaded = true;
-    tell({ type: 'loaded', files: [...files] });
+    tell({ type: 'loaded' });
     return turn.promise;
   },
   listening: (asked, port) => tell({ type: 'listening', asked, port }),
@@ -47,7 +59,8 @@ const code = await runServer(await load.promise, {
 });
 process.off('disconnect', end);
 // Whatever user code still holds open must not keep the next one waiting.
-if (!isLoaded) tell({ type: 'failed', files: [...files] }, () => process.exit(code));
-else if (isReplaced || code === 1) process.exit(code);
-else process.disconnect();
+tell({ type: 'ending' }, () => {
+  if (!isLoaded || isReplaced || code === 1) process.exit(code);
+  if (process.connected) process.disconnect();
+});
 process.exitCode = code;

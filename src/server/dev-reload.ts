@@ -11,6 +11,8 @@ const forwarded = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** How long a server that is replaced may take to hand back what runs: a busy loop never does. */
 const makeWayMs = 3_000;
+/** Whoever waits so long for a server that loads is told that it still does. */
+const slowMs = 3_000;
 /** And one that was told a second time to stop: longer than it takes to leave by itself. */
 const cutShortMs = 5_000;
 
@@ -23,8 +25,8 @@ const cutShortMs = 5_000;
  *     it can    ──> the old one hands back what runs, which is not counted, and ends; the next opens the store and
  *                   takes the port. What is in the store stays
  *
- * When no server is left, since one ended by an error after it was up, or could not open the port, the next change
- * starts one. One that cannot even start the first time ends the command, as a signal does and a server that was killed.
+ * When no server is left, since one ended by an error or process.exit() after it was up, or could not open the port, the
+ * next change starts one. One that cannot even start the first time ends the command, as a signal does and a server that was killed.
  */
 export async function runReloading(params: ServerParams): Promise<number> {
   return new Reloading(params).run();
@@ -35,9 +37,10 @@ type Server = {
   readonly child: ChildProcess;
   /** Exit code, as a shell counts it. */
   readonly ended: Promise<number>;
-  isUp: boolean;
   /** It was told to make way. */
   isLeaving: boolean;
+  /** It ends by itself, and what made it do so is told. */
+  saidWhy: boolean;
 };
 
 class Reloading {
@@ -49,6 +52,8 @@ class Reloading {
   /** Files that have changed since the serving one was loaded. */
   #unserved = new Set<string>();
   #port: Taking['port'] = null;
+  /** One that served was killed, and what it ran is not taken up yet. */
+  #wasKilled = false;
   #isStopping = false;
 
   constructor(params: ServerParams) {
@@ -59,7 +64,7 @@ class Reloading {
     const forward = (signal: NodeJS.Signals): void => this.#stop(signal);
     for (const signal of forwarded) process.on(signal, forward);
     const since = Date.now() - performance.now();
-    this.#start(() => ({ port: null, changed: null, since }));
+    this.#start(() => ({ port: null, changed: null, wasKilled: false, since }));
     try {
       return await this.#over.promise;
     } finally {
@@ -76,32 +81,38 @@ class Reloading {
     this.#start(() => {
       const names = [...this.#unserved].map((file) => path.relative(process.cwd(), file));
       this.#unserved.clear();
-      return { port: this.#port, changed: names.toSorted(), since };
+      return { port: this.#port, changed: names.toSorted(), wasKilled: this.#wasKilled, since };
     });
   }
 
   #start(taking: () => Taking): void {
     const extension = path.extname(import.meta.url);
-    const startedAt = Date.now();
     const program = fileURLToPath(new URL(`./dev-process${extension}`, import.meta.url));
     // Out of reach of the terminal's Ctrl-C, which would come a second time by us, and a second one means more.
     const child = fork(program, { detached: true });
-    const ended = once(child, 'exit').then(([code, signal]: unknown[]) =>
-      typeof code === 'number' ? code : 128 + constants.signals[signal as NodeJS.Signals],
+    // Of what it told last some may be read after its exit.
+    const told = once(child, 'disconnect');
+    const exit = once(child, 'exit') as Promise<[number | null, NodeJS.Signals]>;
+    const ended = Promise.all([exit, told]).then(
+      ([[code, signal]]) => code ?? 128 + constants.signals[signal],
     );
-    const server: Server = { child, ended, isUp: false, isLeaving: false };
+    const server: Server = { child, ended, isLeaving: false, saidWhy: false };
     this.#next = server;
+    const slow = setTimeout(() => note(slowText), slowMs);
+    void ended.then(() => clearTimeout(slow));
     child.on('message', (message: FromDevProcess) => {
       if (message.type === 'listening') {
-        server.isUp = true;
+        this.#wasKilled = false;
         this.#port = { asked: message.asked, got: message.port };
-        return;
+      } else if (message.type === 'imports') this.#files.add([message.file], message.at);
+      else if (message.type === 'ending') server.saidWhy = true;
+      else {
+        clearTimeout(slow);
+        void this.#replace(server, taking);
       }
-      this.#files.add(message.files, startedAt);
-      if (message.type === 'loaded') void this.#replace(server, taking);
     });
     void ended.then((code) => this.#ended(server, code));
-    tell(child, { type: 'load', params: this.#params });
+    tell(child, { type: 'load', params: this.#params, parent: process.pid });
   }
 
   async #replace(next: Server, taking: () => Taking): Promise<void> {
@@ -109,7 +120,10 @@ class Reloading {
     if (old !== null) {
       old.isLeaving = true;
       tell(old.child, { type: 'stop' });
-      const late = setTimeout(() => old.child.kill('SIGKILL'), makeWayMs);
+      const late = setTimeout(() => {
+        this.#wasKilled = true;
+        old.child.kill('SIGKILL');
+      }, makeWayMs);
       await old.ended;
       clearTimeout(late);
     }
@@ -125,15 +139,20 @@ class Reloading {
     else if (server === this.#serving) this.#serving = null;
     else return; // a newer one was started in its place
     if (this.#next !== null) return;
+    // Past 128 it was a signal.
+    const isExit = !server.saidWhy && !server.isLeaving && code < 128;
+    if (isExit && !this.#isStopping)
+      note(`The server ended with code ${code} by itself: does your code call process.exit()?`);
     if (this.#serving !== null) {
       if (!this.#serving.isLeaving)
         note('The server goes on as it was. The next save tries again.');
       return;
     }
-    // A signal ended it, or it never was up; else the person is at work on it.
-    const goesOn = !this.#isStopping && this.#port !== null && (code === 1 || server.isLeaving);
+    // A signal ended it, or none ever was up; else the person is at work on it.
+    const isMended = code === 1 || isExit || server.isLeaving;
+    const goesOn = !this.#isStopping && this.#port !== null && isMended;
     if (goesOn) note('No server is up. The next save of one of its files starts one.');
-    else this.#over.resolve(code);
+    else this.#over.resolve(isExit && !this.#isStopping ? code || 1 : code);
   }
 
   /** The server knows what a second one means; one that is busy does not hear it. */
@@ -152,6 +171,8 @@ function tell(child: ChildProcess, message: ToDevProcess): void {
   // It may be gone already: its end tells.
   if (child.connected) child.send(message, () => undefined);
 }
+
+const slowText = 'Still loading: an import takes long, or never ends. The next save starts anew.';
 
 function note(text: string): void {
   process.stderr.write(`raincheck dev: ${text}\n`);

@@ -2,16 +2,20 @@ import { registerHooks } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 /**
- * Collects, from now on, the files that this process imports or requires and that are the person's own: neither of a
- * package nor Raincheck's. Also those that could not be found or read, since they may be there after the next save.
- * Paths of files; the set grows as more are imported.
+ * Tells, from now on, the path of each file that this process imports or requires and that is the person's own: neither
+ * of a package nor Raincheck's. Also those that could not be found or read, since they may be there after the next save.
+ * Each once, and before it is loaded: that may never end.
  */
-export function collectImports(): ReadonlySet<string> {
+export function watchImports(told: (file: string) => void): void {
   const files = new Set<string>();
   const ours = new URL('../', import.meta.url).href;
   const add = (url: string): void => {
     const isOwn = url.startsWith('file:') && !url.startsWith(ours);
-    if (isOwn && !url.includes('/node_modules/')) files.add(fileURLToPath(url));
+    if (!isOwn || url.includes('/node_modules/')) return;
+    const file = fileURLToPath(url);
+    if (files.has(file)) return;
+    files.add(file);
+    told(file);
   };
   registerHooks({
     resolve(specifier, context, nextResolve) {
@@ -25,5 +29,4 @@ export function collectImports(): ReadonlySet<string> {
       return resolved;
     },
   });
-  return files;
 }

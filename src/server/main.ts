@@ -53,6 +53,8 @@ export type Taking = {
   readonly port: { readonly asked: number; readonly got: number } | null;
   /** Why it takes over, as paths for people; null: it is the first. */
   readonly changed: readonly string[] | null;
+  /** The one before was killed, since it did not hear that it should make way. */
+  readonly wasKilled: boolean;
   /** When whoever waits for it began to, by Date.now(). */
   readonly since: number;
 };
@@ -189,6 +191,7 @@ async function serveOver(ownStore: Store | null, { plan, logger }: Serving): Pro
   const rc = assembledRaincheck(options, {
     isApi: !isWorker,
     app: { dev: plan.mode === 'dev' },
+    engine: { workerReplaced: plan.taking?.wasKilled === true },
   });
   const servers: Server[] = [];
   const open = async (app: Raincheck['app'], port: number, orNext: boolean): Promise<Listening> => {

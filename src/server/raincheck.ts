@@ -75,7 +75,7 @@ export function raincheck<const Tasks extends readonly Task[]>(
 /** What a test puts in the place of the outside world, and what only `raincheck dev` wants. */
 export type Substitutes = {
   readonly webhooks?: Pick<WebhooksOptions, 'sender' | 'lookup' | 'random'>;
-  readonly engine?: Pick<EngineOptions, 'poll'>;
+  readonly engine?: Pick<EngineOptions, 'poll' | 'workerReplaced'>;
   readonly app?: Pick<AppOptions, 'dev' | 'dashboard'>;
   /** false: nothing of it is served, so that it is no API to others on the store. */
   readonly isApi?: boolean;

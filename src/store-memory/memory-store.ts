@@ -219,11 +219,17 @@ class MemoryStore implements Omit<OperationStore, keyof NoteVerbs | 'appendLogs'
 
   async sweepExpired(p: SweepExpired): Promise<SweepOutcome> {
     this.#open.require();
-    const { recoveriesMax, own, workerDead } = p;
+    const { recoveriesMax, own, workerDead, workerReplaced } = p;
     const changed: Operation[] = [];
     for (const id of this.#book.running()) {
       if (changed.length >= p.limit) return { changed, more: true };
-      const event = { type: 'lease_expired', recoveriesMax, own, workerDead } as const;
+      const event = {
+        type: 'lease_expired',
+        recoveriesMax,
+        own,
+        workerDead,
+        workerReplaced,
+      } as const;
       const decision = this.#book.apply(id, event, p.now);
       if (decision?.outcome !== 'applied') continue;
       this.#tell(decision.operation, p);

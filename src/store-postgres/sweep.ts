@@ -36,8 +36,14 @@ LIMIT $2
 FOR UPDATE SKIP LOCKED`;
 
 export function sweepWrite(p: SweepExpired): SqlWrite<SweepOutcome> {
-  const { limit, recoveriesMax, own, workerDead } = p;
-  const leaseExpired = { type: 'lease_expired', recoveriesMax, own, workerDead } as const;
+  const { limit, recoveriesMax, own, workerDead, workerReplaced } = p;
+  const leaseExpired = {
+    type: 'lease_expired',
+    recoveriesMax,
+    own,
+    workerDead,
+    workerReplaced,
+  } as const;
   return {
     callersNow: p.now,
     hasReady: true,

@@ -40,9 +40,15 @@ export function prepareSweep(
   const tooFarLeases = writer.prepare(tooFarLeasesSql);
   const waitedTooLong = writer.prepare(waitedTooLongSql);
 
-  return ({ now, limit, recoveriesMax, own, workerDead, outbox }) => {
+  return ({ now, limit, recoveriesMax, own, workerDead, workerReplaced, outbox }) => {
     const changed: Operation[] = [];
-    const leaseExpired = { type: 'lease_expired', recoveriesMax, own, workerDead } as const;
+    const leaseExpired = {
+      type: 'lease_expired',
+      recoveriesMax,
+      own,
+      workerDead,
+      workerReplaced,
+    } as const;
     // One row more than may change tells whether there is more to do.
     const rowsLeft = (): number => limit + 1 - changed.length;
     let more = false;

@@ -326,6 +326,8 @@ export type SweepExpired = {
   readonly own?: OwnTasks | undefined;
   /** true at the start of a single-process store: every lease is a dead process's. */
   readonly workerDead: boolean;
+  /** Beside `workerDead`: that process was ended to make way for this one, so its attempts are as released ones. */
+  readonly workerReplaced?: boolean | undefined;
   /** As in SettleAttempts. */
   readonly outbox?: Outbox | undefined;
 };

@@ -214,9 +214,7 @@ export class StoreBench {
     return decided(created, { type: 'cancel_requested' }, this.now);
   }
 
-  async sweep(
-    p: Partial<Pick<SweepExpired, 'limit' | 'recoveriesMax' | 'own' | 'workerDead'>> = {},
-  ): Promise<SweepOutcome> {
+  async sweep(p: Partial<Omit<SweepExpired, 'now' | 'outbox'>> = {}): Promise<SweepOutcome> {
     return this.store.sweepExpired({
       now: this.now,
       limit: 1000,

@@ -94,6 +94,25 @@ export const sweepCases: readonly StoreCase[] = [
     },
   },
   {
+    title: 'attempts of a worker that was ended to make way are handed back, however often',
+    async run(bench) {
+      const { id } = await bench.create();
+      const replaced = { workerDead: true, workerReplaced: true, recoveriesMax: 1 } as const;
+      for (let times = 0; times < 2; times += 1) {
+        const [claimed] = await bench.claim();
+        await bench.sweep(replaced);
+        const event = { type: 'lease_expired', ...replaced } as const;
+        const { state, recoveries } = await bench.assertDecided(claimed!.operation, event);
+        assert.deepStrictEqual([state, recoveries], ['ready', 0]);
+      }
+      const attempts = await bench.store.listAttempts({ id });
+      assert.deepStrictEqual(
+        attempts.map(({ outcome }) => outcome),
+        ['released', 'released'],
+      );
+    },
+  },
+  {
     title: 'a lost attempt whose cancel was wished for is cancelled',
     async run(bench) {
       const { id } = await bench.running();

@@ -85,6 +85,53 @@ describe('dev, when a file of its tasks is saved,', () => {
     assert.equal(await answered(url), 'two');
   });
 
+  it('takes up a new file that never ended loading, once that is mended', async (t) => {
+    const { folder, save } = project(t, 'one');
+    await using server = new ServerProcess(args, { folder });
+    const url = await server.url();
+    save('tasks/new.ts', "console.log('hangs'); for (;;);");
+    save('raincheck.config.ts', `import './tasks/new.ts';\n${config}`);
+    await server.printed(/hangs[\s\S]*Still loading/);
+    save('tasks/new.ts', "console.log('exits'); process.exit(0);");
+    await server.printed(/exits[\s\S]*ended with code 0[\s\S]*goes on as it was/);
+    assert.equal(await answered(url), 'one');
+    save('tasks/new.ts', '');
+    await server.printed(/Reloaded in .*new\.ts/);
+  });
+
+  it('goes on as it was while the config is away', async (t) => {
+    const { folder } = project(t, 'one');
+    await using server = new ServerProcess(args, { folder });
+    const url = await server.url();
+    const file = path.join(folder, 'raincheck.config.ts');
+    renameSync(file, `${file}.bak`);
+    await server.printed(
+      /There is no config file at .*raincheck\.config\.ts[\s\S]*goes on as it was/,
+    );
+    assert.equal(await answered(url), 'one');
+    renameSync(`${file}.bak`, file);
+    await server.printed(/Reloaded in .*, raincheck\.config\.ts changed; tasks: hello/);
+  });
+
+  it('says that a handler or an import ended the process, and starts again', async (t) => {
+    const { folder, save } = project(t, 'one');
+    save('tasks/hello.ts', hello('process.exit(0)'));
+    {
+      await using server = new ServerProcess(args, { folder });
+      await postJson(`${await server.url()}/hello`, null).catch(() => undefined);
+      await server.printed(/ended with code 0 .*process\.exit\(\)[\s\S]*No server is up/);
+      save('tasks/hello.ts', `${hello("'two'")} process.exit(0);`);
+      await server.printed(/(?:ended with code 0[\s\S]*No server is up[\s\S]*){2}/);
+      save('tasks/hello.ts', hello("'three'"));
+      await server.printed(/Reloaded/);
+      assert.equal(await answered(await server.url()), 'three');
+    }
+    save('tasks/hello.ts', `${hello("'two'")} process.exit(1);`);
+    await using server = new ServerProcess(args, { folder });
+    assert.equal(await server.exited, 1);
+    assert.match(server.output, /ended with code 1 by itself/);
+  });
+
   it('starts again after a crash', async (t) => {
     const { folder, save } = project(t, 'one');
     await using server = new ServerProcess(args, { folder });
@@ -94,6 +141,7 @@ describe('dev, when a file of its tasks is saved,', () => {
     // It may be gone before it answers.
     await postJson(`${url}/hello`, null).catch(() => undefined);
     await server.printed(/boom[\s\S]*No server is up\. The next save/);
+    assert.doesNotMatch(server.output, /by itself/);
     save('tasks/hello.ts', hello("'back'"));
     await server.printed(/Reloaded[\s\S]*Reloaded/);
     assert.equal(await answered(url), 'back');
@@ -109,7 +157,8 @@ describe('dev, when a file of its tasks is saved,', () => {
     postJson(`${url}/hello`, null).catch(() => undefined);
     await server.printed(/busy/);
     save('tasks/hello.ts', hello("'free'"));
-    await server.printed(/Reloaded[\s\S]*Reloaded/);
+    await server.printed(/Reloaded[\s\S]*Handed back an attempt[\s\S]*Reloaded/);
+    assert.doesNotMatch(server.output, /lost/);
     assert.equal(await answered(url), 'free');
     save('tasks/hello.ts', hello("{ console.log('busy again'); for (;;); }"));
     await server.printed(/(?:Reloaded[\s\S]*){3}/);
@@ -121,7 +170,7 @@ describe('dev, when a file of its tasks is saved,', () => {
   });
 
   it('leaves nothing behind when it is killed', async (t) => {
-    const { folder } = project(t, 'one');
+    const { folder, save } = project(t, 'one');
     {
       await using server = new ServerProcess(args, { folder });
       const url = await server.url();
@@ -135,6 +184,24 @@ describe('dev, when a file of its tasks is saved,', () => {
       await server.url();
       server.kill('SIGHUP');
       assert.equal(await server.exited, 129);
+    }
+    {
+      // Its output ends with the last process that holds it.
+      save('tasks/hello.ts', hello("{ console.log('busy'); for (;;); }"));
+      await using server = new ServerProcess(args, { folder });
+      postJson(`${await server.url()}/hello`, null).catch(() => undefined);
+      await server.printed(/busy/);
+      server.kill('SIGKILL');
+      assert.equal(await server.exited, 'SIGKILL');
+      save('tasks/hello.ts', hello("'one'"));
+    }
+    {
+      save('tasks/hello.ts', `${hello("'one'")} console.log('busy'); for (;;);`);
+      await using server = new ServerProcess(args, { folder });
+      await server.printed(/busy/);
+      server.kill('SIGKILL');
+      assert.equal(await server.exited, 'SIGKILL');
+      save('tasks/hello.ts', hello("'one'"));
     }
     await using again = new ServerProcess(args, { folder });
     assert.equal(await answered(await again.url()), 'one');
