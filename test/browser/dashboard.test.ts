@@ -216,6 +216,22 @@ describe('the dashboard', { skip: executable === null && noChromium }, () => {
     watched.assertQuiet();
   });
 
+  it('finds members and labels as they are written, and says which one is redacted', async () => {
+    const labels = { tenantId: 'Acme' };
+    const { id } = await site.client.submit('noop', { userId: 42 }, { labels });
+    await using watched = await opened('operations');
+    const { page } = watched;
+    const search = page.getByLabel('Search operations');
+    await search.fill('input.userId:42 Label.tenantId:Acme');
+    await search.press('Enter');
+    await page.locator(`tr[data-id=${id}]`).waitFor();
+    watched.assertQuiet();
+    await search.fill('task:picky input.apiKey:s3cret');
+    await search.press('Enter');
+    await page.getByRole('alert').getByText('input.apiKey').waitFor();
+    assert.equal(await page.getByText('Nothing fits').count(), 0);
+  });
+
   it('cancels the rows that were picked', async () => {
     const waiting = await Promise.all(
       [1, 2].map(() => site.client.submit('noop', {}, { delay: '1h', labels: { pick: 'me' } })),

@@ -114,8 +114,9 @@ function tasks(gates: (() => void)[]) {
       good: z.boolean(),
       batch: z.number().optional(),
       key: z.string().optional(),
+      apiKey: z.string().optional(),
     }),
-    redact: ['input.key'],
+    redact: ['input.key', 'input.apiKey'],
     attempts: 1,
     run({ input }) {
       if (!input.good) throw new TaskError('This input is no good.', { retryable: false });
