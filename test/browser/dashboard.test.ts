@@ -232,6 +232,47 @@ describe('the dashboard', { skip: executable === null && noChromium }, () => {
     assert.equal(await page.getByText('Nothing fits').count(), 0);
   });
 
+  it('gives up a kind of dead letters only after it has counted them', async () => {
+    await using own = await startSite({ pauses: ['10ms'] });
+    const webhookUrl = `${own.receiver.origin}/dead`;
+    for (let i = 0; i < 2; i += 1) await own.client.submit('noop', {}, { webhookUrl });
+    await using watched = await openPage(browser);
+    const { page } = watched;
+    await page.goto(`${own.url}dead-letters?kind=webhooks`);
+    const group = page.locator('.groups li').filter({ hasText: 'http_503' });
+    await group.locator('.group-count').getByText('2', { exact: true }).waitFor();
+    await group.getByRole('button', { name: 'Discard…' }).click();
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    assert.equal((await own.client.webhooks.deadLetters()).deliveries.length, 2);
+    await group.getByRole('button', { name: 'Discard…' }).click();
+    await page.getByRole('button', { name: 'Discard 2 webhooks' }).click();
+    await page.locator('h1').getByText('Completed').waitFor();
+    assert.equal((await own.client.webhooks.deadLetters()).deliveries.length, 0);
+    watched.assertQuiet();
+  });
+
+  it('lists every attempt, the one that worked too, and counts no finished ones on the tabs', async () => {
+    const { id } = await site.client.submit('flaky', { failures: 1 });
+    await site.client.operation(id).wait();
+    await using watched = await opened(`operations/${id}?tab=attempts`);
+    const { page } = watched;
+    const attempts = page.locator('.attempts li');
+    await attempts.nth(1).waitFor();
+    assert.deepEqual(
+      (await attempts.allTextContents()).map((text) => /^Attempt \d \w+/.exec(text)?.[0]),
+      ['Attempt 1 failed', 'Attempt 2 completed'],
+    );
+    await page.getByRole('link', { name: 'Attempts 2' }).waitFor();
+    await page.getByRole('link', { name: 'Operations' }).first().click();
+    await page.getByRole('link', { name: /^Waiting ?\d/ }).waitFor();
+    const tabs = page.getByRole('navigation', { name: 'By state' });
+    assert.deepEqual((await tabs.getByRole('link').allTextContents()).slice(3), [
+      'Completed',
+      'Failed',
+    ]);
+    watched.assertQuiet();
+  });
+
   it('cancels the rows that were picked', async () => {
     const waiting = await Promise.all(
       [1, 2].map(() => site.client.submit('noop', {}, { delay: '1h', labels: { pick: 'me' } })),
