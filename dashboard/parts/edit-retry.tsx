@@ -42,7 +42,7 @@ export function EditRetry(p: { readonly operation: WireOperation; readonly onClo
       <Trouble error={refused.value} />
       <footer>
         <button type="button" onClick={p.onClose}>
-          Not now
+          Cancel
         </button>
         <Action class="main" act={send} disabled={input.data.value === null}>
           Run it

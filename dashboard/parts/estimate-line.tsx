@@ -1,5 +1,5 @@
 import type { WireEstimate, WireOperation } from 'raincheck/client';
-import { now } from '../state/clock.ts';
+import { now, timeMode } from '../state/clock.ts';
 import { plural, roughly } from '../state/text.ts';
 import { Time } from './time.tsx';
 
@@ -34,18 +34,25 @@ function expectation({ completes_at, completes_by, longer_than_usual, reason }: 
   return (
     <span>
       <strong>{left < 1000 ? 'Done any moment' : `Done in about ${roughly(left)}`}</strong>
-      {completes_by === null ? null : (
-        <>
-          , nine of ten by <Time at={completes_by} />
-        </>
-      )}
-      .
+      {completes_by === null ? null : <>, nine of ten {boundOf(completes_by)}</>}.
     </span>
   );
 }
 
+/** 'within 39 s', or the instant, as times are shown. */
+function boundOf(completesBy: string) {
+  const left = Date.parse(completesBy) - now.value;
+  if (timeMode.value !== 'relative' || left < 1000)
+    return (
+      <>
+        by <Time at={completesBy} />
+      </>
+    );
+  return `within ${roughly(left + 999)}`;
+}
+
 function basisOf({ basis, samples, confidence }: WireEstimate): string {
-  const sure = confidence === 'low' ? ', so take it with care' : '';
+  const sure = confidence === 'low' ? ': treat it as a rough guess' : '';
   switch (basis) {
     case 'history':
       return `From ${plural(samples, 'finished operation')}${sure}.`;

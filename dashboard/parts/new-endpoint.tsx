@@ -48,7 +48,7 @@ export function NewEndpointDialog({ onClose }: { readonly onClose: () => void })
       <Trouble error={refused.value} />
       <footer>
         <button type="button" onClick={onClose}>
-          Not now
+          Cancel
         </button>
         <Action class="main" act={create}>
           Register

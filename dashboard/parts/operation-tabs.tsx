@@ -3,9 +3,14 @@ import { address, here, place } from '../state/address.ts';
 import { now } from '../state/clock.ts';
 import { readInput } from '../state/operation-input.ts';
 import { useLoaded } from '../state/loaded.ts';
-import { isFinalOperation, shownDelivery } from '../state/shown.ts';
+import { shownDelivery } from '../state/shown.ts';
 import { duration } from '../state/text.ts';
-import { endedAttempts, type DeliveryHistory } from '../state/timeline.ts';
+import {
+  endedAttempts,
+  latestAttempt,
+  type DeliveryHistory,
+  type LatestAttempt,
+} from '../state/timeline.ts';
 import { Code, Json } from './code.tsx';
 import { Empty } from './empty.tsx';
 import { State } from './mark.tsx';
@@ -30,7 +35,7 @@ export function OperationTabs(p: Shown) {
   const { operation } = p;
   const asked = place.value.query.get('tab');
   const current = names.find((name) => name === asked) ?? firstTab(operation);
-  const attempts = endedAttempts(operation).length;
+  const attempts = endedAttempts(operation).length + (latestAttempt(operation) === null ? 0 : 1);
   const counts: Partial<Record<Name, number>> = { attempts, webhooks: p.histories.length };
   const tabs = names.map((name) => ({
     name,
@@ -97,19 +102,12 @@ function Result({ operation }: { readonly operation: WireOperation }) {
 }
 
 function Attempts({ operation }: { readonly operation: WireOperation }) {
-  const attempts = endedAttempts(operation);
-  if (attempts.length === 0) {
-    return (
-      <Empty
-        title={
-          isFinalOperation(operation) ? 'It worked at the first attempt' : 'No attempt has failed'
-        }
-      />
-    );
-  }
+  const ended = endedAttempts(operation);
+  const latest = latestAttempt(operation);
+  if (ended.length === 0 && latest === null) return <Empty title="No attempt has begun" />;
   return (
     <ol class="attempts">
-      {attempts.map((attempt) => (
+      {ended.map((attempt) => (
         <li key={attempt.started_at}>
           <p>
             <strong>Attempt {attempt.number}</strong> {attempt.outcome} after{' '}
@@ -132,7 +130,24 @@ function Attempts({ operation }: { readonly operation: WireOperation }) {
           )}
         </li>
       ))}
+      {latest === null ? null : <Latest attempt={latest} />}
     </ol>
+  );
+}
+
+function Latest({ attempt: { number, from, to } }: { readonly attempt: LatestAttempt }) {
+  return (
+    <li>
+      <p>
+        <strong>Attempt {number}</strong> {to === null ? 'runs for' : 'completed after'}{' '}
+        <span class="num">{duration((to ?? now.value) - from)}</span>
+        {to === null ? null : (
+          <>
+            , <Time at={new Date(to).toISOString()} />
+          </>
+        )}
+      </p>
+    </li>
   );
 }
 

@@ -21,8 +21,8 @@ export function TaskTable({ full = false }: { readonly full?: boolean }) {
             <th class="fill">Task</th>
             <th class="num">Waiting</th>
             <th class="num">Running</th>
-            <th class="num wide">Completed</th>
-            <th class="num">Failed</th>
+            <th class="num wide">Completed ever</th>
+            <th class="num">Failed ever</th>
             <th class="num wide">Oldest waiting</th>
             <th class="num wide">Median</th>
             <th class="num wide">9 of 10 within</th>
@@ -65,7 +65,7 @@ function TaskRow({ task, full }: { readonly task: WireTask; readonly full: boole
         <td class="num wide">
           {estimate_accuracy === null
             ? '–'
-            : `${Math.round(estimate_accuracy.within_bound * 100)} % of ${count(estimate_accuracy.samples)}`}
+            : `${Math.round(estimate_accuracy.within_bound * 100)}% of ${count(estimate_accuracy.samples)}`}
         </td>
       ) : null}
     </tr>

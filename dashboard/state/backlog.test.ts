@@ -45,6 +45,51 @@ describe('how many waited and ran', () => {
     });
   });
 
+  const backOffs: readonly {
+    readonly name: string;
+    readonly now: readonly [waiting: number, running: number];
+    readonly buckets: readonly Partial<WireStatsBucket>[];
+    readonly waiting: readonly number[];
+    readonly running: readonly number[];
+  }[] = [
+    {
+      name: 'nothing before the server was there, while all that came is in back-off',
+      now: [6, 0],
+      buckets: [{}, {}, { submitted: 6, started: 6 }, {}],
+      waiting: [0, 0, 6, 6],
+      running: [0, 0, 0, 0],
+    },
+    {
+      name: 'back-offs beside first waits and what runs',
+      now: [5, 2],
+      // 3 that never began and 2 in back-off of 4 that began.
+      buckets: [{}, { submitted: 4, started: 4 }, { submitted: 3 }],
+      waiting: [0, 2, 5],
+      running: [0, 2, 2],
+    },
+    {
+      name: 'back-offs after others that came and were done',
+      now: [1, 0],
+      // Whose turn it was no bucket tells; how many there were in all stays right.
+      buckets: [{}, { submitted: 3, started: 2 }, { completed: 2 }, { started: 1 }],
+      waiting: [0, 2, 1, 1],
+      running: [0, 1, 0, 0],
+    },
+    {
+      name: 'delayed starts as waiting since they came',
+      now: [2, 0],
+      buckets: [{}, { submitted: 2 }, {}],
+      waiting: [0, 2, 2],
+      running: [0, 0, 0],
+    },
+  ];
+  for (const { name, now, buckets, waiting, running } of backOffs) {
+    it(`tells ${name}`, () => {
+      const told = backlogOf({ totals: totals(...now), buckets: buckets.map(bucket) });
+      assert.deepEqual(told, { waiting, running });
+    });
+  }
+
   it('is nothing without buckets', () => {
     assert.deepEqual(backlogOf({ totals: totals(1, 1), buckets: [] }), {
       waiting: [],

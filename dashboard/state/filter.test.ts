@@ -30,6 +30,28 @@ describe('the language of the filter bar', () => {
     });
   });
 
+  it('keeps the case of the names of labels and members, and takes qualifiers in any', () => {
+    const filter = parseFilter('STATUS:failed Input.userId:42 LABEL.tenantId:Acme input.a.bC:1');
+    assert.deepEqual(serverFilters(filter, [])[0], {
+      query: {
+        status: 'failed',
+        'input.userId': '42',
+        'label.tenantId': 'Acme',
+        'input.a.bC': '1',
+      },
+      batch: {
+        status: ['failed'],
+        labels: { tenantId: 'Acme' },
+        input: { userId: '42', 'a.bC': '1' },
+      },
+    });
+    assert.equal(matches(parseFilter('Label.tenantId:Acme'), operation({})), false);
+    assert.equal(
+      matches(parseFilter('Label.tenantId:Acme'), operation({ labels: { tenantId: 'Acme' } })),
+      true,
+    );
+  });
+
   it('writes what it reads', () => {
     assert.equal(filterText(parseFilter(whole)), whole);
   });
@@ -116,6 +138,11 @@ describe('the language of the filter bar', () => {
     assert.deepEqual(offered('task:r'), ['task:reports ']);
     assert.deepEqual(offered('label.tenant:'), ['label.tenant:"a b" ']);
     assert.deepEqual(offered('status:failed'), []);
+    const cased = { tasks: [], labels: [{ key: 'tenantId', value: 'Acme' }] };
+    assert.deepEqual(
+      suggestions('Label.tenantId:a', cased).map(({ text }) => text),
+      ['label.tenantId:Acme '],
+    );
   });
 });
 

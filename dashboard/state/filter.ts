@@ -51,7 +51,7 @@ export function parseFilter(text: string): Filter {
   const words: string[] = [];
   for (const [whole, key, quoted, plain] of text.matchAll(tokenPattern)) {
     const value = quoted ?? plain ?? '';
-    if (key !== undefined && isQualifier(key)) terms.push({ key: key.toLowerCase(), value });
+    if (key !== undefined && isQualifier(key)) terms.push({ key: keyOf(key), value });
     else words.push(quoted !== undefined && key === undefined ? quoted : whole);
   }
   return { terms, words: words.join(' ') };
@@ -60,6 +60,12 @@ export function parseFilter(text: string): Filter {
 function isQualifier(key: string): boolean {
   const name = key.toLowerCase();
   return name in qualifiers ? !name.endsWith('.') : /^(?:label|input)\../i.test(key);
+}
+
+/** Qualifiers in any case; the names of labels and of members of the input as they are written. */
+function keyOf(written: string): string {
+  const [name = '', ...path] = written.split('.');
+  return [name.toLowerCase(), ...path].join('.');
 }
 
 export function filterText({ terms, words }: Filter): string {
@@ -232,7 +238,7 @@ export function suggestions(
       .filter(([name]) => name.startsWith(word.toLowerCase()))
       .map(([name, hint]) => ({ text: name.endsWith('.') ? name : `${name}:`, hint }));
   }
-  const key = word.slice(0, colon).toLowerCase();
+  const key = keyOf(word.slice(0, colon));
   const start = word.slice(colon + 1).toLowerCase();
   return valuesOf(key, known)
     .filter((value) => value.toLowerCase().startsWith(start) && value.toLowerCase() !== start)

@@ -59,5 +59,5 @@ export function instant(ms: number, utc: boolean): string {
 }
 
 export function percent(share: number): string {
-  return `${Math.floor(share * 100)} %`;
+  return `${Math.floor(share * 100)}%`;
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { WireAttempt, WireOperation } from 'raincheck/client';
 import { wireOperation } from '../../test/support/wire-samples.ts';
-import { scaleOf, timelineOf } from './timeline.ts';
+import { latestAttempt, scaleOf, timelineOf } from './timeline.ts';
 
 const start = Date.parse('2026-01-01T00:00:00.000Z');
 
@@ -32,6 +32,15 @@ describe('the timeline of an operation', () => {
       ],
     );
     assert.equal(now, start + 4_000);
+  });
+
+  it('knows the attempt that runs or worked, which the ended ones lack', () => {
+    const worked = { number: 2, from: start + 7_500, to: start + 9_000 };
+    assert.deepEqual(latestAttempt(retried()), worked);
+    assert.equal(latestAttempt(running())?.to, null);
+    for (const status of ['pending', 'failed'] as const) {
+      assert.equal(latestAttempt({ ...retried(), status }), null);
+    }
   });
 
   it('has an even axis where all can be seen, and an uneven one where something would vanish', () => {

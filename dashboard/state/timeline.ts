@@ -64,6 +64,22 @@ export function endedAttempts(operation: WireOperation): readonly WireAttempt[] 
   return operation.error?.attempts ?? operation.attempts ?? [];
 }
 
+/** The attempt that runs or worked, which is not among those that ended; null: there is none. */
+export type LatestAttempt = {
+  readonly number: number;
+  readonly from: number;
+  /** null: it runs. */
+  readonly to: number | null;
+};
+
+export function latestAttempt(operation: WireOperation): LatestAttempt | null {
+  const { status, attempt, finished_at, started_at, attempt_started_at } = operation;
+  const told = attempt_started_at ?? started_at;
+  if ((status !== 'processing' && status !== 'completed') || told === null) return null;
+  const to = finished_at === null ? null : Date.parse(finished_at);
+  return { number: attempt, from: Date.parse(told), to };
+}
+
 function operationStretches(operation: WireOperation, now: number): Stretch[] {
   const out: Stretch[] = [];
   let at = Date.parse(operation.created_at);

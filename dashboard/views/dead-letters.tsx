@@ -1,6 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { Action } from '../parts/action.tsx';
 import { BatchDialog } from '../parts/batch-dialog.tsx';
+import { CountDialog } from '../parts/count-dialog.tsx';
 import { Empty } from '../parts/empty.tsx';
 import { ErrorGroupList } from '../parts/error-group-list.tsx';
 import { notify } from '../parts/notices.tsx';
@@ -131,13 +132,10 @@ function DeadWebhooks() {
     (signal) => client.webhooks.deadLetterGroups({ signal }),
     10_000,
   );
+  const discarding = useSignal<DeadGroup | null>(null);
   const found = loaded.data.value;
   async function act(group: DeadGroup, action: 'redrive' | 'discard'): Promise<void> {
-    const filter = {
-      ...(group.endpoint_id !== null && { endpoint: group.endpoint_id }),
-      error: group.error,
-    };
-    const { id } = await client.webhooks.redrive({ filter, action });
+    const { id } = await client.webhooks.redrive(redriveOf(group, action));
     notify(action === 'redrive' ? 'They are being sent again.' : 'They are being discarded.');
     go(`operations/${id}`);
   }
@@ -171,9 +169,9 @@ function DeadWebhooks() {
                 {mayOperate.value ? (
                   <div class="actions">
                     <Action act={() => act(group, 'redrive')}>Send again</Action>
-                    <Action class="quiet" act={() => act(group, 'discard')}>
-                      Discard
-                    </Action>
+                    <button type="button" class="quiet" onClick={() => (discarding.value = group)}>
+                      Discard…
+                    </button>
                   </div>
                 ) : null}
               </li>
@@ -181,6 +179,47 @@ function DeadWebhooks() {
           </ul>
         </Panel>
       )}
+      {discarding.value === null ? null : (
+        <DiscardDialog
+          group={discarding.value}
+          act={act}
+          onClose={() => (discarding.value = null)}
+        />
+      )}
     </>
+  );
+}
+
+function redriveOf({ endpoint_id, error }: DeadGroup, action: 'redrive' | 'discard') {
+  return { filter: { ...(endpoint_id !== null && { endpoint: endpoint_id }), error }, action };
+}
+
+function DiscardDialog(p: {
+  readonly group: DeadGroup;
+  readonly act: (group: DeadGroup, action: 'discard') => Promise<void>;
+  readonly onClose: () => void;
+}) {
+  const { endpoint_id, error } = p.group;
+  return (
+    <CountDialog
+      verb="Discard"
+      noun="webhook"
+      folder="webhooks/deliveries"
+      isFinal
+      read={async (signal) => {
+        const redrive = redriveOf(p.group, 'discard');
+        const { count: found, more } = await client.webhooks.countDeadLetters(redrive, { signal });
+        return { count: found, count_complete: !more, sample: [p.group.sample_delivery_id] };
+      }}
+      act={() => p.act(p.group, 'discard')}
+      onClose={p.onClose}
+    >
+      <p>
+        Dead letters {endpoint_id === null ? '' : 'of '}
+        {endpoint_id === null ? null : <code>{endpoint_id}</code>} that failed with{' '}
+        <code>{error}</code>
+      </p>
+      <p>Nobody is told of what they say then.</p>
+    </CountDialog>
   );
 }

@@ -102,13 +102,14 @@ const stateTabs = [
   ['failed', 'Failed'],
 ] as const;
 
+/** What finished has no number: it is counted since the store was made, and the list shows what is kept of it. */
 function StateTabs({ filter }: { readonly filter: Filter }) {
   const counts = countsFor(filter);
   const tabs = stateTabs.map(([status, label]) => ({
     name: status ?? '',
     label,
     href: address('operations', { q: filterText(withTerm(filter, 'status', status)) }),
-    count: status === null || counts === null ? null : counts[status],
+    count: status === 'pending' || status === 'processing' ? (counts?.[status] ?? null) : null,
   }));
   return <Tabs label="By state" tabs={tabs} current={valueOf(filter, 'status') ?? ''} />;
 }

@@ -150,7 +150,7 @@ function Figures({ stats, window }: { readonly stats: WireStats | null; readonly
             ? 'nothing has finished'
             : failed === 0
               ? 'nothing has'
-              : `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} % of what finished`
+              : `${(share * 100).toFixed(share < 0.1 ? 1 : 0)}% of what finished`
         }
         spark={whole.map((bucket) => bucket.failed)}
         href={address('operations', { q: `status:failed since:${window}` })}

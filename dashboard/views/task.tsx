@@ -53,7 +53,7 @@ export function TaskView({ name }: { readonly name: string }) {
       <Panel title="Limits" note="as the task defines them">
         <Limits limits={task.limits} />
       </Panel>
-      <Panel title="Estimates" note="how the first one told of each operation turned out">
+      <Panel title="Estimates" note="first estimate of each operation, against what happened">
         <Estimates task={task} />
       </Panel>
       <Panel title="Input">
@@ -107,8 +107,8 @@ function Standing({ task }: { readonly task: WireTask }) {
       of={[
         ['Waiting', count(counts.pending)],
         ['Running', count(counts.processing)],
-        ['Completed', count(counts.completed)],
-        ['Failed', count(counts.failed)],
+        ['Completed ever', count(counts.completed)],
+        ['Failed ever', count(counts.failed)],
         ['Oldest waiting', oldest === null ? '–' : duration(oldest)],
         ['Address', <code>{task.path}</code>],
       ]}
@@ -128,7 +128,7 @@ function Limits({ limits }: { readonly limits: WireTask['limits'] }) {
         ['Deadline', time(limits.deadline_ms)],
         ['At once', number(limits.concurrency)],
         ['At once for a key', number(limits.key_concurrency)],
-        ['Waiting at most', number(limits.pending)],
+        ['Queue cap', number(limits.pending)],
       ]}
     />
   );
@@ -148,15 +148,12 @@ function Estimates({ task }: { readonly task: WireTask }) {
         ['Nine of ten within', durations === null ? null : duration(durations.p90_ms)],
         ['Finished ever', durations === null ? null : count(durations.samples)],
         [
-          'Kept, 90 % is aimed at',
+          'Within the bound (goal 90%)',
           accuracy === null
             ? null
-            : `${Math.round(accuracy.within_bound * 100)} % of ${count(accuracy.samples)}`,
+            : `${Math.round(accuracy.within_bound * 100)}% of ${count(accuracy.samples)}`,
         ],
-        [
-          'Median error',
-          accuracy === null ? null : `${(accuracy.error_median * 100).toFixed(0)} %`,
-        ],
+        ['Median error', accuracy === null ? null : `${(accuracy.error_median * 100).toFixed(0)}%`],
         ['Declared', estimate_ms === null ? null : duration(estimate_ms)],
       ]}
     />

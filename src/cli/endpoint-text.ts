@@ -72,7 +72,7 @@ export function printEndpoint(context: Context, endpoint: WireEndpoint): void {
       'waiting',
       counts === undefined
         ? null
-        : `${counts.waiting} pending, ${counts.held} held, ${counts.dead} dead letters`,
+        : `${counts.waiting} pending, ${counts.held} held, ${counts.dead} dead letter${counts.dead === 1 ? '' : 's'}`,
     ],
     ['created', `${endpoint.created_at} (${ago(endpoint.created_at)})`],
   ]);

@@ -221,7 +221,7 @@ describe('On a terminal of 80 columns', { skip: !hasTerminal && 'no util-linux s
       'events     operation.completed operation.failed',
       'tasks      all',
       'health     circuit closed, last success never, last failure never',
-      'waiting    2 pending, 0 held, 1 dead letters',
+      'waiting    2 pending, 0 held, 1 dead letter',
       'created    2026-01-01T00:00:00.000Z (7 s ago)',
     ]);
   });

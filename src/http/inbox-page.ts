@@ -36,7 +36,7 @@ export function inboxPage(
         <main>
           <h1>Inbox</h1>
           <p class="id">Webhooks sent to ${p.address}, newest first</p>
-          ${caught.length === 0 ? '' : html`<p><a class="button" href="">Look again</a></p>`}
+          ${caught.length === 0 ? '' : html`<p><a class="button" href="">Refresh</a></p>`}
           ${caught.length === 0 ? empty(p) : caught.map((one) => shown(one, p.basePath))}
         </main>
         <footer>

@@ -34,6 +34,8 @@ export type Site = AsyncDisposable & {
 export async function startSite(
   options: Pick<RaincheckOptions, 'basePath' | 'token' | 'tokens'> & {
     readonly dev?: boolean;
+    /** Between attempts of a webhook. */
+    readonly pauses?: readonly (`${number}ms` | `${number}h`)[];
   } = {},
 ): Promise<Site> {
   const folder = mkdtempSync(path.join(tmpdir(), 'raincheck-dashboard-'));
@@ -41,7 +43,7 @@ export async function startSite(
   const gates: (() => void)[] = [];
   let isHealthy = false;
   const receiver = await WebhookReceiver.open({ react: () => (isHealthy ? 204 : 503) });
-  const { dev = false, ...given } = options;
+  const { dev = false, pauses = ['1h', '1h'], ...given } = options;
   const rc = assembledRaincheck(
     {
       ...given,
@@ -52,7 +54,7 @@ export async function startSite(
       webhooks: {
         httpAllowed: true,
         allowedCidrs: ['127.0.0.1/32'],
-        retryPauses: ['1h', '1h'],
+        retryPauses: pauses,
         poll: '50ms',
       },
     },
@@ -114,8 +116,9 @@ function tasks(gates: (() => void)[]) {
       good: z.boolean(),
       batch: z.number().optional(),
       key: z.string().optional(),
+      apiKey: z.string().optional(),
     }),
-    redact: ['input.key'],
+    redact: ['input.key', 'input.apiKey'],
     attempts: 1,
     run({ input }) {
       if (!input.good) throw new TaskError('This input is no good.', { retryable: false });
