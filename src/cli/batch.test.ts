@@ -88,7 +88,7 @@ describe('raincheck retry with a filter', () => {
     for (const more of [[], ['--json']]) {
       const { code, stderr } = await cli('retry', '--label', 'set=r3', ...more);
       assert.equal(code, 2);
-      assert.match(stderr, /2 operations match\. Nobody is there to be asked: say --yes to retry/);
+      assert.match(stderr, /2 operations match\. Not a terminal: pass --yes to retry/);
     }
     assert.deepEqual(await retriesOf('r3'), []);
   });

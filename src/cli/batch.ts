@@ -111,6 +111,6 @@ function isAgreed(
   const sentence = `${what.charAt(0).toUpperCase()}${what.slice(1)} match${isOne ? 'es' : ''}.`;
   if (!output.json && canAsk()) return confirmed(`${sentence} ${verb}?`);
   throw new UsageError(
-    `${sentence} Nobody is there to be asked: say --yes to ${action} ${isOne ? 'it' : 'them'}, --dry-run to only count.`,
+    `${sentence} Not a terminal: pass --yes to ${action} ${isOne ? 'it' : 'them'}, --dry-run to only count.`,
   );
 }

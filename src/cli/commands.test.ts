@@ -9,6 +9,7 @@ import { scriptedServer } from '../../test/support/scripted-server.ts';
 import { completed, sampleId, wireTask } from '../../test/support/wire-samples.ts';
 import type { WireLogLine, WireOperation } from '../core/wire-operation.ts';
 import { createEngine } from '../engine/create-engine.ts';
+import { TaskError } from '../core/errors.ts';
 import { defineTask } from '../engine/define-task.ts';
 import type { Engine } from '../engine/engine.ts';
 import { file } from '../engine/file.ts';
@@ -45,6 +46,12 @@ const tasks = [
     attempts: 2,
     retry: { base: '10ms' },
     run: () => Promise.reject(new Error('UpstreamError 503')),
+  }),
+  defineTask('hopeless', {
+    attempts: 2,
+    run() {
+      throw new TaskError('No such region', { retryable: false });
+    },
   }),
   defineTask('talker', {
     attempts: 2,
@@ -183,6 +190,12 @@ describe('raincheck run', () => {
       /✖ op_\w+ failed after .* \(2 attempts\): task_error: UpstreamError 503\n/,
     );
     assert.match(stderr, /Try it again: raincheck retry op_/);
+  });
+
+  it('suggests no retry of what its task gave up', async () => {
+    const { code, stderr } = await cli('run', 'hopeless');
+    assert.equal(code, 3);
+    assert.doesNotMatch(stderr, /Try it again/);
   });
 
   it('exits with 6 when the operation ran out of time', async () => {
@@ -396,7 +409,7 @@ describe('what goes wrong', () => {
     assert.deepEqual([flag.code, variable.code, id.code, path.code], [2, 2, 2, 5]);
     assert.match(flag.stderr, /Expected --url to be/);
     assert.match(variable.stderr, /Expected RAINCHECK_URL to be/);
-    assert.match(id.stderr, /'garbage' is no id/);
+    assert.match(id.stderr, /'garbage' is not an operation id/);
     assert.ok(path.stderr.includes(`${url}/wrong`), path.stderr);
     assert.match(https.stderr, /does not speak https/);
   });

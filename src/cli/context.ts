@@ -67,7 +67,7 @@ function refuseBadUrl(text: string, { url }: GlobalOptions): void {
 export function operationNamed({ client }: Context, text = ''): OperationHandle {
   if (!text.includes('/') && !isOperationId(text)) {
     throw new UsageError(
-      `'${text}' is no id of an operation (op_ and 26 letters and digits) and no address of one.`,
+      `'${text}' is not an operation id (op_ and 26 letters and digits) nor the address of an operation.`,
     );
   }
   return client.operation(text);

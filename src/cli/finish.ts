@@ -1,5 +1,6 @@
 import type { OperationHandle } from '../client/operation.ts';
 import { errorTable, type ErrorCode } from '../core/errors.ts';
+import type { WireOperation } from '../core/wire-operation.ts';
 import type { Context } from './context.ts';
 import { exitCodeOfOutcome, exitCodes } from './exit-codes.ts';
 import { follow } from './follow.ts';
@@ -29,7 +30,7 @@ export async function followAndFinish(
     const code = operation.error?.code ?? 'task_error';
     if (!output.json) output.problem(output.style('red', outcomeText(operation)));
     // Asking for the same once more is no use where the code says so.
-    if (isRetryable(code)) {
+    if (isRetryable(code) && !isGivenUp(operation)) {
       output.note(`Try it again: raincheck retry ${operation.id}${context.flags}`);
     }
     return exitCodeOfOutcome(code);
@@ -54,6 +55,11 @@ export async function followAndFinish(
 /** Codes of a newer server are given the benefit of the doubt. */
 function isRetryable(code: string): boolean {
   return !isErrorCode(code) || errorTable[code].retryable;
+}
+
+/** Its task said `retryable: false`: it failed with attempts left. */
+function isGivenUp(operation: WireOperation): boolean {
+  return operation.error?.code === 'task_error' && operation.attempt < operation.attempts_max;
 }
 
 function isErrorCode(code: string): code is ErrorCode {

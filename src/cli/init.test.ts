@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import {
+  existsSync,
   mkdtempSync,
   readFileSync,
   readdirSync,
@@ -30,6 +31,13 @@ describe('init', () => {
     assert.match(run.stderr, /npm install\n {2}npx raincheck dev\n/);
     assertBringsItsNode(folder);
     await assertGreets(folder);
+  });
+
+  const noProc = existsSync('/proc/self') ? false : 'no /proc here';
+  it('says so where no folder can be made', { skip: noProc }, async () => {
+    const run = await runCli(['init', '/proc/x/y']);
+    assert.deepEqual([run.code, run.stdout], [2, '']);
+    assert.match(run.stderr, /\/proc\/x\/y cannot be written: ENOENT/);
   });
 
   it('writes .mts beside the package.json of `npm init -y`, whose type is commonjs', async () => {

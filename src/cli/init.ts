@@ -22,14 +22,12 @@ export function addInit(program: Command, shell: Shell): void {
       const output = openOutput(flags);
       const files = filesFor(folder);
       refuseTaken(files, folder);
+      if (flags.dryRun !== true) writeAll(files, folder);
       if (output.json) output.resultJson({ folder, files: files.map(({ name }) => name) });
       for (const { name, meaning } of files) {
         if (!output.json) output.result(`${name.padEnd(20)} ${meaning}`);
       }
-      if (flags.dryRun !== true) {
-        for (const file of files) write(folder, file);
-        output.note(nextSteps(folder, files));
-      }
+      if (flags.dryRun !== true) output.note(nextSteps(folder, files));
       shell.exitCode = exitCodes.ok.code;
     });
 }
@@ -75,9 +73,25 @@ function refuseTaken(files: readonly InitFile[], folder: string): void {
   throw new UsageError(`There is ${names} in ${folder} already: nothing was written.`);
 }
 
+function writeAll(files: readonly InitFile[], folder: string): void {
+  try {
+    for (const file of files) write(folder, file);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new UsageError(`${folder} cannot be written: ${reason}`, { cause: error });
+  }
+}
+
+/** Not by `recursive`: where a parent that is there takes no folder, as /proc, that of Node 24 tries for ever. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  makeFolder(path.dirname(folder));
+  mkdirSync(folder);
+}
+
 function write(folder: string, { name, text }: InitFile): void {
   const file = path.join(folder, name);
-  mkdirSync(path.dirname(file), { recursive: true });
+  makeFolder(path.dirname(file));
   // wx: whatever came to be since it was looked for stays.
   writeFileSync(file, text, { flag: 'wx' });
 }

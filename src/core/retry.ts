@@ -8,7 +8,7 @@ export type RetryPolicy = {
   readonly baseMs: number;
   /** Growth of the upper end per attempt. Default 2. */
   readonly factor: number;
-  /** The upper end never passes this. Default 10 m. */
+  /** The upper end never passes this. Default 10 m, or `baseMs` where that is longer. */
   readonly capMs: number;
 };
 

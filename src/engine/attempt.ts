@@ -30,7 +30,7 @@ export class Attempt {
   phase: 'running' | 'aborting' | 'settling' | 'ended' = 'running';
   cause: AbortCause | null = null;
   /** When it is told to stop for its timeout, and given up after its grace: of the clock's elapsed(). */
-  readonly timeoutAt: number;
+  timeoutAt: number;
   graceEndsAt = Infinity;
   /** An instant, unlike the two above. */
   readonly deadlineAt: number;
@@ -66,6 +66,11 @@ export class Attempt {
     this.leasedAt = p.now;
     this.timeoutAt = p.elapsed + (p.task.timeoutMs ?? Infinity);
     this.deadlineAt = p.operation.deadlineAt ?? Infinity;
+  }
+
+  /** Its time is counted from here on. */
+  handlerStarts(elapsed: number): void {
+    this.timeoutAt = elapsed + (this.task.timeoutMs ?? Infinity);
   }
 
   /** The handler may still run and its outcome counts. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RaincheckError, TaskError } from '../core/errors.ts';
+import { ManualClock } from '../testing/manual-clock.ts';
 import { defineTask } from './define-task.ts';
 import { engineFixture, gate, untilAborted } from './engine.fixture.ts';
 
@@ -385,4 +386,34 @@ test('a paused task is left alone and goes on when resumed', async (t) => {
   await assert.rejects(f.engine.setTaskPaused({ task: 'no', paused: true }), {
     code: 'task_not_found',
   });
+});
+
+test('a result that comes after the timeout is a timeout, and the log says what held it up', async (t) => {
+  const clock = new ManualClock();
+  const task = defineTask('busy', {
+    timeout: '2s',
+    attempts: 1,
+    run: () => {
+      clock.stall(12_000);
+      return 'late';
+    },
+  });
+  const f = await engineFixture(t, [task], { clock });
+  await f.clock.advance(0);
+  const done = await f.final((await f.submit()).id);
+  assert.deepEqual([done.state, done.error?.code], ['failed', 'timeout']);
+  const [warning] = f.lines.filter(({ fields }) => fields['late_ms'] === 10_000);
+  assert.match(
+    warning?.message ?? '',
+    /10 s after its timeout: .*event loop busy.*`isolate: true`/,
+  );
+});
+
+test('handlers that wait for others which do not give way have all of their time', async (t) => {
+  const clock = new ManualClock();
+  const task = defineTask('turns', { timeout: '2s', attempts: 1, run: () => clock.stall(1_500) });
+  const f = await engineFixture(t, [task], { clock });
+  await f.clock.advance(0);
+  const all = await Promise.all([f.submit(), f.submit(), f.submit()]);
+  for (const { id } of all) assert.equal((await f.final(id)).state, 'completed');
 });

@@ -73,6 +73,17 @@ test('a path may have dots beside other characters', () => {
   }
 });
 
+test('the longest delay between attempts is no shorter than the first', () => {
+  const define = (retry: NonNullable<Parameters<typeof defineTask>[1]['retry']>) =>
+    defineTask('slow', { run, retry }).retry;
+  assert.equal(define({ base: '1h' }).capMs, 3_600_000, 'not cut to the default');
+  assert.equal(define({ base: '1h', cap: '2h' }).capMs, 7_200_000);
+  assert.throws(() => define({ base: '1h', cap: '1m' }), {
+    code: 'invalid_option',
+    message: /^Expected `slow\.retry\.cap` to be no shorter than `slow\.retry\.base`, got '1m'/,
+  });
+});
+
 test('what is redacted is a path of the input, and one that its schema knows', () => {
   const input = z.object({
     apiKey: z.string(),

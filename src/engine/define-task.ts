@@ -174,14 +174,16 @@ function retryOption(name: string, retry: unknown): RetryPolicy {
   ) {
     throw expected(`${name}.factor`, 'a number from 1 to 100', factor);
   }
-  return {
-    baseMs: durationOption(`${name}.base`, base, {
-      ...bounds,
-      fallback: retryPolicyDefault.baseMs,
-    }),
-    factor: factor ?? retryPolicyDefault.factor,
-    capMs: durationOption(`${name}.cap`, cap, { ...bounds, fallback: retryPolicyDefault.capMs }),
-  };
+  const baseMs = durationOption(`${name}.base`, base, {
+    ...bounds,
+    fallback: retryPolicyDefault.baseMs,
+  });
+  const capMs = durationOption(`${name}.cap`, cap, {
+    ...bounds,
+    fallback: Math.max(baseMs, retryPolicyDefault.capMs),
+  });
+  if (capMs < baseMs) throw expected(`${name}.cap`, `no shorter than \`${name}.base\``, cap);
+  return { baseMs, factor: factor ?? retryPolicyDefault.factor, capMs };
 }
 
 type Concurrency = Pick<Task, 'concurrency' | 'keyConcurrency' | 'concurrencyKey'>;

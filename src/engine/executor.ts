@@ -1,4 +1,5 @@
 import { elapsedClock, type Clock } from '../core/clock.ts';
+import { formatDuration } from '../core/duration.ts';
 import type { OperationError } from '../core/operation.ts';
 import { nextRetryAt } from '../core/retry.ts';
 import type { Settlement } from '../store/store.ts';
@@ -11,6 +12,12 @@ import type { Logger } from './logger.ts';
 import { runHandler } from './run-handler.ts';
 import type { RunningAttempts } from './running-attempts.ts';
 import type { Settler } from './settler.ts';
+
+/** Less is what timers take on a machine that has much to do. */
+const lateMsWarned = 100;
+
+/** For the starts of handlers in one turn of the event loop. */
+const turnMsMax = 10;
 
 type ExecutorParts = {
   readonly clock: Clock;
@@ -44,6 +51,7 @@ export class Executor {
   /** Timeouts and graces are lengths of time, deadlines are instants: the machine's clock may be set meanwhile. */
   readonly #alarm: Alarm;
   readonly #deadlines: Alarm;
+  #starting: Attempt[] = [];
 
   constructor(p: ExecutorParts) {
     this.#p = p;
@@ -61,6 +69,39 @@ export class Executor {
       this.#finish(attempt, null);
       return;
     }
+    this.#setAlarms(attempt);
+    if (attempt.task.isolateModule === null) this.#startSoon(attempt);
+    else void this.#run(attempt);
+  }
+
+  /**
+   * In a turn of their own, all that were claimed together: a handler that does not give way would hold up whatever
+   * is to leave in this one, and that is most often the 202 of its own operation.
+   */
+  #startSoon(attempt: Attempt): void {
+    this.#starting.push(attempt);
+    if (this.#starting.length === 1) setImmediate(() => this.#startAll());
+  }
+
+  /** Whoever waits behind one that held the turn up gets the next: what has ended meanwhile is to be told, and others served. */
+  #startAll(): void {
+    const begun = this.#elapsed.now();
+    const all = this.#starting.splice(0);
+    for (const [i, one] of all.entries()) {
+      if (this.#elapsed.now() - begun >= turnMsMax) {
+        this.#starting.unshift(...all.slice(i));
+        setImmediate(() => this.#startAll());
+        return;
+      }
+      this.#start(one);
+    }
+  }
+
+  #start(attempt: Attempt): void {
+    if (!attempt.live) return;
+    if (attempt.cause !== null) return this.#finish(attempt, null); // cancelled, lost or stopped before it began
+    // One that stood behind others which did not give way has all of its time before it.
+    attempt.handlerStarts(this.#elapsed.now());
     this.#setAlarms(attempt);
     void this.#run(attempt);
   }
@@ -109,9 +150,26 @@ export class Executor {
       this.#p.settler.drop(attempt);
       return;
     }
+    this.#countLateness(attempt);
     const settlement = this.#settlement(attempt, product);
     if (settlement.type === 'completed') this.#p.sendLastProgress(attempt);
     this.#p.settler.settle(attempt, settlement);
+  }
+
+  /** No timer fires while a handler keeps the event loop busy: its time may be up, and nobody has told it. */
+  #countLateness(attempt: Attempt): void {
+    if (attempt.phase !== 'running') return;
+    const elapsed = this.#elapsed.now();
+    const cause = attempt.timeCause({ now: this.#p.clock.now(), elapsed });
+    if (cause === null) return;
+    attempt.abort(cause);
+    const lateMs = elapsed - attempt.timeoutAt;
+    if (cause !== 'timeout' || lateMs < lateMsWarned) return;
+    this.#p.logger.warn(
+      { ...attemptFields(attempt), late_ms: Math.round(lateMs) },
+      `The attempt was over ${formatDuration(lateMs)} after its timeout: a handler kept the event loop busy, so that ` +
+        'nothing could stop it, nor answer a request. With `isolate: true` it can be stopped.',
+    );
   }
 
   #settlement(attempt: Attempt, product: HandlerProduct | null): Settlement {

@@ -55,8 +55,8 @@ export function keptBackPath(
 /** Why there is no filter by `member`. */
 export function refusal(member: string, task: string): string {
   return (
-    `\`${member}\` cannot be filtered by, as the task \`${task}\` redacts it. ` +
-    'Leave it out, or name a task that does not with `task`.'
+    `\`${member}\` cannot be filtered by: task \`${task}\` redacts it. ` +
+    'Leave it out, or name another task with `task`.'
   );
 }
 

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { elapsedClock, type Clock } from '../core/clock.ts';
 import type { ClaimedOperation, ClaimOutcome, ClaimTask, Store } from '../store/store.ts';
 import { AcceptClaims } from './accept-claims.ts';
@@ -116,12 +117,15 @@ export class Worker implements Service<ClaimRound> {
     return { claimed, nextDueAt: nextDueAt === Infinity ? null : nextDueAt, isFull };
   }
 
-  /** The slots asked for are kept until what was claimed begins, in the turn of the caller. */
+  /** The slots asked for are kept until what was claimed begins, in the turn of the caller: one behind the commit. */
   async #callAll(open: readonly OpenLane[]): Promise<ClaimOutcome[]> {
     const kept = open.reduce((sum, { isolated, limit }) => sum + (isolated ? 0 : limit), 0);
     this.#p.running.keepSlots(kept);
     try {
-      return await Promise.all(open.map(({ tasks, limit }) => this.#call(tasks, limit)));
+      const outcomes = await Promise.all(open.map(({ tasks, limit }) => this.#call(tasks, limit)));
+      // The commit may have accepted them, too: their 202s leave first.
+      if (outcomes.some(({ claimed }) => claimed.length > 0)) await nextTurn();
+      return outcomes;
     } finally {
       this.#p.running.keepSlots(-kept);
     }

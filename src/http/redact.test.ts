@@ -125,7 +125,7 @@ for (const transport of transports) {
           assertProblem(answer, 'invalid_request');
           assert.match(
             answer.json.detail,
-            /^`input\.[a-z.]+` cannot be filtered by, .*`pay` redacts/i,
+            /^`input\.[a-z.]+` cannot be filtered by: .*`pay` redacts/i,
           );
         }
         for (const dry_run of [true, false]) {
