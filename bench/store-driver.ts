@@ -12,11 +12,11 @@ export type StoreDriver = {
 };
 
 export function newOperations(count: number): NewOperation[] {
-  return Array.from({ length: count }, newOperation);
+  return Array.from({ length: count }, () => newOperation(Date.now()));
 }
 
-function newOperation(): NewOperation {
-  const now = Date.now();
+/** An operation such as a server makes of a submit at `now`; `webhook`: where its end is told. */
+export function newOperation(now: number, webhook: NewOperation['webhook'] = null): NewOperation {
   return {
     id: operationId(now, crypto.getRandomValues(new Uint8Array(10))),
     task: 'reports',
@@ -32,7 +32,7 @@ function newOperation(): NewOperation {
     labels: {},
     retryOf: null,
     traceparent: null,
-    webhook: null,
+    webhook,
     idempotency: null,
     taskPendingMax: null,
   };

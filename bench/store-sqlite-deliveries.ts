@@ -16,6 +16,7 @@ import { newHealth } from '../src/core/endpoint-health.ts';
 import { deliveryId, endpointId, operationId } from '../src/core/id.ts';
 import type { NewDelivery, Outbox } from '../src/store/delivery-store.ts';
 import { openSqliteStore } from '../src/store-sqlite/sqlite-store.ts';
+import { newOperation } from './store-driver.ts';
 
 const over = Number(process.argv[2] ?? 0);
 const endpointCount = Number(process.argv[3] ?? 16);
@@ -130,27 +131,7 @@ async function running(count: number, target: WebhookTarget | null) {
   await Promise.all(
     Array.from({ length: count }, () =>
       store.createOperations({
-        operations: [
-          {
-            id: operationId(now, random()),
-            task: 'reports',
-            tenant: '',
-            input: '{"customer":"c-20391","month":"2026-10","format":"pdf"}',
-            attemptsMax: 3,
-            retentionMs: 7 * 86_400_000,
-            priority: 0,
-            readyAt: now,
-            waitUntil: null,
-            deadlineAt: null,
-            concurrencyKey: null,
-            labels: {},
-            retryOf: null,
-            traceparent: null,
-            webhook: target,
-            idempotency: null,
-            taskPendingMax: null,
-          },
-        ],
+        operations: [newOperation(now, target)],
         pendingMax: 1e9,
         now,
       }),
