@@ -9,7 +9,7 @@ import type { DescribedOperation } from '../webhooks/event-body.ts';
 import type { Webhooks } from '../webhooks/webhooks.ts';
 import { createAccess, type AccessToken, type Grant } from './access.ts';
 import type { RouteAction, HttpContext } from './context.ts';
-import type { DashboardFiles } from './dashboard.ts';
+import type { DashboardFiles } from './pages/dashboard.ts';
 import { describeOperation } from './described-operation.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 import type { MetricsSource } from './metrics.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { limits } from '../core/limits.ts';
 import type { WireBatched, WireBatchCount, WireOperation } from '../core/wire-operation.ts';
-import { DocumentedAnswers } from './openapi.fixture.ts';
+import { DocumentedAnswers } from './openapi/document.fixture.ts';
 import { assertProblem, kit, transports, type Answer, type Kit } from './transports.fixture.ts';
 
 for (const transport of transports) {

@@ -2,7 +2,7 @@ import type { Engine } from '../engine/engine.ts';
 import type { Logger } from '../engine/logger.ts';
 import type { Webhooks } from '../webhooks/webhooks.ts';
 import type { Access } from './access.ts';
-import type { DashboardFiles } from './dashboard.ts';
+import type { DashboardFiles } from './pages/dashboard.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 import type { MetricsSource } from './metrics.ts';
 

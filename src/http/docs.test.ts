@@ -112,7 +112,7 @@ describe('The OpenAPI document', () => {
     assert.deepEqual(
       used.filter((tag) => !tags.has(tag)),
       [],
-      'Describe these in openapi.ts',
+      'Describe these in openapi/',
     );
     const codes = openapi.components.schemas.Problem.properties.code.enum;
     assert.deepEqual(codes, Object.keys(errorTable));

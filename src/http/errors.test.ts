@@ -8,7 +8,7 @@ import type { Engine } from '../engine/engine.ts';
 import { groupErrors } from '../engine/error-groups.ts';
 import { memoryStore } from '../store-memory/memory-store.ts';
 import { createApp } from './app.ts';
-import { DocumentedAnswers } from './openapi.fixture.ts';
+import { DocumentedAnswers } from './openapi/document.fixture.ts';
 import { assertProblem, transports, type Answer } from './transports.fixture.ts';
 
 const run = ({ input }: { input: unknown }): never => {

@@ -8,7 +8,7 @@ import { memoryStore } from '../store-memory/memory-store.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
 import { createApp } from './app.ts';
 import { fetchHandler } from './fetch-adapter.ts';
-import { DocumentedAnswers } from './openapi.fixture.ts';
+import { DocumentedAnswers } from './openapi/document.fixture.ts';
 import { transports, type Answer, type Send, type Transport } from './transports.fixture.ts';
 
 const second = 1_000;

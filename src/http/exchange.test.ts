@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { errorTable } from '../core/errors.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
-import { DocumentedAnswers } from './openapi.fixture.ts';
+import { DocumentedAnswers } from './openapi/document.fixture.ts';
 import {
   assertProblem,
   digits,

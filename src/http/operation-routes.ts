@@ -15,7 +15,7 @@ import {
 } from './operations.ts';
 import { readResult } from './results.ts';
 import { route, type Route } from './route.ts';
-import { cancelFromPage, readStatusPage, wantsHtml } from './status-html.ts';
+import { cancelFromPage, readStatusPage, wantsHtml } from './pages/status-html.ts';
 
 const id = (params: Params): string => params['id'] ?? '';
 

@@ -8,7 +8,7 @@ import type { Engine } from '../engine/engine.ts';
 import { memoryStore } from '../store-memory/memory-store.ts';
 import { collectingLogger, type LogLine } from '../engine/engine.fixture.ts';
 import { createApp } from './app.ts';
-import { DocumentedAnswers } from './openapi.fixture.ts';
+import { DocumentedAnswers } from './openapi/document.fixture.ts';
 import { assertProblem, transports, type Answer } from './transports.fixture.ts';
 
 const secret = 's3cret-4111';

@@ -1,16 +1,16 @@
 import { RaincheckError } from '../core/errors.ts';
 import type { Task } from '../engine/task.ts';
 import type { HttpContext, Params } from './context.ts';
-import { openapiDocument } from './openapi.ts';
+import { openapiDocument } from './openapi/document.ts';
 import { operationRoutes, statusRoute } from './operation-routes.ts';
-import { pageRoutes } from './page-routes.ts';
+import { pageRoutes } from './pages/page-routes.ts';
 import { PathTable, type PathMatch } from './path-table.ts';
 import { readResult } from './results.ts';
 import { route, type Route } from './route.ts';
 import { serverRoutes } from './server-routes.ts';
 import { submit } from './submit.ts';
 import { listTasks, readTask, setTaskPaused } from './tasks.ts';
-import { viewRoutes, viewTaskRoutes } from './view-routes.ts';
+import { viewRoutes, viewTaskRoutes } from './views/view-routes.ts';
 import { webhookRoutes } from './webhook-routes.ts';
 
 /** Where an address leads; null: nowhere. `path` is without the base path, still percent-encoded. */

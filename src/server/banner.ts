@@ -4,7 +4,7 @@ import { formatDuration } from '../core/duration.ts';
 import type { Task } from '../engine/task.ts';
 import { isDashboardBuilt } from './dashboard-files.ts';
 import { parseStoreAddress, storeLabel } from './open-store.ts';
-import { sampleInput } from '../http/sample-input.ts';
+import { sampleInput } from '../http/openapi/sample-input.ts';
 import { settingTable, type Mode, type Settings } from './setting-table.ts';
 import { inputWords } from './input-words.ts';
 import { version } from './version.ts';

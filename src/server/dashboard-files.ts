@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import type { DashboardFile, DashboardFiles } from '../http/dashboard.ts';
+import type { DashboardFile, DashboardFiles } from '../http/pages/dashboard.ts';
 
 /** Where `npm run build` puts the dashboard: the same from src/server/ and from dist/server/. */
 const dashboardFolder = fileURLToPath(new URL('../../dist/dashboard/', import.meta.url));

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { isLoopback } from './listen.ts';
 import { parseStoreAddress, storeLabel } from './open-store.ts';
-import { sampleInput } from '../http/sample-input.ts';
+import { sampleInput } from '../http/openapi/sample-input.ts';
 import { settingsDocs, settingTable } from './setting-table.ts';
 import { readSettings } from './settings.ts';
 

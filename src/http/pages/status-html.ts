@@ -1,0 +1,54 @@
+import type { WireOperation } from '../../core/wire-operation.ts';
+import { tenant, type HttpContext } from '../context.ts';
+import type { ExchangeReply, ExchangeRequest } from '../exchange.ts';
+import { originOf } from '../operation-location.ts';
+import { readOperation } from '../results.ts';
+import { statusPage } from './status-page.ts';
+import { operationJson, statusUrl, wholeView } from '../wire.ts';
+
+/** Of our pages for people: nothing inline, nothing from elsewhere, in nobody's frame. */
+export const pageHeaders: Readonly<Record<string, string>> = {
+  'content-type': 'text/html; charset=utf-8',
+  'cache-control': 'no-store',
+  'content-security-policy':
+    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  vary: 'Accept, Prefer',
+};
+
+/** Browsers name it first; clients of the API do not name it. */
+export function wantsHtml(request: ExchangeRequest): boolean {
+  return request.header('accept')?.includes('text/html') ?? false;
+}
+
+/** `GET /operations/{id}` with `Accept: text/html`: the status for people. */
+export async function readStatusPage(
+  context: HttpContext,
+  request: ExchangeRequest,
+  id: string,
+): Promise<ExchangeReply> {
+  const shown = await wholeView(context, await readOperation(context, id));
+  const operation = JSON.parse(operationJson(context, shown)) as WireOperation;
+  const { basePath } = context;
+  const origin = originOf(context, request) ?? '';
+  const now = context.engine.clock.now();
+  const wait = context.engine.pollWait(shown.operation);
+  const retryAfter = wait === null ? null : String(wait.seconds);
+  return {
+    status: 200,
+    headers: retryAfter === null ? pageHeaders : { ...pageHeaders, 'retry-after': retryAfter },
+    body: statusPage(operation, { basePath, origin, now, retryAfter }),
+  };
+}
+
+/** The page's form, without its script: back to the page, which tells what became of it (303, RFC 9110 15.4.4). */
+export async function cancelFromPage(context: HttpContext, id: string): Promise<ExchangeReply> {
+  const { id: known } = await readOperation(context, id);
+  await context.engine.cancel({ id: known, tenant });
+  return {
+    status: 303,
+    headers: { location: statusUrl(context, known), 'cache-control': 'no-store' },
+    body: null,
+  };
+}

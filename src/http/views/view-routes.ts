@@ -1,0 +1,75 @@
+import type { Task } from '../../engine/task.ts';
+import { cancelAzure, readAzure, submitAzure } from './azure-view.ts';
+import type { HttpContext, Params } from '../context.ts';
+import { forgetGoogle, listGoogle, readGoogle, steerGoogle, submitGoogle } from './google-view.ts';
+import { readMonitor, removeMonitored, submitMonitored } from './monitor-view.ts';
+import { route, type Route } from '../route.ts';
+
+/**
+ * The same operations as clients know them that were written for others: chosen by the address, never guessed from
+ * the request.
+ */
+export function viewRoutes(context: HttpContext): Route[] {
+  const id = (params: Params): string => params['id'] ?? '';
+  const google = {
+    view: true,
+    // `:wait` only looks.
+    scope: {
+      post: (params) =>
+        (params['id'] ?? params['name'] ?? '').endsWith(':wait') ? 'read' : 'operate',
+    },
+    get: (request, params) => readGoogle(context, request, googleId(params)),
+    post: (request, params) => steerGoogle(context, request, googleId(params)),
+    delete: (_, params) => forgetGoogle(context, googleId(params)),
+  } satisfies Parameters<typeof route>[1];
+  return [
+    route('/azure/operations/:id', {
+      view: true,
+      get: (request, params) => readAzure(context, request, id(params)),
+      post: (request, params) => cancelAzure(context, request, id(params)),
+    }),
+    route('/v1/operations', {
+      view: true,
+      get: (request) => listGoogle(context, request),
+    }),
+    route('/v1/operations/:id', google),
+    route('/v1/:name', google),
+    route('/async/operations/:id', {
+      view: true,
+      get: (request, params) => readMonitor(context, request, id(params)),
+      delete: (_, params) => removeMonitored(context, id(params)),
+    }),
+  ];
+}
+
+/**
+ * Of `/v1/operations/{id}`, and of what clients make of `/v1/{name=operations/**}` that take the name for one segment:
+ * `/v1/operations%2F{id}` and, google-gax, `/v1/operations/operations%2F{id}`.
+ */
+function googleId({ id, name }: Params): string {
+  const given = id ?? name ?? '';
+  const prefix = 'operations/';
+  if (given.startsWith(prefix)) return given.slice(prefix.length);
+  return id ?? '';
+}
+
+/** Where each view's clients submit to a task. */
+export function viewTaskRoutes(context: HttpContext, task: Task): Route[] {
+  return [
+    route(`/azure${task.path}`, {
+      view: true,
+      scope: 'submit',
+      post: (request) => submitAzure(context, request, task.name),
+    }),
+    route(`/v1${task.path}`, {
+      view: true,
+      scope: 'submit',
+      post: (request) => submitGoogle(context, request, task.name),
+    }),
+    route(`/async${task.path}`, {
+      view: true,
+      scope: 'submit',
+      post: (request) => submitMonitored(context, request, task.name),
+    }),
+  ];
+}
