@@ -1,7 +1,7 @@
 import { limits } from '../core/limits.ts';
 import type { EndedAttempt } from '../core/operation.ts';
+import { attemptColumns, attemptOf } from '../store/operation-rows.ts';
 import type { Queries } from './connection.ts';
-import { attemptColumns, attemptOf } from './rows.ts';
 
 export const listAttemptsSql = `
 SELECT ${attemptColumns}

@@ -2,12 +2,12 @@ import { limits } from '../core/limits.ts';
 import { claimedBefore, type Operation } from '../core/operation.ts';
 import { decide } from '../core/transitions.ts';
 import type { ClaimedOperation, ClaimOperations, ClaimOutcome, ClaimTask } from '../store/store.ts';
+import { operationColumnCount, operationColumns, operationOf } from '../store/operation-rows.ts';
 import { numberArray, textArray } from './array-literal.ts';
 import type { Row, Transaction } from './connection.ts';
 import { Ledger, type SlotEntry } from './ledger.ts';
 import { selectInputSql } from './operations.ts';
 import { makeDueReady, Scan, storedLimit, unparkFree } from './ready-again.ts';
-import { operationColumnCount, operationOf, operationsColumns } from './rows.ts';
 
 /**
  * Claiming goes task by task: the best ready rows of each, by an index that ends at the ready ones, are
@@ -54,6 +54,9 @@ JOIN @tasks AS tasks ON tasks.task = wanted.task
 JOIN @claim_locks AS locks ON locks.task = wanted.task
 WHERE NOT tasks.paused
   AND tasks.pending > 0`;
+
+/** Not of the queue, which has columns of the same names. */
+const operationsColumns = operationColumns.replaceAll(/\w+/g, 'operations.$&');
 
 /** Longer inputs are read one by one: many of a mebibyte in one answer could take longer than an answer may. */
 const inputBytesTogether = 65_536;

@@ -2,9 +2,9 @@ import { smallestIdAt } from '../core/id.ts';
 import { limits } from '../core/limits.ts';
 import { isFinal, type Operation } from '../core/operation.ts';
 import type { ListOperations, OperationFilter, OperationPage } from '../store/store.ts';
+import { operationColumns, operationOf } from '../store/operation-rows.ts';
 import { textArray } from './array-literal.ts';
 import type { Queries, Transaction, Value } from './connection.ts';
-import { operationColumns, operationOf } from './rows.ts';
 
 /**
  * One page, newest first, by id. A filter is applied to the rows an index yields, limits.pageScanRows

@@ -1,10 +1,10 @@
 import { giveUpAt } from '../store/give-up.ts';
 import { isFinal, type EndedAttempt, type Operation } from '../core/operation.ts';
 import { jsonOrNull } from '../store/json-columns.ts';
+import { operationColumns, operationOf } from '../store/operation-rows.ts';
 import { numberArray, textArray } from './array-literal.ts';
 import type { Queries, Transaction } from './connection.ts';
 import { ReadBatch } from './read-batch.ts';
-import { operationColumns, operationOf } from './rows.ts';
 
 /**
  * The statements by which operations are read and changed, each for a batch. The one way by which one

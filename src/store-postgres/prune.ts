@@ -1,12 +1,12 @@
 import { limits } from '../core/limits.ts';
 import { isFinal } from '../core/operation.ts';
 import type { PruneOutcome, Store } from '../store/store.ts';
+import { operationOf } from '../store/operation-rows.ts';
 import { textArray } from './array-literal.ts';
 import type { Transaction } from './connection.ts';
 import { pruneDeliveriesWrite } from './delivery-prune.ts';
 import type { GroupCommit, SqlWrite } from './group-commit.ts';
 import { lockOperationsSql } from './operations.ts';
-import { operationOf } from './rows.ts';
 import type { WorkingSet } from './working-set.ts';
 
 /** Removal: on request, and of what has expired. Counters of a task do not go down with it. */

@@ -2,9 +2,9 @@ import { limits } from '../core/limits.ts';
 import type { Operation } from '../core/operation.ts';
 import type { OperationEvent } from '../core/transitions.ts';
 import type { SweepExpired, SweepOutcome } from '../store/store.ts';
+import { operationColumns } from '../store/operation-rows.ts';
 import type { Row } from './connection.ts';
 import type { SqlWrite } from './group-commit.ts';
-import { operationColumns } from './rows.ts';
 
 /**
  * Every node sweeps; rows that another one has at this moment are passed by (SKIP LOCKED), so they share

@@ -1,6 +1,7 @@
 import type { EndedAttempt, Operation } from '../core/operation.ts';
 import { decide, holds, type Decision, type OperationEvent } from '../core/transitions.ts';
 import type { IdempotencyKey, LogEntry } from '../store/store.ts';
+import { operationOf } from '../store/operation-rows.ts';
 import { textArray } from './array-literal.ts';
 import type { Row, Transaction } from './connection.ts';
 import { postCreated, type Created } from './create.ts';
@@ -19,7 +20,6 @@ import { LogSet } from './logs.ts';
 import { isWaiting, postQueued, postUnqueued } from './queue.ts';
 import { writeChunks } from './results.ts';
 import { registeredOfOperationsSql } from './outbox.ts';
-import { operationOf } from './rows.ts';
 import { postCompleted, type Completed } from './settle.ts';
 import { WebhookSet } from './webhook-set.ts';
 

@@ -2,13 +2,14 @@ import { limits } from '../core/limits.ts';
 import { claimedBefore, type Operation } from '../core/operation.ts';
 import { decide } from '../core/transitions.ts';
 import type { ClaimedOperation, ClaimOperations, ClaimOutcome, ClaimTask } from '../store/store.ts';
+import { operationOf } from '../store/operation-rows.ts';
 import type { WriteConnection, WriteStatement } from './connection.ts';
 import type { Candidate, FreshOperations } from './fresh-operations.ts';
 import type { HeldLeases } from './held-leases.ts';
 import type { Ledger, TaskEntry } from './ledger.ts';
 import type { Operations } from './operations.ts';
 import { ReadyAgain, Scan } from './ready-again.ts';
-import { operationColumnCount, operationColumns, operationOf, seqOf } from './rows.ts';
+import { operationRowColumnCount, operationRowColumns, operationSeqOf } from './rows.ts';
 
 /**
  * Claiming goes task by task: the best ready rows of each, by an index that ends at the ready ones, are
@@ -23,7 +24,7 @@ import { operationColumnCount, operationColumns, operationOf, seqOf } from './ro
  * All of it looks at limits.claimScanRows rows at most; then nextDueAt is `now`: ask again.
  */
 export const readySql = `
-SELECT ${operationColumns}, input
+SELECT ${operationRowColumns}, input
 FROM operations
 WHERE state = 'ready'
   AND task = ?
@@ -179,9 +180,9 @@ export class Claim {
 
   #read({ task }: TaskEntry, count: number): Candidate[] {
     return this.#ready.all(task, count).map((row) => ({
-      seq: seqOf(row),
+      seq: operationSeqOf(row),
       operation: operationOf(row),
-      input: row[operationColumnCount] as string | null,
+      input: row[operationRowColumnCount] as string | null,
     }));
   }
 

@@ -8,12 +8,12 @@ import type {
   NewOperation,
 } from '../store/store.ts';
 import { jsonOrNull, membersText } from '../store/json-columns.ts';
+import { operationOf } from '../store/operation-rows.ts';
 import type { WriteConnection } from './connection.ts';
 import type { FreshOperations } from './fresh-operations.ts';
 import { prepareIdempotencyKeys } from './idempotency.ts';
 import type { Ledger } from './ledger.ts';
 import type { Operations } from './operations.ts';
-import { operationOf } from './rows.ts';
 
 const createOperationSql = `
 INSERT INTO operations

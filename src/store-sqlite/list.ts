@@ -2,10 +2,10 @@ import { smallestIdAt } from '../core/id.ts';
 import { limits } from '../core/limits.ts';
 import { isFinal } from '../core/operation.ts';
 import type { ListOperations, OperationFilter, OperationPage } from '../store/store.ts';
+import { operationColumns, operationOf } from '../store/operation-rows.ts';
 import type { ReadConnection, Value } from './connection.ts';
 import { filterStatements } from './filter-statements.ts';
 import type { Ledger } from './ledger.ts';
-import { operationColumns, operationOf } from './rows.ts';
 
 /**
  * One page, newest first, by id. A filter is applied to the rows an index yields, limits.pageScanRows

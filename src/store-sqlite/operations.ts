@@ -2,9 +2,10 @@ import { giveUpAt } from '../store/give-up.ts';
 import { isFinal, type Operation } from '../core/operation.ts';
 import { decide, type OperationEvent } from '../core/transitions.ts';
 import { jsonOrNull } from '../store/json-columns.ts';
+import { operationOf } from '../store/operation-rows.ts';
 import type { ReadConnection, WriteConnection } from './connection.ts';
 import type { Ledger, TaskEntry } from './ledger.ts';
-import { attemptValues, operationColumns, operationOf, seqOf } from './rows.ts';
+import { attemptValues, operationRowColumns, operationSeqOf } from './rows.ts';
 import type { Row } from './connection.ts';
 
 /**
@@ -12,7 +13,7 @@ import type { Row } from './connection.ts';
  * hot steps have statements of their own (claim.ts, settle.ts, leases.ts), whose WHERE is the rule.
  */
 export const selectOperationSql = `
-SELECT ${operationColumns}
+SELECT ${operationRowColumns}
 FROM operations
 WHERE id = ?`;
 
@@ -127,7 +128,7 @@ export function prepareOperations(writer: WriteConnection, ledger: Ledger): Oper
       const before = operationOf(row);
       const decision = decide(before, event, now);
       if (decision.outcome !== 'applied') return { operation: before, outcome: decision.outcome };
-      const seq = seqOf(row);
+      const seq = operationSeqOf(row);
       save(seq, decision.operation);
       if (decision.ended !== null) insertAttempt.run(...attemptValues(decision.ended), seq);
       count(before, decision.operation, now);

@@ -1,9 +1,9 @@
 import { isFinal, type Operation } from '../core/operation.ts';
 import type { Outbox } from '../store/delivery-store.ts';
+import { operationOf } from '../store/operation-rows.ts';
 import type { CreateDelivery } from './delivery-create.ts';
 import type { EndpointLedger } from './endpoint-ledger.ts';
 import type { Change, Operations } from './operations.ts';
-import { operationOf } from './rows.ts';
 
 /**
  * What becomes of a final state: within the transaction that makes an operation final the caller's outbox says which

@@ -1,11 +1,12 @@
 import { limits } from '../core/limits.ts';
 import { isFinal } from '../core/operation.ts';
 import type { PruneOutcome, Store } from '../store/store.ts';
+import { operationOf } from '../store/operation-rows.ts';
 import type { WriteConnection } from './connection.ts';
 import type { PruneDeliveries } from './delivery-prune.ts';
 import type { GroupCommit } from './group-commit.ts';
 import type { Operations } from './operations.ts';
-import { operationOf, seqOf } from './rows.ts';
+import { operationSeqOf, seqOf } from './rows.ts';
 
 /** Removal: on request, and of what has expired. Counters of a task do not go down with it. */
 const selectOfOperation = `
@@ -188,7 +189,7 @@ function prepareRemovals(writer: WriteConnection, operations: Operations) {
     const row = operations.find(id);
     if (row === undefined) return 'missing';
     if (!isFinal(operationOf(row).state)) return 'not_final';
-    const seq = seqOf(row);
+    const seq = operationSeqOf(row);
     if (remove({ seq, id, goneUntil }, limits.removeBytes) !== null) return 'removed';
     expire.run(now, seq);
     return 'more';

@@ -5,25 +5,25 @@ import type { SweepExpired, SweepOutcome } from '../store/store.ts';
 import type { Row, WriteConnection } from './connection.ts';
 import type { Operations } from './operations.ts';
 import type { OutboxWrites } from './outbox.ts';
-import { operationColumns } from './rows.ts';
+import { operationRowColumns } from './rows.ts';
 
 /** Leases that ended, or that end further ahead than any legal lease (isPast in core/transitions.ts). */
 export const lapsedLeasesSql = `
-SELECT ${operationColumns}
+SELECT ${operationRowColumns}
 FROM operations
 WHERE lease_expires_at <= ?
 ORDER BY lease_expires_at
 LIMIT ? + 0`;
 
 export const tooFarLeasesSql = `
-SELECT ${operationColumns}
+SELECT ${operationRowColumns}
 FROM operations
 WHERE lease_expires_at > ?
 ORDER BY lease_expires_at
 LIMIT ? + 0`;
 
 export const waitedTooLongSql = `
-SELECT ${operationColumns}
+SELECT ${operationRowColumns}
 FROM operations
 WHERE give_up_at <= ?
 ORDER BY give_up_at

@@ -7,12 +7,11 @@ import type {
   Progress,
   Result,
 } from '../core/operation.ts';
-import { membersOf, parsed } from '../store/json-columns.ts';
-import type { Row } from './connection.ts';
+import { membersOf, parsed } from './json-columns.ts';
 
 /**
- * Rows to records and back. Columns are read by position, so this list and operationOf() belong
- * together; the conformance suite compares whole records.
+ * Rows of the stores that keep tables, by position: what a SELECT of operationColumns gives is what operationOf() reads.
+ * Names and order are those of both schemas; the conformance suite compares whole records.
  */
 export const operationColumns = `
   id, task, state, version, created_at, started_at, finished_at, expires_at, retention_ms,
@@ -21,12 +20,11 @@ export const operationColumns = `
   traceparent, labels, progress, error, result_type, result_name, result_size, result_etag,
   result_inline, webhook`;
 
-/** The same where another table of the query has columns of these names. */
-export const operationsColumns = operationColumns.replaceAll(/\w+/g, 'operations.$&');
-
 /** Where the columns that follow operationColumns in a SELECT begin. */
 export const operationColumnCount = 34;
 
+/** A row as an array of what its columns hold. */
+type Row = readonly unknown[];
 type Nullable<Kind> = Kind | null;
 
 export function operationOf(row: Row): Operation {
