@@ -3,7 +3,7 @@ import path from 'node:path';
 import { planDefaults, requestText, type LoadPlan } from './load-plan.ts';
 import type { LoadProcess, Measured } from './load-process.ts';
 import type { ServerProcess } from './server-process.ts';
-import { drained, readTask, startBare, startRaincheck, steerTask } from './servers.ts';
+import { drained, readTask, startBare, startFloor, startRaincheck, steerTask } from './servers.ts';
 
 export type Bench = {
   readonly load: LoadProcess;
@@ -31,25 +31,34 @@ export type Pair = { readonly ours: Sample; readonly other: Sample };
 
 const noopRequest = requestText('POST', '/noop', { body: '{"n":1}' });
 
-/** Accepting alone (the task is paused) beside an echo of the same JSON. */
-export async function submitScenario(bench: Bench): Promise<Pair[]> {
+export type SubmitRound = {
+  readonly ours: Sample;
+  readonly bare: Sample;
+  readonly floor: Sample;
+};
+
+/** Accepting alone (the task is paused) beside an echo of the same JSON, and beside the least that is durable. */
+export async function submitScenario(bench: Bench): Promise<SubmitRound[]> {
   const bare = await startBare();
   const ours = await startRaincheck(freshFile(bench, 'submit'));
+  const servers = [bare, ours];
   try {
     await steerTask(ours, 'pause');
+    const floor = await startFloor(ours, freshFile(bench, 'floor'));
+    servers.push(floor);
     const plan = (status: number) => (ms: number) => ({
       ...planDefaults,
       requests: [noopRequest],
       stop: { afterMs: ms },
       status,
     });
-    const pairs = await alternate(bench, {
+    return await alternate(bench, {
       ours: (ms) => measured(bench.load, ours, plan(202)(ms)),
-      other: (ms) => measured(bench.load, bare, plan(200)(ms)),
+      bare: (ms) => measured(bench.load, bare, plan(200)(ms)),
+      floor: (ms) => measured(bench.load, floor, plan(202)(ms)),
     });
-    return pairs;
   } finally {
-    await Promise.all([bare.stop(), ours.stop()]);
+    await Promise.all(servers.map((server) => server.stop()));
   }
 }
 
@@ -231,27 +240,21 @@ export async function measured(
   return { count, perSecond, p50Ms, p99Ms, cpuMs: cpuMsPerRequest };
 }
 
-/** Warms both up, then measures them in turn; who goes first changes from round to round. */
-export async function alternate(
+/** Warms all up, then measures them in turn; who goes first changes from round to round. */
+export async function alternate<Name extends string>(
   bench: Bench,
-  run: {
-    readonly ours: (ms: number) => Promise<Sample>;
-    readonly other: (ms: number) => Promise<Sample>;
-  },
-): Promise<Pair[]> {
-  await run.ours(bench.warmMs);
-  await run.other(bench.warmMs);
-  const pairs: Pair[] = [];
+  run: Readonly<Record<Name, (ms: number) => Promise<Sample>>>,
+): Promise<Record<Name, Sample>[]> {
+  const runs = Object.entries(run) as [Name, (ms: number) => Promise<Sample>][];
+  for (const [, warm] of runs) await warm(bench.warmMs);
+  const rounds: Record<Name, Sample>[] = [];
   for (let round = 0; round < bench.rounds; round += 1) {
-    if (round % 2 === 0) {
-      const ours = await run.ours(bench.roundMs);
-      pairs.push({ ours, other: await run.other(bench.roundMs) });
-    } else {
-      const other = await run.other(bench.roundMs);
-      pairs.push({ ours: await run.ours(bench.roundMs), other });
-    }
+    const samples: Partial<Record<Name, Sample>> = {};
+    const order = round % 2 === 0 ? runs : runs.toReversed();
+    for (const [name, measure] of order) samples[name] = await measure(bench.roundMs);
+    rounds.push(samples as Record<Name, Sample>);
   }
-  return pairs;
+  return rounds;
 }
 
 export function freshFile(bench: Bench, name: string): string {

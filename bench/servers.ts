@@ -12,6 +12,31 @@ export function startBare(getBytes = 700): Promise<ServerProcess> {
   });
 }
 
+/** What a durable 202 costs at least: floor-server.ts on `file`, with the answers that `ours` gives. */
+export async function startFloor(ours: ServerProcess, file: string): Promise<ServerProcess> {
+  const accepted = await fetch(`http://127.0.0.1:${ours.port}/noop`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{"n":1}',
+  });
+  const text = await accepted.text();
+  const { id } = JSON.parse(text) as { readonly id: string };
+  // What node:http adds by itself is left out.
+  const own = [...accepted.headers].filter(
+    ([name]) => !['connection', 'content-length', 'date', 'keep-alive'].includes(name),
+  );
+  return startServer({
+    name: 'durable floor',
+    args: [path.join(here, 'floor-server.ts')],
+    env: {
+      FLOOR_FILE: file,
+      FLOOR_ID: id,
+      FLOOR_BODY: text,
+      FLOOR_HEADERS: JSON.stringify(own.flat()),
+    },
+  });
+}
+
 /** Our own server as a user runs it, on the database `store`, with the tasks of raincheck.config.ts. */
 export function startRaincheck(
   store: string,
