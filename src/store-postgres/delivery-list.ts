@@ -1,7 +1,7 @@
 import type { Delivery } from '../core/delivery.ts';
-import { smallestDeliveryIdAt } from '../core/id.ts';
 import { limits } from '../core/limits.ts';
 import type { DeliveryFilter, DeliveryPage, ListDeliveries } from '../store/delivery-store.ts';
+import { deliveryBounds } from '../store/page-bounds.ts';
 import { textArray } from './array-literal.ts';
 import type { Queries, Transaction, Value } from './connection.ts';
 import { deliveryColumns, deliveryOf } from './delivery-rows.ts';
@@ -22,16 +22,13 @@ export type DeliveryPageSql = {
   readonly conditions: readonly Value[];
 };
 
-/** Longer than any id. */
-const idMax = 'msg_~';
-
 type Asked = Pick<ListDeliveries, 'filter' | 'beforeId'> & { readonly limit?: number };
 
 /** `unfinished`: how many there are that are not over; past limits.pageScanRows it does not matter. */
 export function deliveryPageOf(p: Asked, unfinished: number): DeliveryPageSql {
   const { filter, beforeId, limit = 1 } = p;
   const source = sourceOf(filter, unfinished);
-  const sourceValues = [upperBound(filter, beforeId), lowerBound(filter), ...source.values];
+  const sourceValues = [...deliveryBounds({ filter, beforeId }), ...source.values];
   const conditions = conditionsOf(filter, source.isExact, sourceValues.length);
   const where = conditions.sql.length === 0 ? '' : `WHERE ${conditions.sql.join('\n  AND ')}`;
   const { scan } = source;
@@ -58,15 +55,6 @@ LIMIT 2 OFFSET ${limits.pageScanRows - 1}`,
     sourceValues,
     conditions: conditions.values,
   };
-}
-
-function lowerBound({ since }: DeliveryFilter): string {
-  return since === undefined ? '' : smallestDeliveryIdAt(since);
-}
-
-function upperBound({ until }: DeliveryFilter, beforeId: string | null): string {
-  const untilId = until === undefined ? idMax : smallestDeliveryIdAt(until);
-  return beforeId !== null && beforeId < untilId ? beforeId : untilId;
 }
 
 type Source = {

@@ -1,8 +1,8 @@
-import { smallestIdAt } from '../core/id.ts';
 import { limits } from '../core/limits.ts';
 import { isFinal, type Operation } from '../core/operation.ts';
 import type { ListOperations, OperationFilter, OperationPage } from '../store/store.ts';
 import { operationColumns, operationOf } from '../store/operation-rows.ts';
+import { operationBounds, type PageBounds } from '../store/page-bounds.ts';
 import { textArray } from './array-literal.ts';
 import type { Queries, Transaction, Value } from './connection.ts';
 
@@ -15,9 +15,6 @@ import type { Queries, Transaction, Value } from './connection.ts';
 const textBytes = `
   ${limits.pageScanRowBytes} + coalesce(octet_length(result_inline), 0) + coalesce(octet_length(error), 0) + octet_length(input)`;
 
-/** Longer than any id. */
-const idMax = 'op_~';
-
 export type Page = {
   readonly sql: string;
   /** Where the scan ended: its last row, and whether there is one more. */
@@ -25,7 +22,7 @@ export type Page = {
   /** Where the budget of bytes ends; null: only what is small is looked at. */
   readonly budgetSql: string | null;
   /** Bounds of the id, upper and lower: $1 and $2 of all three. */
-  readonly bounds: readonly [upper: string, lower: string];
+  readonly bounds: PageBounds;
   readonly conditions: readonly Value[];
   readonly textConditions: readonly Value[];
 };
@@ -66,19 +63,10 @@ LIMIT 2 OFFSET ${limits.pageScanRows - 1}`;
     sql,
     endSql,
     budgetSql: text.sql.length === 0 ? null : budgetSql,
-    bounds: [upperBound(filter, beforeId), lowerBound(filter)],
+    bounds: operationBounds({ filter, beforeId }),
     conditions: plain.values,
     textConditions: text.values,
   };
-}
-
-function lowerBound({ since }: OperationFilter): string {
-  return since === undefined ? '' : smallestIdAt(since);
-}
-
-function upperBound({ until }: OperationFilter, beforeId: string | null): string {
-  const untilId = until === undefined ? idMax : smallestIdAt(until);
-  return beforeId !== null && beforeId < untilId ? beforeId : untilId;
 }
 
 type Source = {

@@ -1,7 +1,7 @@
 import type { Delivery } from '../core/delivery.ts';
-import { smallestDeliveryIdAt } from '../core/id.ts';
 import { limits } from '../core/limits.ts';
 import type { DeliveryFilter, DeliveryPage, ListDeliveries } from '../store/delivery-store.ts';
+import { deliveryBounds, type PageBounds } from '../store/page-bounds.ts';
 import type { ReadConnection, Value } from './connection.ts';
 import { deliveryColumns, deliveryOf } from './delivery-rows.ts';
 import { filterStatements } from './filter-statements.ts';
@@ -19,12 +19,9 @@ export type DeliveryPageSql = {
   readonly endSql: string;
   /** What comes before the bounds of the id, upper and lower. */
   readonly sourceValues: readonly Value[];
-  readonly bounds: readonly [upper: string, lower: string];
+  readonly bounds: PageBounds;
   readonly conditions: readonly Value[];
 };
-
-/** Longer than any id. */
-const idMax = 'msg_~';
 
 /** `unfinished`: how many there are that are not over; past limits.pageScanRows it does not matter. */
 export function deliveryPageOf(
@@ -59,18 +56,9 @@ SELECT count(*)${found}`,
 SELECT id${scan}
 LIMIT 2 OFFSET ${limits.pageScanRows - 1}`,
     sourceValues: source.values,
-    bounds: [upperBound(filter, beforeId), lowerBound(filter)],
+    bounds: deliveryBounds({ filter, beforeId }),
     conditions: conditions.values,
   };
-}
-
-function lowerBound({ since }: DeliveryFilter): string {
-  return since === undefined ? '' : smallestDeliveryIdAt(since);
-}
-
-function upperBound({ until }: DeliveryFilter, beforeId: string | null): string {
-  const untilId = until === undefined ? idMax : smallestDeliveryIdAt(until);
-  return beforeId !== null && beforeId < untilId ? beforeId : untilId;
 }
 
 type Source = {

@@ -1,8 +1,8 @@
-import { smallestIdAt } from '../core/id.ts';
 import { limits } from '../core/limits.ts';
 import { isFinal } from '../core/operation.ts';
 import type { ListOperations, OperationFilter, OperationPage } from '../store/store.ts';
 import { operationColumns, operationOf } from '../store/operation-rows.ts';
+import { operationBounds, type PageBounds } from '../store/page-bounds.ts';
 import type { ReadConnection, Value } from './connection.ts';
 import { filterStatements } from './filter-statements.ts';
 import type { Ledger } from './ledger.ts';
@@ -24,9 +24,6 @@ const textBytes = `
     + coalesce(octet_length(input),
       (SELECT octet_length(inputs.input) FROM inputs WHERE operation_seq = operations.seq))`;
 
-/** Longer than any id. */
-const idMax = 'op_~';
-
 export type Page = {
   readonly sql: string;
   /** Where the scan ended: its last row, and whether there is one more. */
@@ -34,7 +31,7 @@ export type Page = {
   /** Where the budget of bytes ends; null: only what is small is looked at. */
   readonly budgetSql: string | null;
   /** Bounds of the id, upper and lower. */
-  readonly bounds: readonly string[];
+  readonly bounds: PageBounds;
   readonly conditions: readonly Value[];
   readonly textConditions: readonly Value[];
 };
@@ -78,19 +75,10 @@ LIMIT 2 OFFSET ${limits.pageScanRows - 1}`;
     sql,
     endSql,
     budgetSql: text.sql.length === 0 ? null : budgetSql,
-    bounds: [upperBound(filter, beforeId), lowerBound(filter)],
+    bounds: operationBounds({ filter, beforeId }),
     conditions: plain.values,
     textConditions: text.values,
   };
-}
-
-function lowerBound({ since }: OperationFilter): string {
-  return since === undefined ? '' : smallestIdAt(since);
-}
-
-function upperBound({ until }: OperationFilter, beforeId: string | null): string {
-  const untilId = until === undefined ? idMax : smallestIdAt(until);
-  return beforeId !== null && beforeId < untilId ? beforeId : untilId;
 }
 
 type Source = {
