@@ -31,7 +31,7 @@ export function withBatchOptions(command: Command, action: BatchAction): Command
     .argument('[operation]', 'id or status address; or else --all or a filter')
     .addOption(new Option('--status <status>', 'only these').choices(statuses[action]));
   if (action === 'retry') {
-    command.option('--kind <kind>', 'only failed so, as `raincheck errors` names it');
+    command.option('--kind <kind>', 'only failed so, as the command `errors` names it');
   }
   return withOperationFilters(command, { ended: action === 'retry' })
     .option('--all', `all that can be ${past[action]}`)

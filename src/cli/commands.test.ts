@@ -189,7 +189,7 @@ describe('raincheck run', () => {
       stderr,
       /✖ op_\w+ failed after .* \(2 attempts\): task_error: UpstreamError 503\n/,
     );
-    assert.match(stderr, /Try it again: raincheck retry op_/);
+    assert.match(stderr, /Try it again: npx raincheck retry op_/);
   });
 
   it('suggests no retry of what its task gave up', async () => {
@@ -250,7 +250,7 @@ describe('raincheck run', () => {
     writeFileSync(path.join(taken, 'sales.pdf'), 'mine');
     const { code, stderr } = await cli('run', 'report', '-o', taken);
     assert.equal(code, 2);
-    assert.match(stderr, new RegExp(`Fetch it again: raincheck result op_\\w{26} -o ${taken}`));
+    assert.match(stderr, new RegExp(`Fetch it again: npx raincheck result op_\\w{26} -o ${taken}`));
     assert.equal(readFileSync(path.join(taken, 'sales.pdf'), 'utf8'), 'mine');
   });
 
@@ -295,7 +295,7 @@ describe('raincheck run', () => {
     const id = idIn(stderr);
     assert.ok(
       stderr.endsWith(
-        `Detached. The operation keeps running.   raincheck wait ${id} --url ${url}   |   raincheck cancel ${id} --url ${url}\n`,
+        `Detached. The operation keeps running.   npx raincheck wait ${id} --url ${url}   |   npx raincheck cancel ${id} --url ${url}\n`,
       ),
       stderr,
     );
@@ -389,7 +389,10 @@ describe('what goes wrong', () => {
       cli('rum', '--json'),
       cli('--json'),
     ]);
-    assert.match(prose.stderr, /^✖ Option '--timeout <time>' .*\n  See: raincheck run --help\n$/);
+    assert.match(
+      prose.stderr,
+      /^✖ Option '--timeout <time>' .*\n  See: npx raincheck run --help\n$/,
+    );
     const { error } = JSON.parse(json.stderr) as { error: Record<string, unknown> };
     const detail = "Unknown command 'rum'. Did you mean run?";
     assert.deepEqual(error, { code: 'usage', detail, exit_code: 2 });

@@ -46,7 +46,7 @@ function stateName(endpoint: WireEndpoint): string {
 export async function showEndpoint(context: Context, id: string): Promise<void> {
   printEndpoint(context, await context.client.webhooks.endpoint(id));
   context.output.note(
-    `What was sent: raincheck webhooks deliveries --endpoint ${id}${context.flags}`,
+    `What was sent: ${context.command} webhooks deliveries --endpoint ${id}${context.flags}`,
   );
 }
 

@@ -22,7 +22,7 @@ export type SubmitFlags = {
 
 export function withSubmitOptions(command: Command): Command {
   return command
-    .argument('<task>', 'name of the task; `raincheck tasks` lists them')
+    .argument('<task>', 'name of the task; the command `tasks` lists them')
     .argument('[input...]', 'name=value, name:=json, outer.inner=value, name=@file')
     .option('-i, --input <json>', 'the whole input: JSON, @file, or - for stdin')
     .option('-l, --label <name=value>', 'label to find it by; may be repeated', collected)

@@ -331,7 +331,7 @@ describe('raincheck dlq', () => {
     const { code, stderr } = await run.ended;
     assert.equal(code, 130);
     const id = /op_\w{26}/.exec(stderr)?.[0] ?? '';
-    assert.match(stderr, new RegExp(`Detached\\. .* raincheck wait ${id}`));
+    assert.match(stderr, new RegExp(`Detached\\. .* npx raincheck wait ${id}`));
     assert.equal((await cli('cancel', id)).code, 0);
     assert.equal((await cli('wait', id)).code, 7);
   });

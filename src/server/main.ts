@@ -8,6 +8,7 @@ import { loopbackCidrs } from '../webhooks/address-policy.ts';
 import type { WebhookSettings } from '../webhooks/webhook-settings.ts';
 import { createHttpServer } from '../http/node-server.ts';
 import { banner } from './banner.ts';
+import { commandName } from './command-name.ts';
 import type { ServerConfig } from './define-config.ts';
 import { keepDevSecret } from './dev-secret.ts';
 import { isBusy, isLoopback, listen, portHolder, type Listening } from './listen.ts';
@@ -105,7 +106,7 @@ async function makePlan(p: ServerParams, succession?: Succession): Promise<Plan>
   if (configFile === null && p.mode !== 'dev') {
     throw new RaincheckError(
       'invalid_option',
-      `There is no raincheck.config.ts in ${folder}. Name one with --config, or try \`raincheck dev\`.`,
+      `There is no raincheck.config.ts in ${folder}. Name one with --config, or try \`${commandName()} dev\`.`,
     );
   }
   const { config } = await loadConfig(configFile ?? exampleConfigFile());

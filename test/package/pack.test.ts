@@ -147,6 +147,16 @@ describe('the packed package', () => {
     assert.match(run('node', [bin, 'doctor'], project), /reports, countdown, flaky, noop, spin/);
   });
 
+  it('names in hints the command that it was started with', () => {
+    const bin = path.join(project, 'node_modules/.bin');
+    assert.match(
+      run('npx', ['--no', 'raincheck', 'run', '--help'], project),
+      /^Usage: npx raincheck run /,
+    );
+    const onPath = `PATH="${bin}:$PATH" raincheck run --help`;
+    assert.match(run('bash', ['-c', onPath], project), /^Usage: raincheck run /);
+  });
+
   it('serves its example without zod and pdfkit: threads run, and the PDF says what it needs', () => {
     for (const name of ['zod', 'pdfkit']) {
       assert.throws(() => run('node', ['-e', `require.resolve('${name}')`], project));
