@@ -358,6 +358,34 @@ describe('the other commands', () => {
     assert.match(one.stdout, /seconds +number +optional +min 1, max 60\n/);
   });
 
+  it('pause holds the operations of a task back, whoever follows one hears why, and resume lets them go', async () => {
+    const paused = await cli('pause', 'echo');
+    assert.equal(paused.stdout, 'echo paused; 0 waiting, 0 running to the end\n');
+    assert.match(paused.stderr, /^Let it go on: npx raincheck resume echo\n$/);
+    const run = startCli(['run', 'echo', 'name=held', '--url', url], {
+      env: { RAINCHECK_TOKEN: token },
+    });
+    await run.told(/ pending\n.* waits: its task is paused\nLet it go on: .*\n/);
+    const hint = `npx raincheck resume echo --url ${url}\n`;
+    const id = (await cli('list', '--task', 'echo', '-n', '1')).stdout.split('\t')[0] ?? '';
+    const status = await cli('status', id);
+    assert.match(
+      status.stderr,
+      /^It waits: its task is paused\. Let it go on: npx raincheck resume echo\n$/,
+    );
+    const submitted = await cli('submit', 'echo', 'name=too');
+    assert.match(submitted.stderr, /\nIt waits: its task is paused\. /);
+    const resumed = await cli('resume', 'echo');
+    assert.match(resumed.stdout, /^echo active; \d waiting\n$/);
+    const { code, stdout, stderr } = await run.ended;
+    assert.equal(code, 0);
+    assert.equal(stdout, '{"echoed":{"name":"held"}}\n');
+    assert.ok(stderr.includes(hint), stderr);
+    const unknown = await cli('pause', 'ecko');
+    assert.equal(unknown.code, 5);
+    assert.match(unknown.stderr, /Did you mean `echo`\?/);
+  });
+
   it('list --json is one operation a line, over pages', async () => {
     const { stdout } = await cli('list', '--json', '-n', '3');
     const ids = stdout

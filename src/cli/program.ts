@@ -18,6 +18,7 @@ import { addList } from './list.ts';
 import { addListen } from './listen.ts';
 import { addLogs } from './logs.ts';
 import { addMigrate } from './migrate.ts';
+import { addPause, addResume } from './pause.ts';
 import { addResult } from './result.ts';
 import { addRetry } from './retry.ts';
 import { addServe } from './serve.ts';
@@ -47,6 +48,8 @@ const commands = [
   addWatch,
   addErrors,
   addTasks,
+  addPause,
+  addResume,
   addWebhooks,
   addDlq,
   addListen,

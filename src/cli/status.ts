@@ -6,6 +6,7 @@ import { estimateText } from './estimate-text.ts';
 import { exitCodes } from './exit-codes.ts';
 import { printRows } from './listing.ts';
 import { wholeSeconds } from './progress-line.ts';
+import { tellStalled } from './stalled.ts';
 import { deliveryStateText } from './webhook-text.ts';
 
 export function addStatus(program: Command, shell: Shell): void {
@@ -17,6 +18,7 @@ export function addStatus(program: Command, shell: Shell): void {
       acting(shell, async (context, command) => {
         const operation = await operationNamed(context, command.args[0]).status();
         printStatus(context, operation);
+        tellStalled(context, operation);
         return exitCodes.ok.code;
       }),
     );

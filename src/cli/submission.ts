@@ -81,9 +81,18 @@ function unknownFields(input: unknown, { name, input_schema: schema }: WireTask)
 }
 
 /** As client.task, with a "did you mean" when there is none of that name. */
-export async function findTask(context: Context, name: string): Promise<WireTask> {
+export function findTask(context: Context, name: string): Promise<WireTask> {
+  return suggestingTask(context, name, () => context.client.task(name));
+}
+
+/** What is asked of the task, with a "did you mean" when there is none of that name. */
+export async function suggestingTask(
+  context: Context,
+  name: string,
+  ask: () => Promise<WireTask>,
+): Promise<WireTask> {
   try {
-    return await context.client.task(name);
+    return await ask();
   } catch (error) {
     if (!(error instanceof ProblemError) || error.code !== 'task_not_found') throw error;
     const names = await context.client.tasks().then(
