@@ -4,14 +4,9 @@ import type { Context } from './context.ts';
 /** Why a waiting operation will not start by itself, in words; null: it waits its turn, or does not wait. */
 export function stalledText(operation: WireOperation): string | null {
   if (operation.status !== 'pending') return null;
-  switch (operation.estimate?.reason) {
-    case 'task_paused':
-      return 'its task is paused';
-    case 'no_worker':
-      return 'no worker runs its task';
-    default:
-      return null;
-  }
+  const reason = operation.estimate?.reason;
+  if (reason === 'task_paused') return 'its task is paused';
+  return reason === 'no_worker' ? 'no worker runs its task' : null;
 }
 
 /** What a person can do about that, in a sentence; null: nothing. */

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
 import { RaincheckError } from '../core/errors.ts';
+import { DatabaseSync } from './sqlite.ts';
 import { isBusy, unavailable } from './sqlite-error.ts';
 
 /**
