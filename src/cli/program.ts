@@ -20,6 +20,7 @@ import { addLogs } from './logs.ts';
 import { addMigrate } from './migrate.ts';
 import { addPause, addResume } from './pause.ts';
 import { addResult } from './result.ts';
+import { addRemove } from './remove.ts';
 import { addRetry } from './retry.ts';
 import { addServe } from './serve.ts';
 import { addTasks } from './tasks.ts';
@@ -44,6 +45,7 @@ const commands = [
   addResult,
   addCancel,
   addRetry,
+  addRemove,
   addList,
   addWatch,
   addErrors,
