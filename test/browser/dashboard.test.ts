@@ -194,6 +194,28 @@ describe('the dashboard', { skip: executable === null && noChromium }, () => {
     watched.assertQuiet();
   });
 
+  it('discards what completed, and then says why a number leads to an empty list', async () => {
+    await using own = await startSite({});
+    for (let i = 0; i < 3; i += 1) await (await own.client.submit('noop', { i })).wait();
+    await using watched = await openPage(browser);
+    const { page } = watched;
+    await page.goto(`${own.url}operations`);
+    await page.locator('tr[data-id]').nth(2).waitFor();
+    assert.equal(await page.getByRole('button', { name: 'Discard all…' }).count(), 0);
+    await page.goto(`${own.url}tasks`);
+    const row = page.locator('tr').filter({ hasText: 'noop' });
+    await row.getByRole('link', { name: '3', exact: true }).click();
+    await page.getByRole('button', { name: 'Discard all…' }).click();
+    await page.getByRole('dialog').getByText('Nobody can read them or their results').waitFor();
+    await page.getByRole('button', { name: 'Discard 3 operations' }).click();
+    await page.locator('h1').getByText('Completed').waitFor();
+    await page.goto(`${own.url}tasks`);
+    await row.getByRole('link', { name: '3', exact: true }).click();
+    await page.getByText('None is kept any more').waitFor();
+    await page.getByText('3 operations have completed so far.').waitFor();
+    watched.assertQuiet();
+  });
+
   it('retries 300 failed ones that a filter finds, after it has counted them', async () => {
     const submitted = await Promise.all(
       Array.from({ length: 300 }, (_, i) =>
