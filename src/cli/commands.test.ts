@@ -32,6 +32,7 @@ const tasks = [
       name: z.string(),
       range: z.object({ days: z.number() }).optional(),
     }),
+    redact: ['input.range.days'],
     run: ({ input }) => ({ echoed: input }),
   }),
   defineTask('hang', {
@@ -354,6 +355,7 @@ describe('the other commands', () => {
   it('tasks lists them and tells the fields of one', async () => {
     const [all, one] = await Promise.all([cli('tasks'), cli('tasks', 'echo')]);
     assert.match(all.stdout, /(^|\n)report\t\/make\/report\tactive\t0\t0\tMakes a PDF\.\n/);
+    assert.match(one.stdout, /\n {2}redacts {3}input\.range\.days\n/);
     assert.match(one.stdout, /name +string +required/);
     assert.match(one.stdout, /seconds +number +optional +min 1, max 60\n/);
   });

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { after, before, describe, it } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import { launchChromium } from './chromium.ts';
+import { until } from '../../src/testing/until.fixture.ts';
 import { findChromium, noChromium } from './find-chromium.ts';
 import { startSite, type Site } from './site.ts';
 import { openPage } from './watched-page.ts';
@@ -130,7 +131,8 @@ describe('the dashboard', { skip: executable === null && noChromium }, () => {
     await page.getByRole('button', { name: 'Edit and retry' }).click();
     const field = page.getByRole('dialog').getByLabel('Input');
     await page.getByRole('dialog').getByText('the stored value is used').waitFor();
-    const shown = await field.inputValue();
+    // The sentence comes with the task, the input by a request of its own.
+    const shown = await until('the input is shown', () => field.inputValue());
     assert.deepEqual(JSON.parse(shown), { good: false, key: '[redacted]' });
     await field.fill(shown.replace('false', 'true'));
     await page.getByRole('button', { name: 'Run it' }).click();
