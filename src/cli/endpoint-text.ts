@@ -78,7 +78,7 @@ export function printEndpoint(context: Context, endpoint: WireEndpoint): void {
   ]);
 }
 
-/** 'enabled', 'waiting: next in 28 s: circuit open …', 'disabled: it answered 410'. */
+/** 'enabled', 'waiting: next attempt in 28 s: circuit open …', 'disabled: it answered 410'. */
 function stateText(endpoint: WireEndpoint, now: number): string {
   const why = waitText(endpoint, now).replace(/^endpoint disabled: /, '');
   return why === '' ? stateName(endpoint) : `${stateName(endpoint)}: ${why}`;

@@ -37,7 +37,7 @@ export function printStatus(context: Context, operation: WireOperation): void {
     ['progress', operation.status === 'completed' ? null : progressOf(operation)],
     ['created', whenText(operation.created_at, transport.serverNow())],
     ['started', whenText(operation.started_at, transport.serverNow())],
-    ['starts', laterText(operation, transport.serverNow())],
+    [operation.attempt > 0 ? 'retries' : 'starts', laterText(operation, transport.serverNow())],
     ['estimate', estimateText(operation, transport.serverNow())?.full ?? null],
     ['finished', whenText(operation.finished_at, transport.serverNow())],
     ['took', tookText(operation)],

@@ -360,5 +360,5 @@ function printSecrets({ output }: Context, { secrets }: WireSecretList): void {
 
 function endpointNamed(text = ''): string {
   if (isEndpointId(text)) return text;
-  throw noSuchId(text, 'an endpoint (ep_ and 26 letters and digits)');
+  throw noSuchId(text, 'an endpoint id (ep_ and 26 letters and digits)');
 }
