@@ -91,13 +91,12 @@ function textFault(text: string, policy: AddressPolicy): string | null {
   return null;
 }
 
-const httpRefused =
-  'Must begin with https://. Plain http is sent to only where the setting `webhooks.httpAllowed` says so (RAINCHECK_WEBHOOK_HTTP=true).';
-
 function urlFault(url: URL, policy: AddressPolicy): string | null {
   // Escapes make it longer than it came.
   if (url.href.length > limits.webhookUrlChars) return tooLong();
-  if (url.protocol !== 'https:' && !policy.httpAllowed) return httpRefused;
+  if (url.protocol !== 'https:' && !policy.httpAllowed) {
+    return 'Must begin with https://: the setting `webhooks.httpAllowed` of this server does not allow http://.';
+  }
   const port = url.port === '' ? 443 : Number(url.port);
   const isUsual = port === 443 || port === 80;
   if (!isUsual && (port < 1_024 || badPorts.has(port))) {
