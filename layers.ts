@@ -67,7 +67,7 @@ export const layers: Readonly<Record<string, Layer>> = {
     packages: ['react'],
     forbiddenGlobals: ['process', 'Buffer', 'setImmediate'],
   },
-  // The commands `dev`, `serve`, `listen` and `doctor` load server/ lazily; all but its version.ts is out of others' reach.
+  // The commands `dev`, `serve`, `listen` and `doctor` load server/ lazily; all but its version.ts and command-name.ts is out of others' reach.
   cli: { layers: ['core', 'client', 'server'], packages: 'any' },
   server: {
     layers: [

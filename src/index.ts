@@ -2,6 +2,9 @@
  * Everything a program that defines tasks or runs Raincheck needs. The client is `raincheck/client`, what a store of
  * your own needs `raincheck/store`, what tests need `raincheck/testing`.
  */
+// oxlint-disable-next-line no-unassigned-import -- for what it does, and first
+import './server/required-node.ts';
+
 export type { Clock } from './core/clock.ts';
 export { parseDuration, type Duration } from './core/duration.ts';
 export { RaincheckError, TaskError, type ErrorCode, type FieldError } from './core/errors.ts';

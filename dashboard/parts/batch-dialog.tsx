@@ -1,7 +1,7 @@
 import { go } from '../state/address.ts';
 import type { BatchAction } from 'raincheck/client';
 import { countBatch, startBatch } from '../state/batch.ts';
-import { filterText, type Filter, type ServerFilter } from '../state/filter.ts';
+import { filterText, valueOf, type Filter, type ServerFilter } from '../state/filter.ts';
 import { CountDialog } from './count-dialog.tsx';
 import { notify } from './notices.tsx';
 
@@ -20,6 +20,7 @@ export function BatchDialog(p: {
 }) {
   const verb = verbs[p.action];
   const isOfOpen = p.action === 'cancel';
+  const isOfCompleted = valueOf(p.filter, 'status') === 'completed';
   const text = filterText(p.filter);
 
   async function start(): Promise<void> {
@@ -44,12 +45,16 @@ export function BatchDialog(p: {
         <p>{isOfOpen ? 'All operations that are not finished.' : 'All failed operations.'}</p>
       ) : (
         <p>
-          Operations {isOfOpen ? 'that are not finished' : 'that failed'} and match{' '}
-          <code>{text}</code>
+          Operations that {isOfOpen ? 'are not finished' : isOfCompleted ? 'completed' : 'failed'}{' '}
+          and match <code>{text}</code>
         </p>
       )}
       {p.action === 'remove' ? (
-        <p>Nobody can read them any more then, nor retry them: their addresses are gone.</p>
+        <p>
+          {isOfCompleted
+            ? 'Nobody can read them or their results any more then: their addresses are gone.'
+            : 'Nobody can read them any more then, nor retry them: their addresses are gone.'}
+        </p>
       ) : null}
     </CountDialog>
   );

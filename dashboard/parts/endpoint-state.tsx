@@ -34,7 +34,7 @@ export function WhyItWaits(p: {
         'Waits'
       ) : (
         <>
-          Next <Time at={at} />
+          Next attempt <Time at={at} />
         </>
       )}
       {reason === null ? null : `: ${reason}`}

@@ -191,7 +191,10 @@ function OperationFacts({ operation }: { readonly operation: WireOperation }) {
           'Attempt',
           operation.attempt === 0 ? null : `${operation.attempt} of ${operation.attempts_max}`,
         ],
-        ['Starts', operation.ready_at === null ? null : <Time at={operation.ready_at} />],
+        [
+          operation.attempt > 0 ? 'Next attempt' : 'Starts',
+          operation.ready_at === null ? null : <Time at={operation.ready_at} />,
+        ],
         ['Deadline', deadline_at === null ? null : <Time at={deadline_at} />],
         ['Priority', operation.priority === 0 ? null : operation.priority],
         [

@@ -62,7 +62,9 @@ function BatchButtons(p: { readonly filter: Filter; readonly asked: readonly Ser
   const isOfErrors = p.filter.terms.some(({ key }) => key === 'code' || key === 'error');
   const actions = batchActions.filter(
     ({ action, of }) =>
-      (status === null || of.includes(status)) && !(action === 'cancel' && isOfErrors),
+      // What cannot be undone is offered only where it is clear of what.
+      (status === null ? action !== 'remove' : of.includes(status)) &&
+      !(action === 'cancel' && isOfErrors),
   );
   return (
     <>
@@ -81,6 +83,7 @@ function BatchButtons(p: { readonly filter: Filter; readonly asked: readonly Ser
 const batchActions: readonly { action: BatchAction; label: string; of: readonly string[] }[] = [
   { action: 'cancel', label: 'Cancel all…', of: ['pending', 'processing'] },
   { action: 'retry', label: 'Retry all…', of: ['failed'] },
+  { action: 'remove', label: 'Discard all…', of: ['completed', 'failed'] },
 ];
 
 /** null: a pattern waits for the names of the tasks. */
@@ -214,7 +217,26 @@ function Pages(p: {
   );
 }
 
+/** How many of a filter that asks for nothing but a final status have ever been; null: it asks for more, or there were none. */
+function everOf(filter: Filter): string | null {
+  const status = valueOf(filter, 'status');
+  if (status !== 'completed' && status !== 'failed') return null;
+  const ever = countsFor(filter)?.[status] ?? 0;
+  return ever === 0
+    ? null
+    : `${plural(ever, 'operation')} ${ever === 1 ? 'has' : 'have'} ${status}`;
+}
+
 function NoOperations(p: { readonly filter: Filter; readonly searchesOn: boolean }) {
+  const ever = everOf(p.filter);
+  if (ever !== null && !p.searchesOn) {
+    return (
+      <Empty title="None is kept any more">
+        {ever} so far. What is over is kept until it expires or is removed.{' '}
+        <a href="operations">Show all</a>
+      </Empty>
+    );
+  }
   if (p.filter.terms.length > 0 || p.filter.words !== '') {
     return (
       <Empty title={p.searchesOn ? 'Nothing so far' : 'Nothing fits'}>

@@ -174,9 +174,46 @@ describe('raincheck cancel with a filter', () => {
     const { code, stderr } = await run.ended;
     assert.equal(code, 130);
     const id = /op_\w{26}/.exec(stderr)?.[0] ?? '';
-    assert.match(stderr, new RegExp(`Detached\\. .* raincheck wait ${id}`));
+    assert.match(stderr, new RegExp(`Detached\\. .* npx raincheck wait ${id}`));
     assert.equal((await cli('cancel', id)).code, 0);
     assert.equal((await cli('wait', id)).code, 7);
+  });
+
+  it('remove takes failed ones, and completed ones when told so', async () => {
+    const ids = await failed('d1', 2);
+    const good = await submitted('echo', 'd1', 2);
+    for (const id of good) await final(id);
+    const counted = await cli('remove', '--label', 'set=d1', '--dry-run');
+    assert.deepEqual(counted, { code: 0, stdout: '2 failed operations\n', stderr: '' });
+    const asked = await cli('remove', '--label', 'set=d1', '--status', 'completed');
+    assert.equal(asked.code, 2);
+    assert.match(
+      asked.stderr,
+      /2 completed operations match\. Nobody can read them any more then\. Not a terminal: pass --yes to remove them/,
+    );
+    const done = await cli('remove', '--label', 'set=d1', '--status', 'completed', '--yes');
+    assert.match(done.stderr, /^Removing: 2 completed operations\.\n/);
+    assert.deepEqual(JSON.parse(done.stdout), { matched: 2, changed: 2, skipped: 0, failed: 0 });
+    assert.equal((await cli('status', good[0] ?? '')).code, 5);
+    const one = await cli('remove', ids[0] ?? '');
+    assert.deepEqual(one, { code: 0, stdout: `${ids[0]} removed\n`, stderr: '' });
+    assert.equal((await cli('remove', ids[0] ?? '')).code, 5);
+    const rest = await cli('remove', '--label', 'set=d1', '--yes', '-q');
+    assert.deepEqual(JSON.parse(rest.stdout), { matched: 1, changed: 1, skipped: 0, failed: 0 });
+    const none = await cli('remove', '--label', 'set=d1', '--yes');
+    assert.equal(none.stderr, 'No failed operation matches.\n');
+  });
+
+  it('remove leaves what is not over', async () => {
+    const [id = ''] = await submitted('held', 'd2', 1);
+    const { code, stderr } = await cli('remove', id);
+    assert.equal(code, 8);
+    assert.match(
+      stderr,
+      /is still \w+: only what is over can be removed\.\nStop it: npx raincheck cancel op_/,
+    );
+    assert.equal((await k.engine.read({ id, tenant: '' })).cancelRequestedAt, null);
+    assert.equal((await cli('cancel', id)).code, 0);
   });
 
   it('does nothing without being told to what', async () => {

@@ -32,6 +32,7 @@ const tasks = [
       name: z.string(),
       range: z.object({ days: z.number() }).optional(),
     }),
+    redact: ['input.range.days'],
     run: ({ input }) => ({ echoed: input }),
   }),
   defineTask('hang', {
@@ -189,7 +190,7 @@ describe('raincheck run', () => {
       stderr,
       /✖ op_\w+ failed after .* \(2 attempts\): task_error: UpstreamError 503\n/,
     );
-    assert.match(stderr, /Try it again: raincheck retry op_/);
+    assert.match(stderr, /Try it again: npx raincheck retry op_/);
   });
 
   it('suggests no retry of what its task gave up', async () => {
@@ -250,7 +251,7 @@ describe('raincheck run', () => {
     writeFileSync(path.join(taken, 'sales.pdf'), 'mine');
     const { code, stderr } = await cli('run', 'report', '-o', taken);
     assert.equal(code, 2);
-    assert.match(stderr, new RegExp(`Fetch it again: raincheck result op_\\w{26} -o ${taken}`));
+    assert.match(stderr, new RegExp(`Fetch it again: npx raincheck result op_\\w{26} -o ${taken}`));
     assert.equal(readFileSync(path.join(taken, 'sales.pdf'), 'utf8'), 'mine');
   });
 
@@ -295,7 +296,7 @@ describe('raincheck run', () => {
     const id = idIn(stderr);
     assert.ok(
       stderr.endsWith(
-        `Detached. The operation keeps running.   raincheck wait ${id} --url ${url}   |   raincheck cancel ${id} --url ${url}\n`,
+        `Detached. The operation keeps running.   npx raincheck wait ${id} --url ${url}   |   npx raincheck cancel ${id} --url ${url}\n`,
       ),
       stderr,
     );
@@ -354,8 +355,37 @@ describe('the other commands', () => {
   it('tasks lists them and tells the fields of one', async () => {
     const [all, one] = await Promise.all([cli('tasks'), cli('tasks', 'echo')]);
     assert.match(all.stdout, /(^|\n)report\t\/make\/report\tactive\t0\t0\tMakes a PDF\.\n/);
+    assert.match(one.stdout, /\n {2}redacts {3}input\.range\.days\n/);
     assert.match(one.stdout, /name +string +required/);
     assert.match(one.stdout, /seconds +number +optional +min 1, max 60\n/);
+  });
+
+  it('pause holds the operations of a task back, whoever follows one hears why, and resume lets them go', async () => {
+    const paused = await cli('pause', 'echo');
+    assert.equal(paused.stdout, 'echo paused; 0 waiting, 0 running to the end\n');
+    assert.match(paused.stderr, /^Let it go on: npx raincheck resume echo\n$/);
+    const run = startCli(['run', 'echo', 'name=held', '--url', url], {
+      env: { RAINCHECK_TOKEN: token },
+    });
+    await run.told(/ pending\n.* waits: its task is paused\nLet it go on: .*\n/);
+    const hint = `npx raincheck resume echo --url ${url}\n`;
+    const id = (await cli('list', '--task', 'echo', '-n', '1')).stdout.split('\t')[0] ?? '';
+    const status = await cli('status', id);
+    assert.match(
+      status.stderr,
+      /^It waits: its task is paused\. Let it go on: npx raincheck resume echo\n$/,
+    );
+    const submitted = await cli('submit', 'echo', 'name=too');
+    assert.match(submitted.stderr, /\nIt waits: its task is paused\. /);
+    const resumed = await cli('resume', 'echo');
+    assert.match(resumed.stdout, /^echo active; \d waiting\n$/);
+    const { code, stdout, stderr } = await run.ended;
+    assert.equal(code, 0);
+    assert.equal(stdout, '{"echoed":{"name":"held"}}\n');
+    assert.ok(stderr.includes(hint), stderr);
+    const unknown = await cli('pause', 'ecko');
+    assert.equal(unknown.code, 5);
+    assert.match(unknown.stderr, /Did you mean `echo`\?/);
   });
 
   it('list --json is one operation a line, over pages', async () => {
@@ -389,7 +419,10 @@ describe('what goes wrong', () => {
       cli('rum', '--json'),
       cli('--json'),
     ]);
-    assert.match(prose.stderr, /^✖ Option '--timeout <time>' .*\n  See: raincheck run --help\n$/);
+    assert.match(
+      prose.stderr,
+      /^✖ Option '--timeout <time>' .*\n  See: npx raincheck run --help\n$/,
+    );
     const { error } = JSON.parse(json.stderr) as { error: Record<string, unknown> };
     const detail = "Unknown command 'rum'. Did you mean run?";
     assert.deepEqual(error, { code: 'usage', detail, exit_code: 2 });

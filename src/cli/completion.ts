@@ -40,6 +40,7 @@ const howToLoad = `
 bash: source <(raincheck completion bash)     in ~/.bashrc
 zsh:  source <(raincheck completion zsh)      in ~/.zshrc, behind compinit
 fish: raincheck completion fish | source      in config.fish
+They complete and call \`raincheck\`, which must be on the PATH: npm install -g raincheck, or add node_modules/.bin to it.
 Tasks, their fields and the latest operations are asked of the server (RAINCHECK_URL).`;
 
 function lineOf({ value, description }: Candidate): string {

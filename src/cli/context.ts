@@ -6,9 +6,10 @@ import { NetworkError } from '../client/problem.ts';
 import { Transport, type RetryNotice } from '../client/transport.ts';
 import { isOperationId } from '../core/id.ts';
 import { formatDuration, parseDuration } from '../core/duration.ts';
+import { commandName } from '../server/command-name.ts';
 import { UsageError } from './exit-codes.ts';
 import { openOutput, type Output } from './output.ts';
-import { safeLine } from './terminal-text.ts';
+import { safeLine, shellWord } from './terminal-text.ts';
 
 /** The options that every command takes. */
 export type GlobalOptions = {
@@ -27,7 +28,9 @@ export type Context = {
   readonly transport: Transport;
   /** Who hears of retries; follow() takes it over while its line is on the screen. */
   readonly retries: { tell: (notice: RetryNotice) => void };
-  /** What a command that is suggested must carry to reach the same server: '' or ' --url …'. */
+  /** What a command that is suggested begins with: commandName(). */
+  readonly command: string;
+  /** What it must carry to reach the same server: '', ' --url …', ' --token-file …' or both. */
   readonly flags: string;
 };
 
@@ -49,8 +52,16 @@ export function openContext(options: GlobalOptions): Context {
     patience: patienceMs,
     onRetry: (notice) => retries.tell(notice),
   });
-  const flags = options.url === undefined ? '' : ` --url ${options.url}`;
-  return { output, transport, client: clientOver(transport), retries, flags };
+  const flags = flagsFor(options);
+  const client = clientOver(transport);
+  return { output, transport, client, retries, command: commandName(), flags };
+}
+
+function flagsFor({ url, tokenFile }: GlobalOptions): string {
+  const given = { '--url': url, '--token-file': tokenFile };
+  return Object.entries(given)
+    .map(([flag, value]) => (value === undefined ? '' : ` ${flag} ${shellWord(value)}`))
+    .join('');
 }
 
 function refuseBadUrl(text: string, { url }: GlobalOptions): void {

@@ -28,10 +28,14 @@ export function deliveryFilter(flags: DeliveryFlags, now: number) {
   const { endpoint, operation, event, error, since, until } = flags;
   // What is no id finds nothing, which would read as "all is well".
   if (endpoint !== undefined && !isEndpointId(endpoint)) {
-    throw new UsageError(`--endpoint: '${endpoint}' is no id of an endpoint (ep_…).`);
+    throw new UsageError(
+      `--endpoint: '${endpoint}' is not an endpoint id (ep_ and 26 letters and digits).`,
+    );
   }
   if (operation !== undefined && !isOperationId(operation)) {
-    throw new UsageError(`--operation: '${operation}' is no id of an operation (op_…).`);
+    throw new UsageError(
+      `--operation: '${operation}' is not an operation id (op_ and 26 letters and digits).`,
+    );
   }
   return {
     endpoint,

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Redrive } from '../client/webhooks.ts';
 import type { WireDeadLetterGroups } from '../core/wire-webhook.ts';
+import { commandName } from '../server/command-name.ts';
 import { acting, durationArgument, integerArgument, type Context, type Shell } from './context.ts';
 import { deliveryFilter, withDeliveryFilters, type DeliveryFlags } from './delivery-filters.ts';
 import { showDelivery } from './webhook-text.ts';
@@ -38,7 +39,7 @@ function addList(dlq: Command, shell: Shell): void {
     .option('-n, --limit <n>', 'at most so many', integerArgument, 20)
     .addHelpText(
       'after',
-      '\nIn a pipe: one a line, tab-separated, as `raincheck webhooks deliveries` has it.',
+      '\nIn a pipe: one a line, tab-separated, as `webhooks deliveries` has it.',
     )
     .action(
       acting(shell, async (context, command) => {
@@ -60,7 +61,7 @@ function addGroups(dlq: Command, shell: Shell): void {
     .option('-n, --limit <n>', 'at most so many groups', integerArgument, 20)
     .addHelpText(
       'after',
-      '\nIn a pipe: one a line, tab-separated: endpoint, error, count, first, last, a delivery.\nTake one group: raincheck dlq retry --endpoint <id> --error <class>',
+      `\nIn a pipe: one a line, tab-separated: endpoint, error, count, first, last, a delivery.\nTake one group: ${commandName()} dlq retry --endpoint <id> --error <class>`,
     )
     .action(
       acting(shell, async (context, command) => {

@@ -46,7 +46,7 @@ function stateName(endpoint: WireEndpoint): string {
 export async function showEndpoint(context: Context, id: string): Promise<void> {
   printEndpoint(context, await context.client.webhooks.endpoint(id));
   context.output.note(
-    `What was sent: raincheck webhooks deliveries --endpoint ${id}${context.flags}`,
+    `What was sent: ${context.command} webhooks deliveries --endpoint ${id}${context.flags}`,
   );
 }
 
@@ -78,7 +78,7 @@ export function printEndpoint(context: Context, endpoint: WireEndpoint): void {
   ]);
 }
 
-/** 'enabled', 'waiting: next in 28 s: circuit open …', 'disabled: it answered 410'. */
+/** 'enabled', 'waiting: next attempt in 28 s: circuit open …', 'disabled: it answered 410'. */
 function stateText(endpoint: WireEndpoint, now: number): string {
   const why = waitText(endpoint, now).replace(/^endpoint disabled: /, '');
   return why === '' ? stateName(endpoint) : `${stateName(endpoint)}: ${why}`;

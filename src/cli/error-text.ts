@@ -1,5 +1,6 @@
 import { NetworkError, OperationFailed, ProblemError, WaitTimeout } from '../client/problem.ts';
 import { RaincheckError } from '../core/errors.ts';
+import { commandName } from '../server/command-name.ts';
 import { Unreachable } from './context.ts';
 import { exitCodeOfError, UsageError } from './exit-codes.ts';
 import { openOutput } from './output.ts';
@@ -25,7 +26,7 @@ function linesOf(error: unknown, url: string): string[] {
   if (error instanceof Unreachable) {
     return [
       `No Raincheck server answers at ${url} (${safeLine(error.message)}).`,
-      '  Is it running? Start one with: npx raincheck dev',
+      `  Is it running? Start one with: ${commandName()} dev`,
       '  Somewhere else? Name it with --url or RAINCHECK_URL.',
     ];
   }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { limits } from '../core/limits.ts';
+import { commandName } from '../server/command-name.ts';
 import { acting, integerArgument, type Context, type Shell } from './context.ts';
 import { exitCodes, UsageError } from './exit-codes.ts';
 import { instantOf } from './instant.ts';
@@ -24,9 +25,9 @@ export function addErrors(program: Command, shell: Shell): void {
     );
 }
 
-const pipeHelp = `
+const pipeHelp = (): string => `
 In a pipe: one kind a line, tab-separated: kind, task, code, count, first, last, an operation, its detail.
-Retry one kind: raincheck retry --kind <kind>`;
+Retry one kind: ${commandName()} retry --kind <kind>`;
 
 async function printErrors(context: Context, flags: ErrorFlags): Promise<void> {
   const { client, output, transport } = context;

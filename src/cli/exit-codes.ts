@@ -5,7 +5,10 @@ import { RaincheckError } from '../core/errors.ts';
 export const exitCodes = {
   ok: { code: 0, meaning: 'done' },
   error: { code: 1, meaning: 'something else went wrong, such as a server that cannot be reached' },
-  usage: { code: 2, meaning: 'the command line or the input is wrong (HTTP 400, 413, 415, 422)' },
+  usage: {
+    code: 2,
+    meaning: 'the command line, the settings or the input are wrong (HTTP 400, 413, 415, 422)',
+  },
   failed: { code: 3, meaning: 'the operation failed, or the test of a webhook endpoint' },
   auth: { code: 4, meaning: 'the token is missing, wrong or not allowed to do this (401, 403)' },
   notFound: {

@@ -31,7 +31,7 @@ export async function followAndFinish(
     if (!output.json) output.problem(output.style('red', outcomeText(operation)));
     // Asking for the same once more is no use where the code says so.
     if (isRetryable(code) && !isGivenUp(operation)) {
-      output.note(`Try it again: raincheck retry ${operation.id}${context.flags}`);
+      output.note(`Try it again: ${context.command} retry ${operation.id}${context.flags}`);
     }
     return exitCodeOfOutcome(code);
   }
@@ -46,7 +46,9 @@ export async function followAndFinish(
   } catch (error) {
     // The work is done and kept: only the last step is to be repeated.
     const again = p.to === undefined ? '' : ` -o ${shellWord(p.to)}`;
-    output.note(`Fetch it again: raincheck result ${operation.id}${again}${context.flags}`);
+    output.note(
+      `Fetch it again: ${context.command} result ${operation.id}${again}${context.flags}`,
+    );
     throw error;
   }
   return exitCodes.ok.code;
@@ -66,6 +68,6 @@ function isErrorCode(code: string): code is ErrorCode {
   return Object.hasOwn(errorTable, code);
 }
 
-export function resumeText({ flags }: Context, id: string): string {
-  return `raincheck wait ${id}${flags}   |   raincheck cancel ${id}${flags}`;
+export function resumeText({ command, flags }: Context, id: string): string {
+  return `${command} wait ${id}${flags}   |   ${command} cancel ${id}${flags}`;
 }

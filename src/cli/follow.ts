@@ -3,8 +3,9 @@ import { WaitTimeout } from '../client/problem.ts';
 import { isFinal } from '../client/wait.ts';
 import type { WireOperation } from '../core/wire-operation.ts';
 import { retryText, type Context } from './context.ts';
-import { newsOf } from './narration.ts';
+import { isNewlyStalled, newsOf } from './narration.ts';
 import { ProgressLine, progressText } from './progress-line.ts';
+import { stalledHint } from './stalled.ts';
 
 export type Followed =
   | { readonly end: 'final'; readonly operation: WireOperation }
@@ -69,6 +70,8 @@ function createView(context: Context, accepted: WireOperation | null): View {
       line?.clear();
       output.note(news.text);
     }
+    const hint = isNewlyStalled(latest, operation) ? stalledHint(context, operation) : null;
+    if (hint !== null) output.note(hint);
     latest = operation;
     line?.report(operation.progress?.fraction ?? null);
     line?.paint();

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { completed, failed, sampleId, wireOperation } from '../../test/support/wire-samples.ts';
+import {
+  completed,
+  failed,
+  sampleId,
+  wireEstimate,
+  wireOperation,
+} from '../../test/support/wire-samples.ts';
 import type { WireOperation } from '../core/wire-operation.ts';
 import { newsOf, outcomeText } from './narration.ts';
 
@@ -29,6 +35,19 @@ describe('the story of an operation', () => {
   it('says when a delayed one starts', () => {
     assert.deepEqual(told(pending(0, { ready_at: inSeconds(60) })), [
       'pending, starts in 1 m 00 s',
+    ]);
+  });
+
+  it('says once what it waits for, where time alone does not help', () => {
+    const stalled = (reason: 'task_paused' | 'no_worker') =>
+      pending(0, {
+        estimate: wireEstimate({ completes_at: null, completes_by: null, basis: 'none', reason }),
+      });
+    const paused = stalled('task_paused');
+    assert.deepEqual(told(paused, paused, stalled('no_worker'), pending()), [
+      'pending',
+      'waits: its task is paused',
+      'waits: no worker runs its task',
     ]);
   });
 

@@ -2,6 +2,7 @@ import { isFinal } from '../client/wait.ts';
 import { formatDuration } from '../core/duration.ts';
 import type { WireOperation } from '../core/wire-operation.ts';
 import { wholeSeconds } from './progress-line.ts';
+import { stalledText } from './stalled.ts';
 import { safeLine } from './terminal-text.ts';
 
 /** What happened between two looks at an operation, in lines for people. */
@@ -37,7 +38,16 @@ export function newsOf(
   const isTold = operation.status === 'pending' && news.length > 0;
   const state = isOther && !isTold ? stateText(operation, now) : null;
   if (state !== null) news.push({ text: `${id} ${state}`, lasting: false });
+  if (isNewlyStalled(before, operation)) {
+    news.push({ text: `${id} waits: ${stalledText(operation)}`, lasting: true });
+  }
   return news;
+}
+
+/** Whether it waits for what a person must do, and has not done so when it was looked at before. */
+export function isNewlyStalled(before: WireOperation | null, operation: WireOperation): boolean {
+  const text = stalledText(operation);
+  return text !== null && (before === null || stalledText(before) !== text);
 }
 
 /** Numbers of the attempts that failed since `before`, also those too quick to be seen running. */

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { suggestion } from '../core/suggest.ts';
+import { commandName } from '../server/command-name.ts';
 import { version } from '../server/version.ts';
 import { serverUrl, urlDefault, type GlobalOptions, type Shell } from './context.ts';
 import { reportError } from './error-text.ts';
@@ -17,7 +18,9 @@ import { addList } from './list.ts';
 import { addListen } from './listen.ts';
 import { addLogs } from './logs.ts';
 import { addMigrate } from './migrate.ts';
+import { addPause, addResume } from './pause.ts';
 import { addResult } from './result.ts';
+import { addRemove } from './remove.ts';
 import { addRetry } from './retry.ts';
 import { addServe } from './serve.ts';
 import { addTasks } from './tasks.ts';
@@ -42,10 +45,13 @@ const commands = [
   addResult,
   addCancel,
   addRetry,
+  addRemove,
   addList,
   addWatch,
   addErrors,
   addTasks,
+  addPause,
+  addResume,
   addWebhooks,
   addDlq,
   addListen,
@@ -75,7 +81,7 @@ export async function main(argv: readonly string[]): Promise<number> {
 }
 
 function createProgram(shell: Shell): Command {
-  const program = new Command('raincheck');
+  const program = new Command(commandName());
   program
     .description('Work that takes longer than a request: submit it, follow it, fetch the result.')
     .version(version, '-V, --version')
@@ -123,7 +129,7 @@ function usageErrorOf(
   const hints = more.map((line) => line.replace(/^\((.*)\)$/, '$1'));
   const usage = new UsageError([sentence, ...hints].join(' '), { cause: error });
   const path = commandPath(program, argv).join('');
-  usage.hint = `See: raincheck ${path}--help`;
+  usage.hint = `See: ${program.name()} ${path}--help`;
   return usage;
 }
 

@@ -24,7 +24,7 @@ export function addResult(program: Command, shell: Shell): void {
         }
         if (operation.status !== 'completed') {
           if (!output.json) output.problem(`${operation.id} is still ${operation.status}.`);
-          output.note(`Follow it: raincheck wait ${operation.id}${context.flags}`);
+          output.note(`Follow it: ${context.command} wait ${operation.id}${context.flags}`);
           return exitCodes.stillRunning.code;
         }
         const { output: to } = command.opts<{ output?: string }>();

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { commandName } from '../server/command-name.ts';
 import { acting, durationArgument, type Shell } from './context.ts';
 import { followAndFinish } from './finish.ts';
 import { refuseBadTarget } from './result-output.ts';
@@ -26,8 +27,8 @@ export function addRun(program: Command, shell: Shell): void {
     );
 }
 
-const examples = `
+const examples = (): string => `
 Examples:
-  raincheck run countdown seconds:=20
-  raincheck run reports type=sales_summary date_range=2026-01-01..2026-06-30 -o sales.pdf
-  raincheck run reports --input @request.json --timeout 30s`;
+  ${commandName()} run countdown seconds:=20
+  ${commandName()} run reports type=sales_summary date_range=2026-01-01..2026-06-30 -o sales.pdf
+  ${commandName()} run reports --input @request.json --timeout 30s`;

@@ -6,6 +6,7 @@ import { estimateText } from './estimate-text.ts';
 import { exitCodes } from './exit-codes.ts';
 import { printRows } from './listing.ts';
 import { wholeSeconds } from './progress-line.ts';
+import { tellStalled } from './stalled.ts';
 import { deliveryStateText } from './webhook-text.ts';
 
 export function addStatus(program: Command, shell: Shell): void {
@@ -17,6 +18,7 @@ export function addStatus(program: Command, shell: Shell): void {
       acting(shell, async (context, command) => {
         const operation = await operationNamed(context, command.args[0]).status();
         printStatus(context, operation);
+        tellStalled(context, operation);
         return exitCodes.ok.code;
       }),
     );
@@ -35,7 +37,7 @@ export function printStatus(context: Context, operation: WireOperation): void {
     ['progress', operation.status === 'completed' ? null : progressOf(operation)],
     ['created', whenText(operation.created_at, transport.serverNow())],
     ['started', whenText(operation.started_at, transport.serverNow())],
-    ['starts', laterText(operation, transport.serverNow())],
+    [operation.attempt > 0 ? 'retries' : 'starts', laterText(operation, transport.serverNow())],
     ['estimate', estimateText(operation, transport.serverNow())?.full ?? null],
     ['finished', whenText(operation.finished_at, transport.serverNow())],
     ['took', tookText(operation)],

@@ -22,7 +22,7 @@ export type SubmitFlags = {
 
 export function withSubmitOptions(command: Command): Command {
   return command
-    .argument('<task>', 'name of the task; `raincheck tasks` lists them')
+    .argument('<task>', 'name of the task; the command `tasks` lists them')
     .argument('[input...]', 'name=value, name:=json, outer.inner=value, name=@file')
     .option('-i, --input <json>', 'the whole input: JSON, @file, or - for stdin')
     .option('-l, --label <name=value>', 'label to find it by; may be repeated', collected)
@@ -81,9 +81,18 @@ function unknownFields(input: unknown, { name, input_schema: schema }: WireTask)
 }
 
 /** As client.task, with a "did you mean" when there is none of that name. */
-export async function findTask(context: Context, name: string): Promise<WireTask> {
+export function findTask(context: Context, name: string): Promise<WireTask> {
+  return suggestingTask(context, name, () => context.client.task(name));
+}
+
+/** What is asked of the task, with a "did you mean" when there is none of that name. */
+export async function suggestingTask(
+  context: Context,
+  name: string,
+  ask: () => Promise<WireTask>,
+): Promise<WireTask> {
   try {
-    return await context.client.task(name);
+    return await ask();
   } catch (error) {
     if (!(error instanceof ProblemError) || error.code !== 'task_not_found') throw error;
     const names = await context.client.tasks().then(

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { acting, type Shell } from './context.ts';
 import { exitCodes } from './exit-codes.ts';
 import { resumeText } from './finish.ts';
+import { tellStalled } from './stalled.ts';
 import { submitFromWords, withSubmitOptions, type SubmitFlags } from './submission.ts';
 
 export function addSubmit(program: Command, shell: Shell): void {
@@ -19,6 +20,7 @@ export function addSubmit(program: Command, shell: Shell): void {
         else output.result(handle.id);
         output.note(`Status: ${handle.url}`);
         output.note(resumeText(context, handle.id));
+        tellStalled(context, handle.accepted);
         return exitCodes.ok.code;
       }),
     );

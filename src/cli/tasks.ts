@@ -55,6 +55,7 @@ function printTask({ output }: Context, task: WireTask): void {
     `  now       ${counts.pending} pending, ${counts.processing} processing, ${counts.completed} completed, ${counts.failed} failed`,
     `  limits    ${limits.attempts} attempt${limits.attempts === 1 ? '' : 's'}, timeout ${ms(limits.timeout_ms)}, queue timeout ${ms(limits.queue_timeout_ms)}, deadline ${ms(limits.deadline_ms)}`,
     ...durationLines(task),
+    ...redactLines(task),
     ...fieldLines(task.input_schema),
   ];
   for (const line of lines) output.result(safeLine(line));
@@ -80,6 +81,11 @@ function durationLines({
     lines.push(`  estimates ${held}, off by ${percent(error)} (the last ${samples})`);
   }
   return lines;
+}
+
+/** What of the input nobody is shown. */
+function redactLines({ redact }: WireTask): string[] {
+  return redact.length === 0 ? [] : [`  redacts   ${redact.join(', ')}`];
 }
 
 function percent(share: number): string {

@@ -49,7 +49,7 @@ async function watchLines(context: Context, p: Watching): Promise<void> {
   const { output, client } = context;
   const shown = new Map<string, string>();
   for await (const event of client.feed(p)) {
-    if (event.type === 'gap') output.note(gapText(event));
+    if (event.type === 'gap') output.note(gapText(event, context.command));
     if (event.type !== 'operation') continue;
     const { operation } = event;
     if (output.json) output.resultJson(operation);
@@ -64,9 +64,9 @@ async function watchLines(context: Context, p: Watching): Promise<void> {
   }
 }
 
-function gapText({ missed }: Extract<FeedEvent, { type: 'gap' }>): string {
+function gapText({ missed }: Extract<FeedEvent, { type: 'gap' }>, command: string): string {
   const what = missed === null ? 'Some changes were' : `${missed} changes were`;
-  return `${what} not told: raincheck list shows how it is now.`;
+  return `${what} not told: ${command} list shows how it is now.`;
 }
 
 function cellsOf(operation: WireOperation): string[] {

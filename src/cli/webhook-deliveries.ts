@@ -48,7 +48,7 @@ export function addDeliveryCommands(webhooks: Command, shell: Shell): void {
         const [id = ''] = command.args;
         if (isDeliveryId(id)) await showDelivery(context, id);
         else if (isEndpointId(id)) await showEndpoint(context, id);
-        else throw noSuchId(id, 'an endpoint (ep_…) or a delivery (msg_…)');
+        else throw noSuchId(id, 'the id of an endpoint (ep_…) or of a delivery (msg_…)');
         return exitCodes.ok.code;
       }),
     );
@@ -136,12 +136,12 @@ export function printSteered({ output, transport }: Context, delivery: WireDeliv
 
 export function deliveryIds(words: readonly string[]): readonly string[] {
   const wrong = words.find((word) => !isDeliveryId(word));
-  if (wrong !== undefined) throw noSuchId(wrong, 'a delivery (msg_ and 26 letters and digits)');
+  if (wrong !== undefined) throw noSuchId(wrong, 'a delivery id (msg_ and 26 letters and digits)');
   return words;
 }
 
 export function noSuchId(text: string, what: string): UsageError {
-  return new UsageError(`'${text}' is no id of ${what}.`);
+  return new UsageError(`'${text}' is not ${what}.`);
 }
 
 function statesArgument(text: string): readonly DeliveryState[] {

@@ -190,7 +190,7 @@ function addCreate(webhooks: Command, shell: Shell): void {
             `It has not consented yet, so nothing is sent: ${detail ?? 'it was not asked'}`,
           );
         }
-        output.note(`Try it: raincheck webhooks test ${created.id}${context.flags}`);
+        output.note(`Try it: ${context.command} webhooks test ${created.id}${context.flags}`);
         return exitCodes.ok.code;
       }),
     );
@@ -207,7 +207,9 @@ function addUpdate(webhooks: Command, shell: Shell): void {
       acting(shell, async (context, command) => {
         const members = membersFrom(command.opts<EndpointFlags>());
         if (Object.values(members).every((value) => value === undefined)) {
-          throw new UsageError('Say what to change; see: raincheck webhooks update --help');
+          throw new UsageError(
+            `Say what to change; see: ${context.command} webhooks update --help`,
+          );
         }
         const id = endpointNamed(command.args[0]);
         printEndpoint(context, await context.client.webhooks.updateEndpoint(id, members));
@@ -358,5 +360,5 @@ function printSecrets({ output }: Context, { secrets }: WireSecretList): void {
 
 function endpointNamed(text = ''): string {
   if (isEndpointId(text)) return text;
-  throw noSuchId(text, 'an endpoint (ep_ and 26 letters and digits)');
+  throw noSuchId(text, 'an endpoint id (ep_ and 26 letters and digits)');
 }

@@ -193,7 +193,7 @@ describe('On a terminal of 80 columns', { skip: !hasTerminal && 'no util-linux s
     assert.deepEqual(await shown('webhooks', 'show', sampleDeliveryId), [
       'delivery   msg_01M8A4E8X49JM2HXDQY4JRYS45',
       'event      operation.completed',
-      'state      pending after 1 attempt (http_500), next in 28 s: schedule step 1 ±20 %',
+      'state      pending after 1 attempt (http_500), next attempt in 28 s: schedule step 1 ±20 %',
       'operation  op_01M833QKVJTQ91318PAAN2267W',
       'endpoint   ep_01M8A4E996B3WN28N5KDPPT7E8',
       'sent to    https://hooks.example.com/raincheck',
@@ -217,7 +217,7 @@ describe('On a terminal of 80 columns', { skip: !hasTerminal && 'no util-linux s
       'endpoint   ep_01M8A4E996B3WN28N5KDPPT7E1',
       'kind       registered',
       'url        https://a-name-that-is-rather-long.example.com/and/a/path/that/is/longer',
-      'state      waiting: next in 2 m 00 s: circuit open after 5 failures, probe 2',
+      'state      waiting: next attempt in 2 m 00 s: circuit open after 5 failures, probe 2',
       'events     operation.completed operation.failed',
       'tasks      all',
       'health     circuit closed, last success never, last failure never',
@@ -235,7 +235,7 @@ describe('On a terminal of 80 columns', { skip: !hasTerminal && 'no util-linux s
     const lines = await shown('status', sampleId);
     const about = lines.filter((line) => /^(?:webhook|sent to|delivery)/.test(line));
     assert.deepEqual(about, [
-      `webhook    pending after 1 attempt (http_500), next in 28 s: schedule step 1 ±20 %`,
+      `webhook    pending after 1 attempt (http_500), next attempt in 28 s: schedule step 1 ±20 %`,
       'sent to    https://hooks.example.com/raincheck',
       `delivery   ${sampleDeliveryId}`,
     ]);

@@ -15,7 +15,7 @@ type DeliveryStanding = {
   readonly next_attempt_reason: string | null;
 };
 
-/** 'pending after 2 attempts (http_500), next in 28 s: schedule step 2 ±20 %'. */
+/** 'pending after 2 attempts (http_500), next attempt in 28 s: schedule step 2 ±20 %'. */
 export function deliveryStateText(delivery: DeliveryStanding, now: number): string {
   const { attempts } = delivery;
   const tried = attempts === 0 ? '' : ` after ${attempts} attempt${attempts === 1 ? '' : 's'}`;
@@ -36,7 +36,7 @@ export function nextText({ next_attempt_at: at }: { next_attempt_at: string | nu
   return inMs < 500 ? 'now' : wholeSeconds(inMs);
 }
 
-/** When something is sent next, and why then: 'next in 28 s: circuit open …'; '' when nothing waits. */
+/** When something is sent next, and why then: 'next attempt in 28 s: circuit open …'; '' when nothing waits. */
 export function waitText(
   p: Pick<DeliveryStanding, 'next_attempt_at' | 'next_attempt_reason'>,
   now: number,
@@ -44,7 +44,7 @@ export function waitText(
   const { next_attempt_at: at, next_attempt_reason: reason } = p;
   if (at === null) return reason ?? '';
   const next = nextText(p, now);
-  const when = next === 'now' ? 'next now' : `next in ${next}`;
+  const when = next === 'now' ? 'next attempt now' : `next attempt in ${next}`;
   return reason === null ? when : `${when}: ${reason}`;
 }
 

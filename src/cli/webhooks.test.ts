@@ -196,8 +196,8 @@ describe('raincheck webhooks', () => {
       [['create', inbox.origin, '--event', 'ended'], /Expected --event to be one of operation\./],
       [['create', inbox.origin, '--header', 'x'], /Expected --header name=value/],
       [['update', 'ep_01M8A2FC7Z89HCJPXB06DH80CR'], /Say what to change/],
-      [['update', 'ep_x', '--description', 'x'], /'ep_x' is no id of an endpoint/],
-      [['show', 'op_x'], /'op_x' is no id of an endpoint \(ep_…\) or a delivery/],
+      [['update', 'ep_x', '--description', 'x'], /'ep_x' is not an endpoint id/],
+      [['show', 'op_x'], /'op_x' is not the id of an endpoint \(ep_…\) or of a delivery/],
       [['secret', '--grace', '1h'], /go with --rotate/],
       [['deliveries', '--state', 'dad'], /Did you mean dead\?/],
       [['lst'], /Unknown command 'lst'\. Did you mean list\?/],
@@ -304,7 +304,7 @@ describe('raincheck dlq', () => {
     const retried = await cli('dlq', 'retry', two);
     assert.match(
       retried.stdout,
-      new RegExp(`^${two} pending after 3 attempts \\(http_404\\), next now`),
+      new RegExp(`^${two} pending after 3 attempts \\(http_404\\), next attempt now`),
     );
     await inbox.wait('/named', 7);
   });
@@ -331,7 +331,7 @@ describe('raincheck dlq', () => {
     const { code, stderr } = await run.ended;
     assert.equal(code, 130);
     const id = /op_\w{26}/.exec(stderr)?.[0] ?? '';
-    assert.match(stderr, new RegExp(`Detached\\. .* raincheck wait ${id}`));
+    assert.match(stderr, new RegExp(`Detached\\. .* npx raincheck wait ${id}`));
     assert.equal((await cli('cancel', id)).code, 0);
     assert.equal((await cli('wait', id)).code, 7);
   });
@@ -341,12 +341,12 @@ describe('raincheck dlq', () => {
       [['retry'], /Name deliveries, or say --all or a filter/],
       [['discard'], /Name deliveries, or say --all or a filter/],
       [['retry', 'msg_01M8A4E8X49JM2HXDQY4JRYS45', '--all'], /not both/],
-      [['retry', 'msg_x'], /'msg_x' is no id of a delivery/],
+      [['retry', 'msg_x'], /'msg_x' is not a delivery id/],
       [['retry', '--all', '--per-second', '0'], /\n {4}per_second {2}\S/],
       [['retry', '--al'], /Did you mean --all\?/],
       [['retry', '--all', '--error', 'timeout', '--dry-run'], /--all or a filter, not both/],
-      [['retry', '--endpoint', 'ep_nope'], /--endpoint: 'ep_nope' is no id of an endpoint/],
-      [['list', '--operation', 'op_nope'], /--operation: 'op_nope' is no id of an operation/],
+      [['retry', '--endpoint', 'ep_nope'], /--endpoint: 'ep_nope' is not an endpoint id/],
+      [['list', '--operation', 'op_nope'], /--operation: 'op_nope' is not an operation id/],
       [['discard', '--expired'], /Unknown option/],
     ];
     const runs = await Promise.all(cases.map(([args]) => cli('dlq', ...args)));

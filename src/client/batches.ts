@@ -10,6 +10,7 @@ import type { Transport } from './transport.ts';
 export type Batch = {
   /**
    * {}: all of them. `status`: of `pending` and `processing` for a cancel, `failed` for a retry or a removal; that is the default.
+   * A removal takes `completed` where it is named.
    * A cancel takes no `code` and no `error`: what is not over has none.
    */
   readonly filter: OperationFilter & {
@@ -21,7 +22,7 @@ export type Batch = {
   readonly limit?: number | undefined;
 };
 
-/** What a batch does to what it finds; `remove` and `retry` take failed operations only. */
+/** What a batch does to what it finds. */
 export type BatchAction = 'cancel' | 'retry' | 'remove';
 
 /** What is done to many operations at once is an operation itself, with progress and a result. */
@@ -30,7 +31,7 @@ export type BatchClient = {
   batchCancel(batch: Batch, options?: SubmitOptions): Promise<OperationHandle<WireBatched>>;
   /** Retries each failed operation that the filter finds, as a new one. */
   batchRetry(batch: Batch, options?: SubmitOptions): Promise<OperationHandle<WireBatched>>;
-  /** Removes the failed operations that the filter finds: their addresses are 410 then. */
+  /** Removes the operations that the filter finds, failed or, by `status`, completed: their addresses are 410 then. */
   batchRemove(batch: Batch, options?: SubmitOptions): Promise<OperationHandle<WireBatched>>;
   /** How many operations a batch would take. */
   countBatch(action: BatchAction, batch: Batch, options?: CallOptions): Promise<WireBatchCount>;

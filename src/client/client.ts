@@ -64,6 +64,9 @@ export type Client<App = unknown> = {
   errors(filter?: ErrorFilter): Promise<WireErrorGroups>;
   tasks(options?: CallOptions): Promise<readonly WireTask[]>;
   task(name: string, options?: CallOptions): Promise<WireTask>;
+  /** Its operations start no more, what runs goes on; resolves to the task as it is then. */
+  pauseTask(name: string, options?: CallOptions): Promise<WireTask>;
+  resumeTask(name: string, options?: CallOptions): Promise<WireTask>;
   /**
    * What happens to all operations, live, until the loop is left: best effort, for a page that shows them. A connection
    * that breaks is taken up again. Throws ProblemError; before the first event NetworkError, too.
@@ -162,6 +165,10 @@ export function clientOver<App = unknown>(transport: Transport): Client<App> {
       return tasksIn(await transport.request({ method: 'GET', url, signal }), url);
     },
     task: (name: string, options: CallOptions = {}) => getTask(transport, name, options.signal),
+    pauseTask: (name: string, { signal }: CallOptions = {}) =>
+      steerTask(transport, `${encodeURIComponent(name)}/pause`, signal),
+    resumeTask: (name: string, { signal }: CallOptions = {}) =>
+      steerTask(transport, `${encodeURIComponent(name)}/resume`, signal),
     feed(options: FeedOptions = {}) {
       refuseUnknownKeys('the options of feed()', options, feedOptionNames);
       return operationFeed(transport, options);
@@ -202,6 +209,15 @@ async function getTask(
 ): Promise<WireTask> {
   const url = transport.address(`/tasks/${encodeURIComponent(name)}`);
   return taskIn(await transport.request({ method: 'GET', url, signal }), url);
+}
+
+async function steerTask(
+  transport: Transport,
+  path: string,
+  signal: AbortSignal | undefined,
+): Promise<WireTask> {
+  const url = transport.address(`/tasks/${path}`);
+  return taskIn(await transport.request({ method: 'POST', url, signal }), url);
 }
 
 /** As `work`, or rejects with the signal's reason; the work itself goes on. */

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { durationMs, formatDuration, parseDuration, type Duration } from './duration.ts';
+import {
+  durationMs,
+  formatDuration,
+  parseDuration,
+  typedDuration,
+  type Duration,
+} from './duration.ts';
 import { RaincheckError } from './errors.ts';
 
 describe('parseDuration', () => {
@@ -111,5 +117,24 @@ describe('formatDuration', () => {
       [187_200_000, '2 d 4 h'],
     ];
     for (const [ms, text] of cases) assert.equal(formatDuration(ms), text, String(ms));
+  });
+});
+
+describe('typedDuration', () => {
+  it('is what parseDuration takes, in the largest unit that fits', () => {
+    const cases: [number, string][] = [
+      [0, '0ms'],
+      [10, '10ms'],
+      [1_000, '1s'],
+      [1_500, '1500ms'],
+      [90_000, '90s'],
+      [600_000, '10m'],
+      [86_400_000, '1d'],
+      [31_622_400_000, '366d'],
+    ];
+    for (const [ms, text] of cases) {
+      assert.equal(typedDuration(ms), text);
+      assert.equal(parseDuration(text), ms);
+    }
   });
 });

@@ -42,6 +42,16 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
+/** The length of time as one types it for a setting, in the largest unit that fits: '1s', '90s', '7d', '0ms'. */
+export function typedDuration(ms: number): string {
+  const units = Object.entries(unitMs).toReversed();
+  const [unit, unitLength] = units.find(([, length]) => ms >= length && ms % length === 0) ?? [
+    'ms',
+    1,
+  ];
+  return `${ms / unitLength}${unit}`;
+}
+
 function pad(n: number): string {
   return String(n).padStart(2, '0');
 }

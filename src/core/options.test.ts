@@ -81,11 +81,11 @@ describe('durationOption', () => {
   it('refuses what is outside, no duration, or no text and no number', () => {
     assert.match(
       messageOf(() => durationOption('lease', 999, bounds)),
-      /`lease`.*from 1000 ms to 60000 ms, got 999/,
+      /`lease`.*from 1s to 1m, got 999 \(a number is ms\)/,
     );
     assert.match(
       messageOf(() => durationOption('lease', '61s', bounds)),
-      /from 1000 ms to 60000 ms, got '61s'/,
+      /from 1s to 1m, got '61s' \(string\)/,
     );
     assert.match(
       messageOf(() => durationOption('lease', 'soon', bounds)),

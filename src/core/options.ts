@@ -1,4 +1,4 @@
-import { durationMs } from './duration.ts';
+import { durationMs, typedDuration } from './duration.ts';
 import { RaincheckError } from './errors.ts';
 import { suggestion } from './suggest.ts';
 
@@ -42,7 +42,13 @@ export function durationOption<Fallback extends number | null>(
   }
   const ms = durationMs(name, value);
   if (ms >= p.minMs && ms <= p.maxMs) return ms;
-  throw expected(name, `a duration from ${p.minMs} ms to ${p.maxMs} ms`, value);
+  const [least, most] = [typedDuration(p.minMs), typedDuration(p.maxMs)];
+  const what = `a duration from ${least} to ${most}`;
+  if (typeof value === 'string') throw expected(name, what, value);
+  throw new RaincheckError(
+    'invalid_option',
+    `Expected \`${name}\` to be ${what}, got ${value} (a number is ms).`,
+  );
 }
 
 export function expected(name: string, what: string, got: unknown): RaincheckError {

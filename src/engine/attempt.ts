@@ -32,6 +32,8 @@ export class Attempt {
   /** When it is told to stop for its timeout, and given up after its grace: of the clock's elapsed(). */
   timeoutAt: number;
   graceEndsAt = Infinity;
+  /** Its handler went on past the grace. */
+  graceOutlived = false;
   /** An instant, unlike the two above. */
   readonly deadlineAt: number;
   /** Stops the handler by force; only isolated ones can be. */
@@ -143,4 +145,10 @@ function timeoutDetail(task: Task): string {
 export function abortError(cause: 'timeout' | 'deadline' | 'cancel', task: Task): OperationError {
   if (cause === 'timeout') return plainError('timeout', timeoutDetail(task));
   return cause === 'deadline' ? deadlineError : cancelledError;
+}
+
+/** What an error says beside, where the handler did not stop when it was told to. */
+export function graceDetail(task: Task, graceMs: number): string {
+  const end = task.isolateModule === null ? 'it is no longer waited for' : 'its thread was ended';
+  return `Its handler did not stop within the grace of ${formatDuration(graceMs)}, so ${end}.`;
 }

@@ -36,7 +36,12 @@ export type BatchInput = {
 const actionable: Readonly<Record<BatchAction, readonly OperationStatus[]>> = {
   cancel: ['pending', 'processing'],
   retry: ['failed'],
-  // One alone may be removed when it has completed, too; many are somebody's results.
+  remove: ['failed', 'completed'],
+};
+
+/** Without a `status`: many that have completed are somebody's results, so whoever means those must say so. */
+const unasked: Readonly<Record<BatchAction, readonly OperationStatus[]>> = {
+  ...actionable,
   remove: ['failed'],
 };
 
@@ -133,17 +138,17 @@ function readFingerprint(reading: BodyReading, given: unknown): string | undefin
 const refusals: Readonly<Record<BatchAction, string>> = {
   cancel: 'has ended and cannot be cancelled',
   retry: 'cannot be retried',
-  remove: 'is removed one by one alone',
+  remove: 'is not over and cannot be removed',
 };
 
-/** One, or a list of them; default all that the action can take. */
+/** One, or a list of them. */
 function readStatuses(
   reading: BodyReading,
   action: BatchAction,
   given: unknown,
 ): readonly OperationStatus[] {
   const known = actionable[action];
-  if (given === undefined) return known;
+  if (given === undefined) return unasked[action];
   const path = ['filter', 'status'];
   if (Array.isArray(given) && given.length === 0) reading.fail(path, 'Expected at least one.');
   return (Array.isArray(given) ? (given as unknown[]) : [given]).flatMap((one) => {
@@ -223,7 +228,7 @@ function batchJsonSchema(action: BatchAction): Record<string, unknown> {
         properties: {
           status: {
             anyOf: [status, { type: 'array', items: status, minItems: 1 }],
-            default: actionable[action],
+            default: unasked[action],
           },
           task: text,
           labels: textsSchema(limits.labels, limits.labelValueChars),

@@ -18,6 +18,7 @@ import { engineFixture, untilAborted, type Fixture } from './engine.fixture.ts';
 
 const tasks = [
   defineTask('held', { concurrency: 1, run: ({ signal }) => untilAborted(signal) }),
+  defineTask('fine', { run: ({ input }) => input }),
   defineTask('broken', {
     run({ input }) {
       throw new TaskError(`No paper for ${JSON.stringify(input)}`, { retryable: false });
@@ -128,6 +129,28 @@ for (const [name, open] of Object.entries(stores)) {
       assert.deepEqual(left.map(({ id }) => id).toSorted(), even.toSorted());
       assert.equal((await f.read(held.id)).finishedAt, null);
       await assert.rejects(f.read(made[1]?.id ?? ''), { code: 'operation_gone' });
+    });
+
+    it('removes completed ones only where the filter names them', async (t) => {
+      const f = await fixture(t);
+      await failed(f, 2);
+      const good: Operation[] = [];
+      for (let i = 0; i < 60; i += 1) {
+        const { id } = await f.submit(
+          { i },
+          { task: 'fine', labels: { at: i < 55 ? 'old' : 'new' } },
+        );
+        good.push(await ended(f, id));
+      }
+      f.clock.jump(1);
+      const unasked = await batch(f, 'remove', { filter: { task: 'fine' } });
+      assert.equal(resultOf(await ended(f, unasked.id)).matched, 0);
+      const filter = { status: ['completed', 'failed'], labels: { at: 'old' } };
+      const done = await ended(f, (await batch(f, 'remove', { filter })).id);
+      assert.deepEqual(resultOf(done), { matched: 55, changed: 55, skipped: 0, failed: 0 });
+      assert.equal((await all(f, { task: 'fine' })).length, 5);
+      assert.equal((await all(f, { task: 'broken' })).length, 2);
+      await assert.rejects(f.read(good[0]?.id ?? ''), { code: 'operation_gone' });
     });
 
     it('retries what its filter finds, each once, as new operations', async (t) => {

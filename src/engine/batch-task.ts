@@ -67,7 +67,7 @@ export function createBatchTasks(p: BatchParts): readonly Task[] {
 const descriptions: Readonly<Record<BatchAction, string>> = {
   cancel: 'Cancels operations.',
   retry: 'Retries failed operations.',
-  remove: 'Removes failed operations.',
+  remove: 'Removes operations that are over.',
 };
 
 /** Of an operation, when its turn comes: somebody else was faster. */

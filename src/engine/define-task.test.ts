@@ -157,7 +157,7 @@ const wrong: [string, string, Record<string, unknown>, RegExp][] = [
     /Unknown option `timout` in task x\. Did you mean `timeout`\?/,
   ],
   ['a timeout in words', 'x', { run, timeout: 'soon' }, /`x\.timeout` to be a duration.*"soon"/],
-  ['a timeout of nothing', 'x', { run, timeout: 0 }, /`x\.timeout` to be a duration from 1 ms/],
+  ['a timeout of nothing', 'x', { run, timeout: 0 }, /`x\.timeout` to be a duration from 1ms/],
   ['a timeout of years', 'x', { run, timeout: '400d' }, /`x\.timeout`/],
   [
     'no attempts',
@@ -183,7 +183,7 @@ const wrong: [string, string, Record<string, unknown>, RegExp][] = [
     'a retention too short',
     'x',
     { run, retention: '1h' },
-    /`x\.retention` to be a duration from 86400000/,
+    /`x\.retention` to be a duration from 1d to 366d/,
   ],
   [
     'a retry factor below 1',

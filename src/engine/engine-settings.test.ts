@@ -38,7 +38,7 @@ const wrong: [string, Record<string, unknown>, RegExp][] = [
     { store, tasks: [a], concurrency: 0 },
     /`concurrency` to be an integer from 1 to 10000/,
   ],
-  ['a lease too short', { store, tasks: [a], lease: 10 }, /`lease` to be a duration from 1000 ms/],
+  ['a lease too short', { store, tasks: [a], lease: 10 }, /`lease` to be a duration from 1s/],
   ['a grace in words', { store, tasks: [a], grace: 'some' }, /`grace` to be a duration/],
 ];
 for (const [what, options, message] of wrong) {

@@ -185,6 +185,20 @@ test('no worker, or a paused task: null and the reason', async (t) => {
   assert.equal((await estimateOf(f, operation)).reason, 'no_worker', 'it was handed back');
 });
 
+test('a paused task is told also where nothing is known of what it takes, and of a retry', async (t) => {
+  const f = await fixture(t);
+  const failing = await f.submit({ ms: 1_000, fail: true });
+  await f.clock.advance(1_000);
+  assert.equal((await f.read(failing.id)).state, 'scheduled');
+  await f.engine.setTaskPaused({ task: 'timed', paused: true });
+  const waiting = await f.submit({ ms: 1_000 });
+  assert.equal((await estimateOf(f, waiting)).reason, 'task_paused');
+  assert.equal((await estimateOf(f, failing)).reason, 'task_paused');
+  await f.engine.setTaskPaused({ task: 'timed', paused: false });
+  await f.clock.advance(0);
+  assert.equal((await estimateOf(f, waiting)).reason, 'no_history');
+});
+
 test('a limit of the task is foreseen', async (t) => {
   const f = await fixture(t, { limit: 1, concurrency: 8 });
   await teach(f, 5, 10_000);

@@ -223,7 +223,11 @@ export class Estimates {
     if (this.#line !== 'shared' || !isRunning(operation)) this.#snapshots.consider(at);
     const placed = isRunning(operation) || this.#estimator.knowsLine(at);
     const queuePosition = placed ? told.queuePosition : null;
-    if (!told.known) return noEstimate(this.#reason(operation, told.reason), queuePosition);
+    const hasWorker = told.known || told.reason !== 'no_worker';
+    if (hasWorker && !isRunning(operation) && this.#paused.has(operation.task)) {
+      return noEstimate('task_paused', queuePosition);
+    }
+    if (!told.known) return noEstimate(reasonOf(told.reason), queuePosition);
     return {
       startsAt: told.startsAt,
       completesAt: told.p50At,
@@ -279,14 +283,6 @@ export class Estimates {
   #isBeyond(operation: Operation): boolean {
     const queued = { ...operation, key: operation.concurrencyKey };
     return this.#estimator.isBeyondLine(queued, this.#p.clock.now());
-  }
-
-  #reason(
-    operation: Operation,
-    reason: 'unknown_operation' | 'no_history' | 'no_worker' | 'not_admitted',
-  ): 'no_history' | 'no_worker' | 'task_paused' {
-    if (reason === 'no_history' || reason === 'no_worker') return reason;
-    return this.#paused.has(operation.task) ? 'task_paused' : 'no_history';
   }
 
   /**
@@ -353,4 +349,11 @@ function isRunning(operation: Operation): boolean {
 
 function isIsolated(task: Task): boolean {
   return task.isolateModule !== null;
+}
+
+/** In the words of the clients; the pause of a task is told before. */
+function reasonOf(
+  reason: 'unknown_operation' | 'no_history' | 'no_worker' | 'not_admitted',
+): 'no_history' | 'no_worker' {
+  return reason === 'no_worker' ? reason : 'no_history';
 }

@@ -4,7 +4,7 @@ import type { OperationError } from '../core/operation.ts';
 import { nextRetryAt } from '../core/retry.ts';
 import type { Settlement } from '../store/store.ts';
 import { Alarm } from './alarm.ts';
-import { abortError, type AbortCause, type Attempt } from './attempt.ts';
+import { abortError, graceDetail, type AbortCause, type Attempt } from './attempt.ts';
 import { attemptFields, type ContextParts } from './handler-context.ts';
 import { plainError } from './handler-error.ts';
 import type { HandlerProduct } from './handler-result.ts';
@@ -115,10 +115,13 @@ export class Executor {
 
   /** Settles without waiting for the handler any longer. */
   giveUp(attempt: Attempt): void {
+    attempt.graceOutlived = attempt.graceEndsAt <= this.#elapsed.now();
     attempt.kill?.();
     this.#p.logger.warn(
       { ...attemptFields(attempt), cause: attempt.cause },
-      'The handler did not stop in time; its attempt ends without it.',
+      attempt.task.isolateModule === null
+        ? 'The handler did not stop in time; its attempt ends without it.'
+        : 'The handler did not stop in time; its thread is ended.',
     );
     this.#finish(attempt, null);
   }
@@ -180,12 +183,19 @@ export class Executor {
     }
     if (cause === 'stop' || cause === 'lost') return { type: 'released', id, token };
     if (cause !== null) {
-      return this.#failed(attempt, abortError(cause, attempt.task), cause === 'timeout');
+      return this.#failed(attempt, this.#abortError(cause, attempt), cause === 'timeout');
     }
     if (product === null || product.ok) {
       return this.#failed(attempt, plainError('task_error', 'The handler gave nothing.'), true);
     }
     return this.#failed(attempt, product.error, product.retryable);
+  }
+
+  /** Of one that took longer than its timeout says, it tells what took the rest. */
+  #abortError(cause: 'timeout' | 'deadline' | 'cancel', attempt: Attempt): OperationError {
+    const error = abortError(cause, attempt.task);
+    if (!attempt.graceOutlived) return error;
+    return { ...error, detail: `${error.detail} ${graceDetail(attempt.task, this.#p.graceMs)}` };
   }
 
   #failed(attempt: Attempt, error: OperationError, retryable: boolean): Settlement {

@@ -51,6 +51,11 @@ test('a busy loop is terminated after timeout and grace, and its thread is free 
   const f = await realTime(t, isolated.spin, isolated.echo); // with one thread
   const first = await f.final((await f.submit()).id);
   assert.equal(first.error?.code, 'timeout');
+  assert.equal(
+    first.error?.detail,
+    'The attempt ran longer than its timeout of 100 ms. ' +
+      'Its handler did not stop within the grace of 50 ms, so its thread was ended.',
+  );
   const second = await f.final((await f.submit(1, { task: 'echo' })).id);
   assert.equal(second.state, 'completed');
 });

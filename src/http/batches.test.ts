@@ -133,6 +133,7 @@ for (const transport of transports) {
       ['retry', { filter: {}, dryrun: true }, ['/dryrun']],
       ['retry', { filter: { status: 'pending' } }, ['/filter/status']],
       ['cancel', { filter: { status: ['pending', 'failed'] } }, ['/filter/status']],
+      ['remove', { filter: { status: ['completed', 'processing'] } }, ['/filter/status']],
       ['cancel', { filter: { status: [] } }, ['/filter/status']],
       ['cancel', { filter: { status: 'running' } }, ['/filter/status']],
       ['cancel', { filter: { code: 'timeout' } }, ['/filter/code']],

@@ -123,7 +123,7 @@ for (const transport of transports) {
       assert.ok(group !== undefined && others.length > 0);
       const { fingerprint, count, sample_operation_id: sample } = group;
       const filter = { fingerprint };
-      const wrong = { filter: { ...filter, status: 'completed' } };
+      const wrong = { filter: { ...filter, status: 'pending' } };
       assertProblem(await send('POST', '/operations:batch-remove', wrong), 'validation_failed');
       const counted = await send('POST', '/operations:batch-remove', { filter, dry_run: true });
       assert.equal((counted.json as WireBatchCount).count, count, counted.text);

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { styleText } from 'node:util';
 import { formatDuration } from '../core/duration.ts';
 import type { Task } from '../engine/task.ts';
+import { commandName } from './command-name.ts';
 import { isDashboardBuilt } from './dashboard-files.ts';
 import { parseStoreAddress, storeLabel } from './open-store.ts';
 import { sampleInput } from '../http/openapi/sample-input.ts';
@@ -48,7 +49,7 @@ export function banner(p: BannerFacts): string {
     fact('Tasks', taskNames(p.tasks), tasksNote(p)),
   ];
   if (p.mode === 'dev' && p.webhooks) {
-    lines.push(fact('Webhooks', 'npx raincheck listen', 'receives them on this machine'));
+    lines.push(fact('Webhooks', `${commandName()} listen`, 'receives them on this machine'));
   }
   if (p.mode === 'dev') lines.push('', ...tryIt(p));
   return `\n${lines.join('\n')}\n\n`;
@@ -102,9 +103,11 @@ function tryIt(p: BannerFacts): string[] {
   const auth = !isSecured(p.settings) ? '' : ` -H "authorization: Bearer $RAINCHECK_TOKEN"`;
   const server = p.url === urlDefault ? '' : ` --url ${p.url}`;
   if (p.tasks.some((task) => task.name === 'countdown')) {
-    lines.push(`  npx raincheck run countdown seconds:=20${server}`);
+    lines.push(`  ${commandName()} run countdown seconds:=20${server}`);
   } else {
-    const words = ['npx raincheck run', first.name, inputWords(sample)].filter(Boolean).join(' ');
+    const words = [`${commandName()} run`, first.name, inputWords(sample)]
+      .filter(Boolean)
+      .join(' ');
     lines.push(`  ${words}${server}`);
   }
   lines.push(

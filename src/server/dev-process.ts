@@ -60,7 +60,7 @@ const code = await runServer(params, {
 process.off('disconnect', end);
 // Whatever user code still holds open must not keep the next one waiting.
 tell({ type: 'ending' }, () => {
-  if (!isLoaded || isReplaced || code === 1) process.exit(code);
+  if (!isLoaded || isReplaced || code === 1 || code === 2) process.exit(code);
   if (process.connected) process.disconnect();
 });
 process.exitCode = code;

@@ -149,7 +149,7 @@ class Reloading {
       return;
     }
     // A signal ended it, or none ever was up; else the person is at work on it.
-    const isMended = code === 1 || isExit || server.isLeaving;
+    const isMended = code === 1 || code === 2 || isExit || server.isLeaving;
     const goesOn = !this.#isStopping && this.#port !== null && isMended;
     if (goesOn) note('No server is up. The next save of one of its files starts one.');
     else this.#over.resolve(isExit && !this.#isStopping ? code || 1 : code);

@@ -4,6 +4,7 @@ import { formatBytes } from '../core/byte-size.ts';
 import { RaincheckError } from '../core/errors.ts';
 import { refuseNetwork, requireSqliteVersion } from '../store-sqlite/database-file.ts';
 import { inspectPostgres } from '../store-postgres/postgres-store.ts';
+import { commandName } from './command-name.ts';
 import { isLoopback, portHolder } from './listen.ts';
 import { exampleConfigFile, findConfig, loadConfig } from './load-config.ts';
 import { openStore, parseStoreAddress, storeLabel } from './open-store.ts';
@@ -82,7 +83,8 @@ async function configLine(
       config,
     });
     const tasks = config.tasks.map((task) => task.name).join(', ') || 'none';
-    const from = file ?? 'no raincheck.config.ts here; `raincheck dev` would serve the example';
+    const from =
+      file ?? `no raincheck.config.ts here; \`${commandName()} dev\` would serve the example`;
     const line = { ok: true, what, detail: `${from}; tasks: ${tasks}` };
     return { line: publicLine(settings) ?? line, settings };
   } catch (error) {

@@ -8,6 +8,7 @@ import { loopbackCidrs } from '../webhooks/address-policy.ts';
 import type { WebhookSettings } from '../webhooks/webhook-settings.ts';
 import { createHttpServer } from '../http/node-server.ts';
 import { banner } from './banner.ts';
+import { commandName } from './command-name.ts';
 import type { ServerConfig } from './define-config.ts';
 import { keepDevSecret } from './dev-secret.ts';
 import { isBusy, isLoopback, listen, portHolder, type Listening } from './listen.ts';
@@ -70,7 +71,8 @@ export type Succession = {
 
 /**
  * `raincheck dev`, `serve` and `worker`: runs until SIGTERM or SIGINT and resolves with the exit code. 0: asked
- * to stop and did; 1: could not start; 128 + n: a second signal n cut the stop short. What went wrong at start is
+ * to stop and did; 1: could not start, or ended by an error; 2: what it was told is wrong (flags, variables, the config
+ * file); 128 + n: a second signal n cut the stop short. What went wrong at start is
  * one sentence on stderr. An uncaught exception in user code is logged and
  * ends the process with 1; an unhandled rejection is only logged.
  */
@@ -83,7 +85,7 @@ export async function runServer(p: ServerParams, succession?: Succession): Promi
   } catch (error) {
     if (!(error instanceof RaincheckError)) throw error;
     process.stderr.write(`raincheck ${p.mode}: ${error.message}\n`);
-    return 1;
+    return error.code === 'invalid_option' && !(error instanceof PortTaken) ? 2 : 1;
   }
 }
 
@@ -105,7 +107,7 @@ async function makePlan(p: ServerParams, succession?: Succession): Promise<Plan>
   if (configFile === null && p.mode !== 'dev') {
     throw new RaincheckError(
       'invalid_option',
-      `There is no raincheck.config.ts in ${folder}. Name one with --config, or try \`raincheck dev\`.`,
+      `There is no raincheck.config.ts in ${folder}. Name one with --config, or try \`${commandName()} dev\`.`,
     );
   }
   const { config } = await loadConfig(configFile ?? exampleConfigFile());
@@ -306,6 +308,9 @@ function webhooksOf({ mode, config, settings }: Plan): WebhookSettings | false {
   };
 }
 
+/** Nothing that was told is wrong, but the port is not to be had now. */
+class PortTaken extends RaincheckError {}
+
 async function listenOrSay(
   server: Server,
   p: { readonly host: string; readonly port: number; readonly orNext: boolean },
@@ -317,9 +322,7 @@ async function listenOrSay(
     const reason = isBusy(error)
       ? `taken by ${portHolder(port) ?? 'another process'}. Choose another with --port or RAINCHECK_PORT.`
       : `not to be had: ${error instanceof Error ? error.message : String(error)}`;
-    throw new RaincheckError('invalid_option', `Port ${port} on ${host} is ${reason}`, {
-      cause: error,
-    });
+    throw new PortTaken('invalid_option', `Port ${port} on ${host} is ${reason}`, { cause: error });
   }
 }
 

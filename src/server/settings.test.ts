@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import { limits } from '../core/limits.ts';
 import { isLoopback } from './listen.ts';
 import { parseStoreAddress, storeLabel } from './open-store.ts';
 import { sampleInput } from '../http/openapi/sample-input.ts';
@@ -137,6 +138,7 @@ describe('settings', () => {
       docs.includes(settingsDocs()),
       `docs/config.md needs this table:\n\n${settingsDocs()}`,
     );
+    assert.ok(docs.includes(`a list of 1 to ${limits.deliveryFailuresMax - 1} durations`));
   });
 
   it('have no two with one variable', () => {

@@ -1,9 +1,5 @@
-import {
-  DatabaseSync,
-  type SQLInputValue,
-  type SQLOutputValue,
-  type StatementSync,
-} from 'node:sqlite';
+import type { SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
+import { DatabaseSync } from './sqlite.ts';
 import { storeError, unavailable } from './sqlite-error.ts';
 
 /**

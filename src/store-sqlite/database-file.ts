@@ -11,6 +11,7 @@ import {
 import { dirname, resolve } from 'node:path';
 import { RaincheckError } from '../core/errors.ts';
 import { schemaVersion } from './migrations.ts';
+import { nodeNeeded } from './sqlite.ts';
 import { isBusy, isDenied, isFull, isOutage, sqliteCode, unavailable } from './sqlite-error.ts';
 
 /**
@@ -44,9 +45,7 @@ export function requireSqliteVersion(version: string): void {
 /** Node 22 may have a good SQLite, but reads rows in another shape, so that every file looks like a foreign one. */
 export function requireNodeVersion(version: string): void {
   if (compareVersions(version, '24.0.0') >= 0) return;
-  throw incompatible(
-    `This is Node ${version}; Raincheck needs 24.15.0 or newer. To have one beside it: npm install node@24, then npx node.`,
-  );
+  throw incompatible(nodeNeeded(version));
 }
 
 /**

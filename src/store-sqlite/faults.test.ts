@@ -213,7 +213,10 @@ function defineTests(): void {
       assert.equal(await nextLine(), 'open', errors());
       await assert.rejects(openSqliteStore({ path: file }), (error: RaincheckError) => {
         assert.equal(error.code, 'store_locked');
-        assert.match(error.message, new RegExp(`pid ${child.pid}\\b.*Stop that process`));
+        assert.match(
+          error.message,
+          new RegExp(`pid ${child.pid}\\b.*Stop that process.*--store or RAINCHECK_STORE`),
+        );
         return true;
       });
       child.kill('SIGKILL');

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
 import { RaincheckError } from '../core/errors.ts';
+import { DatabaseSync } from './sqlite.ts';
 import { isBusy, unavailable } from './sqlite-error.ts';
 
 /**
@@ -59,7 +59,7 @@ export function lockFile(path: string, whoHolds: () => string): FileLock {
 export function lockedBy(path: string, holder: string, cause?: unknown): RaincheckError {
   return new RaincheckError(
     'store_locked',
-    `${path} is in use by ${holder}. Stop that process, or give this one a file of its own.`,
+    `${path} is in use by ${holder}. Stop that process, or give this one another file: --store or RAINCHECK_STORE, or the option \`store\`.`,
     { cause },
   );
 }

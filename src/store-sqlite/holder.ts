@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
 import type { WriteConnection } from './connection.ts';
 import { inodeOf, lockedBy, type FileLock } from './file-lock.ts';
+import { DatabaseSync } from './sqlite.ts';
 
 /**
  * Which process has the file, noted in the file itself: for the message of those who find it locked, and for

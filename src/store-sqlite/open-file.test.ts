@@ -206,7 +206,7 @@ describe('opening a SQLite store', () => {
     for (const old of ['22.23.3', '20.20.2']) {
       assert.throws(() => requireNodeVersion(old), {
         code: 'store_incompatible',
-        message: /^This is Node 2\d\..*needs 24\.15\.0 or newer/,
+        message: /^Raincheck needs Node 24\.15\.0 or newer; this is 2\d\./,
       });
     }
     for (const good of ['24.15.0', '26.0.0']) requireNodeVersion(good);

@@ -1,3 +1,5 @@
+// oxlint-disable-next-line no-unassigned-import -- for what it does, and first
+import '../server/required-node.ts';
 import { setImmediate as turn } from 'node:timers/promises';
 import { timerMsMax, type Clock } from '../core/clock.ts';
 import { isFinal } from '../core/operation.ts';

@@ -2,6 +2,7 @@ import { deliveryPausesMs } from '../core/delivery-schedule.ts';
 import type { Duration } from '../core/duration.ts';
 import { RaincheckError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import { typedDuration } from '../core/duration.ts';
 import { durationOption, expected, integerOption, refuseUnknownKeys } from '../core/options.ts';
 import { addressPolicy, type AddressPolicy } from './address-policy.ts';
 import { checkSecret, privatePrefix } from './secrets.ts';
@@ -159,8 +160,11 @@ function pausesOption(value: unknown): readonly number[] {
   );
   const sum = pauses.reduce((all, pause) => all + pause, 0);
   if (sum <= limits.deliveryTtlMs) return pauses;
-  const what = `at most ${limits.deliveryTtlMs} ms in all, after which a delivery expires`;
-  throw expected('webhooks.retryPauses', what, sum);
+  const what = `at most ${typedDuration(limits.deliveryTtlMs)} in all, after which a delivery expires`;
+  throw new RaincheckError(
+    'invalid_option',
+    `Expected \`webhooks.retryPauses\` to be ${what}; they add up to ${typedDuration(sum)}.`,
+  );
 }
 
 function secretsOption(value: unknown): readonly string[] {

@@ -70,6 +70,8 @@ describe('Webhook addresses', () => {
   });
 
   it('may be http when that is configured', () => {
+    const detail = refusal('http://hooks.example.com/').errors?.[0]?.detail ?? '';
+    assert.match(detail, /^Must begin with https:.*`webhooks\.httpAllowed`/);
     assert.equal(check('http://hooks.example.com/', { httpAllowed: true }).protocol, 'http:');
     assert.equal(refusal('http://10.0.0.1/', { httpAllowed: true }).code, 'webhook_url_blocked');
     const wrong = refusal('not-a-url', { httpAllowed: true });

@@ -94,7 +94,9 @@ function textFault(text: string, policy: AddressPolicy): string | null {
 function urlFault(url: URL, policy: AddressPolicy): string | null {
   // Escapes make it longer than it came.
   if (url.href.length > limits.webhookUrlChars) return tooLong();
-  if (url.protocol !== 'https:' && !policy.httpAllowed) return 'Must begin with https://.';
+  if (url.protocol !== 'https:' && !policy.httpAllowed) {
+    return 'Must begin with https://: the setting `webhooks.httpAllowed` of this server does not allow http://.';
+  }
   const port = url.port === '' ? 443 : Number(url.port);
   const isUsual = port === 443 || port === 80;
   if (!isUsual && (port < 1_024 || badPorts.has(port))) {

@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import { after, before, describe, it } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import { launchChromium } from './chromium.ts';
+import { until } from '../../src/testing/until.fixture.ts';
 import { findChromium, noChromium } from './find-chromium.ts';
 import { startSite, type Site } from './site.ts';
 import { openPage } from './watched-page.ts';
@@ -130,7 +131,8 @@ describe('the dashboard', { skip: executable === null && noChromium }, () => {
     await page.getByRole('button', { name: 'Edit and retry' }).click();
     const field = page.getByRole('dialog').getByLabel('Input');
     await page.getByRole('dialog').getByText('the stored value is used').waitFor();
-    const shown = await field.inputValue();
+    // The sentence comes with the task, the input by a request of its own.
+    const shown = await until('the input is shown', () => field.inputValue());
     assert.deepEqual(JSON.parse(shown), { good: false, key: '[redacted]' });
     await field.fill(shown.replace('false', 'true'));
     await page.getByRole('button', { name: 'Run it' }).click();
@@ -191,6 +193,28 @@ describe('the dashboard', { skip: executable === null && noChromium }, () => {
     await page.locator('.groups li').first().waitFor();
     assert.equal(await group.count(), 0);
     assert.equal(await page.locator('.groups li').count(), 1);
+    watched.assertQuiet();
+  });
+
+  it('discards what completed, and then says why a number leads to an empty list', async () => {
+    await using own = await startSite({});
+    for (let i = 0; i < 3; i += 1) await (await own.client.submit('noop', { i })).wait();
+    await using watched = await openPage(browser);
+    const { page } = watched;
+    await page.goto(`${own.url}operations`);
+    await page.locator('tr[data-id]').nth(2).waitFor();
+    assert.equal(await page.getByRole('button', { name: 'Discard all…' }).count(), 0);
+    await page.goto(`${own.url}tasks`);
+    const row = page.locator('tr').filter({ hasText: 'noop' });
+    await row.getByRole('link', { name: '3', exact: true }).click();
+    await page.getByRole('button', { name: 'Discard all…' }).click();
+    await page.getByRole('dialog').getByText('Nobody can read them or their results').waitFor();
+    await page.getByRole('button', { name: 'Discard 3 operations' }).click();
+    await page.locator('h1').getByText('Completed').waitFor();
+    await page.goto(`${own.url}tasks`);
+    await row.getByRole('link', { name: '3', exact: true }).click();
+    await page.getByText('None is kept any more').waitFor();
+    await page.getByText('3 operations have completed so far.').waitFor();
     watched.assertQuiet();
   });
 

@@ -38,11 +38,15 @@ export async function startSite(
     readonly pauses?: readonly (`${number}ms` | `${number}h`)[];
   } = {},
 ): Promise<Site> {
+  // What was opened is closed again where the rest does not come about: the run of the tests would never end.
+  await using opened = new AsyncDisposableStack();
   const folder = mkdtempSync(path.join(tmpdir(), 'raincheck-dashboard-'));
+  opened.defer(() => rmSync(folder, { recursive: true, force: true }));
   await buildDashboard(folder);
   const gates: (() => void)[] = [];
   let isHealthy = false;
   const receiver = await WebhookReceiver.open({ react: () => (isHealthy ? 204 : 503) });
+  opened.defer(() => receiver.close());
   const { dev = false, pauses = ['1h', '1h'], ...given } = options;
   const rc = assembledRaincheck(
     {
@@ -60,12 +64,18 @@ export async function startSite(
     },
     { app: { dashboard: dashboardFiles(folder), dev } },
   );
+  opened.defer(() => rc.stop({ now: true }));
   await rc.start();
   const server = createServer(rc.handle);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
+  opened.defer(() => {
+    server.close();
+    server.closeAllConnections();
+  });
   const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}${options.basePath ?? ''}`;
   const { token } = options;
+  const all = opened.move();
   return {
     url: `${base}/dashboard/`,
     client: createClient({ baseUrl: base, ...(token === undefined ? {} : { token }) }),
@@ -76,11 +86,7 @@ export async function startSite(
     step: () => gates.shift()?.(),
     async [Symbol.asyncDispose]() {
       for (const open of gates) open();
-      server.close();
-      server.closeAllConnections();
-      await rc.stop({ now: true });
-      await receiver.close();
-      rmSync(folder, { recursive: true, force: true });
+      await all.disposeAsync();
     },
   };
 }

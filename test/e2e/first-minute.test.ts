@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -102,7 +102,7 @@ describe('the first minute', () => {
         server.output,
         new RegExp(`Port ${port} is taken by .*; using ${new URL(url).port}`),
       );
-      const tried = await server.printed(/npx raincheck run .*/);
+      const tried = await server.printed(/raincheck run .*/);
       assert.ok(tried[0].endsWith(` --url ${url}`), tried[0]);
 
       const args = ['serve', '--config', fixture, '--store', 'memory:', '--port', String(port)];
@@ -124,7 +124,7 @@ describe('the first minute', () => {
 
   it('does not listen to the network without a token, and asks for it when there is one', async () => {
     await using open = dev('--ephemeral', '--host', '0.0.0.0');
-    assert.equal(await open.exited, 1);
+    assert.equal(await open.exited, 2);
     assert.match(open.output, /without a token/);
 
     const env = { RAINCHECK_TOKEN: 'correct-horse-battery' };
@@ -218,10 +218,21 @@ describe('the first minute', () => {
 
   it('names the variable that does not fit', async () => {
     await using server = new ServerProcess(['dev'], { env: { RAINCHECK_CONCURRENCY: 'many' } });
-    assert.equal(await server.exited, 1);
+    assert.equal(await server.exited, 2);
     assert.match(
       server.output,
       /RAINCHECK_CONCURRENCY: expected a whole number from 1 to 10000, got "many"/,
     );
+  });
+
+  it('ends with 2 where the config file is wrong, or is none', async () => {
+    const config = path.join(folder, 'wrong.config.mjs');
+    writeFileSync(config, 'export default { tasks: [], concurency: 3 };');
+    const wrong = new ServerProcess(['serve', '--config', config], { folder });
+    assert.equal(await wrong.exited, 2);
+    assert.match(wrong.output, /Did you mean `concurrency`\?/);
+    const none = new ServerProcess(['worker', '--config', 'nowhere.ts'], { folder });
+    assert.equal(await none.exited, 2);
+    assert.match(none.output, /^raincheck worker: .*nowhere\.ts/);
   });
 });

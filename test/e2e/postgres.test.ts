@@ -103,7 +103,7 @@ it('half a server on a store that no other process can have open is refused', as
   const config = ['--config', path.join(import.meta.dirname, '../chaos/nodes.config.ts')];
   for (const half of [['worker'], ['serve', '--role', 'api']]) {
     const { code, stderr } = await runCli([...half, '--store', 'memory:', ...config]);
-    assert.equal(code, 1);
+    assert.equal(code, 2);
     assert.match(stderr, /needs a store that several processes share: name a postgres:\/\//);
   }
   const { code, stderr } = await runCli(['migrate', '--store', 'some.db']);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -12,6 +12,7 @@ import {
 } from '../support/packed-package.ts';
 
 const root = path.join(import.meta.dirname, '..', '..');
+const olderNode = findOlderNode();
 
 /**
  * The package as a user gets it: built and packed from a copy, unpacked as node_modules/raincheck of an
@@ -147,6 +148,52 @@ describe('the packed package', () => {
     assert.match(run('node', [bin, 'doctor'], project), /reports, countdown, flaky, noop, spin/);
   });
 
+  const needed =
+    /Error: Raincheck needs Node 24\.15\.0 or newer; this is [\d.]+\. .*npm install node@24/m;
+  const entries = ['raincheck', 'raincheck/testing'];
+  it('says which Node it needs where one has no SQLite, in a line', () => {
+    for (const [node, flags] of [
+      [process.execPath, ['--no-experimental-sqlite']],
+      ...(olderNode === null ? [] : [[olderNode, []] as const]),
+    ] as const) {
+      const programs = entries.flatMap((entry) => [
+        ['--input-type=module', '-e', `import '${entry}'`],
+        ...(node === olderNode ? [] : [['-e', `require('${entry}')`]]),
+      ]);
+      for (const program of programs) {
+        const run = spawnSync(node, [...flags, ...program], { cwd: project, encoding: 'utf8' });
+        assert.equal(run.status, 1);
+        assert.match(run.stderr, needed);
+        assert.doesNotMatch(run.stderr, /^ {4}at /m);
+      }
+    }
+  });
+
+  it(
+    'says so from its bin, and its client works there',
+    { skip: olderNode === null && 'no Node without SQLite on this machine' },
+    () => {
+      const bin = path.join(project, 'node_modules/raincheck/bin/raincheck.js');
+      const cli = spawnSync(olderNode ?? '', [bin, 'dev'], { cwd: project, encoding: 'utf8' });
+      assert.equal(cli.status, 1);
+      assert.match(cli.stderr, /^raincheck needs Node 24\.15\.0 or newer; this is .*\n$/);
+      const program =
+        "import { createClient } from 'raincheck/client'; console.log(typeof createClient)";
+      const args = ['--input-type=module', '-e', program];
+      assert.equal(run(olderNode ?? '', args, project), 'function\n');
+    },
+  );
+
+  it('names in hints the command that it was started with', () => {
+    const bin = path.join(project, 'node_modules/.bin');
+    assert.match(
+      run('npx', ['--no', 'raincheck', 'run', '--help'], project),
+      /^Usage: npx raincheck run /,
+    );
+    const onPath = `PATH="${bin}:$PATH" raincheck run --help`;
+    assert.match(run('bash', ['-c', onPath], project), /^Usage: raincheck run /);
+  });
+
   it('serves its example without zod and pdfkit: threads run, and the PDF says what it needs', () => {
     for (const name of ['zod', 'pdfkit']) {
       assert.throws(() => run('node', ['-e', `require.resolve('${name}')`], project));
@@ -199,6 +246,15 @@ describe('the packed package', () => {
     assert.match(output, /"kind":"summary"/);
   });
 });
+
+/** One that has no node:sqlite, as those before 22.5; null: there is none on the PATH. */
+function findOlderNode(): string | null {
+  const hasNone = "process.exit(process.getBuiltinModule?.('node:sqlite') === undefined ? 0 : 1)";
+  const files = (process.env['PATH'] ?? '')
+    .split(path.delimiter)
+    .map((at) => path.join(at, 'node'));
+  return files.find((file) => spawnSync(file, ['-e', hasNone]).status === 0) ?? null;
+}
 
 function run(command: string, args: string[], cwd: string): string {
   return runIn(cwd, command, args);

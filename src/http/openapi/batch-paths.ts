@@ -57,7 +57,7 @@ export const batchPaths: Json = {
   ...batchPath('remove', {
     operationId: 'batchRemove',
     summary:
-      'Remove all failed operations that a filter finds, as an operation; or only count them',
+      'Remove all operations that are over and that a filter finds, as an operation; or only count them',
   }),
 };
 

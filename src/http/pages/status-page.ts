@@ -143,7 +143,10 @@ function facts(operation: WireOperation, now: number): readonly Html[] {
   const list: [string, Html | string | null][] = [
     ['Expected', estimate === null ? null : expected(estimate, now)],
     ['Before it', ahead(operation)],
-    ['Starts', operation.ready_at === null ? null : instant(operation.ready_at)],
+    [
+      attempt > 0 ? 'Next attempt' : 'Starts',
+      operation.ready_at === null ? null : instant(operation.ready_at),
+    ],
     ['Accepted', instant(created_at)],
     ['Started', started_at === null ? null : instant(started_at)],
     ['Finished', finished_at === null ? null : instant(finished_at)],
