@@ -14,7 +14,7 @@ import type {
   WireRedriveCount,
   WireTestedEndpoint,
 } from '../core/wire-webhook.ts';
-import { Inbox } from '../http/pages/inbox.fixture.ts';
+import { Inbox } from '../http/inbox.fixture.ts';
 import { kit, listening, type Kit } from '../http/transports.fixture.ts';
 import { until } from '../testing/until.fixture.ts';
 

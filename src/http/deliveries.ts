@@ -13,7 +13,7 @@ import type { Webhooks } from '../webhooks/webhooks.ts';
 import { tenant, type WebhookContext } from './context.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 import { jsonReply } from './json-reply.ts';
-import { pageAsked, pageReply } from './pages/page.ts';
+import { pageAsked, pageReply } from './list-page.ts';
 import { invalid, parseTime, parseWord, parseWords, single } from './query.ts';
 import {
   deliveryUrl,

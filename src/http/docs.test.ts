@@ -56,7 +56,7 @@ describe('The documents', () => {
       return task === undefined ? path : path.replace(task.path, '{task.path}');
     };
     const methods = ['get', 'post', 'patch', 'delete'] as const;
-    const own = routeTable(contextOf(k)).all.filter((route) => !route.view && !route.asset);
+    const own = routeTable(contextOf(k)).all.filter(({ audience }) => audience === 'clients');
     const routed = own.flatMap((route) =>
       methods
         .filter((method) => route[method] !== undefined)

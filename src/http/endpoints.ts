@@ -10,7 +10,7 @@ import { tenant, type WebhookContext } from './context.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 import { readJsonBody } from './json-body.ts';
 import { jsonReply } from './json-reply.ts';
-import { pageAsked, pageReply } from './pages/page.ts';
+import { pageAsked, pageReply } from './list-page.ts';
 import { parseWord } from './query.ts';
 import {
   endpointOrNull,

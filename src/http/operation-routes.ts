@@ -1,6 +1,6 @@
 import { batchRoutes } from './batches.ts';
 import type { HttpContext, Params } from './context.ts';
-import { listErrors } from './errors.ts';
+import { listErrors } from './error-groups.ts';
 import { readEvents, wantsEvents } from './events.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 import { readFeed } from './feed.ts';
@@ -15,7 +15,8 @@ import {
 } from './operations.ts';
 import { readResult } from './results.ts';
 import { route, type Route } from './route.ts';
-import { cancelFromPage, readStatusPage, wantsHtml } from './pages/status-html.ts';
+import { wantsHtml } from './pages/html-reply.ts';
+import { cancelFromPage, readStatusPage } from './pages/status-route.ts';
 
 const id = (params: Params): string => params['id'] ?? '';
 

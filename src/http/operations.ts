@@ -6,7 +6,7 @@ import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 import { fingerprint, parseIdempotencyKey } from './idempotency-key.ts';
 import { readJsonBody } from './json-body.ts';
 import { parseOperationFilter } from './operation-filter.ts';
-import { pageAsked, pageReply } from './pages/page.ts';
+import { pageAsked, pageReply } from './list-page.ts';
 import { parsePrefer, preferenceApplied } from './prefer.ts';
 import { invalid } from './query.ts';
 import { readOperation, requireId } from './results.ts';

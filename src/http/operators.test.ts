@@ -7,7 +7,7 @@ import { faultyStore } from '../testing/faulty-store.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
 import { until } from '../testing/until.fixture.ts';
 import { createApp } from './app.ts';
-import { Inbox } from './pages/inbox.fixture.ts';
+import { Inbox } from './inbox.fixture.ts';
 import { DocumentedAnswers } from './openapi/document.fixture.ts';
 import {
   assertProblem,

@@ -7,6 +7,12 @@ type Method = (typeof methods)[number];
 /** The scope that a request wants; null: any token will do. */
 type Needed = Scope | null | ((params: Params) => Scope | null);
 
+/**
+ * Whom a route is for; documents and tests select by it. Routes for `clients` are in our OpenAPI document, those for
+ * `otherClients` (of Azure, Google, …) in docs/compatibility.md, and those for `browsers` are pages with their files.
+ */
+export type Audience = 'clients' | 'otherClients' | 'browsers';
+
 /** One address with what may be done there. HEAD follows GET, OPTIONS is answered by the app. */
 export type Route = { readonly [method in Method]?: RouteAction } & {
   /** As in path-table.ts: `:name` is a parameter, `::` a colon, `*` the rest. */
@@ -17,10 +23,7 @@ export type Route = { readonly [method in Method]?: RouteAction } & {
   readonly allow: string;
   /** Answers without a token; 'post': only to POST. */
   readonly open: boolean | 'post';
-  /** In the words of other makers' clients: told in docs/compatibility.md, not in our OpenAPI document. */
-  readonly view: boolean;
-  /** A page of ours or what it is made of: nothing that a program would ask for. */
-  readonly asset: boolean;
+  readonly audience: Audience;
 };
 
 /** Looking is `read`, changing what is there is `operate`; what is neither says so. */
@@ -32,11 +35,10 @@ export function route(
     /** Of all its methods, or of those that differ from the default. */
     readonly scope?: Scope | null | { readonly [method in Method]?: Needed };
     readonly open?: boolean | 'post';
-    readonly view?: boolean;
-    readonly asset?: boolean;
+    readonly audience?: Audience;
   },
 ): Route {
-  const { open = false, view = false, asset = false, scope, ...actions } = p;
+  const { open = false, audience = 'clients', scope, ...actions } = p;
   const allowed = [
     p.get && 'GET, HEAD',
     p.post && 'POST',
@@ -52,8 +54,7 @@ export function route(
     pattern,
     needs,
     open,
-    view,
-    asset,
+    audience,
     allow: allowed.filter(Boolean).join(', '),
     ...actions,
   };

@@ -1,7 +1,10 @@
 import { RaincheckError } from '../core/errors.ts';
 import type { Task } from '../engine/task.ts';
 import type { HttpContext, Params } from './context.ts';
+import { inboxRoutes } from './inbox-routes.ts';
+import { documentRoutes } from './openapi/document-routes.ts';
 import { openapiDocument } from './openapi/document.ts';
+import type { Json } from './openapi/schemas.ts';
 import { operationRoutes, statusRoute } from './operation-routes.ts';
 import { pageRoutes } from './pages/page-routes.ts';
 import { PathTable, type PathMatch } from './path-table.ts';
@@ -16,31 +19,8 @@ import { webhookRoutes } from './webhook-routes.ts';
 /** Where an address leads; null: nowhere. `path` is without the base path, still percent-encoded. */
 export type Router = (path: string) => PathMatch<Route> | null;
 
-/** First segments a task may not take: ours, now and as announced. */
-const reservedSegments: ReadonlySet<string> = new Set([
-  'operations',
-  'events',
-  'errors',
-  'tasks',
-  'whoami',
-  'problems',
-  'livez',
-  'readyz',
-  'openapi.json',
-  'arazzo.json',
-  'metrics',
-  'docs',
-  'dashboard',
-  'inbox',
-  'webhooks',
-  'worker',
-  'workers',
-  'stats',
-  'azure',
-  'v1',
-  'async',
-  'assets',
-]);
+/** First segments that are ours although a server may have no such route, or has none yet. */
+const alsoReserved: readonly string[] = ['dashboard', 'inbox', 'worker'];
 
 /** Throws `invalid_option` when two tasks, or a task and we, want the same address. */
 export function createRouter(context: HttpContext): Router {
@@ -62,10 +42,12 @@ export function routeTable(context: HttpContext): {
   readonly all: readonly Route[];
   readonly status: Route;
 } {
-  const { all, status } = ownRoutes(context);
+  const status = statusRoute(context);
+  const all: Route[] = [status, ...ownRoutes(context, () => openapiDocument(context, all))];
+  const reserved = new Set([...all.map(({ pattern }) => firstSegment(pattern)), ...alsoReserved]);
   const takenBy = new Map<string, string>();
   for (const task of context.engine.tasks.values()) {
-    refuseReservedPath(task);
+    if (reserved.has(firstSegment(task.path))) throw reservedPath(task);
     for (const route of taskRoutes(context, task)) {
       const other = takenBy.get(route.pattern);
       if (other !== undefined) throw taken(task, route.pattern, other);
@@ -74,6 +56,11 @@ export function routeTable(context: HttpContext): {
     }
   }
   return { all, status };
+}
+
+/** Of `/operations::batch-retry` it is `operations`, as a client may write the colon as it likes. '' of `/`. */
+function firstSegment(pattern: string): string {
+  return pattern.split('/', 2)[1]?.split(':', 1)[0] ?? '';
 }
 
 function taken(task: Task, pattern: string, other: string): RaincheckError {
@@ -94,10 +81,8 @@ function statusMatch(route: Route, path: string): PathMatch<Route> | null {
     : null;
 }
 
-function refuseReservedPath(task: Task): void {
-  const segment = task.path.split('/', 2)[1] ?? '';
-  if (segment !== '' && !reservedSegments.has(segment)) return;
-  throw new RaincheckError(
+function reservedPath(task: Task): RaincheckError {
+  return new RaincheckError(
     'invalid_option',
     `The \`path\` ${task.path} of task '${task.name}' is one of Raincheck's own: choose another.`,
   );
@@ -121,19 +106,18 @@ function taskRoutes(context: HttpContext, task: Task): Route[] {
   ];
 }
 
-function ownRoutes(context: HttpContext): { readonly all: Route[]; readonly status: Route } {
-  const document = () => openapiDocument(context, routeTable(context).all);
-  const status = statusRoute(context);
-  const all = [
-    status,
+/** All of ours but the status, which the router knows by itself. */
+function ownRoutes(context: HttpContext, document: () => Json): Route[] {
+  return [
     ...operationRoutes(context),
     ...ownTaskRoutes(context),
     ...serverRoutes(context),
+    ...documentRoutes(context, document),
     ...pageRoutes(context, document),
+    ...inboxRoutes(context),
     ...webhookRoutes(context),
     ...viewRoutes(context),
   ];
-  return { all, status };
 }
 
 function ownTaskRoutes(context: HttpContext): Route[] {

@@ -1,12 +1,13 @@
 import type { HttpContext } from './context.ts';
 import { readLiveness, readReadiness } from './health.ts';
 import { readMetrics } from './metrics.ts';
+import { readProblemType } from './problem-types.ts';
 import { route, type Route } from './route.ts';
 import { StatsAnswers } from './stats.ts';
 import { readWhoami } from './whoami.ts';
 import { listWorkers } from './workers.ts';
 
-/** What tells of the server itself: to probes, to Prometheus, to who runs it. */
+/** Routes about the server itself: for probes, for Prometheus, for those who run it, and what its errors mean. */
 export function serverRoutes(context: HttpContext): Route[] {
   const stats = new StatsAnswers(context);
   return [
@@ -19,5 +20,9 @@ export function serverRoutes(context: HttpContext): Route[] {
       open: context.metrics?.isOpen ?? false,
     }),
     route('/workers', { get: () => listWorkers(context) }),
+    route('/problems/:code', {
+      scope: null,
+      get: (_, params) => readProblemType(context, params['code'] ?? ''),
+    }),
   ];
 }

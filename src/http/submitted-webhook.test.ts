@@ -6,7 +6,7 @@ import type { WireOperation } from '../core/wire-operation.ts';
 import { systemClock } from '../engine/system-clock.ts';
 import { until } from '../testing/until.fixture.ts';
 import { createApp } from './app.ts';
-import { Inbox } from './pages/inbox.fixture.ts';
+import { Inbox } from './inbox.fixture.ts';
 import { DocumentedAnswers } from './openapi/document.fixture.ts';
 import {
   assertProblem,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Webhook } from 'standardwebhooks';
 import { until } from '../testing/until.fixture.ts';
-import { Inbox } from './pages/inbox.fixture.ts';
+import { Inbox } from './inbox.fixture.ts';
 import { DocumentedAnswers } from './openapi/document.fixture.ts';
 import { webhookRoutes } from './webhook-routes.ts';
 import {

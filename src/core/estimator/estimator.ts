@@ -28,7 +28,7 @@ import type { Queued } from './waiting-line.ts';
 export type EstimatorOptions = {
   /** Uniform in [0, 1). */
   readonly random: Random;
-  /** Polls a second that clients are asked to make of this node; see SlotRing. Default 1,000. */
+  /** Polls a second that clients are asked to make of this node; see PollBudget. Default 1,000. */
   readonly pollsPerSecond?: number;
   /** The longest Retry-After. Default 60 s. */
   readonly retryAfterMsMax?: number;

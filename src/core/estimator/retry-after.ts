@@ -1,7 +1,7 @@
 import { pollWaitMs } from './poll-plan.ts';
 import type { Random } from './random.ts';
 import { pollSettings as settings } from './settings.ts';
-import { SlotRing } from './slot-ring.ts';
+import { PollBudget } from './poll-budget.ts';
 
 /** When to poll again. */
 export type PollWait = {
@@ -23,7 +23,7 @@ export type PollCase = {
 export class RetryAfter {
   readonly #random: Random;
   readonly #capMs: number;
-  readonly #slots: SlotRing;
+  readonly #budget: PollBudget;
   readonly #ringMs: number;
 
   constructor(p: {
@@ -35,12 +35,12 @@ export class RetryAfter {
     this.#capMs = p.capMs;
     const seconds = ringSecondsMin + Math.ceil(p.capMs / 1000);
     this.#ringMs = seconds * 1000;
-    this.#slots = new SlotRing({ perSecond: promised(p.pollsPerSecond), seconds });
+    this.#budget = new PollBudget({ perSecond: promised(p.pollsPerSecond), seconds });
   }
 
   /** From now on; what was promised stays so. */
   setPollsPerSecond(pollsPerSecond: number): void {
-    this.#slots.setPerSecond(promised(pollsPerSecond));
+    this.#budget.setPerSecond(promised(pollsPerSecond));
   }
 
   next(p: PollCase & { readonly now: number }): PollWait {
@@ -57,8 +57,8 @@ export class RetryAfter {
     const jitter = 1 + settings.jitter * this.#random();
     const wait = Math.min(this.#capMs, plannedMs * jitter);
     const dueAt = now + Math.max(1, Math.round(wait));
-    const slotAt = this.#slots.take({ dueAt, now });
-    const ms = (slotAt ?? now + this.#ringMs) - now;
+    const placeAt = this.#budget.take({ dueAt, now });
+    const ms = (placeAt ?? now + this.#ringMs) - now;
     return { ms, seconds: Math.ceil(ms / 1000) };
   }
 }

@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import { Metrics } from '../../server/metrics.ts';
 import { until } from '../../testing/until.fixture.ts';
 import { fetchHandler } from '../fetch-adapter.ts';
-import { Inbox } from '../pages/inbox.fixture.ts';
+import { Inbox } from '../inbox.fixture.ts';
 import { DocumentedAnswers } from './document.fixture.ts';
 import { Answer, kit, viaNode, type Kit, type Send } from '../transports.fixture.ts';
 

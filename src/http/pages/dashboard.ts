@@ -3,7 +3,7 @@ import { RaincheckError } from '../../core/errors.ts';
 import { matchesEtag } from '../conditional.ts';
 import type { ExchangeReply, ExchangeRequest } from '../exchange.ts';
 import { html } from './html.ts';
-import { wantsHtml } from './status-html.ts';
+import { wantsHtml } from './html-reply.ts';
 
 /** One file of the built dashboard. */
 export type DashboardFile = {

@@ -1,7 +1,7 @@
 import { isOperationId } from '../../core/id.ts';
 import type { Task } from '../../engine/task.ts';
 import { html, type Html } from './html.ts';
-import type { CaughtWebhook } from './inbox.ts';
+import type { CaughtWebhook } from '../inbox.ts';
 import { sampleInput } from '../openapi/sample-input.ts';
 
 /**

@@ -2,7 +2,7 @@ import type { WireIndex } from '../../core/wire-server.ts';
 import type { HttpContext } from '../context.ts';
 import type { ExchangeReply, ExchangeRequest } from '../exchange.ts';
 import { jsonReply } from '../json-reply.ts';
-import { wantsHtml } from './status-html.ts';
+import { wantsHtml } from './html-reply.ts';
 
 /** `GET /`: where everything is. In dev a person is shown the dashboard instead. */
 export function readIndex(context: HttpContext, request: ExchangeRequest): ExchangeReply {

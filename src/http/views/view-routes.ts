@@ -12,7 +12,7 @@ import { route, type Route } from '../route.ts';
 export function viewRoutes(context: HttpContext): Route[] {
   const id = (params: Params): string => params['id'] ?? '';
   const google = {
-    view: true,
+    audience: 'otherClients',
     // `:wait` only looks.
     scope: {
       post: (params) =>
@@ -24,18 +24,18 @@ export function viewRoutes(context: HttpContext): Route[] {
   } satisfies Parameters<typeof route>[1];
   return [
     route('/azure/operations/:id', {
-      view: true,
+      audience: 'otherClients',
       get: (request, params) => readAzure(context, request, id(params)),
       post: (request, params) => cancelAzure(context, request, id(params)),
     }),
     route('/v1/operations', {
-      view: true,
+      audience: 'otherClients',
       get: (request) => listGoogle(context, request),
     }),
     route('/v1/operations/:id', google),
     route('/v1/:name', google),
     route('/async/operations/:id', {
-      view: true,
+      audience: 'otherClients',
       get: (request, params) => readMonitor(context, request, id(params)),
       delete: (_, params) => removeMonitored(context, id(params)),
     }),
@@ -57,17 +57,17 @@ function googleId({ id, name }: Params): string {
 export function viewTaskRoutes(context: HttpContext, task: Task): Route[] {
   return [
     route(`/azure${task.path}`, {
-      view: true,
+      audience: 'otherClients',
       scope: 'submit',
       post: (request) => submitAzure(context, request, task.name),
     }),
     route(`/v1${task.path}`, {
-      view: true,
+      audience: 'otherClients',
       scope: 'submit',
       post: (request) => submitGoogle(context, request, task.name),
     }),
     route(`/async${task.path}`, {
-      view: true,
+      audience: 'otherClients',
       scope: 'submit',
       post: (request) => submitMonitored(context, request, task.name),
     }),

@@ -229,7 +229,7 @@ for (const transport of transports) {
 it('every address of a view stands in docs/compatibility.md, and no other', async () => {
   const k = await kit();
   const routed = routeTable(contextOf(k))
-    .all.filter(({ view }) => view)
+    .all.filter(({ audience }) => audience === 'otherClients')
     .map(({ pattern }) => {
       const tasks = [...k.engine.tasks.values()].toSorted((a, b) => b.path.length - a.path.length);
       const task = tasks.find(({ path }) => pattern.endsWith(path));

@@ -1,15 +1,15 @@
 import { isUtf8 } from 'node:buffer';
-import { RaincheckError } from '../../core/errors.ts';
-import { limits } from '../../core/limits.ts';
-import type { SignatureCheck } from '../../webhooks/webhooks.ts';
-import { tenant, type HttpContext } from '../context.ts';
-import type { ExchangeReply, ExchangeRequest } from '../exchange.ts';
-import { inboxPage } from './inbox-page.ts';
-import { iso } from '../iso.ts';
-import { jsonReply } from '../json-reply.ts';
-import { originOf } from '../operation-location.ts';
-import { invalid, single } from '../query.ts';
-import { pageHeaders, wantsHtml } from './status-html.ts';
+import { RaincheckError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import type { SignatureCheck } from '../webhooks/webhooks.ts';
+import { tenant, type HttpContext } from './context.ts';
+import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
+import { inboxPage } from './pages/inbox-page.ts';
+import { iso } from './iso.ts';
+import { jsonReply } from './json-reply.ts';
+import { originOf } from './operation-location.ts';
+import { invalid, single } from './query.ts';
+import { pageHeaders, wantsHtml } from './pages/html-reply.ts';
 
 /** One webhook as it came. */
 export type CaughtWebhook = {

@@ -1,7 +1,7 @@
-import { decodeCursor, encodeCursor, type CursorKind } from '../../core/cursor.ts';
-import type { HttpContext } from '../context.ts';
-import type { ExchangeReply } from '../exchange.ts';
-import { parseLimit, single } from '../query.ts';
+import { decodeCursor, encodeCursor, type CursorKind } from '../core/cursor.ts';
+import type { HttpContext } from './context.ts';
+import type { ExchangeReply } from './exchange.ts';
+import { parseLimit, single } from './query.ts';
 
 /** Which page of a list is asked for: `limit` and `cursor`. Throws `invalid_request`, `invalid_cursor`. */
 export function pageAsked(

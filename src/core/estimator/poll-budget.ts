@@ -8,7 +8,7 @@
  * Seconds are kept in a ring of `seconds`; past them there is no room, and the promise is the end of the ring. So the
  * budget holds for `perSecond * seconds` outstanding polls, a quarter of an hour of polls at the very least.
  */
-export class SlotRing {
+export class PollBudget {
   #perSecond: number;
   readonly #counts: Uint32Array;
   readonly #tenths: Uint32Array;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
-import { limits } from '../../core/limits.ts';
-import { until } from '../../testing/until.fixture.ts';
+import { limits } from '../core/limits.ts';
+import { until } from '../testing/until.fixture.ts';
 import type { CaughtWebhook } from './inbox.ts';
 import {
   assertProblem,
@@ -11,7 +11,7 @@ import {
   transports,
   type Kit,
   type Send,
-} from '../transports.fixture.ts';
+} from './transports.fixture.ts';
 
 const json = { 'content-type': 'application/json' };
 const browser = { accept: 'text/html,*/*;q=0.8' };

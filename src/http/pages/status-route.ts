@@ -3,24 +3,9 @@ import { tenant, type HttpContext } from '../context.ts';
 import type { ExchangeReply, ExchangeRequest } from '../exchange.ts';
 import { originOf } from '../operation-location.ts';
 import { readOperation } from '../results.ts';
+import { pageHeaders } from './html-reply.ts';
 import { statusPage } from './status-page.ts';
 import { operationJson, statusUrl, wholeView } from '../wire.ts';
-
-/** Of our pages for people: nothing inline, nothing from elsewhere, in nobody's frame. */
-export const pageHeaders: Readonly<Record<string, string>> = {
-  'content-type': 'text/html; charset=utf-8',
-  'cache-control': 'no-store',
-  'content-security-policy':
-    "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
-  vary: 'Accept, Prefer',
-};
-
-/** Browsers name it first; clients of the API do not name it. */
-export function wantsHtml(request: ExchangeRequest): boolean {
-  return request.header('accept')?.includes('text/html') ?? false;
-}
 
 /** `GET /operations/{id}` with `Accept: text/html`: the status for people. */
 export async function readStatusPage(

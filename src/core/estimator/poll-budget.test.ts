@@ -1,21 +1,21 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { SlotRing } from './slot-ring.ts';
+import { PollBudget } from './poll-budget.ts';
 
-describe('SlotRing', () => {
+describe('PollBudget', () => {
   it('leaves a due instant alone while its second has room', () => {
-    const slots = new SlotRing({ perSecond: 2, seconds: 60 });
-    assert.equal(slots.take({ dueAt: 5_250, now: 5_000 }), 5_250);
-    assert.equal(slots.take({ dueAt: 5_999, now: 5_000 }), 5_999);
-    assert.equal(slots.take({ dueAt: 5_250, now: 5_000 }), 6_000);
+    const budget = new PollBudget({ perSecond: 2, seconds: 60 });
+    assert.equal(budget.take({ dueAt: 5_250, now: 5_000 }), 5_250);
+    assert.equal(budget.take({ dueAt: 5_999, now: 5_000 }), 5_999);
+    assert.equal(budget.take({ dueAt: 5_250, now: 5_000 }), 6_000);
   });
 
   it('holds 10,000 that are due together at exactly the budget a second', () => {
-    const slots = new SlotRing({ perSecond: 100, seconds: 960 });
+    const budget = new PollBudget({ perSecond: 100, seconds: 960 });
     const seconds = new Map<number, number>();
     for (let i = 0; i < 10_000; i += 1) {
-      const at = slots.take({ dueAt: 30_400, now: 0 });
+      const at = budget.take({ dueAt: 30_400, now: 0 });
       const second = Math.floor(at! / 1000);
       seconds.set(second, (seconds.get(second) ?? 0) + 1);
     }
@@ -33,12 +33,12 @@ describe('SlotRing', () => {
     );
     fc.assert(
       fc.property(asks, fc.integer({ min: 1, max: 4 }), (script, perSecond) => {
-        const slots = new SlotRing({ perSecond, seconds: 12 });
+        const budget = new PollBudget({ perSecond, seconds: 12 });
         const seconds = new Map<number, number>();
         let now = 1_800_000_000_000;
         for (const { passed, wait } of script) {
           now += passed;
-          const at = slots.take({ dueAt: now + wait, now });
+          const at = budget.take({ dueAt: now + wait, now });
           if (at === null) {
             // Then all of the ring from there on must be taken.
             for (let s = Math.floor((now + wait) / 1000); s < Math.floor(now / 1000) + 12; s += 1) {
@@ -59,10 +59,10 @@ describe('SlotRing', () => {
   });
 
   it('spreads over the second what is due at its end or was put off', () => {
-    const slots = new SlotRing({ perSecond: 100, seconds: 960 });
+    const budget = new PollBudget({ perSecond: 100, seconds: 960 });
     const tenths = new Map<number, number>();
     for (let i = 0; i < 1_000; i += 1) {
-      const at = slots.take({ dueAt: 30_950, now: 0 })!;
+      const at = budget.take({ dueAt: 30_950, now: 0 })!;
       const tenth = Math.floor(at / 100);
       tenths.set(tenth, (tenths.get(tenth) ?? 0) + 1);
     }
@@ -73,20 +73,20 @@ describe('SlotRing', () => {
   });
 
   it('keeps to a budget that was made smaller, from there on', () => {
-    const slots = new SlotRing({ perSecond: 4, seconds: 960 });
+    const budget = new PollBudget({ perSecond: 4, seconds: 960 });
     const seconds = (): number[] =>
-      Array.from({ length: 4 }, () => Math.floor(slots.take({ dueAt: 5_000, now: 0 })! / 1000));
+      Array.from({ length: 4 }, () => Math.floor(budget.take({ dueAt: 5_000, now: 0 })! / 1000));
     assert.deepEqual(seconds(), [5, 5, 5, 5]);
-    slots.setPerSecond(2);
+    budget.setPerSecond(2);
     assert.deepEqual(seconds(), [6, 6, 7, 7]);
   });
 
   it('finds the room that a larger budget makes in seconds that were full', () => {
-    const slots = new SlotRing({ perSecond: 2, seconds: 960 });
+    const budget = new PollBudget({ perSecond: 2, seconds: 960 });
     const seconds = (): number[] =>
-      Array.from({ length: 4 }, () => Math.floor(slots.take({ dueAt: 5_000, now: 0 })! / 1000));
+      Array.from({ length: 4 }, () => Math.floor(budget.take({ dueAt: 5_000, now: 0 })! / 1000));
     assert.deepEqual(seconds(), [5, 5, 6, 6]);
-    slots.setPerSecond(3);
+    budget.setPerSecond(3);
     assert.deepEqual(seconds(), [5, 6, 7, 7]);
   });
 });
