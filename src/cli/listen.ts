@@ -113,7 +113,7 @@ async function listening(
   const { isBusy, isLoopback, listen, portHolder } = await import('../server/listen.ts');
   const { port } = await listen(server, { host, port: p.port, orNext: false }).catch(
     (error: unknown) => {
-      if (!isBusy(error)) throw error;
+      if (!isBusy((error as Error).cause)) throw error;
       const holder = portHolder(p.port) ?? 'another process';
       throw new UsageError(`Port ${p.port} is taken by ${holder}. Choose another with --port.`);
     },

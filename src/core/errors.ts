@@ -68,6 +68,7 @@ export const errorTable = {
   result_invalid: { status: 500, title: 'Result cannot be stored', retryable: false },
   // What the program that embeds Raincheck did wrong, or the machine cannot do.
   invalid_option: { status: 500, title: 'Invalid option', retryable: false },
+  port_unavailable: { status: 500, title: 'Port cannot be used', retryable: false },
   store_locked: { status: 500, title: 'Store is in use by another process', retryable: false },
   store_incompatible: { status: 500, title: 'Store cannot be used', retryable: false },
 } as const satisfies Record<string, { status: number; title: string; retryable: boolean }>;

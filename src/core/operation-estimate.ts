@@ -45,7 +45,7 @@ export type OperationEstimate = {
 
 /** What is known of a task's operations. */
 export type TaskEstimates = {
-  /** From the first start to the end, over the latest 128, later ones counting more; null: fewer than 4 have finished. */
+  /** From the first start to the end, over the latest 144, later ones counting more; null: fewer than 4 have finished. */
   readonly durations: {
     readonly p50Ms: number;
     readonly p90Ms: number;

@@ -33,7 +33,7 @@ export type WireTask = {
   readonly oldest_pending_at: string | null;
   /** As the task declares it. */
   readonly estimate_ms: number | null;
-  /** What its latest 128 operations took from start to end, later ones counting more; null: fewer than 4 have finished. */
+  /** What its latest 144 operations took from start to end, later ones counting more; null: fewer than 4 have finished. */
   readonly durations: {
     readonly p50_ms: number;
     readonly p90_ms: number;

@@ -1,7 +1,8 @@
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { watchImports } from './imported-files.ts';
-import { runServer, type ServerParams, type Taking } from './main.ts';
+import { runServer } from './main.ts';
+import type { ServerParams, Taking } from './server-plan.ts';
 
 /**
  * What runs a server of `raincheck dev` that is reloaded (dev-reload.ts has the conversation). It loads the config,

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ChangedFiles } from './changed-files.ts';
 import type { FromDevProcess, ToDevProcess } from './dev-process.ts';
-import type { ServerParams, Taking } from './main.ts';
+import type { ServerParams, Taking } from './server-plan.ts';
 
 const forwarded = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
+import { RaincheckError } from '../core/errors.ts';
 
 /** Whether only this machine can reach the address. Names other than localhost count as public. */
 export function isLoopback(host: string): boolean {
@@ -19,14 +20,23 @@ export type Listening = {
   readonly busyPort: number | null;
 };
 
-/**
- * Listens on the port, or with `orNext` on the first free one after it. Rejects with the error of
- * server.listen.
- */
-export async function listen(
-  server: Server,
-  p: { readonly host: string; readonly port: number; readonly orNext: boolean },
-): Promise<Listening> {
+type ListenOptions = { readonly host: string; readonly port: number; readonly orNext: boolean };
+
+/** Listens on the port, or with `orNext` on the first free one after it. Rejects with `port_unavailable`. */
+export async function listen(server: Server, p: ListenOptions): Promise<Listening> {
+  try {
+    return await listenWithin(server, p);
+  } catch (error) {
+    const { host, port } = p;
+    const reason = isBusy(error)
+      ? `taken by ${portHolder(port) ?? 'another process'}. Choose another with --port or RAINCHECK_PORT.`
+      : `not to be had: ${error instanceof Error ? error.message : String(error)}`;
+    const message = `Port ${port} on ${host} is ${reason}`;
+    throw new RaincheckError('port_unavailable', message, { cause: error });
+  }
+}
+
+async function listenWithin(server: Server, p: ListenOptions): Promise<Listening> {
   const last = p.orNext && p.port !== 0 ? Math.min(65_535, p.port + portTries) : p.port;
   for (let port = p.port; ; port += 1) {
     try {

@@ -63,7 +63,7 @@ export type Sync = (done: (error: Error | null) => void) => void;
  * Pages in the write-ahead log at which it is moved into the file: 16 MiB. Every page goes once, however often it is in
  * the log, and indexes are in it with every commit. No more than one block of the index to the log has room for (4,062).
  */
-const checkpointFrames = 4_000;
+export const checkpointFrames = 4_000;
 
 /** How long writes wait for another process that holds the write lock, and between two tries at most. */
 const lockWaitMs = 2_000;

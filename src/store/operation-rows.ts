@@ -10,8 +10,8 @@ import type {
 import { membersOf, parsed } from './json-columns.ts';
 
 /**
- * Rows of the stores that keep tables, by position: what a SELECT of operationColumns gives is what operationOf() reads.
- * Names and order are those of both schemas; the conformance suite compares whole records.
+ * The columns of an operation in the stores that keep tables. Rows are read by position: operationOf() reads what a SELECT
+ * of these gives, in this order. The names are those of both schemas; the conformance suite compares whole records.
  */
 export const operationColumns = `
   id, task, state, version, created_at, started_at, finished_at, expires_at, retention_ms,
@@ -21,12 +21,13 @@ export const operationColumns = `
   result_inline, webhook`;
 
 /** Where the columns that follow operationColumns in a SELECT begin. */
-export const operationColumnCount = 34;
+export const operationColumnCount = operationColumns.split(',').length;
 
 /** A row as an array of what its columns hold. */
 type Row = readonly unknown[];
 type Nullable<Kind> = Kind | null;
 
+/** The record of a row of operationColumns; columns that follow them are ignored. */
 export function operationOf(row: Row): Operation {
   const leaseToken = row[14] as Nullable<string>;
   return {
@@ -74,8 +75,10 @@ function resultOf(row: Row): Result {
   };
 }
 
+/** The columns of an attempt that has ended, as attemptOf() reads them. */
 export const attemptColumns = 'number, worker, started_at, ended_at, outcome, retry_at, error';
 
+/** The record of a row of attemptColumns. */
 export function attemptOf(operationId: string, row: Row): EndedAttempt {
   return {
     operationId,
