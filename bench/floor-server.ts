@@ -1,8 +1,8 @@
-import { randomFillSync } from 'node:crypto';
 import http, { type ServerResponse } from 'node:http';
 import process from 'node:process';
 import { DatabaseSync } from 'node:sqlite';
-import { operationId, randomBytesPerId } from '../src/core/id.ts';
+import { operationId } from '../src/core/id.ts';
+import { IdMaker } from '../src/engine/id-maker.ts';
 import { checkpointFrames } from '../src/store-sqlite/group-commit.ts';
 import { LogSync } from '../src/store-sqlite/log-sync.ts';
 import { migrations } from '../src/store-sqlite/migrations.ts';
@@ -76,18 +76,7 @@ function answer({ id, response }: Accepted): void {
   response.end(body, 'latin1');
 }
 
-const idsPerDraw = 400;
-const random = Buffer.alloc(idsPerDraw * randomBytesPerId);
-let used = random.length;
-
-function nextId(now: number): string {
-  if (used === random.length) {
-    randomFillSync(random);
-    used = 0;
-  }
-  used += randomBytesPerId;
-  return operationId(now, random, used - randomBytesPerId);
-}
+const ids = new IdMaker(operationId);
 
 http
   .createServer((request, response) => {
@@ -101,7 +90,7 @@ http
       const now = Date.now();
       const parsed: unknown = JSON.parse(Buffer.concat(chunks).toString());
       gathered.push({
-        accepted: { id: nextId(now), response },
+        accepted: { id: ids.next(now), response },
         now,
         input: JSON.stringify(parsed),
       });

@@ -15,8 +15,8 @@ export function operationId(nowMs: number, random: Uint8Array, offset = 0): stri
   return `op_${timeOrdered(nowMs, random, offset)}`;
 }
 
-export function deliveryId(nowMs: number, random: Uint8Array): string {
-  return `msg_${timeOrdered(nowMs, random, 0)}`;
+export function deliveryId(nowMs: number, random: Uint8Array, offset = 0): string {
+  return `msg_${timeOrdered(nowMs, random, offset)}`;
 }
 
 export function endpointId(nowMs: number, random: Uint8Array): string {

@@ -1,7 +1,6 @@
-import { randomFillSync } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
 import { RaincheckError, type FieldError } from '../core/errors.ts';
-import { operationId, randomBytesPerId } from '../core/id.ts';
+import { operationId } from '../core/id.ts';
 import { limits } from '../core/limits.ts';
 import { statusOf, type Operation } from '../core/operation.ts';
 import type { CreateOutcome, NewOperation, Store } from '../store/store.ts';
@@ -9,6 +8,7 @@ import type { Offer } from './accept-claims.ts';
 import type { Engine, Submission } from './engine.ts';
 import { handlerFailure } from './handler-error.ts';
 import { refuseStandIns, restoredFrom } from './kept-back.ts';
+import { IdMaker } from './id-maker.ts';
 import { validateInput, type Validated } from './input-validation.ts';
 import type { Task } from './task.ts';
 
@@ -32,9 +32,7 @@ type Accepted = { readonly operation: Operation; readonly replayed: boolean };
 /** Turns submissions into stored operations. Everything is checked before anything is stored. */
 export class Acceptor {
   readonly #p: AcceptorParts;
-  /** One call for random bytes per 400 ids: 10 bytes a call cost more than the bytes. */
-  readonly #random = new Uint8Array(randomBytesPerId * 400);
-  #randomAt = this.#random.length;
+  readonly #ids = new IdMaker(operationId);
 
   constructor(p: AcceptorParts) {
     this.#p = p;
@@ -132,23 +130,13 @@ export class Acceptor {
 
   #base(task: Task, now: number) {
     return {
-      id: this.#newId(now),
+      id: this.#ids.next(now),
       task: task.name,
       attemptsMax: task.attemptsMax,
       retentionMs: task.retentionMs,
       taskPendingMax: task.pendingMax,
       retryOf: null,
     };
-  }
-
-  #newId(now: number): string {
-    if (this.#randomAt >= this.#random.length) {
-      randomFillSync(this.#random);
-      this.#randomAt = 0;
-    }
-    const id = operationId(now, this.#random, this.#randomAt);
-    this.#randomAt += randomBytesPerId;
-    return id;
   }
 
   /** The input's concurrency key, null when the task has none. Throws validation_failed for a bad input. */

@@ -1,3 +1,5 @@
+import { deliveryId } from '../core/id.ts';
+import { IdMaker } from '../engine/id-maker.ts';
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
 import { durationOption } from '../core/options.ts';
@@ -8,7 +10,6 @@ import type { Task } from '../engine/task.ts';
 import type { Store } from '../store/store.ts';
 import { createAddressGuard, type AddressGuard } from './address-guard.ts';
 import { AskingEndpoints } from './asking-endpoints.ts';
-import { DeliveryIds } from './delivery-ids.ts';
 import type { DeliveryObserver } from './delivery-observer.ts';
 import { DeliveryRuntime } from './delivery-runtime.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -66,7 +67,7 @@ const drainMsMax = 86_400_000;
 type Parts = WebhooksOptions & {
   readonly checked: CheckedWebhookSettings;
   readonly guard: AddressGuard;
-  readonly ids: DeliveryIds;
+  readonly ids: IdMaker;
   /** There is something to send. */
   readonly wrote: () => void;
 };
@@ -89,7 +90,7 @@ export function createWebhooks(options: WebhooksOptions): ComposedWebhooks {
     },
   });
   const checkUrl: CheckUrl = (text, pointer) => guard.resolveAndCheck(text, pointer);
-  const ids = new DeliveryIds();
+  const ids = new IdMaker(deliveryId);
   const wrote = (): void => sending.dispatcher.wake();
   const parts: Parts = { ...options, checked, guard, ids, wrote };
   const events = eventParts(parts);

@@ -3,7 +3,7 @@ import type { Delivery } from '../core/delivery.ts';
 import { gateStands } from '../core/endpoint-health.ts';
 import type { Endpoint } from '../core/endpoint.ts';
 import type { Store } from '../store/store.ts';
-import type { DeliveryIds } from './delivery-ids.ts';
+import type { IdMaker } from '../engine/id-maker.ts';
 import { testBody } from './event-body.ts';
 import type { TestedDelivery } from './webhooks.ts';
 
@@ -13,7 +13,7 @@ type EndpointTestsParts = {
     'createDeliveries' | 'readDelivery' | 'listDeliveryAttempts' | 'discardDeliveries'
   >;
   readonly clock: Clock;
-  readonly ids: DeliveryIds;
+  readonly ids: IdMaker;
   readonly attemptMs: number;
   /** There is something to send. */
   readonly wrote: () => void;

@@ -5,14 +5,15 @@ import { limits } from '../core/limits.ts';
 import type { Operation } from '../core/operation.ts';
 import { isOwnTask } from '../engine/own-tasks.ts';
 import type { NewDelivery } from '../store/delivery-store.ts';
-import { requestEndpointId, type DeliveryIds } from './delivery-ids.ts';
+import type { IdMaker } from '../engine/id-maker.ts';
+import { requestEndpointId } from './request-endpoint-id.ts';
 import { eventBody, happenedAt, type Describe } from './event-body.ts';
 
 /** Carries the trace context of the operation among the headers of a delivery (see takeTraceparent). */
 const traceHeader = 'traceparent';
 
 type EventDeliveriesParts = {
-  readonly ids: DeliveryIds;
+  readonly ids: IdMaker;
   readonly describe: Describe;
   /** Attempts of a final event, the first included. */
   readonly failuresMax: number;

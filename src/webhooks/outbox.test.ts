@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { limits } from '../core/limits.ts';
 import type { WireOperationEvent } from '../core/wire-webhook.ts';
-import { requestEndpointId } from './delivery-ids.ts';
+import { requestEndpointId } from './request-endpoint-id.ts';
 import { hook, target, webhooksFixture } from './webhooks.fixture.ts';
 
 describe('The body of a final event', () => {

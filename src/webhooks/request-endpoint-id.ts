@@ -1,24 +1,5 @@
-import { hash, randomFillSync } from 'node:crypto';
-import { deliveryId, endpointId, randomBytesPerId } from '../core/id.ts';
-
-/** One call for random bytes per 400 ids: 10 bytes a call cost more than the bytes. */
-const poolIds = 400;
-
-/** Makes the ids of deliveries: what receivers see as `webhook-id`. */
-export class DeliveryIds {
-  readonly #random = new Uint8Array(randomBytesPerId * poolIds);
-  #at = this.#random.length;
-
-  next(now: number): string {
-    if (this.#at >= this.#random.length) {
-      randomFillSync(this.#random);
-      this.#at = 0;
-    }
-    const start = this.#at;
-    this.#at += randomBytesPerId;
-    return deliveryId(now, this.#random.subarray(start, this.#at));
-  }
-}
+import { hash } from 'node:crypto';
+import { endpointId, randomBytesPerId } from '../core/id.ts';
 
 const timeBytes = 6;
 
