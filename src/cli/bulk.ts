@@ -13,7 +13,7 @@ export type BulkFlags = {
   readonly timeout?: number;
 };
 
-/** A command does this to all that its filter finds. */
+/** A command for all that its filter finds, as data for runBulk. */
 export type Bulk = {
   /** Asks the server how many the filter finds; `answer` is what it said, for --json. */
   readonly count: () => Promise<{

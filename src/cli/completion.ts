@@ -6,7 +6,7 @@ import { exitCodes } from './exit-codes.ts';
 import { openOutput } from './output.ts';
 import { safeLine } from './terminal-text.ts';
 
-/** How long a lookup may take: somebody has pressed Tab and waits. */
+/** Somebody has pressed Tab and waits: a lookup that takes longer finds nothing. */
 const lookupMsMax = 1_000;
 const operationsShown = 20;
 

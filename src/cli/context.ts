@@ -35,7 +35,7 @@ export type Context = {
 };
 
 export const urlDefault = 'http://127.0.0.1:7333';
-/** A person waits this long: enough for a restart, and few enough to believe the message that follows. */
+/** How long a person waits: enough for a restart, short enough to believe the message that follows. */
 const patienceMs = 15_000;
 
 export function openContext(options: GlobalOptions): Context {
