@@ -22,6 +22,8 @@ after(async () => {
   await close();
 });
 
+const batchTask = 'operations.batch-retry';
+
 async function submitted(task: string, label: string, count: number): Promise<readonly string[]> {
   const ids: string[] = [];
   for (let i = 0; i < count; i += 1) {
@@ -36,7 +38,7 @@ async function submitted(task: string, label: string, count: number): Promise<re
   return ids;
 }
 
-/** Of the task `broken`: they have failed. */
+/** Submits operations of the task `broken` and waits until they have failed. */
 async function failed(label: string, count: number): Promise<readonly string[]> {
   const ids = await submitted('broken', label, count);
   for (const id of ids) await final(id);
@@ -79,7 +81,7 @@ describe('raincheck retry with a filter', () => {
     const { code, stdout, stderr } = await cli('retry', '-l', 'set=r2', '-n', '1', '-y', '--json');
     assert.equal(code, 0, stderr);
     const last = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as WireOperation;
-    assert.equal(last.task, 'operations.batch-retry');
+    assert.equal(last.task, batchTask);
     assert.deepEqual(last.result, { matched: 1, changed: 1, skipped: 0, failed: 0 });
   });
 
@@ -159,9 +161,11 @@ describe('raincheck cancel with a filter', () => {
     assert.equal(left.cancelRequestedAt, null);
     const none = await cli('cancel', '--label', 'set=c1', '--yes');
     assert.deepEqual(none, { code: 0, stdout: '', stderr: 'No operation matches.\n' });
+    const json = await cli('cancel', '--label', 'set=c1', '--yes', '--json');
+    assert.equal((JSON.parse(json.stdout) as WireBatchCount).count, 0);
   });
 
-  it('goes on after Ctrl-C', async () => {
+  it('goes on after Ctrl-C, and ends with 7 when somebody cancels it meanwhile', async () => {
     // A queue without room holds a retry up: one runs, one waits, and there is place for no more.
     const ids = await submitted('capped', 'c3', 1);
     for (const id of ids) await k.engine.cancel({ id, tenant: '' });
@@ -177,6 +181,11 @@ describe('raincheck cancel with a filter', () => {
     assert.match(stderr, new RegExp(`Detached\\. .* npx raincheck wait ${id}`));
     assert.equal((await cli('cancel', id)).code, 0);
     assert.equal((await cli('wait', id)).code, 7);
+    const followed = startCli(['retry', '--label', 'set=c3', '--yes', '--url', url]);
+    await followed.told(/ processing\n/);
+    const again = /op_\w{26}/.exec((await cli('list', '--task', batchTask, '-n', '1')).stdout)?.[0];
+    assert.equal((await cli('cancel', again ?? '')).code, 0);
+    assert.equal((await followed.ended).code, 7);
   });
 
   it('remove takes failed ones, and completed ones when told so', async () => {
@@ -204,13 +213,13 @@ describe('raincheck cancel with a filter', () => {
     assert.equal(none.stderr, 'No failed operation matches.\n');
   });
 
-  it('remove leaves what is not over', async () => {
+  it('remove leaves what has not finished', async () => {
     const [id = ''] = await submitted('held', 'd2', 1);
     const { code, stderr } = await cli('remove', id);
     assert.equal(code, 8);
     assert.match(
       stderr,
-      /is still \w+: only what is over can be removed\.\nStop it: npx raincheck cancel op_/,
+      /is still \w+: only what has finished can be removed\.\nStop it: npx raincheck cancel op_/,
     );
     assert.equal((await k.engine.read({ id, tenant: '' })).cancelRequestedAt, null);
     assert.equal((await cli('cancel', id)).code, 0);

@@ -7,16 +7,15 @@ import { exitCodes } from './exit-codes.ts';
 export function addCancel(program: Command, shell: Shell): void {
   withBatchOptions(program.command('cancel'), 'cancel')
     .description(
-      'ask an operation to stop, or all that a filter finds; one that waits ends at once, a finished one stays as it is',
+      'ask an operation to stop, or all that a filter finds; one that waits finishes at once, ' +
+        'a finished one stays as it is',
     )
     .action(
       acting(shell, async (context, command) => {
         const flags = command.opts<BatchFlags>();
         if (isBatch(command.args[0], flags)) return runBatch(context, 'cancel', flags);
         const operation = await operationNamed(context, command.args[0]).cancel();
-        const { output } = context;
-        if (output.json) output.resultJson(operation);
-        else if (!output.quiet) output.result(`${operation.id} ${cancelText(operation)}`);
+        context.output.done(`${operation.id} ${cancelText(operation)}`, operation);
         return exitCodes.ok.code;
       }),
     );
@@ -24,6 +23,6 @@ export function addCancel(program: Command, shell: Shell): void {
 
 function cancelText(operation: WireOperation): string {
   if (operation.error?.code === 'cancelled') return 'cancelled';
-  if (operation.finished_at === null) return 'cancel requested; it ends when its handler stops';
+  if (operation.finished_at === null) return 'cancel requested; it finishes when its handler stops';
   return `was ${operation.status} already`;
 }

@@ -8,6 +8,7 @@ import { runCli, startCli } from '../../test/support/run-cli.ts';
 import { scriptedServer } from '../../test/support/scripted-server.ts';
 import { completed, sampleId, wireTask } from '../../test/support/wire-samples.ts';
 import type { WireLogLine, WireOperation } from '../core/wire-operation.ts';
+import type { WireTask } from '../core/wire-server.ts';
 import { createEngine } from '../engine/create-engine.ts';
 import { TaskError } from '../core/errors.ts';
 import { defineTask } from '../engine/define-task.ts';
@@ -296,7 +297,8 @@ describe('raincheck run', () => {
     const id = idIn(stderr);
     assert.ok(
       stderr.endsWith(
-        `Detached. The operation keeps running.   npx raincheck wait ${id} --url ${url}   |   npx raincheck cancel ${id} --url ${url}\n`,
+        `Detached. The operation keeps running.   npx raincheck wait ${id} --url ${url}   |   ` +
+          `npx raincheck cancel ${id} --url ${url}\n`,
       ),
       stderr,
     );
@@ -361,6 +363,11 @@ describe('the other commands', () => {
   });
 
   it('pause holds the operations of a task back, whoever follows one hears why, and resume lets them go', async () => {
+    const quiet = await cli('pause', 'echo', '--quiet');
+    assert.deepEqual(quiet, { code: 0, stdout: '', stderr: '' });
+    const json = await cli('pause', 'echo', '--json', '--quiet');
+    assert.equal((JSON.parse(json.stdout) as WireTask).paused, true);
+    assert.equal(json.stderr, '');
     const paused = await cli('pause', 'echo');
     assert.equal(paused.stdout, 'echo paused; 0 waiting, 0 running to the end\n');
     assert.match(paused.stderr, /^Let it go on: npx raincheck resume echo\n$/);

@@ -1,20 +1,20 @@
 import type { Command, Option } from 'commander';
 
-/** What may stand where the cursor is. */
+/** A word that may stand where the cursor is. */
 export type Candidate = { readonly value: string; readonly description: string };
 
-/** `files`: the shell knows better than we. */
+/** `files`: the shell completes names of files itself. */
 export type Completion = readonly Candidate[] | 'files';
 
-/** What the server knows; both answer with nothing when it does not answer. */
+/** Questions to the server; both resolve to none when it does not answer. */
 export type Lookups = {
   tasks(): Promise<readonly { readonly name: string; readonly schema: unknown }[]>;
   operations(): Promise<readonly Candidate[]>;
 };
 
 /**
- * What may stand in the place of the last of `words`, which are those behind the program's name, the last one as far as it
- * is typed ('' when it is not begun).
+ * Finds what may stand in the place of the last of `words`. They are those behind the program's name, the last
+ * as far as it is typed ('' when it is not begun).
  */
 export async function completionOf(
   program: Command,
@@ -30,9 +30,9 @@ export async function completionOf(
 
 type Place = {
   readonly command: Command;
-  /** Words of its own before the cursor, options and their values not counted. */
+  /** Arguments of the command before the cursor, without options and their values. */
   readonly operands: readonly string[];
-  /** Whose value is typed. */
+  /** The option whose value is typed. */
   readonly option: Option | null;
 };
 
@@ -61,7 +61,7 @@ function takingValue(command: Command, word: string): Option | null {
   return option !== undefined && (option.required || option.optional) ? option : null;
 }
 
-/** Its own and those of the commands it belongs to. */
+/** Options of the command and of those it belongs to. */
 function optionsOf(command: Command): readonly Option[] {
   const { parent } = command;
   const outer = parent === null ? [] : optionsOf(parent);

@@ -3,11 +3,11 @@ export const completionShells = ['bash', 'zsh', 'fish'] as const;
 export type CompletionShell = (typeof completionShells)[number];
 
 /**
- * What a shell must load so that Tab asks `raincheck __complete` for what may follow. Its answer is a line for each
- * candidate, a tab between it and what it means, or `:files`.
+ * Scripts that a shell loads so that Tab asks `raincheck __complete` for what may follow. It prints a line for each
+ * candidate, with a tab between the candidate and its meaning, or `:files`.
  *
- * By hand: the package that does this (0.0.x, one more dependency of every install) knows the options but neither the
- * tasks of the server nor the fields of their inputs, which is what one forgets.
+ * Written by hand: the package that does this (0.0.x, one more dependency of every install) knows the options but
+ * neither the tasks of the server nor the fields of their inputs, which is what one forgets.
  */
 export const completionScripts: Readonly<Record<CompletionShell, string>> = {
   bash: `# raincheck: completion for bash. Load it in ~/.bashrc:  source <(raincheck completion bash)

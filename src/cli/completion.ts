@@ -6,7 +6,7 @@ import { exitCodes } from './exit-codes.ts';
 import { openOutput } from './output.ts';
 import { safeLine } from './terminal-text.ts';
 
-/** Somebody has pressed Tab and waits: a server that takes longer is asked nothing. */
+/** Somebody has pressed Tab and waits: a lookup that takes longer finds nothing. */
 const lookupMsMax = 1_000;
 const operationsShown = 20;
 
@@ -40,7 +40,8 @@ const howToLoad = `
 bash: source <(raincheck completion bash)     in ~/.bashrc
 zsh:  source <(raincheck completion zsh)      in ~/.zshrc, behind compinit
 fish: raincheck completion fish | source      in config.fish
-They complete and call \`raincheck\`, which must be on the PATH: npm install -g raincheck, or add node_modules/.bin to it.
+They complete and call \`raincheck\`, which must be on the PATH: npm install -g raincheck, or add
+node_modules/.bin to it.
 Tasks, their fields and the latest operations are asked of the server (RAINCHECK_URL).`;
 
 function lineOf({ value, description }: Candidate): string {
@@ -48,7 +49,7 @@ function lineOf({ value, description }: Candidate): string {
   return description === '' ? text : `${text}\t${safeLine(description)}`;
 }
 
-/** One question at most, without a second try: no answer is no candidates. */
+/** Each asks the server once, without a second try: no answer is no candidates. */
 function lookupsAt(flags: GlobalOptions): Lookups {
   return {
     async tasks() {

@@ -37,7 +37,7 @@ const order = `
 A flag goes before a variable, a variable before the config file, the file before the default.
 Secrets are shown as [set].`;
 
-/** What the commands that talk to a server go by. */
+/** Settings of the commands that talk to a server. */
 function clientOrigins(flags: GlobalOptions): SettingOrigin[] {
   const fromUrl = flags.url === undefined ? variable('RAINCHECK_URL') : '--url';
   const fromToken = flags.tokenFile === undefined ? variable('RAINCHECK_TOKEN') : '--token-file';

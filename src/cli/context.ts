@@ -19,23 +19,23 @@ export type GlobalOptions = {
   readonly quiet?: boolean;
 };
 
-/** Set by a command's action; the process ends with it. */
+/** The process ends with this exit code; a command's action sets it. */
 export type Shell = { exitCode: number };
 
 export type Context = {
   readonly output: Output;
   readonly client: Client;
   readonly transport: Transport;
-  /** Who hears of retries; follow() takes it over while its line is on the screen. */
+  /** `tell` hears of retries; follow() replaces it while its line is on the screen. */
   readonly retries: { tell: (notice: RetryNotice) => void };
-  /** What a command that is suggested begins with: commandName(). */
+  /** The beginning of a command that is suggested: commandName(). */
   readonly command: string;
-  /** What it must carry to reach the same server: '', ' --url …', ' --token-file …' or both. */
+  /** Flags that it needs to reach the same server: '', ' --url …', ' --token-file …' or both. */
   readonly flags: string;
 };
 
 export const urlDefault = 'http://127.0.0.1:7333';
-/** A person waits: long enough for a restart, short enough to believe the message that follows. */
+/** How long a person waits: enough for a restart, short enough to believe the message that follows. */
 const patienceMs = 15_000;
 
 export function openContext(options: GlobalOptions): Context {
@@ -54,7 +54,16 @@ export function openContext(options: GlobalOptions): Context {
   });
   const flags = flagsFor(options);
   const client = clientOver(transport);
-  return { output, transport, client, retries, command: commandName(), flags };
+  return {
+    output,
+    transport,
+    client,
+    retries,
+    get command() {
+      return commandName();
+    },
+    flags,
+  };
 }
 
 function flagsFor({ url, tokenFile }: GlobalOptions): string {
@@ -94,7 +103,7 @@ export function serverUrl(options: GlobalOptions): string {
   return url === undefined || url === '' ? urlDefault : url;
 }
 
-/** From --token-file, else RAINCHECK_TOKEN. Never from the command line, which every process can read. */
+/** Reads --token-file, else RAINCHECK_TOKEN; never the command line, which every process can read. */
 export function readToken(options: GlobalOptions): string | undefined {
   const { tokenFile } = options;
   const text = tokenFile === undefined ? process.env['RAINCHECK_TOKEN'] : tokenIn(tokenFile);
@@ -134,7 +143,7 @@ function failingFastUntilHeard(): typeof fetch {
   };
 }
 
-/** Not a TypeError on purpose: the transport tries those again. */
+/** No server answered. Not a TypeError on purpose: the transport tries those again. */
 export class Unreachable extends Error {
   constructor(cause: TypeError) {
     const { message } = new NetworkError('', cause);
@@ -153,7 +162,7 @@ export function acting(
   };
 }
 
-/** For options: a duration as '30s', '10m'; milliseconds as a bare number. */
+/** Parses an option: a duration as '30s', '10m'; milliseconds as a bare number. */
 export function durationArgument(text: string): number {
   const ms = parseDuration(/^\d+$/.test(text) ? Number(text) : text);
   if (ms !== null) return ms;
@@ -165,7 +174,7 @@ export function integerArgument(text: string): number {
   throw new InvalidArgumentError('Expected a whole number.');
 }
 
-/** For options that may be given several times. */
+/** Collects the values of an option that may be given several times. */
 export function collected(text: string, before: readonly string[] | undefined): readonly string[] {
   return [...(before ?? []), text];
 }

@@ -26,7 +26,7 @@ export function withDeliveryFilters(command: Command): Command {
 
 export function deliveryFilter(flags: DeliveryFlags, now: number) {
   const { endpoint, operation, event, error, since, until } = flags;
-  // What is no id finds nothing, which would read as "all is well".
+  // A word that is no id would find nothing, which would read as "all is well".
   if (endpoint !== undefined && !isEndpointId(endpoint)) {
     throw new UsageError(
       `--endpoint: '${endpoint}' is not an endpoint id (ep_ and 26 letters and digits).`,

@@ -39,7 +39,7 @@ export function deliveryText(
   ].join('\n');
 }
 
-/** The same for programs. */
+/** The delivery for programs. */
 export function deliveryJson(delivery: ReceivedDelivery): object {
   const { seen, signature, answer, event } = delivery;
   return {
@@ -90,7 +90,7 @@ function answerText(
   return `${shown} in ${formatDuration(tookMs)}${reason === null ? '' : ` (${safeLine(reason)})`}`;
 }
 
-/** Of a failed operation: its code and what it says. */
+/** Code and detail of a failed operation. */
 function errorText(event: ReceivedDelivery['event']): string | null {
   const error = event?.['error'];
   if (typeof error !== 'object' || error === null) return null;

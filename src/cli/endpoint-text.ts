@@ -3,7 +3,7 @@ import type { Context } from './context.ts';
 import { ageText, briefly, eventName, nextText, shortUrl, waitText } from './webhook-text.ts';
 import { printRows, type Listing } from './listing.ts';
 
-/** Words for endpoints. */
+/** How a list shows endpoints. */
 export const endpointListing: Listing<WireEndpoint> = {
   cells: (one) => [
     one.id,
@@ -36,7 +36,7 @@ export const endpointListing: Listing<WireEndpoint> = {
   none: 'No endpoints.',
 };
 
-/** enabled, disabled, or waiting: something holds up what is due. */
+/** 'enabled', 'disabled', or 'waiting' where something holds up what is due. */
 function stateName(endpoint: WireEndpoint): string {
   if (!endpoint.enabled) return 'disabled';
   return endpoint.next_attempt_reason === null ? 'enabled' : 'waiting';
@@ -84,7 +84,7 @@ function stateText(endpoint: WireEndpoint, now: number): string {
   return why === '' ? stateName(endpoint) : `${stateName(endpoint)}: ${why}`;
 }
 
-/** null: it is not asked. */
+/** Whether the endpoint has consented; null: it is not asked. */
 function consentText(
   { handshake }: WireEndpoint,
   ago: (instant: string | null) => string,

@@ -59,7 +59,7 @@ function problemLines(error: ProblemError, url: string): string[] {
   if (error.status === 401) {
     lines.push('  Give the token in RAINCHECK_TOKEN or in a file named by --token-file.');
   }
-  // Not one of what is looked for is missing, but everything: another server, or another base path.
+  // Not one thing is missing, but everything: it is another server, or another base path.
   const isServerInDoubt =
     error.code === null || (error.code === 'not_found' && !isOfWebhooks(error));
   if (error.status === 404 && isServerInDoubt) {
@@ -68,7 +68,7 @@ function problemLines(error: ProblemError, url: string): string[] {
   return lines;
 }
 
-/** The server says that it sends none: it is the one that was meant. */
+/** Whether the server says that it sends none: then it is the one that was meant. */
 function isOfWebhooks({ problem }: ProblemError): boolean {
   return problem.detail === 'This server sends no webhooks.';
 }

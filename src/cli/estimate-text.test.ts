@@ -18,13 +18,16 @@ describe('the estimate in words', () => {
   it('tells the median, the bound and how many operations are behind it', () => {
     const estimate = { completes_at: at(125), completes_by: at(185), samples: 212 };
     assert.deepEqual(text(estimate), {
-      full: 'about 2 min, by 14:32 at the latest (212 runs)',
+      full: 'about 2 min, by 14:32 at the latest (212 operations)',
       short: 'about 2 min',
     });
-    assert.equal(text(estimate, 117)?.full, 'about 8 s, by 14:31:55 at the latest (212 runs)');
+    assert.equal(
+      text(estimate, 117)?.full,
+      'about 8 s, by 14:31:55 at the latest (212 operations)',
+    );
     assert.equal(
       text({ ...estimate, samples: 1 })?.full,
-      'about 2 min, by 14:32 at the latest (1 run)',
+      'about 2 min, by 14:32 at the latest (1 operation)',
     );
     assert.equal(
       text({ ...estimate, basis: 'declared', samples: 0 })?.full,

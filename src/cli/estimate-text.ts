@@ -1,6 +1,6 @@
 import type { WireEstimate, WireOperation } from '../core/wire-operation.ts';
 
-/** What is known of an operation's end, in words; `short` where there is little room. */
+/** The expected end of an operation in words; `short` where there is little room. */
 export type EstimateText = { readonly full: string; readonly short: string };
 
 const unknownTexts: Readonly<Record<string, string>> = {
@@ -9,10 +9,11 @@ const unknownTexts: Readonly<Record<string, string>> = {
 };
 
 /**
- * `about 2 min, by 14:32 at the latest (212 runs)`, `longer than usual`, `no estimate yet`; null: it is final, or the
- * server tells nothing. `now` by the server's clock, ms; times of day are those of this machine.
+ * Tells the estimate: `about 2 min, by 14:32 at the latest (212 operations)`, `longer than usual`, `no estimate yet`;
+ * null: the operation is final, or the server tells nothing. `now` is ms by the server's clock; times of day are
+ * those of this machine.
  *
- * The server holds its instants, so the words only count down: never a tenth, minutes above one.
+ * The server keeps its instants, so the words only count down: never a tenth, minutes above one.
  */
 export function estimateText(operation: WireOperation, now: number): EstimateText | null {
   const { estimate } = operation;
@@ -33,7 +34,7 @@ function same(text: string): EstimateText {
 
 function basisText({ basis, samples }: WireEstimate): string {
   if (basis === 'declared') return ' (as declared)';
-  return samples === 0 ? '' : ` (${samples} run${samples === 1 ? '' : 's'})`;
+  return samples === 0 ? '' : ` (${samples} operation${samples === 1 ? '' : 's'})`;
 }
 
 /** '8 s', '2 min', '3 h', '4 days'. */

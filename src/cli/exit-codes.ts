@@ -1,7 +1,7 @@
 import { NetworkError, OperationFailed, ProblemError, WaitTimeout } from '../client/problem.ts';
 import { RaincheckError } from '../core/errors.ts';
 
-/** What the process says when it ends: the one table that --help, docs/cli.md and the code share. */
+/** Exit codes of the process: the one table that --help, docs/cli.md and the code share. */
 export const exitCodes = {
   ok: { code: 0, meaning: 'done' },
   error: { code: 1, meaning: 'something else went wrong, such as a server that cannot be reached' },
@@ -22,7 +22,8 @@ export const exitCodes = {
   cancelled: { code: 7, meaning: 'the operation was cancelled' },
   stillRunning: {
     code: 8,
-    meaning: 'not finished yet; it keeps running (at --timeout, or asked for its result)',
+    meaning:
+      'not finished yet; it keeps running (at --timeout, or asked for its result or its removal)',
   },
   refused: {
     code: 9,
@@ -34,7 +35,7 @@ export const exitCodes = {
 /** The command line asks for something that cannot be. */
 export class UsageError extends Error {
   override readonly name: string = 'UsageError';
-  /** A line below it, for people: where to read more. */
+  /** A line below it tells people where to read more; null: none. */
   hint: string | null = null;
 }
 

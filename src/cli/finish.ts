@@ -8,7 +8,10 @@ import { outcomeText } from './narration.ts';
 import { deliverResult } from './result-output.ts';
 import { shellWord } from './terminal-text.ts';
 
-/** What `run` and `wait` share: follow to the end, tell the outcome, deliver the result. */
+/**
+ * Follows an operation to its end, tells the outcome and delivers the result: for `run`, `wait` and all bulk
+ * commands. Returns the exit code.
+ */
 export async function followAndFinish(
   context: Context,
   handle: OperationHandle,
@@ -36,7 +39,7 @@ export async function followAndFinish(
     return exitCodeOfOutcome(code);
   }
   output.note(output.style('green', outcomeText(operation)));
-  // A file without -o is its address on stdout: once is enough.
+  // Without -o the address of a file goes to stdout: once is enough.
   const isAddressed = p.to === undefined && !('result' in operation);
   if (operation.result_url !== null && !isAddressed) {
     output.note(`Result: ${transport.address(operation.result_url).href}`);
@@ -54,12 +57,12 @@ export async function followAndFinish(
   return exitCodes.ok.code;
 }
 
-/** Codes of a newer server are given the benefit of the doubt. */
+/** Whether a retry may help. Codes of a newer server are given the benefit of the doubt. */
 function isRetryable(code: string): boolean {
   return !isErrorCode(code) || errorTable[code].retryable;
 }
 
-/** Its task said `retryable: false`: it failed with attempts left. */
+/** Whether its task said `retryable: false`: it failed with attempts left. */
 function isGivenUp(operation: WireOperation): boolean {
   return operation.error?.code === 'task_error' && operation.attempt < operation.attempts_max;
 }

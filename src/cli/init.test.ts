@@ -73,7 +73,7 @@ describe('init', () => {
   });
 });
 
-/** One that is enough for Raincheck and that the registry has, or the clone could not have been installed. */
+/** A Node that is enough for Raincheck and that the registry has, or the clone could not have been installed. */
 function assertBringsItsNode(folder: string): void {
   type Manifest = { devDependencies: { node: string }; engines: { node: string } };
   const { devDependencies, engines } = JSON.parse(

@@ -23,11 +23,13 @@ export function addInit(program: Command, shell: Shell): void {
       const files = filesFor(folder);
       refuseTaken(files, folder);
       if (flags.dryRun !== true) writeAll(files, folder);
-      if (output.json) output.resultJson({ folder, files: files.map(({ name }) => name) });
-      for (const { name, meaning } of files) {
-        if (!output.json) output.result(`${name.padEnd(20)} ${meaning}`);
-      }
-      if (flags.dryRun !== true) output.note(nextSteps(folder, files));
+      const list = files.map(({ name, meaning }) => `${name.padEnd(20)} ${meaning}`).join('\n');
+      const names = { folder, files: files.map(({ name }) => name) };
+      if (flags.dryRun !== true) {
+        output.done(list, names);
+        output.note(nextSteps(folder, files));
+      } else if (output.json) output.resultJson(names);
+      else output.result(list);
       shell.exitCode = exitCodes.ok.code;
     });
 }
@@ -35,8 +37,8 @@ export function addInit(program: Command, shell: Shell): void {
 type InitFile = { readonly name: string; readonly meaning: string; readonly text: string };
 
 /**
- * A package.json that is there stays as it is: two others, and what to add to it is told. Where it says
- * "type": "commonjs", as that of `npm init -y` does, Node reads only .mts as the modules that these are.
+ * The files to write. A package.json that exists stays as it is, and nextSteps tells what to add to it. Where it
+ * says "type": "commonjs", as that of `npm init -y` does, Node reads only .mts as the modules that these are.
  */
 function filesFor(folder: string): readonly InitFile[] {
   const ending = isCommonJs(path.join(folder, 'package.json')) ? 'mts' : 'ts';
@@ -56,7 +58,7 @@ function filesFor(folder: string): readonly InitFile[] {
   return existsSync(path.join(folder, manifest.name)) ? files : [manifest, ...files];
 }
 
-/** One that cannot be read counts as not: npm will say what is wrong with it. */
+/** A file that cannot be read counts as no CommonJS: npm will say what is wrong with it. */
 function isCommonJs(packageFile: string): boolean {
   try {
     const manifest: unknown = JSON.parse(readFileSync(packageFile, 'utf8'));
@@ -82,7 +84,7 @@ function writeAll(files: readonly InitFile[], folder: string): void {
   }
 }
 
-/** Not by `recursive`: where a parent that is there takes no folder, as /proc, that of Node 24 tries for ever. */
+/** Makes parents too. Not by `recursive`: Node 24 then tries for ever where one takes no folder, as /proc. */
 function makeFolder(folder: string): void {
   if (existsSync(folder)) return;
   makeFolder(path.dirname(folder));
@@ -92,7 +94,7 @@ function makeFolder(folder: string): void {
 function write(folder: string, { name, text }: InitFile): void {
   const file = path.join(folder, name);
   makeFolder(path.dirname(file));
-  // wx: whatever came to be since it was looked for stays.
+  // wx: a file that has appeared since the check stays.
   writeFileSync(file, text, { flag: 'wx' });
 }
 
@@ -124,7 +126,7 @@ function packageText(folderName: string): string {
     type: 'module',
     scripts: { dev: 'raincheck dev', start: 'raincheck serve' },
     dependencies: { raincheck: `^${version}`, zod: '^4.0.0' },
-    // Wherever it is installed next: the Node that is there may be older.
+    // The Node of the next machine may be older.
     devDependencies: { node: '^24.15.0' },
     engines: { node: '>=24.15.0' },
   };

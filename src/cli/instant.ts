@@ -1,7 +1,7 @@
 import { parseDuration } from '../core/duration.ts';
 import { UsageError } from './exit-codes.ts';
 
-/** '2h' is so long ago; otherwise a date or an instant as ISO 8601 writes them (a bare date is UTC midnight). */
+/** Parses '2h' as so long ago, else a date or an instant of ISO 8601 (a bare date is UTC midnight). */
 export function instantOf(name: string, text: string, now: number): Date {
   const ago = parseDuration(text);
   if (ago !== null) return new Date(now - ago);

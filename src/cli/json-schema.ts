@@ -1,9 +1,9 @@
 import { UsageError } from './exit-codes.ts';
 
-/** As much of JSON Schema as it takes to know what a text on the command line should become. */
+/** An input or a JSON Schema, of which this file reads only what tells the types of values. */
 export type JsonObject = Record<string, unknown>;
 
-/** References and branches looked into before giving up: a schema may refer to itself. */
+/** Depth of references and branches that is looked into: a schema may refer to itself. */
 const depthMax = 16;
 
 export function isObject(value: unknown): value is JsonObject {
@@ -66,7 +66,7 @@ export function setAt(
   path: readonly string[],
   p: {
     readonly value: unknown;
-    /** As one more item of the list there; a list from elsewhere is replaced by the first. */
+    /** Adds it to the list there; the first item replaces a list that came with --input. */
     readonly append: boolean;
     readonly isFirst: boolean;
     readonly schema: unknown;
@@ -91,7 +91,7 @@ function member(parent: unknown, name: string): unknown {
   return isObject(parent) && Object.hasOwn(parent, name) ? parent[name] : undefined;
 }
 
-/** Defined, not assigned: `__proto__` is a name like any other in JSON. */
+/** Defines the member, assigns nothing: `__proto__` is a name like any other in JSON. */
 function put(parent: unknown, name: string, value: unknown): void {
   if (!Array.isArray(parent)) {
     const own = { value, writable: true, enumerable: true, configurable: true };

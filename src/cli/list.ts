@@ -42,7 +42,7 @@ async function printOperations(context: Context, flags: ListFlags): Promise<void
   });
 }
 
-/** Page by page, as far as --limit goes. */
+/** Reads page by page, as far as --limit goes. */
 function listed(context: Context, flags: ListFlags): AsyncGenerator<WireOperation> {
   const now = context.transport.clock.now();
   const filter = { status: flags.status, ...operationFilter(flags, now) };

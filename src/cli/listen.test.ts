@@ -118,7 +118,8 @@ describe('what listen prints', () => {
           answered   200 in 2 ms
 19:05:12  operation.failed  op_01M833QKVJTQ91318PAAN2267W  failed
           id         msg_2, first attempt
-          signature  ✖ no_match No signature fits: the secret is of another endpoint or was replaced, the body is not as it came (was it parsed and written anew?), or it is a forgery.
+          signature  ✖ no_match No signature fits: the secret is of another endpoint or was replaced, \
+the body is not as it came (was it parsed and written anew?), or it is a forgery.
           error      task_error: UpstreamError 503
           answered   401 in 2 ms (the signature)
 `,
@@ -432,7 +433,8 @@ it(
   { skip: !hasScript && 'no util-linux script' },
   async () => {
     const program = fileURLToPath(new URL('main.ts', import.meta.url));
-    const command = `stty cols 80; exec ${process.execPath} --conditions=raincheck-source ${program} listen --port 0 --fail 1`;
+    const node = `${process.execPath} --conditions=raincheck-source`;
+    const command = `stty cols 80; exec ${node} ${program} listen --port 0 --fail 1`;
     const { CI: _ci, NO_COLOR: _no, FORCE_COLOR: _force, ...inherited } = process.env;
     const child = spawn(recorder, ['-qec', command, '/dev/null'], {
       env: { ...inherited, ...withSecret, TERM: 'xterm-256color', NODE_NO_WARNINGS: '1' },

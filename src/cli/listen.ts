@@ -29,7 +29,8 @@ export function addListen(program: Command, shell: Shell): void {
     .option('--forward-to <address>', 'send each on, unchanged, and answer its answer', urlArgument)
     .option(
       '--secret <secret>',
-      'verify with this whsec_… (or whpk_…); may be repeated; other processes here can read it, but not RAINCHECK_WEBHOOK_SECRET',
+      'verify with this whsec_… (or whpk_…); may be repeated; other processes here can read it, ' +
+        'but not RAINCHECK_WEBHOOK_SECRET',
       collected,
     )
     .option('--status <code>', 'answer this status (default 200)', statusArgument)
@@ -43,8 +44,9 @@ export function addListen(program: Command, shell: Shell): void {
 
 const listenHelp = `
 Several secrets in RAINCHECK_WEBHOOK_SECRET have spaces or commas between. Without any, the one of \`raincheck dev\` in
-the same folder verifies, and what it does not fit counts as not checked. Otherwise a signature that does not fit is answered with
-401, unless --forward-to decides. With --json: one object a line, {"kind": "listening" | "delivery" | "summary", …}.`;
+the same folder verifies, and what it does not fit counts as not checked. Otherwise a signature that does not fit is
+answered with 401, unless --forward-to decides.
+With --json: one object a line, {"kind": "listening" | "delivery" | "summary", …}.`;
 
 async function listenForWebhooks(flags: ListenFlags): Promise<number> {
   const { forwardTo = null, status, fail, port } = flags;
@@ -80,11 +82,14 @@ async function listenForWebhooks(flags: ListenFlags): Promise<number> {
 
 type Secrets = {
   readonly secrets: readonly string[];
-  /** null: they were given. */
+  /** The file they were found in; null: they were given. */
   readonly foundIn: string | null;
 };
 
-/** From --secret, else RAINCHECK_WEBHOOK_SECRET, else what `dev` left here. A bad one is told now, not at the first delivery. */
+/**
+ * Takes --secret, else RAINCHECK_WEBHOOK_SECRET, else what `dev` left here. A bad one is refused now, not at the
+ * first delivery.
+ */
 async function checkedSecrets({ secret }: ListenFlags): Promise<Secrets> {
   const fromEnv = (process.env['RAINCHECK_WEBHOOK_SECRET'] ?? '')
     .split(/[\s,]+/)
@@ -105,7 +110,7 @@ async function checkedSecrets({ secret }: ListenFlags): Promise<Secrets> {
   return { secrets, foundIn };
 }
 
-/** The address; refuses a busy port, as the address given to a server would be somebody else's. */
+/** Returns the address. Refuses a busy port: the address that a server was given would be somebody else's. */
 async function listening(
   server: Server,
   p: { readonly port: number; readonly forwardTo: URL | null },
@@ -146,7 +151,7 @@ async function interrupted(): Promise<void> {
   await once(stop.signal, 'abort');
 }
 
-/** What came, for the summary. */
+/** Counts what came, for the summary. */
 class Tally {
   #requests = 0;
   #first = 0;

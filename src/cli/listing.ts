@@ -3,18 +3,21 @@ import type { Context } from './context.ts';
 import { UsageError } from './exit-codes.ts';
 import { safeLine, table, type Column } from './terminal-text.ts';
 
-/** How the things of a list are shown. Cells may hold anything: control characters are taken out here. */
+/** How a list shows its things. Cells may hold anything: printListing takes control characters out. */
 export type Listing<T> = {
-  /** In a pipe: tab-separated, whole. */
+  /** The cells in a pipe: tab-separated, whole. */
   readonly cells: (one: T) => readonly string[];
-  /** On a terminal: under these titles, the last column cut. `now` by the server's clock, ms: known once it has answered. */
+  /**
+   * The row on a terminal, under these titles, the last column cut. `now` is ms by the server's clock, known once
+   * it has answered.
+   */
   readonly columns: readonly Column[];
   readonly row: (one: T, now: number) => readonly string[];
-  /** Said when there are none. */
+  /** The sentence for an empty list. */
   readonly none: string;
 };
 
-/** One a line: JSON, tab-separated, or a table for eyes. */
+/** Prints one thing a line: as JSON, tab-separated, or as a table for eyes. */
 export async function printListing<T>(
   { output, transport }: Context,
   things: AsyncIterable<T> | Iterable<T>,
@@ -37,7 +40,7 @@ export async function printListing<T>(
   for (const line of lines) output.result(line);
 }
 
-/** Page by page, `limit` of them at most. */
+/** Reads page by page, `limit` items at most. */
 export async function* paged<T>(
   limit: number,
   read: (p: { readonly limit: number; readonly cursor: string | undefined }) => Promise<{
@@ -56,10 +59,10 @@ export async function* paged<T>(
   } while (left > 0 && cursor !== undefined);
 }
 
-/** Of the names that printRows aligns, with the space behind. */
+/** Width of the names that printRows aligns, with the space behind. */
 export const nameColumns = 11;
 
-/** Aligned lines of what has a value. */
+/** Prints a line for each row that has a text, the texts aligned. */
 export function printRows(
   { output }: Context,
   rows: readonly (readonly [name: string, text: string | null])[],
@@ -67,4 +70,9 @@ export function printRows(
   for (const [name, text] of rows) {
     if (text !== null) output.result(`${name.padEnd(nameColumns)}${safeLine(text)}`);
   }
+}
+
+/** A sentence below groups that leave older things out; `what` names them. */
+export function incompleteText(what: string): string {
+  return `Of the newest ${limits.errorScanMax.toLocaleString('en')} ${what}: there are older ones.`;
 }

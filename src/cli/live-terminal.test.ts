@@ -46,7 +46,7 @@ async function logs(env: NodeJS.ProcessEnv): Promise<string[]> {
   return text.trimEnd().split('\r\n');
 }
 
-/** What `watch` draws of a list and some news, until somebody presses Ctrl-C. */
+/** Runs `watch` on a terminal with a list and some news, until somebody presses Ctrl-C. */
 async function watched(p: { readonly columns: number; readonly env: NodeJS.ProcessEnv }) {
   // Hours ago by the server's clock, so that no age changes while the test runs.
   const headers = { date: 'Thu, 01 Jan 2026 00:00:07 GMT' };
@@ -151,7 +151,8 @@ describe('On a terminal', { skip: !hasTerminal && 'no util-linux script' }, () =
       '␛[2mID                             TASK       STATUS        AGE       DETAIL␛[22m',
       '␛[31mop_01M833QKVJTQ91318PAAN22674  countdown  ✖ failed      3 h 00 m  timeout␛[39m',
       '␛[2mop_01M833QKVJTQ91318PAAN22673  countdown  ○ pending     3 h 00 m␛[22m',
-      '␛[36mop_01M833QKVJTQ91318PAAN22672  reports    ◐ processing  3 h 00 m  42% · 42 of 100 · page 42 · about 3 h␛[39m',
+      '␛[36mop_01M833QKVJTQ91318PAAN22672  reports    ◐ processing  3 h 00 m  ' +
+        '42% · 42 of 100 · page 42 · about 3 h␛[39m',
       '␛[32mop_01M833QKVJTQ91318PAAN22671  countdown  ✔ completed   3 d 0 h␛[39m',
       '␛[2mCtrl-C ends␛[22m',
     ]);

@@ -69,7 +69,7 @@ function printLine({ output }: Context, line: WireLogLine): void {
   output.report(told.join(' '));
 }
 
-/** Of this machine, to the millisecond. */
+/** The time of day on this machine, to the millisecond. */
 function timeOf(at: string): string {
   const time = new Date(at);
   return `${time.toTimeString().slice(0, 8)}.${String(time.getMilliseconds()).padStart(3, '0')}`;

@@ -17,12 +17,8 @@ export function addMigrate(program: Command, _shell: Shell): void {
       const output = openOutput(flags);
       const { migrate } = await import('../server/migrate.ts');
       const done = await migrate(withoutUndefined({ store, config }));
-      if (output.json) output.resultJson(done);
-      else if (!output.quiet) {
-        const { from, to } = done;
-        output.report(
-          `${done.store}: ${from === to ? `version ${to} already` : `version ${from} → ${to}`}`,
-        );
-      }
+      const { from, to } = done;
+      const versions = from === to ? `version ${to} already` : `version ${from} → ${to}`;
+      output.done(`${done.store}: ${versions}`, done);
     });
 }

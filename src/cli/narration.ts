@@ -5,14 +5,14 @@ import { wholeSeconds } from './progress-line.ts';
 import { stalledText } from './stalled.ts';
 import { safeLine } from './terminal-text.ts';
 
-/** What happened between two looks at an operation, in lines for people. */
+/** A change between two looks at an operation, as a line for people. */
 export type News = {
   readonly text: string;
   /** Worth keeping on a terminal, above the line that shows the present. */
   readonly lasting: boolean;
 };
 
-/** `now` by the server's clock, ms. The end is told by `outcomeText`. */
+/** Tells what is new since `before`; `outcomeText` tells the end. `now` is ms by the server's clock. */
 export function newsOf(
   before: WireOperation | null,
   operation: WireOperation,
@@ -44,7 +44,7 @@ export function newsOf(
   return news;
 }
 
-/** Whether it waits for what a person must do, and has not done so when it was looked at before. */
+/** Whether it has begun since `before` to wait for something that a person must do. */
 export function isNewlyStalled(before: WireOperation | null, operation: WireOperation): boolean {
   const text = stalledText(operation);
   return text !== null && (before === null || stalledText(before) !== text);
@@ -53,15 +53,15 @@ export function isNewlyStalled(before: WireOperation | null, operation: WireOper
 /** Numbers of the attempts that failed since `before`, also those too quick to be seen running. */
 function failedAttempts(before: WireOperation | null, operation: WireOperation): number[] {
   const failed = failedSoFar(operation);
-  // Who comes later hears of the latest only, and only while it matters.
+  // The first look tells of the latest only, and only while it matters.
   const isRetrying = operation.status === 'pending' && failed > 0;
   const known = before === null ? failed - Number(isRetrying) : failedSoFar(before);
   return Array.from({ length: Math.max(0, failed - known) }, (_, i) => known + 1 + i);
 }
 
 /**
- * Between attempts the latest has failed; a running one has not, and how the last one ended is told with
- * the outcome. A lost or handed-back attempt is not counted.
+ * Between attempts the latest has failed; a running one has not, and outcomeText tells how the last one ended.
+ * A lost or handed-back attempt is not counted.
  */
 function failedSoFar(operation: WireOperation): number {
   return Math.max(0, operation.attempt - Number(operation.status !== 'pending'));

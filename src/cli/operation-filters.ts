@@ -4,7 +4,7 @@ import { labelsFrom, membersFrom } from './arguments.ts';
 import { collected } from './context.ts';
 import { instantOf } from './instant.ts';
 
-/** The filters that `list` and the bulk forms of `cancel` and `retry` share; `--status` is each one's own. */
+/** Filters of `list` and of the bulk forms of `cancel`, `retry` and `remove`; each has a `--status` of its own. */
 export type FilterFlags = {
   readonly task?: string;
   readonly label?: readonly string[];
@@ -16,16 +16,16 @@ export type FilterFlags = {
   readonly until?: string;
 };
 
-/** `ended`: whether there are failed ones among them, which have an error to filter by. */
+/** `final`: the command finds final operations too; those that failed have an error to filter by. */
 export function withOperationFilters(
   command: Command,
-  { ended = true }: { readonly ended?: boolean } = {},
+  { final = true }: { readonly final?: boolean } = {},
 ): Command {
   command
     .option('--task <name>', 'only of this task')
     .option('-l, --label <name=value>', 'only with this label; may be repeated', collected)
     .option('--search <text>', 'only with this in the id, the error or the input');
-  if (ended) {
+  if (final) {
     command
       .option('--code <code>', 'only failed with this error code')
       .option('--error <text>', 'only failed with this in the error');

@@ -2,7 +2,7 @@ import { styleText } from 'node:util';
 import { safeText } from './terminal-text.ts';
 
 /**
- * Where the words go: the result to stdout, everything about it (progress, hints, errors) to stderr.
+ * Sends words where they belong: the result to stdout, everything about it (progress, hints, errors) to stderr.
  * `quiet` keeps hints away, `json` all prose but errors, which it turns into one JSON object.
  */
 export type Output = {
@@ -20,9 +20,11 @@ export type Output = {
   report(text: string): void;
   /** One object on one line, to stdout. */
   resultJson(value: unknown): void;
+  /** Says that something was done: `value` as resultJson with --json, else `text` as result unless quiet. */
+  done(text: string, value: unknown): void;
   /** Hints and news, to stderr. */
   note(text: string): void;
-  /** What went wrong, to stderr, whatever the flags. */
+  /** An error, to stderr, whatever the flags. */
   problem(text: string): void;
   /** Raw to stderr: the progress line. */
   raw(text: string): void;
@@ -40,20 +42,26 @@ export function openOutput(flags: { readonly json?: boolean; readonly quiet?: bo
   const quiet = flags.quiet ?? false;
   const inCi = env['CI'] !== undefined && env['CI'] !== '' && env['CI'] !== 'false';
   const canRewrite = stderr.isTTY && env['TERM'] !== 'dumb' && !inCi;
+  const result = (text: string): void => {
+    stdout.write(`${stdout.isTTY ? safeText(text) : text}\n`);
+  };
+  const resultJson = (value: unknown): void => {
+    stdout.write(`${JSON.stringify(value)}\n`);
+  };
   return {
     json,
     quiet,
     resultIsSeen: stdout.isTTY,
     canRewrite: canRewrite && !json && !quiet,
     width: () => stderr.columns || 80,
-    result(text) {
-      stdout.write(`${stdout.isTTY ? safeText(text) : text}\n`);
-    },
+    result,
     report(text) {
       stdout.write(`${text}\n`);
     },
-    resultJson(value) {
-      stdout.write(`${JSON.stringify(value)}\n`);
+    resultJson,
+    done(text, value) {
+      if (json) resultJson(value);
+      else if (!quiet) result(text);
     },
     note(text) {
       if (!quiet && !json) stderr.write(`${text}\n`);

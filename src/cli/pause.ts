@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
-import type { WireTask } from '../core/wire-server.ts';
-import { acting, type Context, type Shell } from './context.ts';
+import { acting, type Shell } from './context.ts';
 import { exitCodes } from './exit-codes.ts';
 import { suggestingTask } from './submission.ts';
 
@@ -14,8 +13,12 @@ export function addPause(program: Command, shell: Shell): void {
         const [name = ''] = command.args;
         const task = await suggestingTask(context, name, () => context.client.pauseTask(name));
         const { pending, processing } = task.counts;
-        tell(context, task, `paused; ${pending} waiting, ${processing} running to the end`);
-        context.output.note(`Let it go on: ${context.command} resume ${name}${context.flags}`);
+        const { output } = context;
+        output.done(
+          `${task.name} paused; ${pending} waiting, ${processing} running to the end`,
+          task,
+        );
+        output.note(`Let it go on: ${context.command} resume ${name}${context.flags}`);
         return exitCodes.ok.code;
       }),
     );
@@ -30,13 +33,8 @@ export function addResume(program: Command, shell: Shell): void {
       acting(shell, async (context, command) => {
         const [name = ''] = command.args;
         const task = await suggestingTask(context, name, () => context.client.resumeTask(name));
-        tell(context, task, `active; ${task.counts.pending} waiting`);
+        context.output.done(`${task.name} active; ${task.counts.pending} waiting`, task);
         return exitCodes.ok.code;
       }),
     );
-}
-
-function tell({ output }: Context, task: WireTask, text: string): void {
-  if (output.json) output.resultJson(task);
-  else if (!output.quiet) output.result(`${task.name} ${text}`);
 }

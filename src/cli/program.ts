@@ -13,7 +13,7 @@ import { addDev } from './dev.ts';
 import { addDlq } from './dlq.ts';
 import { addDoctor } from './doctor.ts';
 import { addInit } from './init.ts';
-import { addErrors } from './errors.ts';
+import { addErrorGroups } from './error-groups.ts';
 import { addList } from './list.ts';
 import { addListen } from './listen.ts';
 import { addLogs } from './logs.ts';
@@ -48,7 +48,7 @@ const commands = [
   addRemove,
   addList,
   addWatch,
-  addErrors,
+  addErrorGroups,
   addTasks,
   addPause,
   addResume,
@@ -81,7 +81,8 @@ export async function main(argv: readonly string[]): Promise<number> {
 }
 
 function createProgram(shell: Shell): Command {
-  const program = new Command(commandName());
+  // Its name for people is looked up only when a help shows it.
+  const program = new Command('raincheck').on('beforeAllHelp', () => program.name(commandName()));
   program
     .description('Work that takes longer than a request: submit it, follow it, fetch the result.')
     .version(version, '-V, --version')
@@ -91,7 +92,7 @@ function createProgram(shell: Shell): Command {
     .option('-q, --quiet', 'no progress and no hints, only results and errors')
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({ outputError: () => undefined }) // told in main, as all errors are
-    .addHelpText('after', exitCodesHelp())
+    .addHelpText('after', exitCodesHelp)
     .exitOverride();
   for (const add of commands) add(program, shell);
   return program;
@@ -129,7 +130,7 @@ function usageErrorOf(
   const hints = more.map((line) => line.replace(/^\((.*)\)$/, '$1'));
   const usage = new UsageError([sentence, ...hints].join(' '), { cause: error });
   const path = commandPath(program, argv).join('');
-  usage.hint = `See: ${program.name()} ${path}--help`;
+  usage.hint = `See: ${commandName()} ${path}--help`;
   return usage;
 }
 

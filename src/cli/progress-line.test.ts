@@ -42,7 +42,7 @@ describe('the progress line', () => {
     assert.equal(
       line(operation, 140),
       'op_01M833QKVJTQ91318PAAN2267W █████████████████▍░░░░░░░░░░░░  58%  ' +
-        `about 8 s, by ${time} at the latest (212 runs) · 12 s · 12 of 20`,
+        `about 8 s, by ${time} at the latest (212 operations) · 12 s · 12 of 20`,
     );
   });
 

@@ -26,7 +26,7 @@ export type LineParts = {
   readonly width: number;
 };
 
-/** Never wider than `width` - 1 columns: a full line would wrap, and then could not be rewritten. */
+/** The line has `width` - 1 columns at most: a full one would wrap, and then could not be rewritten. */
 export function progressText(p: LineParts, style: (format: Style, text: string) => string): string {
   const { operation } = p;
   const room = p.width - 1;
@@ -49,14 +49,14 @@ export function progressText(p: LineParts, style: (format: Style, text: string) 
   return `${style('dim', id)}${drawn}${percent}${rest === '' ? '' : `  ${rest}`}`;
 }
 
-/** With all that is known of the end where there is room for it, else with the time left alone. */
+/** The words with the full estimate where there is room for it, else with the time left alone. */
 function fittingAbout(p: LineParts, room: number): string {
   const estimate = estimateText(p.operation, p.now);
   const full = aboutText(p, estimate?.full ?? null);
   return displayWidth(full) <= room ? full : aboutText(p, estimate?.short ?? null);
 }
 
-/** All of it where there is room for more, its beginning, or nothing. With a space behind. */
+/** The whole id where there is room, its beginning, or nothing; with a space behind. */
 function shownId(id: string, room: number): string {
   if (room >= 109) return `${id} `;
   return room >= 64 ? `${cutTo(id, 14)} ` : '';
@@ -68,7 +68,7 @@ export function barText(fraction: number, cells: number): { filled: string; empt
   return { filled, empty: '░'.repeat(cells - filled.length) };
 }
 
-/** In words; `estimate` null: without the time left. */
+/** State and times in words; `estimate` null: without the time left. */
 function aboutText(p: LineParts, estimate: string | null): string {
   const { operation, now } = p;
   const parts: string[] = [];
@@ -95,7 +95,7 @@ function waitingText(operation: WireOperation, now: number): string {
     : `starts in ${wholeSeconds(startsIn)}`;
 }
 
-/** As formatDuration, but still below 10 s: tenths that race by tell nothing. */
+/** As formatDuration, but without tenths below 10 s: they race by and tell nothing. */
 export function wholeSeconds(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1000));
   return seconds < 60 ? `${seconds} s` : formatDuration(seconds * 1000);
@@ -123,11 +123,11 @@ export class ProgressLine {
     const line = this.#compose();
     if (line === null || line === this.#painted) return;
     this.#painted = line;
-    // Written over, then the rest erased: erasing first flickers.
+    // The line is overwritten, then the rest erased: erasing first flickers.
     this.#output.raw(`\r${line}\u001b[K`);
   }
 
-  /** 0..1, or null while nothing is known. */
+  /** `fraction` is 0..1, or null while nothing is known. */
   report(fraction: number | null): void {
     const state = fraction === null ? '3;0' : `1;${Math.floor(fraction * 100)}`;
     if (!this.#osc || state === this.#reported) return;

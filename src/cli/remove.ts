@@ -7,7 +7,8 @@ import { exitCodes } from './exit-codes.ts';
 export function addRemove(program: Command, shell: Shell): void {
   withBatchOptions(program.command('remove'), 'remove')
     .description(
-      'remove an operation that is over, with its result, or all that a filter finds: nobody can read it any more then',
+      'remove a finished operation with its result, or all that a filter finds: ' +
+        'nobody can read it any more then',
     )
     .action(
       acting(shell, async (context, command) => {
@@ -15,20 +16,20 @@ export function addRemove(program: Command, shell: Shell): void {
         if (isBatch(command.args[0], flags)) return runBatch(context, 'remove', flags);
         const { output } = context;
         const handle = operationNamed(context, command.args[0]);
-        // DELETE cancels what is not over, which is not what was asked for.
+        // DELETE cancels what is not final, which is not what was asked for.
         const operation = await handle.status();
         if (!isFinal(operation)) {
           if (output.json) output.resultJson(operation);
-          else
+          else {
             output.problem(
-              `${operation.id} is still ${operation.status}: only what is over can be removed.`,
+              `${operation.id} is still ${operation.status}: only what has finished can be removed.`,
             );
+          }
           output.note(`Stop it: ${context.command} cancel ${operation.id}${context.flags}`);
           return exitCodes.stillRunning.code;
         }
         await handle.remove();
-        if (output.json) output.resultJson(operation);
-        else if (!output.quiet) output.result(`${operation.id} removed`);
+        output.done(`${operation.id} removed`, operation);
         return exitCodes.ok.code;
       }),
     );

@@ -11,7 +11,7 @@ import { UsageError } from './exit-codes.ts';
 import { shellWord } from './terminal-text.ts';
 
 /**
- * Where the result goes: JSON to stdout (indented for eyes, compact for pipes); `-o file` for whatever it
+ * Delivers the result: JSON to stdout (indented for eyes, compact for pipes); `-o file` for whatever it
  * is; `-o -` its bytes to stdout; a file without -o only as its address, as nobody wants a PDF on the screen.
  */
 export async function deliverResult(
@@ -62,7 +62,7 @@ async function toStdout(response: Response, end = ''): Promise<void> {
   process.stdout.write(end);
 }
 
-/** Under another name first, so that the file is there whole or not at all. */
+/** Writes under another name first, so that the file is there whole or not at all. */
 async function writeFileOf(context: Context, handle: OperationHandle, to: string): Promise<void> {
   const response = await handle.download();
   const target = await targetOf(to, fileName(response.headers) ?? 'result');
@@ -79,7 +79,7 @@ async function writeFileOf(context: Context, handle: OperationHandle, to: string
   }
 }
 
-/** Refuses what `-o` names while it costs nothing: before the work, not after it. */
+/** Refuses a bad target of `-o` while it costs nothing: before the work, not after it. */
 export async function refuseBadTarget(to: string | undefined): Promise<void> {
   if (to === undefined || to === '-') return;
   if (to === '') throw new UsageError('-o wants the name of a file or folder.');
@@ -99,7 +99,7 @@ export async function refuseBadTarget(to: string | undefined): Promise<void> {
   }
 }
 
-/** Into a folder goes the server's own name for it, but never over a file that is there. */
+/** The file to write: in a folder by the server's name for it, but never over one that exists. */
 async function targetOf(to: string, name: string): Promise<string> {
   const isFolder = await stat(to).then(
     (found) => found.isDirectory(),

@@ -18,7 +18,7 @@ type ServerFlags = GlobalOptions & {
   readonly logFormat?: string;
 };
 
-/** What `dev` and `serve` share. What is not given is left to the environment and the config file. */
+/** Adds the options of `dev` and `serve`. Environment and config file decide what is not given. */
 export function withServerOptions(command: Command): Command {
   return withWorkerOptions(command)
     .option('-p, --port <n>', 'port to listen on (RAINCHECK_PORT, PORT)', portArgument)
@@ -27,7 +27,7 @@ export function withServerOptions(command: Command): Command {
     .option('--public-url <address>', 'how clients reach the server (RAINCHECK_PUBLIC_URL)');
 }
 
-/** What `worker` has as well. */
+/** Adds the options that `worker` has as well. */
 export function withWorkerOptions(command: Command): Command {
   return command
     .option('-c, --config <file>', 'default: raincheck.config.ts (or .mts, .js, .mjs) here')
@@ -62,7 +62,7 @@ Polling, by environment or config file (docs/estimates.md):
   RAINCHECK_POLLS_PER_SECOND     polls a second that clients are asked to make
   RAINCHECK_METRICS_OPEN         true: GET /metrics without the token`;
 
-/** They have no flags: a secret must not stand there, and what is allowed is the same from start to start. */
+/** These have no flags: a secret must not stand there, and what is allowed is the same from start to start. */
 const webhookVariables = `
 Webhooks, by environment or config file (docs/config.md):
   RAINCHECK_WEBHOOK_SECRET       signs what goes to addresses that requests name
@@ -87,7 +87,7 @@ export function serving(shell: Shell, mode: 'dev' | 'serve' | 'worker') {
     const found = mode === 'dev' && flags.reload !== false ? await foundConfig(config) : null;
     if (found !== null) {
       const { runReloading } = await import('../server/dev-reload.ts');
-      // By its name from now on: while an editor puts a new one in its place, the example's tasks are none to serve.
+      // It is named from now on: while an editor replaces the file, the example's tasks must not be served.
       shell.exitCode = await runReloading({ ...params, config: found });
       return;
     }
@@ -96,7 +96,7 @@ export function serving(shell: Shell, mode: 'dev' | 'serve' | 'worker') {
   };
 }
 
-/** The example's tasks are nobody's to change. What is wrong with the name of a config, the server says. */
+/** The config to reload, or null: the example's tasks do not change, and the server reports a wrong name. */
 async function foundConfig(given: string | undefined): Promise<string | null> {
   const { findConfig } = await import('../server/load-config.ts');
   try {
@@ -108,13 +108,13 @@ async function foundConfig(given: string | undefined): Promise<string | null> {
 
 type Defined<T> = { [key in keyof T]?: Exclude<T[key], undefined> };
 
-/** Members that are not given must be absent, so that they do not hide the environment. */
+/** Drops members that are not given, so that they do not hide the environment. */
 export function withoutUndefined<T extends object>(members: T): Defined<T> {
   const given = Object.entries(members).filter(([, value]) => value !== undefined);
   return Object.fromEntries(given) as Defined<T>;
 }
 
-/** For options: a TCP port, 0 for any. */
+/** Parses an option: a TCP port, 0 for any. */
 export function portArgument(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
   if (port <= 65_535) return port;

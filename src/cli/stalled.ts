@@ -9,7 +9,7 @@ export function stalledText(operation: WireOperation): string | null {
   return reason === 'no_worker' ? 'no worker runs its task' : null;
 }
 
-/** What a person can do about that, in a sentence; null: nothing. */
+/** A sentence on what a person can do about that; null: nothing. */
 export function stalledHint(
   { command, flags }: Pick<Context, 'command' | 'flags'>,
   operation: WireOperation,
@@ -22,7 +22,7 @@ export function stalledHint(
   return `It starts when a server or worker runs that has ${task} in its config.`;
 }
 
-/** Says both below what a command told of the operation; nothing when it waits its turn. */
+/** Tells both below what a command printed of the operation; nothing when it waits its turn. */
 export function tellStalled(context: Context, operation: WireOperation | null): void {
   if (operation === null) return;
   const hint = stalledHint(context, operation);

@@ -24,7 +24,7 @@ export function addStatus(program: Command, shell: Shell): void {
     );
 }
 
-/** The operation in a few aligned lines, or as it is on the wire with --json. */
+/** Prints the operation in a few aligned lines, or as it is on the wire with --json. */
 export function printStatus(context: Context, operation: WireOperation): void {
   const { output, transport } = context;
   if (output.json) return output.resultJson(operation);
@@ -91,7 +91,7 @@ export function progressOf(operation: WireOperation): string | null {
   return parts.filter((part) => part !== null && part !== '').join(' · ') || null;
 }
 
-/** How the address that the request named gets to know of the end. */
+/** How far the webhook to the address that the request named has come. */
 function webhookText(webhook: WireOperationWebhook | null, now: number): string | null {
   if (webhook === null) return null;
   const { state, delivery_id: id } = webhook;

@@ -9,7 +9,7 @@ import { isObject } from './json-schema.ts';
 import { safeLine } from './terminal-text.ts';
 import { collected, durationArgument, integerArgument, type Context } from './context.ts';
 
-/** What `run` and `submit` share: the task, its input, and the options of a submit. */
+/** Flags that `run` and `submit` share: the input and the options of a submit. */
 export type SubmitFlags = {
   readonly input?: string;
   readonly label?: readonly string[];
@@ -30,7 +30,7 @@ export function withSubmitOptions(command: Command): Command {
     .option('--delay <time>', 'start no sooner than so long from now, like 10m', durationArgument)
     .option('--deadline <time>', 'fail when not finished so long from now', durationArgument)
     .option('--idempotency-key <key>', 'the same key and input give the same operation')
-    .option('--webhook-url <url>', 'where to send a signed POST when it is final');
+    .option('--webhook-url <url>', 'where to send a signed POST when it has finished');
 }
 
 export async function submitFromWords(
@@ -60,8 +60,8 @@ export async function submitFromWords(
 }
 
 /**
- * Names that the schema does not know, in sentences. Many schemas drop them without a word, so a typing error
- * would go unseen; whether they are refused is the server's to say.
+ * A sentence for each name that the schema does not know. Many schemas drop them without a word, so a typing
+ * error would go unseen; the server decides whether they are refused.
  */
 function unknownFields(input: unknown, { name, input_schema: schema }: WireTask): string[] {
   if (!isObject(input) || !isObject(schema) || !isObject(schema['properties'])) return [];
@@ -80,12 +80,12 @@ function unknownFields(input: unknown, { name, input_schema: schema }: WireTask)
   });
 }
 
-/** As client.task, with a "did you mean" when there is none of that name. */
+/** Reads a task as client.task does, with a "did you mean" when there is none of that name. */
 export function findTask(context: Context, name: string): Promise<WireTask> {
   return suggestingTask(context, name, () => context.client.task(name));
 }
 
-/** What is asked of the task, with a "did you mean" when there is none of that name. */
+/** Resolves as `ask` does, with a "did you mean" when there is no task of that name. */
 export async function suggestingTask(
   context: Context,
   name: string,

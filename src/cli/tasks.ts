@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { formatDuration } from '../core/duration.ts';
+import { operationStatuses } from '../core/operation.ts';
 import type { WireTask } from '../core/wire-server.ts';
 import { acting, type Context, type Shell } from './context.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -49,11 +50,18 @@ function printTask({ output }: Context, task: WireTask): void {
   if (output.json) return output.resultJson(task);
   const { counts, limits } = task;
   const ms = (value: number | null): string => (value === null ? 'none' : formatDuration(value));
+  const now = operationStatuses.map((status) => `${counts[status]} ${status}`);
+  const held = [
+    `${limits.attempts} attempt${limits.attempts === 1 ? '' : 's'}`,
+    `timeout ${ms(limits.timeout_ms)}`,
+    `queue timeout ${ms(limits.queue_timeout_ms)}`,
+    `deadline ${ms(limits.deadline_ms)}`,
+  ];
   const lines = [
     `${task.name}${task.paused ? ' (paused)' : ''}   POST ${task.path}`,
     ...(task.description === null ? [] : [`  ${task.description}`]),
-    `  now       ${counts.pending} pending, ${counts.processing} processing, ${counts.completed} completed, ${counts.failed} failed`,
-    `  limits    ${limits.attempts} attempt${limits.attempts === 1 ? '' : 's'}, timeout ${ms(limits.timeout_ms)}, queue timeout ${ms(limits.queue_timeout_ms)}, deadline ${ms(limits.deadline_ms)}`,
+    `  now       ${now.join(', ')}`,
+    `  limits    ${held.join(', ')}`,
     ...durationLines(task),
     ...redactLines(task),
     ...fieldLines(task.input_schema),
@@ -61,7 +69,7 @@ function printTask({ output }: Context, task: WireTask): void {
   for (const line of lines) output.result(safeLine(line));
 }
 
-/** What its operations take, and how good the estimates were. */
+/** How long its operations take, and how good the estimates were. */
 function durationLines({
   durations,
   estimate_ms: declared,
@@ -71,19 +79,21 @@ function durationLines({
   if (durations !== null) {
     const { p50_ms: p50, p90_ms: p90, samples } = durations;
     const most = `9 of 10 within ${formatDuration(p90)}`;
-    lines.push(`  takes     about ${formatDuration(p50)}, ${most} (${samples} runs)`);
+    lines.push(
+      `  takes     about ${formatDuration(p50)}, ${most} (${samples} operation${samples === 1 ? '' : 's'})`,
+    );
   } else if (declared !== null) {
     lines.push(`  takes     about ${formatDuration(declared)} (as declared)`);
   }
   if (accuracy !== null) {
     const { within_bound: within, error_median: error, samples } = accuracy;
-    const held = `${percent(within)} ended by the time told`;
+    const held = `${percent(within)} finished by the time told`;
     lines.push(`  estimates ${held}, off by ${percent(error)} (the last ${samples})`);
   }
   return lines;
 }
 
-/** What of the input nobody is shown. */
+/** The parts of the input that nobody is shown. */
 function redactLines({ redact }: WireTask): string[] {
   return redact.length === 0 ? [] : [`  redacts   ${redact.join(', ')}`];
 }
@@ -102,7 +112,7 @@ const boundNames = {
   examples: 'e.g.',
 };
 
-/** 'default 10, min 1, max 3600': what a value must be, as far as the schema says so in a word. */
+/** 'default 10, min 1, max 3600': the bounds that the schema states in a word. */
 function boundsText(field: unknown): string {
   if (!isObject(field)) return '';
   const parts = Object.entries(boundNames).map(([keyword, name]) => {

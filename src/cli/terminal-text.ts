@@ -1,23 +1,23 @@
 import { stripVTControlCharacters } from 'node:util';
 
 /**
- * Text from a server on its way to a terminal. Escape sequences could move the cursor, set the title or
- * fake lines, and bidirectional controls reorder what is read, so all of them go.
+ * Characters that no text from a server brings to a terminal. Escape sequences could move the cursor, set the
+ * title or fake lines, and bidirectional controls reorder what is read, so all of them go.
  */
 // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
 const unsafe = /[\0-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
-/** Safe to print; keeps line breaks and tabs. */
+/** Makes a text safe to print; keeps line breaks and tabs. */
 export function safeText(text: string): string {
   return stripVTControlCharacters(text).replaceAll(unsafe, '');
 }
 
-/** Safe to print, on one line. */
+/** Makes a text safe to print, on one line. */
 export function safeLine(text: string): string {
   return safeText(text.replaceAll(/[\r\n\t]+/g, ' '));
 }
 
-/** As it is typed into a shell: quoted where it must be. */
+/** The text as it is typed into a shell, quoted where it must be. */
 export function shellWord(text: string): string {
   const plain = safeLine(text);
   return /^[\p{L}\p{N}_@%+=:,./-]+$/u.test(plain) ? plain : `'${plain.replaceAll("'", "'\\''")}'`;
@@ -25,7 +25,8 @@ export function shellWord(text: string): string {
 
 // CJK, Hangul, full-width forms and emoji take two columns; combining marks and joiners none.
 const wide =
-  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u;
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/u;
+const emoji = /\p{Emoji_Presentation}/u;
 const narrowless = /^(?:\p{Mn}|\p{Me}|\p{Cf})$/u;
 
 /** Terminal columns of plain text (no escape sequences). */
@@ -33,12 +34,12 @@ export function displayWidth(text: string): number {
   let columns = 0;
   for (const character of text) {
     if (narrowless.test(character)) continue;
-    columns += wide.test(character) ? 2 : 1;
+    columns += wide.test(character) || emoji.test(character) ? 2 : 1;
   }
   return columns;
 }
 
-/** At most `columns` wide, with '…' where something was cut. */
+/** Cuts a text to `columns` at most, with '…' where something was cut. */
 export function cutTo(text: string, columns: number): string {
   if (displayWidth(text) <= columns) return text;
   let kept = '';

@@ -10,7 +10,7 @@ import { Watched, countsText } from './watched.ts';
 const id = (n: number): string => `op_01M833QKVJTQ91318PAAN226${String(n).padStart(2, '0')}`;
 
 describe('what watch shows', () => {
-  it('keeps rows in their place and lets the oldest that has ended make room', () => {
+  it('keeps rows in their place and lets the oldest final one make room', () => {
     const watched = new Watched(3);
     for (const n of [1, 2, 3]) watched.put(wireOperation({ id: id(n), status: 'processing' }));
     watched.put({ ...completed(null), id: id(2) });

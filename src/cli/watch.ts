@@ -76,10 +76,10 @@ function cellsOf(operation: WireOperation): string[] {
 }
 
 const repaintMs = 250;
-/** Title, column titles and the line below. */
+/** Lines beside the rows: title, column titles and the last line. */
 const otherLines = 4;
 
-/** The whole terminal, on its other screen: what was there before comes back at the end. */
+/** Takes the whole terminal, on its other screen: what was there before comes back at the end. */
 async function watchScreen(context: Context, p: Watching): Promise<void> {
   const { client, output } = context;
   const { stdout } = process;
@@ -128,7 +128,7 @@ function screenLines(
   { output, transport }: Context,
   p: { readonly watched: Watched; readonly task: string | undefined; readonly trouble: boolean },
 ): string[] {
-  // In the last column, what clears the rest of a line would clear the letter that stands there.
+  // The last column stays free: clearing the rest of a line would clear a letter there.
   const width = (process.stdout.columns || 80) - 1;
   const now = transport.serverNow();
   const { counts, rows } = p.watched;

@@ -7,14 +7,14 @@ import type { WireOperation } from '../core/wire-operation.ts';
 export type Counts = Readonly<Record<OperationStatus, number>>;
 
 /**
- * What `watch` shows: the newest operations, each in the row it once took, so that a row never moves under the eye but
- * for the ones that are new; of those that have ended the oldest make room first.
+ * The rows of `watch`: the newest operations, each in the row it once took, so that only new ones move a row under
+ * the eye. Final operations make room first, the oldest before the others.
  */
 export class Watched {
   readonly #rows = new Map<string, WireOperation>();
   readonly #rowsMax: number;
   counts: Counts | null = null;
-  /** Since the connection was lost something may have been missed. */
+  /** The connection was lost, and something may have been missed. */
   hasGap = false;
 
   constructor(rowsMax: number) {

@@ -105,7 +105,7 @@ const deliveryListing: Listing<WireDelivery> = {
   none: 'No deliveries.',
 };
 
-/** The dead letters of `raincheck dlq list`: none of them waits for an instant. */
+/** How `dlq list` shows dead letters: none of them has a next attempt. */
 export const deadLetterListing: Listing<WireDelivery> = {
   cells: deliveryListing.cells,
   columns: [
@@ -127,11 +127,9 @@ export const deadLetterListing: Listing<WireDelivery> = {
   none: 'No dead letters.',
 };
 
-/** What became of a wish: one line, or one object with --json. */
+/** Tells what a resend, a retry or a discard has made of the delivery. */
 export function printSteered({ output, transport }: Context, delivery: WireDelivery): void {
-  if (output.json) return output.resultJson(delivery);
-  if (output.quiet) return;
-  output.result(`${delivery.id} ${deliveryStateText(delivery, transport.serverNow())}`);
+  output.done(`${delivery.id} ${deliveryStateText(delivery, transport.serverNow())}`, delivery);
 }
 
 export function deliveryIds(words: readonly string[]): readonly string[] {

@@ -33,7 +33,7 @@ export function addEndpointCommands(webhooks: Command, shell: Shell): void {
 
 const kinds = ['registered', 'request'] as const;
 
-/** Those of requests are many, and their ids tell no time: they come after the others. */
+/** Endpoints of requests come last: they are many, and their ids tell no time. */
 async function* endpointsOf(
   { client }: Context,
   wanted: readonly WireEndpoint['kind'][],
@@ -61,7 +61,8 @@ function addList(webhooks: Command, shell: Shell): void {
     .option('-n, --limit <n>', 'at most so many', integerArgument, 20)
     .addHelpText(
       'after',
-      '\nIn a pipe: one endpoint a line, tab-separated: id, kind, state, created,\nwhat it waits for, address, events, tasks (none: all).',
+      '\nIn a pipe: one endpoint a line, tab-separated: id, kind, state, created,\n' +
+        'what it waits for, address, events, tasks (none: all).',
     )
     .action(
       acting(shell, async (context, command) => {
@@ -84,7 +85,7 @@ type EndpointFlags = {
   readonly handshake?: boolean;
 };
 
-/** What `create` and `update` share. */
+/** Adds the options that `create` and `update` share. */
 function withEndpointOptions(command: Command): Command {
   return command
     .addOption(
@@ -111,7 +112,7 @@ function eventOf(text: string): string {
   throw new UsageError(`Expected --event to be one of ${webhookEvents.join(', ')}, got '${text}'.`);
 }
 
-/** Only what was given. */
+/** The members that were given. */
 function membersFrom(flags: EndpointFlags): EndpointMembers {
   const { to, event, task, allTasks, header, description, handshake } = flags;
   if (allTasks === true && task !== undefined) {
@@ -127,7 +128,7 @@ function membersFrom(flags: EndpointFlags): EndpointMembers {
   };
 }
 
-/** A value that is a secret comes from a file: every process here can read the arguments. */
+/** A secret value comes from a file: every process here can read the arguments. */
 function headerFrom(word: string): readonly [string, string] {
   const equals = word.indexOf('=');
   if (equals < 1) throw new UsageError(`Expected --header name=value, got '${word}'.`);
@@ -212,10 +213,16 @@ function addUpdate(webhooks: Command, shell: Shell): void {
           );
         }
         const id = endpointNamed(command.args[0]);
-        printEndpoint(context, await context.client.webhooks.updateEndpoint(id, members));
+        printChanged(context, await context.client.webhooks.updateEndpoint(id, members));
         return exitCodes.ok.code;
       }),
     );
+}
+
+/** Prints the endpoint after a change; as output.done, nothing when quiet. */
+function printChanged(context: Context, endpoint: WireEndpoint): void {
+  const { json, quiet } = context.output;
+  if (json || !quiet) printEndpoint(context, endpoint);
 }
 
 function addEnable(
@@ -234,7 +241,7 @@ function addEnable(
       acting(shell, async (context, command) => {
         const id = endpointNamed(command.args[0]);
         const { enabled } = p;
-        printEndpoint(context, await context.client.webhooks.updateEndpoint(id, { enabled }));
+        printChanged(context, await context.client.webhooks.updateEndpoint(id, { enabled }));
         return exitCodes.ok.code;
       }),
     );
@@ -265,8 +272,11 @@ function addRemove(webhooks: Command, shell: Shell): void {
     .action(
       acting(shell, async (context, command) => {
         const id = endpointNamed(command.args[0]);
-        await context.client.webhooks.removeEndpoint(id);
-        if (!context.output.json && !context.output.quiet) context.output.result(`${id} removed`);
+        const { client, output } = context;
+        // The answer to DELETE is empty: --json gives the endpoint as it was, as `remove` gives the operation.
+        const endpoint = output.json ? await client.webhooks.endpoint(id) : null;
+        await client.webhooks.removeEndpoint(id);
+        output.done(`${id} removed`, endpoint);
         return exitCodes.ok.code;
       }),
     );

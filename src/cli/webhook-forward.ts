@@ -1,7 +1,7 @@
 import { request as requestHttp, type IncomingMessage } from 'node:http';
 import { request as requestHttps } from 'node:https';
 
-/** Of one connection, not of the message (RFC 9110 §7.6.1); host and length are set anew. */
+/** Headers of one connection, not of the message (RFC 9110 §7.6.1); host and length are set anew. */
 const ofConnection = new Set([
   'connection',
   'content-length',
@@ -29,7 +29,7 @@ const answerMsMax = 30_000;
 const answerBytesMax = 1_048_576;
 
 /**
- * Sends the request on with the same bytes and headers. Not by fetch, which adds headers of its own and unpacks
+ * Sends the request on with the same bytes and headers. Not with fetch, which adds headers of its own and unpacks
  * answers. Redirects are handed back, as a sender follows none. Rejects with the system's error, or a
  * TimeoutError.
  */
@@ -62,7 +62,7 @@ function withoutConnection(rawHeaders: readonly string[]): string[] {
   });
 }
 
-/** The first `bytesMax`; what comes after is not waited for. */
+/** Reads the first `bytesMax` and does not wait for more. */
 async function bytesOf(message: IncomingMessage, bytesMax: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;

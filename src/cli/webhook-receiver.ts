@@ -15,7 +15,10 @@ import { WebhookSeen, type SeenBefore } from './webhook-seen.ts';
 export type ReceiverOptions = {
   /** Empty: signatures are not checked. */
   readonly secrets: readonly string[];
-  /** The file they were found in; then one that does not fit counts as not checked: nobody said that it must. */
+  /**
+   * File the secrets came from. A signature that does not fit is then reported as unchecked: nobody asked for the
+   * check. null: they were given.
+   */
   readonly foundIn: string | null;
   readonly forwardTo: URL | null;
   readonly status: number;
@@ -31,7 +34,7 @@ export type ReceivedDelivery = {
   /** null: the request had no `webhook-id`. */
   readonly id: string | null;
   readonly seen: SeenBefore;
-  /** As parsed, signed or not; null when it is no JSON object. */
+  /** The body as parsed, signed or not; null when it is no JSON object. */
   readonly event: Readonly<Record<string, unknown>> | null;
   readonly bytes: number;
   readonly signature: SignatureCheck;
@@ -107,7 +110,7 @@ async function receive(
   options.onDelivery({ receivedAt, id, seen: counted, event, bytes, signature, answer });
 }
 
-/** null: larger than a delivery may be; the rest is not read. */
+/** Reads the body; null: it is larger than a delivery may be, and the rest is not read. */
 async function bodyOf(req: IncomingMessage): Promise<Buffer | null> {
   const chunks: Buffer[] = [];
   let length = 0;

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 
-/** What an id has been through here, this request included. */
+/** The requests with one id so far, this one included. */
 export type SeenBefore = {
-  /** From 1. */
+  /** Counts from 1. */
   readonly attempt: number;
-  /** One of the earlier ones was answered with 2xx. */
+  /** An earlier one was answered with 2xx. */
   readonly duplicate: boolean;
   /** The bytes are those of the first one. */
   readonly sameBody: boolean;
-  /** null: this is the first. */
+  /** The one before; null: this is the first. */
   readonly before: { readonly status: number | null; readonly at: number } | null;
 };
 
@@ -20,7 +20,7 @@ type Entry = {
   at: number;
 };
 
-/** Past it the id that was quiet longest is forgotten, and would count from 1 again. */
+/** Above this the id that was quiet longest is forgotten, and would count from 1 again. */
 const idsMax = 10_000;
 
 /** Remembers webhook ids, to tell a first attempt from another one and from a duplicate. */

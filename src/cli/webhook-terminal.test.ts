@@ -177,8 +177,10 @@ describe('On a terminal of 80 columns', { skip: !hasTerminal && 'no util-linux s
 
   it('a wider one shows more of them: of what and where', async () => {
     assert.deepEqual((await shownAt(160, 'webhooks', 'deliveries')).slice(0, 2), [
-      'ID                              EVENT      STATE      AGE  NEXT  LAST             OPERATION                      URL',
-      'msg_01M8A4E8X49JM2HXDQY4JRYS45  completed  pending    7 s  28 s  http_500         op_01M833QKVJTQ91318PAAN2267W  hooks.example.com/raincheck',
+      'ID                              EVENT      STATE      AGE  NEXT  LAST             ' +
+        'OPERATION                      URL',
+      'msg_01M8A4E8X49JM2HXDQY4JRYS45  completed  pending    7 s  28 s  http_500         ' +
+        'op_01M833QKVJTQ91318PAAN2267W  hooks.example.com/raincheck',
     ]);
     const [head, , last] = await shownAt(110, 'webhooks', 'deliveries');
     assert.match(head ?? '', /  LAST +URL$/);

@@ -5,7 +5,7 @@ import { wholeSeconds } from './progress-line.ts';
 import type { Context } from './context.ts';
 import { cutTo, safeLine } from './terminal-text.ts';
 
-/** Words for deliveries and their attempts. Instants are told by the server's clock. */
+/** How a delivery stands. Instants are told by the server's clock. */
 type DeliveryStanding = {
   readonly state: string;
   readonly attempts: number;
@@ -64,12 +64,12 @@ export function ageText(instant: string, now: number): string {
   return wholeSeconds(now - Date.parse(instant));
 }
 
-/** 'completed': all but tests are of an operation. */
+/** 'completed' for operation.completed: all but tests are of an operation. */
 export function eventName(event: string): string {
   return event.replace(/^(?:operation|webhook)\./, '');
 }
 
-/** For columns: https goes without saying. */
+/** The address for columns: https goes without saying. */
 export function shortUrl(url: string): string {
   return url.replace(/^https:\/\//, '');
 }
@@ -112,7 +112,7 @@ function endText(delivery: WireDelivery): string | null {
   return delivery.finished_at === null ? delivery.expires_at : delivery.kept_until;
 }
 
-/** How it went, when, what came back, and when the next one was planned then, and why. */
+/** Rows of an attempt: how it went, when, what came back, when the next one was planned then, and why. */
 function attemptRows(context: Context, attempt: WireDeliveryAttempt, now: number) {
   const { started_at: at, next_attempt_at: next, next_attempt_reason: reason } = attempt;
   const plan = [next, reason].filter((part) => part !== null).join(': ');

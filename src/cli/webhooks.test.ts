@@ -5,6 +5,7 @@ import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Webhook } from 'standardwebhooks';
 import { runCli, startCli, type CliRun } from '../../test/support/run-cli.ts';
+import { hasTerminal, onTerminal } from '../../test/support/terminal.ts';
 import type { WireOperation } from '../core/wire-operation.ts';
 import type {
   WireCreatedEndpoint,
@@ -150,6 +151,8 @@ describe('raincheck webhooks', () => {
       `(^|\\n)${id}\\tregistered\\tenabled\\t\\S+Z\\t\\t\\S+/moved\\toperation.failed\\t\\n`,
     );
     assert.match(listed.stdout, line);
+    const quiet = await cli('webhooks', 'disable', id, '--quiet');
+    assert.deepEqual(quiet, { code: 0, stdout: '', stderr: '' });
     assert.equal((await cli('webhooks', 'remove', id)).stdout, `${id} removed\n`);
     const gone = await cli('webhooks', 'show', id);
     assert.equal(gone.code, 5);
@@ -185,7 +188,9 @@ describe('raincheck webhooks', () => {
     const json = await cli('webhooks', 'test', id, '--json');
     assert.equal(json.code, 3);
     assert.equal((JSON.parse(json.stdout) as WireTestedEndpoint).attempt?.error, 'http_503');
-    await cli('webhooks', 'remove', id);
+    const removed = jsonOf(await cli('webhooks', 'remove', id, '--json')) as WireEndpoint;
+    assert.equal(removed.id, id);
+    assert.equal((await cli('webhooks', 'remove', id, '--json')).code, 5);
   });
 
   it('names the member that does not fit', async () => {
@@ -266,7 +271,7 @@ describe('raincheck dlq', () => {
     ) as WireRedriveCount;
     assert.equal(count, 3);
     inbox.answers('/bulk', () => ({ status: 204 }));
-    const ran = await cli('dlq', 'retry', '--endpoint', endpoint, '--per-second', '100');
+    const ran = await cli('dlq', 'retry', '--endpoint', endpoint, '--per-second', '100', '-y');
     assert.equal(ran.code, 0, ran.stderr);
     assert.match(ran.stderr, /^Sending again: 3 dead letters\.\nop_\w+ pending\n/);
     assert.deepEqual(JSON.parse(ran.stdout), { action: 'redrive', changed: 3, skipped: 0 });
@@ -274,7 +279,11 @@ describe('raincheck dlq', () => {
     const again = arrived.slice(9).map(({ headers }) => headers['webhook-id']);
     assert.deepEqual(new Set(again), new Set(ids));
     const none = await cli('dlq', 'retry', '--endpoint', endpoint);
-    assert.deepEqual(none, { code: 0, stdout: '', stderr: 'There are none.\n' });
+    assert.deepEqual(none, { code: 0, stdout: '', stderr: 'No dead letter matches.\n' });
+    const json = jsonOf(await cli('dlq', 'retry', '--endpoint', endpoint, '--json'));
+    assert.deepEqual(json, { dry_run: true, action: 'redrive', count: 0, more: false });
+    const expired = await cli('dlq', 'retry', '--endpoint', endpoint, '--expired', '--dry-run');
+    assert.equal(expired.stdout, '0 expired deliveries\n');
   });
 
   it('groups them by endpoint and error', async () => {
@@ -309,11 +318,21 @@ describe('raincheck dlq', () => {
     await inbox.wait('/named', 7);
   });
 
-  it('discards by a filter only when told so twice', async () => {
+  it('takes all that a filter finds only when told so twice', async () => {
     const { endpoint } = await deadLetters('/twice', 1);
-    const asked = await cli('dlq', 'discard', '--endpoint', endpoint);
-    assert.equal(asked.code, 2);
-    assert.match(asked.stderr, /This discards 1 dead letter: say --yes/);
+    const filter = ['--endpoint', endpoint];
+    for (const more of [[], ['--json']]) {
+      const asked = await cli('dlq', 'discard', ...filter, ...more);
+      assert.equal(asked.code, 2);
+      assert.match(
+        asked.stderr,
+        /1 dead letter matches\. Nobody is sent it any more then\. Not a terminal: pass --yes to discard it/,
+      );
+    }
+    const retry = await cli('dlq', 'retry', ...filter);
+    assert.equal(retry.code, 2);
+    assert.match(retry.stderr, /1 dead letter matches\. Not a terminal: pass --yes to retry it/);
+    assert.equal((await cli('dlq', 'retry', ...filter, '--dry-run')).stdout, '1 dead letter\n');
     const done = await cli('dlq', 'discard', '--endpoint', endpoint, '--yes', '--json');
     assert.equal(done.code, 0, done.stderr);
     const lines = done.stdout.trimEnd().split('\n');
@@ -322,9 +341,24 @@ describe('raincheck dlq', () => {
     assert.equal(last.task, 'webhooks.redrive');
   });
 
+  it('asks on a terminal', { skip: !hasTerminal && 'needs script of util-linux' }, async () => {
+    const { endpoint } = await deadLetters('/asked', 2);
+    const asked = (verb: string, typed: string) =>
+      onTerminal(['dlq', verb, '--endpoint', endpoint], { url, typed });
+    const no = await asked('retry', 'n\r');
+    assert.match(no, /2 dead letters match\. Retry them\? \[y\/N\] /);
+    assert.match(no, /Nothing was done\./);
+    const yes = await asked('discard', 'y\r');
+    assert.match(yes, /match\. Nobody is sent them any more then\. Discard them\? \[y\/N\] /);
+    assert.match(yes, /Discarding: 2 dead letters\./);
+    const left = await cli('dlq', 'discard', '--endpoint', endpoint, '--dry-run');
+    assert.equal(left.stdout, '0 dead letters\n');
+  });
+
   it('goes on after Ctrl-C', async () => {
     const { endpoint } = await deadLetters('/long', 20);
-    const args = ['dlq', 'retry', '--endpoint', endpoint, '--per-second', '1', '--url', url];
+    const pace = ['--per-second', '1', '--yes'];
+    const args = ['dlq', 'retry', '--endpoint', endpoint, ...pace, '--url', url];
     const run = startCli(args);
     await run.told(/ processing\n/);
     run.child.kill('SIGINT');
@@ -342,6 +376,8 @@ describe('raincheck dlq', () => {
       [['discard'], /Name deliveries, or say --all or a filter/],
       [['retry', 'msg_01M8A4E8X49JM2HXDQY4JRYS45', '--all'], /not both/],
       [['retry', 'msg_x'], /'msg_x' is not a delivery id/],
+      [['retry', '--yes'], /Name deliveries, or say --all or a filter/],
+      [['retry', '--all', '--expired'], /--all or a filter, not both/],
       [['retry', '--all', '--per-second', '0'], /\n {4}per_second {2}\S/],
       [['retry', '--al'], /Did you mean --all\?/],
       [['retry', '--all', '--error', 'timeout', '--dry-run'], /--all or a filter, not both/],

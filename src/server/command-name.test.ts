@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { commandName } from './command-name.ts';
+import { commandName, commandNameIn } from './command-name.ts';
 
 describe('the command that hints name', () => {
   let folder = '';
@@ -17,18 +17,32 @@ describe('the command that hints name', () => {
 
   it('is raincheck where the shell finds it', () => {
     const PATH = `${folder}/empty:${folder}`;
-    assert.equal(commandName({ PATH }, 'linux'), 'raincheck');
-    assert.equal(commandName({ Path: `C:\\nothing;${folder}` }, 'win32'), 'raincheck');
+    assert.equal(commandNameIn({ PATH }, 'linux'), 'raincheck');
+    assert.equal(commandNameIn({ Path: `C:\\nothing;${folder}` }, 'win32'), 'raincheck');
   });
 
   it('is npx raincheck where it does not, as for node_modules/.bin/raincheck', () => {
-    assert.equal(commandName({ PATH: `${folder}/empty` }, 'linux'), 'npx raincheck');
-    assert.equal(commandName({ PATH: '' }, 'linux'), 'npx raincheck');
-    assert.equal(commandName({}, 'win32'), 'npx raincheck');
+    assert.equal(commandNameIn({ PATH: `${folder}/empty` }, 'linux'), 'npx raincheck');
+    assert.equal(commandNameIn({ PATH: '' }, 'linux'), 'npx raincheck');
+    assert.equal(commandNameIn({}, 'win32'), 'npx raincheck');
   });
 
   it('is npx raincheck below npm, whose PATH is not that of the shell', () => {
     const env = { PATH: folder, npm_execpath: '/usr/lib/node_modules/npm/bin/npm-cli.js' };
-    assert.equal(commandName(env, 'linux'), 'npx raincheck');
+    assert.equal(commandNameIn(env, 'linux'), 'npx raincheck');
+  });
+
+  it('is looked for once in a process, at the first call', () => {
+    const { PATH, npm_execpath: npm } = process.env;
+    const first = commandName();
+    try {
+      delete process.env['npm_execpath'];
+      process.env['PATH'] = first === 'raincheck' ? '' : folder;
+      assert.notEqual(commandNameIn(process.env, process.platform), first);
+      assert.equal(commandName(), first);
+    } finally {
+      process.env['PATH'] = PATH;
+      if (npm !== undefined) process.env['npm_execpath'] = npm;
+    }
   });
 });

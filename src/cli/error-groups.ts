@@ -4,12 +4,12 @@ import { commandName } from '../server/command-name.ts';
 import { acting, integerArgument, type Context, type Shell } from './context.ts';
 import { exitCodes, UsageError } from './exit-codes.ts';
 import { instantOf } from './instant.ts';
-import { printListing } from './listing.ts';
+import { incompleteText, printListing } from './listing.ts';
 import { wholeSeconds } from './progress-line.ts';
 
-type ErrorFlags = { readonly task?: string; readonly since?: string; readonly limit: number };
+type ErrorGroupFlags = { readonly task?: string; readonly since?: string; readonly limit: number };
 
-export function addErrors(program: Command, shell: Shell): void {
+export function addErrorGroups(program: Command, shell: Shell): void {
   program
     .command('errors')
     .description('what failed, by kind, the most frequent first')
@@ -19,7 +19,7 @@ export function addErrors(program: Command, shell: Shell): void {
     .addHelpText('after', pipeHelp)
     .action(
       acting(shell, async (context, command) => {
-        await printErrors(context, command.opts<ErrorFlags>());
+        await printErrorGroups(context, command.opts<ErrorGroupFlags>());
         return exitCodes.ok.code;
       }),
     );
@@ -29,7 +29,7 @@ const pipeHelp = (): string => `
 In a pipe: one kind a line, tab-separated: kind, task, code, count, first, last, an operation, its detail.
 Retry one kind: ${commandName()} retry --kind <kind>`;
 
-async function printErrors(context: Context, flags: ErrorFlags): Promise<void> {
+async function printErrorGroups(context: Context, flags: ErrorGroupFlags): Promise<void> {
   const { client, output, transport } = context;
   const { task, since, limit } = flags;
   if (limit < 1 || limit > limits.pageSizeMax) {
@@ -71,9 +71,4 @@ async function printErrors(context: Context, flags: ErrorFlags): Promise<void> {
     none: 'Nothing has failed.',
   });
   if (!found.complete) output.note(incompleteText('failed operations'));
-}
-
-/** Said below groups that are not of everything. */
-export function incompleteText(what: string): string {
-  return `Of the newest ${limits.errorScanMax.toLocaleString('en')} ${what}: there are older ones.`;
 }
