@@ -15,13 +15,14 @@ import {
 } from './setting-values.ts';
 
 /**
- * Every setting of `raincheck dev`, `serve` and `worker`, in one table: it reads the environment and prints
- * the docs. A flag goes before a variable, a variable before the config file, the file before the default.
+ * Every setting of `raincheck dev`, `serve` and `worker`, in one table from which the environment
+ * is read and docs/config.md is printed. A flag overrides a variable, a variable overrides the
+ * config file, the file overrides the default.
  */
 export type Mode = 'dev' | 'serve' | 'worker';
 
 const roles = ['all', 'api'] as const;
-/** `all`, or `api`: accepts and answers only. */
+/** What a server does: `all`, or `api`, which accepts and answers only. */
 export type Role = (typeof roles)[number];
 
 export type Settings = {
@@ -51,23 +52,28 @@ export type Settings = {
   readonly 'webhooks.attemptTimeout': number;
 };
 
-/** Also where it stands in the config file. */
+/** Name of a setting, which is also its dotted path in the config file. */
 export type SettingName = keyof Settings;
 
 export type Setting<Value> = {
-  /** Variables, the first that is set counts. */
+  /** Environment variables; the first that is set counts. */
   readonly env: readonly string[];
-  /** null: none, so that no secret stands in a process list. */
+  /**
+   * The flag, or null for none: secrets have no flag, so that they do not show up in process lists.
+   */
   readonly flag: string | null;
   readonly meaning: string;
   readonly expected: string;
-  /** null: the value does not fit; throws `invalid_option` to say why. Gets texts from the environment, anything from a config file. */
+  /**
+   * Reads a value: a text from the environment, anything from a config file. null: the value does
+   * not fit. Throws `invalid_option` where it can say why.
+   */
   readonly read: (value: unknown) => Value | null;
   readonly fallback: Value | ((mode: Mode, env: NodeJS.ProcessEnv) => Value);
-  /** The default in words, where the value does not say it. */
+  /** The default in words, where the value alone does not say it. */
   readonly fallbackText?: string;
   readonly secret?: boolean;
-  /** The value is ms, shown as people write it. */
+  /** The value is in ms and is shown as a duration like '25s'. */
   readonly isDuration?: boolean;
 };
 
@@ -306,7 +312,10 @@ function fileOf(mode: Mode): string {
   return `sqlite:${path.join('.raincheck', mode === 'dev' ? 'dev.db' : 'raincheck.db')}`;
 }
 
-/** Where platforms put the address of an app's database. Of another kind of database it is none of our business. */
+/**
+ * `DATABASE_URL`, where hosting platforms put the address of an app's database; null when it names
+ * another kind of database than PostgreSQL.
+ */
 function databaseUrl({ DATABASE_URL: url }: NodeJS.ProcessEnv): string | null {
   return url !== undefined && /^postgres(ql)?:/i.test(url) ? url : null;
 }
