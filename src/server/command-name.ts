@@ -2,9 +2,10 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 
 /**
- * How we are named in what a person is told to type: `raincheck` where their shell finds that, else `npx raincheck`,
- * which finds what is installed in a project or globally. Below npm it is always the latter: npm (npx, npm start, …)
- * gives its children a PATH with the project's commands on it, which the shell of the person does not have.
+ * The command to show when a person is told what to type: `raincheck` if their shell finds it, else
+ * `npx raincheck`, which finds what is installed in the project or globally. Under npm (npx, npm
+ * start, …) it is always the latter, because npm puts the project's commands on the PATH of its
+ * children, and the person's own shell lacks them.
  */
 export function commandName(
   env: NodeJS.ProcessEnv = process.env,
@@ -17,7 +18,7 @@ export function commandName(
 
 function isOnPath(env: NodeJS.ProcessEnv, platform: NodeJS.Platform): boolean {
   const isWindows = platform === 'win32';
-  // process.env of Windows knows no case, a copy of it does.
+  // process.env ignores case on Windows, but a copy of it does not.
   const folders = (env['PATH'] ?? env['Path'] ?? '').split(isWindows ? ';' : ':');
   const file = isWindows ? 'raincheck.cmd' : 'raincheck';
   return folders.some((folder) => folder !== '' && existsSync(path.join(folder, file)));
