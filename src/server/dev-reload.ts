@@ -22,12 +22,12 @@ const cutShortMs = 5_000;
  *
  *   a file has changed ──> the next server is started; it loads and checks the config
  *     it fails    ──> it says why and ends; the old server goes on as it was
- *     it succeeds ──> the old server hands back its attempts, uncounted, and ends; the next opens the
- *                     store and takes the port. The data in the store stays
+ *     it succeeds ──> the old server hands back its attempts, uncounted, and ends; the next opens
+ *                     the store and takes the port. The data in the store stays
  *
  * A server may end by an error or process.exit() after it was up, or fail to open the port. Then no
- * server is left, and the next change starts one. The command ends when the very first server fails to
- * start, at a signal, or when a server was killed.
+ * server is left, and the next change starts one. The command ends when the very first server fails
+ * to start, at a signal, or when a server was killed.
  */
 export async function runReloading(params: ServerParams): Promise<number> {
   return new Reloading(params).run();
