@@ -113,7 +113,7 @@ export const settingTable: { readonly [Key in SettingName]: Setting<Settings[Key
     env: ['RAINCHECK_ALLOWED_ORIGINS'],
     flag: null,
     meaning:
-      'Origins whose pages may submit and steer without a token, beside our own. CORS is for the program or proxy around us to grant.',
+      'Origins, beside our own, whose pages may submit and change operations without a token. The program or proxy around us must allow them by CORS.',
     expected: "origins like 'https://app.example.com', with commas between",
     read: (value) => {
       const origins = list(value);
@@ -133,7 +133,7 @@ export const settingTable: { readonly [Key in SettingName]: Setting<Settings[Key
   host: {
     env: ['RAINCHECK_HOST', 'HOST'],
     flag: '--host',
-    meaning: 'Address to listen on. Any but a loopback address needs a token.',
+    meaning: 'Address to listen on. Any address that is not a loopback one needs a token.',
     expected: 'an address like 127.0.0.1 or 0.0.0.0',
     read: (value) => (typeof value === 'string' && /^[\w.:%-]+$/.test(value) ? value : null),
     fallback: '127.0.0.1',
@@ -197,7 +197,7 @@ export const settingTable: { readonly [Key in SettingName]: Setting<Settings[Key
     env: ['RAINCHECK_POLLS_PER_SECOND'],
     flag: null,
     meaning:
-      'Polls a second that clients are asked to make of all nodes on the store: Retry-After spreads those due together.',
+      'How many polls a second all clients together should make to all nodes on the store. Retry-After spreads polls that are due at the same time.',
     expected: `a whole number from 1 to ${limits.pollsPerSecondMax}`,
     read: integer(1, limits.pollsPerSecondMax),
     fallback: limits.pollsPerSecondDefault,
@@ -215,7 +215,7 @@ export const settingTable: { readonly [Key in SettingName]: Setting<Settings[Key
   logLevel: {
     env: ['RAINCHECK_LOG_LEVEL'],
     flag: '--log-level',
-    meaning: 'The least that is logged.',
+    meaning: 'The lowest level that is logged.',
     expected: `one of ${logLevels.join(', ')}`,
     read: oneOf(logLevels),
     fallback: 'info',
@@ -232,7 +232,8 @@ export const settingTable: { readonly [Key in SettingName]: Setting<Settings[Key
   'webhooks.secret': {
     env: ['RAINCHECK_WEBHOOK_SECRET'],
     flag: null,
-    meaning: 'Signs webhooks to addresses that requests name. Several all sign: the newest first.',
+    meaning:
+      'Signs webhooks to addresses that requests name. If there are several, all of them sign, the newest first.',
     expected: '`whsec_` and base64 of 24 to 64 bytes, or several with commas between',
     read: fitting('secret', list),
     fallback: undefined,
@@ -260,7 +261,7 @@ export const settingTable: { readonly [Key in SettingName]: Setting<Settings[Key
   'webhooks.allowedHosts': {
     env: ['RAINCHECK_WEBHOOK_HOSTS'],
     flag: null,
-    meaning: 'Names that webhooks may go to whatever their address is.',
+    meaning: 'Names that webhooks may go to, whatever addresses they resolve to.',
     expected: "names like 'hooks.corp.example' or '*.corp.example', with commas between",
     read: fitting('allowedHosts', list),
     fallback: [],
