@@ -15,8 +15,8 @@ import { retryDelayMs, type Answer, type Transport } from './transport.ts';
  *     ├──── changed, or waited in vain ─────► look again at once (paced, so no loop can spin)
  *     ├──── server does not wait ───────────► sleep Retry-After, look
  *     ├──── no answer, 429, 502, 503, 504 ──► sleep Retry-After or back off, look
- *     ├──── 500 ────────────────────────────► the same, until nothing else has come for the client's patience: a
- *     │                                       server that is broken for good must not be asked for ever
+ *     ├──── 500 ────────────────────────────► the same, until only 500 has come for the client's patience,
+ *     │                                       since a broken server must not be asked for ever
  *     └──── any other error ────────────────► throws
  */
 export type WaitOptions = {
