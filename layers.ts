@@ -1,16 +1,16 @@
 /**
- * Who may import whom: the layer table of ARCHITECTURE.md as data. oxlint.config.ts turns it into lint
- * rules and test/package/layers.test.ts plants violations to prove that they bite.
+ * The layer table of ARCHITECTURE.md as data: who may import whom. oxlint.config.ts turns it into
+ * lint rules, and test/package/layers.test.ts plants violations to prove that they bite.
  *
  * `layers` are folders of src/ (a layer may always import itself); `packages` are npm packages and
- * `node:` built-ins. Tests (*.test.ts) and what they share (*.fixture.ts) may import any layer: they are
- * held to the public behaviour, not to the table.
+ * `node:` built-ins. Tests (*.test.ts) and what they share (*.fixture.ts) may import any layer:
+ * they are held to the public behaviour, not to the table.
  */
 export type Layer = {
   readonly layers: readonly string[];
-  /** 'any' where the layer is a place of composition. */
+  /** 'any' where the layer puts parts together. */
   readonly packages: readonly string[] | 'any';
-  /** Globals the layer may not touch: what would make it impure. */
+  /** Globals that the layer may not use, because they would make it impure. */
   readonly forbiddenGlobals?: readonly string[];
 };
 
@@ -46,8 +46,9 @@ export const layers: Readonly<Record<string, Layer>> = {
     layers: ['core', 'store'],
     packages: ['node:crypto', 'node:timers/promises', 'node:worker_threads', 'node:url', 'piscina'],
   },
-  // Of the engine what its loops are made of (service, alarm, claim-loop, repeat-write, under-way …), defineTask and
-  // BodyReading for the redrive, the names of our own tasks, and the type Tell; nothing that runs operations.
+  // From the engine it imports parts of loops and services (alarm, service, claim-loop,
+  // end-recorder, under-way, outage), define-task, body-reading and own-tasks for the redrive,
+  // error texts (handler-error), the logger, and types; nothing that runs operations.
   webhooks: {
     layers: ['core', 'store', 'engine'],
     packages: ['node:crypto', 'node:dns/promises', 'node:net', 'node:tls', 'undici'],
@@ -61,13 +62,14 @@ export const layers: Readonly<Record<string, Layer>> = {
     packages: [],
     forbiddenGlobals: ['process', 'Buffer', 'setImmediate'],
   },
-  // Beside the client, so that this one has no dependency.
+  // The hook has a layer of its own, so that the client has no dependency.
   react: {
     layers: ['core', 'client'],
     packages: ['react'],
     forbiddenGlobals: ['process', 'Buffer', 'setImmediate'],
   },
-  // The commands `dev`, `serve`, `listen` and `doctor` load server/ lazily; all but its version.ts and command-name.ts is out of others' reach.
+  // Commands that run or inspect a server load server/ with `import()`. Only version.ts and
+  // command-name.ts may be imported statically.
   cli: { layers: ['core', 'client', 'server'], packages: 'any' },
   server: {
     layers: [
@@ -82,17 +84,21 @@ export const layers: Readonly<Record<string, Layer>> = {
     ],
     packages: 'any',
   },
-  // The stores' suite needs the first three; the rest is for test-kit.ts, which is the whole on a clock of the test's.
+  // The stores' suite needs the first three. The rest is for test-kit.ts, which runs a whole server
+  // on a test's clock.
   testing: {
     layers: ['core', 'store', 'store-memory', 'engine', 'webhooks', 'server', 'client'],
     packages: ['node:test', 'node:assert/strict', 'node:timers/promises', 'fast-check'],
   },
 };
 
-/** The same for the entries of the package, src/*.ts: what each may hand on. */
+/**
+ * The same table for the entries of the package, src/*.ts: the layers whose exports each may pass
+ * on.
+ */
 export const entries: Readonly<Record<string, Layer>> = {
   'index.ts': { layers: ['core', 'store', 'engine', 'webhooks', 'http', 'server'], packages: [] },
-  // Bundled for browsers: nothing of Node may come along.
+  // Bundled for browsers, so it must contain nothing of Node.
   'client.ts': { layers: ['core', 'client'], packages: [] },
   'react.ts': { layers: ['react'], packages: [] },
   'store.ts': { layers: ['core', 'store'], packages: [] },

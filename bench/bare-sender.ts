@@ -9,7 +9,10 @@ import {
   urlOf,
 } from './delivery-control.ts';
 
-/** What undici gives when nothing is stored, signed or recorded: the yardstick, as many attempts at once. */
+/**
+ * The baseline for the sender: undici alone, with as many attempts at once, and nothing stored,
+ * signed or recorded.
+ */
 const perOrigin = pathsPerOrigin * attemptsPerPath;
 const dispatcher = new Agent({ connections: perOrigin });
 const headers = { 'content-type': 'application/json' };

@@ -2,8 +2,8 @@ import http from 'node:http';
 import process from 'node:process';
 
 /**
- * What node:http gives when nothing is done: the yardstick. POST parses the JSON that came and echoes it;
- * GET answers a text made beforehand, as long as one of our status answers.
+ * The baseline for the server: node:http that does nothing else. POST parses the JSON and echoes
+ * it; GET answers a prepared text as long as one of our status answers.
  */
 const getBody = JSON.stringify({ padding: 'x'.repeat(Number(process.env['GET_BYTES'] ?? 700)) });
 const getHeaders = {

@@ -3,9 +3,9 @@ import v8 from 'node:v8';
 import vm from 'node:vm';
 
 /**
- * Loaded into every server under test with --import: answers the parent's `cpu` with the CPU time this process has
- * used, in ms over all its threads, and `memory` with its resident memory and the live part of its heap, in bytes,
- * after a collection. The server itself knows nothing of it.
+ * Loaded with --import into every server under test, which does not know of it. It answers the
+ * parent's message `cpu` with the CPU time of this process, in ms over all its threads, and
+ * `memory` with its resident memory and the live part of its heap, in bytes, after a collection.
  */
 process.on('message', (asked) => {
   if (asked === 'memory') {

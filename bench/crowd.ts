@@ -3,27 +3,28 @@ import { Agent, request, type IncomingMessage } from 'node:http';
 import { EventStreamParser } from '../src/client/event-stream.ts';
 import type { WireOperation } from '../src/core/wire-operation.ts';
 
-/** What one watcher was told at the end. */
+/** The final result of one watcher. */
 export type Told = {
   readonly operation: WireOperation;
-  /** From `finished_at`, by a clock of the same machine, to its arrival here. */
+  /** Time from `finished_at` (by a clock of the same machine) to its arrival here. */
   readonly lagMs: number;
-  /** Events of the stream, or answers to the polls. */
+  /** Number of events of the stream, or of answers to the polls. */
   readonly answers: number;
   /** The id of the last event; null for polls. */
   readonly lastId: string | null;
 };
 
 export type Watcher = {
-  /** Resolves when the server has told it something and it waits for more. */
+  /** Resolves when the server has sent something and the watcher waits for more. */
   readonly waits: Promise<void>;
-  /** Resolves when it was told a final state. Rejects when it never will be. */
+  /** Resolves when a final state has arrived. Rejects when none can arrive any more. */
   readonly ended: Promise<Told>;
 };
 
 /**
- * Many clients of one server, each over a connection of its own, as many browsers would be: no client library, so
- * that the figures are the server's. A stream that ends without a final event is a missed one, and rejects.
+ * Many clients of one server, each over a connection of its own, as browsers would be. They use no
+ * client library, so that the figures are the server's. A stream that ends without a final event
+ * has missed it, and rejects.
  */
 export class Crowd {
   readonly #base: string;
@@ -33,7 +34,7 @@ export class Crowd {
     this.#base = base;
   }
 
-  /** Submits to `path` and gives the ids. */
+  /** Submits to `path` and returns the ids. */
   async submit(path: string, count: number): Promise<string[]> {
     const ids: string[] = [];
     for (let left = count; left > 0; left -= 100) {
@@ -62,7 +63,7 @@ export class Crowd {
     return { waits: waits.promise, ended };
   }
 
-  /** Throws unless each was told of its own operation that it completed, and its stream is over for good. */
+  /** Throws unless each watcher saw its own operation complete and its stream ended for good. */
   async checkEnds(ids: readonly string[], told: readonly Told[]): Promise<void> {
     assert.deepEqual(
       told.map(({ operation }) => `${operation.id} ${operation.status}`),

@@ -1,12 +1,15 @@
 import { createServer } from 'node:http';
 import process from 'node:process';
 
-/** What is asked of a process that sends: so many deliveries over these origins. */
+/** The order for a sending process: `count` deliveries over these origins. */
 export type SendPlan = { readonly origins: readonly string[]; readonly count: number };
-/** From the first to the last, in ms; `cpuMs` is what the sending process took meanwhile. */
+/**
+ * Time from the first delivery to the last, in ms; `cpuMs` is the CPU time of the sending process
+ * meanwhile.
+ */
 export type SendResult = { readonly elapsedMs: number; readonly cpuMs: number };
 
-/** Starts now; call what it gives at the end. */
+/** Starts measuring; call the returned function at the end. */
 export function stopwatch(): () => SendResult {
   const startedAt = performance.now();
   const cpuBefore = process.cpuUsage();
@@ -16,12 +19,12 @@ export function stopwatch(): () => SendResult {
   };
 }
 
-/** Attempts at once: 4 origins with 4 paths of 4, which are the caps of the defaults. */
+/** Attempts at once: 4 origins with 4 paths of 4 each, the default caps. */
 export const originsCount = 4;
 export const pathsPerOrigin = 4;
 export const attemptsPerPath = 4;
 
-/** About what an operation with labels and a small result makes. */
+/** About the body of an operation with labels and a small result. */
 export const deliveryBody = JSON.stringify({
   type: 'operation.completed',
   padding: 'x'.repeat(1_400),

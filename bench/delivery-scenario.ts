@@ -10,8 +10,9 @@ const perSecond = 6_000;
 const here = import.meta.dirname;
 
 /**
- * Stored deliveries sent to a local sink and recorded, beside a bare loop of undici with the same body and concurrency.
- * `thinkMs` is what the sink takes to answer, beside the CPU for it.
+ * Stored deliveries that are sent to a local sink and recorded, beside a bare loop of undici with
+ * the same body and concurrency. `thinkMs` is the time the sink takes to answer, apart from its CPU
+ * time.
  */
 export async function deliveriesScenario(bench: Bench, thinkMs: number): Promise<Pair[]> {
   const sinkArguments = [String(originsCount), String(thinkMs)];

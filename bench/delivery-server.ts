@@ -16,8 +16,9 @@ import {
 } from './delivery-control.ts';
 
 /**
- * Our webhooks with their default settings over a database file: what is planned is stored, and then sent, signed and
- * recorded. The time runs from the start of the sending until the last end is on the disk.
+ * Our webhooks with default settings over a database file. The planned deliveries are stored first,
+ * then sent, signed and recorded. The time runs from the start of sending until the last end is on
+ * the disk.
  */
 const store = await openSqliteStore({ path: process.env['DELIVERIES_STORE'] ?? '' });
 const fillBatch = 500;
@@ -51,7 +52,9 @@ function delivery(url: string) {
   } as const;
 }
 
-/** Starts to send; resolves when so many are delivered. Any other line of the log fails the run. */
+/**
+ * Starts to send, and resolves when `count` are delivered. Any other line in the log fails the run.
+ */
 async function sent(count: number): Promise<SendResult> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   let left = count;

@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net';
 import process from 'node:process';
 
 /**
- * Receivers as plain node:http gives them: they read the whole body, think for as long as the second argument says, and
- * answer 204. Listens on as many ports as the first argument says, each an origin of its own, and tells them to its
- * parent.
+ * Receivers on plain node:http: they read the whole body, wait for the time in the second argument
+ * (ms), and answer 204. The process listens on as many ports as the first argument says, each an
+ * origin of its own, and sends them to its parent.
  */
 const thinkMs = Number(process.argv[3]);
 

@@ -8,7 +8,7 @@ import { raincheck } from '../src/server/raincheck.ts';
 import { dropSchema, newSchema } from '../src/store-postgres/postgres-schema.fixture.ts';
 import { startPostgres } from '../src/store-postgres/postgres-server.fixture.ts';
 
-/** Stores with very many finished operations, for benches that look at them. */
+/** Makes stores with very many finished operations, for benches that read them. */
 const dayMs = 86_400_000;
 const now = Date.now();
 
@@ -16,7 +16,10 @@ type Row = Readonly<Record<string, string | number | null>>;
 
 export const noun = 'the quick brown fox jumps over the lazy dog '.repeat(3);
 
-/** A week of finished operations, oldest first: one in twenty failed; what is rare is old, where it takes longest to find. */
+/**
+ * A week of finished operations, oldest first. One in twenty failed. Rare texts are in the old
+ * ones, where finding them takes longest.
+ */
 function row(i: number, count: number): Row {
   const createdAt = now - 7 * dayMs + Math.floor((i / count) * (7 * dayMs - 60_000));
   const isFailed = i % 20 === 0;
@@ -93,7 +96,7 @@ async function openOnce(store: string): Promise<void> {
   await rc.stop({ now: true });
 }
 
-/** Runs `use` over a store with `count` finished operations, which is gone afterwards. */
+/** Runs `use` over a store with `count` finished operations, and removes the store afterwards. */
 export async function withFinished(
   p: { readonly kind: string; readonly count: number },
   use: (store: string) => Promise<void>,

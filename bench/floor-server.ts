@@ -8,13 +8,14 @@ import { LogSync } from '../src/store-sqlite/log-sync.ts';
 import { migrations } from '../src/store-sqlite/migrations.ts';
 
 /**
- * The least that a durable 202 costs: plain node:http, `JSON.parse`, an id, one INSERT into our schema, a commit for
- * all that came in a turn, `fdatasync` beside the event loop, and the same bytes as our answer. No validation, no engine, no
- * limits, no estimate, no log. The gap from this server to ours is overhead that we can reduce. The gap from bare-server.ts
- * to this one is the price of durability, which every server pays that stores a status resource before its 202.
+ * The lowest possible cost of a durable 202: plain node:http, `JSON.parse`, an id, one INSERT into
+ * our schema, one commit for all requests of a turn, `fdatasync` off the event loop, and the same
+ * bytes as our answer. It has no validation, engine, limits, estimates or log. The gap from this
+ * server to ours is overhead that we can reduce. The gap from bare-server.ts to this one is the
+ * price of durability, which every server pays that stores a status resource before its 202.
  *
- * FLOOR_FILE is the database, FLOOR_BODY and FLOOR_HEADERS (a JSON list, names and values in turn) an answer of ours with
- * FLOOR_ID in it, which every answer has replaced by its own.
+ * FLOOR_FILE is the database. FLOOR_BODY and FLOOR_HEADERS (a JSON list of names and values in
+ * turn) are an answer of ours that contains FLOOR_ID, which every answer replaces by its own id.
  */
 const env = (name: string): string => process.env[name] ?? '';
 const exampleId = env('FLOOR_ID');
@@ -22,7 +23,7 @@ const [beforeId = '', ...betweenIds] = env('FLOOR_BODY').split(exampleId);
 const headers = JSON.parse(env('FLOOR_HEADERS')) as string[];
 
 const database = new DatabaseSync(env('FLOOR_FILE'));
-// As connection.ts opens it: the log is synced beside the event loop and moved into the file by us.
+// As connection.ts opens it: the log is synced off the event loop, and we move it into the file.
 database.exec(
   'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -32768',
 );

@@ -1,11 +1,12 @@
 /**
- * What a page of `GET /operations` takes with a million operations in the store, by filter:
+ * Measures pages of `GET /operations`, by filter, with a million operations in the store:
  *
  *   node --conditions=raincheck-source bench/lists.ts [sqlite|postgres] [operations]
  *
- * The whole way but the socket: address in, JSON out, in this process. Each filter is asked for its first page and for
- * the pages behind it, as somebody does who scrolls, 25 in all, and again from the first one when there are no more.
- * `p95` is to be at most 200 ms. A dated run stands in the README of each store.
+ * It measures everything but the socket, from address to JSON, in this process. For each filter it
+ * reads 25 pages in all: the first one and those after it, as when scrolling, then the first one
+ * again when there are no more. `p95` should be at most 200 ms. A dated run is in the README of
+ * each store.
  */
 import process from 'node:process';
 import { defineTask } from '../src/engine/define-task.ts';
@@ -74,7 +75,10 @@ async function measure(rc: Raincheck, query: string): Promise<boolean> {
   return isMet;
 }
 
-/** What looks at many pages at once: no page of a list, and not held to 200 ms. */
+/**
+ * Measures a request that looks at many pages at once. It is not a page of a list and has no limit
+ * of 200 ms.
+ */
 async function measureWhole(rc: Raincheck, name: string, request: () => Request): Promise<void> {
   const times: number[] = [];
   for (let i = 0; i < 5; i += 1) {

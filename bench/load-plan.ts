@@ -1,4 +1,4 @@
-/** What bench/main.ts asks of the load process (bench/load.ts), and what it gets back. */
+/** The order from bench/main.ts to the load process (bench/load.ts), and its result. */
 export type LoadPlan = {
   readonly port: number;
   readonly connections: number;
@@ -10,8 +10,8 @@ export type LoadPlan = {
   /** Every body must contain this text, or the load fails. '' for any. */
   readonly bodyHas: string;
   /**
-   * Not '': each answer's Location is asked until its body contains this text, and the time counts to there. '' : the
-   * answer is the end.
+   * If not '', the Location of each answer is polled until its body contains this text, and the
+   * time counts up to that. '' : the answer ends the request.
    */
   readonly followUntil: string;
   /** Remember the Location of every response for a later load with `requests: 'locations'`. */
@@ -22,7 +22,7 @@ export type LoadPlan = {
 
 export type LoadResult = {
   readonly count: number;
-  /** From the first request sent to the last response read. */
+  /** Time from the first request sent to the last response read. */
   readonly elapsedMs: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -42,7 +42,7 @@ export const planDefaults = {
   pauseMs: 0,
 } as const;
 
-/** One request as text. `host` is fixed: the servers stand on loopback. */
+/** One request as text. `host` is fixed, because all servers are on loopback. */
 export function requestText(
   method: 'GET' | 'POST',
   path: string,

@@ -4,13 +4,15 @@ import path from 'node:path';
 import type { LoadAnswer, LoadPlan, LoadResult } from './load-plan.ts';
 import type { ServerProcess } from './server-process.ts';
 
-/** A load with what it cost the server. */
+/** A load together with its cost for the server. */
 export type Measured = LoadResult & {
   readonly perSecond: number;
   readonly cpuMsPerRequest: number;
 };
 
-/** The load generator's process; it lives for the whole run, so that it is warm for every server. */
+/**
+ * The process that generates load. It lives for the whole run, so that it is warm for every server.
+ */
 export class LoadProcess {
   readonly #child: ChildProcess = fork(path.join(import.meta.dirname, 'load.ts'));
 

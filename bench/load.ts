@@ -11,7 +11,7 @@ import { percentile } from './statistics.ts';
  */
 const locations: string[] = [];
 
-/** Between two looks at what is followed: as a client would that is in a hurry. */
+/** Pause between two polls of a followed operation, as of a client in a hurry. */
 const followPauseMs = 2;
 
 process.on('message', (plan: LoadPlan) => {
@@ -103,7 +103,7 @@ class Load {
     next();
   }
 
-  /** Whether the end of what was asked for has not come yet; then #followRequest asks for it. */
+  /** Whether the followed operation has not ended yet; then #followRequest polls it. */
   #mustFollow(answer: Buffer): boolean {
     const { followUntil } = this.#plan;
     if (followUntil === '') return false;

@@ -22,11 +22,11 @@ import { streamsScenario } from './streams.ts';
 import { atLeast, atMost, type Target } from './targets.ts';
 
 /**
- * npm run bench: our server as a user runs it beside plain node:http, both as processes of their own,
- * under one load generator in a third. Rounds of the two alternate and each ratio is the median over
- * pairs of neighbouring rounds, so that a machine that is busy or slows down touches both alike.
- * Every target stands in the table with `met` or `MISSED`.
- * A wrong answer or an operation that does not complete fails the run.
+ * `npm run bench` measures our server, as a user runs it, beside plain node:http. Each is a process
+ * of its own, and a third one generates the load. Rounds of the two alternate, and each ratio is
+ * the median over pairs of neighbouring rounds, so that a machine that is busy or slows down
+ * affects both alike. Every target is listed as `met` or `MISSED`. A wrong answer, or an operation
+ * that does not complete, fails the run.
  */
 const usage = `npm run bench -- [options]
   --quick          about 20 s: fewer and shorter rounds, 10,000 finished operations of history
@@ -76,7 +76,8 @@ const scenarios: readonly Scenario[] = [
           rounds.map(({ ours, bare }) => ({ ours, other: bare })),
           [atLeast('ratio', 0.75)],
         ),
-        // How near to the first line anyone with a database like ours could come: see floor-server.ts.
+        // How close to the first line any server with such a database could come; see
+        // floor-server.ts.
         pairedLine(
           'least durable submit / bare JSON echo',
           rounds.map(({ floor, bare }) => ({ ours: floor, other: bare })),
@@ -132,12 +133,14 @@ const scenarios: readonly Scenario[] = [
   {
     name: 'deliveries',
     run: async (bench) => [
-      // As receivers do that put the event into a queue of their own: none answers sooner over a network.
+      // A receiver that puts events into a queue of its own answers about this fast; over a network
+      // none is faster.
       pairedLine('deliveries / bare undici, 5 ms to answer', await deliveriesScenario(bench, 5), [
         atLeast('ratio', 0.5),
       ]),
-      // What storing costs: two records and their commits for each delivery, and nothing to wait for.
-      // --quick flatters the ratio: until it is warm undici takes twice the CPU.
+      // The cost of storing: two records and their commits for each delivery, without waiting for
+      // the receiver. --quick flatters the ratio, because undici takes twice the CPU until it is
+      // warm.
       pairedLine('deliveries / bare undici, answered at once', await deliveriesScenario(bench, 0), [
         atLeast('ratio', 0.5),
       ]),
@@ -188,7 +191,8 @@ async function main(): Promise<void> {
   }
   const selected = chosen();
   mkdirSync(results, { recursive: true });
-  // Beside the results and not in /tmp, which is memory on many machines: a commit must cost what it costs.
+  // Beside the results rather than in /tmp, which is in memory on many machines; commits must have
+  // their real cost.
   const directory = mkdtempSync(path.join(results, 'data-'));
   const load = new LoadProcess();
   const lines: Line[] = [];

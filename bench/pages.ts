@@ -1,10 +1,12 @@
 /**
- * What the dashboard's pages take with a million operations in the store while others are submitted and run:
+ * Measures the dashboard's pages with a million operations in the store, while others are submitted
+ * and run:
  *
  *   node --conditions=raincheck-source bench/pages.ts [sqlite|postgres] [operations] [submits a second]
  *
- * A server as a user runs it, over HTTP; each request that a page makes when it is opened, 40 times, spread over the load.
- * `p95` is to be at most 200 ms. Exits with 1 when one is over.
+ * It runs a server as a user does and reads over HTTP. Each request that a page makes when it is
+ * opened is sent 40 times, spread over the load. `p95` must be at most 200 ms; the exit code is 1
+ * when one is over.
  */
 import process from 'node:process';
 import { withFinished } from './finished-operations.ts';
@@ -17,7 +19,7 @@ const perSecond = Number(process.argv[4] ?? 200);
 const targetMs = 200;
 const rounds = 40;
 
-/** By page: what it asks for. `:id` is an operation of the load. */
+/** The requests of each page. `:id` is an operation of the load. */
 const pages: Readonly<Record<string, readonly string[]>> = {
   Overview: ['/stats?window=1h', '/tasks', '/errors?since=24h&limit=5'],
   Operations: [
@@ -38,7 +40,10 @@ const pages: Readonly<Record<string, readonly string[]>> = {
   Workers: ['/workers'],
 };
 
-/** Submits at an even pace until it is stopped; answers how many were accepted and the id of the latest. */
+/**
+ * Submits at an even pace until it is stopped; returns the number accepted and the id of the
+ * latest.
+ */
 function load(origin: string): { latest: () => string; stop: () => number } {
   const told = { accepted: 0, latest: '' };
   const everyMs = 50;
@@ -51,7 +56,7 @@ function load(origin: string): { latest: () => string; stop: () => number } {
     told.latest = id;
   };
   const timer = setInterval(() => {
-    // One that fails ends the process, as nobody waits for it.
+    // A failure ends the process as an unhandled rejection.
     for (let i = 0; i < (perSecond * everyMs) / 1000; i += 1) void submit();
   }, everyMs);
   return {

@@ -7,7 +7,7 @@ import { freePort, startServer, type ServerProcess } from './server-process.ts';
 
 export const peersFolder = path.join(import.meta.dirname, 'peers');
 
-/** Their packages, where they are missing. */
+/** Installs the packages of the peers if they are missing. */
 export function installPeers(): void {
   if (existsSync(path.join(peersFolder, 'node_modules', 'pg-boss'))) return;
   execFileSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: peersFolder, stdio: 'ignore' });
@@ -20,9 +20,9 @@ export type Peer = {
 };
 
 /**
- * Redis and a starter for bench/peers/bullmq.js, whose packages are installed when missing; a text says
- * why not. `durable`: Redis logs every write and fsyncs it before it answers, as our own store does;
- * otherwise it keeps nothing on disk, the fastest it can be.
+ * Starts Redis and bench/peers/bullmq.js, installing its packages if missing; a returned text says
+ * why that is impossible. `durable`: Redis logs every write and fsyncs it before it answers, as our
+ * own store does. Otherwise it keeps nothing on disk, which is its fastest mode.
  */
 export async function startPeer(directory: string, durable: boolean): Promise<Peer | string> {
   if (spawnSync('redis-server', ['--version']).status !== 0) {
@@ -41,7 +41,7 @@ export async function startPeer(directory: string, durable: boolean): Promise<Pe
       args: [path.join(peersFolder, 'bullmq.js')],
       env: { REDIS_PORT: String(port) },
     });
-    // Our own CPU includes the database's, so the peer's does too.
+    // The CPU of the peer includes that of its database, as ours does.
     const cpuMs = async () => (await server.cpuMs()) + (await redisCpuMs(port));
     return {
       name: server.name,

@@ -1,6 +1,6 @@
 /**
- * Which layout of the hot data costs PostgreSQL less? Two candidates, the same life of an operation
- * (accepted, claimed, completed) in plain SQL, with a million finished rows beforehand if wanted:
+ * Compares two layouts of the hot data by their cost on PostgreSQL. Each plays the same life of an
+ * operation (accepted, claimed, completed) in plain SQL, optionally after a million finished rows:
  *
  *   node --conditions=raincheck-source bench/postgres-layout.ts [finished rows]
  *

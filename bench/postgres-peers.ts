@@ -11,10 +11,10 @@ import { startRaincheck, steerTask } from './servers.ts';
 import { atLeast } from './targets.ts';
 
 /**
- * Raincheck on PostgreSQL beside pg-boss and graphile-worker on the same server, each in a database of its own and as
- * one process that accepts and works, behind the same HTTP surface (peers/surface.js). fsync and synchronous_commit
- * are on for all. 256 clients at once, each waiting for its answer; batches of 500 for all. CPU per operation is that
- * of the process and of PostgreSQL.
+ * Raincheck on PostgreSQL beside pg-boss and graphile-worker on the same server. Each has a
+ * database of its own and is one process that accepts and works, behind the same HTTP surface
+ * (peers/surface.js). fsync and synchronous_commit are on for all. 256 clients wait for their
+ * answers at once; all use batches of 500. CPU per operation includes the process and PostgreSQL.
  */
 const connections = 256;
 const noopRequest = requestText('POST', '/noop', { body: '{"n":1}' });
@@ -24,7 +24,7 @@ const peers = [
   { name: 'graphile-worker', file: 'graphile-worker.js' },
 ] as const;
 
-/** At least so many times as many operations a second as the peers. */
+/** Raincheck must do at least this many times the peers' operations a second. */
 const factor = 5;
 
 export async function postgresPeerLines(bench: Bench): Promise<Line[]> {
@@ -56,7 +56,7 @@ async function lines(
       env: { POSTGRES_URL: await database(p, name.replace('-', '_')) },
     });
     const store = await database(p, `raincheck_${found.length}`);
-    // As many at once as the peers take in a batch.
+    // As many attempts at once as the peers take in a batch.
     const raincheck = await startRaincheck(store, { env: { RAINCHECK_CONCURRENCY: '500' } });
     const [ours, other] = [withCpu(raincheck, cpuMs), withCpu(started, cpuMs)];
     found.push(...(await compare(bench, name, { ours, other })));
@@ -75,7 +75,7 @@ async function compare(bench: Bench, name: string, { ours, other }: Two): Promis
   const through = await both((server, ms) =>
     endToEnd(bench, server, { stop: { afterMs: ms }, connections }),
   );
-  // Behind it, so that the code of both is warm.
+  // Measured last, so that the code of both is warm.
   const lowLoad = await both((server, ms) => submitToCompleted(bench, server, ms));
   for (const server of [ours, other]) await steerTask(server, 'pause');
   const submit = await both((server, afterMs) =>
@@ -88,7 +88,10 @@ async function compare(bench: Bench, name: string, { ours, other }: Two): Promis
   ];
 }
 
-/** One client that submits, and asks every 2 ms until it is completed. ops/s is what the median would give. */
+/**
+ * One client that submits and polls every 2 ms until the operation is completed. ops/s is computed
+ * from the median.
+ */
 async function submitToCompleted(
   bench: Bench,
   server: ServerProcess,
@@ -124,7 +127,10 @@ function withCpu(server: ServerProcess, postgresMs: () => number): ServerProcess
   };
 }
 
-/** CPU time of all processes of the server, ended ones too, in ms; NaN where there is no /proc. */
+/**
+ * CPU time of all processes of the PostgreSQL server, ended ones included, in ms; NaN where there
+ * is no /proc.
+ */
 async function postgresCpu(admin: Client): Promise<() => number> {
   const { rows } = await admin.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
   const parent = processTimes(String(rows[0]?.pid))?.parent;
@@ -143,11 +149,12 @@ async function postgresCpu(admin: Client): Promise<() => number> {
 function processTimes(pid: string): { parent: string; ownMs: number; childrenMs: number } | null {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // proc(5), after the name in brackets: state, ppid, …, utime, stime, cutime, cstime in hundredths of a second.
+    // Fields of proc(5) after the name in brackets: state, ppid, …, utime, stime, cutime, cstime in
+    // hundredths of a second.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
     const ms = (i: number): number => Number(fields[i]) * 10;
     return { parent: fields[1] ?? '', ownMs: ms(11) + ms(12), childrenMs: ms(13) + ms(14) };
   } catch {
-    return null; // It has ended.
+    return null; // The process has ended.
   }
 }

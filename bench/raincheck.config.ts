@@ -1,4 +1,4 @@
 import { defineConfig, defineTask } from 'raincheck';
 
-/** A task that does nothing: what is measured is everything around it. */
+/** A task that does nothing, so that only the work around it is measured. */
 export default defineConfig({ tasks: [defineTask('noop', { run: () => null })] });

@@ -7,18 +7,18 @@ import { median } from './statistics.ts';
 import type { Pair, Sample } from './scenarios.ts';
 import { verdict, type Target } from './targets.ts';
 
-/** One line of the result: our figures, and the ratio to what stands beside them. */
+/** One line of the result: our figures, and the ratio to those of the other server. */
 export type Line = {
   readonly scenario: string;
   readonly ours: Sample;
   readonly other: Sample | null;
   /** Median over the rounds of ours / other, in operations per second. */
   readonly ratio: number | null;
-  /** The same for CPU per operation: smaller is better. */
+  /** The same ratio for CPU per operation; smaller is better. */
   readonly cpuRatio: number | null;
   readonly targets: readonly Target[];
   readonly rounds: readonly Pair[];
-  /** What the columns have no place for, printed below the line. */
+  /** Facts for which there is no column, printed below the line. */
   readonly notes?: readonly string[];
 };
 
@@ -102,7 +102,7 @@ function fixed(n: number | null | undefined, digits: number): string {
   return n === null || n === undefined || Number.isNaN(n) ? '-' : n.toFixed(digits);
 }
 
-/** Writes the result with all its rounds to `directory` and gives its path. */
+/** Writes the result with all its rounds to `directory` and returns the path. */
 export function writeResult(p: {
   readonly directory: string;
   readonly settings: object;
@@ -116,7 +116,7 @@ export function writeResult(p: {
   return file;
 }
 
-/** Which machine, Node and commit the figures are of. */
+/** The machine, Node and commit of the figures. */
 export function origin() {
   const cpus = os.cpus();
   return {

@@ -16,14 +16,17 @@ export type Bench = {
   /** Operations of one round of the history scenario. */
   readonly historyBatch: number;
   readonly historyRounds: number;
-  /** Event streams, and as many long-polls, of the streams scenario, and how long they are left in peace. */
+  /**
+   * Number of event streams, and of long-polls, in the streams scenario, and how long they stay
+   * idle.
+   */
   readonly watchers: number;
   readonly idleMs: number;
-  /** On a real disk. */
+  /** Folder on a real disk. */
   readonly directory: string;
 };
 
-/** What one server did in one round. */
+/** The result of one server in one round. */
 export type Sample = Pick<Measured, 'count' | 'perSecond' | 'p50Ms' | 'p99Ms'> & {
   readonly cpuMs: number;
 };
@@ -37,7 +40,10 @@ export type SubmitRound = {
   readonly floor: Sample;
 };
 
-/** Accepting alone (the task is paused) beside an echo of the same JSON, and beside the least that is durable. */
+/**
+ * Accepting alone (the task is paused), beside an echo of the same JSON, and beside the lowest
+ * durable cost.
+ */
 export async function submitScenario(bench: Bench): Promise<SubmitRound[]> {
   const bare = await startBare();
   const ours = await startRaincheck(freshFile(bench, 'submit'));
@@ -62,7 +68,7 @@ export async function submitScenario(bench: Bench): Promise<SubmitRound[]> {
   }
 }
 
-/** The status of 1,000 completed operations in turn, beside a GET of as many bytes. */
+/** Reads the status of 1,000 completed operations in turn, beside a GET of as many bytes. */
 export async function pollScenario(bench: Bench): Promise<Pair[]> {
   const ours = await startRaincheck(freshFile(bench, 'poll'));
   const servers = [ours];
@@ -93,7 +99,7 @@ export async function pollScenario(bench: Bench): Promise<Pair[]> {
   }
 }
 
-/** From POST to completed, beside an echo of the same JSON and, when there is one, beside `peer`. */
+/** From POST to completed, beside an echo of the same JSON and, if there is one, beside `peer`. */
 export async function endToEndScenario(
   bench: Bench,
   startOther: () => Promise<ServerProcess>,
@@ -115,7 +121,9 @@ export async function endToEndScenario(
   }
 }
 
-/** What a client waits for one no-op operation when nothing else goes on: POST with Prefer: wait. */
+/**
+ * The time that a client waits for one no-op operation on an idle server: POST with Prefer: wait.
+ */
 export async function lowLoadScenario(bench: Bench): Promise<Sample> {
   const ours = await startRaincheck(freshFile(bench, 'low-load'));
   const plan = {
@@ -136,8 +144,8 @@ export async function lowLoadScenario(bench: Bench): Promise<Sample> {
 export type HistoryRound = { readonly submit: Pair; readonly drain: Pair };
 
 /**
- * Submitting and then claiming a batch: `ours` with many finished operations in the file, `other` with
- * none. Each round starts both servers anew, one on an empty file.
+ * Submits a batch and then claims it. `ours` has many finished operations in its file, `other` has
+ * none. Each round restarts both servers, one on an empty file.
  */
 export async function historyScenario(bench: Bench): Promise<HistoryRound[]> {
   const full = freshFile(bench, 'history-full');
@@ -189,8 +197,8 @@ async function submitThenDrain(
 }
 
 /**
- * Submits, waits until the server counts every one as completed, and then reads each one's status: they
- * must all be completed. The reads are not measured.
+ * Submits, waits until the server counts all as completed, then reads each status, which must be
+ * completed. The reads are not measured.
  */
 export async function endToEnd(
   bench: Bench,
@@ -240,7 +248,7 @@ export async function measured(
   return { count, perSecond, p50Ms, p99Ms, cpuMs: cpuMsPerRequest };
 }
 
-/** Warms all up, then measures them in turn; who goes first changes from round to round. */
+/** Warms all up, then measures them in turn. The order changes from round to round. */
 export async function alternate<Name extends string>(
   bench: Bench,
   run: Readonly<Record<Name, (ms: number) => Promise<Sample>>>,

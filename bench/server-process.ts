@@ -8,7 +8,7 @@ const root = path.join(import.meta.dirname, '..');
 const startMsMax = 15_000;
 const started = new Set<ServerProcess>();
 
-/** Stops whatever still runs, as after a failure half-way. */
+/** Stops all servers that still run, for example after a failure. */
 export async function stopServers(): Promise<void> {
   await Promise.all([...started].map((server) => server.stop()));
 }
@@ -21,15 +21,15 @@ export type ServerProcess = {
   readonly port: number;
   /** CPU time the process has used so far, in ms over all its threads. */
   cpuMs(): Promise<number>;
-  /** After a collection: resident memory, and what of the heap and of buffers is in use, in bytes. */
+  /** Resident memory, and the used part of heap and buffers, in bytes, after a collection. */
   memory(): Promise<Memory>;
-  /** Asks it to stop and waits until it has. */
+  /** Asks it to stop and waits until it has ended. */
   stop(): Promise<void>;
 };
 
 /**
- * Starts `node …args` with the CPU probe and resolves once it answers HTTP on the port that it is given
- * in the environment as PORT and wherever `{port}` stands in its arguments.
+ * Starts `node …args` with the CPU probe, and resolves once it answers HTTP. Its port is in the
+ * environment as PORT, and replaces `{port}` in its arguments.
  */
 export async function startServer(p: {
   readonly name: string;

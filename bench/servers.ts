@@ -3,7 +3,7 @@ import { startServer, type ServerProcess } from './server-process.ts';
 
 const here = import.meta.dirname;
 
-/** Plain node:http; its GET answers `getBytes` bytes. */
+/** Plain node:http, whose GET answers `getBytes` bytes. */
 export function startBare(getBytes = 700): Promise<ServerProcess> {
   return startServer({
     name: 'bare node:http',
@@ -12,7 +12,9 @@ export function startBare(getBytes = 700): Promise<ServerProcess> {
   });
 }
 
-/** What a durable 202 costs at least: floor-server.ts on `file`, with the answers that `ours` gives. */
+/**
+ * The lowest cost of a durable 202: floor-server.ts on `file`, with the answers that `ours` gives.
+ */
 export async function startFloor(ours: ServerProcess, file: string): Promise<ServerProcess> {
   const accepted = await fetch(`http://127.0.0.1:${ours.port}/noop`, {
     method: 'POST',
@@ -21,7 +23,7 @@ export async function startFloor(ours: ServerProcess, file: string): Promise<Ser
   });
   const text = await accepted.text();
   const { id } = JSON.parse(text) as { readonly id: string };
-  // What node:http adds by itself is left out.
+  // Headers that node:http adds by itself are left out.
   const own = [...accepted.headers].filter(
     ([name]) => !['connection', 'content-length', 'date', 'keep-alive'].includes(name),
   );
@@ -46,7 +48,7 @@ export function startRaincheck(
   return startCommand(store, ['serve', '--port', '{port}', ...options], env);
 }
 
-/** A worker of the same tasks beside it. */
+/** A separate worker with the same tasks. */
 export function startWorker(store: string): Promise<ServerProcess> {
   return startCommand(store, ['worker', '--health-port', '{port}']);
 }
@@ -83,7 +85,10 @@ export async function steerTask(server: ServerProcess, verb: 'pause' | 'resume')
 
 const drainMsMax = 60_000;
 
-/** Resolves when `completed` operations are; looks every few ms, which is what it may be late by. */
+/**
+ * Resolves when `completed` operations are completed. It looks every few ms, so it may be late by
+ * that.
+ */
 export async function drained(server: ServerProcess, completed: number): Promise<void> {
   const until = performance.now() + drainMsMax;
   for (;;) {

@@ -1,4 +1,4 @@
-/** The middle of `values`; of an even number the mean of the two in the middle. NaN of none. */
+/** The middle of `values`; the mean of the middle two for an even number. NaN for no values. */
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;
@@ -6,7 +6,7 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
 }
 
-/** The smallest value that at least `share` (0..1) of `sorted` do not exceed. NaN of none. */
+/** The smallest value that at least `share` (0..1) of `sorted` do not exceed. NaN for no values. */
 export function percentile(sorted: Float64Array, share: number): number {
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
 }

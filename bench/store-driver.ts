@@ -3,7 +3,10 @@ import type { NewOperation, Store } from '../src/store/store.ts';
 
 export type ClaimedLease = { readonly id: string; readonly token: string };
 
-/** What the benches of stores ask of one, call by call as an engine does: calls made in one turn share a commit. */
+/**
+ * The calls of the store benches, made one by one as an engine does; calls in one turn share a
+ * commit.
+ */
 export type StoreDriver = {
   readonly create: (made: readonly NewOperation[]) => Promise<void>;
   readonly claim: (limit: number) => Promise<ClaimedLease[]>;
@@ -15,7 +18,10 @@ export function newOperations(count: number): NewOperation[] {
   return Array.from({ length: count }, () => newOperation(Date.now()));
 }
 
-/** An operation such as a server makes of a submit at `now`; `webhook`: where its end is told. */
+/**
+ * An operation as a server makes it for a submit at `now`. `webhook`: the address notified of its
+ * end.
+ */
 export function newOperation(now: number, webhook: NewOperation['webhook'] = null): NewOperation {
   return {
     id: operationId(now, crypto.getRandomValues(new Uint8Array(10))),
@@ -76,7 +82,7 @@ export function storeDriver(store: Store): StoreDriver {
       claimed.map(({ id, token }) =>
         store.settleAttempts({
           settlements: [{ type: 'completed', id, token, result, body: null }],
-          // There as it is in a server; nobody asked to be told, so it is not asked either.
+          // Present as in a server. No operation has a webhook, so it is not called.
           outbox: () => [],
           now: Date.now(),
         }),

@@ -1,11 +1,12 @@
 /**
- * What the PostgreSQL store costs, per operation: µs of time, µs of CPU of this process, and round trips:
+ * Measures the cost of the PostgreSQL store per operation: µs of time, µs of CPU of this process,
+ * and round trips:
  *
  *   node --conditions=raincheck-source bench/store-postgres.ts [finished rows beforehand]
  *
- * Against a server of its own on this machine with fsync on, or the one that RAINCHECK_TEST_POSTGRES names.
- * Batches are calls made in one turn, i.e. in one transaction. A dated run stands in
- * src/store-postgres/README.md.
+ * It uses a server of its own on this machine with fsync on, or the one named by
+ * RAINCHECK_TEST_POSTGRES. Batches are calls made in one turn, i.e. in one transaction. A dated run
+ * is in src/store-postgres/README.md.
  */
 import { dropSchema, newSchema } from '../src/store-postgres/postgres-schema.fixture.ts';
 import { startPostgres } from '../src/store-postgres/postgres-server.fixture.ts';
@@ -58,7 +59,7 @@ async function measure(batch: number, operations: number): Promise<void> {
   console.log(`batch ${batch}: ${cells.join(' · ')}`);
 }
 
-/** Accepts, claims and completes beside each other, as a busy engine does. */
+/** Accepts, claims and completes concurrently, as a busy engine does. */
 async function throughput(seconds: number): Promise<void> {
   const until = performance.now() + seconds * 1000;
   let completed = 0;

@@ -1,11 +1,12 @@
 /**
- * What webhooks cost the store, in µs of CPU per delivery:
+ * Measures the cost of webhooks in the store, in µs of CPU per delivery:
  *
  *   node --conditions=raincheck-source bench/store-sqlite-deliveries.ts [over beforehand] [endpoints] [normal]
  *
- * As store-sqlite.ts: CPU time of the process, batches are calls made in one turn, i.e. in one commit. The
- * endpoints (default 16) take turns, each of an origin of its own. `end` is the completion of an operation that
- * brings one delivery, `plain` of one that brings none. A dated run stands in src/store-sqlite/README.md.
+ * As in store-sqlite.ts: CPU time of the process, and batches are calls made in one turn, i.e. in
+ * one commit. The endpoints (default 16) take turns, each with an origin of its own. `end` is the
+ * completion of an operation with one delivery, `plain` of one without. A dated run is in
+ * src/store-sqlite/README.md.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -125,7 +126,7 @@ async function settle(sent: readonly Delivery[]): Promise<void> {
   );
 }
 
-/** Operations that run, each asking for a webhook or for none. */
+/** Running operations, which all ask for a webhook or all for none. */
 async function running(count: number, target: WebhookTarget | null) {
   const now = Date.now();
   await Promise.all(

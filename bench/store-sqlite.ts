@@ -1,10 +1,10 @@
 /**
- * What the store costs, in µs of CPU per operation:
+ * Measures the cost of the store, in µs of CPU per operation:
  *
  *   node --conditions=raincheck-source bench/store-sqlite.ts [finished rows beforehand] [normal]
  *
- * CPU time of the process (user + system), so that waiting for the disk does not count; batches are calls
- * made in one turn, i.e. in one commit. A dated run stands in src/store-sqlite/README.md.
+ * CPU time of the process (user + system), so that waiting for the disk does not count. Batches are
+ * calls made in one turn, i.e. in one commit. A dated run is in src/store-sqlite/README.md.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

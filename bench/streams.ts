@@ -9,12 +9,13 @@ import { startRaincheck, startWorker, steerTask } from './servers.ts';
 import { percentile } from './statistics.ts';
 
 /**
- * `watchers` event streams and as many long-polls on one node, each of an operation of its own and over a connection
- * of its own. They are let be for a while, then all the operations come to their end at once. A watcher that misses
- * that, or is told anything after it, fails the run.
+ * Many event streams (`watchers`) and as many long-polls on one node, each for an operation of its
+ * own and over a connection of its own. They stay idle for a while, then all operations end at
+ * once. A watcher that misses the end, or gets anything after it, fails the run.
  *
- * A line's figures: watchers told per second, from the start of the work; ms from the end of an operation to where its
- * watcher was told of it; CPU of the node for each watcher, from the start of the work.
+ * Figures of a line: watchers notified per second, from the start of the work; ms from the end of
+ * an operation until its watcher was notified; CPU of the node for each watcher, from the start of
+ * the work.
  */
 export async function streamsScenario(bench: Bench): Promise<Line[]> {
   const database = await startPostgres({ fsync: true });
@@ -44,7 +45,7 @@ async function watched(
   const node = await start();
   const crowd = new Crowd(`http://127.0.0.1:${node.port}`);
   try {
-    // Code is compiled and pools have grown before anything is weighed.
+    // A warm-up, so that code is compiled and pools have grown before memory is measured.
     await followed(bench, { node, crowd, count: Math.ceil(bench.watchers / 4), idleMs: 0 });
     const { told, ...seen } = await followed(bench, {
       node,
@@ -72,7 +73,7 @@ async function watched(
 }
 
 type Weighed = {
-  /** Before any watcher, with the streams, and with the long-polls as well. */
+  /** Before any watcher, with the streams, and with the streams and the long-polls. */
   readonly memory: readonly [Memory, Memory, Memory];
   readonly openCpuMs: number;
   /** CPU of the node while nothing happens, as a share of one core. */

@@ -1,4 +1,4 @@
-/** A bound on one figure of a line; its name is the table's column. */
+/** A bound on one figure of a line. Its name is the column in the table. */
 export type Target = {
   readonly figure: 'ratio' | 'perSecond' | 'cpuMs';
   readonly bound: '>=' | '<=';
@@ -15,7 +15,7 @@ export function atMost(figure: Target['figure'], value: number): Target {
   return { figure, bound: '<=', value };
 }
 
-/** The target with its verdict. What could not be measured misses. */
+/** The target with its verdict. A figure that could not be measured misses it. */
 export function verdict(target: Target, measured: number | null): string {
   const { figure, bound, value } = target;
   const figureMeasured = measured ?? Number.NaN;

@@ -13,9 +13,10 @@ import { median } from './statistics.ts';
 /**
  * node --conditions=raincheck-source bench/webhook-sender.ts
  *
- * Attempts a second of our sender, signature and answer included, beside a bare loop of undici's `request` with the
- * same body, concurrency and connections, in turns in this process; the sink is another. The ratios are medians over
- * pairs of neighbouring rounds, as in `npm run bench`.
+ * Measures attempts a second of our sender, including signature and answer, beside a bare loop of
+ * undici's `request` with the same body, concurrency and connections. The two take turns in this
+ * process; the sink is another process. Ratios are medians over pairs of neighbouring rounds, as in
+ * `npm run bench`.
  */
 const concurrency = 16;
 const rounds = 10;
@@ -78,7 +79,7 @@ try {
   await measured(bare);
   const pairs: { ours: Round; bare: Round }[] = [];
   for (let round = 0; round < rounds; round += 1) {
-    // Who goes first changes, so that a machine that slows down touches both alike.
+    // The order changes, so that a machine that slows down affects both alike.
     const first = await measured(round % 2 === 0 ? ours : bare);
     const second = await measured(round % 2 === 0 ? bare : ours);
     pairs.push(round % 2 === 0 ? { ours: first, bare: second } : { ours: second, bare: first });

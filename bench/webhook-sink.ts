@@ -1,7 +1,7 @@
 import net from 'node:net';
 import process from 'node:process';
 
-/** Takes POSTs and answers 200 as cheaply as Node can, so that what is measured is who sends. */
+/** Accepts POSTs and answers 200 as cheaply as Node can, so that only the sender is measured. */
 const answer = Buffer.from('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok');
 
 const server = net.createServer({ noDelay: true }, (socket) => {
@@ -14,7 +14,7 @@ const server = net.createServer({ noDelay: true }, (socket) => {
     if (end === -1) return;
     const length = Number(/content-length: (\d+)/i.exec(text.slice(0, end))?.[1] ?? 0);
     if (text.length < end + 4 + length) return;
-    // One request at a time on a connection: nothing follows it.
+    // There is only one request at a time on a connection.
     text = '';
     socket.write(answer);
   });

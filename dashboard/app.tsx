@@ -25,7 +25,7 @@ import { Workers } from './views/workers.tsx';
 let watchesTasks = false;
 
 export function App() {
-  // Anew for each token: what it allows decides what is offered.
+  // Asked again for each token, because its scopes decide which actions are offered.
   useSignalEffect(() => {
     void token.value;
     if (signedOut.value) return stopFeed();
@@ -50,7 +50,7 @@ function enter(): void {
 
 function viewAt({ parts }: Place): JSX.Element {
   const [view = '', id, ...rest] = parts;
-  // Who may only submit has nothing else to see.
+  // A token that may only submit gives access to nothing else.
   if (!can('read')) return <TryIt task={view === 'try' ? (id ?? null) : null} />;
   if (rest.length > 0) {
     if (view !== 'webhooks' || rest.length > 1) return <Nothing />;

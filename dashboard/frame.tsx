@@ -24,7 +24,7 @@ const entries: readonly Entry[] = [
   { view: 'try', label: 'Try it', icon: 'try', needs: 'submit' },
 ];
 
-/** What stands around every view. */
+/** The frame around every view. */
 export function Frame({ children }: { readonly children: ComponentChildren }) {
   const menuOpen = useSignal(false);
   useSignalEffect(() => {
@@ -61,7 +61,7 @@ export function Frame({ children }: { readonly children: ComponentChildren }) {
   );
 }
 
-/** A fragment would be looked for at the address of `<base>`, so the focus is moved by hand. */
+/** Moves the focus by hand, because a fragment would be resolved against `<base>`. */
 function skip(event: Event): void {
   event.preventDefault();
   document.querySelector<HTMLElement>('#main')?.focus();

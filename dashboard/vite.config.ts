@@ -1,9 +1,10 @@
 import { defineConfig, type Plugin } from 'vite';
 
 /**
- * Builds the dashboard into dist/dashboard/: addresses are relative to the `<base>` that the server puts into the page,
- * so that one build works under every prefix. `npx vite dashboard` serves it with reloads while one works on it, in
- * front of a server at RAINCHECK_URL (default the address of `npm start`).
+ * Builds the dashboard into dist/dashboard/. Addresses are relative to the `<base>` that the server
+ * puts into the page, so that one build works under every prefix. `npx vite dashboard` serves it
+ * with reloads during development, in front of a server at RAINCHECK_URL (default: the address of
+ * `npm start`).
  */
 export default defineConfig(({ command }) => ({
   root: import.meta.dirname,
@@ -16,7 +17,7 @@ export default defineConfig(({ command }) => ({
     emptyOutDir: true,
     target: 'es2023',
     cssTarget: 'chrome125',
-    // Everything comes from 'self': nothing is put into the page as data.
+    // The page may load only from 'self', so nothing is inlined as a data URL.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
@@ -28,7 +29,7 @@ export default defineConfig(({ command }) => ({
   },
 }));
 
-/** What the server does for the built page. */
+/** Adds what the server adds to the built page. */
 const devBase: Plugin = {
   name: 'raincheck-base',
   apply: 'serve',

@@ -2,10 +2,10 @@ import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { build, type Rolldown } from 'vite';
 
-/** Script and style together, as a server with compression would send them. */
+/** Limit for script and style together, as sent with compression. */
 const gzipBytesMax = 60 * 1024;
 
-/** `outDir` from dashboard/. Throws when it has grown too heavy. */
+/** Builds the dashboard into `outDir`. Throws when it has grown too large. */
 export async function buildDashboard(outDir: string): Promise<void> {
   const configFile = path.join(import.meta.dirname, '../dashboard/vite.config.ts');
   const built = await build({

@@ -5,9 +5,10 @@ import { build, type Plugin } from 'vite';
 const folder = path.join(import.meta.dirname, '../examples/reports');
 
 /**
- * `outDir` from examples/reports/: what `raincheck dev` serves where there is no config. Node strips no types inside
- * node_modules, so an installed package could not serve the .ts files; and as their validator is put in, nobody has to
- * install it. Each file stays a file: an isolated task is imported in its thread by its own.
+ * Builds the example that `raincheck dev` serves without a config from examples/reports/ into
+ * `outDir`. Node strips no types inside node_modules, so an installed package could not serve the
+ * .ts files. The validator is bundled, so that nobody has to install it. Each file stays a file,
+ * because the thread of an isolated task imports the task's file.
  */
 export async function buildExample(outDir: string): Promise<void> {
   const files = globSync('*.ts', { cwd: folder, exclude: ['*.test.ts', 'make-sales.ts'] });
@@ -38,7 +39,10 @@ export async function buildExample(outDir: string): Promise<void> {
   cpSync(path.join(folder, 'sales.csv'), path.join(outDir, 'sales.csv'));
 }
 
-/** Only the PDF needs pdfkit, so it is no dependency of the package; who wants one is told. */
+/**
+ * Only the PDF needs pdfkit, so the package does not depend on it. A handler that draws one without
+ * it fails and says what to install.
+ */
 const pdfkitIfThere: Plugin = {
   name: 'raincheck-pdfkit-if-there',
   enforce: 'pre',

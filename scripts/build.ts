@@ -4,9 +4,10 @@ import { buildDashboard } from './build-dashboard.ts';
 import { buildExample } from './build-example.ts';
 
 /**
- * `npm run build`: dist/ from src/ (JavaScript with its imports rewritten, and declarations), dist/examples/reports/
- * from the packaged example, and dist/dashboard/ from dashboard/. Beside the old dist/, and put in its place when it is
- * whole: a server may run from that.
+ * `npm run build` makes dist/ from src/ (JavaScript with its imports rewritten, and declarations),
+ * dist/examples/reports/ from the packaged example, and dist/dashboard/ from dashboard/. It builds
+ * beside the old dist/ and replaces that when everything is there, because a server may run from
+ * it.
  */
 const next = 'dist.next';
 rmSync(next, { recursive: true, force: true });

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 
 /**
- * `npm run check`: what a person and CI run. One line a step; a step's output only when it fails.
- * `--without tests` leaves a step out.
+ * `npm run check` runs all checks, for people and for CI. It prints one line a step, and a step's
+ * output only when it fails. `--without tests` leaves a step out.
  */
 const steps: Record<string, readonly string[]> = {
   format: ['oxfmt', '--check'],
@@ -44,7 +44,7 @@ if (failed.length > 0) {
   process.exitCode = 1;
 }
 
-/** The test step's totals; other steps have nothing to say. */
+/** The totals of the test step; other steps have none. */
 function note(stdout: string | null): string {
   const totals = (stdout ?? '').match(/^# (?:tests|pass|fail|skipped) \d+$/gm) ?? [];
   return totals.map((line) => line.slice(2)).join(', ');

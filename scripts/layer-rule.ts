@@ -2,8 +2,9 @@ import path from 'node:path';
 import { entries, layers, type Layer } from '../layers.ts';
 
 /**
- * The lint rule `raincheck/layers`: holds every import in src/<layer>/ and src/*.ts to the tables in layers.ts.
- * A rule of our own rather than no-restricted-imports, whose patterns know no negation ("anything but").
+ * The lint rule `raincheck/layers` checks every import in src/<layer>/ and src/*.ts against the
+ * tables in layers.ts. It is our own rule because the patterns of no-restricted-imports have no
+ * negation ("anything but").
  */
 type Node = { readonly source: { readonly value: unknown } | null };
 type Context = {
@@ -13,7 +14,7 @@ type Context = {
 
 const sourceRoot = path.join(import.meta.dirname, '..', 'src');
 
-/** What is wrong with `specifier` imported from `filename`, or null when the table allows it. */
+/** The error for importing `specifier` from `filename`, or null when the table allows it. */
 export function layerViolation(filename: string, specifier: string): string | null {
   const [layerName, ...rest] = path.relative(sourceRoot, filename).split(path.sep);
   if (layerName === undefined || layerName === '..') return null;

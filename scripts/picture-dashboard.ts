@@ -1,7 +1,8 @@
 /**
- * `node --conditions=raincheck-source scripts/picture-dashboard.ts`: the pictures of docs/dashboard.md, every view in both
- * themes, of a server with the example's tasks, one that logs, and some minutes' worth of work. Needs Chromium, as test/browser does.
- * `pngquant --ext .png --force 64 docs/images/dashboard/*.png` afterwards makes them a third of the size.
+ * Makes the pictures of docs/dashboard.md with `node --conditions=raincheck-source
+ * scripts/picture-dashboard.ts`: every view in both themes, of a server with the example's tasks,
+ * one that logs, and some minutes of work. Needs Chromium, as test/browser does. Afterwards,
+ * `pngquant --ext .png --force 64 docs/images/dashboard/*.png` makes them a third of the size.
  */
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
@@ -67,7 +68,7 @@ try {
       await page.goto(`${base}/dashboard/${address}`);
       await page.locator('h1').waitFor();
       await page.waitForLoadState('load');
-      await pause(1_500); // charts and the stream have come
+      await pause(1_500); // until charts and the stream are there
       if (name === 'log') await page.mouse.wheel(0, 10_000);
       if (name === 'log') await pause(300);
       await page.screenshot({ path: path.join(folder, `${name}-${colorScheme}.png`) });
@@ -99,7 +100,10 @@ function views(): Readonly<Record<string, string>> {
   };
 }
 
-/** Some of everything: what ended well, failed, was tried again, waits, runs, and a webhook that nobody takes. */
+/**
+ * Makes operations of every kind: completed, failed, retried, pending, running, and one with a
+ * webhook that fails.
+ */
 async function work(
   client: Client,
 ): Promise<{ readonly failed: string; readonly running: string; readonly logged: string }> {

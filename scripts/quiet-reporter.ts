@@ -5,8 +5,8 @@ import type { TestEvent } from 'node:test/reporters';
 type Failure = Extract<TestEvent, { type: 'test:fail' }>['data'];
 
 /**
- * A reporter for node:test that says nothing of what works: a dot for each test file, then every
- * failure with what its file printed, then node's summary lines (`# tests 12` …).
+ * A reporter for node:test that is silent about success. It prints a dot for each test file, then
+ * every failure with the output of its file, then Node's summary lines (`# tests 12` …).
  */
 export async function* quietReporter(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   const failures: Failure[] = [];
@@ -20,7 +20,7 @@ export async function* quietReporter(source: AsyncIterable<TestEvent>): AsyncGen
       const file = path.resolve(event.data.file);
       outputs.set(file, (outputs.get(file) ?? '') + event.data.message);
     } else if (event.type === 'test:diagnostic') {
-      // The run's own totals have no file; anything else is a test's diagnostic.
+      // The run's own totals have no file. Anything else is a diagnostic of a test.
       const { file, nesting, message } = event.data;
       if (nesting === 0 && file === undefined) summary.push(`# ${message}\n`);
     } else if (event.type === 'test:summary' && event.data.file !== undefined) {
@@ -34,7 +34,7 @@ export async function* quietReporter(source: AsyncIterable<TestEvent>): AsyncGen
   yield* summary;
 }
 
-/** Not the suite or file that failed only because something inside it did. */
+/** Whether this failed by itself, not only because a test inside it did. */
 function isCause(failure: Failure): boolean {
   const { failureType } = failure.details.error as Error & { failureType?: string };
   return failureType !== 'subtestsFailed' && failure.todo !== true;

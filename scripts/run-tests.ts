@@ -4,9 +4,9 @@ import { findChromium, installChromium, noChromium } from '../test/browser/find-
 import { quietReporter } from './quiet-reporter.ts';
 
 /**
- * `npm test [part-of-a-path …]`: every test file, from source, two processes at a time (the suite starts
- * real servers, more would only fight for the same cores). Quiet unless something fails; the closing
- * lines are node's own: `# tests`, `# pass`, `# fail` …
+ * `npm test [part-of-a-path …]` runs every test file, from source, two processes at a time (the
+ * suite starts real servers, and more would only compete for the same cores). Quiet unless
+ * something fails. The last lines are Node's own: `# tests`, `# pass`, `# fail` …
  */
 const patterns = [
   'src/**/*.test.ts',
@@ -32,7 +32,8 @@ if (files.some((file) => file.startsWith('test/browser/'))) {
 const stream = run({
   files,
   concurrency: 2,
-  // A hung file must not hold up CI for ever; the slowest honest one, test/clients, takes half a minute on two idle cores.
+  // Limits a test file that hangs. The slowest healthy one, test/clients, takes half a minute on
+  // two idle cores.
   timeout: 300_000,
   execArgv: ['--conditions=raincheck-source', '--disable-warning=ExperimentalWarning'],
 });

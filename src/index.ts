@@ -1,6 +1,7 @@
 /**
- * Everything a program that defines tasks or runs Raincheck needs. The client is `raincheck/client`, what a store of
- * your own needs `raincheck/store`, what tests need `raincheck/testing`.
+ * The main entry: everything that a program needs to define tasks and to run Raincheck. The client
+ * is in `raincheck/client`, the parts for a store of your own in `raincheck/store`, and the parts
+ * for tests in `raincheck/testing`.
  */
 // oxlint-disable-next-line no-unassigned-import -- for what it does, and first
 import './server/required-node.ts';

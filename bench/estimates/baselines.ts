@@ -3,11 +3,11 @@ import type { Predictor } from './replay.ts';
 import type { Course } from './virtual-queue.ts';
 
 /**
- * What others show, for comparison. Bounds are what one would add to each without further thought: 1.28 standard
- * deviations, or the largest of three.
+ * Estimates as other programs show them, for comparison. Their bounds are the simplest ones that
+ * could be added: 1.28 standard deviations, or the largest of three.
  */
 
-/** The mean of all times from submit to end so far; it sees neither the task nor the queue. */
+/** The mean of all times from submit to end so far, whatever the task and the queue. */
 export function naiveMean(): Predictor {
   let count = 0;
   let sum = 0;
@@ -28,7 +28,10 @@ export function naiveMean(): Predictor {
   };
 }
 
-/** As Jenkins does: the mean of the last three of the task, from the submit on, the queue left out. */
+/**
+ * The mean of the task's last three, counted from the submit and without the queue, as Jenkins does
+ * it.
+ */
 export function lastThree(): Predictor {
   const windows = new TaskWindows(3);
   return {
@@ -42,7 +45,10 @@ export function lastThree(): Predictor {
   };
 }
 
-/** The position in the queue times the mean service time over the workers, then the mean of the task. */
+/**
+ * The position in the queue times the mean service time over the workers, plus the mean of the
+ * task.
+ */
 export function positionTimesMean(workers: number): Predictor {
   const windows = new TaskWindows(64);
   const all = new RingWindow(512);
@@ -60,7 +66,7 @@ export function positionTimesMean(workers: number): Predictor {
       const own = momentsOf(window);
       const pooled = momentsOf(all);
       const waits = waiting.has(row);
-      // First come, first served: rows wait in their order, and a set gives them in it.
+      // First come, first served: rows wait in their order, which is the order of the set.
       const position = waits ? rankIn(waiting, row) + 1 : 0;
       const middle = (waits ? at : startAt) + (position / workers) * pooled.mean + own.mean;
       const variance = own.variance + (position / workers / workers) * pooled.variance;

@@ -2,7 +2,7 @@ import process from 'node:process';
 import { Estimator } from '../../src/core/estimator/estimator.ts';
 import type { Random } from '../../src/core/estimator/random.ts';
 
-/** CPU time of this thread, so that a busy machine does not count. */
+/** CPU time of this thread in µs, so that other load on the machine does not count. */
 export function cpuMicros(): number {
   const { user, system } = process.threadCpuUsage();
   return user + system;
@@ -11,14 +11,17 @@ export function cpuMicros(): number {
 const slots = 16;
 const tasks = 5;
 
-/** Mean ms of CPU of a snapshot of `waiting` operations; it is made in 64 steps. `capped`: one of five tasks may run two at once. */
+/**
+ * Mean CPU time, in ms, of a snapshot of `waiting` operations, which is made in 64 steps. `capped`:
+ * one of five tasks may run only two at once.
+ */
 export function snapshotMs(p: {
   readonly waiting: number;
   readonly capped: boolean;
   readonly random: Random;
 }): number {
   const estimator = loadedEstimator(p);
-  // The first also compile the code.
+  // The first rounds also compile the code.
   for (let round = 0; round < 3; round += 1) takeSnapshot(estimator);
   const rounds = Math.max(2, Math.min(100, Math.ceil(50_000 / p.waiting)));
   const startedAt = cpuMicros();
@@ -26,7 +29,7 @@ export function snapshotMs(p: {
   return (cpuMicros() - startedAt) / 1000 / rounds;
 }
 
-/** Mean µs of a forecast for the last of `waiting` operations, by whichever way it takes. */
+/** Mean µs of a forecast for the last of `waiting` operations. */
 export function forecastMicros(p: {
   readonly waiting: number;
   readonly capped: boolean;
@@ -51,7 +54,7 @@ function takeSnapshot(estimator: Estimator): void {
   }
 }
 
-/** 16 slots, all busy, five tasks. */
+/** An estimator with 16 busy slots and five tasks. */
 function loadedEstimator(p: {
   readonly waiting: number;
   readonly capped: boolean;

@@ -11,8 +11,8 @@ import { faultyStore } from '../../src/testing/faulty-store.ts';
 import { cpuMicros } from './cost.ts';
 
 /**
- * What estimates cost the engine: rounds with and without them alternate, CPU time of this thread. `answered`: every
- * submit is answered with an estimate and a Retry-After, as the 202 is.
+ * The cost of estimates in the engine, as CPU time of this thread; rounds with and without them
+ * alternate. `answered`: every submit gets an estimate and a Retry-After, as its 202 does.
  */
 export async function engineCost(): Promise<void> {
   console.log('\nengine and memory store, no-op operations, 100 in flight: µs of CPU each');
@@ -78,7 +78,7 @@ function answer(engine: Engine, operation: Operation): void {
   engine.pollWait(operation);
 }
 
-/** Nothing is told to the estimator, nothing is asked of it; answers how to switch it on again. */
+/** Makes the engine's calls to the estimator do nothing; returns a function that restores them. */
 function switchOff(): () => void {
   const real = Object.getOwnPropertyDescriptors(Estimates.prototype);
   const nothing = () => null;
@@ -89,7 +89,7 @@ function switchOff(): () => void {
   };
 }
 
-/** As several processes have one, though only one is there. */
+/** A store that counts as shared by several processes, although only this one is there. */
 function sharedStore(): Store {
   const { store } = faultyStore(memoryStore(), { nth: Infinity, when: 'before' });
   return { ...store, capabilities: { singleProcess: false, durable: false, claimsAtAccept: true } };
@@ -98,8 +98,9 @@ function sharedStore(): Store {
 const asked = 3_000;
 
 /**
- * Of operations all over the queue, with an event before each, so that nothing is still known. The least of three for
- * each: what remains is its own, and not that another process had the core.
+ * The cost of status reads of operations all over the queue, with an event before each, so that no
+ * cached estimate is valid. Each is the least of three, which excludes time that another process
+ * held the core.
  */
 async function statusCost(store: Store, waiting: number): Promise<void> {
   const tasks = [
@@ -125,7 +126,7 @@ async function statusCost(store: Store, waiting: number): Promise<void> {
     if (one === undefined) break;
     let least = Infinity;
     for (let again = 0; again < 3; again += 1) {
-      await nextTurn(); // snapshots are played here, not below
+      await nextTurn(); // snapshots are made here, not in the measured part
       await engine.setTaskPaused({ task: 'quick', paused: again === 1 });
       const startedAt = process.hrtime.bigint();
       answer(engine, one);

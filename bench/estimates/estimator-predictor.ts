@@ -3,14 +3,15 @@ import type { Random } from '../../src/core/estimator/random.ts';
 import { cpuMicros } from './cost.ts';
 import type { Poller, Predictor } from './replay.ts';
 
-/** The estimator of the server under a replay. */
+/** The server's estimator, in a replay. */
 export class EstimatorPredictor implements Predictor {
   readonly estimator: Estimator;
 
   constructor(p: { readonly random: Random; readonly workers: number }) {
     this.estimator = new Estimator({
       random: p.random,
-      // The traces hold operations of hours, whose polls the server's cap of 60 s would dominate.
+      // The traces contain operations of hours, whose polls would be determined by the server's cap
+      // of 60 s.
       retryAfterMsMax: 3_600_000,
     });
     this.estimator.setSlots(p.workers);
@@ -24,7 +25,7 @@ export class EstimatorPredictor implements Predictor {
   finished: Predictor['finished'] = ({ id, finishAt }) =>
     this.estimator.onFinish({ id, at: finishAt });
 
-  /** What the calls cost, snapshots apart. */
+  /** The cost of the calls, without snapshots. */
   readonly predicting = new Stopwatch();
   readonly polling = new Stopwatch();
 
@@ -39,7 +40,7 @@ export class EstimatorPredictor implements Predictor {
     return this.polling.time(() => this.estimator.retryAfter({ id, at })).ms;
   };
 
-  /** The server plays snapshots between requests; in virtual time that is at once. */
+  /** The server makes snapshots between requests. In virtual time that takes no time. */
   #refresh(at: number): void {
     if (!this.estimator.snapshotDue(at)) return;
     const building = this.estimator.beginSnapshot(at);
@@ -64,7 +65,7 @@ class Stopwatch {
     return result;
   }
 
-  /** µs of CPU a call. */
+  /** Mean µs of CPU a call. */
   get mean(): number {
     return this.#micros / Math.max(1, this.#count);
   }

@@ -4,10 +4,10 @@ import type { TraceOperation } from './trace.ts';
 
 const operations = 10_000;
 export const heldOutWorkers = 24;
-/** Of the slots, on average; in a burst there is three times the work. */
+/** Average share of the slots in use; in a burst there is three times the work. */
 const load = 0.8;
 
-/** What operations of a kind take, in s, by two uniform numbers. */
+/** The kinds of operations; `takes` is the duration in s, from two uniform random numbers. */
 const kinds: readonly {
   readonly task: string;
   readonly share: number;
@@ -16,14 +16,14 @@ const kinds: readonly {
   { task: 'steady', share: 0.3, takes: (u) => 5 * (0.95 + 0.1 * u) },
   { task: 'usual', share: 0.25, takes: (u) => 3 * Math.exp(0.4 * normalScore(u)) },
   { task: 'wide', share: 0.2, takes: (u) => 6 * Math.exp(1.1 * normalScore(u)) },
-  // In a cache or not.
+  // Either in a cache or not.
   { task: 'cached', share: 0.15, takes: (u, v) => (v < 0.6 ? 0.8 : 25) * (0.8 + 0.4 * u) },
   { task: 'heavy', share: 0.1, takes: (u) => 10 * (-Math.log(1 - u)) ** 1.6 },
 ];
 
 /**
- * A load that none of the constants was chosen by: five kinds that no trace has, arrivals in bursts, and all becoming
- * slower by half and faster again over the run.
+ * A load that was not used to choose any constant: five kinds that are in no trace, arrivals in
+ * bursts, and service times that grow by half and shrink again over the run.
  */
 export function heldOutTrace(seed: number): TraceOperation[] {
   const random = seededRandom(seed);
@@ -52,7 +52,7 @@ function kindAt(u: number): (typeof kinds)[number] {
   return kinds[0] as (typeof kinds)[number];
 }
 
-/** Over a grid: good enough for a load. */
+/** The mean over a grid, which is precise enough for a load. */
 function meanOf(takes: (u: number, v: number) => number): number {
   const cells = 40;
   let sum = 0;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defineConfig, defineTask } from '../../src/index.ts';
 
-/** Operations that end together: each at the instant its input names, whenever it started. */
+/** Operations that end together: each at the instant in its input, whenever it started. */
 export default defineConfig({
   tasks: [
     defineTask('warm', { run: () => null }),

@@ -9,27 +9,28 @@ import { startServer, stopServers, type ServerProcess } from '../server-process.
 
 export type HerdOptions = {
   readonly operations: number;
-  /** Polls a second that the two nodes together are to get at most. */
+  /** The most polls a second that the two nodes together should get. */
   readonly budget: number;
-  /** From the first submit to the common end. */
+  /** Time from the first submit to the common end. */
   readonly lengthMs: number;
-  /** Submits under way at once. */
+  /** Submits in flight at once. */
   readonly submitters: number;
 };
 
 export type HerdResult = {
-  /** Status requests that reached both nodes, second by second. */
+  /** Status requests to both nodes, for each second. */
   readonly perSecond: readonly number[];
   readonly polls: number;
-  /** From the end of an operation to when its client saw it. */
+  /** Time from the end of an operation until its client saw it. */
   readonly lagP50Ms: number;
   readonly lagMaxMs: number;
   readonly submittedInMs: number;
 };
 
 /**
- * Operations that end together, each with a client that asks when it was told to, over HTTP, of two API nodes in turn, on
- * one PostgreSQL, with a worker of its own. Requests are counted where they arrive.
+ * Operations that end together, each with an HTTP client that polls when it was told to,
+ * alternating between two API nodes. The nodes and a worker of its own share one PostgreSQL.
+ * Requests are counted where they arrive.
  */
 export async function playHerd(p: HerdOptions): Promise<HerdResult> {
   const folder = mkdtempSync(path.join(tmpdir(), 'raincheck-herd-'));
@@ -41,7 +42,8 @@ export async function playHerd(p: HerdOptions): Promise<HerdResult> {
     const nodes = [];
     for (const counts of files) nodes.push(await start({ ...p, kind: 'api', store, counts }));
     await eachKnowsAll(nodes);
-    // Code that never ran is slow the first times, and a node is rarely asked so much so soon.
+    // Code is slow the first times it runs, and a node rarely gets so many requests so soon after
+    // its start.
     await liveAll(nodes, { ...p, task: 'warm', operations: 1_000, lengthMs: 0 });
     const startedAt = Date.now();
     const lives = await liveAll(nodes, { ...p, task: 'herd' });
@@ -85,7 +87,7 @@ function start(
   });
 }
 
-/** A node learns of another by its heartbeats, five seconds apart. */
+/** Nodes learn of each other by heartbeats, which are five seconds apart. */
 async function eachKnowsAll(nodes: readonly ServerProcess[]): Promise<void> {
   await sleep(6_000);
   for (const { port } of nodes) {
@@ -119,7 +121,7 @@ async function liveAll(
   return Promise.all(lives);
 }
 
-/** As a client behind a balancer: each time the other node. */
+/** One client behind a load balancer, which reaches the other node each time. */
 async function live(
   nodes: readonly ServerProcess[],
   p: { readonly answer: Answer; readonly turn: number },

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import type { Replayed } from './replay.ts';
 import type { Course } from './virtual-queue.ts';
 
-/** JSON lines, times in seconds: who finished when, what was predicted, who polled when. */
+/** Results as JSON lines, with times in seconds: the ends, the predictions and the polls. */
 export function writeFinishes(file: string, courses: readonly Course[]): void {
   writeLines(
     file,

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defineConfig, defineTask } from '../../src/index.ts';
 
-/** One task a type of operation in the trace, each takes as long as its input says. */
+/**
+ * One task for each type of operation in the trace. An operation takes as long as its input says.
+ */
 const types = (process.env['LIVE_TYPES'] ?? '').split(',').filter((type) => type !== '');
 
 export default defineConfig({

@@ -14,11 +14,14 @@ import { readTrace, type TraceConfig, type TraceOperation } from './trace.ts';
 import { coursesOf, type Course } from './virtual-queue.ts';
 
 /**
- * A trace through a real server, faster than it was recorded: every operation is submitted over HTTP at its time, takes
- * as long as it took and is polled as the answers ask for, each by a client of its own. What the 202s told and what
- * the polls found is scored beside two replays in virtual time: of what happened on the server, which differs by what the
- * network and the machine add to the estimator's work (with polls as late as they were there, and without), and of the
- * trace, equally fast, where starting and ending cost nothing.
+ * Plays a trace through a real server, faster than it was recorded. Every operation is submitted
+ * over HTTP at its time, takes as long as recorded, and is polled as the answers ask, each by a
+ * client of its own.
+ *
+ * The estimates in the 202s and the times found by polling are scored beside replays in virtual
+ * time. One replay is of the courses that happened on the server, with polls as late as they were
+ * there and without lateness; it differs by what network and machine add to the estimator's work.
+ * Another is of the trace itself at the same speed, where starting and ending cost nothing.
  */
 export async function playLive(
   directory: string,
@@ -109,14 +112,14 @@ async function livedOn(
 
 type Life = {
   readonly course: Course;
-  /** By the 202. */
+  /** The prediction in the 202. */
   readonly told: Prediction | null;
   readonly polls: readonly number[];
-  /** By how much each poll was answered later than it was asked for. */
+  /** How much later each poll was answered than it was due. */
   readonly latenessMs: readonly number[];
 };
 
-/** One client: submits, and polls as it is asked to until it sees the end. */
+/** One client, which submits and then polls as it is asked to until it sees the end. */
 async function live(origin: string, one: TraceOperation, row: number): Promise<Life> {
   const { task, serviceMs } = one;
   let answer = await fetch(`${origin}/${task}`, {

@@ -27,8 +27,8 @@ import {
 import { coursesOf, type Course } from './virtual-queue.ts';
 
 /**
- * npm run bench:estimates: recorded loads through a queue in virtual time, and how good the estimates were. The same
- * seed gives the same figures, times apart.
+ * `npm run bench:estimates` plays recorded loads through a queue in virtual time and scores the
+ * estimates. The same seed gives the same figures, except for times.
  */
 const usage = `npm run bench:estimates -- --traces <directory> [options]
   --traces <directory>  manifest.json and the CSV files it names (or the environment's RAINCHECK_TRACES)
@@ -169,7 +169,9 @@ function configCalled(directory: string, fallback: string): TraceConfig {
   return config;
 }
 
-/** docs/images/estimates.svg is `--picture docs/images/estimates.svg`. */
+/**
+ * Draws the picture; docs/images/estimates.svg is made by `--picture docs/images/estimates.svg`.
+ */
 function draw(directory: string, target: string): void {
   const { name, file, workers } = configCalled(directory, 'gha_ci_c16');
   const courses = coursesOf(readTrace(path.join(directory, file)), workers);
@@ -184,7 +186,7 @@ async function live(directory: string): Promise<void> {
   await playLive(directory, configCalled(directory, 'azure_llm_c64'), { speed: 10, seconds, seed });
 }
 
-/** Fails where a second saw more than the budget and 5 %. */
+/** Fails if any second had more polls than the budget plus 5 %. */
 async function herd(): Promise<void> {
   const [operations, budget] = [Number(values.operations), Number(values.budget)];
   const lengthMs = 30_000 + operations * 5;

@@ -2,8 +2,9 @@ import type { Prediction } from './replay.ts';
 import type { Course } from './virtual-queue.ts';
 
 /**
- * Predicted interval against actual, as an SVG: operations of one replay, evenly taken, by the median they were told at
- * their submit; for each a line from that median to the bound, and a dot at what it took, from submit to end.
+ * Draws predicted intervals against actual times as an SVG: evenly chosen operations of one replay,
+ * ordered by the median predicted at their submit. Each has a line from that median to the bound,
+ * and a dot at its actual time from submit to end.
  */
 export function picture(p: {
   readonly name: string;
@@ -39,7 +40,7 @@ ${body.join('\n')}
 `;
 }
 
-/** Operations in the picture, about. */
+/** Approximate number of operations in the picture. */
 const shown = 150;
 const left = 46;
 const step = 5;

@@ -1,16 +1,16 @@
 import { IndexHeap } from '../../src/core/estimator/index-heap.ts';
 import type { Course } from './virtual-queue.ts';
 
-/** Whoever predicts, told of what happens as it happens. Instants in ms. */
+/** Makes predictions and is told of events as they happen. Instants in ms. */
 export type Predictor = {
   submitted(course: Course): void;
   started(course: Course): void;
   finished(course: Course): void;
-  /** null: nothing can be said. */
+  /** null: no prediction is possible. */
   predict(course: Course, at: number): { readonly p50At: number; readonly p90At: number } | null;
 };
 
-/** Ms until the next poll; `polls` were made already. */
+/** Ms until the next poll, after `polls` polls. */
 export type Poller = (course: Course, at: number, polls: number) => number;
 
 export type Prediction = {
@@ -22,16 +22,17 @@ export type Prediction = {
 
 export type Replayed = {
   readonly predictions: readonly Prediction[];
-  /** By row; the detecting poll included. */
+  /** By row, including the poll that found the end. */
   readonly polls: readonly (readonly number[])[];
 };
 
-/** What happens at one instant happens in this order. */
+/** Events of the same instant happen in this order. */
 const kinds = ['finish', 'submit', 'start', 'probe', 'poll'] as const;
 
 /**
- * Plays courses in virtual time. Probes: at submit, at the start when it had to wait, and at submit + a0 * 2^k while it
- * is not finished, a0 = max(1 s, median service / 4).
+ * Plays courses in virtual time. Predictions are asked for at the submit, at the start if the
+ * operation had to wait, and at submit + a0 * 2^k until it ends, where a0 = max(1 s, median service
+ * / 4).
  */
 export function replay(
   courses: readonly Course[],
@@ -73,7 +74,7 @@ export function replay(
         break;
       }
       case 'poll': {
-        // The 202 itself tells when to ask first: no poll.
+        // The 202 itself says when to poll first, so it does not count as a poll.
         if (at > course.submitAt) made.push(at);
         if (at >= course.finishAt && at > course.submitAt) break;
         const wait = poller?.(course, at, made.length) ?? Infinity;
@@ -89,7 +90,7 @@ export function medianServiceMs(courses: readonly Course[]): number {
   return sorted[sorted.length >> 1] ?? 0;
 }
 
-/** Events by instant, then by kind in the order above, then by row. */
+/** Events ordered by instant, then by kind in the order above, then by row. */
 class EventQueue {
   readonly #heap = new IndexHeap();
   readonly #instants: number[] = [];
@@ -97,7 +98,7 @@ class EventQueue {
 
   push(at: number, kind: (typeof kinds)[number], row: number): void {
     const index = kinds.indexOf(kind);
-    // Whole ms and 5 kinds: exact in a double for 50,000 years.
+    // Whole ms times 5 kinds are exact in a double for 50,000 years.
     this.#heap.push(at * kinds.length + index, this.#instants.length);
     this.#instants.push(at);
     this.#rows.push(row);

@@ -2,26 +2,27 @@ import type { Prediction } from './replay.ts';
 import { linearQuantile } from './score-quantile.ts';
 import type { Course } from './virtual-queue.ts';
 
-/** How good predictions were, over all of one kind. */
+/** The quality of predictions, over all of one kind. */
 export type EtaScore = {
   readonly count: number;
-  /** Share of operations that finished by the P90 told. */
+  /** Share of operations that finished by the predicted P90. */
   readonly cov90: number;
-  /** The same for the P50: how biased it is. */
+  /** Share of operations that finished by the predicted P50, which shows its bias. */
   readonly cov50: number;
   /** Median of |P50 - finish| / (finish - submit). */
   readonly medianError: number;
   /** Pinball loss of the P90 over the mean time from submit to finish. */
   readonly pinball90: number;
-  /** Mean of what the P90 allowed, over the mean of what was left. */
+  /** Mean time that the P90 allowed, over the mean time that was left. */
   readonly width90: number;
 };
 
 type Scored = { readonly prediction: Prediction; readonly course: Course };
 
 /**
- * Scores the first prediction of each operation ("at submit") and all later ones ("in flight"). The first `warmup`
- * (0..1) of the operations are left out, and so is a prediction that came too late. Seconds, as in the JSON lines.
+ * Scores the first prediction of each operation ("at submit") and all later ones ("in flight"). The
+ * first `warmup` (0..1) of the operations are left out, and so are predictions that came too late.
+ * Times in seconds, as in the JSON lines.
  */
 export function scoreEta(p: {
   readonly courses: readonly Course[];
@@ -63,9 +64,10 @@ function scoreOf(scored: readonly Scored[], meanSojourn: number): EtaScore {
 }
 
 /**
- * The loop, apart from the result and into arrays. As one function that returned its sums in an object, about one process
- * in eighty got the second call's numbers in the first call's object as well (Node 24.21; not found out why: the counts
- * beside them were right, and the same data in a fresh process gave the right ones).
+ * The loop alone, with its sums in an array. As one function that returned its sums in an object,
+ * in about one process in eighty the first call's object also got the second call's numbers (Node
+ * 24.21; cause unknown: the counts beside them were right, and the same data in a fresh process
+ * gave the right sums).
  */
 function summed(scored: readonly Scored[], errors: Float64Array): Float64Array {
   const total = new Float64Array(Object.keys(sums).length);
@@ -86,7 +88,7 @@ function summed(scored: readonly Scored[], errors: Float64Array): Float64Array {
   return total;
 }
 
-/** Seconds from submit to finish; never 0, since errors are divided by it. */
+/** Seconds from submit to finish. Never 0, because errors are divided by it. */
 export function sojournOf({ submitAt, finishAt }: Course): number {
   return Math.max(1e-9, finishAt / 1000 - submitAt / 1000);
 }

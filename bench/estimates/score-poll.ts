@@ -1,7 +1,7 @@
 import { sojournOf } from './score-eta.ts';
 import type { Course } from './virtual-queue.ts';
 
-/** What polling cost and how late it told. */
+/** The cost of polling, and the delay with which it found the end. */
 export type PollScore = {
   readonly count: number;
   readonly pollsPerOperation: number;
@@ -27,7 +27,7 @@ export function scorePolls(p: {
   for (const course of p.courses.slice(Math.trunc(p.courses.length * p.warmup))) {
     const made = (p.polls[course.row] ?? []).map((at) => at / 1000);
     const finish = course.finishAt / 1000;
-    // 1 ms: instants were rounded on their way.
+    // A tolerance of 1 ms, because instants were rounded.
     const seen = made.findIndex((at) => at >= finish - 1e-3);
     if (seen === -1) continue;
     const lag = Math.max(0, (made[seen] as number) - finish);

@@ -3,18 +3,21 @@ import type { Random } from '../../src/core/estimator/random.ts';
 import { linearQuantile } from './score-quantile.ts';
 import type { SteppedOperation } from './trace.ts';
 
-/** Median of |P50 - finish| / service time, at the ends of all steps. */
+/** Median of |P50 - finish| / service time, over the ends of all steps. */
 export type StepErrors = {
   readonly predictions: number;
-  /** The progress as a key of what remained. */
+  /** With progress used as a key to the remaining time. */
   readonly stages: number;
-  /** As if no progress had been reported. */
+  /** With progress ignored. */
   readonly ignored: number;
-  /** elapsed * (1 - fraction) / fraction. */
+  /** With the remaining time as elapsed * (1 - fraction) / fraction. */
   readonly linear: number;
 };
 
-/** Plays operations that report each step's end as a fraction of their steps, as many at once as there are. */
+/**
+ * Plays operations that report each step's end as a fraction of their steps, all overlapping ones
+ * at once.
+ */
 export function stepErrors(trace: readonly SteppedOperation[], random: Random): StepErrors {
   const told = new Estimator({ random });
   const untold = new Estimator({ random });

@@ -8,7 +8,7 @@ export type TraceOperation = {
   readonly serviceMs: number;
 };
 
-/** A trace through a queue of so many workers. */
+/** A trace and the number of workers of its queue. */
 export type TraceConfig = {
   readonly name: string;
   readonly file: string;
@@ -31,7 +31,7 @@ export function readTrace(file: string): TraceOperation[] {
   }));
 }
 
-/** One recorded operation with the ends of its steps, in ms since its start. */
+/** One recorded operation with the ends of its steps, in ms since the start of the operation. */
 export type SteppedOperation = TraceOperation & { readonly stepEnds: readonly number[] };
 
 /** CSV with the header `start_s,type,service_s,steps`, steps separated by `;`. */

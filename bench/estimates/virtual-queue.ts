@@ -1,16 +1,16 @@
 import { IndexHeap } from '../../src/core/estimator/index-heap.ts';
 import type { TraceOperation } from './trace.ts';
 
-/** What became of an operation in the queue. */
+/** The course of an operation through the queue. */
 export type Course = TraceOperation & {
-  /** Ids sort like the rows. */
+  /** Ids sort in the order of the rows. */
   readonly id: string;
   readonly row: number;
   readonly startAt: number;
   readonly finishAt: number;
 };
 
-/** First come, first served by `workers` that are always there. */
+/** Serves the trace first come, first served, by `workers` that are always available. */
 export function coursesOf(trace: readonly TraceOperation[], workers: number): Course[] {
   const free = new IndexHeap();
   for (let worker = 0; worker < workers; worker += 1) free.push(0, worker);

@@ -1,7 +1,9 @@
 import { Queue, Worker } from 'bullmq';
 import { serve } from './surface.js';
 
-/** Fastify accepts, BullMQ queues in Redis, and a worker in the same process runs 64 at once. */
+/**
+ * Fastify accepts, BullMQ queues in Redis, and a worker in the same process runs 64 jobs at once.
+ */
 const connection = { host: '127.0.0.1', port: Number(process.env.REDIS_PORT) };
 const queue = new Queue('noop', { connection });
 const worker = new Worker('noop', async () => null, {

@@ -1,6 +1,7 @@
 /**
- * Counts for the bench, which asks every few ms until all is done: until the handler has seen all that this process
- * accepted, from memory; then from the database, by `exact()`. So that no count of rows slows a peer down.
+ * Counts for the bench, which asks every few ms until all is done. They come from memory until the
+ * handler has seen everything that this process accepted, and then from the database, by `exact()`.
+ * So no counting of rows slows a peer down.
  */
 export class Counted {
   accepted = 0;

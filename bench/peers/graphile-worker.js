@@ -4,10 +4,11 @@ import { Counted } from './counted.js';
 import { serve } from './surface.js';
 
 /**
- * Fastify accepts, graphile-worker queues in PostgreSQL, and a worker in the same process runs 64 at once from a local
- * queue of 500. It deletes what is done, so the status resource is a table beside it, written as its documentation
- * proposes: the row and its job in one statement, and the handler marks its end. STATUS=queue leaves that out: what is
- * not in the queue is called completed, though nobody could tell it from what never was.
+ * Fastify accepts, graphile-worker queues in PostgreSQL, and a worker in the same process runs 64
+ * jobs at once from a local queue of 500. It deletes finished jobs, so the status resource is a
+ * table beside it, as its documentation proposes: one statement writes the row and its job, and the
+ * handler marks the end. STATUS=queue leaves the table out; then every job that is not in the queue
+ * counts as completed, although it may never have existed.
  */
 const connectionString = process.env.POSTGRES_URL;
 const hasTable = process.env.STATUS !== 'queue';

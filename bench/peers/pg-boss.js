@@ -4,9 +4,10 @@ import { Counted } from './counted.js';
 import { serve } from './surface.js';
 
 /**
- * Fastify accepts, pg-boss queues in PostgreSQL, and a worker in the same process takes up to 500 at once. Tuned: no
- * NOTIFY, which would make commits wait for each other, but the worker is woken by the process itself; it goes on at
- * once while batches come back full; no supervision, statistics or ordering that a no-op does not need.
+ * Fastify accepts, pg-boss queues in PostgreSQL, and a worker in the same process takes up to 500
+ * jobs at once. It is tuned: no NOTIFY, which would make commits wait for each other (the process
+ * wakes its worker itself, which continues at once while batches are full), and no supervision,
+ * statistics or ordering that a no-op does not need.
  */
 const connectionString = process.env.POSTGRES_URL;
 const boss = new PgBoss({

@@ -1,11 +1,12 @@
 import Fastify from 'fastify';
 
 /**
- * The HTTP surface that every peer has, the part of Raincheck's that the bench asks for: accept, status, counts, pause
- * and resume of one task.
+ * The HTTP API of every peer, limited to the part of Raincheck's that the bench uses: accept,
+ * status, counts, pause and resume of one task.
  *
- * `queue.accept(input)` and `queue.read(id)` give `{ id, status, createdAt, startedAt, finishedAt, attempt, error }`
- * (instants in ms or null; null for an unknown id), `queue.counts()` pending, processing, completed and failed.
+ * `queue.accept(input)` and `queue.read(id)` return `{ id, status, createdAt, startedAt,
+ * finishedAt, attempt, error }` (instants in ms or null; null for an unknown id), `queue.counts()`
+ * returns pending, processing, completed and failed.
  */
 export async function serve(queue) {
   const app = Fastify();

@@ -2,7 +2,9 @@ import { useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { notifyError } from './notices.tsx';
 
-/** A button that does something on the server: busy until it is done, and says when it failed. */
+/**
+ * A button for an action on the server. It is busy until the action ends, and reports a failure.
+ */
 export function Action(p: {
   readonly act: () => Promise<unknown>;
   readonly class?: string;

@@ -11,7 +11,7 @@ const verbs: Readonly<Record<BatchAction, string>> = {
   remove: 'Discard',
 };
 
-/** Counts first, then does it as an operation that can be followed. */
+/** Counts the operations first, then starts the batch as an operation that can be followed. */
 export function BatchDialog(p: {
   readonly action: BatchAction;
   readonly filter: Filter;

@@ -17,14 +17,14 @@ export type Row = {
 
 export type ChartProps = {
   readonly kind: 'bars' | 'lines';
-  /** What it shows, for who cannot see it. */
+  /** Description for readers who cannot see the chart. */
   readonly label: string;
   readonly at: readonly number[];
-  /** Whether the newest values are still growing: that part is drawn in dashes. */
+  /** Whether the newest values are still growing; that part is drawn dashed. */
   readonly lastIsOpen: boolean;
   readonly rows: readonly Row[];
   readonly format: (value: number) => string;
-  /** Of the marks on the axis. */
+  /** Labels of the marks on the axis. */
   readonly mark: (value: number) => string;
 };
 
@@ -32,8 +32,9 @@ const height = 172;
 const box = { left: 50, right: 6, top: 10, bottom: 22 };
 
 /**
- * A drawing over time, with the values under the pointer below it: bars that stand on one another, or lines on a
- * logarithmic scale. SVG of our own: a charting library was 22 KB of the 60 that the whole may weigh.
+ * A chart over time, with the values under the pointer below it: stacked bars, or lines on a
+ * logarithmic scale. Our own SVG, because a charting library took 22 KB of the 60 allowed for the
+ * whole dashboard.
  */
 export function Chart(p: ChartProps) {
   const { frame, width } = useWidth();

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { Copy } from './copy.tsx';
 
-/** Text to take along. */
+/** Text with a copy button. */
 export function Code({ text, label }: { readonly text: string; readonly label: string }) {
   return (
     <Framed text={text} label={label}>
@@ -10,10 +10,10 @@ export function Code({ text, label }: { readonly text: string; readonly label: s
   );
 }
 
-/** Longer texts are shown without the tones of their parts. */
+/** Longer texts are shown without colours. */
 const tonedCharsMax = 100_000;
 
-/** A JSON value, laid out. */
+/** A JSON value, indented. */
 export function Json({ value, label }: { readonly value: unknown; readonly label: string }) {
   const text = JSON.stringify(value, null, 2) ?? 'undefined';
   return (

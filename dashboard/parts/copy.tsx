@@ -22,7 +22,10 @@ export function Copy({ text, label = 'Copy' }: { readonly text: string; readonly
   );
 }
 
-/** Pages that come over plain http from another machine have no clipboard of their own. */
+/**
+ * Copies through a text area: pages served over plain http from another machine have no clipboard
+ * API.
+ */
 function copyOldWay(text: string): boolean {
   const area = document.createElement('textarea');
   area.value = text;

@@ -12,12 +12,15 @@ type Count = {
   readonly sample: readonly string[];
 };
 
-/** Says what is about to be done (the children) and to how many, and does it only when it is told so again. */
+/**
+ * Says what will be done (the children) and to how many, and does it only after a second
+ * confirmation.
+ */
 export function CountDialog(p: {
   readonly verb: string;
-  /** What one of them is called: 'operation'. */
+  /** The noun for one of them: 'operation'. */
   readonly noun: string;
-  /** Where one of them is shown, up to its id. */
+  /** Path of their pages, up to the id. */
   readonly folder: string;
   readonly isFinal: boolean;
   readonly children: ComponentChildren;

@@ -12,7 +12,7 @@ const outcomes: Readonly<Record<WireDeliveryAttempt['outcome'], Shown>> = {
   unknown: { shape: 'warn', word: 'Unknown', tone: 'warn' },
 };
 
-/** Each attempt with its answer, the newest first. */
+/** Each attempt with the endpoint's answer, the newest first. */
 export function DeliveryAttempts({
   attempts,
 }: {

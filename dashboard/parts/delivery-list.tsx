@@ -31,7 +31,7 @@ const tabs: readonly (readonly [string, string])[] = [
   ['cancelled,expired', 'Given up'],
 ];
 
-/** Deliveries by what the address asks for: `state`, `endpoint`, `operation`, `event`, `error`. */
+/** Deliveries that match the address: `state`, `endpoint`, `operation`, `event`, `error`. */
 export function DeliveryList({ endpoint }: { readonly endpoint?: string }) {
   const { query } = place.value;
   const text = (name: string): string | undefined => query.get(name) ?? undefined;

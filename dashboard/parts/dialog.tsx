@@ -10,7 +10,8 @@ export function Dialog(p: {
 }) {
   const element = useRef<HTMLDialogElement>(null);
   const titleId = useId();
-  // At once, not after the next frame: whoever types meanwhile must not lose the focus again.
+  // At once rather than after the next frame, which would take the focus from a person who already
+  // types.
   useLayoutEffect(() => {
     const before = document.activeElement;
     element.current?.showModal();

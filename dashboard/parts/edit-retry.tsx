@@ -11,7 +11,7 @@ import { notify } from './notices.tsx';
 import { Redacted } from './redacted.tsx';
 import { Trouble } from './trouble.tsx';
 
-/** Runs a failed operation again with another input: a new operation that names the old one. */
+/** Retries a failed operation with another input, as a new operation that refers to the old one. */
 export function EditRetry(p: { readonly operation: WireOperation; readonly onClose: () => void }) {
   const text = useSignal('');
   const refused = useSignal<Error | null>(null);

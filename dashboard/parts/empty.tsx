@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { Code } from './code.tsx';
 
-/** What stands where there is nothing yet: what would be here, and the command that makes it so. */
+/** Shown where a list is empty: what it would contain, and the command that fills it. */
 export function Empty(p: {
   readonly title: string;
   readonly children?: ComponentChildren;

@@ -19,7 +19,7 @@ export function EndpointState({ endpoint }: { readonly endpoint: WireEndpoint })
   return <State shown={shownEndpoint(endpoint)} />;
 }
 
-/** What a delivery or an endpoint waits for; nothing when it waits for nothing. */
+/** The reason that a delivery or an endpoint waits; nothing when it does not wait. */
 export function WhyItWaits(p: {
   readonly of: {
     readonly next_attempt_at: string | null;

@@ -4,7 +4,7 @@ import { count } from '../state/text.ts';
 import { Empty } from './empty.tsx';
 import { Time } from './time.tsx';
 
-/** Failed operations by what went wrong, the most frequent first. */
+/** Failed operations grouped by kind of error, the most frequent first. */
 export function ErrorGroupList(p: {
   readonly groups: readonly ErrorGroup[];
   readonly actions?: (group: ErrorGroup) => ComponentChildren;

@@ -3,7 +3,7 @@ import { now, timeMode } from '../state/clock.ts';
 import { plural, roughly } from '../state/text.ts';
 import { Time } from './time.tsx';
 
-/** When it is expected to end: a range, and what that rests on. */
+/** The expected end as a range, and the evidence behind it. */
 export function EstimateLine({ operation }: { readonly operation: WireOperation }) {
   const { estimate, status } = operation;
   if (estimate === null) return null;
@@ -39,7 +39,7 @@ function expectation({ completes_at, completes_by, longer_than_usual, reason }: 
   );
 }
 
-/** 'within 39 s', or the instant, as times are shown. */
+/** 'within 39 s', or the instant, as the reader wants times to be shown. */
 function boundOf(completesBy: string) {
   const left = Date.parse(completesBy) - now.value;
   if (timeMode.value !== 'relative' || left < 1000)

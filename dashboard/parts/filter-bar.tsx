@@ -6,7 +6,9 @@ import { knownLabels } from '../state/known-labels.ts';
 import { taskNames } from '../state/tasks.ts';
 import { Icon } from './icon.tsx';
 
-/** What is written, what is offered for the word at the caret, and which of that is chosen. */
+/**
+ * The state of the field: its text, the suggestions for the word at the caret, and the chosen one.
+ */
 function useCombobox() {
   const text = useSignal('');
   const offered = useSignal<readonly Suggestion[]>([]);
@@ -67,8 +69,9 @@ function useCombobox() {
 }
 
 /**
- * The search on every view, `/` away: qualifiers and words for the list of operations, or an id of anything. A combobox
- * (WAI-ARIA 1.2): the words it offers are for who is about to write them, nothing is chosen unasked.
+ * The search on every view, reached by `/`. It takes qualifiers and words for the list of
+ * operations, or an id of anything. It is a combobox (WAI-ARIA 1.2) that suggests words; nothing is
+ * chosen unless the person does.
  */
 export function FilterBar() {
   const { text, offered, chosen, input, offer, close, take, onKeyDown } = useCombobox();
@@ -139,7 +142,7 @@ function Offered(p: {
           id={`${p.id}-${i}`}
           role="option"
           aria-selected={i === p.chosen}
-          // Before the field loses the focus.
+          // On mousedown, before the field loses the focus.
           onMouseDown={(event) => {
             event.preventDefault();
             p.take(one);
@@ -165,7 +168,7 @@ const ids: readonly (readonly [RegExp, string])[] = [
   [/^ep_\w{20,}$/, 'webhooks/endpoints'],
 ];
 
-/** An id leads to what it names, all else to the list. */
+/** Goes to the page of an id, or to the list for any other text. */
 function find(text: string): void {
   const wanted = text.trim();
   const known = ids.find(([pattern]) => pattern.test(wanted));

@@ -5,7 +5,7 @@ import { can } from '../state/session.ts';
 import { tasks } from '../state/tasks.ts';
 import { Empty } from './empty.tsx';
 
-/** Where nothing has been submitted yet: how that is done, with a task that there is. */
+/** Shown when nothing has ever been submitted: how to submit, with one of the server's tasks. */
 export function FirstSteps() {
   const task = tasks.value?.[0];
   if (task === undefined) return null;

@@ -1,7 +1,7 @@
 import { useComputed, type Signal } from '@preact/signals';
 import { useId } from 'preact/hooks';
 
-/** JSON to write, with what is wrong with it while it is written. */
+/** A field for JSON that shows mistakes while one types. */
 export function JsonField(p: { readonly label: string; readonly text: Signal<string> }) {
   const id = useId();
   const wrong = useComputed(() => mistakeIn(p.text.value));
@@ -25,7 +25,7 @@ export function JsonField(p: { readonly label: string; readonly text: Signal<str
   );
 }
 
-/** null: it is JSON. */
+/** The mistake in the text; null: it is valid JSON. */
 export function mistakeIn(text: string): string | null {
   try {
     JSON.parse(text);

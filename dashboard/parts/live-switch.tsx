@@ -5,10 +5,10 @@ import { instant } from '../state/text.ts';
 import { timeMode } from '../state/clock.ts';
 import { Icon } from './icon.tsx';
 
-/** For so long without a word from the server what is shown counts as fresh. */
+/** How long shown data counts as fresh without news from the server. */
 const staleMs = 15_000;
 
-/** Whether what is shown follows the server; stops and starts that. */
+/** Shows whether the page follows the server, and pauses or resumes that. */
 export function LiveSwitch() {
   const state = feedState.value;
   const isStale = useStale() && state !== 'live';

@@ -4,7 +4,7 @@ import type { Shape, Shown } from '../state/shown.ts';
 const ring = <circle cx="7" cy="7" r="5.25" fill="none" stroke="currentColor" stroke-width="1.5" />;
 const disc = <circle cx="7" cy="7" r="6" fill="currentColor" />;
 
-/** Told apart by shape, so that colour only helps. */
+/** States differ in shape, so that colour is only a help. */
 const shapes: Readonly<Record<Shape, JSX.Element>> = {
   hollow: ring,
   clock: (
@@ -66,7 +66,7 @@ export function Mark({ shape }: { readonly shape: Shape }) {
   );
 }
 
-/** A state: its shape and its word. */
+/** A state as its shape and its word. */
 export function State({ shown }: { readonly shown: Shown }) {
   return (
     <span class={`state tone-${shown.tone}`}>

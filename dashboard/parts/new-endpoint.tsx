@@ -7,7 +7,7 @@ import { Code } from './code.tsx';
 import { Dialog } from './dialog.tsx';
 import { Trouble } from './trouble.tsx';
 
-/** Registers an endpoint; its secret is shown this once. */
+/** Registers an endpoint. Its secret is shown only this once. */
 export function NewEndpointDialog({ onClose }: { readonly onClose: () => void }) {
   const url = useSignal('https://');
   const description = useSignal('');
@@ -58,7 +58,7 @@ export function NewEndpointDialog({ onClose }: { readonly onClose: () => void })
   );
 }
 
-/** A signing secret, told only once. */
+/** A signing secret, shown only once. */
 export function Secret(p: {
   readonly secret: string;
   readonly id: string;

@@ -1,7 +1,7 @@
 import { signal } from '@preact/signals';
 import { Icon } from './icon.tsx';
 
-/** What an action came to, at the edge of the page; screen readers hear it. */
+/** The outcome of an action, shown at the edge of the page and read by screen readers. */
 type Notice = {
   readonly id: number;
   readonly text: string;
@@ -18,7 +18,7 @@ export function notify(text: string, p: { readonly href?: string; readonly bad?:
   setTimeout(() => dismiss(notice.id), p.bad === true ? 12_000 : 6_000);
 }
 
-/** For the end of an action that failed. */
+/** Reports that an action failed. */
 export function notifyError(error: unknown): void {
   notify(error instanceof Error ? error.message : String(error), { bad: true });
 }
@@ -47,7 +47,7 @@ const spoken = signal('');
 let spokenAt = 0;
 const spokenEveryMs = 10_000;
 
-/** Tells screen readers how far something is, at most every 10 s; `last` always. */
+/** Tells screen readers about progress, at most every 10 s, but always when it is the last. */
 export function speakProgress(text: string, last = false): void {
   const at = performance.now();
   if (!last && at - spokenAt < spokenEveryMs) return;

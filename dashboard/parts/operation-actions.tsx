@@ -9,7 +9,7 @@ import { Dialog } from './dialog.tsx';
 import { EditRetry } from './edit-retry.tsx';
 import { notify } from './notices.tsx';
 
-/** What can be done with one operation as it stands. */
+/** The actions that one operation allows in its present state. */
 export function OperationActions(p: {
   readonly operation: WireOperation;
   readonly onChange: (operation: WireOperation) => void;

@@ -11,7 +11,7 @@ import { Code } from './code.tsx';
 import { Empty } from './empty.tsx';
 import { Trouble } from './trouble.tsx';
 
-/** What the handlers wrote, as they write it. */
+/** The lines that the handlers write, as they come. */
 export function OperationLog({ operation }: { readonly operation: WireOperation }) {
   const { id } = operation;
   const isOver = isFinalOperation(operation);
@@ -47,10 +47,13 @@ export function OperationLog({ operation }: { readonly operation: WireOperation 
   );
 }
 
-/** Until a server that did not answer is asked again. */
+/** Pause before a server that did not answer is asked again. */
 const againMs = 2_000;
 
-/** Reads what there is, then goes on as long as the operation does and somebody looks; pauses with everything else. */
+/**
+ * Reads the existing lines, then follows while the operation runs and the view is shown. It stops
+ * while the page is paused.
+ */
 function useTail(
   id: string,
   p: {
@@ -69,13 +72,13 @@ function useTail(
   useEffect(() => void (tail.value = null), [id]);
   const isPaused = feedState.value === 'paused' || !looks.value;
   useEffect(() => {
-    // Paused, it shows what there is and does not go on.
+    // While paused, it shows the existing lines and does not follow.
     if (isPaused && tail.peek() !== null) return;
     const left = new AbortController();
     const { signal } = left;
     let waiting: WireLogLine[] = [];
     let frame = 0;
-    // A flood is drawn once a frame, not once a line.
+    // Many lines at once are drawn once a frame, not once a line.
     const flush = (): void => {
       frame = 0;
       tail.value = extended(tail.peek() ?? noLines, waiting);
@@ -101,7 +104,7 @@ function useTail(
         } catch (thrown) {
           if (signal.aborted) return;
           error.value = thrown instanceof Error ? thrown : new Error(String(thrown));
-          // What the server says no to, it will say no to again.
+          // A request that the server refused would be refused again.
           if (thrown instanceof ProblemError && thrown.status < 500) return;
         }
         cancelAnimationFrame(frame);

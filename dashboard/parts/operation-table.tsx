@@ -8,7 +8,7 @@ import { Time, Took } from './time.tsx';
 
 type Selected = Signal<ReadonlySet<string>>;
 
-/** Operations as rows; each redraws alone. */
+/** Operations as rows, each of which redraws alone. */
 export function OperationTable(p: {
   readonly rows: readonly Signal<WireOperation>[];
   readonly selected?: Selected;
@@ -113,7 +113,7 @@ function Row(p: { readonly row: Signal<WireOperation>; readonly selected: Select
   );
 }
 
-/** Ids begin with the time they were made, so their ends tell them apart. */
+/** The end of an id. Ids begin with the time of creation, so their ends tell them apart. */
 export function shortId(id: string): string {
   return `${id.slice(0, id.indexOf('_') + 1)}…${id.slice(-8)}`;
 }

@@ -30,7 +30,7 @@ type Shown = {
   readonly histories: readonly DeliveryHistory[];
 };
 
-/** What belongs to an operation, a tab each. */
+/** The details of an operation, in tabs. */
 export function OperationTabs(p: Shown) {
   const { operation } = p;
   const asked = place.value.query.get('tab');

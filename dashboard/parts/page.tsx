@@ -1,10 +1,10 @@
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
 
-/** A view: its title, also in the window, and what can be done with it as a whole. */
+/** A view with its title, which is also the window's, and its actions. */
 export function Page(p: {
   readonly title: string;
-  /** In place of the plain title. */
+  /** Replaces the plain title. */
   readonly heading?: ComponentChildren;
   readonly above?: ComponentChildren;
   readonly actions?: ComponentChildren;

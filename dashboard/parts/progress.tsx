@@ -1,7 +1,7 @@
 import type { WireOperation } from 'raincheck/client';
 import { count, percent } from '../state/text.ts';
 
-/** How far a running operation is; null when it has not said. */
+/** The progress of a running operation; null when none was reported. */
 export function Progress({ operation }: { readonly operation: WireOperation }) {
   const { progress, status } = operation;
   if (status !== 'processing' || progress === null) return null;

@@ -5,7 +5,7 @@ import { send, served } from '../state/server.ts';
 import { Code } from './code.tsx';
 import { Trouble } from './trouble.tsx';
 
-/** The status resource as a program sees it. */
+/** The status resource as programs see it. */
 export function RawOperation({ operation }: { readonly operation: WireOperation }) {
   const url = served(operation.status_url);
   const key = `${url} ${operation.status} ${operation.attempt}`;
@@ -20,7 +20,7 @@ export function RawOperation({ operation }: { readonly operation: WireOperation 
   );
 }
 
-/** An answer as curl -i would print it, its JSON laid out. */
+/** An answer as curl -i would print it, with indented JSON. */
 export function answerText(answer: {
   readonly status: number;
   readonly statusText: string;

@@ -1,10 +1,10 @@
 import { tasks } from '../state/tasks.ts';
 
-/** What of an input the server does not show, and why; nothing where it shows all of it. */
+/** Says which parts of an input the server hides, and why; nothing when it shows all of it. */
 export function Redacted(p: {
   readonly task: string;
   readonly value: unknown;
-  /** It is to be edited and sent again. */
+  /** The input is to be edited and sent again. */
   readonly isEdited?: boolean;
 }) {
   const task = tasks.value?.find(({ name }) => name === p.task);

@@ -2,7 +2,7 @@ import { fetchFromServer, served } from '../state/server.ts';
 import { token } from '../state/session.ts';
 import { Action } from './action.tsx';
 
-/** Opens a result. A link can bring no token, so where there is one the bytes are fetched and saved. */
+/** Opens a result. A link cannot send a token, so with one the bytes are fetched and saved. */
 export function ResultLink({ url }: { readonly url: string }) {
   if (token.value === null) {
     return (
@@ -25,7 +25,7 @@ async function save(url: string): Promise<void> {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
-/** RFC 6266; the name in UTF-8 first. */
+/** The file name of RFC 6266; the UTF-8 form first. */
 function nameIn(disposition: string | null): string | null {
   const wide = /filename\*=UTF-8''([^;]+)/i.exec(disposition ?? '')?.[1];
   if (wide !== undefined) return decodeURIComponent(wide);

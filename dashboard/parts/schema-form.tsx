@@ -5,12 +5,12 @@ import { mistakeIn } from './json-field.tsx';
 
 type Draft = Signal<unknown>;
 
-/** Fields for the members of an input; what is left empty is left out. */
+/** Fields for the members of an input. Members left empty are left out. */
 export function SchemaForm(p: {
   readonly fields: readonly Field[];
   readonly draft: Draft;
   readonly path?: readonly string[];
-  /** What the server said of members, by JSON pointer. */
+  /** The server's errors about members, by JSON pointer. */
   readonly mistakes: ReadonlyMap<string, string>;
 }) {
   return (
@@ -148,7 +148,7 @@ function Choice(
   );
 }
 
-/** A member that no field fits. */
+/** A member that no kind of field fits, edited as JSON. */
 function JsonMember(p: {
   readonly common: Common;
   readonly value: unknown;

@@ -7,7 +7,7 @@ import { plural } from '../state/text.ts';
 import { Action } from './action.tsx';
 import { notify } from './notices.tsx';
 
-/** What can be done to the rows that were picked. */
+/** The actions for the selected rows. */
 export function SelectionBar(p: {
   readonly selected: Signal<ReadonlySet<string>>;
   readonly rows: ReadonlySignal<readonly Signal<WireOperation>[]>;

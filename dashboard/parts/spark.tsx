@@ -1,7 +1,7 @@
 const width = 120;
 const height = 30;
 
-/** The way of a number, without axes: whoever wants to know more follows the figure. */
+/** The trend of a number, without axes. The figure beside it links to the details. */
 export function Spark({ values }: { readonly values: readonly number[] }) {
   if (values.length < 2)
     return <svg class="spark" width={width} height={height} aria-hidden="true" />;

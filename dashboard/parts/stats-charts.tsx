@@ -4,7 +4,7 @@ import { count, duration, plural } from '../state/text.ts';
 import { Chart, type Row } from './chart.tsx';
 import { Panel } from './page.tsx';
 
-/** How much came to which end, and how long it waited and ran. */
+/** Charts of outcomes, and of waiting and running times. */
 export function StatsCharts({ stats }: { readonly stats: WireStats }) {
   const { buckets, bucket_seconds } = stats;
   const at = buckets.map((bucket) => Date.parse(bucket.at));
@@ -52,7 +52,7 @@ export function StatsCharts({ stats }: { readonly stats: WireStats }) {
   );
 }
 
-/** 10 ms, 1 s, 100 s: a power of ten stays one. */
+/** A duration like 10 ms, 1 s or 100 s that stays a power of ten. */
 function decade(ms: number): string {
   return ms < 1000 ? `${ms} ms` : `${count(ms / 1000)} s`;
 }
@@ -71,7 +71,7 @@ function outcomes(buckets: readonly WireStatsBucket[]): Row[] {
 }
 
 function percentileRows(values: readonly (Percentiles | null)[]): Row[] {
-  // A logarithm knows no 0.
+  // A logarithmic scale has no 0.
   const of = (key: keyof Percentiles): (number | null)[] =>
     values.map((value) => (value === null ? null : Math.max(1, value[key])));
   return [
@@ -81,7 +81,10 @@ function percentileRows(values: readonly (Percentiles | null)[]): Row[] {
   ];
 }
 
-/** The operation that has waited longest by now: over the lines, those who wait now do worse than those before. */
+/**
+ * The present age of the oldest pending operation. Where it lies above the lines, operations wait
+ * longer now than before.
+ */
 function oldestRow({ buckets, oldest_pending_at, generated_at }: WireStats): Row {
   const age =
     oldest_pending_at === null ? null : Date.parse(generated_at) - Date.parse(oldest_pending_at);

@@ -7,7 +7,7 @@ export type Tab = {
   readonly count?: number | null;
 };
 
-/** The same, where it is a choice within a view. */
+/** The same as Tabs, for a choice within a view. */
 export function Segments(p: Parameters<typeof Tabs>[0]) {
   return (
     <nav class="switch segments" aria-label={p.label}>
@@ -20,7 +20,7 @@ export function Segments(p: Parameters<typeof Tabs>[0]) {
   );
 }
 
-/** Parts of a view, each with an address of its own. */
+/** The parts of a view, each with an address of its own. */
 export function Tabs(p: {
   readonly label: string;
   readonly tabs: readonly Tab[];

@@ -7,7 +7,7 @@ import { Empty } from './empty.tsx';
 import { State } from './mark.tsx';
 import { Trouble } from './trouble.tsx';
 
-/** All tasks with how they stand. */
+/** All tasks with their present state. */
 export function TaskTable({ full = false }: { readonly full?: boolean }) {
   if (tasks.value === null) return <Trouble error={tasksError.value} />;
   if (tasks.value.length === 0) {

@@ -6,7 +6,7 @@ const labels: Readonly<Record<TimeMode, string>> = {
   utc: 'UTC',
 };
 
-/** How all times are shown. */
+/** Chooses how all times are shown. */
 export function TimeSwitch() {
   return (
     <fieldset class="switch">

@@ -1,7 +1,7 @@
 import { now, timeMode } from '../state/clock.ts';
 import { ago, duration, instant } from '../state/text.ts';
 
-/** An instant as the reader wants times to be shown; the exact one is in its title. */
+/** An instant in the form that the reader chose; the exact one is in its title. */
 export function Time({ at }: { readonly at: string }) {
   const ms = Date.parse(at);
   const mode = timeMode.value;
@@ -17,7 +17,7 @@ export function TimeOrNone({ at }: { readonly at: string | null }) {
   return at === null ? <span class="dim">–</span> : <Time at={at} />;
 }
 
-/** How long it took; counts up while it has no end. */
+/** A duration; it counts up while there is no end. */
 export function Took({ from, to }: { readonly from: string; readonly to: string | null }) {
   const end = to === null ? now.value : Date.parse(to);
   return <span class="num">{duration(end - Date.parse(from))}</span>;

@@ -6,10 +6,10 @@ const laneHeight = 46;
 const barTop = 18;
 const barHeight = 22;
 const axisHeight = 24;
-/** About what a character of a label takes. */
+/** The approximate width of a character in a label, in px. */
 const charWidth = 6.3;
 
-/** The stretches drawn on one axis, and told as a list below, which is all of it for who cannot see the drawing. */
+/** The stretches drawn on one axis, with a list of them below that says everything in words. */
 export function TimelineView({ timeline }: { readonly timeline: Timeline }) {
   const { frame, width } = useWidth();
   const scale = scaleOf(timeline);
@@ -113,7 +113,7 @@ function Bar({ stretch, x }: { readonly stretch: Stretch; readonly x: (ms: numbe
   );
 }
 
-/** From the longest to the shortest. */
+/** The possible labels, from the longest to the shortest. */
 function labelsOf({ kind, label }: Stretch): string[] {
   if (kind !== 'attempt' && kind !== 'send')
     return [label, label.split(' ').slice(0, -2).join(' ')];
@@ -121,7 +121,7 @@ function labelsOf({ kind, label }: Stretch): string[] {
   return [label, name, name.slice('attempt '.length)];
 }
 
-/** Marks at the ends of stretches, where they have room. */
+/** The marks at the ends of stretches, where there is room. */
 function Axis(p: {
   readonly timeline: Timeline;
   readonly x: (ms: number) => number;

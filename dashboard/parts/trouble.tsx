@@ -1,11 +1,11 @@
 import { ProblemError } from 'raincheck/client';
 import { Mark } from './mark.tsx';
 
-/** Why something did not work, as the server said it. */
+/** The error of the server, in its own words. */
 export function Trouble({ error }: { readonly error: Error | null }) {
   if (error === null) return null;
   const problem = error instanceof ProblemError ? error.problem : null;
-  const isMisfit = error instanceof RangeError; // of serverFilters: nothing was asked
+  const isMisfit = error instanceof RangeError; // from serverFilters, before any request
   return (
     <div class="trouble" role="alert">
       <Mark shape="warn" />

@@ -8,7 +8,7 @@ import { Panel } from './page.tsx';
 const languages = ['curl', 'CLI', 'TypeScript', 'Python'] as const;
 type Language = (typeof languages)[number];
 
-/** The same request from elsewhere. */
+/** The same request as commands for use elsewhere. */
 export function TryCommands(p: { readonly task: WireTask; readonly draft: Signal<TryDraft> }) {
   const language = useSignal<Language>('curl');
   return (

@@ -8,7 +8,7 @@ import { JsonField, mistakeIn } from './json-field.tsx';
 import { notifyError } from './notices.tsx';
 import { SchemaForm } from './schema-form.tsx';
 
-/** The input as a form or as JSON, and the options of a submit. */
+/** A form, or JSON, for the input, and the options of a submit. */
 export function TryForm(p: {
   readonly task: WireTask;
   readonly draft: Signal<TryDraft>;
@@ -22,7 +22,7 @@ export function TryForm(p: {
   const mistakes = useMemo(() => computed(() => mistakesIn(attempted.value)), []);
   const input = useInput(draft);
   useSignalEffect(() => {
-    // What is written as JSON is the input as soon as it is JSON.
+    // The JSON text becomes the input as soon as it is valid.
     if (asJson.value && mistakeIn(text.value) === null) input.value = JSON.parse(text.value);
   });
 

@@ -15,7 +15,7 @@ import { answerText } from './raw-operation.tsx';
 import { ResultLink } from './result-link.tsx';
 import { shortId } from './operation-table.tsx';
 
-/** What the server answered, and what becomes of it. */
+/** The server's answer, and the progress of the operation. */
 export function TryResponse({ attempted }: { readonly attempted: Signal<Attempted | null> }) {
   const current = attempted.value;
   if (current === null) {

@@ -1,14 +1,15 @@
 import { signal } from '@preact/signals';
 
 /**
- * Where we are. The server puts `<base href="{prefix}/dashboard/">` into the page: links are written relative to it
- * ('operations/op_…?tab=raw') and hold under every prefix; the API is one step up.
+ * The place that the address names. The server puts `<base href="{prefix}/dashboard/">` into the
+ * page, so links are relative to it ('operations/op_…?tab=raw') and work under every prefix. The
+ * API is one step up.
  */
 const base = new URL(document.baseURI);
 export const apiBase = new URL('..', base);
 
 export type Place = {
-  /** Path below the dashboard, cut at slashes and decoded; [] is the overview. */
+  /** Path below the dashboard, split at slashes and decoded; [] is the overview. */
   readonly parts: readonly string[];
   readonly query: URLSearchParams;
 };
@@ -29,7 +30,10 @@ function decoded(part: string): string {
   }
 }
 
-/** Goes to an address relative to the dashboard, as a link does. `replace`: without a step in the history. */
+/**
+ * Goes to an address relative to the dashboard, as a link does. `replace` adds no step to the
+ * history.
+ */
 export function go(href: string, how: { readonly replace?: boolean } = {}): void {
   const url = new URL(href, base);
   const samePath = url.pathname === location.pathname;
@@ -51,7 +55,7 @@ export function address(
   return text === '' ? path || './' : `${path || './'}?${text}`;
 }
 
-/** Here, with some members of the query changed. */
+/** The present address with some members of the query changed. */
 export function here(changes: Readonly<Record<string, string | null>>): string {
   const { parts, query } = place.peek();
   return address(parts.map(encodeURIComponent).join('/'), {
@@ -60,7 +64,7 @@ export function here(changes: Readonly<Record<string, string | null>>): string {
   });
 }
 
-/** Lets the links of the page change the place instead of loading it anew. */
+/** Makes the links of the page change the place instead of loading the page again. */
 export function followLinks(): void {
   addEventListener('popstate', () => (place.value = placeOf(new URL(location.href))));
   document.addEventListener('click', (event) => {

@@ -62,7 +62,7 @@ describe('how many waited and ran', () => {
     {
       name: 'back-offs beside first waits and what runs',
       now: [5, 2],
-      // 3 that never began and 2 in back-off of 4 that began.
+      // 3 that never began, and 2 of 4 begun ones that are in back-off.
       buckets: [{}, { submitted: 4, started: 4 }, { submitted: 3 }],
       waiting: [0, 2, 5],
       running: [0, 2, 2],
@@ -70,7 +70,7 @@ describe('how many waited and ran', () => {
     {
       name: 'back-offs after others that came and were done',
       now: [1, 0],
-      // Whose turn it was no bucket tells; how many there were in all stays right.
+      // No bucket says which operation ran; the total number stays right.
       buckets: [{}, { submitted: 3, started: 2 }, { completed: 2 }, { started: 1 }],
       waiting: [0, 2, 1, 1],
       running: [0, 1, 0, 0],

@@ -5,10 +5,11 @@ export type Backlog = { readonly waiting: readonly number[]; readonly running: r
 export const noBacklog: Backlog = { waiting: [], running: [] };
 
 /**
- * How many waited and ran at the end of each bucket, the last being now: from how many there are, back through what
- * came and went. Who is between two attempts counts as running until it is over, as no bucket tells of later attempts;
- * but those that wait so now are among the waiting. Where less than nothing would have run, they are more than had begun
- * by then, so as many did not wait yet either.
+ * The numbers of waiting and running operations at the end of each bucket (the last end is now),
+ * computed backwards from the present numbers. Buckets count no later attempts, so an operation
+ * between two attempts counts as running until it ends. Those in a back-off now are among the
+ * present waiting, however; going back past their start makes `runs` negative and counts them twice
+ * in `waits`, so the one corrects the other.
  */
 export function backlogOf({ totals, buckets }: Pick<WireStats, 'totals' | 'buckets'>): Backlog {
   const waiting: number[] = [];

@@ -2,7 +2,9 @@ import type { Batch, BatchAction, WireBatchCount } from 'raincheck/client';
 import type { ServerFilter } from './filter.ts';
 import { client } from './server.ts';
 
-/** Doing one thing to many operations: by a filter on the server, or to a few that were picked, one by one. */
+/**
+ * One action on many operations: by a filter on the server, or on a few selected ones, one by one.
+ */
 export type BatchCount = Pick<WireBatchCount, 'count' | 'count_complete' | 'sample'>;
 
 export async function countBatch(
@@ -26,7 +28,10 @@ const starts = {
   remove: (batch: Batch) => client.batchRemove(batch),
 } as const;
 
-/** The ids of the operations that do it, one for each filter; they can be followed like any other. */
+/**
+ * Starts the batches and returns their operation ids, one for each filter. They can be followed
+ * like any other operation.
+ */
 export async function startBatch(
   action: BatchAction,
   filters: readonly ServerFilter[],
@@ -37,7 +42,7 @@ export async function startBatch(
 
 export type PickedOutcome = { readonly done: number; readonly failed: number };
 
-/** At most a page of them, four at a time. */
+/** Acts on the selected operations, at most a page of them, four at a time. */
 export async function actOnPicked(
   action: 'cancel' | 'retry',
   ids: readonly string[],

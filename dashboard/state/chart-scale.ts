@@ -1,11 +1,11 @@
-/** How values become heights. Pure. */
+/** Maps values to heights. Pure. */
 export type ValueScale = {
-  /** 0 at the foot, 1 at the top. */
+  /** Height of a value: 0 at the bottom, 1 at the top. */
   readonly at: (value: number) => number;
   readonly ticks: readonly number[];
 };
 
-/** From 0 to a round number above `max`, with a few whole steps. */
+/** A scale from 0 to a round number above `max`, with a few whole steps. */
 export function linearScale(max: number): ValueScale {
   const step = roundStep(Math.max(max, 1) / 3);
   const top = step * Math.max(1, Math.ceil(Math.max(max, 1) / step));
@@ -13,14 +13,14 @@ export function linearScale(max: number): ValueScale {
   return { at: (value) => value / top, ticks };
 }
 
-/** 1, 2 or 5 times a power of ten, whole, not below `least`. */
+/** The least step of 1, 2 or 5 times a power of ten that is whole and not below `least`. */
 function roundStep(least: number): number {
   const power = 10 ** Math.floor(Math.log10(least));
   const step = [1, 2, 5, 10].find((factor) => factor * power >= least) ?? 10;
   return Math.max(1, step * power);
 }
 
-/** Whole decades around the values, at least two; values of 0 lie at the foot. */
+/** A scale of whole decades around the values, at least two; values of 0 are at the bottom. */
 export function logScale(values: readonly number[]): ValueScale {
   const known = values.filter((value) => value > 0);
   const low = known.length === 0 ? 1 : Math.floor(Math.log10(Math.min(...known)));

@@ -1,7 +1,10 @@
 import { computed, signal } from '@preact/signals';
 import { serverAheadMs } from './server.ts';
 
-/** The server's now, every second while anybody looks. Texts that depend on it change alone. */
+/**
+ * The server's current time, updated every second while the page is visible. Only texts that depend
+ * on it redraw.
+ */
 const machineNow = signal(Date.now());
 export const now = computed(() => machineNow.value + serverAheadMs.value);
 

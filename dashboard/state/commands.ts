@@ -1,13 +1,13 @@
 import { apiBase } from './address.ts';
 import { token } from './session.ts';
 
-/** What to type elsewhere for what is done here. The token itself is never in it. */
+/** Commands that do elsewhere what the page does here. They never contain the token itself. */
 export type Request = {
   readonly url: string;
-  /** JSON; a POST. */
+  /** Sent as JSON by POST. */
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
-  /** With the headers of the answer. */
+  /** Whether the command shows the headers of the answer. */
   readonly shows?: boolean;
 };
 
@@ -31,7 +31,7 @@ export type Submission = {
   readonly url: string;
   readonly input: unknown;
   readonly options: Readonly<Record<string, string>>;
-  /** '': none. */
+  /** '' for none. */
   readonly idempotencyKey: string;
 };
 
@@ -86,7 +86,7 @@ while (operation := ${session}.get(status_url)).json()["status"] in ("pending", 
 print(operation.json())`;
 }
 
-/** A JSON string is a string of Python too. */
+/** A JSON string is a valid Python string too. */
 function pythonText(text: string): string {
   return JSON.stringify(text);
 }

@@ -2,13 +2,16 @@ import { ProblemError } from 'raincheck/client';
 import { client } from './server.ts';
 import type { DeliveryHistory } from './timeline.ts';
 
-/** More would not be told apart in a drawing. */
+/** The most deliveries shown; more could not be told apart in a drawing. */
 const shownMax = 12;
 
-/** The server has said that it sends no webhooks: it is not asked again. */
+/** The server said that it sends no webhooks, so it is not asked again. */
 let sendsNone = false;
 
-/** The webhook deliveries of an operation with their attempts, oldest first; none where the server sends no webhooks. */
+/**
+ * The deliveries of an operation with their attempts, oldest first; empty where the server sends no
+ * webhooks.
+ */
 export async function readHistories(
   operation: string,
   signal: AbortSignal,

@@ -3,8 +3,9 @@ import type { FeedEvent, WireOperation } from 'raincheck/client';
 import { client } from './server.ts';
 
 /**
- * What happens on the server, over one event stream for all views. What operations do is told to whoever subscribed;
- * after a gap, a pause or a lost connection subscribers are told to read anew what they show.
+ * Follows the server over one event stream for all views. Changes of operations go to the
+ * subscribers. After a gap, a pause or a lost connection, subscribers are told to read their data
+ * again.
  */
 export type FeedState = 'connecting' | 'live' | 'paused' | 'reconnecting';
 
@@ -22,7 +23,7 @@ export const totals = signal<Totals | null>(null);
 
 export type FeedReader = {
   readonly operation?: (operation: WireOperation) => void;
-  /** Something may have been missed. */
+  /** Called when changes may have been missed. */
   readonly anew?: () => void;
 };
 
@@ -33,7 +34,7 @@ export function subscribe(reader: FeedReader): () => void {
   return () => readers.delete(reader);
 }
 
-/** Five ticks of the server: silent for longer, the connection is dead or something holds it back. */
+/** Five times the server's tick. A stream silent for longer is dead, or something holds it back. */
 const silenceMs = 10_000;
 const backoffMs = [500, 1_000, 2_000, 5_000, 10_000] as const;
 
@@ -60,7 +61,10 @@ export function resumeFeed(): void {
   startFeed();
 }
 
-/** The client takes up a connection that breaks; we do so where it was silent, or the server said no. */
+/**
+ * Keeps a connection open. The client resumes broken ones; this also replaces those that are silent
+ * or that the server refused.
+ */
 async function follow(signal: AbortSignal): Promise<void> {
   for (let failures = 0; !signal.aborted; failures += 1) {
     const heard = await connection(signal);
@@ -71,7 +75,7 @@ async function follow(signal: AbortSignal): Promise<void> {
   }
 }
 
-/** Whether it brought anything before it ended. */
+/** Follows one connection; returns whether it brought anything before it ended. */
 async function connection(signal: AbortSignal): Promise<boolean> {
   const silence = new AbortController();
   let timer = setTimeout(() => silence.abort(), silenceMs);
@@ -91,7 +95,7 @@ async function connection(signal: AbortSignal): Promise<boolean> {
       take(event);
     }
   } catch {
-    // Whatever ended it, the next connection tells whether it was for good.
+    // Whatever ended it, the next attempt to connect shows whether that was for good.
   } finally {
     clearTimeout(timer);
   }
@@ -115,7 +119,7 @@ function tellAll(tell: (reader: FeedReader) => void): void {
   for (const reader of readers) tell(reader);
 }
 
-/** Ends early when the signal aborts. */
+/** Resolves after `ms`, or earlier when the signal aborts. */
 export function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, ms);

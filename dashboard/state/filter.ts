@@ -1,15 +1,16 @@
 import type { Batch, OperationStatus, WireOperation } from 'raincheck/client';
 
 /**
- * The language of the filter bar: words and qualifiers with values, in quotes where they hold spaces, all of which must
- * hold: `status:failed task:report* label.tenant:acme input.user:42 error:"ECONN" since:2h refund`. Pure: its text is
- * all there is, so it can stand in an address.
+ * The language of the filter bar: words and qualifiers with values (quoted if they contain spaces),
+ * all of which must match: `status:failed task:report* label.tenant:acme input.user:42
+ * error:"ECONN" since:2h refund`. Pure. The text is the whole state, so it can be part of an
+ * address.
  */
 export type Term = { readonly key: string; readonly value: string };
 
 export type Filter = {
   readonly terms: readonly Term[];
-  /** The words that are no qualifier: part of the id, the error or the input. */
+  /** The words without a qualifier, matched against the id, the error and the input. */
   readonly words: string;
 };
 
@@ -20,7 +21,7 @@ export const statuses: readonly OperationStatus[] = [
   'failed',
 ];
 
-/** What `error.code` can be. */
+/** The values that `error.code` can have. */
 export const outcomeCodes = [
   'task_error',
   'timeout',
@@ -62,7 +63,7 @@ function isQualifier(key: string): boolean {
   return name in qualifiers ? !name.endsWith('.') : /^(?:label|input)\../i.test(key);
 }
 
-/** Qualifiers in any case; the names of labels and of members of the input as they are written. */
+/** Qualifiers ignore case; names of labels and of members of the input keep theirs. */
 function keyOf(written: string): string {
   const [name = '', ...path] = written.split('.');
   return [name.toLowerCase(), ...path].join('.');
@@ -77,7 +78,7 @@ function quoted(value: string): string {
   return value === '' || /\s/.test(value) ? `"${value}"` : value;
 }
 
-/** With `key` set to `value`; null: without it. */
+/** The filter with `key` set to `value`, or without it for null. */
 export function withTerm(filter: Filter, key: string, value: string | null): Filter {
   const others = filter.terms.filter((term) => term.key !== key);
   const terms = value === null ? others : [{ key, value }, ...others];
@@ -88,15 +89,16 @@ export function valueOf(filter: Filter, key: string): string | null {
   return filter.terms.findLast((term) => term.key === key)?.value ?? null;
 }
 
-/** What the server can be asked for: as query parameters, and as the filter of a batch. */
+/** A filter that the server understands, as query parameters and as the filter of a batch. */
 export type ServerFilter = {
   readonly query: Readonly<Record<string, string>>;
   readonly batch: Batch['filter'];
 };
 
 /**
- * One for each task that a pattern stands for, as the server takes one task at a time; none when no task fits. Throws
- * RangeError with a sentence for a person when the text makes no sense.
+ * One filter for each task that a pattern matches, since the server takes one task at a time; none
+ * when no task matches. Throws RangeError, with a sentence for a person, when the text makes no
+ * sense.
  */
 export function serverFilters(filter: Filter, tasks: readonly string[]): readonly ServerFilter[] {
   const base = serverFilter(filter);
@@ -153,7 +155,7 @@ const unitMs: Readonly<Record<string, number>> = {
   w: 604_800_000,
 };
 
-/** How long ago, or an instant: batches take only that. */
+/** A time from a duration back or an instant. Batches accept only instants. */
 export function timeOf(key: string, value: string): Date {
   const [, amount, unit = ''] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d|w)$/.exec(value) ?? [];
   const at =
@@ -168,7 +170,7 @@ function example(key: string): string {
   );
 }
 
-/** The words people use beside those of the API. */
+/** Common words for statuses, beside those of the API. */
 const aliases: Readonly<Record<string, OperationStatus>> = {
   waiting: 'pending',
   queued: 'pending',
@@ -185,7 +187,7 @@ function statusWords(value: string): OperationStatus[] {
   });
 }
 
-/** Whether a name fits a pattern in which * stands for anything. */
+/** A test whether a name matches a pattern, in which * stands for any text. */
 export function glob(pattern: string): (name: string) => boolean {
   const parts = pattern
     .split('*')
@@ -195,8 +197,8 @@ export function glob(pattern: string): (name: string) => boolean {
 }
 
 /**
- * Whether an operation that the feed told of belongs into the list: null where only the server can say, as the feed
- * carries no inputs.
+ * Whether an operation from the feed belongs into the list. null: only the server can say, because
+ * the feed carries no inputs.
  */
 export function matches(filter: Filter, operation: WireOperation): boolean | null {
   let known = filter.words === '';
@@ -221,12 +223,12 @@ function termFits({ key, value }: Term, operation: WireOperation): boolean | nul
 }
 
 export type Suggestion = {
-  /** What the word that is being written becomes. */
+  /** The word after the suggestion is taken. */
   readonly text: string;
   readonly hint: string;
 };
 
-/** What the word at the end of `before` (the text up to the caret) could become. */
+/** Suggestions for the word at the end of `before`, which is the text up to the caret. */
 export function suggestions(
   before: string,
   known: { readonly tasks: readonly string[]; readonly labels: readonly Term[] },

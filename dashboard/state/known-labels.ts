@@ -1,7 +1,7 @@
 import type { WireOperation } from 'raincheck/client';
 import type { Term } from './filter.ts';
 
-/** Labels that were seen on operations, for suggestions; the latest few hundred. */
+/** Labels seen on operations, for suggestions; the latest few hundred. */
 const seen = new Map<string, Term>();
 const seenMax = 300;
 

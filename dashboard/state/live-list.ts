@@ -7,29 +7,32 @@ export const pageRows = 50;
 
 export type OperationPage = {
   readonly rows: readonly WireOperation[];
-  /** Where to go on, one for each filter ('-': that one is at its end); null: nothing is left. */
+  /**
+   * Where the next page begins, for each filter ('-': that one is at its end); null: there is no
+   * more.
+   */
   readonly next: string | null;
-  /** It gave up before the page was full: there may be more, further back. */
+  /** The search stopped before the page was full. There may be more matches further back. */
   readonly searchesOn: boolean;
 };
 
 /**
- * A page of operations that lives without moving: rows change where they stand, also when they no longer fit the
- * filter, and what would come in waits (`news`) until it is asked for. A list that put new rows on top made 7 of 12
- * clicks hit another row than the one that was meant.
+ * A page of operations that updates without moving. Rows change in place, even when they no longer
+ * match the filter, and new ones wait in `news` until the reader asks for them. In a list that put
+ * new rows on top, 7 of 12 clicks hit another row than the intended one.
  */
 export class LiveList {
   readonly rows: ReadonlySignal<readonly Signal<WireOperation>[]>;
-  /** Ids that wait to be shown. */
+  /** Ids of operations that wait to be shown. */
   readonly news = signal<ReadonlySet<string>>(new Set());
-  /** Some of the news may not fit: only the server can say. */
+  /** Whether some of the news may not match; only the server can say. */
   readonly unsure = signal(false);
   readonly #rows = signal<readonly Signal<WireOperation>[]>([]);
   #byId = new Map<string, Signal<WireOperation>>();
   #filter: Filter;
   #takesNews: boolean;
 
-  /** `takesNews`: it is the first page. */
+  /** `takesNews`: this is the first page, where new operations belong. */
   constructor(filter: Filter, takesNews: boolean) {
     this.rows = computed(() => this.#rows.value);
     this.#filter = filter;
@@ -38,7 +41,7 @@ export class LiveList {
 
   put(page: OperationPage): void {
     noteLabels(page.rows);
-    // The same signal for who is still there, so that a row that is pointed at stays the same element.
+    // Rows that stay keep their signal, so that a row under the pointer stays the same element.
     const rows = page.rows.map((operation) => {
       const row = this.#byId.get(operation.id) ?? signal(operation);
       row.value = operation;
@@ -50,14 +53,14 @@ export class LiveList {
     this.unsure.value = false;
   }
 
-  /** The page as it is by now, after something was missed: as if the feed had told all of it. */
+  /** Applies the current page after changes were missed, as if the feed had brought them. */
   catchUp(page: OperationPage): void {
     if (this.#rows.peek().length === 0) return this.put(page);
     noteLabels(page.rows);
     for (const operation of page.rows) this.take(operation);
   }
 
-  /** What the feed told. */
+  /** Applies a change from the feed. */
   take(operation: WireOperation): void {
     const row = this.#byId.get(operation.id);
     if (row !== undefined) {

@@ -3,21 +3,21 @@ import { useEffect, useRef } from 'preact/hooks';
 import { feedState } from './feed.ts';
 import { signedOut } from './session.ts';
 
-/** Something of the server for as long as a view shows it. */
+/** Data of the server, kept as long as a view shows it. */
 export type Loaded<T> = {
-  /** null: not there yet. What was there before stays while it is read anew. */
+  /** null: not read yet. While it is read again, the old data stays. */
   readonly data: ReadonlySignal<T | null>;
-  /** Why the latest reading failed; null: it did not. */
+  /** Error of the latest reading; null: it succeeded. */
   readonly error: ReadonlySignal<Error | null>;
   readonly isLoading: ReadonlySignal<boolean>;
   reload(): void;
-  /** Puts in what an action answered. */
+  /** Replaces the data by the answer of an action. */
   put(data: T): void;
 };
 
 /**
- * Reads when the view appears and whenever `key` changes (then the former data goes), and every `everyMs` while
- * somebody looks and nothing is paused.
+ * Reads when the view appears, whenever `key` changes (which drops the old data), and every
+ * `everyMs` while the page is visible and not paused.
  */
 export function useLoaded<T>(
   key: string,
@@ -36,7 +36,7 @@ export function useLoaded<T>(
     let again = false;
     data.value = null;
     async function load(): Promise<void> {
-      // One at a time: what is asked for meanwhile is read once more after it.
+      // One reading at a time. Requests meanwhile cause one more reading after it.
       if (running) return void (again = true);
       running = true;
       isLoading.value = true;

@@ -1,19 +1,19 @@
 import type { WireLogLine } from 'raincheck/client';
 
-/** Lines that the page holds at once: more of them make it slow, and nobody scrolls through. */
+/** Lines that the page holds at once. More make it slow, and nobody scrolls through them. */
 export const tailMax = 500;
 
 export type LogTail = {
   readonly lines: readonly WireLogLine[];
-  /** The newest that were there when it was first read, and since, but are not in `lines`. */
+  /** Lines that came and were dropped from `lines`, which holds at most `tailMax`. */
   readonly leftOut: number;
-  /** Older still: the server keeps them no longer. */
+  /** Older lines that the server has dropped. */
   readonly lost: number;
 };
 
 export const noLines: LogTail = { lines: [], leftOut: 0, lost: 0 };
 
-/** What is shown once `more`, in order, has come. */
+/** The tail after `more`, in order, has arrived. */
 export function extended(tail: LogTail, more: readonly WireLogLine[]): LogTail {
   const all = [...tail.lines, ...more];
   const lines = all.slice(-tailMax);
@@ -26,7 +26,10 @@ export function extended(tail: LogTail, more: readonly WireLogLine[]): LogTail {
   };
 }
 
-/** Lines that were given up before this one, which follows `before`: the server dropped them before they were read. */
+/**
+ * The number of lines missing before this one, which follows `before`; the server dropped them
+ * before they were read.
+ */
 export function gapBefore(line: WireLogLine, before: WireLogLine | undefined): number {
   return before === undefined ? 0 : line.number - before.number - 1;
 }

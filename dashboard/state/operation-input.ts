@@ -1,9 +1,9 @@
 import { ask } from './server.ts';
 
-/** In a box, as an input may well be null. */
+/** Wrapped, because an input may be null. */
 export type StoredInput = { readonly value: unknown };
 
-/** What an operation was submitted with. */
+/** The input that an operation was submitted with. */
 export async function readInput(id: string, signal: AbortSignal): Promise<StoredInput> {
   return { value: await ask<unknown>(`operations/${encodeURIComponent(id)}/input`, { signal }) };
 }

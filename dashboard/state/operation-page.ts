@@ -3,7 +3,10 @@ import { ask } from './server.ts';
 import type { ServerFilter } from './filter.ts';
 import { pageRows, type OperationPage } from './live-list.ts';
 
-/** The server looks through a bounded part of its history at a time, so a page can be short and have a next one. */
+/**
+ * Most requests for a page. The server searches a bounded part of its history at a time, so a page
+ * can be short although there are more.
+ */
 const roundsMax = 6;
 
 type Source = {
@@ -11,7 +14,7 @@ type Source = {
   readonly next: string | null;
 };
 
-/** The newest operations that fit any of the filters, from `cursors` (a `next` of before) on. */
+/** The newest operations that match any of the filters, from `cursors` (an earlier `next`) on. */
 export async function readOperationPage(
   filters: readonly ServerFilter[],
   cursors: string | null,
@@ -28,7 +31,7 @@ export async function readOperationPage(
       const taken = source.rows.filter((row) => rows.includes(row)).length;
       if (taken === source.rows.length) return source.next ?? '-';
       if (taken === 0) return starts[i] ?? '';
-      // Only the server can say where the page after these begins.
+      // Only the server knows the cursor of the page after these.
       const again = { filter: filters[i], start: starts[i] ?? null };
       return (await readPart(again, taken, signal)).next_cursor ?? '-';
     }),

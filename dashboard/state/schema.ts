@@ -1,6 +1,6 @@
 /**
- * Forms from JSON Schema (2020-12). What a form cannot show plainly becomes JSON to write: a member of such a form, or
- * the whole input.
+ * Forms from JSON Schema (2020-12). Whatever a form cannot show plainly is edited as JSON: a
+ * member, or the whole input.
  */
 export type Schema = { readonly [keyword: string]: unknown };
 
@@ -10,16 +10,16 @@ export type Field = {
   readonly required: boolean;
   readonly description: string | null;
   readonly placeholder: string;
-  /** Of `choice`. */
+  /** For a `choice`. */
   readonly choices: readonly unknown[];
-  /** Of `group`. */
+  /** For a `group`. */
   readonly fields: readonly Field[];
   readonly schema: Schema;
 };
 
 const depthMax = 3;
 
-/** null: no form can be made of it. */
+/** The fields of a schema; null: it cannot be a form. */
 export function fieldsOf(schema: unknown, depth = 0): readonly Field[] | null {
   if (!isSchema(schema) || depth > depthMax || !isOf(schema, 'object')) return null;
   const { properties } = schema;
@@ -84,7 +84,10 @@ function isOf({ type }: Schema, wanted: string): boolean {
   return Array.isArray(type) ? type[0] === wanted : type === wanted;
 }
 
-/** An input that is likely to fit: examples and defaults, else the plainest value; only what is required. */
+/**
+ * An input that probably fits: examples and defaults, else the plainest value; only required
+ * members.
+ */
 export function sampleOf(schema: unknown, depth = 0): unknown {
   if (!isSchema(schema) || depth > 8) return {};
   const [first] = choicesOf(schema) ?? [];
@@ -106,14 +109,16 @@ export function sampleOf(schema: unknown, depth = 0): unknown {
   );
 }
 
-/** The member of an object at a path; undefined where there is none. */
+/** The member of an object at a path; undefined if there is none. */
 export function memberAt(value: unknown, path: readonly string[]): unknown {
   let at = value;
   for (const name of path) at = isSchema(at) && Object.hasOwn(at, name) ? at[name] : undefined;
   return at;
 }
 
-/** A copy with the member at a path set; undefined takes it out, and with it objects that are left empty. */
+/**
+ * A copy with the member at a path set. undefined removes it, with any object that becomes empty.
+ */
 export function withMember(value: unknown, path: readonly string[], member: unknown): unknown {
   const [name, ...rest] = path;
   if (name === undefined) return member;

@@ -3,11 +3,11 @@ import { createClient, ProblemError, type Problem } from 'raincheck/client';
 import { apiBase } from './address.ts';
 import { signedOut, token, whoami } from './session.ts';
 
-/** The one way to the server: the client of the package, and `ask` for what it has no method for. */
+/** The only access to the server: the client of the package, and `ask` for calls that it lacks. */
 
-/** How far the server's clock is ahead of this machine's, in ms; small differences count as none. */
+/** How far the server's clock is ahead of this machine's, in ms. Small differences count as 0. */
 export const serverAheadMs = signal(0);
-/** Since when requests find no server; null: the latest one did. */
+/** Since when no request has reached the server; null: the latest one did. */
 export const unreachableSince = signal<number | null>(null);
 
 export async function fetchFromServer(
@@ -39,7 +39,7 @@ function noteTime(header: string | null): void {
 export const client = createClient({
   baseUrl: apiBase,
   fetch: fetchFromServer,
-  // A person looks on: better to say soon that there is no answer.
+  // A person is waiting, so a missing answer should be reported soon.
   patience: '2s',
 });
 
@@ -66,12 +66,12 @@ export function apiUrl(path: string, query: Asked['query'] = {}): URL {
   return url;
 }
 
-/** The absolute address of a root-relative one that the server gave us, which has the base path in it. */
+/** The absolute address of a root-relative one from the server, which includes the base path. */
 export function served(path: string): string {
   return new URL(path, apiBase).href;
 }
 
-/** One request and the whole answer, whatever its status. */
+/** Sends one request and reads the answer, whatever its status. */
 export async function send(url: URL, p: Asked = {}): Promise<Answered> {
   const headers = new Headers({ accept: 'application/json', ...p.headers });
   const body = p.json === undefined ? null : JSON.stringify(p.json);
@@ -82,7 +82,7 @@ export async function send(url: URL, p: Asked = {}): Promise<Answered> {
   return { status, statusText, headers: response.headers, text: await response.text() };
 }
 
-/** The JSON of a 2xx answer; throws ProblemError for the rest. */
+/** The JSON of a 2xx answer. Throws ProblemError for any other. */
 export async function ask<T>(path: string, p: Asked = {}): Promise<T> {
   const answer = await send(apiUrl(path, p.query), p);
   if (answer.status >= 200 && answer.status < 300) return JSON.parse(answer.text) as T;
@@ -104,7 +104,7 @@ export function problemIn(answer: Answered): ProblemError {
   }
 }
 
-/** Asks who we are. */
+/** Reads the scopes of the token. */
 export async function readWhoami(): Promise<void> {
   whoami.value = await client.whoami();
 }

@@ -1,18 +1,21 @@
 import { computed, signal } from '@preact/signals';
 import type { WireWhoami } from 'raincheck/client';
 
-/** Who we are to the server. A token lives as long as the tab: it is never written where another tab could read it. */
+/**
+ * Our session with the server. A token lives as long as the tab; it is never stored where another
+ * tab could read it.
+ */
 export type Scope = WireWhoami['scopes'][number];
 
 const storageKey = 'raincheck.token';
 
 export const token = signal<string | null>(sessionStorage.getItem(storageKey));
-/** null: not asked yet. */
+/** null: not read yet. */
 export const whoami = signal<WireWhoami | null>(null);
-/** The server said 401: it wants a token, or another one. */
+/** The server answered 401: it needs a token, or another one. */
 export const signedOut = signal(false);
 
-/** Whether an action is offered at all. The server decides in the end. */
+/** Whether an action is offered at all. The server has the final say. */
 export function can(scope: Scope): boolean {
   return whoami.value?.scopes.includes(scope) === true;
 }

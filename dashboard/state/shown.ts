@@ -1,6 +1,6 @@
 import type { DeliveryState, WireOperation } from 'raincheck/client';
 
-/** States as people see them: a shape, a word and a tone, never a colour alone. */
+/** States as people see them: a shape, a word and a tone, never only a colour. */
 export type Shown = { readonly shape: Shape; readonly word: string; readonly tone: Tone };
 export type Shape =
   | 'hollow'
@@ -15,7 +15,7 @@ export type Shape =
   | 'warn';
 export type Tone = 'wait' | 'run' | 'good' | 'bad' | 'warn' | 'off';
 
-/** Finer than the four statuses where that tells what it waits for. */
+/** The state of an operation. Finer than the four statuses, to show what it waits for. */
 export function shownOperation(operation: WireOperation): Shown {
   switch (operation.status) {
     case 'pending':

@@ -5,7 +5,7 @@ import type {
   WireStatsBucket,
 } from 'raincheck/client';
 
-/** How far the overview looks back. */
+/** The periods that the overview can show. */
 export const windows = ['15m', '1h', '6h', '24h'] as const;
 
 export type Health = WireStats['health'];

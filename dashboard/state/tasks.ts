@@ -3,7 +3,7 @@ import type { WireTask } from 'raincheck/client';
 import { feedState, totals } from './feed.ts';
 import { client } from './server.ts';
 
-/** The tasks of the server, shared by all views: names for patterns and suggestions, counts, schemas. */
+/** The tasks of the server, shared by all views for names, counts and schemas. */
 export const tasks = signal<readonly WireTask[] | null>(null);
 export const tasksError = signal<Error | null>(null);
 
@@ -33,7 +33,9 @@ export function watchTasks(): void {
 
 export type Counts = WireTask['counts'];
 
-/** Of the tasks that `fits`; of all by the feed, which is fresher. */
+/**
+ * The counts of the tasks that `fits` accepts. null: of all tasks, from the feed, which is fresher.
+ */
 export function countsOf(fits: ((task: string) => boolean) | null): Counts | null {
   if (fits === null && totals.value !== null) return totals.value;
   if (tasks.value === null) return null;

@@ -1,4 +1,4 @@
-/** Numbers and times as texts. Big numbers stay exact: 1,234,567 and not 1.2 M. */
+/** Formats numbers and times. Large numbers stay exact: 1,234,567, not 1.2 M. */
 const numbers = new Intl.NumberFormat('en-US');
 
 export function count(value: number): string {
@@ -9,7 +9,7 @@ export function plural(value: number, one: string, many = `${one}s`): string {
   return `${count(value)} ${value === 1 ? one : many}`;
 }
 
-/** 840 ms, 4.2 s, 1 m 5 s, 3 h 2 m, 5 d 4 h. */
+/** A duration such as 840 ms, 4.2 s, 1 m 5 s, 3 h 2 m, 5 d 4 h. */
 export function duration(ms: number): string {
   const gone = Math.max(0, ms);
   if (gone < 1000) return `${Math.round(gone)} ms`;
@@ -25,7 +25,7 @@ export function duration(ms: number): string {
   return small === 0 ? `${big} ${bigUnit}` : `${big} ${bigUnit} ${small} ${smallUnit}`;
 }
 
-/** As duration, without what nobody reads while it ticks: 4 s, 12 m, 3 h, 5 d. */
+/** A rounded duration for texts that count: 4 s, 12 m, 3 h, 5 d. */
 export function roughly(ms: number): string {
   const seconds = Math.floor(Math.max(0, ms) / 1000);
   if (seconds < 60) return `${seconds} s`;
@@ -40,7 +40,7 @@ export function ago(ms: number): string {
   return ms < 1000 ? 'now' : `${roughly(ms)} ago`;
 }
 
-/** Far off, to the nearest hour or day. */
+/** Distant durations, to the nearest hour or day. */
 function ahead(ms: number): string {
   const hours = Math.round(ms / 3_600_000);
   return hours < 48 ? `${hours} h` : `${Math.round(hours / 24)} d`;
@@ -50,7 +50,7 @@ function two(value: number): string {
   return String(value).padStart(2, '0');
 }
 
-/** 2026-11-25 21:03:07, in the reader's own time or in UTC. */
+/** An instant such as 2026-11-25 21:03:07, in the reader's own time or in UTC. */
 export function instant(ms: number, utc: boolean): string {
   const at = new Date(ms);
   if (utc) return at.toISOString().slice(0, 19).replace('T', ' ');

@@ -7,18 +7,18 @@ import type {
 import { duration } from './text.ts';
 
 /**
- * What became of an operation as stretches of time, for drawing: one lane for the operation itself (waiting, attempts,
- * back-offs) and one for each webhook delivery, all on one axis. Pure.
+ * The history of an operation as stretches of time, for drawing: one lane for the operation itself
+ * (waiting, attempts, back-offs) and one for each webhook delivery, all on one axis. Pure.
  */
 export type Stretch = {
   readonly kind: 'waiting' | 'back-off' | 'attempt' | 'expected' | 'send' | 'pause';
   readonly tone: 'wait' | 'run' | 'good' | 'bad' | 'warn' | 'off';
   readonly from: number;
   readonly to: number;
-  /** Has not ended, or lies ahead. */
+  /** It has not ended yet, or lies ahead. */
   readonly open: boolean;
   readonly label: string;
-  /** What went wrong. */
+  /** The error, if there was one. */
   readonly detail: string | null;
 };
 
@@ -64,11 +64,14 @@ export function endedAttempts(operation: WireOperation): readonly WireAttempt[] 
   return operation.error?.attempts ?? operation.attempts ?? [];
 }
 
-/** The attempt that runs or worked, which is not among those that ended; null: there is none. */
+/**
+ * The attempt that is running or has succeeded, which is not among the ended ones; null: there is
+ * none.
+ */
 export type LatestAttempt = {
   readonly number: number;
   readonly from: number;
-  /** null: it runs. */
+  /** null: it is running. */
   readonly to: number | null;
 };
 
@@ -121,7 +124,7 @@ function endedAttempt(attempt: WireAttempt, from: number, to: number): Stretch {
   };
 }
 
-/** What came after the attempts that ended: the one that runs or worked, or waiting. */
+/** The stretch after the ended attempts: the running or successful attempt, or waiting. */
 function latest(
   out: Stretch[],
   {
@@ -166,7 +169,7 @@ function latest(
   if (status === 'pending') expected(out, operation, Math.max(at, end));
 }
 
-/** What a claim takes, and nobody wants to see. */
+/** Shorter waits are just the claim itself, and are not shown. */
 const noticedMs = 5;
 
 function wait(out: Stretch[], from: number, to: number): void {
@@ -234,20 +237,21 @@ function pause(out: Stretch[], from: number, to: number): void {
   });
 }
 
-/** Narrower than this part of the axis a stretch cannot be seen. */
+/** Stretches narrower than this share of the axis cannot be seen. */
 const visibleShare = 0.012;
 const compressed = 0.35;
 
 export type Scale = {
-  /** 0..1 */
+  /** Position of an instant, 0..1. */
   readonly at: (ms: number) => number;
   /** false: short stretches are drawn longer than they were. */
   readonly isLinear: boolean;
 };
 
 /**
- * Back-offs last seconds and webhooks go on for days: where an even axis would hide something, each stretch between two
- * instants gets a share by a power of its length.
+ * The scale of the axis. Back-offs last seconds, but webhooks can go on for days. Where a linear
+ * axis would hide something, each stretch between two instants gets a share by a power of its
+ * length.
  */
 export function scaleOf({ lanes, start, end }: Timeline): Scale {
   const stretches = lanes.flatMap((lane) => lane.stretches);

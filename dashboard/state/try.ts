@@ -2,23 +2,23 @@ import type { WireTask } from 'raincheck/client';
 import { sampleOf } from './schema.ts';
 import { apiUrl, send, served, type Answered } from './server.ts';
 
-/** What is to be submitted. */
+/** A submit that is being prepared. */
 export type TryDraft = {
   readonly input: unknown;
-  /** As in the query: priority, delay, deadline, label.… */
+  /** Options as in the query: priority, delay, deadline, label.… */
   readonly options: Readonly<Record<string, string>>;
   readonly idempotencyKey: string;
   readonly webhookUrl: string;
 };
 
-/** What was answered: once 202, then what became of it is followed by its id. */
+/** The server's answer. After a 202, the operation is followed by its id. */
 export type Attempted = { readonly answer: Answered; readonly operationId: string | null };
 
 export function startOf({ input_schema }: WireTask): TryDraft {
   return { input: sampleOf(input_schema), options: {}, idempotencyKey: '', webhookUrl: '' };
 }
 
-/** The body as it is sent: `webhook_url` stands beside the input. */
+/** The body as it is sent, with `webhook_url` beside the input. */
 export function bodyOf({ input, webhookUrl }: TryDraft): unknown {
   const isObject = typeof input === 'object' && input !== null && !Array.isArray(input);
   return webhookUrl === '' || !isObject ? input : { ...input, webhook_url: webhookUrl };
@@ -48,7 +48,7 @@ function idIn(text: string): string | null {
   return typeof id === 'string' ? id : null;
 }
 
-/** The members that the server found wrong, by JSON pointer into the input. */
+/** The server's errors about members, by JSON pointer into the input. */
 export function mistakesIn(attempted: Attempted | null): ReadonlyMap<string, string> {
   if (attempted === null || attempted.answer.status !== 422) return new Map();
   const body = JSON.parse(attempted.answer.text) as {
@@ -57,7 +57,7 @@ export function mistakesIn(attempted: Attempted | null): ReadonlyMap<string, str
   return new Map((body.errors ?? []).map(({ pointer, detail }) => [pointer, detail]));
 }
 
-/** The address without options, for commands that give them apart. */
+/** The address without options, for commands that pass them separately. */
 export function plainUrl(task: WireTask): string {
   return new URL(task.path, apiUrl('')).href;
 }

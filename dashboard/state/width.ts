@@ -2,7 +2,10 @@ import { useSignal, type ReadonlySignal } from '@preact/signals';
 import type { RefObject } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 
-/** The width of an element in px, 0 before it is known: drawings are made to measure, so that text keeps its size. */
+/**
+ * The width of an element in px, 0 until it is known. Drawings are made to that width, so that text
+ * keeps its size.
+ */
 export function useWidth(): {
   readonly frame: RefObject<HTMLDivElement | null>;
   readonly width: ReadonlySignal<number>;

@@ -17,7 +17,9 @@ import { mayOperate } from '../state/session.ts';
 import type { DeadGroup, ErrorGroup } from '../state/stats.ts';
 import { count } from '../state/text.ts';
 
-/** What used up its attempts and waits for a person: operations, and webhooks, by what went wrong. */
+/**
+ * Operations and deliveries that used up their attempts and wait for a person, by kind of error.
+ */
 export function DeadLetters() {
   const isWebhooks = place.value.query.get('kind') === 'webhooks';
   return (
@@ -107,7 +109,10 @@ function FailedOperations() {
   );
 }
 
-/** A group is one of normalised texts; the longest part without numbers or ids finds its members again. */
+/**
+ * A filter for the members of a group, by the longest part of its text without numbers or ids,
+ * since the group is one of normalised texts.
+ */
 function filterOf({ task, code, sample_detail }: ErrorGroup, since: string): Filter {
   const parts = sample_detail.split(/\S*\d\S*|["\n]+/).map((part) => part.trim());
   const literal = parts.reduce((best, part) => (part.length > best.length ? part : best), '');
@@ -121,7 +126,7 @@ function filterOf({ task, code, sample_detail }: ErrorGroup, since: string): Fil
   return { terms, words: '' };
 }
 
-/** Exactly the group, which the list cannot be asked for. */
+/** The exact group, for a batch; the list cannot filter by fingerprint. */
 function batchOf({ task, fingerprint }: ErrorGroup, since: string): ServerFilter {
   return { query: {}, batch: { task, fingerprint, since: timeOf('since', since) } };
 }

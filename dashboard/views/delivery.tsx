@@ -29,7 +29,7 @@ async function readDelivery(id: string, signal: AbortSignal): Promise<Known> {
   return { delivery, attempts };
 }
 
-/** One delivery: what is sent, and what came of each attempt. */
+/** One delivery: its request, and the outcome of each attempt. */
 export function DeliveryView({ id }: { readonly id: string }) {
   const loaded = useLoaded(id, (signal) => readDelivery(id, signal), 3_000);
   const known = loaded.data.value;

@@ -17,7 +17,7 @@ import { client } from '../state/server.ts';
 import { mayAdmin, mayOperate } from '../state/session.ts';
 import { count } from '../state/text.ts';
 
-/** One endpoint: its health, why it waits, what was sent to it. */
+/** One endpoint: its health, the reason that it waits, and its deliveries. */
 export function EndpointView({ id }: { readonly id: string }) {
   const loaded = useLoaded(id, (signal) => client.webhooks.endpoint(id, { signal }), 5_000);
   const tested = useSignal<WireTestedEndpoint | null>(null);

@@ -25,7 +25,7 @@ import { isFinalOperation, shownOperation } from '../state/shown.ts';
 import { percent } from '../state/text.ts';
 import { timelineOf, type DeliveryHistory } from '../state/timeline.ts';
 
-/** One operation, followed while it is looked at. */
+/** One operation, followed while it is shown. */
 export function OperationView({ id }: { readonly id: string }) {
   const loaded = useLoaded(id, (signal) => client.operation(id).status({ signal }));
   useFeedOf(id, loaded);
@@ -40,7 +40,10 @@ export function OperationView({ id }: { readonly id: string }) {
   return <Shown operation={operation} loaded={loaded} />;
 }
 
-/** The feed tells most of it; what lists leave out (attempts, result, webhook) is read when a step was made. */
+/**
+ * Takes most changes from the feed. Parts that lists leave out (attempts, result, webhook) are read
+ * after each step.
+ */
 function useFeedOf(id: string, loaded: Loaded<WireOperation>): void {
   useEffect(
     () =>
@@ -119,7 +122,10 @@ function Shown(p: { readonly operation: WireOperation; readonly loaded: Loaded<W
   );
 }
 
-/** Read anew with each step of the operation, and on while anything is still to be sent. */
+/**
+ * Reads the deliveries after each step of the operation, and repeatedly while one is still to be
+ * sent.
+ */
 function useDeliveries(operation: WireOperation) {
   const found = useSignal<readonly DeliveryHistory[]>([]);
   const loaded = useLoaded(
@@ -145,7 +151,7 @@ function LiveTimeline(p: {
   return <TimelineView timeline={timelineOf(p.operation, p.histories, at)} />;
 }
 
-/** How it stands, in the largest letters of the page. */
+/** The present state, in the largest letters of the page. */
 function Standing({ operation }: { readonly operation: WireOperation }) {
   const { status, progress, error } = operation;
   const fraction = status === 'completed' ? 1 : (progress?.fraction ?? null);
@@ -225,7 +231,7 @@ function OperationFacts({ operation }: { readonly operation: WireOperation }) {
   );
 }
 
-/** Between attempts it neither runs nor is over. */
+/** How long it took or has been running; null between two attempts, when it does neither. */
 function lasting(operation: WireOperation): Fact {
   const { status, started_at, attempt_started_at, finished_at } = operation;
   if (started_at === null) return ['Took', null];

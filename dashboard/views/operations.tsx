@@ -31,7 +31,7 @@ import { mayOperate } from '../state/session.ts';
 import { countsOf, taskNames, tasks } from '../state/tasks.ts';
 import { count, plural } from '../state/text.ts';
 
-/** All operations, newest first. The filter and the page stand in the address. */
+/** All operations, newest first. The filter and the page are part of the address. */
 export function Operations() {
   const text = place.value.query.get('q') ?? '';
   const page = place.value.query.get('page');
@@ -54,7 +54,7 @@ export function Operations() {
   );
 }
 
-/** For all that match, whether they are on this page or not. */
+/** Actions on all matching operations, on this page or not. */
 function BatchButtons(p: { readonly filter: Filter; readonly asked: readonly ServerFilter[] }) {
   const batch = useSignal<BatchAction | null>(null);
   if (!mayOperate.value) return null;
@@ -62,7 +62,7 @@ function BatchButtons(p: { readonly filter: Filter; readonly asked: readonly Ser
   const isOfErrors = p.filter.terms.some(({ key }) => key === 'code' || key === 'error');
   const actions = batchActions.filter(
     ({ action, of }) =>
-      // What cannot be undone is offered only where it is clear of what.
+      // An action that cannot be undone is offered only when the filter says clearly what it takes.
       (status === null ? action !== 'remove' : of.includes(status)) &&
       !(action === 'cancel' && isOfErrors),
   );
@@ -86,7 +86,7 @@ const batchActions: readonly { action: BatchAction; label: string; of: readonly 
   { action: 'remove', label: 'Discard all…', of: ['completed', 'failed'] },
 ];
 
-/** null: a pattern waits for the names of the tasks. */
+/** The filters for the server; null: a pattern waits for the names of the tasks. */
 function serverFiltersOf(filter: Filter): readonly ServerFilter[] | Error | null {
   const pattern = valueOf(filter, 'task');
   if (pattern?.includes('*') === true && tasks.value === null) return null;
@@ -105,7 +105,10 @@ const stateTabs = [
   ['failed', 'Failed'],
 ] as const;
 
-/** What finished has no number: it is counted since the store was made, and the list shows what is kept of it. */
+/**
+ * Final statuses show no number, because the counts go back to the creation of the store, and the
+ * list only shows operations that are still kept.
+ */
 function StateTabs({ filter }: { readonly filter: Filter }) {
   const counts = countsFor(filter);
   const tabs = stateTabs.map(([status, label]) => ({
@@ -117,7 +120,7 @@ function StateTabs({ filter }: { readonly filter: Filter }) {
   return <Tabs label="By state" tabs={tabs} current={valueOf(filter, 'status') ?? ''} />;
 }
 
-/** Known without counting: of everything, or of some tasks. */
+/** Counts that are known without asking: of everything, or of some tasks. */
 function countsFor({ terms, words }: Filter) {
   const isCounted = terms.every(({ key }) => key === 'status' || key === 'task');
   if (!isCounted || words !== '') return null;
@@ -133,7 +136,7 @@ function List(p: {
   const list = useMemo(() => new LiveList(p.filter, p.page === null), []);
   const selected = useSignal<ReadonlySet<string>>(new Set());
   const loaded = useLoaded('page', (signal) => readOperationPage(p.asked, p.page, signal));
-  /** Whether the rows may be put in another order: when the list appears, and when a person asks for it. */
+  /** Whether rows may be reordered: when the list appears, and when a person asks for it. */
   const mayMove = useRef(true);
   const show = (): void => {
     mayMove.current = true;
@@ -153,7 +156,7 @@ function List(p: {
   );
   const isEmpty = useComputed(() => loaded.data.value !== null && list.rows.value.length === 0);
   useSignalEffect(() => {
-    // Nothing can move under a pointer where there is nothing.
+    // In an empty list nothing can move under the pointer.
     if (isEmpty.value && list.news.value.size > 0) show();
   });
   return (
@@ -217,7 +220,10 @@ function Pages(p: {
   );
 }
 
-/** How many of a filter that asks for nothing but a final status have ever been; null: it asks for more, or there were none. */
+/**
+ * How many operations ever had a final status, for a filter by that status alone; null: another
+ * filter, or none had it.
+ */
 function everOf(filter: Filter): string | null {
   const status = valueOf(filter, 'status');
   if (status !== 'completed' && status !== 'failed') return null;

@@ -18,7 +18,7 @@ import { client } from '../state/server.ts';
 import { windows, type Health } from '../state/stats.ts';
 import { count, duration, plural } from '../state/text.ts';
 
-/** How it goes, the worst first. */
+/** The state of the server, problems first. */
 export function Overview() {
   const asked = place.value.query.get('window');
   const window = windows.find((one) => one === asked) ?? '1h';
@@ -47,7 +47,7 @@ export function Overview() {
   );
 }
 
-/** Nothing was ever submitted. */
+/** Whether nothing was ever submitted. */
 function isUntouched({ totals: { pending, processing, completed, failed } }: WireStats): boolean {
   return pending + processing + completed + failed === 0;
 }
@@ -58,7 +58,7 @@ const tones = {
   critical: ['cross', 'bad'],
 } as const;
 
-/** Where to look for what the sentence names. */
+/** The page with details on the problem that the sentence names. */
 function whereTo({ code, task }: Health): readonly [string, string] | null {
   switch (code) {
     case 'no_workers':
@@ -104,7 +104,7 @@ function HealthLine({ stats }: { readonly stats: WireStats | null }) {
 function Figures({ stats, window }: { readonly stats: WireStats | null; readonly window: string }) {
   const shown = totals.value ?? stats?.totals ?? null;
   const buckets = stats?.buckets ?? [];
-  // The newest one has only begun: in a line without an axis that would look like a fall.
+  // The newest bucket has only begun, which would look like a fall in a line without axes.
   const whole = buckets.filter(({ complete }) => complete);
   const completed = sum(buckets.map((bucket) => bucket.completed));
   const failed = sum(buckets.map((bucket) => bucket.failed));

@@ -1,7 +1,7 @@
 import { useSignal } from '@preact/signals';
 import { signIn, token } from '../state/session.ts';
 
-/** Where the server asks for a token. */
+/** Asks for a token when the server needs one. */
 export function SignIn() {
   const secret = useSignal('');
   const wasRefused = token.value !== null;

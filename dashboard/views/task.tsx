@@ -17,7 +17,7 @@ import { can, mayOperate } from '../state/session.ts';
 import { putTask, tasks, tasksError } from '../state/tasks.ts';
 import { count, duration } from '../state/text.ts';
 
-/** One task: what it takes, what holds for it, how it does. */
+/** One task: its input, its limits, its state. */
 export function TaskView({ name }: { readonly name: string }) {
   const task = tasks.value?.find((one) => one.name === name);
   if (task === undefined) {

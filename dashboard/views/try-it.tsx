@@ -11,7 +11,7 @@ import { can } from '../state/session.ts';
 import { tasks, tasksError } from '../state/tasks.ts';
 import { startOf, type Attempted, type TryDraft } from '../state/try.ts';
 
-/** Submits to a task from here, and shows how to do the same elsewhere. */
+/** Submits to a task from the page, and shows how to do the same elsewhere. */
 export function TryIt({ task: name }: { readonly task: string | null }) {
   const list = tasks.value;
   if (list === null) {

@@ -15,7 +15,7 @@ import { client } from '../state/server.ts';
 import { mayAdmin } from '../state/session.ts';
 import { Nothing } from './nothing.tsx';
 
-/** Where webhooks go, and what became of each. */
+/** The endpoints, and the outcome of each delivery. */
 export function Webhooks({ part }: { readonly part: string }) {
   const adding = useSignal(false);
   if (part !== 'endpoints' && part !== 'deliveries') return <Nothing />;

@@ -9,7 +9,7 @@ import type { Shown } from '../state/shown.ts';
 import { client } from '../state/server.ts';
 import { count, duration, plural } from '../state/text.ts';
 
-/** The processes on this store. It is silent about what is fine. */
+/** The processes on this store. It says nothing about healthy ones. */
 export function Workers() {
   const loaded = useLoaded('workers', (signal) => client.workers({ signal }), 3_000);
   const workers = loaded.data.value;
@@ -39,7 +39,7 @@ function summary(workers: readonly WireWorker[]): string {
   return troubled === 0 ? standing : `${standing} ${plural(troubled, 'needs', 'need')} a look.`;
 }
 
-/** Longer blocked than this, timers and heartbeats come late. */
+/** With an event loop blocked for longer than this, in ms, timers and heartbeats come late. */
 const lagMsMax = 200;
 
 function troubleOf({ state, event_loop_lag_ms }: WireWorker): string | null {

@@ -5,11 +5,12 @@ import { accept, raincheck, type Raincheck } from 'raincheck';
 import { reports } from './tasks.ts';
 
 /**
- * An app for Express 5 that exists, and what Raincheck adds to it: the line of `/ops`, with status, results and events,
- * and the line of `/reports`, a slow route that now answers 202. It is the same for Express 4.
+ * An existing app for Express 5, with what Raincheck adds to it: one line for `/ops`, which serves
+ * status, results and events, and one line for `/reports`, a slow route that now answers 202.
+ * Express 4 takes the same lines.
  *
- * `/ops` may stand behind body parsers and compression(), as here; before them it has its own limits and its own
- * answers to bad JSON.
+ * `/ops` may stand behind body parsers and compression(), as it does here. In front of them it
+ * applies its own limits and gives its own answers to bad JSON.
  */
 export function shop(rc: Raincheck, app: Express = express()): Express {
   app.use(compression());

@@ -3,8 +3,8 @@ import { accept, fastifyRaincheck, raincheck, type Raincheck } from 'raincheck';
 import { reports } from './tasks.ts';
 
 /**
- * An app for Fastify 5 that exists, and what Raincheck adds to it: a plugin with status, results and events, and the
- * line of `/reports`, a slow route that now answers 202.
+ * An existing app for Fastify 5, with what Raincheck adds to it: a plugin that serves status,
+ * results and events, and one line for `/reports`, a slow route that now answers 202.
  */
 export async function shop(rc: Raincheck): Promise<FastifyInstance> {
   const app = fastify();

@@ -6,8 +6,9 @@ import { accept, raincheck, type Raincheck } from 'raincheck';
 import { reports } from './tasks.ts';
 
 /**
- * A Hono app that exists, and what Raincheck adds to it: the line of `/ops`, and a slow route that now answers 202.
- * `app.mount('/ops', rc.fetch)` works as well; it cuts the prefix off, which is all the same to Raincheck.
+ * An existing Hono app, with what Raincheck adds to it: one line for `/ops`, and a slow route that
+ * now answers 202. `app.mount('/ops', rc.fetch)` works as well: it cuts the prefix off, and
+ * Raincheck accepts both forms.
  */
 export function shop(rc: Raincheck): Hono {
   const app = new Hono();

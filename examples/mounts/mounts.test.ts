@@ -17,7 +17,10 @@ import { opsRoutes, reportsRoutes } from './next-routes.ts';
 import { shop as nodeShop } from './node-http.ts';
 import { reports } from './tasks.ts';
 
-/** What apps that are not quite new have, under names of ours and so without types. */
+/**
+ * Older versions of frameworks that apps still use, installed under other names and therefore
+ * without types.
+ */
 const require = createRequire(import.meta.url);
 const express4 = require('express4') as typeof express;
 const oldCompression = require('compression-1.7') as typeof compression;
@@ -64,7 +67,7 @@ const compressions = {
   'compression 1.7': [oldCompression()],
 };
 
-/** Express in every combination, and each example as it is. */
+/** Express in every combination, and each example. */
 const mounts: Record<string, Mount> = {
   ...Object.fromEntries(
     Object.entries({ 4: express4, 5: express }).flatMap(([version, framework]) =>
@@ -110,7 +113,7 @@ const mounts: Record<string, Mount> = {
   'examples/mounts/next-routes.ts': (rc) => listening(nextLike(rc)),
 };
 
-/** As Next calls the exports of route files: the method's own, with a second argument. */
+/** Calls route files as Next does: the export named after the method, with a second argument. */
 function nextLike(rc: Raincheck): Server {
   const ops = opsRoutes(rc);
   const { POST } = reportsRoutes(rc, reports);
@@ -189,7 +192,7 @@ for (const [name, mount] of Object.entries(mounts)) {
         headers: { 'content-type': 'application/json', ...headers },
         body: JSON.stringify(input),
       });
-    /** `Prefer: wait` is answered at every change. */
+    /** Waits for the end by `Prefer: wait`, which is answered at every change. */
     const finished = async (submitted: Response) => {
       assert.equal(submitted.status, 202);
       for (;;) {
@@ -210,7 +213,7 @@ for (const [name, mount] of Object.entries(mounts)) {
       assert.match(sent.headers.get('content-disposition')!, /all\.pdf/);
     });
 
-    // Held back they never come: the timeout is how that shows.
+    // If they are held back, they never arrive; only a timeout shows that.
     it(
       'sends events as they come, also to a client that likes them compressed',
       { timeout: 20_000 },

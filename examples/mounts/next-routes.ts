@@ -4,8 +4,9 @@ import type { reports } from './tasks.ts';
 type Reports = typeof reports;
 
 /**
- * Route handlers as Next has them. In a Next app the members are exports of route files, and `rc` comes from a module of
- * its own that keeps it on `globalThis`, as the dev server loads modules more than once:
+ * Route handlers for Next. In a Next app these members are exports of route files, and `rc` comes
+ * from a module of its own. That module keeps `rc` on `globalThis`, because the dev server loads
+ * modules more than once:
  *
  *   // app/ops/[[...path]]/route.ts
  *   export const { GET, HEAD, POST, PATCH, DELETE } = opsRoutes(rc);
@@ -14,7 +15,8 @@ type Reports = typeof reports;
  *   // app/reports/route.ts
  *   export const POST = accept(rc, reports);
  *
- * It wants a server that stays, `next start`: where a process is frozen after each answer nothing works on.
+ * Run it on a server that keeps running (`next start`). Where the process is frozen after each
+ * answer, no attempt would make progress.
  */
 export function opsRoutes(rc: Raincheck) {
   const route = rc.fetch;

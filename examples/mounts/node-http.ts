@@ -4,7 +4,7 @@ import { json } from 'node:stream/consumers';
 import { accept, raincheck, type Raincheck } from 'raincheck';
 import { reports } from './tasks.ts';
 
-/** A node:http server that exists, and what Raincheck adds to it: two lines in its own switch. */
+/** An existing node:http server, with what Raincheck adds to it: two lines in its own switch. */
 export function shop(rc: Raincheck): Server {
   const accepted = accept(rc, reports);
   return createServer((req, res) => {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { defineTask } from 'raincheck';
 
-/** What used to make the client wait: one report, page by page. */
+/** The work that used to make the client wait: one report, written page by page. */
 export const reports = defineTask('reports', {
   async run({ input, progress, signal }) {
     const pages = 3;

@@ -3,13 +3,14 @@ import { verifyWebhook, WebhookVerificationError } from 'raincheck/client';
 import { Inbox } from './inbox.ts';
 
 /**
- * A receiver for Express 5. Mount it before any express.json(): that would read the bytes which the
+ * A receiver for Express 5. Mount it before any express.json(), which would read the bytes that the
  * signature covers.
  *
  *   app.use('/webhooks/raincheck', webhookReceiver({ inbox, secrets }));
  *   app.use(express.json());
  *
- * TypeScript as Node 24 runs it, inbox.ts beside it: `RAINCHECK_WEBHOOK_SECRET=whsec_… npx node@24 express.ts`.
+ * It is TypeScript that Node 24 runs as it is. Put inbox.ts beside it, then:
+ * `RAINCHECK_WEBHOOK_SECRET=whsec_… npx node@24 express.ts`.
  */
 export function webhookReceiver(p: {
   readonly inbox: Pick<Inbox, 'add'>;
@@ -20,7 +21,7 @@ export function webhookReceiver(p: {
     try {
       const event = await verifyWebhook(req.body, req.headers, p.secrets);
       p.inbox.add(req.get('webhook-id') ?? '', event);
-      res.status(204).end(); // kept: the work comes afterwards
+      res.status(204).end(); // the event is stored; the work comes afterwards
     } catch (error) {
       if (!(error instanceof WebhookVerificationError)) throw error;
       console.error(`${error.code}: ${error.message}`);

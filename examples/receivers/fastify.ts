@@ -3,18 +3,20 @@ import { verifyWebhook, WebhookVerificationError } from 'raincheck/client';
 import { Inbox } from './inbox.ts';
 
 /**
- * A receiver for Fastify 5, as a plugin. A plugin has content type parsers of its own, so the bytes stay as they
- * came here while the rest of the app keeps its JSON. Wrapped in fastify-plugin it would not.
+ * A receiver for Fastify 5, as a plugin. A plugin has content type parsers of its own, so here the
+ * bytes stay as they came, while the rest of the app keeps its JSON parser. Do not wrap it in
+ * fastify-plugin, which would undo that.
  *
  *   await app.register(webhookReceiver, { prefix: '/webhooks/raincheck', inbox, secrets });
  *
- * TypeScript as Node 24 runs it, inbox.ts beside it: `RAINCHECK_WEBHOOK_SECRET=whsec_… npx node@24 fastify.ts`.
+ * It is TypeScript that Node 24 runs as it is. Put inbox.ts beside it, then:
+ * `RAINCHECK_WEBHOOK_SECRET=whsec_… npx node@24 fastify.ts`.
  */
 export const webhookReceiver: FastifyPluginAsync<{
   readonly inbox: Pick<Inbox, 'add'>;
   readonly secrets: readonly string[];
 }> = async (scope, { inbox, secrets }) => {
-  scope.removeAllContentTypeParsers(); // also those that the app added
+  scope.removeAllContentTypeParsers(); // removes also those that the app added
   scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) =>
     done(null, body),
   );
@@ -22,7 +24,7 @@ export const webhookReceiver: FastifyPluginAsync<{
     try {
       const event = await verifyWebhook(request.body as Buffer, request.headers, secrets);
       inbox.add(String(request.headers['webhook-id']), event);
-      return await reply.code(204).send(); // kept: the work comes afterwards
+      return await reply.code(204).send(); // the event is stored; the work comes afterwards
     } catch (error) {
       if (!(error instanceof WebhookVerificationError)) throw error;
       console.error(`${error.code}: ${error.message}`);

@@ -3,20 +3,26 @@ import type { WireWebhookEvent } from 'raincheck/client';
 
 export type Handle = (event: WireWebhookEvent) => Promise<void>;
 
-/** Longer than a sender can come back with an id: Raincheck keeps dead letters for 30 days. */
+/**
+ * How long ids are kept: longer than a sender can repeat one, as Raincheck keeps dead letters for
+ * 30 days.
+ */
 const keptMs = 45 * 86_400_000;
 
 /**
- * What a receiver keeps before it answers: the id, so that an event sent twice is handled once, and the event,
- * so that an answered one survives a restart. Any database does; what matters is that `add` is one statement
- * that only the first of two equal ids gets through, and that it is on disk when it returns.
+ * The store of a receiver, written before it answers. It keeps the id, so that an event sent twice
+ * is handled once, and the event, so that an answered one survives a restart. Any database will do;
+ * what matters is that `add` is one statement, that only the first of two equal ids gets through,
+ * and that it is on disk when `add` returns.
  */
 export class Inbox {
   readonly #database: DatabaseSync;
   readonly #handle: Handle;
   #working = false;
 
-  /** Handles what was left from before, then what is added. `handle` may see an event again after a crash. */
+  /**
+   * Handles events left from before, then new ones. After a crash `handle` may see an event again.
+   */
   constructor(file: string, handle: Handle) {
     this.#handle = handle;
     this.#database = new DatabaseSync(file);
@@ -27,7 +33,9 @@ export class Inbox {
     setImmediate(() => void this.work());
   }
 
-  /** false: it was here before. The work begins after the caller has answered. */
+  /**
+   * Stores an event; false: it was stored before. The work begins after the caller has answered.
+   */
   add(id: string, event: WireWebhookEvent): boolean {
     const { changes } = this.#database
       .prepare('INSERT OR IGNORE INTO inbox (id, event, added_at) VALUES (?, ?, ?)')
@@ -36,7 +44,10 @@ export class Inbox {
     return changes === 1;
   }
 
-  /** Handles what waits, oldest first. What throws is told and waits for the next time. */
+  /**
+   * Handles stored events, oldest first. One whose handler throws is logged and waits for the next
+   * call.
+   */
   async work(): Promise<void> {
     if (this.#working) return;
     this.#working = true;

@@ -29,7 +29,7 @@ type Started = AsyncDisposable & { readonly url: string };
 const place = '/webhooks/raincheck';
 const folder = mkdtempSync(path.join(os.tmpdir(), 'raincheck-receivers-'));
 after(() => rmSync(folder, { recursive: true }));
-// What the receivers say of refused deliveries; the tests look at it where it matters.
+// Errors that receivers log about refused deliveries. Tests check them where it matters.
 const told = mock.method(console, 'error', () => undefined);
 const toldText = (): string =>
   told.mock.calls.map(({ arguments: words }) => words.join(' ')).join();
@@ -47,7 +47,7 @@ async function listening(server: Server): Promise<Started> {
   };
 }
 
-/** Node's request as a Request, as the frameworks that speak fetch make it. */
+/** Turns Node's request into a Request, as frameworks based on fetch do. */
 function fetchServer(receive: (request: Request) => Promise<Response>): Server {
   return createServer((req, res) => {
     const headers = Object.entries(req.headers).map(([name, value]) => [name, String(value)]);
@@ -64,7 +64,7 @@ function fetchServer(receive: (request: Request) => Promise<Response>): Server {
   });
 }
 
-/** Each in an app that parses JSON on its other routes, as it should be mounted. */
+/** Each receiver, mounted as it should be in an app that parses JSON on its other routes. */
 const receivers: Record<string, (options: Options) => Promise<Started>> = {
   express: (options) => {
     const app = express();
@@ -75,7 +75,7 @@ const receivers: Record<string, (options: Options) => Promise<Started>> = {
   },
   fastify: async (options) => {
     const app = fastify();
-    // A parser of the app's own is in the way, more stubbornly than the one that Fastify brings.
+    // An app's own parser is harder to get past than Fastify's built-in one.
     const parse = (_: unknown, body: string, done: (error: null, value: unknown) => void) =>
       done(null, JSON.parse(body));
     app.removeContentTypeParser('application/json');

@@ -1,9 +1,12 @@
 import { z } from 'zod';
 
-/** Dates as YYYY-MM-DD, both included. As text they already compare in the right order. */
+/**
+ * A range of dates as YYYY-MM-DD, both included. Dates in this form compare in the right order as
+ * texts.
+ */
 export type DateRange = { readonly from: string; readonly to: string };
 
-/** The text `YYYY-MM-DD..YYYY-MM-DD` as a DateRange. */
+/** Parses `YYYY-MM-DD..YYYY-MM-DD`. */
 export const dateRange = z
   .string()
   .regex(/^\d{4}-\d\d-\d\d\.\.\d{4}-\d\d-\d\d$/, 'Expected YYYY-MM-DD..YYYY-MM-DD')
@@ -30,7 +33,10 @@ export function addDays(date: string, days: number): string {
   return new Date(Date.parse(date) + days * 86_400_000).toISOString().slice(0, 10);
 }
 
-/** The same days one year earlier. 29 February gives a day that does not exist, which compares well all the same. */
+/**
+ * The same days one year earlier. 29 February becomes a date that does not exist, but it still
+ * compares correctly.
+ */
 export function yearBefore({ from, to }: DateRange): DateRange {
   const shift = (date: string) =>
     `${String(Number(date.slice(0, 4)) - 1).padStart(4, '0')}${date.slice(4)}`;

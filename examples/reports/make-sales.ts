@@ -16,10 +16,13 @@ const dayMs = 86_400_000;
 const months = [82, 80, 90, 94, 98, 96, 88, 86, 98, 106, 128, 154];
 const weekdays = [70, 112, 106, 104, 108, 120, 80];
 
-/** Out of 100 orders. */
+/** Share of each in 100 orders. */
 const regions = { North: 34, South: 27, East: 22, West: 17 };
 
-/** `weight`: how often it is bought. `peak`: the month in which it is bought twice as often. */
+/**
+ * The products. `weight`: how often it is bought. `peak`: the month in which it is bought twice as
+ * often.
+ */
 const products = [
   { name: 'House Espresso 1 kg', cents: 2490, weight: 150 },
   { name: 'Filter Roast 1 kg', cents: 2650, weight: 110 },
@@ -89,7 +92,7 @@ function pick<Item>(
   throw new Error('Nothing to pick from.');
 }
 
-/** mulberry32: 32-bit whole numbers from one seed. */
+/** mulberry32: random 32-bit whole numbers from one seed. */
 function randomIntegers(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {

@@ -2,11 +2,14 @@ import { addDays, dayCount, type DateRange } from './dates.ts';
 import type { Report } from './report-pdf.ts';
 import { tally, type Sale, type Totals } from './sales.ts';
 
-/** What a report is made of. */
+/** The sales that a report is made of. */
 export type Material = {
   readonly range: DateRange;
   readonly sales: readonly Sale[];
-  /** The same days a year before, to compare with; empty when there is no record of all of them. */
+  /**
+   * The sales of the same days a year before, for comparison; empty when the file does not cover
+   * all of those days.
+   */
   readonly salesYearBefore: readonly Sale[];
 };
 
@@ -105,7 +108,10 @@ function totals(sales: readonly Sale[]): Totals {
   return tally(sales, () => 'all').of('all');
 }
 
-/** Columns a reader can still tell apart: days for a month, then weeks, months, years. */
+/**
+ * The width of a chart's columns, so that a reader can tell them apart: days for a month, then
+ * weeks, months, years.
+ */
 function chartStep(range: DateRange) {
   const days = dayCount(range);
   const dayLabel = (date: string) => `${Number(date.slice(8))} ${monthName(date)}`;
@@ -118,7 +124,7 @@ function chartStep(range: DateRange) {
   return { name: 'year', keyOf: (date: string) => date.slice(0, 4), labelOf: (y: string) => y };
 }
 
-/** Every key of the range once, in order, those without a sale as well. */
+/** Every key of the range once, in order, including those without a sale. */
 function keysOf(range: DateRange, keyOf: (date: string) => string): string[] {
   const dates = Array.from({ length: dayCount(range) }, (_, day) => addDays(range.from, day));
   return [...new Set(dates.map(keyOf))];

@@ -1,6 +1,6 @@
 import PDFDocument from 'pdfkit'; // oxlint-disable-line import/no-named-as-default -- its types have only the default
 
-/** What one page shows, its texts ready to print. */
+/** The content of one page, with its texts ready to print. */
 export type Report = {
   readonly title: string;
   readonly subtitle: string;
@@ -34,7 +34,9 @@ const colour = {
 // A4 in points.
 const page = { left: 52, right: 543, width: 491 } as const;
 
-/** The report as one A4 page. The document is a stream: its bytes come while they are read. */
+/**
+ * The report as one A4 page. The document is a stream that produces its bytes while they are read.
+ */
 export function drawReport(report: Report): Pdf {
   const pdf = new PDFDocument({
     size: 'A4',
@@ -119,7 +121,7 @@ function drawColumns(pdf: Pdf, points: Report['chart']['points'], y: number): vo
   }
 }
 
-/** Lying bars with their name on the left and their value at the end. */
+/** Horizontal bars with their name on the left and their value at the end. */
 function drawBars(pdf: Pdf, points: Report['chart']['points'], y: number): void {
   const left = page.left + 126;
   const longest = page.right - left - 62;
@@ -196,7 +198,7 @@ function write(pdf: Pdf, text: string, p: Text): void {
   });
 }
 
-/** A round top for a scale of two to five steps. */
+/** A round upper end for a scale of two to five steps. */
 function niceScale(most: number): { top: number; step: number } {
   const wanted = Math.max(1, most) / 4;
   const magnitude = 10 ** Math.floor(Math.log10(wanted));
@@ -204,7 +206,7 @@ function niceScale(most: number): { top: number; step: number } {
   return { top: step * Math.ceil(Math.max(1, most) / step), step };
 }
 
-/** 1500 is '1.5k'. */
+/** A number shortened for a scale: 1500 is '1.5k'. */
 function short(value: number): string {
   return value >= 1000 ? `${value / 1000}k` : String(value);
 }

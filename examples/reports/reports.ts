@@ -10,7 +10,8 @@ import { firstSaleDate, readSales, type Sale } from './sales.ts';
  *   curl -i http://127.0.0.1:7333/reports -H 'content-type: application/json' \
  *     -d '{"type": "sales_summary", "date_range": "2026-01-01..2026-06-30"}'
  *
- * The answer is 202 and an address. Ask that address how far it is, and in the end for the report.
+ * The answer is 202 with the address of a status. Ask that address how far it is, and in the end
+ * fetch the report.
  */
 export const reports = defineTask('reports', {
   path: '/reports',
@@ -39,7 +40,7 @@ export const reports = defineTask('reports', {
 
     progress(0.8, 'drawing');
     const compose = input.type === 'sales_summary' ? salesSummary : topProducts;
-    // Loaded when first needed: a server starts faster without a PDF library.
+    // Loaded when first needed, since the server starts faster without a PDF library.
     const { drawReport } = await import('./report-pdf.ts');
     const pdf = drawReport(compose({ range, sales, salesYearBefore }));
 

@@ -11,14 +11,15 @@ export type Sale = {
 
 export type Totals = { readonly orders: number; readonly units: number; readonly cents: number };
 
-/** The file tells of no day before this one. */
+/** The first day in the file. */
 export const firstSaleDate = '2024-01-01';
 
 const salesFile = new URL('./sales.csv', import.meta.url);
 
 /**
- * All sales in the order of the file, a chunk of it at a time, with how far the reading is (0..1). Between
- * two chunks other work of the process gets its turn; `signal` ends the reading with its reason.
+ * All sales in the order of the file, chunk by chunk, each with the share of the file read so far
+ * (0..1). Between two chunks other work of the process gets its turn. `signal` ends the reading
+ * with its reason.
  */
 export async function* readSales(
   signal: AbortSignal,
@@ -44,10 +45,10 @@ function parseSale(line: string): Sale {
   return { date, region, product, units: Number(units), cents };
 }
 
-/** Totals by whatever a sale is counted under: its product, its region, its month. */
+/** Totals by a key of each sale, such as its product, region or month. */
 export type Tally = {
   of(key: string): Totals;
-  /** Most revenue first. */
+  /** The entries, highest revenue first. */
   ranked(): [key: string, totals: Totals][];
 };
 

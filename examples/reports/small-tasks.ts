@@ -4,7 +4,7 @@ import { z } from 'zod';
 
 /** Small tasks to try things with: progress, retries, cancelling, a busy loop. */
 
-/** Counts down aloud, a second at a time. With `fail` it gives up at the end. */
+/** Counts down, one step a second, reporting progress. With `fail` it fails at the end. */
 export const countdown = defineTask('countdown', {
   description: 'Counts down from so many seconds.',
   input: z.strictObject({
@@ -25,7 +25,7 @@ export const countdown = defineTask('countdown', {
   },
 });
 
-/** Fails the first so many attempts, then works: what a retry looks like. */
+/** Fails the first `failures` attempts, then works; it shows what a retry looks like. */
 export const flaky = defineTask('flaky', {
   description: 'Fails so many times before it works.',
   input: z.strictObject({ failures: z.number().int().min(0).max(10).default(2) }),
@@ -37,15 +37,15 @@ export const flaky = defineTask('flaky', {
   },
 });
 
-/** Does nothing: what is left is Raincheck itself. */
+/** Does nothing, so that only the work of Raincheck itself remains. */
 export const noop = defineTask('noop', {
   description: 'Does nothing and answers what it was given.',
   run: ({ input }) => input ?? null,
 });
 
 /**
- * Keeps a processor busy and looks at no signal, as a runaway calculation would. `isolate` puts it in
- * a thread of its own: the server goes on answering, and the timeout can end it.
+ * Keeps a processor busy and never looks at `signal`, as a runaway calculation would. `isolate`
+ * runs it in a thread of its own, so that the server goes on answering and the timeout can end it.
  */
 export const spin = defineTask('spin', {
   description: 'Keeps a processor busy for so many seconds.',

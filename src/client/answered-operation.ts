@@ -3,8 +3,8 @@ import type { WireTask } from '../core/wire-server.ts';
 import { ProblemError } from './problem.ts';
 
 /**
- * The operation that an answer carries. Something else that speaks JSON may live at a wrong address, and a
- * wait for a member that never comes would never end: so it throws ProblemError for anything else.
+ * The operation in an answer. Throws ProblemError for anything else: a wrong address may lead to
+ * another JSON API, and a wait for a `status` that never comes would never end.
  */
 export function operationIn(answer: { readonly status: number; readonly body: unknown }, url: URL) {
   const { body, status } = answer;
@@ -16,7 +16,7 @@ export function operationIn(answer: { readonly status: number; readonly body: un
   throw notRaincheck(url, status);
 }
 
-/** The task that an answer carries, as operationIn. */
+/** The task in an answer; throws as operationIn does. */
 export function taskIn(answer: { readonly status: number; readonly body: unknown }, url: URL) {
   const { body, status } = answer;
   if (typeof body === 'object' && body !== null && 'path' in body) {
@@ -41,7 +41,7 @@ export function pageIn(answer: { readonly status: number; readonly body: unknown
   throw notRaincheck(url, status);
 }
 
-/** The object that an answer carries, known by a member that only it has; as operationIn. */
+/** The object in an answer, recognised by a member that only it has; throws as operationIn does. */
 export function objectIn<T>(
   answer: { readonly status: number; readonly body: unknown },
   url: URL,
@@ -52,7 +52,10 @@ export function objectIn<T>(
   throw notRaincheck(url, status);
 }
 
-/** Keeps the status of the answer (a success), so that it is not tried again. */
+/**
+ * The error for an answer that no Raincheck server gives. It keeps the status of the answer (a
+ * success), so that the request is not tried again.
+ */
 export function notRaincheck(url: URL, status: number): ProblemError {
   return new ProblemError(
     {

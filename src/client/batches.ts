@@ -6,32 +6,41 @@ import type { OperationFilter } from './operation-filter.ts';
 import { postSubmission, type SubmitOptions } from './submission.ts';
 import type { Transport } from './transport.ts';
 
-/** What a batch takes. */
+/** Which operations a batch takes. */
 export type Batch = {
   /**
-   * {}: all of them. `status`: of `pending` and `processing` for a cancel, `failed` for a retry or a removal; that is the default.
-   * A removal takes `completed` where it is named.
-   * A cancel takes no `code` and no `error`: what is not over has none.
+   * {} takes all of them. `status` defaults to `pending` and `processing` for a cancel, and to
+   * `failed` for a retry or a removal; a removal takes `completed` operations only when named here.
+   * A cancel accepts neither `code` nor `error`, because unfinished operations have none.
    */
   readonly filter: OperationFilter & {
     readonly status?: OperationStatus | readonly OperationStatus[] | undefined;
-    /** Of a retry or a removal: a kind of error, as errors() tells it. */
+    /** Only for a retry or a removal: a kind of error, as errors() lists it. */
     readonly fingerprint?: string | undefined;
   };
-  /** The newest so many; 1..100,000, which is the default. */
+  /** Take only the newest so many; 1..100,000, which is the default. */
   readonly limit?: number | undefined;
 };
 
-/** What a batch does to what it finds. */
+/** What a batch does to the operations that it finds. */
 export type BatchAction = 'cancel' | 'retry' | 'remove';
 
-/** What is done to many operations at once is an operation itself, with progress and a result. */
+/**
+ * Calls that change many operations at once. Each batch is an operation itself, with progress and a
+ * result.
+ */
 export type BatchClient = {
-  /** Cancels what the filter finds: what waits ends at once, what runs is asked to. */
+  /**
+   * Cancels the operations that the filter finds: pending ones end at once, running ones are asked
+   * to.
+   */
   batchCancel(batch: Batch, options?: SubmitOptions): Promise<OperationHandle<WireBatched>>;
-  /** Retries each failed operation that the filter finds, as a new one. */
+  /** Retries each failed operation that the filter finds, as a new operation. */
   batchRetry(batch: Batch, options?: SubmitOptions): Promise<OperationHandle<WireBatched>>;
-  /** Removes the operations that the filter finds, failed or, by `status`, completed: their addresses are 410 then. */
+  /**
+   * Removes the operations that the filter finds: failed ones or, by `status`, completed ones.
+   * Their addresses answer 410 from then on.
+   */
   batchRemove(batch: Batch, options?: SubmitOptions): Promise<OperationHandle<WireBatched>>;
   /** How many operations a batch would take. */
   countBatch(action: BatchAction, batch: Batch, options?: CallOptions): Promise<WireBatchCount>;

@@ -13,7 +13,7 @@ import type { Clock } from '../core/clock.ts';
 import { createClient } from './client.ts';
 import { NetworkError, OperationFailed, ProblemError, WaitTimeout } from './problem.ts';
 
-/** Sleeps take no time and are noted; now() adds them up. */
+/** A clock whose sleeps take no time. They are recorded, and now() adds them up. */
 function skippingClock(): Clock & { readonly slept: number[] } {
   const slept: number[] = [];
   return {
@@ -483,7 +483,7 @@ describe('remove', () => {
 describe('every call', () => {
   it('can be given up by its signal, and rejects with its reason', async () => {
     await using server = await scriptedServer(() => 'hang');
-    // The lookup of the task goes on, and would outlive the test by the default patience.
+    // The lookup of the task goes on, and with the default patience it would outlive the test.
     const client = createClient({ baseUrl: server.url, patience: 0 });
     const handle = client.operation(sampleId);
     const reason = new Error('the page was left');

@@ -32,49 +32,60 @@ import { webhooksOver, type WebhooksClient } from './webhooks.ts';
 export type { SubmitOptions } from './submission.ts';
 
 /**
- * The typed client: `createClient<typeof rc>({ baseUrl, token })` knows the names, inputs and outputs of
- * the server's tasks from its type alone; without the type argument every name and JSON value goes.
- * Runs in browsers and in Node, with no dependency. Operations come as they are on the wire
- * (snake_case, as docs/ and curl show them).
+ * The typed client. `createClient<typeof rc>({ baseUrl, token })` knows the names, inputs and
+ * outputs of the server's tasks from its type alone; without the type argument, every name and JSON
+ * value is accepted. Runs in browsers and in Node, without dependencies. Operations have the form
+ * that they have on the wire (snake_case, as docs/ and curl show them).
  *
- * All methods reject with ProblemError when the server says no and NetworkError when it does not
- * answer; both only after the retries that make sense (see TransportOptions.patience).
+ * All methods reject with ProblemError when the server answers with an error, and with NetworkError
+ * when it does not answer; both only after the retries that make sense (see
+ * TransportOptions.patience).
  */
 export type Client<App = unknown> = {
   /**
-   * Has the task's operation accepted, and resolves to its handle. An Idempotency-Key goes with it
-   * (random unless given), so a lost answer is asked for again without doubling the work.
+   * Submits an operation of the task and resolves to its handle. An Idempotency-Key goes with it
+   * (random unless given), so that a lost answer can be asked for again without doubling the work.
    */
   submit<Name extends TaskName<App>>(
     task: Name,
     input: InputOf<App, Name>,
     options?: SubmitOptions,
   ): Promise<OperationHandle<OutputOf<App, Name>>>;
-  /** submit, wait and result in one. Rejects with OperationFailed, or WaitTimeout after `timeout`. */
+  /**
+   * Submits, waits and returns the result. Rejects with OperationFailed, or with WaitTimeout after
+   * `timeout`.
+   */
   run<Name extends TaskName<App>>(
     task: Name,
     input: InputOf<App, Name>,
     options?: RunOptions,
   ): Promise<OutputOf<App, Name>>;
-  /** The handle of an operation known by its id or by its status address. No request is made. */
+  /** The handle of an operation, by its id or its status address. Makes no request. */
   operation<Output = unknown>(urlOrId: string | URL): OperationHandle<Output>;
-  /** One page, newest first. */
+  /** One page of operations, newest first. */
   list(filter?: ListFilter): Promise<WireOperationPage>;
-  /** What failed, by kind, the most frequent first; `since` (default a day ago) is of the creation. */
+  /**
+   * Failed operations grouped by kind of error, the most frequent first. `since` (default a day
+   * ago) goes by the time of creation.
+   */
   errors(filter?: ErrorFilter): Promise<WireErrorGroups>;
   tasks(options?: CallOptions): Promise<readonly WireTask[]>;
   task(name: string, options?: CallOptions): Promise<WireTask>;
-  /** Its operations start no more, what runs goes on; resolves to the task as it is then. */
+  /**
+   * Keeps operations of the task from starting; running ones go on. Resolves to the task as it is
+   * then.
+   */
   pauseTask(name: string, options?: CallOptions): Promise<WireTask>;
   resumeTask(name: string, options?: CallOptions): Promise<WireTask>;
   /**
-   * What happens to all operations, live, until the loop is left: best effort, for a page that shows them. A connection
-   * that breaks is taken up again. Throws ProblemError; before the first event NetworkError, too.
+   * Streams changes of all operations live, best effort, until the loop is left; meant for pages
+   * that show them. Reconnects when the connection breaks. Throws ProblemError, and NetworkError
+   * before the first event.
    */
   feed(options?: FeedOptions): AsyncGenerator<FeedEvent>;
-  /** What the token may do. */
+  /** The scopes of the token. */
   whoami(options?: CallOptions): Promise<WireWhoami>;
-  /** How it goes and how it went, over all processes. */
+  /** Load and history over all processes. */
   stats(options?: StatsOptions): Promise<WireStats>;
   /** The processes on the server's store, by their heartbeats. */
   workers(options?: CallOptions): Promise<readonly WireWorker[]>;
@@ -82,13 +93,16 @@ export type Client<App = unknown> = {
   readonly webhooks: WebhooksClient;
 } & BatchClient;
 
-/** What stats() takes. */
+/** The options of stats(). */
 export type StatsOptions = CallOptions & {
-  /** How far back. Default 1h. */
+  /** How far back the history goes. Default 1h. */
   readonly window?: '15m' | '1h' | '6h' | '24h' | undefined;
 };
 
-/** What run() takes: of a submit, and of the wait for its result. `signal` ends the call; the operation goes on. */
+/**
+ * The options of run(): those of a submit and those of the wait for its result. `signal` ends the
+ * call; the operation goes on.
+ */
 export type RunOptions = SubmitOptions &
   WaitSettings & {
     /** Called with each progress that differs from the one before. */
@@ -99,7 +113,7 @@ const runOptionNames = [...submitOptionNames, 'timeout', 'onChange', 'onProgress
 
 const feedOptionNames = ['task', 'onConnection', 'signal'];
 
-/** What list() takes: which operations, and which page of them. */
+/** The options of list(): which operations, and which page of them. */
 export type ListFilter = OperationFilter & {
   readonly status?: OperationStatus | undefined;
   /** 1..200, default 50. */
@@ -109,26 +123,32 @@ export type ListFilter = OperationFilter & {
   readonly signal?: AbortSignal | undefined;
 };
 
-/** What errors() takes. */
+/** The options of errors(). */
 export type ErrorFilter = CallOptions & {
-  /** Default: of all tasks. */
+  /** Only errors of this task. Default: of all tasks. */
   readonly task?: string | undefined;
-  /** Created at or after. Default: a day ago. */
+  /** Only operations created at or after this time. Default: a day ago. */
   readonly since?: Date | undefined;
   /** 1..200 groups, default 50. */
   readonly limit?: number | undefined;
 };
 
-/** No request is made. Throws `invalid_option` for a `baseUrl` or `patience` that cannot be used. */
+/**
+ * Makes a client; makes no request. Throws `invalid_option` for a `baseUrl` or `patience` that
+ * cannot be used.
+ */
 export function createClient<App = unknown>(options: TransportOptions): Client<App> {
   return clientOver<App>(new Transport(options));
 }
 
-/** The client over a transport that the caller holds too (the CLI does). */
+/** The client over a transport that the caller uses too, as the CLI does. */
 export function clientOver<App = unknown>(transport: Transport): Client<App> {
   const paths = new Map<string, Promise<string>>();
 
-  /** A task's path is its own choice, so it is asked for once, for all who wait for it. */
+  /**
+   * The path of a task. Tasks choose their paths, so it is asked for once, for all callers that
+   * wait for it.
+   */
   function pathOf(task: string): Promise<string> {
     let path = paths.get(task);
     if (path === undefined) {
@@ -140,7 +160,7 @@ export function clientOver<App = unknown>(transport: Transport): Client<App> {
   }
 
   async function submit(task: string, input: unknown, options: SubmitOptions) {
-    // The lookup is everyone's, so one caller's signal ends only that caller's wait for it.
+    // All callers share the lookup, so the signal of one ends only its own wait.
     const path = await unlessAborted(pathOf(task), options.signal);
     return postSubmission(transport, { path, input, options });
   }
@@ -220,7 +240,7 @@ async function steerTask(
   return taskIn(await transport.request({ method: 'POST', url, signal }), url);
 }
 
-/** As `work`, or rejects with the signal's reason; the work itself goes on. */
+/** Resolves as `work` does, or rejects with the signal's reason; the work itself goes on. */
 async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return work;
   const aborted = Promise.withResolvers<never>();
@@ -263,7 +283,10 @@ async function getErrors(transport: Transport, filter: ErrorFilter): Promise<Wir
   );
 }
 
-/** An id, a status address, or the address of a result, which ends in the id too. */
+/**
+ * The status address for an id, a status address, or the address of a result, which ends in the id
+ * too.
+ */
 function operationAddress(transport: Transport, urlOrId: string | URL): URL {
   const text = String(urlOrId);
   if (text.includes('/')) {

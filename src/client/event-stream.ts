@@ -1,12 +1,13 @@
 /** One event of a stream: the fields that we use. */
 export type StreamEvent = { readonly id: string; readonly event: string; readonly data: string };
 
-/** An event longer than this is no operation of ours: the stream is given up. */
+/** No event of ours is longer than this; a stream with a longer one is given up. */
 const eventCharsMax = 4 * 1_048_576;
 
 /**
- * Reads server-sent events (WHATWG HTML, 9.2.6) from the bytes of a response, however they are cut. Comments,
- * `retry` and events without data are passed over; what is unfinished at the end is dropped, as the standard has it.
+ * Parses server-sent events (WHATWG HTML, 9.2.6) from the bytes of a response, wherever the chunks
+ * are cut. Skips comments, `retry` and events without data, and drops an unfinished event at the
+ * end, as the standard asks.
  */
 export class EventStreamParser {
   readonly #decoder = new TextDecoder();

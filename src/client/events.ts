@@ -6,22 +6,22 @@ import { retryDelayMs, type Transport } from './transport.ts';
 import { isFinal, waitForFinal } from './wait.ts';
 
 /**
- * A state of an operation that differs from the one before; `estimate`: in when it is expected to end alone. `completed`
- * and `failed` are the last.
+ * A change of an operation. `estimate`: only the time at which it is expected to end has changed.
+ * `completed` and `failed` are the last events.
  */
 export type OperationEvent = {
   readonly type: 'status' | 'progress' | 'estimate' | 'completed' | 'failed';
   readonly operation: WireOperation;
 };
 
-/** Streams that brought nothing, after which polling takes over. */
+/** After so many streams in a row that brought no event, polling takes over. */
 const silentMax = 2;
 
 /**
- * Follows an operation to its final state: by the server's event stream, and where that cannot be had (an older
- * server, a proxy that holds it back, streams_full) by long-polling as wait() does. A stream that breaks is taken up
- * again where it was. Ends after the final event. Throws as wait() does: ProblemError, NetworkError, the signal's
- * reason.
+ * Follows an operation to its final state: by the server's event stream, or by long-polling as
+ * wait() does where no stream can be had (an older server, a proxy that buffers it, streams_full).
+ * A broken stream is resumed where it was. Ends after the final event. Throws as wait() does:
+ * ProblemError, NetworkError, or the signal's reason.
  */
 export async function* operationEvents(
   transport: Transport,
@@ -50,7 +50,7 @@ type Follower = {
   seen: WireOperation | null;
 };
 
-/** null: there is no stream to be had here. */
+/** null: no stream can be had here. */
 async function openStream(follower: Follower): Promise<Response | null> {
   const { transport, url, signal, lastId, seen } = follower;
   const headers: Record<string, string> = { accept: 'text/event-stream' };
@@ -60,14 +60,15 @@ async function openStream(follower: Follower): Promise<Response | null> {
     return response.status === 204 || (await isEventStream(response)) ? response : null;
   } catch (error) {
     if (error instanceof ProblemError && [406, 503].includes(error.status)) return null;
-    // A server that was there before is being restarted, maybe behind a gateway: waits last through that.
+    // The server was there before, so it is probably being restarted, maybe behind a gateway. Waits
+    // outlast that.
     const away = error instanceof NetworkError || retryDelayMs(error, 1) !== null;
     if (away && seen !== null) return null;
     throw error;
   }
 }
 
-/** The events of one connection, to its end. Whether it brought any. */
+/** Yields the events of one connection until it ends. Returns whether there were any. */
 async function* streamed(
   follower: Follower,
   response: Response,
@@ -82,7 +83,7 @@ async function* streamed(
   return heard;
 }
 
-/** By long-polling; only the newest state is kept for a reader that is slow. */
+/** Yields the states found by long-polling. For a slow reader only the newest state is kept. */
 async function* polled(follower: Follower): AsyncGenerator<OperationEvent> {
   const { transport, url } = follower;
   const left = new AbortController();
@@ -120,7 +121,7 @@ async function* polled(follower: Follower): AsyncGenerator<OperationEvent> {
   }
 }
 
-/** What `operation` is after what was seen before; null: nothing new. */
+/** The event that `operation` is, compared with what was seen before; null: nothing changed. */
 function told(follower: Follower, operation: WireOperation): OperationEvent | null {
   const before = follower.seen;
   follower.seen = operation;

@@ -9,7 +9,7 @@ import { NetworkError, ProblemError } from './problem.ts';
 
 const atOnce = {
   now: () => performance.now(),
-  // Pauses between two connections take no time; a silence never comes.
+  // Pauses between two connections take no time, and the silence timeout never fires.
   sleep: (ms: number) => (ms < 10_000 ? Promise.resolve() : new Promise<void>(() => undefined)),
 };
 

@@ -6,29 +6,35 @@ import { NetworkError, ProblemError } from './problem.ts';
 import { isEventStream, reconnectMs, streamEvents } from './stream-reader.ts';
 import type { Transport } from './transport.ts';
 
-/** What happens to all operations, as client.feed() tells it. */
+/** An event of client.feed(). */
 export type FeedEvent =
-  /** It was accepted or has changed: as a list shows it, without its result. */
+  /** The operation was accepted or has changed. It comes as in a list, without its result. */
   | { readonly type: 'operation'; readonly operation: WireOperation }
-  /** Every 2 s, and first of all: how many operations there are in each status. */
+  /** The number of operations in each status; the first event, and then every 2 s. */
   | ({ readonly type: 'tick' } & WireFeedTick)
-  /** At least so many changes were not told; null: the connection was lost, nobody knows. List what has to be exact. */
+  /**
+   * At least `missed` changes were not sent; null: the connection was lost, so the number is
+   * unknown. Use list() for what has to be exact.
+   */
   | { readonly type: 'gap'; readonly missed: number | null };
 
-/** What feed() takes. */
+/** The options of feed(). */
 export type FeedOptions = {
-  /** Only operations of this task. Default: of all. */
+  /** Only operations of this task. Default: of all tasks. */
   readonly task?: string | undefined;
-  /** Told when events come and when the connection is lost, for a light that says whether what is shown is live. */
+  /**
+   * Called when events arrive and when the connection is lost, for example to show whether a page
+   * is live.
+   */
   readonly onConnection?: ((state: 'live' | 'reconnecting') => void) | undefined;
-  /** Ends the feed with its reason. */
+  /** Ends the feed, which throws the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 };
 
 /**
- * Follows all operations by the server's event stream, until `signal` aborts or the loop is left: a connection that
- * breaks is taken up again for ever, with a gap told. Throws ProblemError, what the server says no with, and before
- * the first event NetworkError.
+ * Follows all operations by the server's event stream, until `signal` aborts or the loop is left. A
+ * broken connection is reopened for ever, each time with a `gap` event. Throws ProblemError when
+ * the server refuses, and NetworkError before the first event.
  */
 export async function* operationFeed(
   transport: Transport,
@@ -54,7 +60,7 @@ export async function* operationFeed(
   }
 }
 
-/** null: the server is away, and was there before. */
+/** null: the server was there before and is away now. */
 async function opened(
   transport: Transport,
   p: { readonly url: URL; readonly signal: AbortSignal | undefined; readonly wasLive: boolean },
@@ -72,7 +78,7 @@ async function opened(
   }
 }
 
-/** null: of a kind that we do not know. */
+/** null: an event of a kind that we do not know. */
 function feedEvent({ event, data }: StreamEvent, url: URL): FeedEvent | null {
   const body: unknown = JSON.parse(data);
   switch (event) {

@@ -5,30 +5,33 @@ import { isEventStream, reconnectMs, streamEvents } from './stream-reader.ts';
 import type { Transport } from './transport.ts';
 import { isFinal } from './wait.ts';
 
-/** What logs() takes. */
+/** The options of logs(). */
 export type LogsOptions = {
-  /** The number of the last line that is known already. Default 0: from the first that is kept. */
+  /**
+   * The number of the last line that is known already. Default 0, which starts with the first line
+   * that is kept.
+   */
   readonly after?: number | undefined;
-  /** Goes on to the end of the operation. Default: the lines that there are. */
+  /** Whether to go on until the operation ends. Default: only the lines that exist now. */
   readonly follow?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 };
 
 type Reader = {
   readonly transport: Transport;
-  /** Of the operation. */
+  /** Address of the operation. */
   readonly url: URL;
   readonly signal: AbortSignal | undefined;
   after: number;
 };
 
-/** Streams that brought nothing, after which polling takes over. */
+/** After so many streams in a row that brought no event, polling takes over. */
 const silentMax = 2;
 
 /**
- * What the handlers of an operation wrote, in order, each line once. To follow it reads the server's event stream,
- * takes a broken one up where it was, and polls where there is none. Throws ProblemError, NetworkError, the signal's
- * reason.
+ * The lines that the handlers of an operation wrote, in order, each once. To follow, it reads the
+ * server's event stream, resumes a broken one where it was, and polls where there is none. Throws
+ * ProblemError, NetworkError, or the signal's reason.
  */
 export async function* operationLogs(
   transport: Transport,
@@ -71,7 +74,7 @@ function* linesOf(reader: Reader, lines: readonly WireLogLine[]): Generator<Wire
   }
 }
 
-/** null: there is no stream to be had here. */
+/** null: no stream can be had here. */
 async function openStream({ transport, url, signal, after }: Reader): Promise<Response | null> {
   const query = `logs=1&logs_after=${after}`;
   const address = new URL(`${url.origin}${url.pathname}/events?${query}`);
@@ -80,14 +83,17 @@ async function openStream({ transport, url, signal, after }: Reader): Promise<Re
     const response = await transport.download({ method: 'GET', url: address, headers, signal });
     return (await isEventStream(response)) ? response : null;
   } catch (error) {
-    // Full, or being restarted: it was there a moment ago.
+    // The server is full or restarting; it answered a moment ago.
     const isAway = error instanceof ProblemError && [406, 502, 503, 504].includes(error.status);
     if (isAway || error instanceof NetworkError) return null;
     throw error;
   }
 }
 
-/** The lines of one connection. Whether it brought anything, and whether the operation has ended. */
+/**
+ * Yields the lines of one connection. Returns whether any event came, and whether the operation has
+ * ended.
+ */
 async function* streamed(
   reader: Reader,
   response: Response,
@@ -109,7 +115,7 @@ async function* streamed(
 async function* polled(reader: Reader): AsyncGenerator<WireLogLine> {
   const { transport, url, signal } = reader;
   for (;;) {
-    // Before the lines: those of an operation that was final then are all there.
+    // Read before the lines: if the operation is final now, all of its lines exist.
     const operation: WireOperation = operationIn(
       await transport.request({ method: 'GET', url, signal }),
       url,

@@ -7,7 +7,7 @@ import { createClient, type Client } from './client.ts';
 import { operationStore, type OperationSnapshot, type OperationStore } from './operation-store.ts';
 import { NetworkError, ProblemError } from './problem.ts';
 
-/** Resolves with the first snapshot that `wanted` takes; listens until then. */
+/** Resolves to the first snapshot that `wanted` accepts; listens until then. */
 function snapshotWhen(
   store: OperationStore,
   wanted: (snapshot: OperationSnapshot) => boolean,

@@ -2,33 +2,40 @@ import type { WireOperation } from '../core/wire-operation.ts';
 import type { OperationHandle } from './operation.ts';
 import { isFinal } from './wait.ts';
 
-/** What is known of an operation. A new object whenever it changes, the same one until then. */
+/**
+ * The state of an operation as far as it is known: a new object at each change, the same one until
+ * then.
+ */
 export type OperationSnapshot = {
   /** As last seen; null before the first answer. */
   readonly operation: WireOperation | null;
-  /** Why following it has stopped before its end: ProblemError, NetworkError. Else null. */
+  /** Why following has stopped before the end: a ProblemError or NetworkError. Otherwise null. */
   readonly error: Error | null;
 };
 
 /**
- * One operation as a store in the sense of React's useSyncExternalStore, Svelte, Vue and their like: it follows the
- * operation while somebody listens, by the server's events or by polling, and holds what it is now.
+ * One operation as an external store for React's useSyncExternalStore, Svelte, Vue and the like.
+ * While it has listeners it follows the operation, by the server's events or by polling, and holds
+ * the latest state.
  */
 export type OperationStore = {
   /**
-   * Calls `listener` at each change; gives what ends that. The first one to come starts the following, unless the
-   * operation is final already, the last one to go ends it (not the operation). After an error the next one to come
-   * starts it again.
+   * Calls `listener` at each change; returns a function that unsubscribes. The first listener
+   * starts following, unless the operation is final already; the last one to leave stops following
+   * (not the operation). After an error the next new listener starts it again.
    */
   subscribe(listener: () => void): () => void;
   getSnapshot(): OperationSnapshot;
-  /** As the store was made, for a page that was rendered before. */
+  /** The state with which the store was made, for pages rendered on a server. */
   getServerSnapshot(): OperationSnapshot;
-  /** Starts following again after an error, for those who listen. */
+  /** Starts following again after an error, if there are listeners. */
   reconnect(): void;
 };
 
-/** Makes no request before somebody listens. `initial`: as known so far, from a server that rendered the page for one. */
+/**
+ * Makes a store; makes no request before somebody listens. `initial` is what is known so far, for
+ * example from the server that rendered the page.
+ */
 export function operationStore(
   handle: OperationHandle,
   initial: WireOperation | null = handle.accepted,
@@ -70,7 +77,7 @@ export function operationStore(
 
   return {
     subscribe(listener) {
-      // Its own entry, also when the same function subscribes twice.
+      // An entry of its own, since the same function may subscribe twice.
       const entry = (): void => listener();
       listeners.add(entry);
       start();

@@ -8,63 +8,77 @@ import { randomKey } from './random-key.ts';
 import type { Transport } from './transport.ts';
 import { isFinal, waitForFinal } from './wait.ts';
 
-/** One operation on a server. `url` is all that is needed to come back to it later, from anywhere. */
+/** One operation on a server. Its `url` is enough to come back to it later, from anywhere. */
 export type OperationHandle<Output = unknown> = {
   readonly id: string;
-  /** Its status address, absolute. */
+  /** The absolute status address. */
   readonly url: string;
-  /** As it was accepted; null when the handle was made from an id or address. */
+  /** The operation as it was accepted; null when the handle was made from an id or address. */
   readonly accepted: WireOperation | null;
-  /** The server knew the Idempotency-Key: this is the operation of an earlier submit. */
+  /**
+   * Whether the server knew the Idempotency-Key, so that this is the operation of an earlier
+   * submit.
+   */
   readonly replayed: boolean;
-  /** As it is now. */
+  /** Reads the current state. */
   status(options?: CallOptions): Promise<WireOperation>;
   /**
-   * Resolves when it is final, completed or failed. Lasts through restarts of the server and lost
-   * connections until `timeout` (then WaitTimeout) or `signal`; either ends the wait, not the operation.
+   * Resolves when the operation is completed or failed. Lasts through restarts of the server and
+   * lost connections until `timeout` (then WaitTimeout) or `signal`; both end the wait, not the
+   * operation.
    */
   wait(settings?: WaitSettings): Promise<WireOperation>;
   /**
-   * Waits, then gives what the handler returned: the JSON value, or a File for anything else.
-   * Rejects with OperationFailed when it failed, ProblemError (410) when the result has expired.
+   * Waits, then resolves to what the handler returned: the JSON value, or a File for anything else.
+   * Rejects with OperationFailed when it failed, and with ProblemError (410) when the result has
+   * expired.
    */
   result(settings?: WaitSettings): Promise<Output>;
   /**
-   * Its states from now to the final one, by the server's event stream or, where that cannot be had, by
-   * long-polling; the newest only when the reader is slow. Throws as wait() does.
+   * The states from now to the final one, by the server's event stream, or by long-polling where no
+   * stream can be had. A slow reader gets only the newest. Throws as wait() does.
    */
   events(options?: CallOptions): AsyncIterableIterator<OperationEvent>;
   /**
-   * What its handlers wrote with `log`, in order: the latest 256 KiB of it or so. With `follow` to the end of the
-   * operation, as it comes; else what there is.
+   * The lines that the handlers wrote with `log`, in order; about the latest 256 KiB are kept. With
+   * `follow`, it goes on until the operation ends; otherwise it yields the lines that exist now.
    */
   logs(options?: LogsOptions): AsyncIterableIterator<WireLogLine>;
-  /** The result as it is served, for streaming; OperationFailed or WaitTimeout when there is none (yet). */
+  /**
+   * The result as it is served, for streaming. Rejects with OperationFailed, or with WaitTimeout
+   * when there is no result yet.
+   */
   download(options?: CallOptions): Promise<Response>;
-  /** Asks to cancel; a pending operation is final at once, a running one when its handler stops. */
+  /** Asks to cancel. A pending operation is final at once, a running one when its handler stops. */
   cancel(options?: CallOptions): Promise<WireOperation>;
-  /** A new operation like this failed one; with other input when given. An Idempotency-Key goes with it, as with a submit. */
+  /**
+   * Submits a copy of this failed operation, with another input when one is given. As with a
+   * submit, an Idempotency-Key goes with it.
+   */
   retry(input?: unknown, options?: CallOptions): Promise<OperationHandle<Output>>;
   /**
-   * Removes a final operation with its result, and resolves to null, also when it was gone before. Any other is
-   * asked to cancel and stays: then as cancel().
+   * Removes a final operation with its result and resolves to null, also when it was gone already.
+   * An unfinished one is asked to cancel and stays; then it resolves as cancel() does.
    */
   remove(options?: CallOptions): Promise<WireOperation | null>;
 };
 
-/** What every call takes. */
+/** Options of every call. */
 export type CallOptions = {
-  /** Gives the call up: it rejects with the signal's reason. What the server was asked to do may be done. */
+  /**
+   * Gives the call up, which rejects with the signal's reason. The server may still do what it was
+   * asked to.
+   */
   readonly signal?: AbortSignal | undefined;
 };
 
-/** How a call waits for the end of an operation. The operation itself is not touched by it. */
+/** How a call waits for the end of an operation. Ending the wait does not touch the operation. */
 export type WaitSettings = {
-  /** Then the call rejects with WaitTimeout. Default: none. */
+  /** After this time the call rejects with WaitTimeout. Default: none. */
   readonly timeout?: Duration | undefined;
-  /** Ends the wait: the call rejects with the signal's reason. */
+  /** Ends the wait; the call rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
-  /** Called with the first state and each one after it that differs. */
+  /** Called with the first state and with each later one that differs. */
   readonly onChange?: ((operation: WireOperation) => void) | undefined;
 };
 
@@ -102,7 +116,7 @@ export function createOperationHandle<Output>(
     wait,
     async result(settings = {}) {
       const operation = await wait(settings);
-      // A member that is there may well be null: that is a result too.
+      // The member may be null, which is a result too.
       if (isFinal(operation) && 'result' in operation) return operation.result as Output;
       return (await valueOf(await open(operation, settings.signal))) as Output;
     },
@@ -123,7 +137,7 @@ export function createOperationHandle<Output>(
         const answer = await transport.request({ method: 'DELETE', url, signal });
         return answer.status === 204 ? null : operationIn(answer, url);
       } catch (error) {
-        // Gone before, or by the try whose answer was lost.
+        // It was gone already, or an earlier try removed it and its answer was lost.
         if (error instanceof ProblemError && error.code === 'operation_gone') return null;
         throw error;
       }
@@ -151,7 +165,10 @@ async function retried<Output>(
   });
 }
 
-/** JSON parsed, anything else as a File with its type and the name of Content-Disposition. */
+/**
+ * JSON as its parsed value, anything else as a File with its type and the name from
+ * Content-Disposition.
+ */
 async function valueOf(response: Response): Promise<unknown> {
   const type = response.headers.get('content-type') ?? 'application/octet-stream';
   if (/^application\/(?:[\w.-]+\+)?json\b/.test(type)) return response.json();

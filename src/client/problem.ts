@@ -1,7 +1,10 @@
 import type { FieldError } from '../core/errors.ts';
 import type { WireOperation, WireOperationError } from '../core/wire-operation.ts';
 
-/** A problem as it was read: from this server or a newer one, or made up for an answer without one. */
+/**
+ * A problem document as it was read, from this version of the server or a newer one; or one made up
+ * for an answer without it.
+ */
 export type Problem = {
   readonly type: string;
   readonly title: string;
@@ -12,7 +15,7 @@ export type Problem = {
   readonly errors?: readonly FieldError[];
 };
 
-/** The server answered with an error. `code` and `problem` tell which; docs/errors.md lists them. */
+/** The server answered with an error. `code` and `problem` say which; docs/errors.md lists them. */
 export class ProblemError extends Error {
   override readonly name: string = 'ProblemError';
   readonly status: number;
@@ -30,7 +33,10 @@ export class ProblemError extends Error {
   }
 }
 
-/** No answer came: refused, reset, unresolvable, or silent for too long. `cause` is what fetch threw. */
+/**
+ * No answer came: the connection was refused or reset, the name did not resolve, or the server was
+ * silent too long. `cause` is what fetch threw.
+ */
 export class NetworkError extends Error {
   override readonly name: string = 'NetworkError';
   readonly url: string;
@@ -57,11 +63,11 @@ export class OperationFailed extends Error {
   }
 }
 
-/** The time given to a wait is over. The operation keeps running; `url` resumes it. */
+/** The time given to a wait is over. The operation keeps running; `url` leads back to it. */
 export class WaitTimeout extends Error {
   override readonly name: string = 'WaitTimeout';
   readonly url: string;
-  /** As last seen. */
+  /** The operation as last seen. */
   readonly operation: WireOperation;
 
   constructor(url: string, operation: WireOperation) {
@@ -71,7 +77,10 @@ export class WaitTimeout extends Error {
   }
 }
 
-/** The problem of an answer that is not a success; reads its body, and never throws for what it finds. */
+/**
+ * The problem document in the body of an answer that is not a success. Never throws, whatever the
+ * body is.
+ */
 export function problemOf(p: {
   readonly status: number;
   readonly statusText: string;
@@ -114,11 +123,14 @@ function textOr(value: unknown, fallback: string): string {
   return typeof value === 'string' && value !== '' ? value : fallback;
 }
 
-/** fetch says only "fetch failed" and hides the reason one or two causes down. */
+/**
+ * The innermost message. fetch says only "fetch failed" and hides the reason one or two causes
+ * down.
+ */
 function reasonOf(error: unknown): string {
   let deepest = error;
   while (deepest instanceof Error && deepest.cause !== undefined) deepest = deepest.cause;
-  // OpenSSL says where in its sources it stumbled.
+  // OpenSSL messages name the place in its own sources; we say what is likely wrong.
   if (/:SSL routines:/.test(String(deepest))) {
     return 'it does not speak https as asked; is it an http address?';
   }

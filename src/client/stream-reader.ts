@@ -1,14 +1,17 @@
 import { EventStreamParser, type StreamEvent } from './event-stream.ts';
 import type { Transport } from './transport.ts';
 
-/** Three pings of the server: a stream silent for longer is dead, or held back by something on the way. */
+/**
+ * Three times the server's ping interval. A stream silent for longer is dead, or something on the
+ * way buffers it.
+ */
 const silenceMs = 45_000;
-/** What the server's `retry:` asks for, too. */
+/** The same pause that the server's `retry:` asks for. */
 export const reconnectMs = 2_000;
 
 /**
- * The events of one connection, those of one chunk together. Ends when it ends, breaks, or is silent for too long.
- * Throws the signal's reason.
+ * The events of one connection, those of one chunk together. Ends when the connection ends, breaks,
+ * or is silent for too long. Throws the signal's reason.
  */
 export async function* streamEvents(
   transport: Transport,
@@ -30,7 +33,7 @@ export async function* streamEvents(
   }
 }
 
-/** null: it ended, broke, or was silent for too long. Throws the signal's reason. */
+/** null: the stream ended, broke, or was silent for too long. Throws the signal's reason. */
 async function readWithin(
   transport: Transport,
   reader: ReadableStreamDefaultReader<Uint8Array>,
@@ -42,7 +45,8 @@ async function readWithin(
     ({ value }) => value ?? null,
     () => {
       if (signal?.aborted === true) throw signal.reason;
-      // What a broken connection rejects with differs between platforms; it is taken up again.
+      // Platforms differ in the error of a broken connection, so it is not looked at; the caller
+      // reconnects.
       return null;
     },
   );
@@ -53,7 +57,7 @@ async function readWithin(
   }
 }
 
-/** Whether there is a stream in the answer; what else there is, is left unread. */
+/** Whether the answer is an event stream. The body of any other answer is left unread. */
 export async function isEventStream(response: Response): Promise<boolean> {
   const type = response.headers.get('content-type') ?? '';
   if (type.startsWith('text/event-stream')) return true;

@@ -6,19 +6,25 @@ import { createOperationHandle, type OperationHandle } from './operation.ts';
 import { randomKey } from './random-key.ts';
 import type { Transport } from './transport.ts';
 
-/** What submit() takes. All may be left out. */
+/** The options of submit(); all may be left out. */
 export type SubmitOptions = {
-  /** At most 255 characters. The same key with the same input gives the same operation. Default: a random one. */
+  /**
+   * At most 255 characters. The same key with the same input gives the same operation. Default: a
+   * random key.
+   */
   readonly idempotencyKey?: string | undefined;
   /** Higher goes first, -100..100. Default: the task's. */
   readonly priority?: number | undefined;
-  /** Not before so long from now. */
+  /** How long from now before it may start. */
   readonly delay?: Duration | undefined;
-  /** Fails with `deadline_exceeded` when not finished so long from now. */
+  /** How long from now until it must be finished, else it fails with `deadline_exceeded`. */
   readonly deadline?: Duration | undefined;
-  /** To find it by, in lists and batches. */
+  /** Labels by which lists and batches can find it. */
   readonly labels?: Readonly<Record<string, string>> | undefined;
-  /** Told when the operation is final: a POST that is signed and repeated until it is taken. The input must be an object. */
+  /**
+   * Address that gets a signed POST when the operation is final, repeated until it acknowledges
+   * one. The input must be an object.
+   */
   readonly webhookUrl?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 };
@@ -41,7 +47,7 @@ export async function postSubmission(
   const url = transport.address(p.path);
   const { priority, delay, deadline, labels, signal } = p.options;
   for (const [name, value] of Object.entries({ priority, delay, deadline })) {
-    // A bare number is milliseconds here; the query wants its unit.
+    // A bare number means milliseconds here, but the query needs a unit.
     if (value !== undefined) {
       const isDuration = name !== 'priority' && typeof value === 'number';
       url.searchParams.set(name, isDuration ? `${value}ms` : String(value));
@@ -66,7 +72,7 @@ export async function postSubmission(
   });
 }
 
-/** `webhook_url` stands beside the members of the input; the server takes it out again. */
+/** Puts `webhook_url` beside the members of the input; the server takes it out again. */
 function withWebhook(input: unknown, webhookUrl: string | undefined): unknown {
   if (webhookUrl === undefined) return input;
   if (typeof input === 'object' && input !== null && !Array.isArray(input)) {
@@ -75,7 +81,7 @@ function withWebhook(input: unknown, webhookUrl: string | undefined): unknown {
   throw expected('input', 'an object, as `webhookUrl` is sent beside its members', input);
 }
 
-/** As a string of RFC 9651, which is printable ASCII. */
+/** The key as a String of RFC 9651, which allows printable ASCII only. */
 function quotedKey(key: string): string {
   if (/^[\u0020-\u007e]+$/.test(key) && key.length <= limits.idempotencyKeyChars) {
     return `"${key.replaceAll(/[\\"]/g, String.raw`\$&`)}"`;

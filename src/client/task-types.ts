@@ -1,13 +1,14 @@
 /**
- * Types only: how `createClient<typeof rc>()` reads names, inputs and outputs off the server object. Told
- * by structure, because the client imports nothing of the engine and must work in a browser's bundle.
+ * Types by which `createClient<typeof rc>()` reads names, inputs and outputs off the server object.
+ * They are structural, because the client imports nothing of the engine and must work in a
+ * browser's bundle.
  */
 type TaskLike = {
   readonly name: string;
   readonly types?: { readonly input: unknown; readonly output: unknown } | undefined;
 };
 
-/** The union of the tasks that `App.tasks` lists. */
+/** The union of the tasks listed in `App.tasks`. */
 type TasksOf<App> = App extends { readonly tasks?: infer Tasks }
   ? NonNullable<Tasks> extends readonly TaskLike[]
     ? NonNullable<Tasks>[number]
@@ -16,12 +17,17 @@ type TasksOf<App> = App extends { readonly tasks?: infer Tasks }
 
 type TaskNamed<App, Name> = Extract<TasksOf<App>, { readonly name: Name }>;
 
-/** The names of the tasks that `App` (`typeof rc`, or a config) lists; any string where its type does not tell. */
+/**
+ * The names of the tasks in `App` (`typeof rc`, or a config); any string where its type has none.
+ */
 export type TaskName<App> = TasksOf<App>['name'];
 
-/** What the task's validator takes; unknown where the app's type does not tell. */
+/** The input that the task's validator accepts; unknown where the app's type does not say. */
 export type InputOf<App, Name> = Carried<TaskNamed<App, Name>, 'input'>;
-/** What the task's handler returns, a `file()` as a File; unknown where the app's type does not tell. */
+/**
+ * The value that the task's handler returns, with a `file()` as a File; unknown where the app's
+ * type does not say.
+ */
 export type OutputOf<App, Name> = Received<Carried<TaskNamed<App, Name>, 'output'>>;
 
 type Carried<Task, Part extends 'input' | 'output'> = [Task] extends [never]

@@ -6,48 +6,54 @@ import { notRaincheck } from './answered-operation.ts';
 import { NetworkError, problemOf, ProblemError, retryAfterMs } from './problem.ts';
 
 /**
- * One place that speaks HTTP: addresses, token, time limits, and which failures are worth another try.
+ * The one place that speaks HTTP. It knows addresses, the token, time limits, and which failures
+ * are worth another try.
  *
- * Tried again: no answer at all, 429, and 500, 502, 503 and 504, after Retry-After or a growing pause with
- * jitter. A request that is not idempotent is tried again only when the server said it did not take it
- * (429, 503). Everything else ends at once: asking again would not change a 401 or a 404, nor the 500 that
- * tells how an operation ended.
+ * Tried again are requests without any answer and answers 429, 500, 502, 503 and 504, after
+ * Retry-After or a growing pause with jitter. A request that is not idempotent is tried again only
+ * when the server said that it did not take it (429, 503). Everything else ends at once, because
+ * asking again would change neither a 401 or a 404, nor the 500 that says how an operation ended.
  */
 export type TransportOptions = {
-  /** Where the server is, with its base path: `https://example.com/ops`. */
+  /** Address of the server with its base path, like `https://example.com/ops`. */
   readonly baseUrl: string | URL;
-  /** Sent as `Authorization: Bearer …`; a function is asked before every request. */
+  /** Sent as `Authorization: Bearer …`. A function is called before every request. */
   readonly token?: string | (() => string | Promise<string>) | undefined;
-  /** Default: the global fetch. Its TypeErrors count as "no answer", as the Fetch standard has it. */
+  /**
+   * Default: the global fetch. A TypeError from it counts as "no answer", as in the Fetch standard.
+   */
   readonly fetch?: typeof fetch | undefined;
-  /** How long submits, reads and cancels are tried again; waits go on to their own timeout. Default 30 s. */
+  /**
+   * How long submits, reads and cancels are tried again; waits have their own timeout. Default 30
+   * s.
+   */
   readonly patience?: Duration | undefined;
-  /** Called before each pause. */
+  /** Called before each pause between tries. */
   readonly onRetry?: ((notice: RetryNotice) => void) | undefined;
-  /** Default: the machine's clock. For tests. */
+  /** Clock for tests. Default: the machine's clock. */
   readonly clock?: Clock | undefined;
 };
 
-/** A request is made again after `delayMs`, because of `error`. */
+/** Says that a request will be made again after `delayMs`, because of `error`. */
 export type RetryNotice = { readonly error: NetworkError | ProblemError; readonly delayMs: number };
 
 export type TransportRequest = {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   readonly url: URL;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Sent as JSON; undefined: no body. */
+  /** Sent as JSON; undefined sends no body. */
   readonly json?: unknown;
   readonly signal?: AbortSignal | undefined;
-  /** Longest silence before the headers. Default 30 s. */
+  /** Longest wait for the response headers. Default 30 s. */
   readonly timeoutMs?: number;
-  /** false: a lost answer is not asked for again. Default true. */
+  /** false: when the answer is lost, the request is not sent again. Default true. */
   readonly idempotent?: boolean;
 };
 
 export type Answer = {
   readonly status: number;
   readonly headers: Headers;
-  /** The parsed JSON; null for 304 and empty bodies. */
+  /** The parsed JSON; null for a 304 and for empty bodies. */
   readonly body: unknown;
 };
 
@@ -60,7 +66,7 @@ const retryAfterCapMs = 120_000;
 export class Transport {
   readonly base: URL;
   readonly clock: Clock;
-  /** TransportOptions.patience. */
+  /** TransportOptions.patience in ms. */
   readonly patienceMs: number;
   readonly #options: TransportOptions;
   readonly #fetch: typeof fetch;
@@ -68,14 +74,14 @@ export class Transport {
 
   /** Throws `invalid_option` for an address or patience that cannot be used. */
   constructor(options: TransportOptions) {
-    // A name may be mistyped.
+    // TypeScript checks the names, but JavaScript may mistype one.
     const given: object = options ?? {}; // oxlint-disable-line typescript/no-unnecessary-condition -- JavaScript may call without any
     refuseUnknownKeys('the client', given, optionNames);
     if (!('baseUrl' in given)) throw expected('baseUrl', "the server's address", undefined);
     this.#options = options;
     this.base = checkedBaseUrl(options.baseUrl);
     this.clock = options.clock ?? systemClock;
-    // Looked up at each call: tests and instrumentation replace the global.
+    // Looked up at each call, because tests and instrumentation replace the global.
     this.#fetch = options.fetch ?? ((input, init) => fetch(input, init));
     this.patienceMs = durationMs('patience', options.patience ?? 30_000);
   }
@@ -84,12 +90,12 @@ export class Transport {
     return addressAt(this.base, path);
   }
 
-  /** Now by the server's clock, as far as its answers have told it. */
+  /** The current time by the server's clock, as far as its Date headers told it. */
   serverNow(): number {
     return this.clock.now() + this.#serverAheadMs;
   }
 
-  /** One try and the whole answer; throws ProblemError for everything but 2xx and 304. */
+  /** One try that reads the whole answer. Throws ProblemError for everything but 2xx and 304. */
   async send(p: TransportRequest): Promise<Answer> {
     const response = await this.#open(p);
     const text = await asNetworkError(p, () => response.text());
@@ -102,12 +108,12 @@ export class Transport {
     throw this.#problemFrom(response, body);
   }
 
-  /** `send`, tried again for `patience`. */
+  /** As send(), tried again for up to `patience`. */
   async request(p: TransportRequest): Promise<Answer> {
     return this.#patiently(p, () => this.send(p));
   }
 
-  /** The answer as it is, for results: 2xx whatever the type; throws ProblemError for the rest. */
+  /** The unread response of any type, for results. Throws ProblemError for everything but 2xx. */
   async download(p: TransportRequest): Promise<Response> {
     return this.#patiently(p, async () => {
       const response = await this.#open(p);
@@ -116,7 +122,7 @@ export class Transport {
     });
   }
 
-  /** Tells onRetry, sleeps, and throws the signal's reason when it aborts. */
+  /** Calls onRetry and sleeps. Throws the signal's reason when it aborts. */
   async pause(error: unknown, delayMs: number, signal?: AbortSignal): Promise<void> {
     this.#options.onRetry?.({ error: error as NetworkError | ProblemError, delayMs });
     await this.clock.sleep(delayMs, signal);
@@ -136,7 +142,10 @@ export class Transport {
     }
   }
 
-  /** One try, headers only: the caller reads the body. Throws NetworkError, or the signal's reason. */
+  /**
+   * One try that reads the headers only; the caller reads the body. Throws NetworkError, or the
+   * signal's reason.
+   */
   async #open(p: TransportRequest): Promise<Response> {
     const silence = new AbortController();
     const signals = p.signal === undefined ? [silence.signal] : [p.signal, silence.signal];
@@ -159,7 +168,7 @@ export class Transport {
       this.#noteServerTime(response.headers);
       return response;
     } finally {
-      // Headers came: a long download is not silence.
+      // The headers are here, and a long download is not silence.
       clearTimeout(timer);
     }
   }
@@ -174,7 +183,7 @@ export class Transport {
     return new ProblemError(problemOf({ status, statusText, body: shown }), after);
   }
 
-  /** The Date header tells seconds only: smaller differences are left alone. */
+  /** The Date header has whole seconds, so differences of up to 2 s are ignored. */
   #noteServerTime(headers: Headers): void {
     const date = Date.parse(headers.get('date') ?? '');
     if (Number.isNaN(date)) return;
@@ -183,7 +192,7 @@ export class Transport {
   }
 }
 
-/** Milliseconds before the next try, or null when it would be no use. */
+/** Milliseconds before the next try, or null when another try would be of no use. */
 export function retryDelayMs(error: unknown, tries: number, idempotent = true): number | null {
   const grown = Math.min(backoffCapMs, backoffBaseMs * 2 ** Math.min(tries - 1, 16));
   const jittered = Math.round(grown * (0.5 + Math.random() / 2));
@@ -197,8 +206,9 @@ export function retryDelayMs(error: unknown, tries: number, idempotent = true): 
 }
 
 /**
- * The address of `path` under the base: absolute ones must be of the same origin (the token goes
- * there), root-relative ones are taken as they are when they carry the base path already.
+ * The address of `path` under the base. An absolute one must have the same origin, because the
+ * token is sent there. A root-relative one that already begins with the base path is taken as it
+ * is.
  */
 function addressAt(base: URL, path: string): URL {
   const prefix = base.pathname.replace(/\/$/, '');
@@ -212,7 +222,7 @@ function addressAt(base: URL, path: string): URL {
   }
   const rooted = path.startsWith('/') ? path : `/${path}`;
   const complete = prefix !== '' && rooted.startsWith(`${prefix}/`) ? rooted : prefix + rooted;
-  // Joined as text: '//evil.example/x' resolved against the base would be another host.
+  // Joined as text, because '//evil.example/x' resolved against the base would be another host.
   return new URL(base.origin + complete);
 }
 
@@ -247,7 +257,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** Monotonic within the process, as Clock asks. */
+/** Monotonic within the process, as Clock requires. */
 const systemClock: Clock = {
   now: () => Math.round(performance.timeOrigin + performance.now()),
   sleep: (ms, signal) =>

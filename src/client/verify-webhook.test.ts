@@ -21,7 +21,7 @@ import { WebhookVerificationError, type WebhookErrorCode } from './webhook-error
 const { id, body, headers } = signedDelivery();
 const event = operationEvent();
 
-/** Rejects with this code; gives the message for a closer look. */
+/** Asserts that it rejects with this code; returns the message. */
 async function refusal(
   verified: Promise<unknown>,
   code: WebhookErrorCode,
@@ -70,8 +70,8 @@ describe('a delivery signed by the reference libraries', () => {
     });
   }
 
-  // The example that the libraries of Standard Webhooks share. Its body is no event of ours, so it is told apart
-  // from a mismatch by what is wrong then.
+  // The example shared by the libraries of Standard Webhooks. Its body is not an event of ours, so
+  // a valid signature shows as another error than a mismatch.
   it('fits the published example', async () => {
     const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
     const example = {
@@ -134,7 +134,7 @@ describe('a delivery signed by our own sender', () => {
 
 describe('the body', () => {
   const bytes = new TextEncoder().encode(body);
-  // Node's own buffers are views into a pool: the bytes beside them are somebody else's.
+  // Node's own buffers are views into a pool, whose neighbouring bytes belong to others.
   const pooled = Buffer.concat([Buffer.from('before'), bytes, Buffer.from('after')]).subarray(
     6,
     6 + bytes.length,

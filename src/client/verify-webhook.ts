@@ -4,24 +4,33 @@ import type { WireWebhookEvent } from '../core/wire-webhook.ts';
 import { WebhookVerificationError } from './webhook-error.ts';
 import { bytesOfBase64, importWebhookKey, type WebhookKey } from './webhook-key.ts';
 
-/** The body of a delivery as it came, not what a parser made of it: the signature covers its very bytes. */
+/**
+ * The raw body of a delivery, not what a parser made of it, because the signature covers the exact
+ * bytes.
+ */
 export type WebhookBody = string | Uint8Array | ArrayBuffer;
 
-/** A Headers, or the headers as an object, whatever the case of its names (node:http, Express, Fastify). */
+/**
+ * A Headers object, or the headers as a plain object with names in any case (node:http, Express,
+ * Fastify).
+ */
 export type WebhookHeaders =
   | { get(name: string): string | null }
   | Readonly<Record<string, string | readonly string[] | undefined>>;
 
-/** What verifyWebhook() takes beside the request. */
+/** The options of verifyWebhook(). */
 export type VerifyOptions = {
-  /** How far `webhook-timestamp` may be from now, either way. Default 5 minutes; each attempt is signed anew. */
+  /**
+   * How far `webhook-timestamp` may be from now, in either direction. Default 5 minutes; each
+   * attempt is signed anew.
+   */
   readonly tolerance?: Duration | undefined;
-  /** Default: the machine's. */
+  /** Clock for tests. Default: the machine's clock. */
   readonly clock?: { now(): number } | undefined;
 };
 
 const toleranceMsDefault = 300_000;
-/** A sender signs with each of its live secrets; more signatures than this come from nobody we know. */
+/** A sender signs once with each of its live secrets; none that we know has more than this. */
 const signaturesMax = 16;
 const signatureBytes = { v1: 32, v1a: 64 } as const;
 
@@ -31,14 +40,13 @@ type Signature = {
 };
 
 /**
- * The event of a delivery that one of `secrets` signed, by Standard Webhooks 1.0: the sender signs the bytes
- * `id.timestamp.body`. Several secrets while one replaces another: any may fit. Rejects with
- * WebhookVerificationError, or `invalid_option` for options that make no sense. Runs wherever there is WebCrypto:
- * Node, Deno, Bun, workers.
- *
+ * Verifies a delivery by Standard Webhooks 1.0 and resolves to its event. The sender signs the
+ * bytes `id.timestamp.body`. Give several secrets while one replaces another; any of them may fit.
+ * Rejects with WebhookVerificationError, or with `invalid_option` for options that make no sense.
+ * Runs wherever WebCrypto exists, as in Node, Deno, Bun and workers.
  *   secrets ──► headers ──► age ──► one signature fits under one secret ──► JSON ──► the event
  *
- * It does not tell a first delivery from a repeated one: `webhook-id` does, which stays the same.
+ * It cannot tell a first delivery from a repeated one. Compare `webhook-id`, which stays the same.
  */
 // oxlint-disable-next-line max-params -- the order of Standard Webhooks, with the secrets beside it
 export async function verifyWebhook(
@@ -60,10 +68,13 @@ export async function verifyWebhook(
   throw new WebhookVerificationError('no_match', mismatchText({ body, signatures, keys }));
 }
 
-/** Copied: what is verified is what is parsed, whoever else writes to the buffer meanwhile. */
+/**
+ * A copy of the body, so that the bytes verified are the bytes parsed, even if somebody writes to
+ * the buffer meanwhile.
+ */
 function bytesOf(rawBody: unknown): Uint8Array<ArrayBuffer> {
   if (typeof rawBody === 'string') return new TextEncoder().encode(rawBody);
-  // Not instanceof: test runners give each file globals of its own.
+  // Not instanceof, because test runners give each file its own globals.
   if (ArrayBuffer.isView(rawBody)) {
     return new Uint8Array(new Uint8Array(rawBody.buffer, rawBody.byteOffset, rawBody.byteLength));
   }
@@ -89,7 +100,10 @@ async function keysOf(secrets: string | readonly string[]): Promise<readonly Web
   throw new WebhookVerificationError('bad_secret', 'Expected at least one secret, got none.');
 }
 
-/** The one value of a header. Two that are alike may be a proxy's doing, but which one is signed is a guess. */
+/**
+ * The single value of a header. A proxy may have doubled it, but which of two is signed would be a
+ * guess.
+ */
 function headerOf(headers: WebhookHeaders, name: string): string {
   const values = valuesOf(headers, name);
   const [value] = values;
@@ -110,7 +124,7 @@ function valuesOf(headers: WebhookHeaders, name: string): readonly unknown[] {
     .map(([, value]) => value);
 }
 
-/** In whole seconds, as the sender counts: an age of 300.9 s is 300. */
+/** Compares whole seconds, as the sender counts them: an age of 300.9 s is 300. */
 function refuseAge(
   timestamp: string,
   { now, toleranceMs }: { readonly now: number; readonly toleranceMs: number },
@@ -131,7 +145,10 @@ function refuseAge(
   );
 }
 
-/** `v1,base64 v1a,base64 …`. What is malformed or of another version fits nothing, so it is left out. */
+/**
+ * The signatures in `v1,base64 v1a,base64 …`. Malformed ones and other versions cannot fit, so they
+ * are left out.
+ */
 function signaturesIn(header: string): readonly Signature[] {
   return header
     .split(' ')
@@ -144,7 +161,7 @@ function signaturesIn(header: string): readonly Signature[] {
     });
 }
 
-/** WebCrypto compares in constant time; which of several fits is no secret. */
+/** WebCrypto compares in constant time. Which of several signatures fits is not a secret. */
 async function anyFits(
   signed: Uint8Array<ArrayBuffer>,
   p: { readonly signatures: readonly Signature[]; readonly keys: readonly WebhookKey[] },
@@ -186,7 +203,7 @@ function eventIn(body: Uint8Array): WireWebhookEvent {
     typeof event.type === 'string' &&
     'timestamp' in event &&
     typeof event.timestamp === 'string';
-  // Signed by who has the secret: the rest is as core/wire-webhook.ts says, or newer.
+  // The signer has the secret, so the rest is trusted to be as in core/wire-webhook.ts, or newer.
   if (isEvent) return event as WireWebhookEvent;
   throw new WebhookVerificationError(
     'bad_body',

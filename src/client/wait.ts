@@ -6,33 +6,40 @@ import { retryDelayMs, type Answer, type Transport } from './transport.ts';
 /**
  * Follows one operation to its end.
  *
- * The first look is answered at once. Every later one asks `Prefer: wait=N` (RFC 7240) with the last ETag,
- * so a server that knows it answers at the next change and the end is seen at once. Such an answer carries `Preference-Applied: wait=…` and is
- * followed by the next look. Any other answer is plain polling: the next look comes after retry-after-ms or Retry-After.
+ * The first look is answered at once. Every later one sends `Prefer: wait=N` (RFC 7240) and the
+ * last ETag. A server that supports this answers at the next change, with `Preference-Applied:
+ * wait=…`; then the next look follows at once. After any other answer the client polls: the next
+ * look comes after retry-after-ms or Retry-After.
  *
  *   look ── final ──────────────────────────► the operation
  *     ├──── changed, or waited in vain ─────► look again at once (paced, so no loop can spin)
  *     ├──── server does not wait ───────────► sleep Retry-After, look
  *     ├──── no answer, 429, 502, 503, 504 ──► sleep Retry-After or back off, look
- *     ├──── 500 ────────────────────────────► the same, until nothing else has come for the client's patience: a
- *     │                                       server that is broken for good must not be asked for ever
+ *     ├──── 500 ────────────────────────────► the same, until only 500 has come for the client's patience,
+ *     │                                       since a broken server must not be asked for ever
  *     └──── any other error ────────────────► throws
  */
 export type WaitOptions = {
-  /** Then WaitTimeout; the operation keeps running. Default: none. 0 looks once. */
+  /**
+   * After this time the wait rejects with WaitTimeout; the operation keeps running. 0 looks once.
+   * Default: none.
+   */
   readonly timeoutMs?: number | undefined;
-  /** Stops the wait, not the operation; the wait rejects with the signal's reason. */
+  /** Stops the wait, not the operation. The wait then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
-  /** Called with the first state and each one after it that differs. */
+  /** Called with the first state and with each later one that differs. */
   readonly onChange?: ((operation: WireOperation) => void) | undefined;
 };
 
 /** Below the 30 s after which many proxies cut a silent request. */
 const longPollSeconds = 25;
 const pollMsDefault = 1_000;
-/** A server with more clients than its budget of polls has room for puts the last of them off this far. */
+/**
+ * The latest next poll that we accept. A server with more clients than its poll budget allows puts
+ * some off this far.
+ */
 const pollMsMax = 960_000;
-/** Looks that were answered faster than this count as quick; after `quickLooks` of them we keep this pace. */
+/** Looks answered faster than this count as quick. After `quickLooks` of them we keep this pace. */
 const paceMs = 250;
 const quickLooks = 5;
 
@@ -77,7 +84,7 @@ export async function waitForFinal(
   }
 }
 
-/** completed or failed: it will not change any more. */
+/** Whether the operation is completed or failed; then it does not change any more. */
 export function isFinal(operation: WireOperation): boolean {
   return operation.status === 'completed' || operation.status === 'failed';
 }
@@ -89,7 +96,8 @@ async function watchUntilFinal(watch: Watch, signal: AbortSignal): Promise<WireO
     signal.throwIfAborted();
     try {
       const startedAt = transport.clock.now();
-      // Without an ETag the wait would be for a change after this request, and hide what is now.
+      // Without an ETag the wait would be for a change after this request, which would hide the
+      // present state.
       const isFirst = watch.seen === null;
       const answer = await look(watch, { waitSeconds: isFirst ? 0 : longPollSeconds, signal });
       failures = 0;
@@ -110,7 +118,7 @@ async function watchUntilFinal(watch: Watch, signal: AbortSignal): Promise<WireO
   }
 }
 
-/** One GET of the status; updates what was seen. waitSeconds 0 asks for an answer at once. */
+/** One GET of the status, which updates `watch`. With waitSeconds 0 the server answers at once. */
 async function look(
   watch: Watch,
   p: { readonly waitSeconds: number; readonly signal: AbortSignal | undefined },
@@ -135,10 +143,10 @@ async function look(
   return answer;
 }
 
-/** Milliseconds to the next look after one that took `tookMs` and was not the end. */
+/** Milliseconds to the next look, after one that took `tookMs` and did not find the end. */
 function nextLookMs(watch: Watch, answer: Answer, tookMs: number): number {
   const applied = answer.headers.get('preference-applied') ?? '';
-  // A full server may answer a wait at once with nothing new: that is polling too.
+  // A full server may answer a wait at once with nothing new. That counts as polling.
   const inVain = answer.status === 304 && tookMs < paceMs;
   if (inVain || !/(?:^|[\s,])wait\b/.test(applied)) {
     return Math.min(askedMs(watch.transport, answer) ?? pollMsDefault, pollMsMax);
@@ -147,12 +155,15 @@ function nextLookMs(watch: Watch, answer: Answer, tookMs: number): number {
   return watch.quick <= quickLooks ? 0 : paceMs - tookMs;
 }
 
-/** As the server asks: to the millisecond where it says so (`retry-after-ms`), else in seconds or by a date. */
+/**
+ * The pause that the server asks for: in ms by `retry-after-ms`, else in seconds or by a date.
+ * null: none.
+ */
 function askedMs(transport: Transport, { headers }: Answer): number | null {
   const ms = Number(headers.get('retry-after-ms') ?? Number.NaN);
   if (Number.isFinite(ms) && ms > 0) return ms;
   const after = retryAfterMs(headers.get('retry-after'), transport.serverNow());
-  // A moment that has come already: at the usual pace, not at once.
+  // The date has passed already. Poll at the usual pace, not at once.
   return after === 0 ? null : after;
 }
 
@@ -161,7 +172,7 @@ async function abortAfter(
   p: { readonly timeoutMs: number; readonly late: AbortController; readonly done: AbortSignal },
 ): Promise<void> {
   const endsAt = clock.now() + p.timeoutMs;
-  // A sleep may be cut short (Clock.sleep), so the end is checked and not trusted.
+  // A sleep may be cut short (Clock.sleep), so the time is checked again.
   while (!p.done.aborted && clock.now() < endsAt) await clock.sleep(endsAt - clock.now(), p.done);
   if (!p.done.aborted) p.late.abort();
 }

@@ -1,7 +1,7 @@
 import { WebhookVerificationError } from './webhook-error.ts';
 
 /**
- * The keys that deliveries are signed with, as Standard Webhooks 1.0 writes them:
+ * A key that verifies deliveries, from a secret as Standard Webhooks 1.0 writes it:
  *
  *   whsec_ base64 of 24..64 bytes   the shared secret of a `v1` signature, HMAC-SHA256
  *   whpk_  base64 of 32 bytes       the public key of a `v1a` signature, Ed25519
@@ -21,9 +21,12 @@ const schemes = {
   whpk_: { version: 'v1a', bytesMin: 32, bytesMax: 32, algorithm: { name: 'Ed25519' } },
 } as const;
 
-/** Throws `bad_secret`, whose message never shows the secret. White space around it is no part of it. */
+/**
+ * Imports a secret, ignoring white space around it. Throws `bad_secret`, whose message never shows
+ * the secret.
+ */
 export async function importWebhookKey(secret: unknown): Promise<WebhookKey> {
-  // A variable of the environment that is not set comes as undefined, whatever the types say.
+  // An environment variable that is not set arrives as undefined, whatever the types say.
   if (typeof secret !== 'string') {
     const got = secret === null ? 'null' : typeof secret;
     throw badSecret(`got ${got}. Is the variable that should hold it set?`);
@@ -46,7 +49,10 @@ export async function importWebhookKey(secret: unknown): Promise<WebhookKey> {
   return { version, key };
 }
 
-/** The bytes of a text exactly as btoa writes it, so that no two texts are one signature; null for any other. */
+/**
+ * The bytes of a text exactly as btoa writes it, so that no two texts are the same signature; null
+ * for any other text.
+ */
 export function bytesOfBase64(text: string): Uint8Array<ArrayBuffer> | null {
   try {
     const characters = atob(text);

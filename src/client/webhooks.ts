@@ -19,32 +19,40 @@ import { postSubmission, type SubmitOptions } from './submission.ts';
 import type { Transport } from './transport.ts';
 
 /**
- * Webhooks, for programs that run the server: endpoints, deliveries, dead letters and secrets, as they are on the
- * wire. All methods reject as those of Client do; with a 404 where the server sends no webhooks. What would be
- * done twice, such as a secret or a test, is not asked for again when its answer is lost.
+ * Calls about webhooks, for programs that run the server: endpoints, deliveries, dead letters and
+ * secrets, in the form they have on the wire. All methods reject as those of Client do, and with a
+ * 404 when the server sends no webhooks. A call that must not happen twice, such as a new secret or
+ * a test, is not repeated when its answer is lost.
  */
 export type WebhooksClient = {
   endpoints(
     filter?: PageOptions & { readonly kind?: WireEndpoint['kind'] | undefined },
   ): Promise<WireEndpointPage>;
   endpoint(id: string, options?: CallOptions): Promise<WireEndpoint>;
-  /** `secret` of the answer is told only this once. */
+  /** Creates an endpoint. Only this answer ever shows its `secret`. */
   createEndpoint(members: NewEndpoint, options?: CallOptions): Promise<WireCreatedEndpoint>;
-  /** What is given is replaced. */
+  /** Replaces the given members; the others stay. */
   updateEndpoint(
     id: string,
     members: EndpointMembers,
     options?: CallOptions,
   ): Promise<WireEndpoint>;
-  /** Asks it for its consent, again if need be; resolves with the endpoint as it is then. */
+  /**
+   * Asks the endpoint for its consent, again if need be. Resolves to the endpoint as it is then.
+   */
   validateEndpoint(id: string, options?: CallOptions): Promise<WireEndpoint>;
-  /** What waits for it is cancelled. */
+  /** Removes the endpoint and cancels its pending deliveries. */
   removeEndpoint(id: string, options?: CallOptions): Promise<void>;
-  /** Sends a test event now; resolves with the attempt, whatever came of it. */
+  /** Sends a test event now. Resolves to the attempt, whether it succeeded or not. */
   testEndpoint(id: string, options?: CallOptions): Promise<WireTestedEndpoint>;
-  /** `endpoint` null: the secret that signs for what has none of its own. */
+  /**
+   * The secrets of an endpoint. null: the secrets that sign for endpoints without one of their own.
+   */
   secrets(endpoint: string | null, options?: CallOptions): Promise<WireSecretList>;
-  /** Makes a new one, or takes `secret`; those before it go on to sign for `graceSeconds`, default a day. */
+  /**
+   * Makes a new secret, or takes `secret`. Earlier ones still sign for `graceSeconds`, default a
+   * day.
+   */
   rotateSecret(
     endpoint: string | null,
     p?: CallOptions & {
@@ -56,14 +64,17 @@ export type WebhooksClient = {
     filter?: DeliveryListFilter & { readonly state?: readonly DeliveryState[] | undefined },
   ): Promise<WireDeliveryPage>;
   deadLetters(filter?: DeliveryListFilter): Promise<WireDeliveryPage>;
-  /** Dead letters by endpoint and error, the most frequent first: each is what a redrive takes by these two. */
+  /**
+   * Dead letters grouped by endpoint and error, the most frequent first. Each group can be redriven
+   * by these two.
+   */
   deadLetterGroups(filter?: Omit<DeliveryListFilter, 'cursor'>): Promise<WireDeadLetterGroups>;
-  /** With what it sends. */
+  /** One delivery, with the request that it sends. */
   delivery(id: string, options?: CallOptions): Promise<WireDelivery>;
   attempts(id: string, options?: CallOptions): Promise<readonly WireDeliveryAttempt[]>;
-  /** Sends it again, with the same id. */
+  /** Sends the delivery again, with the same id. */
   redeliver(id: string, options?: CallOptions): Promise<WireDelivery>;
-  /** Gives it up. */
+  /** Gives the delivery up. */
   discard(id: string, options?: CallOptions): Promise<WireDelivery>;
   /** How many dead letters a redrive would take. */
   countDeadLetters(redrive: Redrive, options?: CallOptions): Promise<WireRedriveCount>;
@@ -71,29 +82,31 @@ export type WebhooksClient = {
   redrive(redrive: Redrive, options?: SubmitOptions): Promise<OperationHandle>;
 };
 
-/** What can be said of an endpoint; what is left out stays, or has its default. */
+/**
+ * The members of an endpoint that can be set. Those left out keep their value or get the default.
+ */
 export type EndpointMembers = {
-  /** Of a public address, over https unless the server allows more. */
+  /** A public address over https, unless the server allows more. */
   readonly url?: string | undefined;
-  /** What it is told of. Default: operation.completed and operation.failed. */
+  /** The events it is sent. Default: operation.completed and operation.failed. */
   readonly events?: readonly WebhookEvent[] | undefined;
-  /** Of which tasks. null, the default: of all. */
+  /** The tasks whose events it is sent. null, the default: all. */
   readonly tasks?: readonly string[] | null | undefined;
-  /** Headers of its own, that go with every delivery; never shown again. */
+  /** Headers sent with every delivery to it; never shown again. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly description?: string | null | undefined;
   /** false: its deliveries are held until it is true again. */
   readonly enabled?: boolean | undefined;
-  /** true: it is asked for its consent, and nothing is sent before. */
+  /** true: the endpoint is asked for its consent, and nothing is sent before that. */
   readonly handshake?: boolean | undefined;
 };
 
-/** What createEndpoint() takes. */
+/** The members of createEndpoint(). */
 export type NewEndpoint = EndpointMembers & {
   readonly url: string;
-  /** Brought along; default: one is made. */
+  /** A secret that you bring. Default: one is made. */
   readonly secret?: string | undefined;
-  /** `v1`: a shared secret; `v1a`: a key pair, of which the answer tells the public key. Default v1. */
+  /** `v1`: a shared secret; `v1a`: a key pair whose public key the answer shows. Default v1. */
   readonly signature?: 'v1' | 'v1a' | undefined;
 };
 
@@ -105,36 +118,36 @@ export type PageOptions = CallOptions & {
   readonly cursor?: string | undefined;
 };
 
-/** Which deliveries: all given members must match. */
+/** A filter of deliveries. All given members must match. */
 export type DeliveryFilter = {
   readonly endpoint?: string | undefined;
   readonly operation?: string | undefined;
   readonly event?: DeliveryEvent | undefined;
   /** Error class of the latest attempt. */
   readonly error?: string | undefined;
-  /** Created at or after, before. */
+  /** Created at or after `since`, and before `until`. */
   readonly since?: Date | undefined;
   readonly until?: Date | undefined;
 };
 
-/** What deliveries() and deadLetters() take: all given members must match; and which page. */
+/** The options of deliveries() and deadLetters(): which deliveries, and which page of them. */
 export type DeliveryListFilter = PageOptions & DeliveryFilter;
 
-/** Which dead letters, and what becomes of them. */
+/** Which dead letters to take, and what to do with them. */
 export type Redrive = {
-  /** {}: all of them. */
+  /** {} takes all of them. */
   readonly filter: DeliveryFilter & {
-    /** Default `dead`. `expired` ones can only be sent again. */
+    /** Default `dead`. `expired` ones can only be sent again, not discarded. */
     readonly state?: 'dead' | 'expired' | undefined;
   };
   /** Default `redrive`. */
   readonly action?: 'redrive' | 'discard' | undefined;
-  /** How many at most, 1..1000. Default 50. */
+  /** Deliveries a second at most, 1..1000. Default 50. */
   readonly perSecond?: number | undefined;
 };
 
 const redrivePath = '/webhooks/dead-letters/redrive';
-/** A test waits for its attempt, which may take all of its time. */
+/** The answer to a test comes after its attempt, which may use all of its time. */
 const testTimeoutMs = 60_000;
 
 export function webhooksOver(transport: Transport): WebhooksClient {
@@ -230,7 +243,7 @@ type Call = CallOptions & {
   readonly idempotent?: boolean;
 };
 
-/** Requests whose answer is an object, known by a member that only it has. */
+/** Requests whose answer is an object, recognised by a member that only it has. */
 class Calls {
   readonly #transport: Transport;
 

@@ -28,7 +28,7 @@ const tokens: readonly AccessToken[] = scopes.map((scope) => ({
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 const methods = ['get', 'post', 'patch', 'delete'] as const;
 
-/** What is neither `read` to GET nor `operate` to change, by the pattern of its address. */
+/** Actions whose scope is not the default (`read` to GET, `operate` to change), by pattern. */
 const exceptions: Readonly<Record<string, Scope | null>> = {
   'get /': null,
   'get /openapi.json': null,
@@ -55,7 +55,7 @@ describe('Every route', () => {
   });
   after(() => k.stop());
 
-  /** Status, problem and challenge of a request; a stream is left at once. */
+  /** Status, problem and challenge of a request. Streams are left at once. */
   async function ask(method: string, path: string, headers: Record<string, string>) {
     const url = `http://raincheck.test${path}`;
     const response = await fetchHandler(k.app)(new Request(url, { method, headers }));
@@ -76,7 +76,7 @@ describe('Every route', () => {
     }
   }
 
-  /** An address of the route that leads to nothing that there is. */
+  /** A path of the route that leads to nothing existing. */
   const addressOf = (pattern: string): string =>
     pattern.replaceAll(/(?<!:):\w+|\*/g, 'op_00000000000000000000000000').replaceAll('::', ':');
 
@@ -232,7 +232,7 @@ for (const transport of transports) {
         assertProblem(await post(origin, { 'content-type': 'text/plain' }), 'cross_site');
         assertProblem(await post(origin, { 'sec-fetch-site': 'same-site' }), 'cross_site');
         assert.equal((await post(origin, bearer('rck_something'))).status, 202);
-        // Browsers add by themselves what a proxy in front of us asked them for.
+        // Browsers add these by themselves after a proxy in front of us asked for them.
         assertProblem(await post(origin, { authorization: 'Basic YTpi' }), 'cross_site');
         assertProblem(await post(origin, { authorization: 'Negotiate YTpi' }), 'cross_site');
         const read = await send('GET', '/ops/operations', { headers: { origin } });

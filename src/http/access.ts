@@ -4,39 +4,44 @@ import { limits } from '../core/limits.ts';
 import { refuseUnknownKeys } from '../core/options.ts';
 import { impliedScopes, scopes, type Scope } from '../core/scope.ts';
 
-/** A token and what it may do. Give `sha256` where the token itself should not be lying around. */
+/** A bearer token and its scopes. Give `sha256` where the token itself should not be stored. */
 export type AccessToken = {
-  /** Told by /whoami and in refusals: 1 to 64 letters, digits, `_`, `.`, `-`. */
+  /** Name shown by /whoami and in refusals: 1 to 64 letters, digits, `_`, `.`, `-`. */
   readonly name: string;
   /** 8 to 500 printable ASCII characters without spaces. */
   readonly token?: string;
-  /** The SHA-256 of the token in hex, in place of it: `printf %s "$TOKEN" | sha256sum`. */
+  /**
+   * The SHA-256 of the token in hex, given in place of `token`: `printf %s "$TOKEN" | sha256sum`.
+   */
   readonly sha256?: string;
   /** `operate` implies `read`, `admin` implies all. */
   readonly scopes: readonly Scope[];
 };
 
-/** What the bearer of a token may do. */
+/** The rights of a request. */
 export type Grant = {
-  /** null: the token that has no name, or none is asked for. */
+  /** Name of the token. null: the token without a name, or no token is needed. */
   readonly name: string | null;
-  /** With all that they imply. */
+  /** All scopes, implied ones included. */
   readonly scopes: readonly Scope[];
 };
 
-/** Who may do what here. */
+/** Checks the tokens of requests. */
 export type Access = {
-  /** Whether a token is asked for. */
+  /** Whether requests need a token. */
   readonly secured: boolean;
-  /** What `Authorization` grants. Throws `unauthorized` when it holds no token of ours. */
+  /**
+   * The rights granted by an `Authorization` header. Throws `unauthorized` when it holds no token
+   * of ours.
+   */
   grant(authorization: string | undefined): Grant;
 };
 
 type Known = { readonly digest: Buffer; readonly grant: Grant };
 
 /**
- * `token` may do everything; each of `tokens` what its scopes say. None at all: everybody may do everything. Throws
- * `invalid_option`, which never shows a token.
+ * `token` grants every scope, each of `tokens` its own. Without any token, everybody may do
+ * everything. Throws `invalid_option`, which never shows a token.
  */
 export function createAccess(p: {
   readonly token?: string | undefined;
@@ -67,7 +72,7 @@ function find(known: readonly Known[], authorization: string | undefined): Grant
       'Send a token of this server as `Authorization: Bearer …`.',
     );
   }
-  // Digests are of one length, as a comparison in constant time needs; and it goes on after a match.
+  // Constant time: digests have equal length, and the loop goes on after a match.
   const given = digest(token);
   let found: Grant | null = null;
   for (const one of known) {
@@ -77,7 +82,10 @@ function find(known: readonly Known[], authorization: string | undefined): Grant
   throw new RaincheckError('unauthorized', 'The token is none of this server.');
 }
 
-/** As they came, when they are what they should be. Throws `invalid_option`, which never shows a token. */
+/**
+ * Returns the tokens as they came, if they are valid. Throws `invalid_option`, which never shows a
+ * token.
+ */
 export function checkedTokens(tokens: unknown): readonly AccessToken[] {
   if (!Array.isArray(tokens)) throw misfit('tokens', 'a list of { name, token, scopes }');
   if (tokens.length > limits.tokensMax) {
@@ -114,7 +122,7 @@ function checkToken(token: unknown, at: string): asserts token is AccessToken {
   if (!fits) throw misfit(`${at}.scopes`, `a list of ${scopes.join(', ')}`);
 }
 
-/** Without what came: it may be a secret. */
+/** The message leaves the value out, since it may be a secret. */
 function misfit(name: string, what: string): RaincheckError {
   return new RaincheckError('invalid_option', `Expected \`${name}\` to be ${what}.`);
 }

@@ -18,31 +18,43 @@ import { isOpen, neededScope, type Route } from './route.ts';
 import { createRouter, type Router } from './routes.ts';
 import { refuseCrossSite, refuseStrangeName } from './same-origin.ts';
 
-/** What createApp() takes. */
+/** The options of createApp(). */
 export type AppOptions = {
   readonly engine: Engine;
-  /** Default: none are sent; their addresses are 404, and a submit that asks for one is refused. */
+  /**
+   * Default: no webhooks are sent. Their routes answer 404, and a submit that asks for one is
+   * refused.
+   */
   readonly webhooks?: Webhooks;
   /**
-   * Public prefix of every address, like '/ops'. Requests may come with it or, when a proxy or a
+   * Public prefix of every path, like '/ops'. Requests may come with it or, when a proxy or a
    * framework has cut it off, without. Default: the path of `publicUrl`, else ''.
    */
   readonly basePath?: string;
-  /** How clients reach this server, like 'https://api.example.com/ops'; for the OpenAPI document. */
+  /** The address by which clients reach this server, like 'https://api.example.com/ops'. */
   readonly publicUrl?: string;
-  /** Bearer token with all scopes. With this or `tokens` every request must bring one, but to open routes. Default: none is asked for. */
+  /**
+   * Bearer token with all scopes. With this or `tokens`, every request to a route that is not open
+   * must bring a token. Default: none is needed.
+   */
   readonly token?: string;
-  /** Bearer tokens with scopes of their own. */
+  /** Bearer tokens that each have their own scopes. */
   readonly tokens?: readonly AccessToken[];
-  /** Origins like 'https://app.example.com' whose pages may submit and steer without a token. Default: none but ours. */
+  /**
+   * Origins, like 'https://app.example.com', whose pages may submit and change operations without a
+   * token. Default: only our own.
+   */
   readonly allowedOrigins?: readonly string[];
-  /** What `GET /metrics` tells. Default: nothing, 404. */
+  /** Source of `GET /metrics`. Default: none, and the route answers 404. */
   readonly metrics?: MetricsSource;
   /** Largest request body in bytes, 1 to 64 MiB. Default limits.bodyBytes. */
   readonly bodyBytesMax?: number;
-  /** Gets what clients are not told about internal errors. Default: silent. */
+  /** Receives the details of internal errors, which clients do not see. Default: silent. */
   readonly logger?: Logger;
-  /** Gives the files of the dashboard at /dashboard; asked at each request of one. Default: it is not served. */
+  /**
+   * Returns the files of the dashboard at /dashboard; called at each request for one. Default: no
+   * dashboard.
+   */
   readonly dashboard?: () => DashboardFiles;
   /** For `raincheck dev`: `/inbox` catches webhooks, and a browser at `/` goes to the dashboard. Default false. */
   readonly dev?: boolean;
@@ -50,23 +62,23 @@ export type AppOptions = {
   readonly version?: string;
 };
 
-/** The HTTP API, free of any transport: what an adapter is made around. */
+/** The HTTP API without a transport; adapters put one around it. */
 export type App = {
   /** Never rejects: every error is a problem+json reply. */
   handle(request: ExchangeRequest): Promise<ExchangeReply>;
-  /** The problem for what a transport itself has to refuse. */
+  /** The problem reply for an error that the transport itself finds. */
   problem(error: unknown): ExchangeReply;
-  /** Public prefix of every address; '' when there is none. */
+  /** Public prefix of every path; '' when there is none. */
   readonly basePath: string;
 };
 
-/** An App that tells webhooks how an operation is told. */
+/** An App that also describes operations for webhooks. */
 export type DescribingApp = App & {
-  /** The operation in the words of webhooks. No I/O. Does not throw. */
+  /** The operation as webhook bodies show it. No I/O. Does not throw. */
   describe(operation: Operation): DescribedOperation;
 };
 
-/** The HTTP API of an engine. Throws `invalid_option`. */
+/** Makes the HTTP API of an engine. Throws `invalid_option`. */
 export function createApp(options: AppOptions): DescribingApp {
   const context = createContext(options);
   const router = createRouter(context);
@@ -99,7 +111,7 @@ function dispatch(parts: Parts, request: ExchangeRequest): ExchangeReply | Promi
   }
   const { context } = parts;
   const match = parts.router(withoutBasePath(path, context.basePath));
-  // Whoever has no token is not told what there is.
+  // Checked first, so that a client without a token does not learn which routes exist.
   const grant =
     match !== null && isOpen(match.value, method)
       ? null
@@ -121,7 +133,7 @@ function dispatch(parts: Parts, request: ExchangeRequest): ExchangeReply | Promi
   return Promise.resolve(action(request, match.params)).then(headReply);
 }
 
-/** Who looks for webhooks should not look for another base path. */
+/** Says when webhooks are off, so that nobody looks for an error in the base path. */
 function nothingAt(path: string, { basePath, webhooks }: HttpContext): string {
   const isOfWebhooks = withoutBasePath(path, basePath).startsWith('/webhooks/');
   return webhooks === null && isOfWebhooks
@@ -147,7 +159,7 @@ function actionOf(route: Route, method: string): RouteAction | undefined {
   }
 }
 
-/** With what OAuth clients look for (RFC 6750, 3.1). */
+/** A 403 with the header that OAuth clients look for (RFC 6750, 3.1). */
 function forbiddenReply(
   context: HttpContext,
   { scope, grant }: { readonly scope: Scope; readonly grant: Grant },
@@ -178,7 +190,7 @@ function optionsReply(allow: string): ExchangeReply {
   return { status: 204, headers, body: null };
 }
 
-/** As the GET, without its body but with its length. */
+/** The reply of the GET without its body, but with its length. */
 function headReply(reply: ExchangeReply): ExchangeReply {
   const { body } = reply;
   if (typeof body !== 'string' && !(body instanceof Uint8Array)) return { ...reply, body: null };
@@ -244,7 +256,7 @@ function checkedBasePath(basePath: string): string {
   throw expected('basePath', "a path like '/ops'", basePath);
 }
 
-/** As browsers write them, so that they can be compared as they are. */
+/** Returns the origins if each is written as browsers write it, so that plain comparison works. */
 export function checkedOrigins(origins: unknown): readonly string[] {
   if (!Array.isArray(origins)) throw expected('allowedOrigins', 'a list of origins', origins);
   for (const origin of origins as readonly unknown[]) {

@@ -25,8 +25,9 @@ export function batchRoutes(context: HttpContext): Route[] {
 }
 
 /**
- * `POST /operations:batch-cancel`, `:batch-retry` and `:batch-remove`: submits an operation that does so to all that the filter finds;
- * with `dry_run` only counts them. All that goes with a submit goes here too: Idempotency-Key, Prefer: wait, labels,
+ * Routes `POST /operations:batch-cancel`, `:batch-retry` and `:batch-remove`. Each submits an
+ * operation that cancels, retries or removes all operations that the filter finds; with `dry_run`
+ * it only counts them. They accept all options of a submit: Idempotency-Key, Prefer: wait, labels,
  * webhook_url.
  */
 function batch(
@@ -45,7 +46,10 @@ function batch(
   });
 }
 
-/** Before it is accepted; it would fail with it. */
+/**
+ * Refuses a filter on redacted input at once, since the accepted operation would fail for the same
+ * reason.
+ */
 function refuseKeptBack({ engine }: HttpContext, { filter }: BatchInput): void {
   const kept = keptBackPath(filter, engine.tasks);
   if (kept === null) return;

@@ -2,7 +2,7 @@ import type { OperationEstimate } from '../core/operation-estimate.ts';
 
 /**
  * Conditional requests (RFC 9110, 13). If-None-Match compares weakly: a `W/` in front of a tag is
- * dropped, since caches may have put it there.
+ * ignored, since caches may have put it there.
  */
 export function matchesEtag(ifNoneMatch: string | undefined, etag: string): boolean {
   if (ifNoneMatch === undefined) return false;
@@ -14,15 +14,15 @@ export function matchesEtag(ifNoneMatch: string | undefined, etag: string): bool
   return false;
 }
 
-/** If-Range holds only for the very same strong tag; dates never match, as we send none. */
+/** If-Range holds only for the same strong tag. Dates never match, because we send none. */
 export function holdsIfRange(ifRange: string | undefined, etag: string): boolean {
   return ifRange === undefined || ifRange.trim() === etag;
 }
 
 /**
- * The tag of a status: its version, and after a dash what is shown of its estimate, since that moves without a new
- * version and a strong tag must change with every byte. Of a final one instead, after a dot, what is shown of its
- * delivery (letters and digits).
+ * The ETag of a status: its version and, after a dash, the visible part of its estimate, because
+ * that changes without a new version and a strong tag must change with every byte. A final status
+ * has no estimate; after a dot comes a tag (letters and digits) of what is shown of its delivery.
  */
 export function statusEtag(
   version: number,
@@ -33,7 +33,7 @@ export function statusEtag(
   return delivery === null ? `"${version}"` : `"${version}.${delivery}"`;
 }
 
-/** Two estimates have the same tag only if they are the same, member by member. */
+/** A tag that two estimates share only if all their members are equal. */
 function estimateTag(p: OperationEstimate): string {
   const { basis, confidence, samples, reason } = p;
   const instants = `${base36(p.startsAt)}.${base36(p.completesAt)}.${base36(p.completesBy)}`;
@@ -45,7 +45,7 @@ function base36(n: number | null): string {
   return n === null ? '' : n.toString(36);
 }
 
-/** The version in the first tag of an If-None-Match that statusEtag made, else null. */
+/** The version in the first tag of an If-None-Match, if statusEtag made that tag, else null. */
 export function versionInEtag(ifNoneMatch: string | undefined): number | null {
   if (ifNoneMatch === undefined) return null;
   const match = /^\s*(?:W\/)?"(\d{1,15})(?:[-.][0-9a-z._]*)?"/.exec(ifNoneMatch);

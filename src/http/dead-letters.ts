@@ -15,7 +15,7 @@ import { jsonReply } from './json-reply.ts';
 import { parseLimit } from './query.ts';
 import { submit } from './submit.ts';
 
-/** `GET /webhooks/dead-letters`: the deliveries that used up their attempts, newest first. */
+/** `GET /webhooks/dead-letters`: deliveries that used up their attempts, newest first. */
 export function listDeadLetters(
   context: WebhookContext,
   request: ExchangeRequest,
@@ -24,7 +24,10 @@ export function listDeadLetters(
   return deliveryPage(context, parameters, { path: '/webhooks/dead-letters', states: ['dead'] });
 }
 
-/** `GET /webhooks/dead-letters:groups`: by endpoint and error, with the filters of the list. */
+/**
+ * `GET /webhooks/dead-letters:groups`: dead letters by endpoint and error, with the filters of the
+ * list.
+ */
 export async function listDeadLetterGroups(
   context: WebhookContext,
   request: ExchangeRequest,
@@ -48,8 +51,9 @@ export async function listDeadLetterGroups(
 }
 
 /**
- * `POST /webhooks/dead-letters/redrive`: submits an operation that sends them again, or discards them; with `dry_run`
- * only counts them. All that goes with a submit goes here too: Idempotency-Key, Prefer: wait, labels, webhook_url.
+ * `POST /webhooks/dead-letters/redrive`: submits an operation that sends dead letters again or
+ * discards them; with `dry_run` it only counts them. It accepts all options of a submit:
+ * Idempotency-Key, Prefer: wait, labels, webhook_url.
  */
 export function redriveDeadLetters(
   context: WebhookContext,

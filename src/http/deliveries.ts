@@ -36,7 +36,7 @@ export function listDeliveries(
 
 type Filter = Parameters<Webhooks['listDeliveries']>[0]['filter'];
 
-/** What lists of deliveries share: all filters but the state. */
+/** A page for the lists of deliveries, with all filters but the state. */
 export async function deliveryPage(
   context: WebhookContext,
   parameters: URLSearchParams,
@@ -58,7 +58,7 @@ export async function deliveryPage(
 
 const deliveryEvents: readonly DeliveryEvent[] = [...webhookEvents, 'webhook.test'];
 
-/** All filters of deliveries but the state. */
+/** The filter of a list of deliveries, without the state. */
 export function deliveryFilter(parameters: URLSearchParams, now: number): Filter {
   return {
     tenant,
@@ -81,14 +81,14 @@ function parseId(
   throw invalid(`Expected \`${name}\` to be an id.`);
 }
 
-/** Error classes are an open set: newer senders know more of them. */
+/** Error classes are an open set, because newer senders know more of them. */
 function parseError(parameters: URLSearchParams): string | undefined {
   const text = single(parameters, 'error');
   if (text === null || /^[a-z0-9_]{1,64}$/.test(text)) return text ?? undefined;
   throw invalid("Expected `error` to be an error class like 'timeout', 'dns' or 'http_500'.");
 }
 
-/** `GET /webhooks/deliveries/{id}`: with what was and will be sent. */
+/** `GET /webhooks/deliveries/{id}`: the delivery with the request that it sends. */
 export async function readDelivery(context: WebhookContext, id: string): Promise<ExchangeReply> {
   requireDeliveryId(id);
   const { delivery, body, headers } = await context.webhooks.readDelivery({ id, tenant });
@@ -112,7 +112,7 @@ export async function readDelivery(context: WebhookContext, id: string): Promise
   return jsonReply(wire);
 }
 
-/** `GET /webhooks/deliveries/{id}/attempts`: the latest, oldest of them first. */
+/** `GET /webhooks/deliveries/{id}/attempts`: the latest attempts, oldest first. */
 export async function listDeliveryAttempts(
   context: WebhookContext,
   id: string,
@@ -124,7 +124,10 @@ export async function listDeliveryAttempts(
   } satisfies WireDeliveryAttemptList);
 }
 
-/** `POST /webhooks/deliveries/{id}/redeliver`: 202, it is sent again as soon as its endpoint takes it. */
+/**
+ * `POST /webhooks/deliveries/{id}/redeliver`: 202; the delivery is sent again as soon as its
+ * endpoint allows.
+ */
 export async function redeliver(context: WebhookContext, id: string): Promise<ExchangeReply> {
   requireDeliveryId(id);
   const delivery = await context.webhooks.redeliver({ id, tenant });
@@ -143,7 +146,7 @@ async function deliveryReply(context: WebhookContext, delivery: Delivery): Promi
   return jsonReply(wireDelivery(context, await shownDelivery(context, delivery)));
 }
 
-/** Garbage never reaches the store. */
+/** Malformed ids are refused here and never reach the store. */
 function requireDeliveryId(id: string): void {
   if (isDeliveryId(id)) return;
   throw new RaincheckError('delivery_not_found', 'There is no delivery with this id here.');

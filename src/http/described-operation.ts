@@ -5,8 +5,8 @@ import type { HttpContext } from './context.ts';
 import { operationJson, resultUrl, view, wireError } from './wire.ts';
 
 /**
- * An operation as the body of a webhook tells it: the status resource as a list shows it, without attempts, but with
- * its result when that is small. Called in the store's commits, so it does no I/O and does not throw.
+ * An operation as webhook bodies show it: as in a list, without attempts, but with its result when
+ * that is small. Called inside the store's commits, so it does no I/O and does not throw.
  */
 export function describeOperation(context: HttpContext, operation: Operation): DescribedOperation {
   const shown = { ...view(context, withSmallResult(operation)), attempts: null };
@@ -19,7 +19,10 @@ export function describeOperation(context: HttpContext, operation: Operation): D
   };
 }
 
-/** A receiver has to read the whole body before it can answer, and a large result has an address of its own. */
+/**
+ * Keeps only a small result. A receiver has to read the whole body before it can answer, and a
+ * large result has an address of its own.
+ */
 function withSmallResult(operation: Operation): Operation {
   const { result } = operation;
   if (result === null || result.inline === null) return operation;

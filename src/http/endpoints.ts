@@ -21,7 +21,9 @@ import {
   wireEndpoint,
 } from './webhook-wire.ts';
 
-/** `POST /webhooks/endpoints`: 201 with the endpoint and, told only now, its secret. */
+/**
+ * `POST /webhooks/endpoints`: 201 with the endpoint and its secret, which is shown only this once.
+ */
 export async function createEndpoint(
   context: WebhookContext,
   request: ExchangeRequest,
@@ -37,7 +39,10 @@ export async function createEndpoint(
   return { ...reply, status: 201, headers: { ...reply.headers, location } };
 }
 
-/** `GET /webhooks/endpoints`: by id, which is newest first for registered ones, without their counts. */
+/**
+ * `GET /webhooks/endpoints`: ordered by id, so registered ones come newest first. Counts are left
+ * out.
+ */
 export async function listEndpoints(
   context: WebhookContext,
   request: ExchangeRequest,
@@ -63,7 +68,10 @@ export async function readEndpoint(context: WebhookContext, id: string): Promise
   return endpointReply(context, id);
 }
 
-/** `PATCH /webhooks/endpoints/{id}`: what is given is replaced; `enabled` holds its deliveries or lets them go. */
+/**
+ * `PATCH /webhooks/endpoints/{id}`: replaces the given members. `enabled` holds or releases its
+ * deliveries.
+ */
 export async function updateEndpoint(
   context: WebhookContext,
   request: ExchangeRequest,
@@ -85,7 +93,10 @@ async function endpointReply(context: WebhookContext, id: string): Promise<Excha
   return jsonReply(wire);
 }
 
-/** `POST /webhooks/endpoints/{id}/validate`: 200 with the endpoint as it is once it was asked, whatever it said. */
+/**
+ * `POST /webhooks/endpoints/{id}/validate`: asks for consent; 200 with the endpoint as it is then,
+ * whatever it answered.
+ */
 export async function validateEndpoint(
   context: WebhookContext,
   id: string,
@@ -95,14 +106,17 @@ export async function validateEndpoint(
   return endpointReply(context, id);
 }
 
-/** `DELETE /webhooks/endpoints/{id}`: what waits for it is cancelled. */
+/** `DELETE /webhooks/endpoints/{id}`: removes it and cancels its pending deliveries. */
 export async function removeEndpoint(context: WebhookContext, id: string): Promise<ExchangeReply> {
   requireEndpointId(id);
   await context.webhooks.removeEndpoint({ id, tenant });
   return { status: 204, headers: {}, body: null };
 }
 
-/** `POST /webhooks/endpoints/{id}/test`: 200 with the attempt, whatever came of it. */
+/**
+ * `POST /webhooks/endpoints/{id}/test`: sends a test event; 200 with the attempt, successful or
+ * not.
+ */
 export async function testEndpoint(context: WebhookContext, id: string): Promise<ExchangeReply> {
   requireEndpointId(id);
   const { delivery, attempt } = await context.webhooks.testEndpoint({ id, tenant });
@@ -119,7 +133,7 @@ async function whyNotTested({ webhooks, engine }: WebhookContext, id: string): P
   return reason ?? 'no attempt could be made in time';
 }
 
-/** Garbage never reaches the store. */
+/** Malformed ids are refused here and never reach the store. */
 export function requireEndpointId(id: string): void {
   if (isEndpointId(id)) return;
   throw new RaincheckError('endpoint_not_found', 'There is no webhook endpoint with this id here.');

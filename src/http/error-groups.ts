@@ -7,7 +7,10 @@ import { iso } from './iso.ts';
 import { jsonReply } from './json-reply.ts';
 import { parseLimit, parseTime, single } from './query.ts';
 
-/** `GET /errors`: what failed, by kind, the most frequent first. `since` is of the creation, by default a day ago. */
+/**
+ * `GET /errors`: failed operations by kind of error, the most frequent first. `since` (default a
+ * day ago) goes by creation.
+ */
 export async function listErrors(
   context: HttpContext,
   request: ExchangeRequest,

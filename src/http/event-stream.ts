@@ -1,19 +1,20 @@
 import type { Clock } from '../core/clock.ts';
 
-/** What the streams of server-sent events (WHATWG HTML, 9.2) share. */
+/** Headers of every stream of server-sent events (WHATWG HTML, 9.2). */
 export const eventStreamHeaders = {
   'content-type': 'text/event-stream; charset=utf-8',
-  // no-transform: a compressing proxy or middleware would hold events back until it has a block.
+  // no-transform, because a compressing proxy or middleware would hold events back until it has a
+  // full block.
   'cache-control': 'no-cache, no-transform',
   'x-accel-buffering': 'no',
 } as const;
 
-/** What a client that lost its connection should wait before it comes back. The first line of every stream. */
+/** The first line of every stream: how long a client waits before it reconnects. */
 export const retryLine = 'retry: 2000\n\n';
 
 export const pingLine = ': ping\n\n';
 
-/** What comes next, or 'silence' when nothing has come within `ms`; `next` goes on then. */
+/** Resolves to what `next` brings, or to 'silence' after `ms`; `next` itself goes on then. */
 export async function withinMs<T>(
   next: Promise<T>,
   elapsed: Pick<Clock, 'sleep'>,
@@ -28,7 +29,7 @@ export async function withinMs<T>(
   }
 }
 
-/** A result that is inlined as the text it came as may hold line breaks, as JSON between its values. */
+/** JSON on one line. A result inlined as stored may hold line breaks between its values. */
 export function oneLine(json: string): string {
   return json.includes('\n') || json.includes('\r') ? json.replaceAll(/[\r\n]+/g, ' ') : json;
 }

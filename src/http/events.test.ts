@@ -105,7 +105,7 @@ for (const transport of transports) {
   });
 }
 
-/** An engine on a clock of the test's, with one task whose handler the test holds. */
+/** An engine on a manual clock, with one task whose handler the test controls. */
 async function held() {
   const clock = new ManualClock();
   const started = Promise.withResolvers<TaskContext>();

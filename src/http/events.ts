@@ -19,24 +19,27 @@ import { invalid, single } from './query.ts';
 import { readOperation } from './results.ts';
 import { operationJson, wholeView } from './wire.ts';
 
-/** An estimate is looked at no more often than this. */
+/** The shortest time between two looks at an estimate. */
 const lookMsMin = 1_000;
 
 /**
- * `GET /operations/{id}/events`, or the operation itself with `Accept: text/event-stream`: its states as they come
- * (WHATWG HTML, server-sent events). Every event carries the whole operation, as the status shows it, so that nobody
- * needs to have seen the one before; its id is the version. With `Last-Event-ID` only what is newer comes, and 204,
- * on which EventSource stops for good, when there will be nothing newer.
+ * `GET /operations/{id}/events`, or the operation itself with `Accept: text/event-stream`: streams
+ * its states as server-sent events (WHATWG HTML). Every event carries the whole operation as the
+ * status shows it, so a client need not have seen the event before; its id is the version. With
+ * `Last-Event-ID` only newer states are sent, and 204 when there will be none, on which EventSource
+ * stops for good.
  *
- *   status     it waits, runs, waits again; the first event of a stream that knows no version
- *   progress   an attempt that runs reported
- *   estimate   nothing happened, but when it will start or end has moved by more than it is held for; without an id,
- *              since the version has not changed
- *   completed, failed   the last one; the stream ends
- *   log        with `?logs=1` alone: lines that handlers wrote, as `GET …/logs` has them, all before the last event. Ids
- *              are then `{version}-{number of the last line}`; `logs_after` says where to begin without one
+ *   status     it is pending, runs, or is pending again; the first event of a stream without a known
+ *              version
+ *   progress   a running attempt reported progress
+ *   estimate   only the expected start or end has moved, by more than the tolerance; no id, since the
+ *              version has not changed
+ *   completed, failed   the last event, after which the stream ends
+ *   log        only with `?logs=1`: lines that handlers wrote, as `GET …/logs` has them, all sent
+ *              before the last event. Ids are then `{version}-{number of the last line}`; without
+ *              such an id, `logs_after` says where to begin
  *
- * Nothing is kept for streams: a reader that is slow, or was away, gets the newest state.
+ * Nothing is buffered for streams: a reader that is slow, or was away, gets the newest state.
  */
 export async function readEvents(
   context: HttpContext,
@@ -65,7 +68,10 @@ export function wantsEvents(request: ExchangeRequest): boolean {
   return request.header('accept')?.includes('text/event-stream') ?? false;
 }
 
-/** null: no lines are wanted; else the number after which they begin. Throws `invalid_request`. */
+/**
+ * The line number after which log lines are wanted; null: none are wanted. Throws
+ * `invalid_request`.
+ */
 function logsAsked(request: ExchangeRequest): number | null {
   if (request.query === '') return null;
   const parameters = new URLSearchParams(request.query);
@@ -76,7 +82,10 @@ function logsAsked(request: ExchangeRequest): number | null {
   return afterAsked(parameters, 'logs_after');
 }
 
-/** Ours are versions, with the number of a line where lines are told; with anything else the client is told all. */
+/**
+ * Parses an id of ours, `{version}` or `{version}-{line}`. null: any other id, and the client is
+ * sent everything.
+ */
 function seenBefore(
   lastEventId: string | undefined,
 ): { readonly version: number; readonly line: number | null } | null {
@@ -90,7 +99,7 @@ type Stream = {
   readonly operation: Operation;
   /** The version that the client has seen; null: none. */
   readonly told: number | null;
-  /** The last line that it has seen; null: it wants none. */
+  /** The last log line that the client has seen; null: it wants no lines. */
   readonly logsAfter: number | null;
 };
 
@@ -102,16 +111,17 @@ function eventStream(
   const over = new AbortController();
   const signal = AbortSignal.any([request.signal, over.signal]);
   const { operation } = p;
-  // Throws now, while there is a status to say it with.
+  // Throws now, while the error can still be sent as a status.
   const states = context.engine.watch({ operation, signal });
   const stream = events(context, { ...p, states, signal, end: () => over.abort() });
   return {
     [Symbol.asyncIterator]: () => ({
       next: () => stream.next(),
-      // A generator's own return waits for what it awaits, up to the next ping.
+      // A generator's own return() waits for its pending await, up to the next ping; so we abort
+      // that first.
       return: () => {
         over.abort();
-        // One that was never begun has no `finally` to do it.
+        // A generator that was never started does not run its `finally`.
         void states.return(undefined);
         return stream.return(undefined);
       },
@@ -198,7 +208,7 @@ async function* statesAlone(
   for await (const operation of states) yield { operation };
 }
 
-/** What the client has seen so far, which the ids of events tell, so that it can come back to it. */
+/** The position of the client in the stream, as event ids express it for a reconnect. */
 class Place {
   #version: number;
   line: number | null;
@@ -229,13 +239,18 @@ class Place {
   }
 }
 
-/** Estimates move by a tenth of what is left: looked at as often, and at least as often as pings are sent. */
+/**
+ * When to look at the estimate again. Estimates move by a tenth of the time left, so we look that
+ * often, and at least as often as pings are sent.
+ */
 function nextLookAt(estimate: OperationEstimate | null, now: number, elapsed: number): number {
   const left = (estimate?.completesAt ?? Infinity) - now;
   return elapsed + Math.min(limits.eventPingMs, Math.max(lookMsMin, left / 10));
 }
 
-/** Whether the times told are the same; a place in the queue that changed is no news by itself. */
+/**
+ * Whether two estimates have the same times. A new place in the queue alone is not worth an event.
+ */
 function isSame(a: OperationEstimate | null, b: OperationEstimate | null): boolean {
   return (
     a?.startsAt === b?.startsAt &&
@@ -246,7 +261,7 @@ function isSame(a: OperationEstimate | null, b: OperationEstimate | null): boole
   );
 }
 
-/** Without an id: the version that a client has seen stays what it was. */
+/** An event without an id, because the version that the client has seen stays the same. */
 async function estimateText(context: HttpContext, operation: Operation): Promise<string> {
   const data = operationJson(context, await wholeView(context, operation));
   return `event: estimate\ndata: ${oneLine(data)}\n\n`;

@@ -19,7 +19,7 @@ import {
 
 type Told = { readonly event: string; readonly data: Record<string, unknown> };
 
-/** A stream under way: `next` gives the next event, whatever chunks it comes in. */
+/** An open stream: `next` returns the next event, however the chunks are cut. */
 type Stream = { next(): Promise<Told | null>; leave(): void };
 
 function reading(chunks: AsyncIterable<Uint8Array>, leave: () => void): Stream {

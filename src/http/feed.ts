@@ -17,14 +17,14 @@ import { single } from './query.ts';
 import { listedJson } from './wire.ts';
 
 /**
- * `GET /events?task=`: what happens to all operations, as server-sent events without ids.
+ * `GET /events?task=`: changes of all operations, as server-sent events without ids.
  *
- *   operation  it was accepted or has changed: the operation as the list shows it
- *   tick       every 2 s: how many operations there are in each status
- *   gap        at least so many changes are not told: list what has to be exact
+ *   operation  an operation was accepted or has changed; the data is the operation as in a list
+ *   tick       every 2 s: the number of operations in each status
+ *   gap        at least so many changes were left out; clients list what has to be exact
  *
- * Best effort (engine/feed.ts). Nothing is kept for who was away: the first tick says that the stream is live, and
- * who lists after it misses nothing in between.
+ * Best effort (engine/feed.ts). Nothing is buffered for clients that were away. The first tick says
+ * that the stream is live, and a client that lists after it misses nothing in between.
  */
 export function readFeed(context: HttpContext, request: ExchangeRequest): ExchangeReply {
   const task = single(new URLSearchParams(request.query), 'task');
@@ -32,14 +32,14 @@ export function readFeed(context: HttpContext, request: ExchangeRequest): Exchan
   if (request.method === 'HEAD') return { status: 200, headers, body: null };
   const over = new AbortController();
   const signal = AbortSignal.any([request.signal, over.signal]);
-  // Throws now, while there is a status to say it with.
+  // Throws now, while the error can still be sent as a status.
   const later = context.engine.feed({ tenant, task, signal, holder: holder(context, request) });
   const end = (): void => over.abort();
   const stream = texts(context, { later, end });
   const body: AsyncIterable<Uint8Array> = {
     [Symbol.asyncIterator]: () => ({
       next: () => stream.next(),
-      // As in events.ts: a generator's own return waits for what it awaits.
+      // As in events.ts: a generator's own return() waits for its pending await.
       return: () => {
         end();
         void later.return(undefined);
@@ -50,7 +50,10 @@ export function readFeed(context: HttpContext, request: ExchangeRequest): Exchan
   return { status: 200, headers, body };
 }
 
-/** Where nobody brings a token, anybody may do anything, and behind a proxy all have one address: nobody to tell apart. */
+/**
+ * The name by which streams are limited; null: no limit by name. Without tokens everybody may do
+ * everything, and behind a proxy all clients have one address, so they cannot be told apart.
+ */
 function holder({ access }: HttpContext, request: ExchangeRequest): string | null {
   if (!access.secured) return null;
   return access.grant(request.header('authorization')).name ?? '';
@@ -94,7 +97,7 @@ function eventBytes(context: HttpContext, event: FeedEvent): Uint8Array {
   }
 }
 
-/** All who look on are told the same: written once. */
+/** The text of each operation, written once for all streams. */
 const written = new WeakMap<
   Operation,
   { readonly context: HttpContext; readonly text: Uint8Array }

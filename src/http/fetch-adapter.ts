@@ -11,7 +11,7 @@ export function fetchHandler(app: App): FetchHandler {
     try {
       return toResponse(reply);
     } catch (error) {
-      // A header the platform refuses.
+      // The platform refuses a header of the reply.
       return toResponse(app.problem(error));
     }
   };
@@ -30,7 +30,9 @@ function toResponse(reply: ExchangeReply): Response {
   return new Response(bytes as Uint8Array<ArrayBuffer>, init);
 }
 
-/** Pulled, so that a slow reader holds one chunk; cancelled when the reader goes away. */
+/**
+ * Pulled, so that at most one chunk waits for a slow reader; cancelled when the reader goes away.
+ */
 function toStream(body: AsyncIterable<Uint8Array>): ReadableStream<Uint8Array> {
   const chunks = body[Symbol.asyncIterator]();
   return new ReadableStream({

@@ -3,8 +3,9 @@ import { RaincheckError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 
 /**
- * The key of an Idempotency-Key header (draft-ietf-httpapi-idempotency-key-header-07): a structured
- * string in quotes, or the bare key as most clients send it. Throws `invalid_request`.
+ * The key in an Idempotency-Key header (draft-ietf-httpapi-idempotency-key-header-07): a
+ * structured-field String in quotes, or the bare key, as most clients send it. Throws
+ * `invalid_request`.
  */
 export function parseIdempotencyKey(header: string | undefined): string | null {
   if (header === undefined) return null;
@@ -19,21 +20,21 @@ export function parseIdempotencyKey(header: string | undefined): string | null {
   return key;
 }
 
-/** RFC 9651, 3.3.3: printable ASCII; only `"` and `\` are escaped. */
+/** Unquotes a String of RFC 9651, 3.3.3: printable ASCII, in which only `"` and `\` are escaped. */
 function unquote(text: string): string | null {
   return /^"(?:[ !#-[\]-~]|\\["\\])*"$/.test(text)
     ? text.slice(1, -1).replaceAll(/\\(["\\])/g, '$1')
     : null;
 }
 
-/** Neither spaces nor commas: two headers arrive joined by ', '. */
+/** A bare key has neither spaces nor commas, because two headers arrive joined by ', '. */
 function bare(text: string): string | null {
   return /^[!#-+\--~]+$/.test(text) ? text : null;
 }
 
 /**
- * What makes two requests with one key the same: the task, the body byte for byte, and the options
- * of the query as they were written (a `delay=10m` is the same wish at any hour).
+ * Two requests with one key are the same if they have the same task, the same body byte for byte,
+ * and the same options in the query as written (`delay=10m` means the same at any hour).
  */
 export function fingerprint(p: {
   readonly task: string;

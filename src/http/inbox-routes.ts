@@ -2,7 +2,10 @@ import type { HttpContext, Params } from './context.ts';
 import { Inbox } from './inbox.ts';
 import { route, type Route } from './route.ts';
 
-/** `/inbox` of a dev server; no routes elsewhere. Senders of webhooks bring no token, so only POST is open. */
+/**
+ * Routes of `/inbox` on a dev server; none elsewhere. Webhook senders bring no token, so only POST
+ * is open.
+ */
 export function inboxRoutes(context: HttpContext): Route[] {
   if (!context.dev) return [];
   const inbox = new Inbox();

@@ -16,7 +16,7 @@ export type InboxAnswer = {
   readonly body?: string;
 };
 
-/** A receiver on this machine. Each test takes a path of its own, so that it has an endpoint of its own. */
+/** A webhook receiver on this machine. Each test uses its own path, and so has its own endpoint. */
 export class Inbox {
   readonly #arrived: Arrived[] = [];
   readonly #answers = new Map<string, (number: number) => InboxAnswer>();
@@ -49,12 +49,12 @@ export class Inbox {
     await once(this.#server, 'close');
   }
 
-  /** What the path answers from now on; `number` counts from 1 what arrived there. Without: 204. */
+  /** Sets the answers of a path. `number` counts the requests to it from 1. The default is 204. */
   answers(path: string, answer: (number: number) => InboxAnswer): void {
     this.#answers.set(path, answer);
   }
 
-  /** What the path answers waits for `gate`. */
+  /** Makes the answers of a path wait for `gate`. */
   holds(path: string, gate: Promise<void>): void {
     this.#held.set(path, gate);
   }
@@ -63,7 +63,7 @@ export class Inbox {
     return this.#arrived.filter((one) => one.path === path);
   }
 
-  /** What arrived at the path, once that is `count`. */
+  /** Resolves to the requests to a path, once there are `count`. */
   async wait(path: string, count: number): Promise<readonly Arrived[]> {
     while (this.at(path).length < count) {
       const { promise, resolve } = Promise.withResolvers<void>();

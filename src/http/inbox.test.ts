@@ -26,7 +26,7 @@ for (const transport of transports) {
     before(async () => {
       k = await kit({ dev: true, basePath: '/ops' });
       ({ send, close } = await transport.open(k.app));
-      // The server's own sender needs a socket to send to, whatever way the test asks.
+      // The server's own sender needs a real socket, whichever transport the test uses.
       const receiver = await listening(k.app);
       closeReceiver = receiver.close;
       inbox = `http://127.0.0.1:${receiver.port}/ops/inbox`;
@@ -39,7 +39,7 @@ for (const transport of transports) {
 
     const caught = async (path = ''): Promise<CaughtWebhook[]> =>
       (await send('GET', `/ops/inbox${path}`)).json.webhooks as CaughtWebhook[];
-    /** What came to the path once that are so many. */
+    /** The webhooks at a path, once there are `count`. */
     const arrived = (path: string, count: number): Promise<CaughtWebhook[]> =>
       until(
         `${count} webhooks came to ${path}`,

@@ -11,31 +11,32 @@ import { originOf } from './operation-location.ts';
 import { invalid, single } from './query.ts';
 import { pageHeaders, wantsHtml } from './pages/html-reply.ts';
 
-/** One webhook as it came. */
+/** One webhook as it arrived. */
 export type CaughtWebhook = {
-  /** Counts from 1 since the server was started. */
+  /** Counted from 1 since the server started. */
   readonly number: number;
   readonly received_at: string;
-  /** Below /inbox: '' or like '/shop'. */
+  /** Path below /inbox: '' or like '/shop'. */
   readonly path: string;
   readonly query: string;
-  /** Lower-case names; of credentials only how long they are. */
+  /** Headers with lower-case names. Credentials show only their length. */
   readonly headers: Readonly<Record<string, string>>;
-  /** As text; null when it is none. */
+  /** The body as text; null when it is not text. */
   readonly body: string | null;
   readonly bytes: number;
   readonly signature: SignatureCheck | { readonly state: 'unchecked'; readonly detail: string };
-  /** What it was answered. */
+  /** The status that it was answered with. */
   readonly status: number;
 };
 
 /**
- * `/inbox` of `raincheck dev`: a receiver for webhooks that is there before anybody has written one. In memory, the
- * last limits.inboxWebhooks of them; whoever reaches the server can fill it, so it holds nothing that is worth much.
+ * `/inbox` of `raincheck dev`: a receiver for webhooks that is there before anybody has written
+ * one. It keeps the last limits.inboxWebhooks in memory. Anybody who reaches the server can fill
+ * it, so nothing in it is of value.
  *
- *   POST    catches what comes, at any path below, and answers 204, or with the `status` of its query
- *   GET     what was caught there, newest first: JSON, or a page for people
- *   DELETE  forgets it all
+ *   POST    stores a webhook at any path below, and answers 204, or the `status` in its query
+ *   GET     the webhooks stored at that path, newest first: JSON, or a page for people
+ *   DELETE  removes them all
  */
 export class Inbox {
   #caught: readonly CaughtWebhook[] = [];
@@ -84,7 +85,7 @@ export class Inbox {
   }
 }
 
-/** To see what is made of a receiver that fails. */
+/** The `status` in the query lets people see what happens to a receiver that fails. */
 function askedStatus(request: ExchangeRequest): number {
   const text = single(new URLSearchParams(request.query), 'status');
   if (text === null) return 204;

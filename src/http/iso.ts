@@ -1,11 +1,14 @@
 const dayMs = 86_400_000;
-/** '2026-06-28T' of the days in use: today, and the day on which what ends today expires. */
+/** Texts like '2026-06-28T' of the days in use: today, and the days on which operations expire. */
 const dayTexts = new Map<number, string>();
 const dayTextsMax = 64;
 
 let latest = { ms: Number.NaN, text: '' };
 
-/** As Date.toISOString, which costs 1.0 us: 0.15 us, as only the first instant of a day makes a Date. */
+/**
+ * The same text as Date.toISOString, in 0.15 us instead of 1.0 us, because a Date is made only once
+ * a day.
+ */
 export function iso(ms: number): string {
   if (ms === latest.ms) return latest.text;
   latest = { ms, text: isoText(ms) };

@@ -4,7 +4,7 @@ import { jsonPointer } from '../core/json-pointer.ts';
 import { limits } from '../core/limits.ts';
 import type { ExchangeRequest } from './exchange.ts';
 
-/** A JSON body: the bytes as they came, their text and its value. */
+/** A JSON body: its bytes as they came, their text and its value. */
 export type JsonBody = {
   readonly bytes: Uint8Array;
   readonly text: string;
@@ -12,10 +12,11 @@ export type JsonBody = {
 };
 
 /**
- * The request's JSON body; null when there is none (zero bytes). Beyond what JSON.parse refuses, it
- * refuses what a store, another JSON reader or a careless handler would trip over: a BOM, invalid UTF-8,
- * NUL, lone surrogates, numbers past the range of a double, `__proto__` members, nesting and member
- * counts over the limits. Throws `unsupported_media_type`, `payload_too_large`, `invalid_json`.
+ * The JSON body of a request; null when there is none (zero bytes). It refuses more than JSON.parse
+ * does, namely anything that a store, another JSON reader or a careless handler might trip over: a
+ * BOM, invalid UTF-8, NUL, lone surrogates, numbers beyond the range of a double, `__proto__`
+ * members, and nesting or member counts over the limits. Throws `unsupported_media_type`,
+ * `payload_too_large`, `invalid_json`.
  */
 export async function readJsonBody(
   request: ExchangeRequest,
@@ -58,7 +59,7 @@ export function parseJsonBytes(bytes: Uint8Array): JsonBody {
   } catch (error) {
     throw invalid(parseFault(error), error);
   }
-  // Only an escape can bring in NUL or a lone surrogate: the bytes are valid UTF-8.
+  // The bytes are valid UTF-8, so only an escape can produce NUL or a lone surrogate.
   const fault = findFault(value, 0, { escapes: text.includes('\\u'), members: 0 });
   if (fault !== null) {
     const pointer = jsonPointer(fault.path.toReversed());
@@ -72,7 +73,10 @@ export function parseJsonBytes(bytes: Uint8Array): JsonBody {
 type Fault = { readonly detail: string; readonly path: string[] };
 type Walk = { readonly escapes: boolean; members: number };
 
-/** The path is collected on the way out, so that a good body costs no strings. */
+/**
+ * Finds the first fault. The path is collected on the way back, so that a good body costs no
+ * strings.
+ */
 function findFault(value: unknown, depth: number, walk: Walk): Fault | null {
   if (typeof value === 'string') return walk.escapes ? textFault(value) : null;
   if (typeof value === 'number') {
@@ -126,7 +130,7 @@ function textFault(text: string): Fault | null {
   return null;
 }
 
-/** V8 quotes the body in its message; we tell only the place. */
+/** V8 quotes the body in its message, so we keep only the position. */
 function parseFault(error: unknown): string {
   const message = error instanceof Error ? error.message : '';
   const position = / at position (\d+)/.exec(message);

@@ -1,6 +1,6 @@
 import type { ExchangeReply } from './exchange.ts';
 
-/** 200 with `body` as JSON that nobody keeps. */
+/** 200 with `body` as JSON, with caching forbidden. */
 export function jsonReply(body: unknown): ExchangeReply {
   return {
     status: 200,

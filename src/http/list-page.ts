@@ -3,7 +3,10 @@ import type { HttpContext } from './context.ts';
 import type { ExchangeReply } from './exchange.ts';
 import { parseLimit, single } from './query.ts';
 
-/** Which page of a list is asked for: `limit` and `cursor`. Throws `invalid_request`, `invalid_cursor`. */
+/**
+ * The page that a request asks for, by `limit` and `cursor`. Throws `invalid_request`,
+ * `invalid_cursor`.
+ */
 export function pageAsked(
   parameters: URLSearchParams,
   kind: CursorKind,
@@ -20,10 +23,10 @@ export function pageReply(
   context: HttpContext,
   p: {
     readonly kind: CursorKind;
-    /** Of the list, without the base path. */
+    /** Path of the list, without the base path. */
     readonly path: string;
     readonly parameters: URLSearchParams;
-    /** JSON of each. */
+    /** The JSON text of each item. */
     readonly items: readonly string[];
     readonly nextBeforeId: string | null;
   },

@@ -4,14 +4,15 @@ import type { KeptLine } from '../engine/engine.ts';
 import { tenant, type HttpContext } from './context.ts';
 import { lastNumber } from './logs.ts';
 
-/** What a stream that tells lines, too, has to tell next. */
+/** The next news of an operation that is followed with its lines: a new state, or lines. */
 export type OperationNews =
   | { readonly operation: Operation; readonly lines?: undefined }
   | { readonly lines: readonly KeptLine[]; readonly operation?: undefined };
 
 /**
- * The states of an operation and, between them, the lines that its handlers write, after number `after`: all of them
- * before its final state, which is the last. `operation` is as it was told already; a final one has nothing but lines.
+ * Yields the states of an operation and, between them, the lines that its handlers write after
+ * number `after`. All lines come before the final state, which is the last item. `operation` is the
+ * state sent already; if it is final, only lines follow.
  */
 export async function* withLines(
   context: HttpContext,
@@ -52,7 +53,7 @@ export async function* withLines(
   }
 }
 
-/** Those that are stored by now. */
+/** Yields the lines that are stored by now. */
 export async function* remainingLines(
   context: HttpContext,
   id: string,
@@ -74,7 +75,7 @@ function tagged<What extends string, Value>(
   next: Promise<IteratorResult<Value, unknown>>,
 ): Promise<Tagged<What, Value>> {
   const tagging = next.then((result) => ({ what, ...result }));
-  // Whoever loses the race may fail later, when nobody looks any more.
+  // The promise that loses the race may reject later, when nobody waits for it.
   tagging.catch(() => undefined);
   return tagging;
 }

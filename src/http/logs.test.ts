@@ -18,14 +18,14 @@ function eventsIn(text: string): Told[] {
   );
 }
 
-/** What the events say, in order: the lines, and the names of the others. */
+/** The contents of the events, in order: the lines of `log` events, and the names of the others. */
 function story(answer: Answer): string[] {
   return eventsIn(answer.text).flatMap(({ event, data }) =>
     event === 'log' ? data.lines!.map(({ message }) => message) : [event],
   );
 }
 
-/** An engine whose handlers hand out their contexts and wait for the word. */
+/** An engine whose handlers hand out their contexts and wait until the test lets them end. */
 async function logging(): Promise<{
   engine: Engine;
   app: ReturnType<typeof createApp>;
@@ -79,7 +79,7 @@ for (const transport of transports) {
       (await send('POST', '/ops/talker')).json.id as string;
     const final = (id: string) =>
       k.engine.waitFor({ id, tenant: '', until: 'final', version: 0, timeoutMs: 5_000 });
-    /** An operation that said `messages` and has ended. */
+    /** The id of a finished operation that logged `messages`. */
     const said = async (...messages: string[]): Promise<string> => {
       const id = await submitted();
       const { log } = await k.begun();
@@ -225,7 +225,7 @@ test('a store of others is looked at while somebody follows, and only then', asy
       });
     },
   });
-  // Two engines on one store that tells no hints: what one stores the other finds by looking.
+  // Two engines on one store without hints, so that one finds the other's lines only by polling.
   const clock = new ManualClock();
   const worker = createEngine({ store, tasks: [task], clock });
   const reader = createEngine({ store, tasks: [task], clock });

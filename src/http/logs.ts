@@ -7,8 +7,9 @@ import { invalid, single } from './query.ts';
 import { requireId } from './results.ts';
 
 /**
- * `GET /operations/{id}/logs?after=&limit=`: what its handlers wrote, in order. As one object, or a line of JSON for
- * each with `Accept: application/x-ndjson`; `Link: rel="next"` tells where what comes later will be.
+ * `GET /operations/{id}/logs?after=&limit=`: the lines that its handlers wrote, in order. They come
+ * in one object or, with `Accept: application/x-ndjson`, as one line of JSON each. `Link:
+ * rel="next"` is the address of later lines.
  */
 export async function readLogs(
   context: HttpContext,
@@ -34,7 +35,7 @@ export async function readLogs(
   };
 }
 
-/** The number of the last line that a reader has seen: 0 for none. Throws `invalid_request`. */
+/** The number of the last line that a reader has seen; 0 for none. Throws `invalid_request`. */
 export function afterAsked(parameters: URLSearchParams, name: string): number {
   const text = single(parameters, name);
   if (text === null) return 0;
@@ -52,7 +53,7 @@ function limitAsked(parameters: URLSearchParams): number {
   throw invalid(`Expected \`limit\` to be a whole number from 1 to ${limits.logPageLines}.`);
 }
 
-/** As in the answer and as data of the event `log`. */
+/** The lines as JSON, for the answer and for the event `log`. */
 export function logsJson(lines: readonly KeptLine[], after: number): string {
   return `{"lines":[${lines.map(lineJson).join(',')}],"next_after":${lastNumber(lines, after)}}`;
 }

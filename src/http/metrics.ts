@@ -2,11 +2,11 @@ import { RaincheckError } from '../core/errors.ts';
 import type { HttpContext } from './context.ts';
 import type { ExchangeReply } from './exchange.ts';
 
-/** What keeps the numbers that Prometheus scrapes. */
+/** The source of the metrics that Prometheus scrapes. */
 export type MetricsSource = {
   readonly contentType: string;
   text(): Promise<string>;
-  /** They are told without the token too. */
+  /** Whether they are shown without a token too. */
   readonly isOpen: boolean;
 };
 

@@ -4,17 +4,18 @@ import { editDistance } from '../core/suggest.ts';
 import type { Task } from '../engine/task.ts';
 import { reservedMembers } from './submitted-webhook.ts';
 
-/** Letters that may be off. `webhook` is short: with two, it would take in `webhookId`. */
+/** Letters that may differ. `webhook` is short; with two it would match `webhookId`. */
 const slipsMax = { webhook_url: 2, webhook: 1 } as const;
 const charsMin = 'webhook'.length - slipsMax.webhook;
 const charsMax = 'webhook_url'.length + slipsMax.webhook_url;
-/** Members that are compared; every submit pays for this one, and a body may have thousands. */
+/** Members that are compared. Every submit pays for this check, and a body may have thousands. */
 const comparedMax = 20;
 
 /**
- * Refuses `"webhook_ulr": "…"`: most validators drop a member that they do not know, the submit would be answered
- * with 202, and nobody would ever be told. Only a task whose schema lists its members is looked at, and of the input
- * only what is not listed: where the handler may see the member, it may mean something. Throws `validation_failed`.
+ * Refuses typos like `"webhook_ulr": "…"`. Most validators drop unknown members, so the submit
+ * would be answered with 202 and no webhook would ever be sent. Only tasks whose schema lists its
+ * members are checked, and only members that it does not list; where a handler may see the member,
+ * it may have a meaning. Throws `validation_failed`.
  */
 export function refuseMisspeltWebhook(task: Task | undefined, value: unknown): void {
   const known = knownMembers(task?.inputJsonSchema ?? null);
@@ -29,7 +30,7 @@ export function refuseMisspeltWebhook(task: Task | undefined, value: unknown): v
   }
 }
 
-/** null: others get through to the handler, or nobody can tell. */
+/** The members listed by the schema. null: others reach the handler too, or nobody can tell. */
 function knownMembers(schema: Readonly<Record<string, unknown>> | null): object | null {
   if (schema === null || schema['patternProperties'] !== undefined) return null;
   const { properties, additionalProperties: others = false } = schema;

@@ -6,19 +6,23 @@ import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 export type NodeHandler = (req: IncomingMessage, res: ServerResponse) => void;
 
 export type NodeHandlerOptions = {
-  /** Silence of a client that reads a stream after which it is cut off, in ms. Default 30,000. */
+  /**
+   * How long a client that reads a stream may be silent before it is cut off, in ms. Default
+   * 30,000.
+   */
   readonly readerTimeoutMs?: number;
 };
 
 /**
- * The hot path is kept short: one object a request, no async iterator over the body, no AbortSignal unless
- * somebody waits, raw headers. What it costs beside a bare node:http server: `npm run bench -- --only submit,poll`.
+ * The hot path is short: one object a request, no async iterator over the body, no AbortSignal
+ * unless something waits, raw headers. To see its cost beside a bare node:http server, run `npm run
+ * bench -- --only submit,poll`.
  */
 
 /**
- * The app as a node:http request listener: for http.createServer, or mounted in Express and the like. A
- * framework may have cut the base path off `req.url`; a body parser may have read the stream: then
- * `req.rawBody` is the body, or else `req.body`.
+ * The app as a node:http request listener, for http.createServer or mounted in Express and the
+ * like. A framework may have cut the base path off `req.url`. If a body parser has read the stream
+ * already, the body is `req.rawBody`, or else `req.body`.
  */
 export function nodeHandler(app: App, options: NodeHandlerOptions = {}): NodeHandler {
   const readerTimeoutMs = options.readerTimeoutMs ?? readerTimeoutMsDefault;
@@ -27,7 +31,10 @@ export function nodeHandler(app: App, options: NodeHandlerOptions = {}): NodeHan
   };
 }
 
-/** For `Expect: 100-continue`: the client is told to go on only when somebody wants its body. */
+/**
+ * Listener for `Expect: 100-continue`: the client is told to go on only when a route reads its
+ * body.
+ */
 export function continueHandler(app: App, options: NodeHandlerOptions = {}): NodeHandler {
   const readerTimeoutMs = options.readerTimeoutMs ?? readerTimeoutMsDefault;
   return (req, res) => {
@@ -36,7 +43,10 @@ export function continueHandler(app: App, options: NodeHandlerOptions = {}): Nod
 }
 
 const readerTimeoutMsDefault = 30_000;
-/** What is read of a refused body, so that the client gets round to our answer; past it, it is cut off. */
+/**
+ * Bytes read of a refused body, so that the client gets to read our answer. Beyond that it is cut
+ * off.
+ */
 const drainBytesMax = 16 * 1_048_576;
 
 type Target = { readonly res: ServerResponse; readonly readerTimeoutMs: number };
@@ -44,7 +54,8 @@ type Target = { readonly res: ServerResponse; readonly readerTimeoutMs: number }
 function serve(app: App, request: NodeRequest, target: Target): void {
   app.handle(request).then(
     (reply) => send({ app, request, reply, ...target }),
-    // handle never rejects. If a wrapper around it does, one connection pays for it, not the process.
+    // handle never rejects. If a wrapper around it does, only this connection is lost, not the
+    // process.
     () => target.res.destroy(),
   );
 }
@@ -63,10 +74,11 @@ function send(sending: Sending): void {
 let sendings: Sending[] = [];
 
 /**
- * Replies to the reads of one turn of the event loop leave together at its end. Each sent as soon as it was
- * ready woke the reader for one reply at a time: a status read cost 0.105 ms of CPU and there were 7,700 a
- * second, against 0.071 ms and 10,900 so (bench, poll, medians of three runs each). Replies to writes come together
- * by themselves, from one commit; to hold them up as well cost 10 % of the submits.
+ * Replies to the reads of one turn of the event loop are sent together at its end. When each was
+ * sent as soon as it was ready, the reader woke for one reply at a time: a status read cost 0.105
+ * ms of CPU at 7,700 a second, against 0.071 ms at 10,900 this way (bench, poll, medians of three
+ * runs each). Replies to writes come together anyway, from one commit; delaying them as well cost
+ * 10 % of the submits.
  */
 function sendWithTurn(sending: Sending): void {
   if (sendings.length === 0) setImmediate(sendAll);
@@ -93,7 +105,7 @@ function sendReply({ app, request, res, reply, readerTimeoutMs }: Sending): void
       writeReply(res, reply, close);
     }
   } catch (error) {
-    // A header that node refuses. Nothing is out yet: writeHead checks before it writes.
+    // Node refuses a header. Nothing is sent yet, because writeHead checks before it writes.
     closeBody(reply.body);
     if (res.headersSent) res.destroy();
     else writeReply(res, app.problem(error), true);
@@ -112,8 +124,8 @@ function rawHeaders({ headers }: ExchangeReply, close: boolean): string[] {
 }
 
 /**
- * A reply that is no stream. Head and body leave in one write: the head waits in the response until `end`
- * brings the body; latin1 spares node the transcoding of what is ASCII anyway.
+ * Sends a reply that is not a stream. Head and body leave in one write, because the head waits in
+ * the response until `end` brings the body. latin1 spares Node the transcoding of ASCII.
  */
 export function writeReply(res: ServerResponse, reply: ExchangeReply, close: boolean): void {
   const { status, headers, body } = reply;
@@ -134,9 +146,9 @@ export function writeReply(res: ServerResponse, reply: ExchangeReply, close: boo
 }
 
 /**
- * Middleware that wants to see the headers puts a writeHead of its own in front (on-headers: compression,
- * express-session, morgan). Up to on-headers 1.0.2 that takes a flat list for a list of pairs and sends headers made
- * of letters; an object they all understand.
+ * Writes the head. Middleware that wants to see the headers replaces writeHead (on-headers, used by
+ * compression, express-session and morgan). Up to 1.0.2, on-headers takes a flat list for a list of
+ * pairs and sends headers made of single letters; all versions understand an object.
  */
 function writeHead(res: ServerResponse, status: number, raw: string[]): ServerResponse {
   if (!Object.hasOwn(res, 'writeHead')) return res.writeHead(status, raw);
@@ -161,12 +173,14 @@ async function writeStream(
     }
     res.end();
   } catch {
-    // Only a connection that breaks off tells the client that this was not all.
+    // The head is out, so only a broken connection tells the client that this was not all.
     res.destroy();
   }
 }
 
-/** Resolves when the reader took what was written, or is gone; a reader that sits still is cut off. */
+/**
+ * Resolves when the reader has taken what was written, or is gone. A reader that stalls is cut off.
+ */
 function drained(res: ServerResponse, readerTimeoutMs: number): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => res.destroy(), readerTimeoutMs);
@@ -188,14 +202,14 @@ function closeBody(body: ExchangeReply['body']): void {
     .catch(() => undefined);
 }
 
-/** A class rather than an object of closures: one allocation a request. */
+/** A class rather than an object of closures, for one allocation a request. */
 class NodeRequest implements ExchangeRequest {
   readonly method: string;
   readonly path: string;
   readonly query: string;
   readonly #req: IncomingMessage;
   readonly #res: ServerResponse;
-  /** `100 Continue` has been asked for and not been sent. */
+  /** The client waits for `100 Continue`, which has not been sent. */
   #continueOwed: boolean;
   #signal: AbortSignal | null = null;
 
@@ -229,7 +243,7 @@ class NodeRequest implements ExchangeRequest {
     return `${encrypted === true ? 'https' : 'http'}://${host}`;
   }
 
-  /** Only long waits ask for it: no listener on the others. */
+  /** Made on demand: only long waits use it, and other requests need no listener. */
   get signal(): AbortSignal {
     if (this.#signal === null) {
       const controller = new AbortController();
@@ -255,16 +269,24 @@ class NodeRequest implements ExchangeRequest {
     return readBody(req, maxBytes);
   }
 
-  /** A client that was never told to continue may send its body or not: the next request cannot be found. */
+  /**
+   * A client that was never told to continue may or may not send its body, so we cannot know where
+   * its next request begins.
+   */
   get mustClose(): boolean {
     return this.#continueOwed;
   }
 }
 
-/** A name or address with a port: nothing that could end a header or lead elsewhere. */
+/**
+ * A host name or address with a port, without anything that could end a header or lead elsewhere.
+ */
 const hostPattern = /^(?:[\w.-]{1,253}|\[[\da-f:.]{2,45}\])(?::\d{1,5})?$/i;
 
-/** RFC 9112, 3.2: a target may be absolute (`http://host/path`); only its path and query count here. */
+/**
+ * The path and query of a request target, which may be absolute (`http://host/path`; RFC 9112,
+ * 3.2).
+ */
 function originForm(target: string): string {
   if (target.startsWith('/')) return target;
   const match = /^https?:\/\/[^/?#]*(.*)$/i.exec(target);
@@ -308,7 +330,10 @@ function tooLarge(maxBytes: number): RaincheckError {
   return new RaincheckError('payload_too_large', `The body is larger than ${maxBytes} bytes.`);
 }
 
-/** Reads on and forgets, up to a limit: a client that still writes would not see our answer otherwise. */
+/**
+ * Reads and discards up to a limit. A client that is still writing would otherwise not see our
+ * answer.
+ */
 function drain(req: IncomingMessage): void {
   let size = 0;
   req.on('data', (chunk: Buffer) => {
@@ -319,8 +344,9 @@ function drain(req: IncomingMessage): void {
 }
 
 /**
- * What a parser in front of us left: the raw bytes if it kept them, else its value as JSON again. Rejects where it left
- * nothing of what was sent: an empty input must not be taken for the client's.
+ * The body left by a parser in front of us: the raw bytes if it kept them, else its value written
+ * as JSON again. Rejects when the parser left nothing, because an empty input must not pass for the
+ * client's.
  */
 async function bodyReadBefore(req: IncomingMessage & ReadBefore): Promise<Uint8Array> {
   const { rawBody, body, headers } = req;

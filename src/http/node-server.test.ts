@@ -21,7 +21,10 @@ after(async () => {
   await close();
 });
 
-/** Everything a bare connection gets back until the server closes it; a server that keeps it open for 30 s fails. */
+/**
+ * All bytes that a bare connection gets until the server closes it. Fails if it stays open for 30
+ * s.
+ */
 function raw(bytes: string | Buffer, at = port): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(at, '127.0.0.1');
@@ -352,7 +355,8 @@ describe('The server', () => {
         Array.from({ length: 60 }, async () => {
           const bytes = Buffer.from(whole);
           for (let i = 0; i < 3; i += 1) bytes[random(bytes.length)] = random(256);
-          // A mutant may announce more than it sends: the half-close says that no more comes.
+          // A mutated request may announce more than it sends; the half-close says that nothing
+          // more comes.
           const text = await halfClosed(bytes);
           for (const answer of answers(text)) assert.ok(answer.status < 500, answer.text);
         }),
@@ -465,7 +469,9 @@ describe('A server with short limits', () => {
 
 describe('Mounted in a framework', () => {
   type Mounted = IncomingMessage & { body?: unknown; rawBody?: unknown };
-  /** What Express does: cut the prefix off `url`; and what its body parsers do: read the stream. */
+  /**
+   * Does what Express does (cuts the prefix off `url`) and what body parsers do (read the stream).
+   */
   async function mounted(
     parse: (req: Mounted, bytes: Buffer) => void,
   ): Promise<{ post(body: string): Promise<Answer>; close(): void }> {

@@ -18,20 +18,29 @@ export type HttpServerOptions = {
   readonly headersTimeoutMs?: number;
   /** Time for a whole request to arrive, in ms. Default 60,000. */
   readonly requestTimeoutMs?: number;
-  /** How long an idle connection is kept, in ms: longer than the load balancers' usual 60 s. Default 65,000. */
+  /**
+   * How long an idle connection is kept, in ms. It is longer than the usual 60 s of load balancers.
+   * Default 65,000.
+   */
   readonly keepAliveTimeoutMs?: number;
-  /** Silence in both directions after which a connection is cut, in ms; above the longest wait. Default 120,000. */
+  /**
+   * Silence in both directions after which a connection is cut, in ms; must exceed the longest
+   * wait. Default 120,000.
+   */
   readonly socketTimeoutMs?: number;
-  /** Silence of a client that reads a large result after which it is cut off, in ms. Default 30,000. */
+  /**
+   * How long a client that reads a large result may be silent before it is cut off, in ms. Default
+   * 30,000.
+   */
   readonly readerTimeoutMs?: number;
-  /** Connections past this are closed at once. Default 10,000. */
+  /** Connections beyond this number are closed at once. Default 10,000. */
   readonly connectionsMax?: number;
 };
 
 /**
- * An http.Server for the app, not listening yet. Whatever node answers by itself elsewhere (bad syntax,
- * slow or fat headers, Expect, CONNECT) is problem+json here. An Upgrade is not taken up: the request
- * is served as if it were not asked for (RFC 9110, 7.8). Throws `invalid_option`.
+ * An http.Server for the app, not listening yet. Errors that Node would answer by itself (bad
+ * syntax, slow or large headers, Expect, CONNECT) are problem+json here. An Upgrade is ignored and
+ * the request served without it (RFC 9110, 7.8). Throws `invalid_option`.
  */
 export function createHttpServer(app: App, options: HttpServerOptions = {}): Server {
   const settings = checkedOptions(options);
@@ -41,7 +50,7 @@ export function createHttpServer(app: App, options: HttpServerOptions = {}): Ser
     requestTimeout: settings.requestTimeoutMs,
     keepAliveTimeout: settings.keepAliveTimeoutMs,
     connectionsCheckingInterval: Math.min(1000, settings.headersTimeoutMs),
-    requireHostHeader: false, // node's own answer has no body
+    requireHostHeader: false, // Node's own answer has no body
     insecureHTTPParser: false,
   });
   server.maxConnections = settings.connectionsMax;
@@ -72,7 +81,10 @@ export function createHttpServer(app: App, options: HttpServerOptions = {}): Ser
   return server;
 }
 
-/** What node lets through: HTTP/0.9 and HTTP/2.0 request lines, and more or less than one Host. */
+/**
+ * Faults that Node lets through: HTTP/0.9 and HTTP/2.0 request lines, and any number of Host
+ * headers but one.
+ */
 function requestFault(req: IncomingMessage): RaincheckError | null {
   if (req.httpVersionMajor !== 1) {
     return new RaincheckError('invalid_request', 'Expected HTTP/1.1 or HTTP/1.0.');
@@ -87,14 +99,17 @@ function requestFault(req: IncomingMessage): RaincheckError | null {
   return new RaincheckError('invalid_request', `Expected one Host header, got ${hosts}.`);
 }
 
-/** What node hands over when it cannot read a request. */
+/** The error that Node passes on when it cannot read a request. */
 type ClientError = NodeJS.ErrnoException & {
-  /** What came last, and how much of it could be read. */
+  /** The latest packet, and how many bytes of it were parsed. */
   readonly rawPacket?: Buffer;
   readonly bytesParsed?: number;
 };
 
-/** What node keeps at a socket: the response under way, and the latest request whose headers are whole. */
+/**
+ * Members that Node keeps at a socket: the response under way, and the latest request whose headers
+ * are complete.
+ */
 type NodeSocket = Duplex & {
   readonly _httpMessage?: ServerResponse | null;
   readonly parser?: { readonly incoming?: IncomingMessage | null } | null;
@@ -102,7 +117,7 @@ type NodeSocket = Duplex & {
 
 function answerClientError(app: App, error: ClientError, socket: NodeSocket): void {
   if (socket.destroyed || socket.writableEnded) return;
-  // If the head of the response under way is out, a second one would be read as its body.
+  // If the head of the response under way is out, a second head would be read as its body.
   const isAnswered = socket._httpMessage?.headersSent === true;
   if (error.code === 'ECONNRESET' || !socket.writable || isAnswered) {
     socket.destroy();
@@ -114,8 +129,9 @@ function answerClientError(app: App, error: ClientError, socket: NodeSocket): vo
 }
 
 /**
- * Whether the request is a HEAD, as far as it can be known: node tells the method of none whose headers it cannot
- * read. Then it is the first of what came last, unless another was whole in that; what came in pieces is taken for a GET.
+ * Whether the request is a HEAD, as far as can be known, since Node reports no method when it
+ * cannot read the headers. Then we look at the start of the latest packet, unless that contains
+ * another complete request. A request that came in pieces is taken for a GET.
  */
 function isOfHead(error: ClientError, socket: NodeSocket): boolean {
   const incoming = socket.parser?.incoming ?? null;
@@ -126,7 +142,7 @@ function isOfHead(error: ClientError, socket: NodeSocket): boolean {
 
 const malformed = ['invalid_request', 'The request is not well-formed HTTP/1.1.'] as const;
 
-/** By node's error code (deps/llhttp and lib/_http_server.js). */
+/** Problems by Node's error code (deps/llhttp and lib/_http_server.js). */
 const clientFaults: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   HPE_HEADER_OVERFLOW: [
     'headers_too_large',
@@ -136,11 +152,14 @@ const clientFaults: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   ERR_HTTP_REQUEST_TIMEOUT: ['request_timeout', 'The request took too long to arrive.'],
 };
 
-/** How long a client that still writes may take to read our answer before the connection is cut. */
+/**
+ * How long a client that is still writing may take to read our answer before the connection is cut,
+ * in ms.
+ */
 const lingerMs = 1000;
 
 /**
- * Answers on the bare socket and closes it. It lingers a moment: closing with unread input makes the
+ * Answers on the bare socket and closes it after a moment. Closing with unread input makes the
  * kernel reset the connection, and the client may lose the answer.
  */
 function endWith(

@@ -6,7 +6,7 @@ import type { OperationFilter } from '../engine/engine.ts';
 import { tenant } from './context.ts';
 import { invalid, parseLabels, parseTime, parseWord, parseWords, single } from './query.ts';
 
-/** What `GET /operations` may filter by. An empty `q` or `error` does not filter. */
+/** The filters of `GET /operations`. An empty `q` or `error` does not filter. */
 export function parseOperationFilter(parameters: URLSearchParams, now: number): OperationFilter {
   return {
     tenant,
@@ -31,7 +31,7 @@ function parsePart(parameters: URLSearchParams, name: string): string | undefine
 
 const prefix = 'input.';
 
-/** The `input.{path}={value}`; null when there are none. */
+/** The filters `input.{path}={value}`; null when there are none. */
 function parseMembers(parameters: URLSearchParams): Readonly<Record<string, string>> | null {
   const members = new Map<string, string>();
   for (const name of new Set(parameters.keys())) {

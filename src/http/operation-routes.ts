@@ -20,7 +20,7 @@ import { cancelFromPage, readStatusPage } from './pages/status-route.ts';
 
 const id = (params: Params): string => params['id'] ?? '';
 
-/** The status resource: the address in every 202. */
+/** Route of the status resource, whose address is in every 202. */
 export function statusRoute(context: HttpContext): Route {
   return route('/operations/:id', {
     get: (request, params) => readAsAsked(context, request, id(params)),
@@ -28,7 +28,7 @@ export function statusRoute(context: HttpContext): Route {
   });
 }
 
-/** Operations and what is below each, beside its status resource. */
+/** Routes of operations and of the resources below each, except its status. */
 export function operationRoutes(context: HttpContext): Route[] {
   return [
     route('/events', { get: (request) => readFeed(context, request) }),
@@ -57,7 +57,10 @@ export function operationRoutes(context: HttpContext): Route[] {
   ];
 }
 
-/** One address, three ways to look at it: for programs, for who stays, for people. */
+/**
+ * Reads the status in one of three forms: JSON for programs, an event stream for followers, a page
+ * for people.
+ */
 function readAsAsked(
   context: HttpContext,
   request: ExchangeRequest,

@@ -24,9 +24,9 @@ import {
 } from './wire.ts';
 
 /**
- * `GET /operations/{id}`: 200 in every state, 304 when If-None-Match names what stands. `Prefer: wait=N`
- * holds the answer until the next change: from the version in If-None-Match, so that none is missed
- * between two polls, else from the one that stands at arrival.
+ * `GET /operations/{id}`: 200 in every state, 304 when If-None-Match names the current one.
+ * `Prefer: wait=N` holds the answer until the next change. A change counts from the version in
+ * If-None-Match, so that none is missed between two polls, or else from the version at arrival.
  */
 export async function readStatus(
   context: HttpContext,
@@ -61,7 +61,10 @@ export async function readStatus(
   return reply;
 }
 
-/** `POST /operations/{id}/cancel`: 202 while the wish is only noted, 200 once (or already) final. */
+/**
+ * `POST /operations/{id}/cancel`: 202 while the cancellation is only requested, 200 when the
+ * operation is final.
+ */
 export async function cancelOperation(context: HttpContext, id: string): Promise<ExchangeReply> {
   requireId(id);
   const { operation } = await context.engine.cancel({ id, tenant });
@@ -73,7 +76,10 @@ async function currentReply(context: HttpContext, operation: Operation): Promise
   return isFinal(operation.state) ? statusReply(context, shown) : acceptedReply(context, shown);
 }
 
-/** `DELETE /operations/{id}`: final ones are removed (204), others cancelled (as cancel answers). */
+/**
+ * `DELETE /operations/{id}`: removes a final operation (204), cancels any other (and answers as
+ * cancel does).
+ */
 export async function removeOperation(context: HttpContext, id: string): Promise<ExchangeReply> {
   requireId(id);
   const outcome = await context.engine.remove({ id, tenant });
@@ -82,8 +88,8 @@ export async function removeOperation(context: HttpContext, id: string): Promise
 }
 
 /**
- * `POST /operations/{id}/retry`, body optional: `{"input": …}` replaces the input. 202 with the new operation. An
- * Idempotency-Key makes it safe to repeat, as a submit.
+ * `POST /operations/{id}/retry`, body optional: `{"input": …}` replaces the input. 202 with the new
+ * operation. As with a submit, an Idempotency-Key makes it safe to repeat.
  */
 export async function retryOperation(
   context: HttpContext,
@@ -130,7 +136,10 @@ function retryInput(body: unknown): { value: unknown; text: string } | undefined
   return { value: body.input, text: JSON.stringify(body.input) };
 }
 
-/** Whom to tell is the failed one's choice; in the input it would be taken for a wish that nobody fulfils. */
+/**
+ * Refuses `webhook_url` in the new input. The retry notifies the address of the failed operation,
+ * so a new one would have no effect.
+ */
 function refuseReserved(input: unknown): void {
   if (typeof input !== 'object' || input === null) return;
   const member = reservedMembers.find((one) => Object.hasOwn(input, one));
@@ -141,14 +150,20 @@ function refuseReserved(input: unknown): void {
   });
 }
 
-/** The engine points into the input; the client wrote it one level down. */
+/**
+ * Moves error pointers below `/input`: the engine points into the input, which the client sent one
+ * level down.
+ */
 function underInput(error: unknown): unknown {
   if (!(error instanceof RaincheckError) || error.errors === undefined) return error;
   const errors = error.errors.map((one) => ({ ...one, pointer: `/input${one.pointer}` }));
   return new RaincheckError(error.code, error.message, { cause: error, errors });
 }
 
-/** `GET /operations/{id}/input`: what it was submitted with, as it was accepted, without what its task redacts. */
+/**
+ * `GET /operations/{id}/input`: the input as it was accepted, without the parts that its task
+ * redacts.
+ */
 export async function readInput(context: HttpContext, id: string): Promise<ExchangeReply> {
   requireId(id);
   const headers = { 'content-type': 'application/json', 'cache-control': 'private, no-cache' };

@@ -105,18 +105,21 @@ describe('a path table', () => {
   });
 });
 
-/** Parameters are told apart by their place. */
+/** Parameters are distinguished by their position. */
 function numbered(segments: readonly string[]): string {
   return `/${segments.map((segment, i) => (segment === ':p' ? `:p${i}` : segment)).join('/')}`;
 }
 
-/** Every octet by its number. */
+/** Every octet percent-encoded. */
 function escaped(text: string): string {
   const hex = Buffer.from(text).toString('hex');
   return hex.replaceAll(/../g, '%$&');
 }
 
-/** Each pattern for itself; of those that fit the one whose first difference from the others is the most particular. */
+/**
+ * A naive search: matches each pattern separately and takes the one that is most specific at the
+ * first difference.
+ */
 function naiveFind(patterns: readonly string[], path: string) {
   const fitting = patterns.flatMap((pattern) => {
     const params = naiveMatch(pattern, path);

@@ -1,4 +1,6 @@
-/** Where a path leads: what was added with the pattern, and its parameters, percent-decoded. */
+/**
+ * The result of a lookup: the value added with the pattern, and the parameters, percent-decoded.
+ */
 export type PathMatch<Value> = {
   readonly value: Value;
   readonly params: Readonly<Record<string, string>>;
@@ -6,33 +8,40 @@ export type PathMatch<Value> = {
 
 type Node<Value> = {
   readonly fixed: Map<string, Node<Value>>;
-  /** `:name`: the same place whatever the patterns call it. */
+  /** Child for `:name`; the same one whatever the patterns call it. */
   param: Node<Value> | null;
-  /** Of the pattern that ends here. */
+  /** End of the pattern that ends here. */
   end: End<Value> | null;
-  /** Of the pattern that ends with `*` here. */
+  /** End of the pattern that ends with `*` here. */
   rest: End<Value> | null;
 };
 
 type End<Value> = { readonly value: Value; readonly names: readonly string[] };
 
-/** Longer segments are no parameter: no id or name of ours is, and some of them are looked up in a store. */
+/**
+ * Longer segments do not match a parameter. No id or name of ours is as long, and some are looked
+ * up in a store.
+ */
 const paramCharsMax = 200;
 
 const paramSegment = /^:(?!:)(\w+)$/;
 
 /**
- * Paths by their patterns. A segment is fixed text (`::` is a colon), a parameter (`:name`: one segment that is not
- * empty and has at most 200 characters), or, as the last, `*`: whatever is left, slashes and nothing included.
+ * Finds values by path patterns. A segment of a pattern is fixed text (`::` is a colon), a
+ * parameter (`:name` is one segment of 1 to 200 characters) or, as the last one, `*`, which matches
+ * the rest, slashes and the empty rest included.
  *
- * A path is split at its slashes before each segment is percent-decoded, so that `%2F` separates nothing; fixed text is
- * found however it is encoded (RFC 3986, 6.2.2). What cannot be decoded leads nowhere. Nothing is forgiven: `/a/` and `//a` are
- * not `/a`. Where several patterns fit, in each segment the fixed text goes before the parameter and that before the rest.
+ * A path is split at its slashes before each segment is percent-decoded, so that `%2F` separates
+ * nothing; fixed text is found however it is encoded (RFC 3986, 6.2.2). A path that cannot be
+ * decoded matches nothing. `/a/` and `//a` are not `/a`. Where several patterns fit, in each
+ * segment fixed text wins over a parameter, and a parameter over the rest.
  */
 export class PathTable<Value> {
   readonly #root: Node<Value> = emptyNode();
 
-  /** Throws where the pattern, or one that differs only by names of parameters, is there already. */
+  /**
+   * Throws if the same pattern, or one that differs only in names of parameters, was added before.
+   */
   add(pattern: string, value: Value): void {
     const names: string[] = [];
     let node = this.#root;
@@ -55,7 +64,7 @@ export class PathTable<Value> {
     node.end = { value, names };
   }
 
-  /** null: nowhere. */
+  /** null: no pattern matches. */
   find(path: string): PathMatch<Value> | null {
     if (!path.startsWith('/')) return null;
     const segments = path.slice(1).split('/');
@@ -71,11 +80,14 @@ export class PathTable<Value> {
 
 type Path = {
   readonly segments: readonly string[];
-  /** The parameters of the way that is being tried. */
+  /** The parameters on the branch that is being tried. */
   readonly found: string[];
 };
 
-/** The end of the best pattern for the segments from `at` on, below `node`; goes back where a way leads nowhere. */
+/**
+ * The end of the best pattern for the segments from `at` on, below `node`; backtracks where a
+ * branch does not match.
+ */
 function search<Value>(node: Node<Value>, path: Path, at: number): End<Value> | null {
   const { segments, found } = path;
   const segment = segments[at];
@@ -93,7 +105,7 @@ function search<Value>(node: Node<Value>, path: Path, at: number): End<Value> | 
   return node.rest;
 }
 
-/** In place; false: one of them cannot be decoded. */
+/** Decodes in place; false: a segment cannot be decoded. */
 function decodeAll(segments: string[]): boolean {
   try {
     for (const [i, segment] of segments.entries()) segments[i] = decodeURIComponent(segment);

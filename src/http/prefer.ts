@@ -1,15 +1,18 @@
 import { limits } from '../core/limits.ts';
 
-/** What a client prefers (RFC 7240), as far as we know it. */
+/** The preferences of a client (RFC 7240) that we know. */
 export type Preferences = {
   readonly respondAsync: boolean;
-  /** Whole seconds, cut at limits.preferWaitSecondsMax; null: not asked for. */
+  /** Whole seconds, at most limits.preferWaitSecondsMax; null: not asked for. */
   readonly waitSeconds: number | null;
 };
 
 const none: Preferences = { respondAsync: false, waitSeconds: null };
 
-/** Never fails: unknown and malformed preferences are ignored; of two alike the first holds. */
+/**
+ * Parses the header. Never fails: unknown and malformed preferences are ignored; of repeated ones
+ * the first counts.
+ */
 export function parsePrefer(header: string | undefined): Preferences {
   if (header === undefined) return none;
   let respondAsync = false;
@@ -29,7 +32,7 @@ function seconds(text: string): number | null {
   return match === null ? null : Math.min(Number(match[1]), limits.preferWaitSecondsMax);
 }
 
-/** The Preference-Applied value, null when nothing was asked for. */
+/** The value of Preference-Applied; null when nothing was asked for. */
 export function preferenceApplied(
   preferences: Preferences,
   applied: { readonly async: boolean; readonly wait: boolean },

@@ -5,7 +5,7 @@ import type { ExchangeReply } from './exchange.ts';
 import { jsonReply } from './json-reply.ts';
 import { problemType } from './problem.ts';
 
-/** `GET /problems/{code}`: what the `type` of a problem means. */
+/** `GET /problems/{code}`: the meaning of the `type` of a problem. */
 export function readProblemType(context: HttpContext, code: string): ExchangeReply {
   if (!Object.hasOwn(errorTable, code)) {
     throw new RaincheckError('not_found', 'No error has this code.');

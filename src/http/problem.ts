@@ -5,9 +5,9 @@ import type { HttpContext } from './context.ts';
 import type { ExchangeReply } from './exchange.ts';
 
 /**
- * The only place that turns a RaincheckError into HTTP: application/problem+json (RFC 9457) with the
- * status of core/errors.ts. Anything else that was thrown becomes `internal` without a word of its own,
- * so that no stack, path or SQL leaves the process.
+ * The only place that turns a RaincheckError into HTTP: application/problem+json (RFC 9457) with
+ * the status of core/errors.ts. Any other error becomes `internal` without its message, so that no
+ * stack, path or SQL leaves the process.
  */
 export function problemReply(
   context: Pick<HttpContext, 'basePath'>,
@@ -18,7 +18,7 @@ export function problemReply(
   return { status: problem.status, headers: { ...own, ...headers }, body: JSON.stringify(problem) };
 }
 
-/** The problem and the headers that go with it, for views that say it in words of their own. */
+/** The problem and its headers, for views that express it in another form. */
 export function problemOf(
   context: Pick<HttpContext, 'basePath'>,
   error: unknown,
@@ -40,7 +40,7 @@ export function problemOf(
   return { problem, headers };
 }
 
-/** For a 503 that names no time of its own. */
+/** For a 503 whose error names no time. */
 const retryAfterSecondsDefault = 2;
 
 const problemHeaders = {
@@ -63,17 +63,17 @@ export function wireProblem(
   return errors === undefined || errors.length === 0 ? plain : { ...plain, errors };
 }
 
-/** The one that IANA has a type for: https://www.iana.org/assignments/http-problem-types */
+/** Problem types registered with IANA: https://www.iana.org/assignments/http-problem-types */
 const ianaTypes: Partial<Record<ErrorCode, string>> = {
   queue_full: 'https://iana.org/assignments/http-problem-types#temporary-reduced-capacity',
 };
 
-/** Relative and resolvable: GET tells what the code means. */
+/** The type of a problem. It is a relative address, and GET there explains the code. */
 export function problemType(basePath: string, code: ErrorCode): string {
   return ianaTypes[code] ?? `${basePath}/problems/${code}`;
 }
 
-/** What the address of a failed operation's result answers: the problem as it was recorded. */
+/** The answer at the result address of a failed operation: the problem as it was recorded. */
 export function recordedProblemReply(context: HttpContext, operation: Operation): ExchangeReply {
   const problem = recordedProblem(context.basePath, operation);
   return {
@@ -90,7 +90,7 @@ export function recordedProblemReply(context: HttpContext, operation: Operation)
   };
 }
 
-/** The recorded outcome of a failed operation, with what its handler chose over the table. */
+/** The recorded outcome of a failed operation. Values chosen by its handler win over the table. */
 export function recordedProblem(basePath: string, operation: Operation): WireProblem {
   const error = operation.error ?? {
     code: 'task_error' as const,
@@ -109,7 +109,7 @@ export function recordedProblem(basePath: string, operation: Operation): WirePro
   };
 }
 
-/** A handler's own status, when it is one an error may have. */
+/** The status that a handler chose, if it is one that an error may have. */
 function errorStatus(status: number | null): number | null {
   return status !== null && Number.isInteger(status) && status >= 400 && status <= 599
     ? status

@@ -5,21 +5,21 @@ import { suggestion } from '../core/suggest.ts';
 import { instantMs } from '../engine/instant.ts';
 
 /**
- * What may stand in a query, read and checked. Names that are not known are ignored; a known one with a
- * value that makes no sense is `invalid_request`, named in one sentence.
+ * The query parameters of a submit, parsed and checked. Unknown names are ignored. A known name
+ * with an invalid value is `invalid_request`, with one sentence that names it.
  */
 export type SubmitOptions = {
   readonly priority?: number;
   readonly notBefore?: number;
   readonly deadlineAt?: number;
   readonly labels?: Readonly<Record<string, string>>;
-  /** The options as they were written, sorted: part of the idempotency fingerprint. */
+  /** The options as they were written, sorted; part of the idempotency fingerprint. */
   readonly canonical: string;
 };
 
 const noOptions: SubmitOptions = { canonical: '' };
 
-/** `priority`, `delay` or `not_before`, `deadline`, `label.{key}`. */
+/** Parses `priority`, `delay` or `not_before`, `deadline`, and `label.{key}`. */
 export function parseSubmitOptions(query: string, now: number): SubmitOptions {
   if (query === '') return noOptions;
   const parameters = new URLSearchParams(query);
@@ -55,11 +55,14 @@ function canonicalOptions(p: {
     : JSON.stringify([...given, labels]);
 }
 
-/** The value of `name`, null when absent; twice is an error rather than a silent choice. */
+/**
+ * The value of `name`, or null when it is absent. Given twice, it is an error rather than a silent
+ * choice.
+ */
 export function single(parameters: URLSearchParams, name: string): string | null {
   const values = parameters.getAll(name);
   if (values.length > 1) throw invalid(`Give the query parameter \`${name}\` only once.`);
-  // No store takes it, and no value that means something has it.
+  // No store accepts U+0000, and no meaningful value contains it.
   if (values[0]?.includes('\0') === true) throw invalid(`\`${name}\` holds the character U+0000.`);
   return values[0] ?? null;
 }
@@ -128,14 +131,14 @@ function parseDeadline(text: string, now: number): number {
 }
 
 /**
- * Milliseconds of an ISO 8601 instant with its offset; null when it is none. A space stands for the '+'
- * of an offset: that is what an unescaped '+' in a query decodes to.
+ * Milliseconds since 1970 of an ISO 8601 instant with an offset; null when it is invalid. A space
+ * counts as the '+' of the offset, because an unescaped '+' in a query decodes to a space.
  */
 export function parseInstant(text: string): number | null {
   return instantMs(text.replace(' ', '+'));
 }
 
-/** The size of a page. */
+/** The size of a page, from `limit`. */
 export function parseLimit(parameters: URLSearchParams): number {
   const text = single(parameters, 'limit');
   if (text === null) return limits.pageSizeDefault;
@@ -144,7 +147,7 @@ export function parseLimit(parameters: URLSearchParams): number {
   throw invalid(`Expected \`limit\` to be a whole number from 1 to ${limits.pageSizeMax}.`);
 }
 
-/** An instant, or how long ago: `since=2h`. undefined: not given. */
+/** An instant, or a duration back from now: `since=2h`. undefined: not given. */
 export function parseTime(
   parameters: URLSearchParams,
   name: string,
@@ -160,7 +163,7 @@ export function parseTime(
   );
 }
 
-/** One of `known`, undefined when not given; a word beside them is told what it was probably meant to be. */
+/** One of `known`; undefined when not given. The error for another word suggests the nearest. */
 export function parseWord<T extends string>(
   parameters: URLSearchParams,
   name: string,
@@ -170,7 +173,10 @@ export function parseWord<T extends string>(
   return text === null ? undefined : knownWord(name, text, known);
 }
 
-/** As parseWord, of a parameter that may be given several times and hold several by commas. */
+/**
+ * As parseWord, for a parameter that may be repeated and may hold several words separated by
+ * commas.
+ */
 export function parseWords<T extends string>(
   parameters: URLSearchParams,
   name: string,

@@ -2,8 +2,8 @@
 export type ByteRange = { readonly start: number; readonly end: number };
 
 /**
- * The one range a Range header asks of `sizeBytes` bytes (RFC 9110, 14.1.2). null: send the whole, as
- * for other units, malformed headers and more than one range, all of which a server may ignore.
+ * The single range that a Range header asks of `sizeBytes` bytes (RFC 9110, 14.1.2). null: send the
+ * whole, as for other units, malformed headers and several ranges, which a server may ignore.
  */
 export function parseRange(
   header: string | undefined,

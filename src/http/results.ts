@@ -9,8 +9,8 @@ import { parseRange, type ByteRange } from './ranges.ts';
 import { acceptedReply, view } from './wire.ts';
 
 /**
- * `GET {task.path}/{id}`: 202 while there is no result, the result itself, or the recorded problem.
- * `task` null: whatever task it is of (`/operations/{id}/result`).
+ * `GET {task.path}/{id}`: 202 while there is no result, then the result itself or the recorded
+ * problem. `task` null: an operation of any task (`/operations/{id}/result`).
  */
 export async function readResult(
   context: HttpContext,
@@ -24,13 +24,13 @@ export async function readResult(
     : acceptedReply(context, view(context, operation));
 }
 
-/** Garbage never reaches the store. */
+/** Malformed ids are refused here and never reach the store. */
 export function readOperation(context: HttpContext, id: string): Promise<Operation> {
   if (!isOperationId(id)) return Promise.reject(operationNotFound());
   return context.engine.read({ id, tenant });
 }
 
-/** Throws operation_not_found for what can be no id. */
+/** Throws operation_not_found for a malformed id. */
 export function requireId(id: string): void {
   if (!isOperationId(id)) throw operationNotFound();
 }
@@ -39,7 +39,9 @@ export function operationNotFound(): RaincheckError {
   return new RaincheckError('operation_not_found', 'There is no operation with this id here.');
 }
 
-/** `request` undefined: the result answers a submit, where neither ranges nor conditions apply. */
+/**
+ * `request` undefined: the result answers a submit, to which neither ranges nor conditions apply.
+ */
 export async function finalResultReply(
   context: HttpContext,
   operation: Operation,
@@ -81,7 +83,8 @@ function resultHeaders(result: Result): Record<string, string> {
     'cache-control': 'private, no-cache',
   };
   if (result.name !== null) {
-    // A download, never a page of ours: what a handler made may hold what a client sent.
+    // Sent as a download, never shown as a page of ours, because a handler's output may contain
+    // input of a client.
     headers['content-disposition'] = contentDisposition(result.name);
     headers['x-content-type-options'] = 'nosniff';
     headers['content-security-policy'] = "default-src 'none'; sandbox";
@@ -97,8 +100,9 @@ function isHeaderText(text: string): boolean {
 const unsafeInName = /[\0-\x1f\x7f/\\]/g;
 
 /**
- * RFC 6266: `filename` in ASCII for everyone, `filename*` (RFC 8187) when the name has more to say. What
- * could end the header, the quotes or the directory becomes '_'.
+ * The header of RFC 6266: `filename` in ASCII for all clients, and `filename*` (RFC 8187) when the
+ * name has other characters. Characters that could end the header, the quotes or the directory
+ * become '_'.
  */
 export function contentDisposition(name: string): string {
   const safe = name.toWellFormed().replaceAll(unsafeInName, '_').slice(0, 255).toWellFormed();
@@ -138,8 +142,8 @@ async function bytesReply(
 }
 
 /**
- * The bytes as a stream whose first chunk is already here: a store that cannot read, or a result removed
- * meanwhile, is then still a problem and not a 200 that breaks off.
+ * The bytes as a stream whose first chunk is read already. If the store cannot be read, or the
+ * result was removed meanwhile, the answer is still a problem and not a 200 that breaks off.
  */
 async function openResult(
   context: HttpContext,
@@ -171,6 +175,7 @@ async function* restOfResult(
   } finally {
     await chunks.return?.();
   }
-  // Content-Length is out: only breaking off tells the client that this is not all.
+  // Content-Length is sent already, so only a broken connection tells the client that this is not
+  // all.
   if (rest !== 0) throw new Error('The result was removed while it was read.');
 }

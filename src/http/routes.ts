@@ -16,20 +16,23 @@ import { listTasks, readTask, setTaskPaused } from './tasks.ts';
 import { viewRoutes, viewTaskRoutes } from './views/view-routes.ts';
 import { webhookRoutes } from './webhook-routes.ts';
 
-/** Where an address leads; null: nowhere. `path` is without the base path, still percent-encoded. */
+/**
+ * Finds the route of a path; null: there is none. `path` is without the base path, still
+ * percent-encoded.
+ */
 export type Router = (path: string) => PathMatch<Route> | null;
 
-/** First segments that are ours although a server may have no such route, or has none yet. */
+/** First segments reserved for us, although this server may have no such route, or none yet. */
 const alsoReserved: readonly string[] = ['dashboard', 'inbox', 'worker'];
 
-/** Throws `invalid_option` when two tasks, or a task and we, want the same address. */
+/** Throws `invalid_option` when two tasks, or a task and one of our routes, have the same path. */
 export function createRouter(context: HttpContext): Router {
   const table = new PathTable<Route>();
   const fixed = new Map<string, PathMatch<Route>>();
   const { all, status } = routeTable(context);
   for (const route of all) {
     const { pattern } = route;
-    // The table has the fixed ones too: it knows that %72 is an r.
+    // Fixed paths are in the table too, which knows that %72 is an r.
     table.add(pattern, route);
     const path = pattern.replaceAll('::', ':');
     if (!/(?<!:):\w|\*/.test(pattern)) fixed.set(path, { value: route, params: noParams });
@@ -37,7 +40,7 @@ export function createRouter(context: HttpContext): Router {
   return (path) => fixed.get(path) ?? statusMatch(status, path) ?? table.find(path);
 }
 
-/** Every route, ours and the tasks'. Throws as createRouter does. */
+/** All routes, ours and those of tasks. Throws as createRouter does. */
 export function routeTable(context: HttpContext): {
   readonly all: readonly Route[];
   readonly status: Route;
@@ -58,7 +61,10 @@ export function routeTable(context: HttpContext): {
   return { all, status };
 }
 
-/** Of `/operations::batch-retry` it is `operations`, as a client may write the colon as it likes. '' of `/`. */
+/**
+ * The first segment without what follows a colon, as in `/operations::batch-retry`, because clients
+ * may encode the colon or not. '' for `/`.
+ */
 function firstSegment(pattern: string): string {
   return pattern.split('/', 2)[1]?.split(':', 1)[0] ?? '';
 }
@@ -74,7 +80,7 @@ const noParams = {};
 const statusPrefix = '/operations/';
 const statusPathChars = statusPrefix.length + 'op_'.length + 26;
 
-/** The poll is the most frequent request of all: no search for it. */
+/** The poll is the most frequent request of all, so it is recognised without a search. */
 function statusMatch(route: Route, path: string): PathMatch<Route> | null {
   return path.length === statusPathChars && path.startsWith('/operations/op_')
     ? { value: route, params: { id: path.slice(statusPrefix.length) } }
@@ -106,7 +112,7 @@ function taskRoutes(context: HttpContext, task: Task): Route[] {
   ];
 }
 
-/** All of ours but the status, which the router knows by itself. */
+/** All of our routes but the status, which the router adds itself. */
 function ownRoutes(context: HttpContext, document: () => Json): Route[] {
   return [
     ...operationRoutes(context),
@@ -123,7 +129,7 @@ function ownRoutes(context: HttpContext, document: () => Json): Route[] {
 function ownTaskRoutes(context: HttpContext): Route[] {
   const name = (params: Params): string => params['name'] ?? '';
   return [
-    // Whoever may submit has to know what and where.
+    // Every client that may submit has to know the tasks, so no scope is needed.
     route('/tasks', { scope: null, get: () => listTasks(context) }),
     route('/tasks/:name', { scope: null, get: (_, params) => readTask(context, name(params)) }),
     route('/tasks/:name/pause', {

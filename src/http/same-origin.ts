@@ -3,18 +3,24 @@ import type { HttpContext } from './context.ts';
 import type { ExchangeRequest } from './exchange.ts';
 
 /**
- * Refuses what a page of another site makes a browser send: with a form, or with a `fetch` that needs no leave, and
- * the browser of somebody who runs `dev` reaches this machine. A token no page has by itself, so what brings one is
- * meant; not so the credentials of other schemes, which browsers add to whatever goes to who once asked for them. Else the Origin that browsers put on all that may change something has to be ours: the public one, the host
- * that was asked, or one of `allowedOrigins`. Sec-Fetch-Site (Fetch Metadata) says `same-origin` also where a proxy
- * has changed the host; it comes only from browsers, and only over https and from this machine. Throws `cross_site`.
+ * Refuses requests that a page of another site makes a browser send, with a form or with a `fetch`
+ * that needs no CORS preflight. The browser of a person who runs `dev` can reach this machine, so
+ * such a page could act there. Throws `cross_site`.
+ *
+ * A request with a bearer token passes: no page can add one by itself. Other credentials (Basic)
+ * prove nothing, because browsers attach them automatically.
+ *
+ * Otherwise the Origin, which browsers send with every request that may change something, must be
+ * ours: the public one, the host in the request, or one of `allowedOrigins`. Sec-Fetch-Site (Fetch
+ * Metadata) says `same-origin` even where a proxy has changed the host; only browsers send it, and
+ * only over https or to this machine.
  */
 export function refuseCrossSite(context: HttpContext, request: ExchangeRequest): void {
   if (/^bearer /i.test(request.header('authorization') ?? '')) return;
   const site = request.header('sec-fetch-site');
   if (site === 'same-origin' || site === 'none') return;
   const origin = request.header('origin');
-  if (origin === undefined && site === undefined) return; // no browser
+  if (origin === undefined && site === undefined) return; // not a browser
   if (origin !== undefined && isOurs(context, request, origin)) return;
   throw new RaincheckError(
     'cross_site',
@@ -23,13 +29,15 @@ export function refuseCrossSite(context: HttpContext, request: ExchangeRequest):
 }
 
 /**
- * In dev without a token, where everybody may read all there is: refuses what was asked of a name that may be somebody
- * else's. Such a name can be made to lead to this machine after its page was loaded (DNS rebinding); to the browser the
- * page is then of one origin with us, reads our answers, and names no Origin when it only reads. Throws `cross_site`.
+ * In dev without a token everybody may read everything, so this refuses requests to a host name
+ * that somebody else may own. Such a name can be pointed at this machine after its page was loaded
+ * (DNS rebinding). The browser then takes the page and us for one origin, lets it read our answers,
+ * and sends no Origin when it only reads. Throws `cross_site`.
  */
 export function refuseStrangeName(context: HttpContext, request: ExchangeRequest): void {
   if (!context.dev || context.access.secured) return;
-  // Null of what has a Host: a name with characters that only wildcards of name servers know.
+  // The origin is null although there is a Host when the name has characters that only DNS
+  // wildcards allow.
   const { origin } = request;
   if (origin === null ? request.header('host') === undefined : isOwnName(context, origin)) return;
   const site = request.header('sec-fetch-site');
@@ -42,12 +50,15 @@ export function refuseStrangeName(context: HttpContext, request: ExchangeRequest
 
 function isOurs(context: HttpContext, request: ExchangeRequest, origin: string): boolean {
   if (origin === context.publicOrigin || context.allowedOrigins.includes(origin)) return true;
-  // The scheme is left out: a proxy that ends TLS leaves us with http.
+  // The scheme is not compared, because behind a proxy that ends TLS we see http.
   if (request.origin === null || hostOf(origin) !== hostOf(request.origin)) return false;
   return !context.dev || context.access.secured || isOwnName(context, request.origin);
 }
 
-/** Whether nobody else can own the host of `origin` (RFC 6761, `.internal` of ICANN), or it was said to be ours. */
+/**
+ * Whether nobody else can own the host of `origin` (RFC 6761, `.internal` of ICANN), or it is
+ * configured as ours.
+ */
 function isOwnName({ publicOrigin, allowedOrigins }: HttpContext, origin: string): boolean {
   const host = hostOf(origin);
   if (host === null) return false;
@@ -56,7 +67,7 @@ function isOwnName({ publicOrigin, allowedOrigins }: HttpContext, origin: string
   return /^\[.+\]$|^\d{1,3}(?:\.\d{1,3}){3}$|^[^.]+$|\.(?:localhost|internal|test)$/.test(name);
 }
 
-/** null for 'null', the origin of what has none. */
+/** null for 'null', which browsers send for pages without an origin. */
 function hostOf(origin: string): string | null {
   return URL.canParse(origin) ? new URL(origin).host : null;
 }

@@ -7,7 +7,10 @@ import { StatsAnswers } from './stats.ts';
 import { readWhoami } from './whoami.ts';
 import { listWorkers } from './workers.ts';
 
-/** Routes about the server itself: for probes, for Prometheus, for those who run it, and what its errors mean. */
+/**
+ * Routes about the server itself: for probes, for Prometheus, for operators, and the pages that
+ * explain its errors.
+ */
 export function serverRoutes(context: HttpContext): Route[] {
   const stats = new StatsAnswers(context);
   return [

@@ -14,7 +14,7 @@ import { parseWord } from './query.ts';
 
 const windows = Object.keys(statsWindows) as StatsWindow[];
 
-/** What the store says of the moment. */
+/** The state of the store at one moment. */
 type Snapshot = {
   readonly records: readonly TaskRecord[];
   readonly nodes: readonly NodeRecord[];
@@ -23,12 +23,12 @@ type Snapshot = {
 };
 
 /**
- * `GET /stats`: how it goes and how it went, over all processes. Nothing is counted for it but the counters of tasks, the
- * notes of the processes, and dead letters up to a limit.
+ * `GET /stats`: load and history over all processes. Reading it is cheap: it uses the counters of
+ * tasks, the notes of the processes, and counts only dead letters, up to a limit.
  */
 export class StatsAnswers {
   readonly #context: HttpContext;
-  /** What is told while the store is away. */
+  /** The latest snapshot, shown while the store is away. */
   #last: Snapshot | null = null;
 
   constructor(context: HttpContext) {
@@ -115,7 +115,7 @@ function quantiles(histogram: LogHistogram): WireQuantiles | null {
   return { p50: at(0.5), p95: at(0.95), p99: at(0.99) };
 }
 
-/** More would say more than is known. */
+/** Rounded to three digits, because the histogram is no more precise. */
 function threeDigits(ms: number): number {
   return Number(ms.toPrecision(3));
 }

@@ -19,12 +19,12 @@ import {
   type MutableReply,
 } from './wire.ts';
 
-/** No body at all is the empty object, for every task: `curl -X POST …/tick` just works. */
+/** An empty body means the empty object, for every task, so that `curl -X POST …/tick` works. */
 const emptyBody: JsonBody = { bytes: new Uint8Array(0), text: '{}', value: {} };
 
 /**
- * `POST {task.path}` and `POST {task.path}/async`, which never waits. `instead` may look at the input, without what it
- * asks of webhooks, and answer itself.
+ * `POST {task.path}`, and `POST {task.path}/async`, which never waits. `instead` may look at the
+ * input (without its webhook members) and answer the request itself.
  */
 export async function submit(
   context: HttpContext,
@@ -47,7 +47,9 @@ export async function submit(
     : withPreference(await accepted(context, request, taken), preferences, false);
 }
 
-/** As submit(), never waiting, for the views: with the operation, which they tell in words of their own. */
+/**
+ * As submit(), but never waits. For the views, which show the returned operation in their own form.
+ */
 export async function submitForView(
   context: HttpContext,
   request: ExchangeRequest,
@@ -61,16 +63,19 @@ export async function submitForView(
 }
 
 type Given = {
-  /** Its fingerprint is of the body as it came, with its webhook. */
+  /** The fingerprint covers the body as it came, webhook members included. */
   readonly idempotency: { readonly key: string; readonly fingerprint: string } | undefined;
   readonly options: ReturnType<typeof parseSubmitOptions>;
   readonly input: { readonly value: unknown; readonly text: string };
   readonly webhook: WebhookTarget | undefined;
-  /** What an earlier request with this key made, where this one could not be taken any more. */
+  /**
+   * The operation that an earlier request with this key made, when this request itself would be
+   * refused now.
+   */
   readonly replay: Operation | null;
 };
 
-/** All that a submit says, checked, headers and query first; nothing is stored yet. */
+/** Reads and checks everything in a submit, headers and query first. Nothing is stored yet. */
 async function readGiven(
   context: HttpContext,
   request: ExchangeRequest,
@@ -92,7 +97,8 @@ async function readGiven(
     const { input, target } = await withoutWebhook(context, body.value);
     return { ...given, input, webhook: target };
   } catch (error) {
-    // A name that does not resolve now did when the answer to the first of these requests was lost.
+    // A name that does not resolve now may have resolved for the first of these requests, whose
+    // answer was lost.
     const replay = idempotency && (await context.engine.findReplay({ task, tenant, idempotency }));
     if (!replay) throw error;
     return { ...given, replay };
@@ -178,7 +184,7 @@ function withPreference(
 
 const traceparentPattern = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
-/** W3C trace context; a malformed one is to be ignored. */
+/** W3C trace context; malformed values are ignored, as the standard asks. */
 function traceparent(header: string | undefined): string | undefined {
   return header !== undefined && traceparentPattern.test(header) ? header : undefined;
 }

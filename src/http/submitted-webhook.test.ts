@@ -55,7 +55,7 @@ function suite(transport: Transport): void {
   const submit = (target: string, body: unknown, headers = {}): Promise<Answer> =>
     send('POST', target, { headers: { ...json, ...headers }, body: JSON.stringify(body) });
   const get = (target: string, headers = {}): Promise<Answer> => send('GET', target, { headers });
-  /** The status once its webhook is in that state. */
+  /** The status, once its webhook is in that state. */
   const statusAt = (url: string, state: string): Promise<Answer> =>
     until(
       `the webhook is ${state}`,
@@ -98,14 +98,14 @@ function suite(transport: Transport): void {
     assertProblem(refused, 'validation_failed');
     assert.equal(refused.json.errors[0].pointer, '/webhook_ulr');
     assert.match(refused.json.errors[0].detail, /Did you mean `webhook_url`\?$/);
-    // A task without a schema gets whatever comes.
+    // A task without a schema accepts any input.
     assert.equal((await submit('/echo', input)).status, 202);
   });
 
   it('arrives as the OpenAPI document has it', async () => {
     const events = ['operation.started', 'operation.completed', 'operation.failed'];
     const webhook = { url: `${inbox.origin}/documented`, events };
-    // The news of a start is dropped when the end is there already.
+    // The event of a start is dropped if the operation has ended already.
     await submit('/slow/held', { webhook });
     await inbox.wait('/documented', 1);
     k.release();
@@ -254,7 +254,7 @@ function suite(transport: Transport): void {
     assert.match(failed.json.webhook.next_attempt_reason, /Retry-After/);
     const inMs = Date.parse(failed.json.webhook.next_attempt_at) - Date.now();
     assert.ok(inMs > 3_000_000, failed.text);
-    // The second has not been tried: only its endpoint tells why it waits.
+    // The second has not been tried, so only its endpoint knows why it waits.
     const { headers } = await submit('/echo', body, { prefer: 'wait=30' });
     const second = await get(headers.get('location')!);
     assert.equal(second.json.webhook.attempts, 0);
@@ -286,7 +286,7 @@ function suite(transport: Transport): void {
     };
     await ended();
     await inbox.wait('/gated', 1);
-    // The second waits for the first, which is under way.
+    // The second waits for the first, which is in flight.
     const second = await ended();
     const waiting = await opened.send('GET', second);
     const { delivery_id: id } = waiting.json.webhook;

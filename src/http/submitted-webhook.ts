@@ -2,16 +2,22 @@ import type { WebhookTarget } from '../core/delivery.ts';
 import { RaincheckError } from '../core/errors.ts';
 import type { HttpContext } from './context.ts';
 
-/** The members of a submitted object that are no input: they say whom to tell. Told apart by name, whatever the task's schema says. */
+/**
+ * Members of a submitted object that are not input but say which address to notify. Recognised by
+ * name, whatever the task's schema says.
+ */
 export const reservedMembers = ['webhook_url', 'webhook'] as const;
 
-/** Every submit pays for this one: two look-ups. */
+/** Every submit pays for this check: two look-ups. */
 export function asksForWebhook(value: unknown): value is Readonly<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null) return false;
   return Object.hasOwn(value, 'webhook_url') || Object.hasOwn(value, 'webhook');
 }
 
-/** The input without them, and whom to tell: checked before anything is stored. `validation_failed`, `webhook_url_blocked`. */
+/**
+ * Splits off these members: returns the input without them, and the checked target. Nothing is
+ * stored yet. Throws `validation_failed`, `webhook_url_blocked`.
+ */
 export async function withoutWebhook(
   { webhooks }: HttpContext,
   value: Readonly<Record<string, unknown>>,
@@ -25,7 +31,7 @@ export async function withoutWebhook(
   return { input: { value: rest, text: JSON.stringify(rest) }, target: target ?? undefined };
 }
 
-/** Silence would be a promise nobody keeps. */
+/** Accepting it silently would promise a webhook that is never sent. */
 function noWebhooks(value: object): RaincheckError {
   const member = reservedMembers.find((one) => Object.hasOwn(value, one)) ?? 'webhook';
   return new RaincheckError(

@@ -7,7 +7,7 @@ import type { ExchangeReply } from './exchange.ts';
 import { jsonReply } from './json-reply.ts';
 import { iso } from './iso.ts';
 
-/** `GET /tasks`: the tasks that are defined here, by name. */
+/** `GET /tasks`: the tasks defined here, by name. */
 export async function listTasks(context: HttpContext): Promise<ExchangeReply> {
   const records = await recordsByTask(context);
   const tasks = [...context.engine.tasks.values()]
@@ -24,7 +24,7 @@ export async function readTask(context: HttpContext, name: string): Promise<Exch
   return jsonReply(wireTask(context, task, records.get(name)));
 }
 
-/** `POST /tasks/{name}/pause` and `/resume`: idempotent; the task as it is then. */
+/** `POST /tasks/{name}/pause` and `/resume`: idempotent; 200 with the task as it is then. */
 export async function setTaskPaused(
   context: HttpContext,
   name: string,
@@ -39,7 +39,7 @@ async function recordsByTask(context: HttpContext): Promise<Map<string, TaskReco
   return new Map(records.map((record) => [record.task, record]));
 }
 
-/** A task the store has not seen yet has no record. */
+/** `record` undefined: the store has not seen the task yet. */
 function wireTask(context: HttpContext, task: Task, record: TaskRecord | undefined): WireTask {
   const oldest = record?.oldestPendingAt ?? null;
   const { durations, accuracy } = context.engine.taskEstimates(task.name);

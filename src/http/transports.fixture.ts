@@ -25,7 +25,7 @@ import { createHttpServer, type HttpServerOptions } from './node-server.ts';
 
 const repository = path.join(import.meta.dirname, '..', '..');
 
-/** What the suites send through both adapters. */
+/** Headers and body that the suites send through both adapters. */
 export type Sent = {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
@@ -143,20 +143,22 @@ function overHttp(p: {
   });
 }
 
-/** An engine with a task for every way an operation can go. */
+/** An engine with tasks for every outcome of an operation. */
 export type Kit = {
   readonly store: Store;
   readonly engine: Engine;
   readonly webhooks: Webhooks;
   readonly app: App;
-  /** Lets the `held` handlers go on, now and later. */
+  /** Releases the `held` handlers, now and later. */
   release(): void;
   stop(): Promise<void>;
 };
 
 export const digits = '0123456789';
 
-/** Webhooks go to this machine too, and are given up after three attempts within some milliseconds. */
+/**
+ * Webhooks may go to this machine, and are given up after three attempts within some milliseconds.
+ */
 export const webhookSettings: WebhookSettings = {
   httpAllowed: true,
   allowedCidrs: loopbackCidrs,
@@ -254,7 +256,7 @@ export async function kit(
   };
 }
 
-/** What createApp makes of no options. */
+/** The context that createApp makes without options. */
 export function contextOf({ engine, webhooks }: Pick<Kit, 'engine' | 'webhooks'>): HttpContext {
   return {
     engine,

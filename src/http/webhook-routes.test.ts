@@ -19,7 +19,7 @@ import {
 const json = { 'content-type': 'application/json' };
 const unknownEndpoint = 'ep_00000000000000000000000000';
 const unknownDelivery = 'msg_00000000000000000000000000';
-/** What no answer may show again: told once, or never. */
+/** Values that no answer may contain. */
 const headerValue = 'Bearer of-the-receiver';
 const blockedAddress = '0.0.0.0';
 
@@ -55,7 +55,9 @@ function suite(transport: Transport): void {
     await inbox.close();
   });
 
-  /** Every answer of the suite is looked through: a secret is told once, where it is made, and never again. */
+  /**
+   * Checks every answer of the suite: a secret is shown once, where it is made, and never again.
+   */
   function noteSecrets(method: string, target: string, answer: Answer): void {
     for (const secret of secrets) {
       assert.ok(!answer.text.includes(secret), `${method} ${target} shows ${secret}`);
@@ -507,7 +509,7 @@ function suite(transport: Transport): void {
     });
 
     it('to an address that has become one of ours is blocked without a word on why', async () => {
-      // As if it had been registered while its name led elsewhere.
+      // As if it had been registered while its name resolved elsewhere.
       const id = 'ep_01M8A2FC7Z89HCJPXB06DH80CR';
       const like = await created('/like', { tasks: ['huge'] });
       const stored = await k.store.readEndpoint({ id: like.id as string });
@@ -540,7 +542,7 @@ function suite(transport: Transport): void {
   });
 
   describe('the dead letters', () => {
-    /** Three of a path of their own; the receiver is well again then. */
+    /** Three dead letters at a path of their own, whose receiver works again afterwards. */
     async function threeDead(path: string): Promise<{ endpoint: string; ids: string[] }> {
       inbox.answers(path, () => ({ status: 422 }));
       const ids: string[] = [];
@@ -574,7 +576,7 @@ function suite(transport: Transport): void {
       const { result_url: resultUrl } = JSON.parse(done!.text) as { result_url: string };
       assert.equal(resultUrl, `/operations/${accepted.json.id}/result`);
       assert.deepEqual((await get(resultUrl)).json, { action: 'redrive', changed: 3, skipped: 0 });
-      // Nine times in vain, and now once each.
+      // Nine failed attempts before, and now one success each.
       const arrived = await inbox.wait('/redriven', 12);
       const again = arrived.slice(9).map(({ headers }) => headers['webhook-id']);
       assert.deepEqual(new Set(again), new Set(ids));

@@ -20,7 +20,7 @@ import {
 import { route, type Route } from './route.ts';
 import { listSecrets, rotateSecret } from './webhook-secrets.ts';
 
-/** The addresses of webhooks; none where no webhooks are sent. */
+/** The routes of webhooks; none where no webhooks are sent. */
 export function webhookRoutes(plain: HttpContext): Route[] {
   const { webhooks } = plain;
   if (webhooks === null) return [];

@@ -7,8 +7,9 @@ import { readJsonBody } from './json-body.ts';
 import { jsonReply } from './json-reply.ts';
 
 /**
- * `GET /webhooks/secret` (`endpointId` null: the one that signs for what has none of its own) and
- * `GET /webhooks/endpoints/{id}/secret`: since when and until when, never the values.
+ * `GET /webhooks/secret` and `GET /webhooks/endpoints/{id}/secret`: when each secret was made and
+ * expires, never its value. `endpointId` null: the secrets that sign for endpoints without one of
+ * their own.
  */
 export async function listSecrets(
   context: WebhookContext,
@@ -19,7 +20,10 @@ export async function listSecrets(
   return jsonReply(wireSecrets(secrets));
 }
 
-/** `POST …/secret/rotate`, body optional: `{"secret": …, "grace_seconds": …}`. 200 with the new one, told only now. */
+/**
+ * `POST …/secret/rotate`, body optional: `{"secret": …, "grace_seconds": …}`. 200 with the new
+ * secret, shown only this once.
+ */
 export async function rotateSecret(
   context: WebhookContext,
   request: ExchangeRequest,
@@ -41,7 +45,7 @@ export async function rotateSecret(
 function wireSecrets(
   secrets: readonly { readonly createdAt: number; readonly expiresAt: number | null }[],
 ): WireSecretList {
-  // Member by member: a value that comes along must not get out.
+  // Copied member by member, so that a value in the record cannot get out.
   return {
     secrets: secrets.map(({ createdAt, expiresAt }) => ({
       created_at: iso(createdAt),

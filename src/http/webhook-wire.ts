@@ -9,14 +9,14 @@ import type { Webhooks } from '../webhooks/webhooks.ts';
 import { tenant, type HttpContext, type WebhookContext } from './context.ts';
 import { iso, isoOrNull } from './iso.ts';
 
-/** What webhooks look like on the wire. Signing secrets and values of headers are in none of it. */
+/** Webhooks in their wire form. It never contains signing secrets or values of headers. */
 
-/** A delivery with what it waits for, its endpoint considered. */
+/** A delivery with the reason that it waits, which may lie with its endpoint. */
 export type ShownDelivery = { readonly delivery: Delivery; readonly wait: Wait };
 
 /**
- * Each with what it waits for, in order. Endpoints are read where they can be the reason, each once: of a page whose
- * deliveries are over, none.
+ * The deliveries with the reasons that they wait, in order. Each endpoint is read at most once, and
+ * only where it can be the reason; a page of finished deliveries reads none.
  */
 export async function shownDeliveries(
   context: WebhookContext,
@@ -43,7 +43,7 @@ export async function shownDelivery(
   return { delivery, wait: deliveryWait(delivery, endpoint, now) };
 }
 
-/** null: it was removed. */
+/** null: the endpoint was removed. */
 export async function endpointOrNull(webhooks: Webhooks, id: string): Promise<Endpoint | null> {
   try {
     return (await webhooks.readEndpoint({ id, tenant })).endpoint;
@@ -53,7 +53,9 @@ export async function endpointOrNull(webhooks: Webhooks, id: string): Promise<En
   }
 }
 
-/** The delivery that tells the end of an operation to the address that its request named; null: there is none. */
+/**
+ * The delivery of the end of an operation to the address named by its request; null: there is none.
+ */
 export async function operationDelivery(
   context: HttpContext,
   operationId: string,
@@ -85,7 +87,7 @@ export function wireOperationWebhook(
   };
 }
 
-/** Receivers put secrets of their own there. */
+/** Receivers put their own secrets into queries. */
 function withoutQuery(url: string): string {
   return url.split(/[?#]/, 1)[0] ?? '';
 }
@@ -131,7 +133,7 @@ export function wireDelivery(
 
 export function wireDeliveryAttempt(attempt: DeliveryAttempt): WireDeliveryAttempt {
   const { answer, error } = attempt;
-  // Why and how an address is blocked, even how long that took to find out, tells of the network behind us.
+  // The reason and even the time of a blocked attempt would reveal the network behind us.
   const isBlocked = error === 'blocked_address';
   const timings = isBlocked ? null : attempt.timings;
   return {

@@ -189,7 +189,7 @@ function plainWebhook({ operation, delivery: shown }: OperationView): WireOperat
   };
 }
 
-/** The same by the plain way. */
+/** The same object built in the plain way. */
 function plainly(shown: OperationView): WireOperation {
   const { operation, estimate, attempts } = shown;
   const at = (ms: number | null): string | null =>

@@ -15,28 +15,35 @@ import { iso, isoJson, isoOrNull } from './iso.ts';
 import { operationDelivery, wireOperationWebhook, type ShownDelivery } from './webhook-wire.ts';
 import { recordedProblem } from './problem.ts';
 
-/** An operation as one moment shows it: the estimate belongs to that moment, so it is taken once. */
+/** An operation as shown at one moment. Its estimate belongs to that moment, so it is read once. */
 export type OperationView = {
   readonly operation: Operation;
-  /** null once final. */
+  /** null once the operation is final. */
   readonly estimate: OperationEstimate | null;
-  /** Attempts that ended without completing the operation; null: as a list shows it, without them and without the webhook. */
+  /**
+   * Attempts that ended without completing the operation. null: shown as in a list, without
+   * attempts and webhook.
+   */
   readonly attempts: readonly EndedAttempt[] | null;
-  /** What tells the end to the address that the request named; null: nothing, or nothing yet. */
+  /**
+   * The delivery of the end to the address named by the request; null: none is asked for, or none
+   * exists yet.
+   */
   readonly delivery: ShownDelivery | null;
 };
 
 const noAttempts: readonly EndedAttempt[] = [];
 
-/** No I/O, shows no attempts and no delivery: for an operation that has just been accepted. */
+/** The view of an operation that has just been accepted: no I/O, no attempts, no delivery. */
 export function view(context: HttpContext, operation: Operation): OperationView {
   const estimate = context.engine.estimate(operation);
   return { operation, estimate, attempts: noAttempts, delivery: null };
 }
 
 /**
- * As a list shows it: without result and attempts, which of 200 operations would be megabytes (limits of 16 KiB
- * and 4 KiB each, but up to 1,000 attempts) in one string, and without the webhook, which would be 200 more reads.
+ * An operation as lists show it. Results and attempts are left out, since those of 200 operations
+ * could be megabytes in one string (16 KiB and 4 KiB each, but up to 1,000 attempts); so is the
+ * webhook, which would take 200 more reads.
  */
 export function listedJson(context: HttpContext, operation: Operation): string {
   const { result } = operation;
@@ -45,7 +52,7 @@ export function listedJson(context: HttpContext, operation: Operation): string {
   return operationJson(context, { ...view(context, listed), attempts: null });
 }
 
-/** As view, with the attempts that ended so far and the delivery: more reads, only where there can be any. */
+/** As view, with the ended attempts and the delivery. It reads them only where there can be any. */
 export async function wholeView(
   context: HttpContext,
   operation: Operation,
@@ -68,7 +75,7 @@ function mayHaveDelivery(operation: Operation): boolean {
   return operation.webhook !== null && isFinal(operation.state);
 }
 
-/** Most operations work at the first try, and their status is read without a second query. */
+/** Most operations work at the first attempt, so their status is read without a second query. */
 function mayHaveEndedAttempts(operation: Operation): boolean {
   const { state, attempt, recoveries } = operation;
   if (state === 'failed' || recoveries > 0) return true;
@@ -79,7 +86,10 @@ export function statusUrl(context: HttpContext, id: string): string {
   return `${context.basePath}/operations/${id}`;
 }
 
-/** Results of a task that is no longer defined stay readable under their operation. */
+/**
+ * Address of the result. Results of a task that is no longer defined stay readable below their
+ * operation.
+ */
 export function resultUrl(context: HttpContext, operation: Operation): string {
   const task = context.engine.tasks.get(operation.task);
   return task === undefined
@@ -88,12 +98,14 @@ export function resultUrl(context: HttpContext, operation: Operation): string {
 }
 
 /**
- * The operation as the JSON text of a WireOperation; an inlined result is put in as the text it is stored as.
+ * The operation as the JSON text of a WireOperation. An inlined result is inserted as the text that
+ * is stored.
  *
- * Written by hand, as every submit and every poll pays for it: 0.7 us against 5.3 us for JSON.stringify of the
- * same object with Date.toISOString (Node 24, one core of a shared machine). What stands between quotes
- * here is of characters that JSON never escapes: ids, states, paths and task names as defineTask allows
- * them. Everything else goes through JSON.stringify. A test holds the text to what JSON.stringify would give.
+ * Written by hand, since every submit and every poll pays for it: 0.7 us against 5.3 us for
+ * JSON.stringify of the same object with Date.toISOString (Node 24, one core of a shared machine).
+ * Values put between quotes here contain only characters that JSON never escapes: ids, states,
+ * paths, and task names as defineTask allows them. Everything else goes through JSON.stringify. A
+ * test compares the text with that of JSON.stringify.
  */
 export function operationJson(context: HttpContext, shown: OperationView): string {
   const { operation } = shown;
@@ -195,7 +207,7 @@ function wireAttempt(attempt: EndedAttempt): WireAttempt {
 /** A reply whose headers the caller may still add to. */
 export type MutableReply = ExchangeReply & { readonly headers: Record<string, string> };
 
-/** The status resource itself (RFC 9110: ETag, Vary); a 202 to a submit is `acceptedReply`. */
+/** The status resource itself (RFC 9110: ETag, Vary). The 202 of a submit is `acceptedReply`. */
 export function statusReply(context: HttpContext, shown: OperationView): MutableReply {
   const headers = statusHeaders(context, shown);
   headers['content-type'] = 'application/json';
@@ -209,7 +221,8 @@ export function notModifiedReply(context: HttpContext, shown: OperationView): Mu
 function statusHeaders(context: HttpContext, shown: OperationView): Record<string, string> {
   const headers: Record<string, string> = {
     etag: etagOf(context, shown),
-    // `private, no-cache`: a final status may be kept, but is asked for again, as it can be removed.
+    // `private, no-cache`: a final status may be cached but must be revalidated, because it can be
+    // removed.
     'cache-control': isFinal(shown.operation.state) ? 'private, no-cache' : 'no-store',
     vary: 'Accept, Prefer',
   };
@@ -217,8 +230,9 @@ function statusHeaders(context: HttpContext, shown: OperationView): Record<strin
 }
 
 /**
- * When to ask again: `Retry-After` in whole seconds, rounded up, and `retry-after-ms` for those who can. Nothing once
- * the operation is final. Takes a place in the poll budget: for answers that are sent.
+ * Adds when to ask again: `Retry-After` in whole seconds, rounded up, and `retry-after-ms` for
+ * clients that know it. Adds nothing once the operation is final. Takes a place in the poll budget,
+ * so call it only for answers that are sent.
  */
 export function withRetryAfter(
   context: HttpContext,
@@ -233,8 +247,9 @@ export function withRetryAfter(
 }
 
 /**
- * A delivery goes on after the version of its operation has come to rest, and what it waits for is its endpoint's to
- * say: so the tag is of what is shown. The rare case may cost a digest (64 bits are plenty for one operation).
+ * The ETag of a status. A delivery goes on after the version of its operation has stopped changing,
+ * and its reason to wait may depend on its endpoint, so then the tag covers what is shown. That
+ * rare case may cost a digest (64 bits are plenty for one operation).
  */
 export function etagOf(context: HttpContext, shown: OperationView): string {
   const { operation, estimate, delivery } = shown;
@@ -243,20 +258,23 @@ export function etagOf(context: HttpContext, shown: OperationView): string {
   return statusEtag(operation.version, estimate, digest);
 }
 
-/** 202 with the operation: for whatever is not done yet, wherever it was asked. */
+/** 202 with the operation, for every answer about an unfinished one. */
 export function acceptedReply(context: HttpContext, shown: OperationView): MutableReply {
   const { operation } = shown;
   const headers: Record<string, string> = {
     'content-type': 'application/json',
     location: statusUrl(context, operation.id),
-    'retry-after': '1', // of a replay that is final: the status is there at once
+    'retry-after': '1', // for a replay that is final, whose status is there at once
     'cache-control': 'no-store',
   };
   withRetryAfter(context, operation, headers);
   return { status: 202, headers, body: operationJson(context, shown) };
 }
 
-/** The same for an operation that an earlier request made; it may have failed since, and then shows its attempts. */
+/**
+ * The same 202 for an operation that an earlier request made. It may have failed since, and then
+ * shows its attempts.
+ */
 export async function replayedReply(
   context: HttpContext,
   operation: Operation,

@@ -5,7 +5,7 @@ import type { ExchangeReply } from './exchange.ts';
 import { iso } from './iso.ts';
 import { jsonReply } from './json-reply.ts';
 
-/** `GET /workers`: the processes on this store, by their heartbeats. */
+/** `GET /workers`: the processes on this store, known by their heartbeats. */
 export async function listWorkers(context: HttpContext): Promise<ExchangeReply> {
   const nodes = await context.engine.nodes();
   return jsonReply({ workers: nodes.map(wireWorker) } satisfies WireWorkerList);

@@ -11,7 +11,7 @@ import type { WireOperation } from '../core/wire-operation.ts';
 import { kit, listening } from '../http/transports.fixture.ts';
 import { useOperation } from './use-operation.ts';
 
-/** What a page shows of an operation, with real React in a DOM and against a real server. */
+/** A page that shows an operation, with real React in a DOM and a real server. */
 function Status(p: {
   readonly client: Client;
   readonly address: string | null;
@@ -33,7 +33,7 @@ describe('useOperation', () => {
   const { document } = window;
   let roots: typeof Roots;
   before(async () => {
-    // React looks at them when it is loaded. The client goes on with Node's fetch.
+    // React reads these globals when it is loaded. The client still uses Node's fetch.
     Object.assign(globalThis, { window, document });
     roots = await import('react-dom/client');
   });

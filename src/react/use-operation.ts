@@ -3,16 +3,21 @@ import { operationStore, type OperationSnapshot } from '../client/operation-stor
 import type { OperationHandle } from '../client/operation.ts';
 import type { WireOperation } from '../core/wire-operation.ts';
 
-/** Of a client of `raincheck/client`, what the hook needs. */
+/** The part of a client of `raincheck/client` that the hook needs. */
 export type OperationSource = {
   operation<Output = unknown>(urlOrId: string | URL): OperationHandle<Output>;
 };
 
-/** What useOperation() knows of it: `operation` and `error` as operationStore() tells them, and the handle. */
+/**
+ * The return value of useOperation(): `operation` and `error` as in operationStore(), and the
+ * handle.
+ */
 export type UsedOperation<Output = unknown> = OperationSnapshot & {
-  /** To cancel it, retry it, fetch its result; null without an address. */
+  /**
+   * The handle, to cancel or retry the operation or to fetch its result; null without an address.
+   */
   readonly handle: OperationHandle<Output> | null;
-  /** Follows it again after an `error`. */
+  /** Follows the operation again after an `error`. */
   readonly reconnect: () => void;
 };
 
@@ -28,12 +33,13 @@ const none = {
 };
 
 /**
- * Follows one operation while the component is mounted: by the server's events, or by polling where they cannot be had.
- * `address` is its URL or id, as long as there is none null. It may change; `client` should stay the same from render to
- * render, since a new one starts again. `initial` is what is known of it already: what a submit answered, or what the
- * server read that rendered the page; it is looked at only when `client` or `address` is new.
+ * Follows one operation while the component is mounted, by the server's events, or by polling where
+ * those cannot be had. `address` is its URL or id, or null while there is none; it may change.
+ * `client` should be the same object from render to render, since a new one starts over. `initial`
+ * is a state that is known already: the answer of a submit, or what the server read that rendered
+ * the page. It is looked at only when `client` or `address` is new.
  *
- * Nothing is thrown: `error` tells why following has stopped, and `reconnect` starts it again.
+ * Nothing is thrown: `error` says why following has stopped, and `reconnect` starts it again.
  */
 export function useOperation<Output = unknown>(
   client: OperationSource,
@@ -45,7 +51,7 @@ export function useOperation<Output = unknown>(
     if (key === '') return none;
     const handle = client.operation<Output>(key);
     return { handle, store: operationStore(handle, initial) };
-    // `initial` may be a new object in every render: what has been heard since is newer.
+    // `initial` may be a new object in every render, and what was heard since is newer.
   }, [client, key]);
   const seen = useSyncExternalStore(store.subscribe, store.getSnapshot, store.getServerSnapshot);
   return { ...seen, handle, reconnect: store.reconnect };

@@ -7,7 +7,10 @@ import { nodeHandler } from '../http/node-adapter.ts';
 import { answeredRaw, type FastifyReply, type FastifyRequest } from './fastify.ts';
 import type { Raincheck } from './raincheck.ts';
 
-/** What accept() gives: a handler for node:http (Express, Connect), Fastify, and the web standard (Hono, Next) in one. */
+/**
+ * The handler that accept() returns. It serves node:http (Express, Connect), Fastify, and the web
+ * standard (Hono, Next).
+ */
 export type AcceptHandler = {
   (req: IncomingMessage, res: ServerResponse): void;
   (request: FastifyRequest, reply: FastifyReply): void;
@@ -15,10 +18,11 @@ export type AcceptHandler = {
 };
 
 /**
- * Turns one route of an app into 202 + Location, at the address it always had: `app.post('/reports', accept(rc, reports))`.
- * Whatever is sent there by POST, PUT or PATCH is a submit to the task, with all that a submit may bring: the body is
- * the input, `Prefer: wait=N` waits for the result, `Idempotency-Key` counts. Status and result are below `basePath`,
- * so `rc` has to be mounted there. Throws `invalid_option` when the task is not one of `rc`.
+ * Turns one route of an app into 202 + Location, without changing its address:
+ * `app.post('/reports', accept(rc, reports))`. Every POST, PUT or PATCH to it becomes a submit to
+ * the task with all features of a submit: the body is the input, `Prefer: wait=N` waits for the
+ * result, `Idempotency-Key` counts. Status and result are below `basePath`, so `rc` has to be
+ * mounted there. Throws `invalid_option` when the task is not one of `rc`.
  */
 export function accept<Tasks extends readonly Task[]>(
   rc: Raincheck<Tasks>,
@@ -45,7 +49,7 @@ export function accept<Tasks extends readonly Task[]>(
     if (has(second, 'hijack')) {
       return answeredRaw(handle, request as FastifyRequest, second as FastifyReply);
     }
-    return fetch(request as Request); // Next hands a second argument to its route handlers too
+    return fetch(request as Request); // Next passes route handlers a second argument
   }) as AcceptHandler;
 }
 
@@ -53,7 +57,10 @@ function has(value: unknown, method: string): boolean {
   return typeof (value as Record<string, unknown> | undefined)?.[method] === 'function';
 }
 
-/** The same request as if it had been sent to the task: a view of it, as its members are read late. */
+/**
+ * The request as if it had been sent to the task. A view rather than a copy, because its members
+ * are read late.
+ */
 function submitted(request: ExchangeRequest, path: string): ExchangeRequest {
   const { method } = request;
   return {

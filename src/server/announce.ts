@@ -8,7 +8,10 @@ import { parseStoreAddress, storeLabel } from './open-store.ts';
 import type { Raincheck } from './raincheck.ts';
 import { version } from './version.ts';
 
-/** Says that the server is there, as a log line or as the banner for people; `listening` null: it is a worker. */
+/**
+ * Announces that the server is up, as a log line or as the banner for people. `listening` null: it
+ * is a worker without HTTP.
+ */
 export function announce(
   plan: Plan,
   p: { rc: Raincheck; logger: FlushableLogger; listening: Listening | null },
@@ -71,7 +74,7 @@ function announceReload(
   );
 }
 
-/** An address that means "all of them" cannot be typed into a browser. */
+/** The host to show in an address: browsers cannot open one that means "all interfaces". */
 function hostForUrl(host: string): string {
   if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
   return host.includes(':') ? `[${host}]` : host;

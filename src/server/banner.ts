@@ -14,23 +14,26 @@ export type BannerFacts = {
   readonly mode: Mode;
   readonly settings: Settings;
   readonly tasks: readonly Task[];
-  /** As clients on this machine write it, base path included. */
+  /** Address as clients on this machine write it, base path included. */
   readonly url: string;
-  /** null: the tasks are the example's. */
+  /** null: the tasks are those of the example. */
   readonly configFile: string | null;
   readonly folder: string;
   readonly readyMs: number;
   readonly ephemeral: boolean;
-  /** Whether it is served. */
+  /** Whether the dashboard is served. */
   readonly dashboard: boolean;
-  /** Whether they are sent. */
+  /** Whether webhooks are sent. */
   readonly webhooks: boolean;
 };
 
-/** Where the command line looks when it is told nothing. */
+/** The address that the command line tries by default. */
 const urlDefault = `http://${String(settingTable.host.fallback)}:${String(settingTable.port.fallback)}`;
 
-/** What a person sees when the server is up: where it is, what it has, and what to type next. */
+/**
+ * The text for a person when the server is up: where it is, which tasks it has, and what to type
+ * next.
+ */
 export function banner(p: BannerFacts): string {
   const lines = [
     row(`${styleText('bold', `raincheck ${version}`)} ${p.mode}`, {
@@ -59,7 +62,7 @@ function fact(name: string, value: string, note: string): string {
   return row(`${styleText('gray', name.padEnd(10))} ${value}`, { note, width: 53 });
 }
 
-/** Notes stand in one column, as seen: colours have no width. */
+/** A line whose note starts at a fixed column. The width is counted without colour codes. */
 function row(text: string, p: { note: string; width: number }): string {
   const seen = text.replaceAll(/\u001b\[\d+m/g, '').length; // oxlint-disable-line no-control-regex -- colours
   const gap = ' '.repeat(Math.max(3, p.width - seen));

@@ -10,7 +10,10 @@ import { Worker } from 'node:worker_threads';
 import { defineTask } from '../engine/define-task.ts';
 import { raincheck } from './raincheck.ts';
 
-/** Posts from a thread of its own, as this one is blocked, and lets the handler go on once it has the answer. */
+/**
+ * Posts from a thread of its own, because this one is blocked, and releases the handler once it has
+ * the answer.
+ */
 const client = `
   const { workerData } = require('node:worker_threads');
   fetch(workerData.url, { method: 'POST' }).then(({ status }) => {

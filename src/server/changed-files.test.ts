@@ -16,7 +16,7 @@ function watched(t: TestContext) {
     files.close();
     rmSync(folder, { recursive: true, force: true });
   });
-  // As if it was read after it was written.
+  // As if the file was read after it was written.
   files.add([file], Number.POSITIVE_INFINITY);
   const next = () => new Promise<readonly string[]>((resolve) => (tell = resolve));
   return { folder, file, next };

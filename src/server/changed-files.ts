@@ -1,18 +1,24 @@
 import { readFileSync, statSync, watch, type FSWatcher } from 'node:fs';
 import path from 'node:path';
 
-/** Editors write a file in several steps, and a checkout changes many: they count as one change. */
+/**
+ * How long to gather changes. Editors write a file in several steps, and a checkout changes many;
+ * all of it counts as one change.
+ */
 const gatherMs = 100;
 
-/** By so much the times of files may be behind the clock. */
+/** How far the times of files may lag behind the clock. */
 const fileClockMs = 20;
 
-/** Of a file that was written while it was read: which of the two contents it was, nobody knows. */
+/**
+ * Content of a file that was written while it was read, so that we cannot know which content was
+ * loaded.
+ */
 const unknown = Symbol('unknown');
 
 /**
- * Tells when files have other contents than they had. Folders are watched and not files, since most editors put a new
- * file in the place of the old one. A file that is not there has the content null.
+ * Reports files whose content has changed. It watches folders rather than files, because most
+ * editors put a new file in the place of the old one. A missing file has the content null.
  */
 export class ChangedFiles {
   readonly #told: (changed: readonly string[]) => void;
@@ -24,7 +30,10 @@ export class ChangedFiles {
     this.#told = told;
   }
 
-  /** From now on these as well, which were read since `readAt` (Date.now()): what has changed since then is told. */
+  /**
+   * Watches these files too. They were read since `readAt` (Date.now()), and any change since then
+   * is reported.
+   */
   add(files: Iterable<string>, readAt: number): void {
     for (const file of files) {
       if (!this.#known.has(file)) {
@@ -45,16 +54,17 @@ export class ChangedFiles {
     for (const file of this.#known.keys()) {
       if (this.#watch(path.dirname(file))) isNew = true;
     }
-    // What was there before it was watched.
+    // Files may have changed before their folder was watched.
     if (isNew) this.#look();
   }
 
-  /** Whether it was not watched before. */
+  /** Returns whether the folder was not watched before. */
   #watch(folder: string): boolean {
     if (this.#folders.has(folder)) return false;
     try {
       const watcher = watch(folder, (_, name) => {
-        // The folder itself, which may have gone to another place: whatever is here by then is watched.
+        // The event is about the folder itself, which may have been moved. Watch whatever is at its
+        // path by then.
         if (name === path.basename(folder)) forget();
         else if (name !== null && !this.#concerns(path.join(folder, name))) return;
         this.#look();
@@ -63,24 +73,30 @@ export class ChangedFiles {
         watcher.close();
         this.#folders.delete(folder);
       };
-      // The folder went: it is watched again when it is there again.
+      // The folder is gone; it is watched again when it reappears.
       watcher.on('error', forget);
       this.#folders.set(folder, watcher);
       return true;
     } catch {
-      // Not there, as an import that leads nowhere: the one above tells when it comes to be.
+      // The folder is missing, as with an import that leads nowhere. The one above reports when it
+      // is created.
       const above = path.dirname(folder);
       return above !== folder && this.#watch(above);
     }
   }
 
-  /** Whether it is one of the files, or a folder that one is in: logs and databases beside them are none of ours. */
+  /**
+   * Whether the path is one of the files or a folder that holds one; other files, such as logs and
+   * databases, are ignored.
+   */
   #concerns(changed: string): boolean {
     if (this.#known.has(changed)) return true;
     return [...this.#known.keys()].some((file) => file.startsWith(changed + path.sep));
   }
 
-  /** Soon, and no later for what happens meanwhile, which may never end. */
+  /**
+   * Compares after `gatherMs`. Later changes do not extend the delay, since they might never end.
+   */
   #look(): void {
     this.#timer ??= setTimeout(() => this.#compare(), gatherMs);
   }

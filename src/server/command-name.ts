@@ -13,9 +13,10 @@ export function commandName(): string {
 }
 
 /**
- * `raincheck` where the shell of the person finds that, else `npx raincheck`, which finds what is installed in a
- * project or globally. Below npm it is always the latter: npm (npx, npm start, …) gives its children a PATH with
- * the project's commands on it, which the shell of the person does not have.
+ * The command to show when a person is told what to type: `raincheck` if their shell finds it, else
+ * `npx raincheck`, which finds what is installed in the project or globally. Under npm (npx, npm
+ * start, …) it is always the latter, because npm puts the project's commands on the PATH of its
+ * children, and the person's own shell lacks them.
  */
 export function commandNameIn(env: NodeJS.ProcessEnv, platform: NodeJS.Platform): string {
   return env['npm_execpath'] === undefined && isOnPath(env, platform)
@@ -25,7 +26,7 @@ export function commandNameIn(env: NodeJS.ProcessEnv, platform: NodeJS.Platform)
 
 function isOnPath(env: NodeJS.ProcessEnv, platform: NodeJS.Platform): boolean {
   const isWindows = platform === 'win32';
-  // process.env of Windows knows no case, a copy of it does.
+  // process.env ignores case on Windows, but a copy of it does not.
   const folders = (env['PATH'] ?? env['Path'] ?? '').split(isWindows ? ';' : ':');
   const file = isWindows ? 'raincheck.cmd' : 'raincheck';
   return folders.some((folder) => folder !== '' && existsSync(path.join(folder, file)));

@@ -5,15 +5,18 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import type { DashboardFile, DashboardFiles } from '../http/pages/dashboard.ts';
 
-/** Where `npm run build` puts the dashboard: the same from src/server/ and from dist/server/. */
+/**
+ * The folder in which `npm run build` puts the dashboard. The same path works from src/server/ and
+ * dist/server/.
+ */
 const dashboardFolder = fileURLToPath(new URL('../../dist/dashboard/', import.meta.url));
 
-/** Whether it is there to be served. */
+/** Whether a built dashboard exists. */
 export function isDashboardBuilt(): boolean {
   return existsSync(path.join(dashboardFolder, 'index.html'));
 }
 
-/** What a build of the dashboard is made of; a file of another ending is left out. */
+/** The types of files in a built dashboard. Files with other extensions are left out. */
 const types: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
@@ -27,8 +30,9 @@ const types: Readonly<Record<string, string>> = {
 };
 
 /**
- * The files of a folder, read at the first call and kept: all together they are less than 1 MB. Gives null, and looks
- * again at the next call, as long as there is no index.html. Throws what the file system throws but for what is missing.
+ * A function that returns the files of a folder. They are read at the first call and kept; together
+ * they are less than 1 MB. While there is no index.html it returns null and looks again at the next
+ * call. Throws errors of the file system, except for missing files.
  */
 export function dashboardFiles(folder: string = dashboardFolder): () => DashboardFiles {
   let kept: DashboardFiles = null;
@@ -49,7 +53,10 @@ function readFiles(folder: string): DashboardFiles {
   return files.has('index.html') ? files : null;
 }
 
-/** Of text that is worth it: scripts and styles shrink to a third. */
+/**
+ * The gzipped bytes of text that is worth compressing: scripts and styles shrink to a third. null:
+ * not worth it.
+ */
 function compressed(type: string, bytes: Buffer): Buffer | null {
   if (bytes.length < 1_024 || !/^text\/|json|svg/.test(type)) return null;
   return gzipSync(bytes, { level: 9 });

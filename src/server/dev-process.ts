@@ -5,20 +5,21 @@ import { runServer } from './main.ts';
 import type { ServerParams, Taking } from './server-plan.ts';
 
 /**
- * What runs a server of `raincheck dev` that is reloaded (dev-reload.ts has the conversation). It loads the config,
- * which may fail without any harm, tells what that is made of, and serves when its turn comes.
+ * The process that runs one server of `raincheck dev` (dev-reload.ts describes the conversation).
+ * It loads the config, which may fail without harm, reports the files it is made of, and serves
+ * when its turn comes.
  */
 export type ToDevProcess =
   | { readonly type: 'load'; readonly params: ServerParams; readonly parent: number }
   | { readonly type: 'serve'; readonly taking: Taking }
-  /** Another takes over: at once, what runs is handed back. */
+  /** Another server takes over. Running attempts are handed back at once. */
   | { readonly type: 'stop' };
 
 export type FromDevProcess =
-  /** A file of the person's is about to be loaded. */
+  /** One of the person's own files is about to be loaded. */
   | { readonly type: 'imports'; readonly file: string; readonly at: number }
   | { readonly type: 'loaded' }
-  /** The process is about to end, and has said why; else it was ended by user code. */
+  /** The process is about to end and has printed why. Without this message, user code ended it. */
   | { readonly type: 'ending' }
   | { readonly type: 'listening'; readonly asked: number; readonly port: number };
 
@@ -35,16 +36,16 @@ process.on('message', (message: ToDevProcess) => {
   else replaced.resolve();
 });
 
-/** Whoever started this is gone, killed: nobody would know of this process. */
+/** The parent was killed, so nobody would know of this process. */
 const end = (): never => process.exit(1);
 process.once('disconnect', end);
 const { params, parent } = await load.promise;
-// User code that is busy, from its import on, hears of nothing.
+// User code that keeps the thread busy, even at its import, blocks the 'disconnect' event above.
 const watching = `./end-with-parent${path.extname(import.meta.url)}`;
 new Worker(new URL(watching, import.meta.url), { workerData: parent }).unref();
 
 watchImports((file) => tell({ type: 'imports', file, at: Date.now() }));
-// It is printed.
+// Node prints the exception by itself.
 process.on('uncaughtExceptionMonitor', () => tell({ type: 'ending' }));
 let isLoaded = false;
 let isReplaced = false;
@@ -59,7 +60,7 @@ const code = await runServer(params, {
   replaced: replaced.promise,
 });
 process.off('disconnect', end);
-// Whatever user code still holds open must not keep the next one waiting.
+// Handles that user code still holds open must not keep the next server waiting.
 tell({ type: 'ending' }, () => {
   if (!isLoaded || isReplaced || code === 1 || code === 2) process.exit(code);
   if (process.connected) process.disconnect();

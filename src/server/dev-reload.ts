@@ -9,37 +9,38 @@ import type { ServerParams, Taking } from './server-plan.ts';
 
 const forwarded = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** How long a server that is replaced may take to hand back what runs: a busy loop never does. */
+/** How long a replaced server may take to hand back its attempts; one in a busy loop never does. */
 const makeWayMs = 3_000;
-/** Whoever waits so long for a server that loads is told that it still does. */
+/** How long a server may load before the person is told that it is still loading. */
 const slowMs = 3_000;
-/** And one that was told a second time to stop: longer than it takes to leave by itself. */
+/** How long a server may take after a second signal; longer than it needs to leave by itself. */
 const cutShortMs = 5_000;
 
 /**
- * `raincheck dev` with a config of one's own: a server in a process of its own, and another in its place whenever a
- * file that it is made of is saved.
+ * Runs `raincheck dev` with a config file: the server has a process of its own, and another replaces
+ * it whenever a file that it is made of is saved.
  *
- *   a file has changed ──> the next is started; it loads and checks the config
- *     it cannot ──> it says why and ends; the old one goes on as it was
- *     it can    ──> the old one hands back what runs, which is not counted, and ends; the next opens the store and
- *                   takes the port. What is in the store stays
+ *   a file has changed ──> the next server is started; it loads and checks the config
+ *     it fails    ──> it says why and ends; the old server goes on as it was
+ *     it succeeds ──> the old server hands back its attempts, uncounted, and ends; the next opens
+ *                     the store and takes the port. The data in the store stays
  *
- * When no server is left, since one ended by an error or process.exit() after it was up, or could not open the port, the
- * next change starts one. One that cannot even start the first time ends the command, as a signal does and a server that was killed.
+ * A server may end by an error or process.exit() after it was up, or fail to open the port. Then no
+ * server is left, and the next change starts one. The command ends when the very first server fails
+ * to start, at a signal, or when a server was killed.
  */
 export async function runReloading(params: ServerParams): Promise<number> {
   return new Reloading(params).run();
 }
 
-/** A process with a server that serves, or is about to. */
+/** A process whose server serves, or is about to. */
 type Server = {
   readonly child: ChildProcess;
-  /** Exit code, as a shell counts it. */
+  /** Resolves to the exit code, as a shell counts it. */
   readonly ended: Promise<number>;
-  /** It was told to make way. */
+  /** It was told to make way for the next one. */
   isLeaving: boolean;
-  /** It ends by itself, and what made it do so is told. */
+  /** It announced its end itself and has printed the reason. */
   saidWhy: boolean;
 };
 
@@ -49,10 +50,10 @@ class Reloading {
   readonly #over = Promise.withResolvers<number>();
   #serving: Server | null = null;
   #next: Server | null = null;
-  /** Files that have changed since the serving one was loaded. */
+  /** Files changed since the serving process was loaded. */
   #unserved = new Set<string>();
   #port: Taking['port'] = null;
-  /** One that served was killed, and what it ran is not taken up yet. */
+  /** A serving process was killed, and the attempts that it ran are not recovered yet. */
   #wasKilled = false;
   #isStopping = false;
 
@@ -88,9 +89,10 @@ class Reloading {
   #start(taking: () => Taking): void {
     const extension = path.extname(import.meta.url);
     const program = fileURLToPath(new URL(`./dev-process${extension}`, import.meta.url));
-    // Out of reach of the terminal's Ctrl-C, which would come a second time by us, and a second one means more.
+    // Detached, so that the terminal's Ctrl-C does not reach it directly. With our forwarded signal
+    // it would arrive twice, and a second signal means "stop now".
     const child = fork(program, { detached: true });
-    // Of what it told last some may be read after its exit.
+    // Its last messages may be read only after its exit.
     const told = once(child, 'disconnect');
     const exit = once(child, 'exit') as Promise<[number | null, NodeJS.Signals]>;
     const ended = Promise.all([exit, told]).then(
@@ -127,7 +129,7 @@ class Reloading {
       await old.ended;
       clearTimeout(late);
     }
-    // A still newer one may have been started meanwhile; it is the one to serve.
+    // A newer one may have been started meanwhile; then that one is to serve.
     if (this.#next !== next || this.#isStopping) return;
     this.#serving = next;
     this.#next = null;
@@ -139,7 +141,7 @@ class Reloading {
     else if (server === this.#serving) this.#serving = null;
     else return; // a newer one was started in its place
     if (this.#next !== null) return;
-    // Past 128 it was a signal.
+    // Codes above 128 mean a signal.
     const isExit = !server.saidWhy && !server.isLeaving && code < 128;
     if (isExit && !this.#isStopping)
       note(`The server ended with code ${code} by itself: does your code call process.exit()?`);
@@ -148,14 +150,18 @@ class Reloading {
         note('The server goes on as it was. The next save tries again.');
       return;
     }
-    // A signal ended it, or none ever was up; else the person is at work on it.
+    // The command ends if a signal ended the server or none was ever up. Otherwise the person is
+    // probably fixing the code.
     const isMended = code === 1 || code === 2 || isExit || server.isLeaving;
     const goesOn = !this.#isStopping && this.#port !== null && isMended;
     if (goesOn) note('No server is up. The next save of one of its files starts one.');
     else this.#over.resolve(isExit && !this.#isStopping ? code || 1 : code);
   }
 
-  /** The server knows what a second one means; one that is busy does not hear it. */
+  /**
+   * Forwards a signal, since the server knows what a second one means. A busy one does not hear it
+   * and is killed in the end.
+   */
   #stop(signal: NodeJS.Signals): void {
     const serving = this.#serving?.child;
     if (this.#isStopping) setTimeout(() => serving?.kill('SIGKILL'), cutShortMs).unref();
@@ -168,7 +174,7 @@ class Reloading {
 }
 
 function tell(child: ChildProcess, message: ToDevProcess): void {
-  // It may be gone already: its end tells.
+  // The process may be gone already; its 'exit' event reports that.
   if (child.connected) child.send(message, () => undefined);
 }
 

@@ -11,14 +11,15 @@ import {
   verificationKey,
 } from '../webhooks/secrets.ts';
 
-/** From the folder that `dev` and `listen` are started in. */
+/** Path of the file, relative to the folder in which `dev` and `listen` are started. */
 export const devSecretFile = path.join('.raincheck', 'webhook-secret');
 
 /**
- * What signs for addresses that requests name, in a file that only its owner can read: `listen` verifies with it
- * when it is told no other. Written at each start of `dev`; a secret made meanwhile (`webhooks secret --rotate`)
- * gets there with the next, and until then those before it sign as well. A store without one takes the file's, so
- * that it stays the same with --ephemeral.
+ * Keeps the secrets that sign for addresses named by requests in a file that only its owner can
+ * read; `listen` verifies with them when it is given no others. Each start of `dev` writes the
+ * file. A secret made later (`webhooks secret --rotate`) gets there at the next start, and until
+ * then the earlier ones sign too. A store without a secret takes the one in the file, so that it
+ * stays the same with --ephemeral.
  */
 export async function keepDevSecret(p: {
   readonly store: Pick<Store, 'readSecrets' | 'rotateSecret'>;
@@ -60,7 +61,10 @@ function isShared(text: string): boolean {
   }
 }
 
-/** Under another name first: a file that was there before would keep the rights that it had. */
+/**
+ * Writes a new file under another name and renames it, because an existing file would keep its old
+ * permissions.
+ */
 function writeOwnOnly(file: string, text: string): void {
   mkdirSync(path.dirname(file), { recursive: true });
   const draft = `${file}.${process.pid}`;

@@ -14,25 +14,29 @@ import { nodeVersionMin, version } from './version.ts';
 
 export type DoctorLine = {
   readonly ok: boolean;
-  /** One word: what was looked at. */
+  /** One word that names the thing checked. */
   readonly what: string;
   /** One sentence. */
   readonly detail: string;
 };
 
-/** Less than this and a busy server is soon out of disk. */
+/** With less free space than this, a busy server soon fills the disk. */
 const freeBytesMin = 512 * 1_048_576;
 const answerMsMax = 2_000;
 
 /**
- * Looks at everything that must be right for a server to run here, and says each in a sentence. Changes nothing: a
- * store that exists is opened and closed again, one that does not is not made. Never rejects.
+ * Checks everything that a server needs to run here, and describes each result in a sentence.
+ * Changes nothing: an existing SQLite store is opened and closed again, a missing one is not
+ * created. Never rejects.
  */
 export async function doctor(
   p: {
-    /** As --store. Default: as the config file or the defaults have it. */
+    /**
+     * Address of the store, as for --store. Default: from the config file or the settings'
+     * defaults.
+     */
     readonly store?: string;
-    /** A server to ask. Default: the one that the settings describe. */
+    /** Address of the server to ask. Default: the one that the settings describe. */
     readonly url?: string;
     readonly config?: string;
     readonly folder?: string;
@@ -134,7 +138,7 @@ function newFileLine(file: string): DoctorLine {
   return { ok: true, what: 'store', detail: `${file} is not there yet and can be made` };
 }
 
-/** In use by a running server is fine: that server is then looked at, too. */
+/** A store in use by a running server is fine, because that server is checked too. */
 async function openedLine(address: string, file: string): Promise<DoctorLine> {
   try {
     await openStore(address).close();
@@ -143,7 +147,8 @@ async function openedLine(address: string, file: string): Promise<DoctorLine> {
     const text = textOf(error);
     const inUse = error instanceof RaincheckError && error.code === 'store_locked';
     if (!inUse) return { ok: false, what: 'store', detail: text };
-    // The advice to stop that process is for a second server; this is a look at the first.
+    // The error advises to stop that process, which is meant for a second server. Here we only
+    // inspect the first.
     const pid = /\bpid (\d+)/.exec(text)?.[1];
     const holder = pid === undefined ? 'a running server' : `the running server (pid ${pid})`;
     return { ok: true, what: 'store', detail: `${file} is in use by ${holder}` };
@@ -158,7 +163,7 @@ function diskLine(folder: string): DoctorLine {
   return { ok, what: 'disk', detail: `${formatBytes(free)} free at ${folder}${need}` };
 }
 
-/** The folder of the file, or the first above it that exists. */
+/** The folder of the file, or the nearest existing one above it. */
 function nearestFolder(file: string): string {
   let folder = path.dirname(file);
   while (!existsSync(folder)) folder = path.dirname(folder);
@@ -187,7 +192,7 @@ async function serverLine(given: string | undefined, settings: Settings): Promis
   }
 }
 
-/** fetch says "fetch failed" and keeps the reason in the cause. */
+/** The reason of a failed fetch, which says "fetch failed" and keeps the reason in its cause. */
 function causeOf(error: unknown): string {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
   const { code } = cause as { code?: unknown };

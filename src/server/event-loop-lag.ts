@@ -1,10 +1,13 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { EventLoopLag } from '../engine/node.ts';
 
-/** Node measures how far apart the rounds of a timer of this length are; what is more than that is lag. */
+/** Node measures the intervals of a timer of this length; the excess is lag. */
 const resolutionMs = 20;
 
-/** How long what is due waits for the event loop of this process. One timer of libuv, which keeps nothing alive. */
+/**
+ * Measures how long due work waits for the event loop of this process. Uses one libuv timer, which
+ * does not keep the process alive.
+ */
 export function eventLoopLag(): EventLoopLag {
   const delays = monitorEventLoopDelay({ resolution: resolutionMs });
   return {

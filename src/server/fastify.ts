@@ -4,7 +4,7 @@ import { expected } from '../core/options.ts';
 import type { NodeHandler } from '../http/node-adapter.ts';
 import type { Raincheck } from './raincheck.ts';
 
-/** As much of a FastifyInstance as is needed: the types of fastify are no dependency of ours. */
+/** The part of a FastifyInstance that we need. Fastify's own types are not a dependency of ours. */
 type FastifyScope = {
   readonly prefix: string;
   removeAllContentTypeParsers(): unknown;
@@ -15,10 +15,10 @@ type FastifyScope = {
   all(path: string, handler: (request: FastifyRequest, reply: FastifyReply) => void): unknown;
 };
 
-/** As much of a FastifyRequest. */
+/** The part of a FastifyRequest that we need. */
 export type FastifyRequest = { readonly raw: IncomingMessage; readonly body: unknown };
 
-/** As much of a FastifyReply. */
+/** The part of a FastifyReply that we need. */
 export type FastifyReply = {
   readonly raw: ServerResponse;
   hijack(): unknown;
@@ -26,11 +26,12 @@ export type FastifyReply = {
 };
 
 /**
- * Raincheck as a Fastify 5 plugin: `await app.register(fastifyRaincheck, { rc, prefix: '/ops' })`. Not wrapped in
- * fastify-plugin, so that what it does to parsers stays in its own scope: there the bodies are ours to read, with our
- * limits and our problems. Fastify's onRequest hooks run, the headers they set are kept (those of @fastify/cors, for
- * one); hooks on the payload do not, as the reply is ours. Throws `invalid_option` when `prefix` and the `basePath`
- * of `rc` differ.
+ * Raincheck as a Fastify 5 plugin: `await app.register(fastifyRaincheck, { rc, prefix: '/ops' })`.
+ * It is not wrapped in fastify-plugin, so its changes to parsers stay in its own scope, where
+ * Raincheck reads the bodies with its own limits and problems. Fastify's onRequest hooks run, and
+ * the headers that they set are kept (as @fastify/cors does). Hooks on the payload do not run,
+ * because Raincheck writes the reply. Throws `invalid_option` when `prefix` and the `basePath` of
+ * `rc` differ.
  */
 export async function fastifyRaincheck(
   scope: FastifyScope,
@@ -39,7 +40,7 @@ export async function fastifyRaincheck(
   const { rc } = options;
   if (typeof rc?.handle !== 'function') throw expected('rc', 'what raincheck() gave', rc);
   refuseOtherPrefix(scope.prefix, rc.app.basePath);
-  scope.removeAllContentTypeParsers(); // also those that the app added
+  scope.removeAllContentTypeParsers(); // removes also those that the app added
   scope.addContentTypeParser('*', (_request, _payload, done) => done(null));
   const answer = (request: FastifyRequest, reply: FastifyReply): void =>
     answeredRaw(rc.handle, request, reply);
@@ -47,7 +48,10 @@ export async function fastifyRaincheck(
   scope.all('/*', answer);
 }
 
-/** Takes the reply from Fastify, with the headers that it has so far, and answers with a node:http handler. */
+/**
+ * Takes over the reply from Fastify, with the headers set so far, and answers it with a node:http
+ * handler.
+ */
 export function answeredRaw(
   handle: NodeHandler,
   { raw, body }: FastifyRequest,
@@ -57,11 +61,11 @@ export function answeredRaw(
   for (const [name, value] of Object.entries(reply.getHeaders())) {
     if (value !== undefined) reply.raw.setHeader(name, value);
   }
-  if (body !== undefined) Object.assign(raw, { body }); // where a parser of Fastify read it
+  if (body !== undefined) Object.assign(raw, { body }); // a parser of Fastify has read it
   handle(raw, reply.raw);
 }
 
-/** A public prefix that a proxy cuts off stands in front of basePath. */
+/** basePath may begin with a public prefix that a proxy cuts off, so only its end is compared. */
 function refuseOtherPrefix(prefix: string, basePath: string): void {
   if (basePath.endsWith(prefix)) return;
   throw new RaincheckError(

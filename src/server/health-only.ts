@@ -4,8 +4,8 @@ import type { Raincheck } from './raincheck.ts';
 import type { Settings } from './setting-table.ts';
 
 /**
- * The app of `--health-port`: it answers /livez, /readyz and, under the rules of the API, /metrics; everything else is a
- * 404. For workers, and for servers whose probes must not reach the API.
+ * The app of `--health-port`, for workers and for servers whose probes must not reach the API. It
+ * answers /livez, /readyz and, under the rules of the API, /metrics; everything else is a 404.
  */
 export function healthOnly(app: Raincheck['app'], settings: Settings): Raincheck['app'] {
   const tellsMetrics =

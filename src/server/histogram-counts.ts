@@ -1,14 +1,14 @@
 import type { Histogram, Registry } from 'prom-client';
 
 type Counted = {
-  /** One more than there are bounds: the last is for what is beyond them all. */
+  /** One count for each bound, and one for values beyond them all. */
   readonly counts: Float64Array;
   sum: number;
 };
 
 /**
- * A histogram, by task or as a whole, whose observations cost next to nothing and need no package: prom-client makes a
- * text of the labels for each, here it is asked only for the scrape.
+ * A histogram, by task or overall, whose observations cost next to nothing and need no package.
+ * prom-client builds a text of the labels at each observation; here it is used only at a scrape.
  */
 export class HistogramCounts {
   readonly #bounds: readonly number[];
@@ -25,7 +25,7 @@ export class HistogramCounts {
     if (!p.byTask) this.#of('');
   }
 
-  /** `task`: anything where they are not told apart. */
+  /** Adds an observation. Without `byTask`, `task` is ignored. */
   count(task: string, seconds: number): void {
     const counted = this.#of(this.#byTask ? task : '');
     let i = 0;
@@ -34,7 +34,7 @@ export class HistogramCounts {
     counted.sum += seconds;
   }
 
-  /** Makes prom-client tell it. */
+  /** Registers the histogram with prom-client. */
   tell(
     prom: { readonly Histogram: typeof Histogram },
     p: { readonly name: string; readonly help: string; readonly registry: Registry },
@@ -47,7 +47,8 @@ export class HistogramCounts {
       labelNames: this.#byTask ? ['task'] : [],
       registers: [registry],
     });
-    // Where the registry, and get() of prom-client, have the values from, though it is in no type.
+    // The registry and get() of prom-client read values through this method, although no type
+    // declares it.
     Object.assign(model, {
       getForPromString: async () => {
         return { name, help, type: 'histogram', aggregator: 'sum', values: this.#samples(name) };
@@ -64,7 +65,7 @@ export class HistogramCounts {
     return counted;
   }
 
-  /** Cumulative buckets, then sum and count, task by task. */
+  /** The samples of each task: cumulative buckets, then sum and count. */
   #samples(name: string) {
     return [...this.#counted].flatMap(([task, { counts, sum }]) => {
       const labels = this.#byTask ? { task } : {};

@@ -2,9 +2,10 @@ import { registerHooks } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 /**
- * Tells, from now on, the path of each file that this process imports or requires and that is the person's own: neither
- * of a package nor Raincheck's. Also those that could not be found or read, since they may be there after the next save.
- * Each once, and before it is loaded: that may never end.
+ * Calls `told`, from now on, with the path of each of the person's own files that this process
+ * imports or requires; files of packages and of Raincheck are left out. Files that cannot be found
+ * or read are included, since they may exist after the next save. Each is reported once, before it
+ * is loaded, because loading may never end.
  */
 export function watchImports(told: (file: string) => void): void {
   const files = new Set<string>();
@@ -21,7 +22,7 @@ export function watchImports(told: (file: string) => void): void {
     resolve(specifier, context, nextResolve) {
       const parent = context.parentURL;
       if (parent !== undefined && /^\.{0,2}\//.test(specifier) && URL.canParse(specifier, parent)) {
-        // In place of what will be found: it may not be.
+        // The path as written, in case it does not resolve.
         if (!parent.startsWith(ours)) add(new URL(specifier, parent).href);
       }
       const resolved = nextResolve(specifier, context);

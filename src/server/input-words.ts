@@ -1,6 +1,7 @@
 /**
- * An input as it is typed behind `raincheck run <task>`: `name=text`, and `name:=json` for what is no text; as one
- * `--input` where it is no object with plain names. Quoted for a shell where it must be. '' for `{}`, which needs none.
+ * An input as one types it after `raincheck run <task>`: `name=text`, and `name:=json` for other
+ * values than texts. An input that is not an object with plain names becomes one `--input`. Quoted
+ * for a shell where necessary. '' for `{}`, which needs nothing.
  */
 export function inputWords(input: unknown): string {
   if (!isPlainObject(input)) return `--input ${quoted(JSON.stringify(input))}`;
@@ -8,7 +9,7 @@ export function inputWords(input: unknown): string {
 }
 
 function wordOf([name, value]: [string, unknown]): string {
-  // A text behind '@' would be taken for a file.
+  // A text that begins with '@' would be taken for the name of a file.
   if (typeof value === 'string' && !value.startsWith('@')) return quoted(`${name}=${value}`);
   return quoted(`${name}:=${JSON.stringify(value)}`);
 }

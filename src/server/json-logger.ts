@@ -2,19 +2,19 @@ import sonicBoom from 'sonic-boom';
 import { jsonLine } from './json-line.ts';
 import { logLevels, type FlushableLogger, type LogLevel } from './logger.ts';
 
-/** How long an ordinary line may wait for company, and how much of it. */
+/** Limits on gathering ordinary lines: by time, and by length. */
 const gatherMs = 20;
 const gatherChars = 65_536;
 
 /**
- * JSON lines for machines, written asynchronously, so that a slow reader of the log does not hold up requests.
- * Ordinary lines are gathered for up to 20 ms: a write of its own for each turn of the event loop was 5 µs of the
- * 100 of a status read. Warnings and errors, with all that came before, go out at the end of the turn. flush()
- * before the process ends.
+ * A logger that writes JSON lines for machines. It writes asynchronously, so that a slow reader of
+ * the log does not hold up requests. Ordinary lines are gathered for up to 20 ms, because a write
+ * in each turn of the event loop took 5 µs of the 100 of a status read. Warnings and errors, with
+ * all lines before them, go out at the end of the turn. Call flush() before the process ends.
  */
 export function jsonLogger(p: { readonly level: LogLevel }): FlushableLogger {
   const destination = new sonicBoom.SonicBoom({ fd: 1, sync: false });
-  // The reader of the log is gone: there is nobody left to tell.
+  // The reader of the log is gone, so there is nobody to report this to.
   destination.on('error', () => undefined);
   let gathered = '';
   let isUrgent = false;
@@ -58,7 +58,10 @@ export function jsonLogger(p: { readonly level: LogLevel }): FlushableLogger {
 
 let latest = { ms: Number.NaN, text: '' };
 
-/** The time for people who read logs; the engine's instants come from its Clock. Many lines share a ms. */
+/**
+ * The time for people who read logs, not from the engine's Clock. Kept, because many lines share a
+ * millisecond.
+ */
 function isoNow(): string {
   const ms = Date.now();
   if (ms !== latest.ms) latest = { ms, text: new Date(ms).toISOString() };

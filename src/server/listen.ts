@@ -16,7 +16,7 @@ const portTries = 20;
 
 export type Listening = {
   readonly port: number;
-  /** The port that was wanted, when somebody else has it. */
+  /** The port that was asked for, if another process has it. */
   readonly busyPort: number | null;
 };
 
@@ -69,8 +69,8 @@ function listenOnce(server: Server, p: { host: string; port: number }): Promise<
 }
 
 /**
- * Who listens on a TCP port of this machine, like `node (process 4711)`; null when that cannot be told:
- * not Linux, or somebody else's process.
+ * The process that listens on a TCP port of this machine, like `node (process 4711)`. null: it
+ * cannot be determined (not Linux, or a process of another user).
  */
 export function portHolder(port: number): string | null {
   try {
@@ -87,7 +87,10 @@ export function portHolder(port: number): string | null {
   return null;
 }
 
-/** From /proc/net/tcp: `sl local_address rem_address st … inode`; state 0A is LISTEN. */
+/**
+ * The socket's inode, from /proc/net/tcp: `sl local_address rem_address st … inode`; state 0A is
+ * LISTEN.
+ */
 function listeningInode(port: number): string | null {
   const hexPort = port.toString(16).toUpperCase().padStart(4, '0');
   for (const table of ['/proc/net/tcp', '/proc/net/tcp6']) {

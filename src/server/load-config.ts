@@ -16,7 +16,10 @@ export const configFileNames = [
   'raincheck.config.mjs',
 ];
 
-/** What a config may hold: every setting, and the options of raincheck() that have neither flag nor variable. */
+/**
+ * The members a config may have: every setting, and the options of raincheck() that have neither
+ * flag nor variable.
+ */
 const memberNames = [
   ...new Set([
     ...settingMembers,
@@ -45,8 +48,8 @@ export function findConfig(p: {
 }
 
 /**
- * Imports a config file and takes its default export. Throws `invalid_option` that names the file, with what
- * the import threw as its cause.
+ * Imports a config file and returns its default export. Throws `invalid_option` that names the
+ * file; its cause is the error of the import.
  */
 export async function loadConfig(file: string): Promise<LoadedConfig> {
   if (isIsolateThread()) {
@@ -68,8 +71,8 @@ export async function loadConfig(file: string): Promise<LoadedConfig> {
 }
 
 /**
- * A config works without "type": "module" in its package.json: that Node parses the file twice is not worth
- * four lines at every start. All other warnings are printed as ever.
+ * Hides one warning. A config works without "type": "module" in package.json, but Node parses the
+ * file twice and warns, which is not worth four lines at every start. Other warnings are printed.
  */
 async function withoutTypelessWarning<T>(load: () => Promise<T>): Promise<T> {
   const { emitWarning } = process; // oxlint-disable-line typescript/unbound-method -- put back as it was
@@ -90,7 +93,7 @@ function codeOf(value: unknown): unknown {
   return typeof value === 'object' && value !== null && 'code' in value ? value.code : undefined;
 }
 
-/** The example that comes with the package: from source, or as built beside us. */
+/** The example that comes with the package, as source or as built beside us. */
 export function exampleConfigFile(): string {
   const built = fileURLToPath(new URL('../examples/reports/raincheck.config.js', import.meta.url));
   const source = new URL('../../examples/reports/raincheck.config.ts', import.meta.url);
@@ -114,10 +117,13 @@ function checkedConfig(config: unknown, file: string): ServerConfig {
   return config as ServerConfig;
 }
 
-/** ' (at file:line:column)': the first place of the stack outside of node_modules, node and Raincheck itself. */
+/**
+ * ' (at file:line:column)' for the first place in the stack outside of node_modules, Node and
+ * Raincheck; '' when there is none.
+ */
 function placeOf(error: unknown): string {
   if (!(error instanceof Error)) return '';
-  // A syntax error begins with its place instead: 'file:///app/raincheck.config.ts:3'.
+  // The stack of a syntax error begins with the place instead: 'file:///app/raincheck.config.ts:3'.
   const places = [...(error.stack ?? '').matchAll(/(file:\/\/\S+?:\d+(?::\d+)?)(?=[)\s]|$)/gm)];
   const own = new URL('../', import.meta.url).href;
   const place = places
@@ -126,7 +132,10 @@ function placeOf(error: unknown): string {
   return place === undefined ? '' : ` (at ${place.replace('file://', '')})`;
 }
 
-/** `npm init` writes "type": "commonjs", under which no import is understood. Node's own advice is .mjs, also for TypeScript. */
+/**
+ * Advice for a config that Node reads as CommonJS, since `npm init` writes "type": "commonjs".
+ * Node's own advice is .mjs, even for TypeScript.
+ */
 function commonJsHint(error: unknown, file: string): string {
   if (!(error instanceof SyntaxError)) return '';
   if (!/import statement outside a module|Unexpected token 'export'/.test(error.message)) return '';

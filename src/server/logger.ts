@@ -5,18 +5,21 @@ import type { Logger } from '../engine/logger.ts';
 import { jsonLine } from './json-line.ts';
 
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
-/** The least that is logged; silent: nothing. */
+/** The lowest level that is logged. silent: nothing is logged. */
 export type LogLevel = (typeof logLevels)[number];
 export const logFormats = ['pretty', 'json'] as const;
-/** pretty: short lines for a person at a terminal. json: a line of JSON each, for a machine. */
+/** pretty: short lines for a person at a terminal. json: one JSON object a line, for a machine. */
 export type LogFormat = (typeof logFormats)[number];
 
-/** A logger that can be made sure of at the end of the process. */
+/** A logger that can write out all its lines before the process ends. */
 export type FlushableLogger = Logger & { flush(): void };
 
-/** Warnings and errors as JSON lines on stderr: what a library says when nobody gave it a logger. */
+/**
+ * Writes warnings and errors as JSON lines to stderr: the default when a program gives raincheck()
+ * no logger.
+ */
 export function consoleLogger(): Logger {
-  // Unlike the stream itself it does not mind that nobody reads any more.
+  // Unlike the stream itself, a Console ignores that the reader is gone.
   const lines = new Console({ stdout: process.stderr });
   const at =
     (level: LogLevel) =>
@@ -68,7 +71,10 @@ function prettyLine(p: { level: LogLevel; fields: object; message: string; now: 
   return `  ${[time, message, ...fields].join(' ')}${tail}\n`;
 }
 
-/** ms since 1970 of what a log speaks of: 1973 to the last that a Date can hold. */
+/**
+ * The range of numbers shown as instants, in ms since 1970: from 1973 to the last that a Date can
+ * hold.
+ */
 const instantMin = 1e11;
 const instantMax = 8.64e15;
 
@@ -76,7 +82,7 @@ function shown(name: string, value: unknown): string {
   if (isSecretName(name)) return '[redacted]';
   if (typeof value === 'string')
     return /^[\w./:@%+–-]+$/.test(value) ? value : printable(JSON.stringify(value));
-  // An instant, like retryAt: JSON lines have its ms, a person wants to read it.
+  // An instant such as retryAt. JSON lines have it in ms; people read it as a date.
   if (name.endsWith('At') && typeof value === 'number' && Math.abs(value) <= instantMax) {
     return value < instantMin ? String(value) : new Date(value).toISOString();
   }
@@ -88,20 +94,26 @@ function shown(name: string, value: unknown): string {
   }
 }
 
-/** Of an Error, or of its name, message and stack in an object, as the engine tells what was thrown. */
+/**
+ * The text of an Error, or of an object with name, message and stack, which is how the engine
+ * reports errors.
+ */
 function errorText(err: unknown, depth = 0): string {
   if (typeof err !== 'object' || err === null) return shown('err', err);
   const { stack, message, cause } = err as { stack?: unknown; message?: unknown; cause?: unknown };
   const text = stack ?? message;
   if (typeof text !== 'string') return shown('err', err);
   const own = text.replaceAll(/\n +at .*(?:node:internal|node_modules).*/g, '');
-  // A cause may be a cycle.
+  // Causes may form a cycle.
   const hasCause = cause !== undefined && depth < 5;
   const before = hasCause ? `\ncaused by ${errorText(cause, depth + 1)}` : '';
   return own.split('\n').map(printable).join('\n') + before;
 }
 
-/** Control characters of other people's texts must not move the cursor or colour the terminal. */
+/**
+ * Escapes control characters, so that foreign text can neither move the cursor nor colour the
+ * terminal.
+ */
 function printable(text: string): string {
   // oxlint-disable-next-line no-control-regex -- control characters are what this is about
   return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, (character) => {

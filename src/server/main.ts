@@ -20,10 +20,11 @@ import { exitOnCrash, stopOnSignal } from './stop-on-signal.ts';
 import { makePlan, type Plan, type ServerParams, type Succession } from './server-plan.ts';
 
 /**
- * `raincheck dev`, `serve` and `worker`: runs until SIGTERM or SIGINT and resolves with the exit code. 0: asked
- * to stop and did; 1: could not start, or ended by an error; 2: what it was told is wrong (flags, variables, the config
- * file); 128 + n: a second signal n cut the stop short. What went wrong at start is
- * one sentence on stderr. An uncaught exception in user code is logged and
+ * Runs `raincheck dev`, `serve` or `worker` until SIGTERM or SIGINT, and resolves to the exit code.
+ * 0: it was asked to stop and did. 1: it could not start, or ended by an error. 2: a flag, a
+ * variable or the config file is wrong. 128 + n: a second signal n cut the stop short.
+ *
+ * An error at the start is one sentence on stderr. An uncaught exception in user code is logged and
  * ends the process with 1; an unhandled rejection is only logged.
  */
 export async function runServer(p: ServerParams, succession?: Succession): Promise<number> {
@@ -56,7 +57,7 @@ async function serve(plan: Plan, logger: FlushableLogger): Promise<number> {
 
 type Serving = { readonly plan: Plan; readonly logger: FlushableLogger };
 
-/** null: raincheck() opens the store. */
+/** Serves over `ownStore`; null: raincheck() opens the store. */
 async function serveOver(ownStore: Store | null, { plan, logger }: Serving): Promise<number> {
   const { config, settings } = plan;
   const options: RaincheckOptions = {
@@ -70,8 +71,9 @@ async function serveOver(ownStore: Store | null, { plan, logger }: Serving): Pro
     metricsOpen: settings.metricsOpen,
     webhooks: webhooksOf(plan),
     logger,
-    // Status reads that worked are `debug`: they are most of the traffic and tell least, and their lines cost a
-    // fifth of the polls a second (bench, poll: 0.57 of a bare GET with them, 0.68 without).
+    // Successful status reads are logged at `debug`: they are most of the traffic and say the
+    // least, and their lines cost a fifth of the polls a second (bench, poll: 0.57 of a bare GET
+    // with them, 0.68 without).
     logRequests: 'changes',
     tokens: settings.tokens,
     allowedOrigins: settings.allowedOrigins,
@@ -113,8 +115,9 @@ async function serveOver(ownStore: Store | null, { plan, logger }: Serving): Pro
 const startAgainMs = 1_000;
 
 /**
- * A database server may come up after us: until it answers, requests get 503 and this tries again. A file
- * that cannot be used will not get better by itself.
+ * Starts, and tries again while PostgreSQL cannot be reached, since a database server may come up
+ * after us; requests get 503 until then. With a file it does not try again, because an unusable
+ * file stays unusable.
  */
 async function startOrWait(
   rc: AssembledRaincheck,
@@ -136,12 +139,15 @@ async function startOrWait(
   }
 }
 
-/** Only in `dev`, and not what the person has said already. */
+/**
+ * Whether to keep the webhook secret in a file: only in `dev`, and only when no secret is
+ * configured.
+ */
 function keepsSecret({ mode, config, settings }: Plan): boolean {
   return mode === 'dev' && config.webhooks !== false && settings['webhooks.secret'] === undefined;
 }
 
-/** A comfort: `dev` works without. */
+/** Keeps the secret for `raincheck listen`. `dev` works without it, so a failure is only logged. */
 async function keepSecret(store: Store, { plan, logger }: Serving): Promise<void> {
   try {
     await keepDevSecret({ store, folder: plan.folder, now: systemClock.now() });
@@ -163,7 +169,10 @@ function membersGiven(config: ServerConfig) {
   };
 }
 
-/** What the file says, with the settings over it. `dev` is for one machine, whose receivers have no certificates. */
+/**
+ * The webhook options of the config file, overridden by the settings. `dev` also allows addresses
+ * of this machine and plain http, since local receivers have no certificates.
+ */
 function webhooksOf({ mode, config, settings }: Plan): WebhookSettings | false {
   if (config.webhooks === false) return false;
   const secret = settings['webhooks.secret'];

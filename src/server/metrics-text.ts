@@ -4,7 +4,7 @@ import type { Engine, TaskRecord } from '../engine/engine.ts';
 import type { Webhooks } from '../webhooks/webhooks.ts';
 import type { HistogramCounts } from './histogram-counts.ts';
 
-/** What is used of the package. */
+/** The parts of prom-client that we use. */
 export type PromClient = {
   readonly Counter: typeof Counter;
   readonly Gauge: typeof Gauge;
@@ -12,21 +12,23 @@ export type PromClient = {
   readonly Registry: typeof Registry;
 };
 
-/** Who is asked at a scrape. */
+/** The parts that are asked at a scrape. */
 export type Asked = { readonly engine: Engine; readonly webhooks: Webhooks | null };
 
-/** How many of a task since the last scrape: submitted, and ended by how. */
+/**
+ * Counts of one task since the last scrape: operations submitted, and operations ended by outcome.
+ */
 export type Tally = { submitted: number; readonly outcomes: Map<string, number> };
 
-/** What this process counted, without prom-client. */
+/** The counts of this process, kept without prom-client. */
 export type Counts = {
-  /** The names that are labels. */
+  /** Task names that may be labels. */
   readonly tasks: ReadonlySet<string>;
-  /** What a task is called there: its name, or the one that others share. */
+  /** The label of a task: its name, or the one shared by all unknown tasks. */
   readonly label: (task: string) => string;
-  /** Not handed over to the counters yet, by label. */
+  /** Counts by label that are not yet handed over to prom-client. */
   readonly tallies: Map<string, Tally>;
-  /** The same of deliveries, by outcome. */
+  /** Counts of deliveries by outcome, likewise. */
   readonly deliveries: Map<string, number>;
   readonly wait: HistogramCounts;
   readonly run: HistogramCounts;
@@ -34,7 +36,10 @@ export type Counts = {
   readonly delivery: HistogramCounts;
 };
 
-/** The text of a scrape, in a registry of its own: what was counted, and what the store says then. */
+/**
+ * Produces the text of a scrape, with a registry of its own, from the counts and the state of the
+ * store.
+ */
 export class MetricsText {
   readonly #prom: PromClient;
   readonly #registry: Registry;
@@ -127,7 +132,7 @@ export class MetricsText {
     this.#counts.deliveries.clear();
   }
 
-  /** Those that will be there are there from the first scrape on. */
+  /** Creates the series that are known in advance, so that they exist from the first scrape on. */
   #beginAtZero(): void {
     for (const task of this.#counts.tasks) {
       this.#submitted.inc({ task }, 0);

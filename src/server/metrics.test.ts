@@ -35,7 +35,7 @@ function samples(text: string): Map<string, number> {
   );
 }
 
-/** What `# TYPE` lines say. */
+/** The types in the `# TYPE` lines. */
 function types(text: string): Record<string, string> {
   const found = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)];
   return Object.fromEntries(found.map(([, name, type]) => [name, type]));

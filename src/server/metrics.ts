@@ -4,34 +4,38 @@ import type { DeliveryObserver } from '../webhooks/delivery-observer.ts';
 import { HistogramCounts } from './histogram-counts.ts';
 import { MetricsText, type Asked, type Counts, type Tally } from './metrics-text.ts';
 
-/** In seconds: what is done while a client waits, up to what takes a day. */
+/** Bounds in seconds, from work that a client waits for up to work that takes a day. */
 const secondsOfWork = [
   0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600, 21_600, 86_400,
 ];
 const secondsOfRequests = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30];
 
-/** The label of tasks that are not defined here: labels must not grow by what is in a store. */
+/**
+ * The label of tasks that are not defined here. Labels must not grow with the contents of a store.
+ */
 const otherTask = '_other';
 
 /**
- * What Prometheus scrapes. Counters and histograms are of this process since it began, so
- * that a sum over all of them is right; gauges are of the whole store, asked for at the scrape, so of them one is enough.
+ * The metrics that Prometheus scrapes. Counters and histograms cover this process since its start,
+ * so their sum over all processes is right. Gauges cover the whole store and are read at the
+ * scrape, so one process is enough.
  *
- * The package prom-client writes the text, is loaded by the first scrape, and need not be there: nothing is counted then.
- * It makes a text of the labels for each observation, which took 1.1 us an operation; counted here and handed over
- * at the scrape it is some tenths of one (Node 24.21, one of 2 shared cores), beside 27 us that the engine takes.
+ * prom-client writes the text. It is loaded by the first scrape and need not be installed; without
+ * it nothing is counted. It builds a text of the labels at each observation, which took 1.1 us an
+ * operation. Counted here and handed over at the scrape, that is some tenths of 1 us (Node 24.21,
+ * one of 2 shared cores), beside the 27 us that the engine takes.
  */
 export class Metrics {
   readonly contentType = 'text/plain; version=0.0.4; charset=utf-8';
   readonly #counts: Counts;
   #text: Promise<MetricsText> | null = null;
 
-  /** Given to the engine; null: nobody will ask. */
+  /** The observer for the engine; null: prom-client is missing, so nobody will scrape. */
   readonly observer: Observer | null;
-  /** Given to the webhooks; null: nobody will ask. */
+  /** The observer for the webhooks; null as for `observer`. */
   readonly deliveryObserver: DeliveryObserver | null;
 
-  /** `tasks`: the names that may be labels. */
+  /** `names`: the task names that may be labels. */
   constructor(names: readonly string[]) {
     const tasks = new Set(names);
     const label = (task: string): string => (tasks.has(task) ? task : otherTask);
@@ -52,8 +56,8 @@ export class Metrics {
   }
 
   /**
-   * The text of a scrape. While the store is away the gauges of it are left out. Throws `metrics_unavailable` where
-   * prom-client was not installed when this began.
+   * The text of a scrape. Gauges of the store are left out while it is away. Throws
+   * `metrics_unavailable` if prom-client was not installed at the start.
    */
   async text(asked: Asked): Promise<string> {
     if (this.observer === null) {
@@ -67,7 +71,7 @@ export class Metrics {
   }
 }
 
-/** By its name alone: it takes 10 ms to load. */
+/** Looks the name up only, because loading the package takes 10 ms. */
 function hasPromClient(): boolean {
   try {
     return import.meta.resolve('prom-client') !== '';

@@ -5,17 +5,18 @@ import { parseStoreAddress, storeLabel } from './open-store.ts';
 import { readSettings } from './settings.ts';
 
 export type Migrated = {
-  /** For people: the address without who logs in. */
+  /** The address for people, without credentials. */
   readonly store: string;
-  /** Versions of the schema; 0: there was none. */
+  /** Versions of the schema, before and after; 0: there was none. */
   readonly from: number;
   readonly to: number;
 };
 
 /**
- * `raincheck migrate`: makes the schema or brings it up to date, once, before processes of a new version start: so
- * their role need not own the tables. Throws `invalid_option` for a store that is not PostgreSQL, whose only process
- * migrates it at its start; `store_incompatible` and `store_unavailable` as opening does.
+ * Runs `raincheck migrate`, which creates the schema or brings it up to date before processes of a
+ * new version start, so that their role need not own the tables. Throws `invalid_option` for a
+ * store that is not PostgreSQL (its only process migrates it at the start), and
+ * `store_incompatible` or `store_unavailable` as opening the store does.
  */
 export async function migrate(
   p: {

@@ -21,7 +21,7 @@ function quietly(options: Partial<RaincheckOptions> = {}) {
 }
 
 describe('Mounted at another address than basePath', () => {
-  /** As Express hands requests on: the prefix cut off, and told. */
+  /** Sends requests as Express passes them on: with the prefix cut off and reported. */
   const asked = async (basePath: string, baseUrl: string): Promise<string[]> => {
     const { rc, warnings } = quietly({ basePath });
     const server = createServer((req: IncomingMessage & { baseUrl?: string }, res) => {

@@ -2,9 +2,10 @@ import type { NodeHandler } from '../http/node-adapter.ts';
 import type { Logger } from '../engine/logger.ts';
 
 /**
- * `handle`, which warns once when a framework mounted it elsewhere than at `basePath`: requests are answered there
- * all the same, but with addresses that lead nowhere. Express and Connect tell where in `req.baseUrl` and
- * `req.originalUrl`. A public prefix that a proxy cuts off stands in front of it, so the end has to agree.
+ * Wraps `handle` to warn once when a framework mounted it elsewhere than at `basePath`: requests
+ * are still answered, but with addresses that lead nowhere. Express and Connect report the mount
+ * path in `req.baseUrl` and `req.originalUrl`. basePath may begin with a public prefix that a proxy
+ * cuts off, so only its end has to match.
  */
 export function watchedMount(
   handle: NodeHandler,

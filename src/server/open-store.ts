@@ -8,7 +8,7 @@ import {
 import { openSqliteStoreSync } from '../store-sqlite/sqlite-store.ts';
 import type { Store } from '../store/store.ts';
 
-/** Where a store is, taken apart. */
+/** The parsed address of a store. */
 export type StoreAddress =
   | { readonly kind: 'memory' }
   | { readonly kind: 'sqlite'; readonly path: string }
@@ -17,8 +17,9 @@ export type StoreAddress =
 const expectedAddress = '`sqlite:path`, a path, `postgres://…` or `memory:`';
 
 /**
- * Reads a store's address: `memory:`, `sqlite:path`, a plain path or `postgres://…`. Throws `invalid_option` for
- * any other scheme; the message never repeats what follows it, since it may hold a password.
+ * Parses a store's address: `memory:`, `sqlite:path`, a plain path or `postgres://…`. Throws
+ * `invalid_option` for any other scheme; the message never repeats the rest, which may hold a
+ * password.
  */
 export function parseStoreAddress(address: string): StoreAddress {
   if (address === 'memory:' || address === ':memory:') return { kind: 'memory' };
@@ -26,7 +27,8 @@ export function parseStoreAddress(address: string): StoreAddress {
   if (scheme === undefined) {
     if (address.trim() !== '') return { kind: 'sqlite', path: address };
   } else if (scheme === 'sqlite' || scheme === 'file') {
-    // sqlite:///abs/path and sqlite:/abs/path are one; sqlite:rel/path is relative to here.
+    // sqlite:///abs/path and sqlite:/abs/path mean the same; sqlite:rel/path is relative to the
+    // working directory.
     const path = (rest ?? '').replace(/^\/\/(?=\/)/, '');
     if (path !== '' && !path.startsWith('//')) return { kind: 'sqlite', path };
   } else if (scheme === 'postgres' || scheme === 'postgresql') {
@@ -38,8 +40,8 @@ export function parseStoreAddress(address: string): StoreAddress {
 }
 
 /**
- * Opens the store at `address`; makes the file and its folder when they are not there. PostgreSQL is connected
- * to at the first use.
+ * Opens the store at `address`, creating the file and its folder if they are missing. PostgreSQL is
+ * connected at the first use.
  */
 export function openStore(address: string): Store {
   const parsed = parseStoreAddress(address);
@@ -53,7 +55,9 @@ export function openStore(address: string): Store {
   }
 }
 
-/** The address for people: the path, `memory:`, or where the database is, without who logs in. */
+/**
+ * The address for people: the path, `memory:`, or the location of the database without credentials.
+ */
 export function storeLabel(address: string): string {
   const parsed = parseStoreAddress(address);
   switch (parsed.kind) {

@@ -93,7 +93,7 @@ describe('raincheck()', () => {
     const killed = openStore(file);
     const former = raincheck({ tasks: [double], store: killed, work: false });
     const { url } = await clientOf(former).submit('double', 21);
-    // Its worker was in the middle of it, and is heard of no more.
+    // Its worker was running it and is never heard of again.
     const { claimed } = await killed.claimOperations({
       worker: 'killed',
       newToken: () => 'token',

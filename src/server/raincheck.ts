@@ -32,38 +32,45 @@ import { logRequests } from './request-log.ts';
 import { version } from './version.ts';
 
 /**
- * Raincheck in a program, as raincheck() gives it: handlers to mount, and its start and end. A client of its own needs
- * no network: `createClient<typeof rc>({ baseUrl, fetch: (input, init) => rc.fetch(new Request(input, init)) })`.
+ * The object that raincheck() returns: handlers to mount, and the start and stop of the work. A
+ * client in the same process needs no network: `createClient<typeof rc>({ baseUrl, fetch: (input,
+ * init) => rc.fetch(new Request(input, init)) })`.
  */
 export type Raincheck<Tasks extends readonly Task[] = readonly Task[]> = {
   readonly tasks: Tasks;
-  /** The HTTP API, free of any transport: for adapters of your own. Its first request starts the work as well. */
+  /**
+   * The HTTP API without a transport, for adapters of your own. Its first request also starts the
+   * work.
+   */
   readonly app: App;
   /** Web-standard handler: for Hono, Next, Bun, Deno. Never rejects. */
   readonly fetch: (request: Request) => Promise<Response>;
   /** node:http handler: `http.createServer(rc.handle)`, `app.use('/ops', rc.handle)`. */
   readonly handle: (req: IncomingMessage, res: ServerResponse) => void;
   /**
-   * Recovers what a former process left and starts to work; the first request does it too. Rejects with
-   * `store_unavailable` (call it again: the next request does too) and, after stop(), with `shutting_down`.
+   * Recovers what an earlier process left unfinished, and starts the work; the first request does
+   * so too. Rejects with `store_unavailable` (call it again, as the next request does) or, after
+   * stop(), with `shutting_down`.
    */
   start(): Promise<void>;
   /**
-   * Lets running attempts finish within `drain`, hands the others back uncounted, then closes the store if
-   * raincheck() opened it. `now`: does not wait; it also cuts a stop() under way short. For good: nothing starts
-   * again. Rejects only when the store cannot be closed.
+   * Lets running attempts finish within `drain`, hands the others back uncounted, then closes the
+   * store if raincheck() opened it. With `now` it does not wait, and it cuts short a stop() that is
+   * under way. A stopped Raincheck cannot be started again. Rejects only when the store cannot be
+   * closed.
    */
   stop(p?: { readonly now?: boolean }): Promise<void>;
 };
 
-/** A Raincheck with the engine that is in it: for the command line and the test kit, which are built around both. */
+/** A Raincheck together with its engine, for the command line and the test kit, which need both. */
 export type AssembledRaincheck<Tasks extends readonly Task[] = readonly Task[]> =
   Raincheck<Tasks> & { readonly engine: Engine };
 
 /**
- * Raincheck inside your own program: opens the store and puts engine and HTTP API on top of it. Throws
- * `invalid_option`, `store_locked`, `store_incompatible` or `store_unavailable`. Call it once for a store, in a
- * module of its own: an isolated task imports its module in a worker thread, and there this throws.
+ * Opens the store and puts the engine and the HTTP API on top of it. Throws `invalid_option`,
+ * `store_locked`, `store_incompatible` or `store_unavailable`. Call it once for each store, in a
+ * module of its own: an isolated task imports its own module in a worker thread, and raincheck()
+ * throws there.
  */
 export function raincheck<const Tasks extends readonly Task[]>(
   options: RaincheckOptions<Tasks>,
@@ -72,16 +79,19 @@ export function raincheck<const Tasks extends readonly Task[]>(
   return rc;
 }
 
-/** What a test puts in the place of the outside world, and what only `raincheck dev` wants. */
+/**
+ * Parts that tests replace to stand for the outside world, and parts that only `raincheck dev`
+ * sets.
+ */
 export type Substitutes = {
   readonly webhooks?: Pick<WebhooksOptions, 'sender' | 'lookup' | 'random'>;
   readonly engine?: Pick<EngineOptions, 'poll' | 'workerReplaced'>;
   readonly app?: Pick<AppOptions, 'dev' | 'dashboard'>;
-  /** false: nothing of it is served, so that it is no API to others on the store. */
+  /** false: its API is not served, so other nodes on the store must not count it as one. */
   readonly isApi?: boolean;
 };
 
-/** As raincheck(), with parts that are no option. */
+/** Does what raincheck() does, with parts that are not public options. */
 export function assembledRaincheck<const Tasks extends readonly Task[]>(
   options: RaincheckOptions<Tasks>,
   substitutes: Substitutes,
@@ -127,7 +137,8 @@ export function assembledRaincheck<const Tasks extends readonly Task[]>(
         forbidStart();
         const drainedBy = clock.now() + drainMs;
         await engine.stop(p.now === true ? { now: true } : { drainMs });
-        // What ended meanwhile has its webhook in the store: whatever is not sent now, the next process sends.
+        // Operations that ended meanwhile have their deliveries in the store, so the next process
+        // sends those that are not sent now.
         const leftMs = Math.max(0, drainedBy - clock.now());
         await webhooks?.stop(p.now === true ? { now: true } : { drainMs: leftMs });
         if (ownStore) await store.close();
@@ -146,7 +157,10 @@ type Parts = {
   readonly substitutes: Substitutes;
 };
 
-/** Engine, webhooks and HTTP API put together: each needs a word of another, but none before the first request. */
+/**
+ * Puts engine, webhooks and HTTP API together. Each of them refers to another, but none does so
+ * before the first request.
+ */
 function composed(options: RaincheckOptions, { store, clock, logger, substitutes }: Parts) {
   const taskNames = options.tasks.flatMap((task) => task?.name ?? []);
   const metrics = new Metrics([...taskNames, redriveTask.name]);
@@ -211,7 +225,9 @@ function metricsOpenOption(given: unknown): boolean {
   throw expected('metricsOpen', 'true or false', given);
 }
 
-/** By which endpoints know us; createApp() says what is wrong with one that cannot be read. */
+/**
+ * The host name that endpoints know us by. createApp() reports a `publicUrl` that cannot be parsed.
+ */
 function nameOf(publicUrl: string | undefined): { readonly origin?: string } {
   const url = publicUrl === undefined ? null : URL.parse(publicUrl);
   return url === null ? {} : { origin: url.hostname };
@@ -224,13 +240,16 @@ type StarterParts = {
   readonly logger: Logger;
 };
 
-/** One start at a time; one that failed may be repeated, by hand or by the next request. */
+/**
+ * Runs one start at a time. A start that failed may be repeated, by a call or by the next request.
+ */
 function starter(p: StarterParts) {
   const { engine, webhooks, store, logger } = p;
   let starting: Promise<void> | null = null;
   let stopped = false;
   const startAll = async (): Promise<void> => {
-    // Its recovery makes operations final, whose deliveries are then there to be sent.
+    // First, since the recovery makes operations final, and their deliveries must be there when the
+    // webhooks start.
     await engine.start();
     if (stopped) return;
     if (webhooks === null) await warnOfUnsent(store, logger);
@@ -249,7 +268,7 @@ function starter(p: StarterParts) {
       if (starting !== null || stopped) return;
       start().catch((error: unknown) => logger.error({ err: error }, 'Raincheck could not start'));
     },
-    /** A late request must not wake what was stopped; a late start() is told so by the engine. */
+    /** A late request must not wake what was stopped. For a late start() the engine rejects. */
     forbidStart: (): void => {
       stopped = true;
       starting = null;
@@ -257,7 +276,7 @@ function starter(p: StarterParts) {
   };
 }
 
-/** Of a former process that did send. */
+/** Warns of deliveries left by an earlier process that did send webhooks. */
 async function warnOfUnsent(store: Store, logger: Logger): Promise<void> {
   const waiting = await store.countDeliveries({ filter: { states: ['pending', 'sending'] } });
   if (waiting === 0) return;
@@ -287,7 +306,7 @@ function openedStore(store: unknown): Store {
   throw expected('store', '`sqlite:path`, a path, `postgres://…`, `memory:` or a store', store);
 }
 
-/** Only the members that were given: an option set to undefined counts as left out. */
+/** Only the members that were given; an option set to undefined counts as left out. */
 function given<Options extends object, Name extends keyof Options>(
   options: Options,
   names: readonly Name[],

@@ -3,9 +3,9 @@ import type { App } from '../http/app.ts';
 import type { ExchangeReply, ExchangeRequest } from '../http/exchange.ts';
 
 /**
- * The app with one wide line for every request, written when the reply is ready to be sent. Never a body, a
- * query or a credential: the query can hold labels and search texts of clients. Health checks are `debug`, and
- * without `reads` every GET that worked.
+ * Wraps the app to log one line for every request when its reply is ready. The line never holds a
+ * body, a query or a credential; the query may hold labels and search texts of clients. Health
+ * checks are logged at `debug`, and without `reads` so is every GET that succeeded.
  */
 export function logRequests(
   app: App,

@@ -1,6 +1,7 @@
 /**
- * Imported before all else by what programs import: in a Node without SQLite it throws the sentence that says which one is
- * needed, before a package of others that is as new fails in words of its own.
+ * Imported first by the main entry. In a Node without SQLite it throws an error that names the Node
+ * version needed, before a third-party package that is too new for that Node fails in its own
+ * words.
  */
 // oxlint-disable-next-line no-unassigned-import -- for what it does
 import '../store-sqlite/sqlite.ts';

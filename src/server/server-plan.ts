@@ -11,14 +11,14 @@ export type ServerParams = {
   readonly mode: Mode;
   /** Path of the config file. Default: raincheck.config.{ts,mts,js,mjs} in `folder`. */
   readonly config?: string | undefined;
-  /** `dev` only: the store is memory, forgotten at the end. */
+  /** `dev` only: the store is in memory and lost at the end. */
   readonly ephemeral?: boolean | undefined;
   readonly host?: string | undefined;
   readonly port?: number | string | undefined;
   readonly healthPort?: number | string | undefined;
   readonly role?: string | undefined;
   readonly store?: string | undefined;
-  /** From a file that --token-file names. */
+  /** The token from the file named by --token-file. */
   readonly token?: string | undefined;
   readonly basePath?: string | undefined;
   readonly publicUrl?: string | undefined;
@@ -32,33 +32,38 @@ export type ServerParams = {
   readonly env?: NodeJS.ProcessEnv | undefined;
 };
 
-/** What a server takes over from the one before it. */
+/** State that a server takes over from the one before it. */
 export type Taking = {
-  /** The setting and the port that came of it: whoever asks for the same gets the same. null: there was none. */
+  /**
+   * The configured port and the port that came of it. A successor with the same setting gets the
+   * same port. null: none yet.
+   */
   readonly port: { readonly asked: number; readonly got: number } | null;
-  /** Why it takes over, as paths for people; null: it is the first. */
+  /**
+   * The changed files that caused the reload, as paths for people; null: it is the first server.
+   */
   readonly changed: readonly string[] | null;
-  /** The one before was killed, since it did not hear that it should make way. */
+  /** Whether the one before was killed because it did not react to being replaced. */
   readonly wasKilled: boolean;
-  /** When whoever waits for it began to, by Date.now(). */
+  /** When the person began to wait for this server, by Date.now(). */
   readonly since: number;
 };
 
-/** How a server that is reloaded goes along with those before and after it. */
+/** Connects a server that is reloaded with the one before it and the one after it. */
 export type Succession = {
-  /** Everything is read and checked; nothing is opened before this resolves. */
+  /** Called when everything is read and checked. Nothing is opened before this resolves. */
   readonly turn: () => Promise<Taking>;
   readonly listening: (asked: number, port: number) => void;
   /** Resolves when another is to take over. */
   readonly replaced: Promise<unknown>;
 };
 
-/** What a server is started with, once all that was told has been read and checked. */
+/** Everything a server is started with, read and checked. */
 export type Plan = {
   readonly mode: Mode;
   readonly folder: string;
   readonly config: ServerConfig;
-  /** null: the example's tasks. */
+  /** null: the tasks are those of the example. */
   readonly configFile: string | null;
   readonly settings: Settings;
   readonly ephemeral: boolean;
@@ -66,7 +71,10 @@ export type Plan = {
   readonly taking: Taking | null;
 };
 
-/** Reads the config file, the variables and the flags, and refuses what does not go together. Throws `invalid_option`. */
+/**
+ * Reads the config file, the variables and the flags, and refuses combinations that make no sense.
+ * Throws `invalid_option`.
+ */
 export async function makePlan(p: ServerParams, succession?: Succession): Promise<Plan> {
   const folder = p.folder ?? process.cwd();
   const configFile = findConfig({ given: p.config, folder });
@@ -104,7 +112,10 @@ function refusePublicWithoutToken({ host, token, tokens }: Settings): void {
   );
 }
 
-/** Of a store that no other process can have open the other half would be nobody's. */
+/**
+ * Refuses half a server (a worker, or role `api`) on a store that no other process can open for the
+ * other half.
+ */
 function refuseLonely(mode: Mode, { role, store }: Settings): void {
   if (mode !== 'worker' && role === 'all') return;
   if (parseStoreAddress(store).kind === 'postgres') return;

@@ -15,13 +15,14 @@ import {
 } from './setting-values.ts';
 
 /**
- * Every setting of `raincheck dev`, `serve` and `worker`, in one table: it reads the environment and prints
- * the docs. A flag goes before a variable, a variable before the config file, the file before the default.
+ * Every setting of `raincheck dev`, `serve` and `worker`, in one table from which the environment
+ * is read and docs/config.md is printed. A flag overrides a variable, a variable overrides the
+ * config file, the file overrides the default.
  */
 export type Mode = 'dev' | 'serve' | 'worker';
 
 const roles = ['all', 'api'] as const;
-/** `all`, or `api`: accepts and answers only. */
+/** What a server does: `all`, or `api`, which accepts and answers only. */
 export type Role = (typeof roles)[number];
 
 export type Settings = {
@@ -51,23 +52,28 @@ export type Settings = {
   readonly 'webhooks.attemptTimeout': number;
 };
 
-/** Also where it stands in the config file. */
+/** Name of a setting, which is also its dotted path in the config file. */
 export type SettingName = keyof Settings;
 
 export type Setting<Value> = {
-  /** Variables, the first that is set counts. */
+  /** Environment variables; the first that is set counts. */
   readonly env: readonly string[];
-  /** null: none, so that no secret stands in a process list. */
+  /**
+   * The flag, or null for none: secrets have no flag, so that they do not show up in process lists.
+   */
   readonly flag: string | null;
   readonly meaning: string;
   readonly expected: string;
-  /** null: the value does not fit; throws `invalid_option` to say why. Gets texts from the environment, anything from a config file. */
+  /**
+   * Reads a value: a text from the environment, anything from a config file. null: the value does
+   * not fit. Throws `invalid_option` where it can say why.
+   */
   readonly read: (value: unknown) => Value | null;
   readonly fallback: Value | ((mode: Mode, env: NodeJS.ProcessEnv) => Value);
-  /** The default in words, where the value does not say it. */
+  /** The default in words, where the value alone does not say it. */
   readonly fallbackText?: string;
   readonly secret?: boolean;
-  /** The value is ms, shown as people write it. */
+  /** The value is in ms and is shown as a duration like '25s'. */
   readonly isDuration?: boolean;
 };
 
@@ -107,7 +113,7 @@ export const settingTable: { readonly [Key in SettingName]: Setting<Settings[Key
     env: ['RAINCHECK_ALLOWED_ORIGINS'],
     flag: null,
     meaning:
-      'Origins whose pages may submit and steer without a token, beside our own. CORS is for the program or proxy around us to grant.',
+      'Origins, beside our own, whose pages may submit and change operations without a token. The program or proxy around us must allow them by CORS.',
     expected: "origins like 'https://app.example.com', with commas between",
     read: (value) => {
       const origins = list(value);
@@ -127,7 +133,7 @@ export const settingTable: { readonly [Key in SettingName]: Setting<Settings[Key
   host: {
     env: ['RAINCHECK_HOST', 'HOST'],
     flag: '--host',
-    meaning: 'Address to listen on. Any but a loopback address needs a token.',
+    meaning: 'Address to listen on. Any address that is not a loopback one needs a token.',
     expected: 'an address like 127.0.0.1 or 0.0.0.0',
     read: (value) => (typeof value === 'string' && /^[\w.:%-]+$/.test(value) ? value : null),
     fallback: '127.0.0.1',
@@ -191,7 +197,7 @@ export const settingTable: { readonly [Key in SettingName]: Setting<Settings[Key
     env: ['RAINCHECK_POLLS_PER_SECOND'],
     flag: null,
     meaning:
-      'Polls a second that clients are asked to make of all nodes on the store: Retry-After spreads those due together.',
+      'How many polls a second all clients together should make to all nodes on the store. Retry-After spreads polls that are due at the same time.',
     expected: `a whole number from 1 to ${limits.pollsPerSecondMax}`,
     read: integer(1, limits.pollsPerSecondMax),
     fallback: limits.pollsPerSecondDefault,
@@ -209,7 +215,7 @@ export const settingTable: { readonly [Key in SettingName]: Setting<Settings[Key
   logLevel: {
     env: ['RAINCHECK_LOG_LEVEL'],
     flag: '--log-level',
-    meaning: 'The least that is logged.',
+    meaning: 'The lowest level that is logged.',
     expected: `one of ${logLevels.join(', ')}`,
     read: oneOf(logLevels),
     fallback: 'info',
@@ -226,7 +232,8 @@ export const settingTable: { readonly [Key in SettingName]: Setting<Settings[Key
   'webhooks.secret': {
     env: ['RAINCHECK_WEBHOOK_SECRET'],
     flag: null,
-    meaning: 'Signs webhooks to addresses that requests name. Several all sign: the newest first.',
+    meaning:
+      'Signs webhooks to addresses that requests name. If there are several, all of them sign, the newest first.',
     expected: '`whsec_` and base64 of 24 to 64 bytes, or several with commas between',
     read: fitting('secret', list),
     fallback: undefined,
@@ -254,7 +261,7 @@ export const settingTable: { readonly [Key in SettingName]: Setting<Settings[Key
   'webhooks.allowedHosts': {
     env: ['RAINCHECK_WEBHOOK_HOSTS'],
     flag: null,
-    meaning: 'Names that webhooks may go to whatever their address is.',
+    meaning: 'Names that webhooks may go to, whatever addresses they resolve to.',
     expected: "names like 'hooks.corp.example' or '*.corp.example', with commas between",
     read: fitting('allowedHosts', list),
     fallback: [],
@@ -306,7 +313,10 @@ function fileOf(mode: Mode): string {
   return `sqlite:${path.join('.raincheck', mode === 'dev' ? 'dev.db' : 'raincheck.db')}`;
 }
 
-/** Where platforms put the address of an app's database. Of another kind of database it is none of our business. */
+/**
+ * `DATABASE_URL`, where hosting platforms put the address of an app's database; null when it names
+ * another kind of database than PostgreSQL.
+ */
 function databaseUrl({ DATABASE_URL: url }: NodeJS.ProcessEnv): string | null {
   return url !== undefined && /^postgres(ql)?:/i.test(url) ? url : null;
 }

@@ -1,7 +1,8 @@
 import { parseDuration } from '../core/duration.ts';
 import { checkedWebhookSettings, type WebhookSettings } from '../webhooks/webhook-settings.ts';
 
-// How the values of settings are read: texts from the environment, anything from a config file. null: it does not fit.
+// Readers for values of settings, which get texts from the environment and anything from a config
+// file. null: it does not fit.
 
 export function text(value: unknown): string | null {
   return typeof value === 'string' && value.trim() !== '' ? value : null;
@@ -32,7 +33,10 @@ export function duration(msMax: number): (value: unknown) => number | null {
   };
 }
 
-/** As the webhooks themselves check it: they would name their option, and not the variable that it came by. */
+/**
+ * Reads a value and checks it as the webhooks would. Their own error would name their option, not
+ * the variable.
+ */
 export function fitting<Value>(
   member: keyof WebhookSettings,
   read: (value: unknown) => Value | null,
@@ -49,7 +53,7 @@ export function fitting<Value>(
   };
 }
 
-/** undefined: no JSON. */
+/** The parsed value; undefined: it is not JSON. */
 export function parsed(json: string): unknown {
   try {
     return JSON.parse(json) as unknown;
@@ -58,7 +62,9 @@ export function parsed(json: string): unknown {
   }
 }
 
-/** Commas or spaces between; null when it is empty or holds what is no text. */
+/**
+ * A list, or a text split at commas or spaces; null when it is empty or holds anything but texts.
+ */
 export function list(value: unknown): readonly string[] | null {
   const items: unknown = typeof value === 'string' ? value.split(/[\s,]+/).filter(Boolean) : value;
   if (!Array.isArray(items)) return null;

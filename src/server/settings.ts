@@ -9,7 +9,7 @@ import {
   type Settings,
 } from './setting-table.ts';
 
-/** Settings as flags give them; undefined: not given. */
+/** Values given by flags; undefined: not given. */
 export type Flags = { readonly [Key in SettingName]?: unknown };
 
 type SettingSources = {
@@ -20,23 +20,23 @@ type SettingSources = {
 };
 
 /**
- * Every setting. Throws `invalid_option` for the first value that does not fit, naming
- * the flag, the variable or the member of the config file; a secret's value is not shown.
+ * Reads all settings. Throws `invalid_option` for the first value that does not fit, naming the
+ * flag, the variable or the member of the config file; the value of a secret is not shown.
  */
 export function readSettings(p: SettingSources): Settings {
   const names = Object.keys(settingTable) as SettingName[];
   return Object.fromEntries(names.map((name) => [name, readSetting(name, p).value])) as Settings;
 }
 
-/** A setting with where its value came from: a flag, a variable, `config file` or `default`. */
+/** A setting and the origin of its value: a flag, a variable, `config file` or `default`. */
 export type SettingOrigin = {
   readonly name: string;
-  /** undefined: there is none. Of a secret `[set]`. */
+  /** undefined: no value. For secrets the text `[set]`. */
   readonly value: unknown;
   readonly from: string;
 };
 
-/** As readSettings, to be looked at by a person. */
+/** Reads all settings as readSettings does, with their origins, for a person to look at. */
 export function settingOrigins(p: SettingSources): SettingOrigin[] {
   return (Object.keys(settingTable) as SettingName[]).map((name) => {
     const { value, from } = readSetting(name, p);
@@ -52,7 +52,7 @@ function shownValue(setting: Setting<unknown>, value: unknown): unknown {
 
 function readSetting(name: SettingName, p: SettingSources): { value: unknown; from: string } {
   const setting: Setting<unknown> = settingTable[name];
-  // A variable set to nothing counts as not set, as shells and compose files mean it.
+  // A variable set to '' counts as not set, as shells and compose files mean it.
   const variable = setting.env.find((candidate) => (p.env[candidate] ?? '') !== '');
   const candidates = [
     { label: setting.flag ?? name, given: p.flags[name], from: setting.flag ?? name },
@@ -87,7 +87,7 @@ function readOrWhy(setting: Setting<unknown>, given: unknown): { value: unknown;
   }
 }
 
-/** `name` leads there, like 'port' or 'webhooks.secret'. */
+/** The member of the config that `name` leads to, like 'port' or 'webhooks.secret'. */
 function memberOf(config: object, name: string): unknown {
   let value: unknown = config;
   for (const member of name.split('.')) {

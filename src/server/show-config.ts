@@ -3,21 +3,21 @@ import { storeLabel } from './open-store.ts';
 import type { Mode } from './setting-table.ts';
 import { settingOrigins, type SettingOrigin } from './settings.ts';
 
-/** What a server that is started here would go by. */
+/** The settings that a server started here would use. */
 export type ShownConfig = {
   readonly mode: Mode;
-  /** null: there is none here; `dev` takes the example's then. */
+  /** null: there is no config file here, and `dev` uses the example. */
   readonly file: string | null;
   readonly settings: readonly SettingOrigin[];
 };
 
 /**
- * The settings of `dev`, `serve` or `worker` in `folder`, each with where it came from. Starts nothing. Throws
- * `invalid_option` as the start would.
+ * The settings of `dev`, `serve` or `worker` in `folder`, each with its origin. Starts nothing.
+ * Throws `invalid_option` as the start would.
  */
 export async function showConfig(p: {
   readonly mode: Mode;
-  /** As --config. */
+  /** Path of the config file, as for --config. */
   readonly config?: string | undefined;
   readonly folder?: string | undefined;
   readonly env?: NodeJS.ProcessEnv | undefined;
@@ -31,7 +31,10 @@ export async function showConfig(p: {
   return { mode, file, settings: settings.map((one) => withoutPassword(one)) };
 }
 
-/** The address of a store may hold a password; and DATABASE_URL is looked at where nothing else names one. */
+/**
+ * Shows the store without its password, and names DATABASE_URL as the origin where the default came
+ * from it.
+ */
 function withoutPassword(one: SettingOrigin): SettingOrigin {
   if (one.name !== 'store' || typeof one.value !== 'string') return one;
   const isPostgres = /^postgres/i.test(one.value);

@@ -4,15 +4,16 @@ import type { FlushableLogger } from './logger.ts';
 import type { Raincheck } from './raincheck.ts';
 
 /**
- * The end of a server. The first SIGTERM or SIGINT stops it gently: no new work is claimed, submits get 503,
- * status reads are still answered while running attempts finish within the drain time; then the connections
- * and the store are closed. A second signal hands the running attempts back at once. Attempts handed back are
- * not counted and start again with the next server: nothing is lost either way.
+ * Stops a server by signals. The first SIGTERM or SIGINT stops it gently: no new work is claimed,
+ * submits get 503, and status reads are still answered while running attempts finish within the
+ * drain time. Then the connections and the store are closed. A second signal hands the running
+ * attempts back at once. Attempts handed back are not counted and start again with the next server,
+ * so nothing is lost either way.
  */
 const signals = ['SIGTERM', 'SIGINT'] as const;
 type Signal = (typeof signals)[number];
 
-/** npm and terminals deliver one Ctrl-C twice; nobody presses it twice this fast. */
+/** npm and terminals deliver one Ctrl-C twice, and nobody presses it twice this fast. */
 const sameKeyPressMs = 200;
 /** How long answers under way may take once everything else has stopped. */
 const connectionsMs = 1_000;
@@ -49,7 +50,7 @@ export async function stopOnSignal(p: {
   received.end();
   logger.info({}, 'stopped');
   logger.flush();
-  // Whatever user code still holds open, a pool, an interval: it was told to stop.
+  // User code may still hold something open, such as a pool or an interval. It was told to stop.
   setTimeout(() => process.exit(exitCode), lingerMs).unref();
   return exitCode;
 }
@@ -68,9 +69,10 @@ async function makeWay({ rc, servers, logger }: Parameters<typeof stopOnSignal>[
 }
 
 /**
- * From here on an exception that nobody caught is logged and ends the process: what it cut short is unknown.
- * A rejected promise that nobody waited for is only logged. It cut nothing short, and ending the process for
- * one forgetful handler would lose the attempts of all others, whose third loss fails them (`worker_lost`).
+ * From here on an uncaught exception is logged and ends the process, because nobody knows what it
+ * cut short. An unhandled rejection is only logged: it cut nothing short, and ending the process
+ * for one forgetful handler would lose the attempts of all others, which fail when lost for the
+ * third time (`worker_lost`).
  */
 export function exitOnCrash(logger: FlushableLogger): void {
   process.on('unhandledRejection', (error) => {

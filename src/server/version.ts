@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** Two folders up from here in src/ as in dist/. */
+/** Two folders up, both from src/ and from dist/. */
 const file = new URL('../../package.json', import.meta.url);
 const manifest = JSON.parse(readFileSync(file, 'utf8')) as {
   version: string;
@@ -9,5 +9,8 @@ const manifest = JSON.parse(readFileSync(file, 'utf8')) as {
 
 export const { version } = manifest;
 
-/** The oldest Node that will do, like '24.15.0': the first whose SQLite does (requireSqliteVersion). */
+/**
+ * The oldest Node that works, like '24.15.0'. It is the first whose SQLite is new enough
+ * (requireSqliteVersion).
+ */
 export const nodeVersionMin = manifest.engines.node.replace(/^>=/, '');

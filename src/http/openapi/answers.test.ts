@@ -15,7 +15,7 @@ describe('The OpenAPI document of a running server', () => {
   let send: Send;
   let close: () => Promise<void>;
   let documented: DocumentedAnswers;
-  /** As the document stands, for who looks into it. */
+  /** The document, for tests that look into it. */
   let document: Answer['json'];
 
   before(async () => {
@@ -48,12 +48,12 @@ describe('The OpenAPI document of a running server', () => {
     send('POST', target, { headers: { ...json, ...headers }, body: JSON.stringify(body) });
   const submitted = async (target: string, body?: unknown): Promise<string> =>
     (await post(target, body)).json.id as string;
-  /** The address of one that is final. */
+  /** The address of a finished operation. */
   const final = async (target: string, body?: unknown): Promise<string> => {
     const answer = await post(target, body, { prefer: 'wait=30' });
     return answer.headers.get('location')!;
   };
-  /** A delivery that came to `state`. */
+  /** The path of a delivery that has reached `state`. */
   const delivery = async (path: string, state: string): Promise<string> => {
     inbox.answers(path, () => ({ status: state === 'delivered' ? 204 : 500 }));
     const url = await final('/echo', { webhook_url: `${inbox.origin}${path}` });
@@ -69,12 +69,15 @@ describe('The OpenAPI document of a running server', () => {
     return answer.json.endpoint_url as string;
   };
 
-  /** How each operation is brought to an answer below 400. Those of tasks follow from their names. */
+  /**
+   * How each operation of the document gets an answer below 400. Those of tasks follow from their
+   * names.
+   */
   const walks: Readonly<Record<string, () => Promise<unknown>>> = {
     readIndex: () => send('GET', '/'),
     readWhoami: () => send('GET', '/whoami'),
     watchOperations: async () => {
-      // It never ends: left once it has begun.
+      // The stream never ends, so we leave it once it has begun.
       const response = await fetchHandler(k.app)(new Request('http://raincheck.test/events'));
       await response.body?.cancel();
       const { status, headers } = response;
@@ -278,7 +281,7 @@ describe('An answer that the OpenAPI document does not announce', () => {
     await close();
   });
 
-  /** The good one with something else. */
+  /** The good answer with one part replaced. */
   function planted(p: {
     status?: number;
     headers?: Record<string, string | null>;

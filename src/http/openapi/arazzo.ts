@@ -5,14 +5,15 @@ import type { Json } from './schemas.ts';
 import { taskSample } from './task-sample.ts';
 import { taskWords } from './task-words.ts';
 
-/** Looks at the status before a workflow is given up; each waits as Retry-After says. */
+/** Status reads before a workflow is given up; each waits as Retry-After asks. */
 const looksMax = 10_000;
-/** Where there is no Retry-After. */
+/** The pause when an answer has no Retry-After. */
 const retryAfterSeconds = 1;
 
 /**
- * The Arazzo 1.0.1 document of this server: for each task how to submit, poll until the end and fetch the result, for
- * programs that run workflows. Its operations are those of /openapi.json beside it.
+ * The Arazzo 1.0.1 document of this server, for programs that run workflows. For each task it says
+ * how to submit, poll until the end and fetch the result. It refers to the operations of
+ * /openapi.json beside it.
  */
 export function arazzoDocument(context: HttpContext): Json {
   const tasks = [...context.engine.tasks.values()];
@@ -53,7 +54,10 @@ function workflow(task: Task, p: { readonly word: string; readonly secured: bool
   };
 }
 
-/** Runners do not follow references here, and one that leads in a circle stops them: those are in /openapi.json alone. */
+/**
+ * The input schema of a workflow. Runners do not follow references here, and a circular one stops
+ * them, so schemas with references are only in /openapi.json.
+ */
 function inputOf(task: Task): Json {
   const { inputJsonSchema } = task;
   const refers = JSON.stringify(inputJsonSchema ?? {}).includes('"$ref"');

@@ -2,17 +2,17 @@ import { errorTable } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { Json } from './schemas.ts';
 
-/** What the addresses of the OpenAPI document share. */
+/** A content of JSON, used by many paths of the document. */
 export function json(schema: Json): Json {
   return { 'application/json': { schema } };
 }
 
-/** The `default` of every operation: any error that it does not name by its status. */
+/** The `default` response of every operation: any error that is not listed by its status. */
 export const problemReference: Json = { $ref: '#/components/responses/Problem' };
 
 /**
- * Errors that are an operation's own, by status. Those that follow from what it takes (400, 401, 403, 404, 413 …) are
- * added by problems.ts.
+ * The errors that are special to an operation, by status. Errors that follow from its parameters
+ * and body (400, 401, 403, 404, 413 …) are added by problems.ts.
  */
 export function problems(...statuses: readonly number[]): Json {
   return Object.fromEntries(
@@ -20,7 +20,9 @@ export function problems(...statuses: readonly number[]): Json {
   );
 }
 
-/** Headers that an answer may have, or has where components.headers says `required`. */
+/**
+ * References to headers of an answer. They are optional unless components.headers says `required`.
+ */
 export function withHeaders(...names: readonly (keyof typeof headers)[]): Json {
   return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 }
@@ -95,7 +97,9 @@ export const headers = {
   'WWW-Authenticate': { required: true, schema: text, example: 'Bearer realm="raincheck"' },
 } as const satisfies Record<string, Json>;
 
-/** Of a submit whose `Prefer: wait` was long enough, whatever the end. */
+/**
+ * Headers of a submit that waited (`Prefer: wait`) until the operation ended, whatever the outcome.
+ */
 export const waitedHeaders: Json = {
   Location: { $ref: '#/components/headers/Waited-Location' },
   ...withHeaders('Content-Location', 'Preference-Applied', 'Idempotent-Replayed'),

@@ -5,9 +5,12 @@ import { route, type Route } from '../route.ts';
 import { arazzoDocument } from './arazzo.ts';
 import type { Json } from './schemas.ts';
 
-/** The documents that describe the API to programs. `document` makes the OpenAPI one; it is called once, when first asked for. */
+/**
+ * Routes of the documents that describe the API to programs. `document` makes the OpenAPI document;
+ * it is called once, at the first request for it.
+ */
 export function documentRoutes(context: HttpContext, document: () => Json): Route[] {
-  // Kept, as the tasks never change.
+  // Both are kept, because tasks never change.
   let openapi: ExchangeReply | null = null;
   let arazzo: ExchangeReply | null = null;
   return [

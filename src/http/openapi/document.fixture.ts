@@ -3,7 +3,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import type { Answer } from '../transports.fixture.ts';
 
-/** The pieces of our OpenAPI document that answers and deliveries are held to. */
+/** The parts of our OpenAPI document that answers and deliveries are checked against. */
 type Reference = { $ref?: string };
 type Header = Reference & { required?: boolean; schema?: { type?: string } };
 type Media = { schema?: object; example?: unknown; examples?: Record<string, { value: unknown }> };
@@ -21,7 +21,10 @@ type Document = {
   components: object;
 };
 
-/** Headers of HTTP itself, of caches and of browsers: they go with any answer and stand in no document. */
+/**
+ * Headers of HTTP itself, of caches and of browsers. Any answer may have them, and the document
+ * lists none.
+ */
 const generalHeaders: ReadonlySet<string> = new Set([
   'allow',
   'cache-control',
@@ -37,15 +40,16 @@ const generalHeaders: ReadonlySet<string> = new Set([
   'x-content-type-options',
 ]);
 
-/** What any address may answer, whatever it is asked: told once, in the `default` of each. */
+/** Statuses that any path may answer. The document covers them by the `default` response. */
 const generalStatuses: ReadonlySet<number> = new Set([405, 408, 413, 414, 417, 431]);
 
-/** Codes of the table that a handler may send with a status of its own choice. */
+/** Codes of the error table that a handler may send with a status of its own choice. */
 const handlersCodes: ReadonlySet<string> = new Set(['task_error']);
 
 /**
- * Holds real answers and deliveries to the OpenAPI document of the server that sent them: address, method and status
- * must be in it, every header known and of its schema, and JSON must fit its schema without a member more.
+ * Checks real answers and deliveries against the OpenAPI document of the server that sent them.
+ * Path, method and status must be in the document, every header must be known and fit its schema,
+ * and JSON must fit its schema without additional members.
  */
 export class DocumentedAnswers {
   /** The operationIds with an answer below 400 so far. */
@@ -61,7 +65,7 @@ export class DocumentedAnswers {
     this.#ajv.addSchema(this.#document, 'document');
   }
 
-  /** Throws when the document does not announce `answer`. HEAD and OPTIONS stand in no document. */
+  /** Throws when the document does not describe `answer`. HEAD and OPTIONS are in no document. */
   check(method: string, target: string, answer: Answer): void {
     if (method === 'HEAD' || method === 'OPTIONS') return;
     const about = `${method} ${target}: ${answer.status} ${answer.text.slice(0, 500)}`;
@@ -80,7 +84,7 @@ export class DocumentedAnswers {
     if (answer.status < 400) this.answered.add(operation.operationId);
   }
 
-  /** Throws when the document's webhook `event` is sent in another way. */
+  /** Throws when a delivery of `event` differs from the document's webhook. */
   checkDelivery(
     event: string,
     sent: { readonly headers: NodeJS.Dict<string | string[]>; readonly body: unknown },
@@ -96,14 +100,16 @@ export class DocumentedAnswers {
     this.#validate(media.schema, sent.body, `${event} ${JSON.stringify(sent.body)}`);
   }
 
-  /** Every operation of the paths, as `operationId`. */
+  /** The operationIds of all operations in the document's paths. */
   get operationIds(): readonly string[] {
     return Object.values(this.#document.paths).flatMap((item) =>
       Object.values(item).flatMap((operation) => operation?.operationId ?? []),
     );
   }
 
-  /** Throws unless every example in the document is of the schema beside it. Gives how many there are. */
+  /**
+   * Throws unless every example in the document fits the schema beside it. Returns their number.
+   */
   checkExamples(): number {
     let checked = 0;
     const look = (node: unknown, at: string): void => {
@@ -193,7 +199,7 @@ export class DocumentedAnswers {
     return own ?? this.#ajv.errors ?? null;
   }
 
-  /** Addresses in so many words come before those with parameters. */
+  /** Literal paths come before those with parameters. */
   #pathOf(target: string): string | null {
     const path = decoded(target.split('?', 1)[0]!);
     const { paths } = this.#document;
@@ -206,7 +212,7 @@ export class DocumentedAnswers {
   }
 }
 
-/** Pages for people stand in no document; where an address does, HTML is wrong. */
+/** Pages for people are in no document. On a documented path, HTML is an error. */
 function isPage({ status, headers }: Answer): boolean {
   return status === 200 && headers.get('content-type') === 'text/html; charset=utf-8';
 }
@@ -219,7 +225,7 @@ function decoded(path: string): string {
   }
 }
 
-/** A schema taken out of the document, its references leading back. */
+/** A schema taken out of the document, with references that point back into it. */
 function absolute(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(absolute);
   if (typeof schema !== 'object' || schema === null) return schema;
@@ -231,7 +237,7 @@ function absolute(schema: unknown): unknown {
   );
 }
 
-/** No schema takes a member it does not name. */
+/** A copy of a schema that allows no additional members. */
 function closed(node: unknown): unknown {
   if (Array.isArray(node)) return node.map(closed);
   if (typeof node !== 'object' || node === null) return node;

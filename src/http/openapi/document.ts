@@ -17,8 +17,9 @@ import { webhookSchemas } from './webhook-schemas.ts';
 import { openapiCallbacks, openapiWebhooks } from './webhooks.ts';
 
 /**
- * The OpenAPI 3.1 document of this very server: its tasks with their schemas, Links that lead from a 202 to the status
- * and from there to the result, and what webhooks send. Tests hold every answer and delivery to it.
+ * The OpenAPI 3.1 document of this server: its tasks with their schemas, Links that lead from a 202
+ * to the status and from there to the result, and the webhooks that it sends. Tests check every
+ * answer and delivery against it.
  */
 export function openapiDocument(context: HttpContext, routes: readonly Route[]): Json {
   const { basePath } = context;
@@ -80,7 +81,7 @@ export function openapiDocument(context: HttpContext, routes: readonly Route[]):
   return withExamples(document, examples) as Json;
 }
 
-/** Those of `components` that `user` refers to. */
+/** The members of `components` that `user` refers to. */
 function usedIn(
   user: unknown,
   kind: 'responses' | 'headers' | 'parameters',
@@ -92,7 +93,7 @@ function usedIn(
   );
 }
 
-/** Groups of addresses beside the tasks, in the order in which people need them. */
+/** Groups of paths beside the tasks, in the order in which people need them. */
 const groups: Readonly<Record<string, string>> = {
   operations: 'What was submitted: its status, its end, its result.',
   tasks: 'What can be submitted, and how it stands.',
@@ -116,7 +117,7 @@ function tags(
   return [...ofTasks, ...own];
 }
 
-/** Each action with the scope that its route asks for. */
+/** Adds the scope that each route needs to its actions. */
 function withScopes(paths: Json, routes: readonly Route[]): Json {
   const scoped: Record<string, Json> = { ...(paths as Record<string, Json>) };
   for (const route of routes) {
@@ -124,7 +125,7 @@ function withScopes(paths: Json, routes: readonly Route[]): Json {
     const item = scoped[path];
     if (item === undefined || route.open === true) continue;
     const actions = Object.entries(item).map(([method, action]) => {
-      if (!(method in route.needs)) return [method, action]; // parameters of them all
+      if (!(method in route.needs)) return [method, action]; // parameters shared by all methods
       const scope = neededScope(route, method, {});
       const security = scope === null ? [{ token: [] }] : [{ token: [scope] }];
       return [method, { ...(action as Json), security }];

@@ -4,18 +4,21 @@ import type { Json } from './schemas.ts';
 import { serverExamples } from './server-examples.ts';
 import { problemType } from '../problem.ts';
 
-/** Whose example it is: the addresses in it are of this server, the operation of this task. */
+/**
+ * The server and task that an example is for: its addresses are of this server, its operation of
+ * this task.
+ */
 export type ExampleOf = {
   readonly basePath: string;
   readonly task: string;
-  /** Of the task, without the base path. */
+  /** Path of the task, without the base path. */
   readonly path: string;
 };
 
 const id = 'op_01JDQ2T4G6Z8K0M3N5P7R9S1V4';
 const at = (time: string): string => `2030-01-31T${time}Z`;
 
-/** One operation as it goes. A test holds all examples to the schemas. */
+/** One operation at several moments. A test checks all examples against the schemas. */
 export function operationExamples(of: ExampleOf): {
   readonly pending: WireOperation;
   readonly processing: WireOperation;
@@ -115,7 +118,7 @@ function failure(basePath: string): NonNullable<WireOperation['error']> {
   };
 }
 
-/** The bodies of webhooks, by event. */
+/** Bodies of webhooks, by event. */
 export function eventExamples(of: ExampleOf): Json {
   const { pending, processing, completed, failed } = operationExamples(of);
   const event = (
@@ -151,13 +154,14 @@ export function eventExamples(of: ExampleOf): Json {
 export const endpointId = 'ep_01JDQ2T4G6Z8K0M3N5P7R9S1V4';
 
 /**
- * An example of each schema that an address answers with or takes, by the name of the schema: put in wherever that
- * schema stands alone as the content. Those of webhooks: webhook-examples.ts.
+ * An example for each schema that is a whole request or answer, by the name of the schema;
+ * withExamples puts it wherever that schema alone is the content. Those of webhooks are in
+ * webhook-examples.ts.
  */
 export function schemaExamples(of: ExampleOf): Readonly<Record<string, unknown>> {
   const { processing, completed } = operationExamples(of);
   const { basePath } = of;
-  // As a list shows them: without the result and the webhook.
+  // As lists show operations, without result and webhook.
   const { result: _, webhook: _webhook, ...listed } = completed;
   const task = {
     name: of.task,
@@ -210,7 +214,7 @@ export function schemaExamples(of: ExampleOf): Readonly<Record<string, unknown>>
   };
 }
 
-/** Puts the example of its schema where a content has none of its own. */
+/** Adds the example of its schema to each content that has none of its own. */
 export function withExamples(node: unknown, examples: Readonly<Record<string, unknown>>): unknown {
   if (Array.isArray(node)) return node.map((one) => withExamples(one, examples));
   if (typeof node !== 'object' || node === null) return node;
@@ -225,7 +229,7 @@ export function withExamples(node: unknown, examples: Readonly<Record<string, un
 function exampleContent(content: Json, examples: Readonly<Record<string, unknown>>): Json {
   return Object.fromEntries(
     Object.entries(content).map(([type, media]) => {
-      // A member of a task's input may be called `content` too.
+      // A task's input may have a member called `content` too.
       if (typeof media !== 'object' || media === null) return [type, media];
       const { schema, example, examples: several } = media as Record<string, Json | undefined>;
       const name = String(schema?.['$ref']).replace('#/components/schemas/', '');

@@ -5,7 +5,10 @@ import { problemType } from '../problem.ts';
 
 const codes = Object.keys(errorTable) as ErrorCode[];
 
-/** `Problem404` and so on, each with an example of every code, and `Problem` for whatever else. */
+/**
+ * Responses named `Problem404` and so on, each with an example of every code, and `Problem` for any
+ * other error.
+ */
 export function problemResponses(basePath: string): Json {
   const statuses = [...new Set(codes.map((code) => errorTable[code].status))].toSorted(
     (a, b) => a - b,
@@ -51,7 +54,9 @@ function problemResponse(status: number, basePath: string): Json {
   };
 }
 
-/** A handler fails with a status of its choice, so any may answer a submit that waited for the end. */
+/**
+ * A handler may fail with any status, so every error may answer a submit that waited for the end.
+ */
 const problemHeaders: Json = { ...withHeaders('Retry-After'), ...waitedHeaders };
 
 function headersOf(status: number): Json {
@@ -60,7 +65,7 @@ function headersOf(status: number): Json {
   return problemHeaders;
 }
 
-/** What a client reads of it, where the title is not all. */
+/** The `detail` of an example, where the title does not say enough. */
 const details: Partial<Record<ErrorCode, string>> = {
   invalid_request: 'Expected `limit` to be an integer from 1 to 200.',
   unauthorized: 'Send the token of this server as `Authorization: Bearer …`.',
@@ -86,9 +91,9 @@ export function problemExample(code: ErrorCode, basePath: string): Json {
 const methods = ['get', 'post', 'patch', 'put', 'delete'] as const;
 
 /**
- * Adds to each operation the errors that follow from what it takes, so that a route's description names only those of
- * its own: 400 with a query or a body, 401 where a token is asked for, 403 where something is changed, 404 with a
- * parameter in the path, 413, 415 and 422 with a body, 414 for all.
+ * Adds to each operation the errors that follow from its parameters and body, so that a route lists
+ * only its special ones: 400 with a query or a body, 401 when tokens are needed, 403 when something
+ * is changed, 404 with a parameter in the path, 413, 415 and 422 with a body, 414 always.
  */
 export function withProblems(paths: Json, secured: boolean): Json {
   return Object.fromEntries(
@@ -106,7 +111,10 @@ export function withProblems(paths: Json, secured: boolean): Json {
   );
 }
 
-/** In the query, or shared and there; what is wrong in other headers is ignored. */
+/**
+ * Matches parameters in the query, also shared ones. Mistakes in other headers are ignored by the
+ * server.
+ */
 const checkedParameter = /"query"|\/(?:Limit|Cursor|Since|Until|Labels|Priority|IdempotencyKey)"/;
 
 function described(
@@ -130,12 +138,14 @@ function described(
   };
 }
 
-/** `security: []`: of the operation, so that it needs no token where others do. */
+/**
+ * Whether the operation has `security: []`, which means that it needs no token although others do.
+ */
 function isOpen({ security }: Json): boolean {
   return Array.isArray(security) && security.length === 0;
 }
 
-/** Numbers come in order by themselves, 'default' last. */
+/** Numeric keys are in order by themselves; 'default' goes last. */
 function byStatus({ default: last, ...rest }: Json): Json {
   return last === undefined ? rest : { ...rest, default: last };
 }

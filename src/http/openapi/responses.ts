@@ -3,7 +3,7 @@ import { operationExamples, type ExampleOf } from './examples.ts';
 import { problemResponses } from './problems.ts';
 import { reference, type Json } from './schemas.ts';
 
-/** Where to go from an answer that is an operation. */
+/** Links that lead on from an answer that is an operation. */
 export const links: Json = {
   status: link('readOperation', 'Read the status; as often as Retry-After says.'),
   events: link('watchOperation', 'Follow it live instead.'),
@@ -12,7 +12,7 @@ export const links: Json = {
   retry: link('retryOperation', 'Run it again, once `status` is `failed`.'),
 };
 
-/** To an operation whose path wants the id of the one that was answered. */
+/** A link to an operation whose path takes the id in the answer. */
 export function link(operationId: string, description: string): Json {
   return { operationId, parameters: { id: '$response.body#/id' }, description };
 }
@@ -21,7 +21,7 @@ function linked(...names: readonly string[]): Json {
   return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/links/${name}` }]));
 }
 
-/** The responses that addresses share, with examples of an operation of `of`. */
+/** The responses shared by many paths, with examples of an operation of `of`. */
 export function responses(of: ExampleOf): Json {
   const { pending, processing, completed, failed } = operationExamples(of);
   return {
@@ -65,10 +65,10 @@ export function responses(of: ExampleOf): Json {
   };
 }
 
-/** Of a type that only the task knows. */
+/** Content of a type that only the task knows. */
 export const anything: Json = { 'application/json': { schema: {} }, '*/*': {} };
 
-/** 202 with an operation of `of`. `result` is the link to its result. */
+/** The 202 with an operation of `of`. `result` is the link to its result. */
 export function accepted(of: ExampleOf, result: Json): Json {
   return {
     description: 'Taken and stored. The status is at Location.',

@@ -1,9 +1,9 @@
 type Schema = { readonly [keyword: string]: unknown };
 
 /**
- * An input that is likely to fit a JSON Schema, for the lines of the banner and the examples of the API's documents:
- * examples and defaults where the schema has them, else the plainest value of the type. Members that may be left out
- * are left out.
+ * An input that probably fits a JSON Schema, for the banner and the examples in the API's
+ * documents. It takes examples and defaults from the schema, else the plainest value of the type,
+ * and leaves out optional members.
  */
 export function sampleInput(schema: unknown): unknown {
   return sampleOf(schema, { root: schema, depth: 0 });
@@ -70,7 +70,7 @@ function sampleText(schema: Schema): string {
   return text.padEnd(Math.min(Number(schema['minLength'] ?? 0), charsMax), 'x').slice(0, max);
 }
 
-/** An example that is longer helps nobody. */
+/** Longer examples would help nobody. */
 const charsMax = 200;
 
 function sampleObject(schema: Schema, at: Place): unknown {
@@ -83,7 +83,7 @@ function sampleObject(schema: Schema, at: Place): unknown {
   );
 }
 
-/** What a reference within the schema leads to. */
+/** The schema that a reference within the document leads to. */
 function referred(root: unknown, reference: string): unknown {
   const names = reference.replace(/^#\/?/, '').split('/').filter(Boolean);
   return names.reduce<unknown>((at, name) => (isSchema(at) ? at[name] : undefined), root);

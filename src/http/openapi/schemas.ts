@@ -25,12 +25,15 @@ export function object(properties: Json, optional: readonly string[] = []): Json
   return { type: 'object', properties, required };
 }
 
-/** With a description. */
+/** The schema with a description. */
 export function told(schema: Json, description: string): Json {
   return { ...schema, description };
 }
 
-/** A schema that was a document of its own, put at `pointer` of another: its references lead into itself. */
+/**
+ * A schema that was a document of its own, moved to `pointer` in another. Its references are
+ * adjusted to lead into itself.
+ */
 export function embedded(schema: Json, pointer: string): Json {
   return embeddedNode(schema, pointer) as Json;
 }
@@ -52,7 +55,7 @@ export function orNull(schema: Json): Json {
   return { anyOf: [schema, { type: 'null' }] };
 }
 
-/** Of things that are of one kind. */
+/** Groups of similar things. */
 export function groupsSchema(members: Json): Json {
   return object({
     groups: { type: 'array', items: object({ fingerprint: text, ...members }) },

@@ -1,7 +1,7 @@
 const at = (time: string): string => `2030-01-31T${time}Z`;
 const operationId = 'op_01JDQ2T4G6Z8K0M3N5P7R9S1V4';
 
-/** As schemaExamples, of what is asked about many operations, or about the server. */
+/** Like schemaExamples, for answers about many operations or about the server. */
 export function serverExamples(task: string): Readonly<Record<string, unknown>> {
   const line = {
     number: 42,

@@ -2,7 +2,7 @@ import { statsWindows } from '../../engine/stats.ts';
 import { json, problemReference, query } from './components.ts';
 import { reference, type Json } from './schemas.ts';
 
-/** What operators ask for. */
+/** Paths for operators. */
 export const serverPaths: Json = {
   '/stats': {
     get: {

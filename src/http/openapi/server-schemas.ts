@@ -67,7 +67,7 @@ const stats = object({
   buckets: { type: 'array', items: statsBucket },
 });
 
-/** Of the answers to operators. */
+/** Schemas of the answers to operators. */
 export const serverSchemas: Json = {
   Stats: stats,
   Worker: worker,

@@ -14,7 +14,9 @@ const submitQuery: readonly Json[] = [
   shared('Labels'),
 ];
 
-/** `word`: of taskWords. `webhooks`: whether this server sends them. */
+/**
+ * The paths of a task. `word` comes from taskWords; `webhooks` says whether this server sends them.
+ */
 export function taskPaths(
   task: Task,
   p: { readonly word: string; readonly webhooks: boolean; readonly basePath: string },
@@ -57,7 +59,7 @@ export function taskPaths(
   };
 }
 
-/** What the Arazzo document calls. */
+/** The operationId that the Arazzo document refers to. */
 export function submitOperationId(word: string): string {
   return `submitAsync_${word}`;
 }
@@ -75,14 +77,14 @@ const waitedReply: Json = {
   content: anything,
 };
 
-/** With an example where one can be made up. */
+/** The body of a submit, with an example if one can be made up. */
 function submitContent(task: Task): Json {
   const schema = reference(inputSchemaName(task.name));
   const sample = taskSample(task);
   return sample === null ? { schema } : { schema, example: sample.value };
 }
 
-/** What a submit takes of each task. */
+/** The schemas of the bodies of submits, for each task. */
 export function inputSchemas(tasks: readonly Task[], webhooks: boolean): Json {
   return Object.fromEntries(
     tasks.map(({ name, inputJsonSchema }) => {
@@ -93,19 +95,19 @@ export function inputSchemas(tasks: readonly Task[], webhooks: boolean): Json {
   );
 }
 
-/** None of ours has a point in it. */
+/** The name ends with `.input`. No other schema's name contains a point. */
 function inputSchemaName(task: string): string {
   return `${task}.input`;
 }
 
-/** The input, and the members beside it that say whom to tell: only an object can have them. */
+/** Adds the members that name a webhook address beside the input; only objects can have them. */
 function submitSchema(input: Json, webhooks: boolean): Json {
   const { type, properties } = input;
   if (!webhooks || type !== 'object' || typeof properties !== 'object') return input;
   return { ...input, properties: { ...properties, ...submittedWebhook } };
 }
 
-/** Of the result of a task, or of whatever operation. */
+/** The path of a result, of one task or of any operation. */
 export function resultPath(about: Json): Json {
   return {
     parameters: [shared('Id')],

@@ -1,6 +1,6 @@
 /**
- * A word for each task, by its name, for operationIds and workflowIds: without points, at which runners of Arazzo
- * cut. Its name where that has none; two tasks never share one.
+ * A unique word for each task, by its name, for operationIds and workflowIds. It is the name itself
+ * unless that contains points, at which Arazzo runners cut names.
  */
 export function taskWords(tasks: Iterable<{ readonly name: string }>): ReadonlyMap<string, string> {
   const names = [...tasks].map(({ name }) => name);

@@ -3,7 +3,7 @@ import { endpointId, eventExamples, type ExampleOf } from './examples.ts';
 const at = (time: string): string => `2030-01-31T${time}Z`;
 const secret = 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD';
 
-/** As schemaExamples, of the schemas of webhooks. */
+/** Like schemaExamples, for the schemas of webhooks. */
 export function webhookExamples(of: ExampleOf): Readonly<Record<string, unknown>> {
   const url = 'https://example.com/hooks/raincheck';
   const endpoint = {

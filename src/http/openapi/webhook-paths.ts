@@ -16,7 +16,7 @@ type About = {
   readonly operationId: string;
   readonly summary: string;
   readonly parameters?: readonly Json[];
-  /** Name of the schema. */
+  /** Name of the body's schema. */
   readonly body?: string;
   readonly bodyRequired?: boolean;
   readonly answers: Json;
@@ -34,7 +34,7 @@ function action({ parameters, body, bodyRequired = false, answers, ...about }: A
   };
 }
 
-/** With the address of what it made or moves, where the status is one that has such. */
+/** An answer, with the address of the created or moved resource if its status has one. */
 function answer(status: '200' | '201' | '202', description: string, schema: string): Json {
   const content = json(reference(schema));
   return {
@@ -142,7 +142,7 @@ const endpointPaths: Json = {
 
 const cursor = shared('Cursor');
 
-/** What lists of deliveries share. */
+/** Parameters shared by the lists of deliveries. */
 const filters: readonly Json[] = [
   query('endpoint', string, 'Id of the endpoint.'),
   query('operation', string, 'Id of the operation.'),

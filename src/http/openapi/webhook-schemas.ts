@@ -16,7 +16,7 @@ import {
   type Json,
 } from './schemas.ts';
 
-/** The schemas of webhooks, in the document only of a server that sends them. */
+/** Schemas of webhooks, included only in the document of a server that sends them. */
 const events: Json = { type: 'array', items: { enum: webhookEvents } };
 const deliveryEvent: Json = { enum: [...webhookEvents, 'webhook.test'] };
 const trigger: Json = { enum: ['schedule', 'manual', 'redrive'] };
@@ -27,7 +27,7 @@ export const webhookUrl: Json = {
   maxLength: limits.webhookUrlChars,
 };
 
-/** Headers of the receiver's own choice. */
+/** Headers that the receiver chose. */
 export const ownHeaders: Json = {
   type: 'object',
   additionalProperties: text,
@@ -185,7 +185,7 @@ const deliveryAttempt: Json = object({
   next_attempt_reason: textOrNull,
 });
 
-/** The bodies that are sent: the webhooks of the document and the callbacks of a submit. */
+/** The bodies of webhooks, for the `webhooks` of the document and the callbacks of a submit. */
 const operationEvent: Json = object({
   type: { enum: webhookEvents },
   timestamp: instant,

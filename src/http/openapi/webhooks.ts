@@ -3,7 +3,10 @@ import { eventExamples, type ExampleOf } from './examples.ts';
 import { reference, type Json } from './schemas.ts';
 import { ownHeaders, webhookUrl } from './webhook-schemas.ts';
 
-/** What is sent: the `webhooks` of the document, for registered endpoints, and the `callbacks` of a submit. */
+/**
+ * Requests that we send: the `webhooks` of the document, for registered endpoints, and the
+ * `callbacks` of a submit.
+ */
 const sentHeaders: readonly Json[] = [
   header('webhook-id', 'The same on every attempt: what was seen before can be left alone.'),
   header('webhook-timestamp', 'Unix seconds of this attempt.'),
@@ -64,7 +67,10 @@ export function openapiWebhooks(of: ExampleOf): Json {
   );
 }
 
-/** Of a submit: to the address it names, the end unless it asks for more. */
+/**
+ * The callback of a submit to the address that it names; only for the end, unless it asks for more
+ * events.
+ */
 export const submitCallbacks: Json = { ended: { $ref: '#/components/callbacks/ended' } };
 
 export function openapiCallbacks(of: ExampleOf): Json {
@@ -76,7 +82,7 @@ export function openapiCallbacks(of: ExampleOf): Json {
   };
 }
 
-/** The members of a submitted object that are no input of the task. */
+/** Members of a submitted object that are not part of the task's input. */
 export const submittedWebhook: Json = {
   webhook_url: { ...webhookUrl, description: 'Told when the operation is final.' },
   webhook: {

@@ -1,6 +1,6 @@
 import type { ExchangeReply } from '../exchange.ts';
 
-/** A file that a page of ours is made of. */
+/** A file used by one of our pages. */
 export function asset(type: string, body: string): ExchangeReply {
   return {
     status: 200,

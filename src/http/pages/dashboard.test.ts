@@ -12,7 +12,7 @@ const page =
   '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Raincheck</title></head><body></body></html>';
 const script = 'export const answer = 42;\n'.repeat(100);
 
-/** As Vite leaves it, and beside it what is nobody's business. */
+/** A folder as Vite builds it, with a file beside it that must never be served. */
 function builtFolder(): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'raincheck-dashboard-'));
   const built = path.join(folder, 'dashboard');

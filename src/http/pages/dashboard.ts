@@ -7,22 +7,23 @@ import { wantsHtml } from './html-reply.ts';
 
 /** One file of the built dashboard. */
 export type DashboardFile = {
-  /** Of Content-Type. */
+  /** Value of Content-Type. */
   readonly type: string;
   readonly bytes: Uint8Array;
-  /** The same, compressed; null where that saves nothing. */
+  /** The same bytes compressed with gzip; null where that saves nothing. */
   readonly gzip: Uint8Array | null;
-  /** Strong, in quotes. */
+  /** A strong ETag, in quotes. */
   readonly etag: string;
 };
 
 /**
- * The built dashboard by path below /dashboard/, like 'index.html' and 'assets/index-B1x9.js': whatever is not in here
- * is not served, so no path of a request ever becomes a path of the disk. null: it has not been built.
+ * The files of the built dashboard by path below /dashboard/, like 'index.html' and
+ * 'assets/index-B1x9.js'. Paths that are not in the map are not served, so no path of a request
+ * ever becomes a path on disk. null: the dashboard is not built.
  */
 export type DashboardFiles = ReadonlyMap<string, DashboardFile> | null;
 
-/** Everything from here, nothing inline, in nobody's frame. */
+/** Everything comes from this server, nothing is inline, and no other page may frame it. */
 const fileHeaders: Readonly<Record<string, string>> = {
   'content-security-policy':
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'",
@@ -30,12 +31,12 @@ const fileHeaders: Readonly<Record<string, string>> = {
   'referrer-policy': 'no-referrer',
 };
 
-/** What the build names by a hash of its content lies here, and so never changes. */
+/** Folder of files whose names contain a hash of their content, so that they never change. */
 const hashedFolder = 'assets/';
 
 /**
- * `GET /dashboard/{path}`: a file of the dashboard; its page for every other path, since the page itself knows what
- * `/dashboard/operations/op_…` shows. Throws `not_found` where a file is asked for that there is not.
+ * `GET /dashboard/{path}`: a file of the dashboard, or its page for every other path, since the
+ * page itself knows what `/dashboard/operations/op_…` shows. Throws `not_found` for a missing file.
  */
 export function readDashboard(
   context: HttpContext,
@@ -58,13 +59,16 @@ export function readDashboard(
 
 const indexPath = 'index.html';
 
-/** A name may have a dot too, as in /dashboard/tasks/reports.daily: browsers that open an address ask for HTML. */
+/**
+ * Whether a file is meant. The name of a task may contain a point too, as in
+ * /dashboard/tasks/reports.daily; browsers that open that address ask for HTML.
+ */
 function namesFile(request: ExchangeRequest, path: string): boolean {
   if (path.startsWith(hashedFolder)) return true;
   return /\.[^/]+$/.test(path) && !wantsHtml(request);
 }
 
-/** Not where it is named to be refused: `gzip;q=0`. */
+/** Matches unless gzip is listed as refused: `gzip;q=0`. */
 const takesGzip = /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/i;
 
 function fileReply(
@@ -73,7 +77,7 @@ function fileReply(
   cacheControl: string,
 ): ExchangeReply {
   const zipped = gzip !== null && takesGzip.test(request.header('accept-encoding') ?? '');
-  // Other bytes, another strong tag.
+  // Other bytes need another strong tag.
   const etag = zipped ? `${plainEtag.slice(0, -1)}-gzip"` : plainEtag;
   const headers: Record<string, string> = { ...fileHeaders, etag, 'cache-control': cacheControl };
   if (gzip !== null) headers['vary'] = 'Accept-Encoding';
@@ -85,7 +89,10 @@ function fileReply(
   return { status: 200, headers: { ...headers, 'content-encoding': 'gzip' }, body: gzip };
 }
 
-/** The page with a `<base>` in it, so that its relative addresses hold at any prefix and any depth of path. */
+/**
+ * The page with a `<base>`, so that its relative addresses work under any prefix and at any depth
+ * of path.
+ */
 function pageReply(
   { basePath }: HttpContext,
   request: ExchangeRequest,
@@ -94,7 +101,7 @@ function pageReply(
   const base = html`<base href="${`${basePath}/dashboard/`}" />`.text;
   const text = Buffer.from(index.bytes).toString('utf8');
   const page = text.replace(/<head\b[^>]*>/i, (head) => `${head}${base}`);
-  // The tag of the file alone would hold at another prefix too, where the page is another.
+  // The page contains the prefix, so its tag must differ between prefixes.
   const etag = `${index.etag.slice(0, -1)}${basePath.replaceAll('/', '.')}"`;
   return fileReply(request, { ...index, bytes: Buffer.from(page), gzip: null, etag }, 'no-cache');
 }

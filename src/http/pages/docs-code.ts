@@ -4,7 +4,7 @@ import { html, type Html } from './html.ts';
 
 const tokens = /("(?:[^"\\]|\\.)*")(\s*:)?|\b(true|false|null)\b|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
-/** JSON with its names, texts and values in colours; a text as it is. */
+/** JSON with coloured names, texts and values; a plain text stays as it is. */
 export function codeOf(value: unknown): Html {
   if (typeof value === 'string') return html`${value}`;
   const text = JSON.stringify(value, null, 2);
@@ -21,7 +21,7 @@ export function codeOf(value: unknown): Html {
   return html`${parts}`;
 }
 
-/** A block of code with a name. The script gives it a button to copy it. */
+/** A block of code with a title. The script adds a copy button. */
 export function codeBlock(title: string, code: Html): Html {
   return html`<figure class="code">
     <figcaption>${title}</figcaption>
@@ -29,7 +29,7 @@ export function codeBlock(title: string, code: Html): Html {
   </figure>`;
 }
 
-/** The request as a line for a shell: parameters of the path as variables, the token too. */
+/** The request as a shell line, with variables for the token and for parameters of the path. */
 export function curlOf(operation: ShownOperation, origin: string): string {
   const path = operation.path.replaceAll(
     /\{(\w+)\}/g,

@@ -1,6 +1,6 @@
 import type { Json } from '../openapi/schemas.ts';
 
-/** A schema of the document: JSON Schema 2020-12, its references still in it. */
+/** A schema of the document: JSON Schema 2020-12, with its references. */
 export type ShownSchema = Json;
 
 export type ShownParameter = {
@@ -29,11 +29,11 @@ export type ShownResponse = {
 };
 
 export type ShownOperation = {
-  /** Its operationId, which is its address in the page too. */
+  /** Its operationId, which is also its anchor in the page. */
   readonly id: string;
-  /** 'get' and so on; 'event': what we send. */
+  /** 'get' and so on; 'event' for a webhook that we send. */
   readonly method: string;
-  /** With the base path; of an event its name. */
+  /** Path with the base path; for an event its name. */
   readonly path: string;
   readonly summary: string;
   readonly description: string;
@@ -41,7 +41,7 @@ export type ShownOperation = {
   readonly parameters: readonly ShownParameter[];
   readonly body: readonly ShownContent[];
   readonly responses: readonly ShownResponse[];
-  /** Whether a submit may name an address that is told of the end. */
+  /** Whether a submit may name an address that is notified of the end. */
   readonly tells: boolean;
 };
 
@@ -60,7 +60,10 @@ export type ShownApi = {
   readonly schemas: readonly { readonly name: string; readonly schema: ShownSchema }[];
 };
 
-/** What the page shows of an OpenAPI document of ours: by group, its references followed but those of schemas. */
+/**
+ * The content of the page, from our OpenAPI document: groups of operations, with all references
+ * followed except those to schemas.
+ */
 export function shownApi(document: Json): ShownApi {
   const at = new Reading(document);
   const info = at.object(document['info']);
@@ -107,7 +110,7 @@ class Reading {
     return Array.isArray(value) ? (value as Json[]).map((one) => this.#resolved(one)) : [];
   }
 
-  /** Members that are objects, references followed. */
+  /** Members that are objects, with references followed. */
   entries(value: unknown): [string, Json][] {
     return Object.entries(this.object(value)).map(([name, one]) => [name, this.#resolved(one)]);
   }
@@ -182,7 +185,7 @@ class Reading {
     }));
   }
 
-  /** What has a name, by what it is. */
+  /** The schema itself, where a name refers to one. */
   #schema(schema: ShownSchema): ShownSchema {
     const name = this.text(schema, '$ref').split('/').at(-1) ?? '';
     const { schemas } = this.object(this.#document['components']);
@@ -192,7 +195,7 @@ class Reading {
   #resolved(value: unknown): Json {
     const one = this.object(value);
     const ref = this.text(one, '$ref');
-    // Schemas keep theirs: the page leads to them.
+    // References to schemas stay, because the page links to them.
     if (!ref.startsWith('#/') || ref.startsWith('#/components/schemas/')) return one;
     const names = ref.slice('#/'.length).split('/');
     return names.reduce<Json>((at, name) => this.object(at[name]), this.#document);

@@ -3,7 +3,7 @@ import type { ShownContent, ShownOperation, ShownParameter, ShownResponse } from
 import { prose, schemaView, typeLine, typeOf } from './docs-schema.ts';
 import { html, type Html } from './html.ts';
 
-/** One address and method, or one event, closed until somebody wants to know. */
+/** One path and method, or one event, collapsed until the reader opens it. */
 export function operationView(operation: ShownOperation, p: { readonly origin: string }): Html {
   const { id, method, path, summary, description } = operation;
   const isEvent = method === 'event';
@@ -27,7 +27,7 @@ export function operationView(operation: ShownOperation, p: { readonly origin: s
   </details>`;
 }
 
-/** What the search looks through. */
+/** The text that the search looks through. */
 function findable({ id, method, path, summary, parameters }: ShownOperation): string {
   const names = parameters.map(({ name }) => name);
   return [method, path, summary, id, ...names].join(' ').toLowerCase();
@@ -132,7 +132,7 @@ function answersView({ responses }: ShownOperation): readonly Html[] {
     .flatMap(({ status, contents }) => examplesView(`Answer ${status}`, contents));
 }
 
-/** The first open, others closed beneath it. */
+/** The first example open, the others collapsed beneath it. */
 function examplesView(title: string, contents: readonly ShownContent[]): readonly Html[] {
   const examples = contents.flatMap((content) => content.examples);
   return examples.map(({ name, value }, i) => {

@@ -2,8 +2,9 @@ import { asset } from './asset.ts';
 import type { ExchangeReply } from '../exchange.ts';
 
 /**
- * Style and script of the API docs, as files of their own: the page's Content-Security-Policy allows nothing inline.
- * The script searches, copies code, and opens what an address leads to; the page is whole without it.
+ * Style and script of the API docs, as separate files because the page's Content-Security-Policy
+ * allows nothing inline. The script searches, copies code, and opens the target of an anchor. The
+ * page is complete without it.
  */
 const css = `:root{color-scheme:light dark;--ink:#1b1f24;--dim:#59626d;--line:#d8dee4;--page:#fff;--soft:#f6f8fa;--card:#fff;--accent:#0a5fb4;--good:#116329;--warn:#8a5300;--bad:#a40e26;--code:#0f1720;--code-ink:#dbe4ee;--code-dim:#9db0c3;--get:#0a5fb4;--post:#116329;--patch:#8a5300;--delete:#a40e26;--event:#6639ba}
 @media (prefers-color-scheme:dark){:root{--ink:#e6edf3;--dim:#9aa4af;--line:#30363d;--page:#0d1117;--soft:#161b22;--card:#11161d;--accent:#79b8ff;--good:#56d364;--warn:#e3a94f;--bad:#ff8f8a;--code:#0a0e13;--get:#79b8ff;--post:#56d364;--patch:#e3a94f;--delete:#ff8f8a;--event:#c7a6ff}}

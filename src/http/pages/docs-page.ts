@@ -7,15 +7,16 @@ import { html, type Html } from './html.ts';
 
 export type DocsPlace = {
   readonly basePath: string;
-  /** Scheme and host of this server as the reader reached it; '' when unknown. */
+  /** Scheme and host by which the reader reached this server; '' when unknown. */
   readonly origin: string;
-  /** Whether a token is asked for. */
+  /** Whether requests need a token. */
   readonly secured: boolean;
 };
 
 /**
- * The OpenAPI document for people: whole without a script, which only adds the search and the buttons that copy
- * (docs-page-assets.ts). Made from the document alone, so that it shows what is in there, no more and no less.
+ * The OpenAPI document as a page for people. It is complete without the script, which only adds the
+ * search and the copy buttons (docs-page-assets.ts). It is made from the document alone, so that it
+ * shows exactly what is there.
  */
 export function docsPage(api: ShownApi, p: DocsPlace): string {
   const { title, version } = api;
@@ -46,7 +47,10 @@ export function docsPage(api: ShownApi, p: DocsPlace): string {
   }).text;
 }
 
-/** A browser that is asked for a token has none to send along with a link. */
+/**
+ * Links to the documents. With tokens there are none, because a browser cannot send one with a
+ * link.
+ */
 function files({ basePath, secured }: DocsPlace): Html | string {
   if (secured) return '';
   return html`<span class="files">
@@ -54,7 +58,7 @@ function files({ basePath, secured }: DocsPlace): Html | string {
   </span>`;
 }
 
-/** Where a token is asked for: typed here, it is sent once and kept nowhere. */
+/** The form that asks for the token. It is sent once and stored nowhere. */
 export function docsSignIn(basePath: string, p: { readonly refused: boolean }): string {
   return shell(basePath, {
     title: 'API docs',
@@ -127,7 +131,7 @@ function introduction({ title, description, groups }: ShownApi, p: DocsPlace): H
   </section>`;
 }
 
-/** What it is all about, with the first task. */
+/** The three steps of the API, shown with the first task. */
 function threeSteps(submit: ShownOperation, p: DocsPlace): Html {
   const status = `${p.basePath}/operations/{id}`;
   return html`<ol class="steps">

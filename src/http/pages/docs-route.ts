@@ -6,7 +6,7 @@ import type { ExchangeReply, ExchangeRequest } from '../exchange.ts';
 import type { Json } from '../openapi/schemas.ts';
 import { originOf } from '../operation-location.ts';
 
-/** Nothing inline, nothing from elsewhere, in nobody's frame. */
+/** Nothing is inline or from elsewhere, and no other page may frame it. */
 const pageHeaders: Readonly<Record<string, string>> = {
   'content-type': 'text/html; charset=utf-8',
   'cache-control': 'no-store',
@@ -16,17 +16,17 @@ const pageHeaders: Readonly<Record<string, string>> = {
   'referrer-policy': 'no-referrer',
 };
 
-/** A token is at most 500 characters, each at most three in a form. */
+/** A token has at most 500 characters, each at most three bytes in a form. */
 const formBytesMax = 2_048;
 
 export type DocsReader = {
   /** `GET /docs`: the page, or the form that asks for the token. */
   readonly get: (request: ExchangeRequest) => ExchangeReply;
-  /** `POST /docs`: the page for who typed the token into that form. */
+  /** `POST /docs`: the page for a reader who sent the token with that form. */
   readonly post: (request: ExchangeRequest) => Promise<ExchangeReply>;
 };
 
-/** A browser cannot be told to send a token with an address that is typed, so the page asks for it itself. */
+/** Browsers cannot send a token with an address that is typed, so the page asks for it itself. */
 export function docsReader(context: HttpContext, document: () => Json): DocsReader {
   let api: ShownApi | null = null; // the tasks never change
   const page = (request: ExchangeRequest): ExchangeReply => {
@@ -49,7 +49,7 @@ export function docsReader(context: HttpContext, document: () => Json): DocsRead
   };
 }
 
-/** Whether the bearer may read what is here. */
+/** Whether the bearer may read the page. */
 function isAdmitted({ access }: HttpContext, authorization: string | undefined): boolean {
   try {
     access.grant(authorization);

@@ -1,20 +1,26 @@
 import { html, type Html } from './html.ts';
 import type { ShownSchema } from './docs-model.ts';
 
-/** Text of ours with `code` in it. */
+/** Prose of ours, in which backquotes mark `code`. */
 export function prose(text: string): readonly Html[] {
   return text
     .split('`')
     .map((part, i) => (i % 2 === 1 ? html`<code>${part}</code>` : html`${part}`));
 }
 
-/** Deeper than that nobody reads; a schema that holds itself would not end. */
+/** The depth to which schemas are shown. A recursive schema would not end. */
 const depthMax = 6;
 
-/** What stands beside a name: that a request must have it, or that an answer may lack it. */
+/**
+ * What is marked beside a name: members that a request must have, or members that an answer may
+ * lack.
+ */
 export type Marks = 'required' | 'optional';
 
-/** A schema as a list of its members, each with its type, what holds for it and, closed, what is in it. */
+/**
+ * A schema as a list of its members, each with its type, its constraints and, collapsed, its own
+ * members.
+ */
 export function schemaView(schema: ShownSchema, marks: Marks, depth = 0): Html {
   const inner = membersOf(schema);
   if (inner === null) return html`<p>${typeLine(schema)}</p>`;
@@ -28,7 +34,7 @@ export function schemaView(schema: ShownSchema, marks: Marks, depth = 0): Html {
   </ul>`;
 }
 
-/** The type and what holds for it, in one line. */
+/** The type and its constraints, in one line. */
 export function typeLine(schema: ShownSchema): Html {
   return html`<span class="type">${typeOf(schema)}</span> ${facts(schema)}`;
 }
@@ -65,7 +71,10 @@ function innerView(schema: ShownSchema, marks: Marks, depth: number): Html | str
   </details>`;
 }
 
-/** The object that has the members: the schema itself, its items, or the one choice that is not null. */
+/**
+ * The object schema that has the members: the schema itself, its items, or the only choice that is
+ * an object.
+ */
 function membersOf(schema: ShownSchema): ShownSchema | null {
   if ('properties' in schema) return schema;
   const items = asObject(schema['items']);
@@ -80,7 +89,7 @@ function freeMembers(schema: ShownSchema): string | null {
   return typeof rest === 'object' && rest !== null ? 'and members of any other name' : null;
 }
 
-/** In words, with a link to a schema that has a name. */
+/** The type in words, with a link if the schema has a name. */
 export function typeOf(schema: ShownSchema): Html {
   const ref = schema['$ref'];
   if (typeof ref === 'string') {
@@ -101,7 +110,7 @@ function joined(parts: readonly Html[]): Html {
   return html`${parts.map((part, i) => (i === 0 ? part : html` or ${part}`))}`;
 }
 
-/** More values than that are told in the schemas, not in a line. */
+/** Longer lists of values are left to the schemas. */
 const valuesMax = 12;
 
 function facts(schema: ShownSchema): readonly Html[] {
@@ -131,7 +140,7 @@ function word(schema: ShownSchema, name: string): string | null {
 }
 
 function range(low: unknown, high: unknown, unit = ''): string | null {
-  // zod writes the whole range of safe integers where there is no bound.
+  // Where there is no bound, zod writes the range of safe integers.
   const isTold = (one: unknown): boolean =>
     typeof one === 'number' && Math.abs(one) < Number.MAX_SAFE_INTEGER;
   if (isTold(low) && isTold(high)) return `${String(low)} to ${String(high)}${unit}`;

@@ -1,6 +1,9 @@
 import type { ExchangeRequest } from '../exchange.ts';
 
-/** Headers of every page for people: nothing inline, nothing from elsewhere, in nobody's frame. */
+/**
+ * Headers of every page for people: nothing inline or from elsewhere, and no other page may frame
+ * it.
+ */
 export const pageHeaders: Readonly<Record<string, string>> = {
   'content-type': 'text/html; charset=utf-8',
   'cache-control': 'no-store',
@@ -11,7 +14,7 @@ export const pageHeaders: Readonly<Record<string, string>> = {
   vary: 'Accept, Prefer',
 };
 
-/** Whether a browser asks: browsers name HTML first, and clients of the API do not name it. */
+/** Whether a browser asks. Browsers accept HTML, and clients of the API do not list it. */
 export function wantsHtml(request: ExchangeRequest): boolean {
   return request.header('accept')?.includes('text/html') ?? false;
 }

@@ -1,4 +1,4 @@
-/** Text that is HTML already. Made only by html``, so that nothing gets into a page unescaped. */
+/** Text that is HTML already. Only html`` makes it, so that nothing gets into a page unescaped. */
 export type Html = { readonly text: string; readonly [isHtml]: true };
 
 const isHtml: unique symbol = Symbol('html');
@@ -11,7 +11,10 @@ const entities: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-/** A template whose values are escaped, for text and for quoted attributes; other templates go in as they are. */
+/**
+ * A template that escapes its values, for text and for quoted attributes. Html values are inserted
+ * as they are.
+ */
 export function html(
   parts: TemplateStringsArray,
   ...values: readonly (string | Html | readonly Html[])[]

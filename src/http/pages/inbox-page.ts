@@ -5,19 +5,22 @@ import type { CaughtWebhook } from '../inbox.ts';
 import { sampleInput } from '../openapi/sample-input.ts';
 
 /**
- * Seconds after which the page asks again while there is nothing: later that would take it away from who reads. With its
- * script it asks for the list, and loads itself anew only when something is in it.
+ * Seconds between reloads while the inbox is empty; later, a reload would disturb the reader. With
+ * its script the page asks for the list, and reloads only when something is in it.
  */
 const refreshSeconds = 3;
 
-/** The inbox for people: whole without a script. Everything that came is text here, whoever sent it. */
+/**
+ * The inbox as a page for people, complete without a script. Everything received is shown as text,
+ * whoever sent it.
+ */
 export function inboxPage(
   caught: readonly CaughtWebhook[],
   p: {
     readonly basePath: string;
-    /** Of the inbox, as the reader reached it. */
+    /** Address of the inbox, as the reader reached it. */
     readonly address: string;
-    /** One to try it with; none: none. */
+    /** A task to try the inbox with; undefined: there is none. */
     readonly task: Task | undefined;
   },
 ): string {

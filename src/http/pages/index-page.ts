@@ -4,7 +4,9 @@ import type { ExchangeReply, ExchangeRequest } from '../exchange.ts';
 import { jsonReply } from '../json-reply.ts';
 import { wantsHtml } from './html-reply.ts';
 
-/** `GET /`: where everything is. In dev a person is shown the dashboard instead. */
+/**
+ * `GET /`: an index of the server's addresses. In dev a browser is sent to the dashboard instead.
+ */
 export function readIndex(context: HttpContext, request: ExchangeRequest): ExchangeReply {
   const at = (path: string): string => `${context.basePath}${path}`;
   if (context.dev && context.dashboard !== null && wantsHtml(request)) {

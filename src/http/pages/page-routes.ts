@@ -7,7 +7,9 @@ import { docsReader } from './docs-route.ts';
 import { readIndex } from './index-page.ts';
 import { readStatusCss, readStatusJs } from './status-page-assets.ts';
 
-/** Our pages and the files they are made of; `document` makes the OpenAPI document, which `/docs` shows. */
+/**
+ * Routes of our pages and their files. `document` makes the OpenAPI document, which `/docs` shows.
+ */
 export function pageRoutes(context: HttpContext, document: () => Json): Route[] {
   const page = { open: true, audience: 'browsers' } as const;
   return [
@@ -21,7 +23,10 @@ export function pageRoutes(context: HttpContext, document: () => Json): Route[] 
   ];
 }
 
-/** Its files need no token, as they hold no data: the program asks for that with one. */
+/**
+ * The dashboard's files need no token, because they hold no data. The program itself sends one when
+ * it asks for data.
+ */
 function dashboardRoutes(context: HttpContext): Route[] {
   if (context.dashboard === null) return [];
   const get: RouteAction = (request, params) => readDashboard(context, request, params['*'] ?? '');

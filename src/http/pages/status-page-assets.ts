@@ -2,9 +2,10 @@ import { asset } from './asset.ts';
 import type { ExchangeReply } from '../exchange.ts';
 
 /**
- * Style and script of the status page, as files of their own: the page's Content-Security-Policy allows nothing
- * inline. The script follows the operation's event stream and, at most once a second, asks for the page anew and puts
- * in its live part, so that there is one rendering, the server's. An inbox that is empty is asked whether it still is.
+ * Style and script of the status page, as separate files because the page's Content-Security-Policy
+ * allows nothing inline. The script follows the operation's event stream and, at most once a
+ * second, fetches the page again and swaps in its live part, so that only the server renders. While
+ * an inbox is empty, it asks whether it still is.
  */
 const css = `:root{color-scheme:light dark;--ink:#1b1f24;--dim:#57606a;--line:#d0d7de;--page:#fff;--soft:#f6f8fa;--accent:#0a5fb4;--good:#116329;--bad:#a40e26}
 @media (prefers-color-scheme:dark){:root{--ink:#e6edf3;--dim:#9aa4af;--line:#3d444d;--page:#0d1117;--soft:#161b22;--accent:#79b8ff;--good:#56d364;--bad:#ff8f8a}}

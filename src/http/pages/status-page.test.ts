@@ -18,7 +18,7 @@ describe('html``', () => {
   it('escapes every value but what is a template itself', () => {
     const evil = `<script>"&'`;
     const list = [html`<li>${evil}</li>`, html`<li>2</li>`];
-    // The formatter reflows templates: what is between tags is not the point.
+    // The formatter reflows templates, so white space between tags is not compared.
     assert.equal(
       html`<ul title="${evil}">
         ${list}

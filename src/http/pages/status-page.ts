@@ -3,15 +3,16 @@ import type { WireAttempt, WireEstimate, WireOperation } from '../../core/wire-o
 import { html, type Html } from './html.ts';
 
 /**
- * The status resource as a page for people (`Accept: text/html`): a small one, whole without a script. Without one it
- * reloads itself as Retry-After says; with one (status-page-assets.ts) it follows the event stream and swaps in `#live`.
- * Everything in it comes from the wire form, so it shows what a client would be told, no more.
+ * The status resource as a small page for people (`Accept: text/html`), complete without a script.
+ * Without one it reloads itself as Retry-After says; with one (status-page-assets.ts) it follows
+ * the event stream and swaps in `#live`. It is made from the wire form, so it shows exactly what a
+ * client would see.
  */
 export function statusPage(
   operation: WireOperation,
   p: {
     readonly basePath: string;
-    /** Of this server, as the reader reached it; '' when unknown. */
+    /** Address of this server, as the reader reached it; '' when unknown. */
     readonly origin: string;
     readonly now: number;
     readonly retryAfter: string | null;
@@ -65,7 +66,7 @@ function titleOf(operation: WireOperation): string {
   return `${runs ? percent(fraction) : `${mark} ${word}`} · ${operation.task}`;
 }
 
-/** What changes while one looks. */
+/** The part that changes while the operation runs. */
 function live(operation: WireOperation, now: number): Html {
   const [mark, word] = wordsOf(operation);
   return html`
@@ -123,7 +124,7 @@ function attemptList(attempts: readonly WireAttempt[]): Html | string {
   </ul>`;
 }
 
-/** JSON this long is shown in the page; anything else is a link. */
+/** Longest JSON that is shown in the page; anything longer is a link. */
 const shownCharsMax = 2_000;
 
 function resultBox(operation: WireOperation): Html | string {
@@ -188,7 +189,7 @@ function took(from: string, to: string): string {
   return formatDuration(Math.max(0, Date.parse(to) - Date.parse(from)));
 }
 
-/** The script puts it into the reader's own time. */
+/** The script turns it into the reader's own time zone. */
 function instant(iso: string): Html {
   return html`<time datetime="${iso}">${iso.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')}</time>`;
 }

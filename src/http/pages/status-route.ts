@@ -7,7 +7,7 @@ import { pageHeaders } from './html-reply.ts';
 import { statusPage } from './status-page.ts';
 import { operationJson, statusUrl, wholeView } from '../wire.ts';
 
-/** `GET /operations/{id}` with `Accept: text/html`: the status for people. */
+/** `GET /operations/{id}` with `Accept: text/html`: the status page. */
 export async function readStatusPage(
   context: HttpContext,
   request: ExchangeRequest,
@@ -27,7 +27,10 @@ export async function readStatusPage(
   };
 }
 
-/** The page's form, without its script: back to the page, which tells what became of it (303, RFC 9110 15.4.4). */
+/**
+ * Handles the page's form without its script: cancels, then redirects to the page, which shows the
+ * outcome (303, RFC 9110 15.4.4).
+ */
 export async function cancelFromPage(context: HttpContext, id: string): Promise<ExchangeReply> {
   const { id: known } = await readOperation(context, id);
   await context.engine.cancel({ id: known, tenant });

@@ -11,9 +11,10 @@ import { viewResult } from './view-result.ts';
 import { withRetryAfter } from '../wire.ts';
 
 /**
- * Operations as the Azure REST API Guidelines show them (Long-Running Operations & Jobs): a status monitor that
- * ends in `Succeeded`, `Failed` or `Canceled`. The pollers of @azure/core-lro and azure-core never end on our own
- * `completed`; they find the monitor by `Operation-Location`, which every 202 carries.
+ * Operations in the form of the Azure REST API Guidelines (Long-Running Operations & Jobs): a
+ * status monitor that ends in `Succeeded`, `Failed` or `Canceled`. The pollers of @azure/core-lro
+ * and azure-core never end on our own `completed`. They find the monitor by `Operation-Location`,
+ * which every 202 carries.
  *
  * `GET /azure/operations/{id}`
  */
@@ -44,8 +45,8 @@ export async function cancelAzure(
 }
 
 /**
- * `POST /azure{task.path}`: as the task's own address, but with `Operation-Location` alone. Behind a `Location` the
- * poller would, once done, fetch the native status and take that as the result.
+ * `POST /azure{task.path}`: a submit whose answer has only `Operation-Location`. With a `Location`,
+ * pollers would fetch the native status at the end and take that for the result.
  */
 export async function submitAzure(
   context: HttpContext,
@@ -84,7 +85,7 @@ async function monitor(
     id,
     kind: operation.task,
     status,
-    // The same for pollers in Body mode, which take a 200 without it for the end.
+    // The same status for pollers in Body mode, which take a 200 without it for the end.
     provisioningState: status,
     createdDateTime: iso(operation.createdAt),
     lastActionDateTime: iso(operation.finishedAt ?? operation.startedAt ?? operation.createdAt),
@@ -117,7 +118,7 @@ function azureError(context: HttpContext, operation: Operation) {
   return { code, message: detail === '' ? title : detail };
 }
 
-/** Azure's own form of errors: `{error: {code, message, details}}` and `x-ms-error-code`. */
+/** Errors in Azure's form: `{error: {code, message, details}}` and `x-ms-error-code`. */
 async function asAzure(
   context: HttpContext,
   answer: () => Promise<ExchangeReply>,

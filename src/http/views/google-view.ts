@@ -25,16 +25,17 @@ import { viewResult } from './view-result.ts';
 import { withRetryAfter } from '../wire.ts';
 
 /**
- * Operations as google.longrunning shows them (AIP-151), over REST: `done`, `metadata`, then one of `response` and
- * `error`. Every google.protobuf.Any in an operation holds a Struct, which clients have in their protos or can import;
- * a result that is no object stands in it as `value`. A client that lacks the type of one Any reads nothing of the
- * operation: with a google.rpc.ErrorInfo in `error.details`, google-gax never saw a failure, as generated clients have
- * google.rpc.Status in their protos and not the details. Errors of requests are AIP-193's, ErrorInfo included: those
- * are read with the types of the client library.
+ * Operations in the form of google.longrunning (AIP-151), over REST: `done`, `metadata`, then
+ * either `response` or `error`. Every google.protobuf.Any in an operation holds a Struct, which
+ * clients have in their protos or can import; a result that is not an object is its member `value`.
+ * A client that lacks the type of one Any cannot read the operation at all. For example, with a
+ * google.rpc.ErrorInfo in `error.details`, google-gax never saw a failure, because generated
+ * clients have google.rpc.Status in their protos but not the details. Errors of requests follow
+ * AIP-193 with ErrorInfo, because the client library reads those with its own types.
  */
 const structType = 'type.googleapis.com/google.protobuf.Struct';
 
-/** `GET /v1/operations/{id}`, also `/v1/operations%2F{id}` as one segment. */
+/** `GET /v1/operations/{id}`, and `/v1/operations%2F{id}` as one segment. */
 export function readGoogle(
   context: HttpContext,
   request: ExchangeRequest,
@@ -73,8 +74,8 @@ export function steerGoogle(
 }
 
 /**
- * `DELETE /v1/operations/{id}`: "no longer interested" (AIP-151), which cancels nothing: what is final is removed,
- * anything else goes on and expires in its time.
+ * `DELETE /v1/operations/{id}`: the client is "no longer interested" (AIP-151), which cancels
+ * nothing. A final operation is removed; any other goes on and expires in time.
  */
 export function forgetGoogle(context: HttpContext, id: string): Promise<ExchangeReply> {
   return asGoogle(context, async () => {
@@ -106,7 +107,9 @@ export function listGoogle(context: HttpContext, request: ExchangeRequest): Prom
   });
 }
 
-/** `POST /v1{task.path}`: as the task's own address, answered 200 with the operation, as Google's methods are. */
+/**
+ * `POST /v1{task.path}`: a submit, answered with 200 and the operation, as Google's methods are.
+ */
 export function submitGoogle(
   context: HttpContext,
   request: ExchangeRequest,
@@ -181,7 +184,7 @@ function errorInfo(code: string) {
   return { '@type': 'type.googleapis.com/google.rpc.ErrorInfo', ...reasonOf(code) };
 }
 
-/** `{"timeout": "10s"}`; none: as long as a wait may be. */
+/** The timeout in `{"timeout": "10s"}`; without one, the longest wait allowed. */
 async function waitMs(context: HttpContext, request: ExchangeRequest): Promise<number> {
   const body = await readJsonBody(request, context.bodyBytesMax);
   const most = limits.preferWaitSecondsMax * 1000;
@@ -192,14 +195,17 @@ async function waitMs(context: HttpContext, request: ExchangeRequest): Promise<n
   return Math.min(most, Number(match[1]) * 1000);
 }
 
-/** AIP-158: more than is allowed is as much as is allowed, 0 the default. */
+/** AIP-158: larger values are cut to the maximum, and 0 means the default. */
 function pageSize(text: string | null): number {
   if (text === null || text === '0') return limits.pageSizeDefault;
   if (!/^\d{1,9}$/.test(text)) throw invalid('Expected `pageSize` to be a whole number.');
   return Math.min(limits.pageSizeMax, Number(text));
 }
 
-/** AIP-160, as much of it as there is to ask: `done=true`, `state=failed`, `task="reports"`, joined by AND. */
+/**
+ * The part of AIP-160 that our lists can filter by: `done=true`, `state=failed`, `task="reports"`,
+ * joined by AND.
+ */
 function parseGoogleFilter(text: string): OperationFilter {
   let states: OperationFilter['states'];
   let task: string | undefined;

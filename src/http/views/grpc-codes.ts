@@ -1,6 +1,6 @@
 import { errorTable, type ErrorCode } from '../../core/errors.ts';
 
-/** google.rpc.Code, by number. */
+/** Names of google.rpc.Code, by number. */
 export const grpcNames: Readonly<Record<number, string>> = {
   1: 'CANCELLED',
   2: 'UNKNOWN',
@@ -33,7 +33,7 @@ const byStatus: Readonly<Record<number, number>> = {
   503: 14,
 };
 
-/** The gRPC code that says the nearest thing (AIP-193, google/rpc/code.proto). */
+/** The nearest gRPC code (AIP-193, google/rpc/code.proto). */
 export function grpcCodeOf(code: ErrorCode): number {
   const { status } = errorTable[code];
   return byErrorCode[code] ?? byStatus[status] ?? (status >= 500 ? 13 : 3);

@@ -7,10 +7,12 @@ import { submitForView } from '../submit.ts';
 import { acceptedReply, wholeView } from '../wire.ts';
 
 /**
- * The status monitor of RFC 7240 (respond-async) and of FHIR's asynchronous pattern: 202 while there is nothing to
- * give, then exactly what a synchronous request would have been answered, the result or its problem.
+ * The status monitor of RFC 7240 (respond-async) and of FHIR's asynchronous pattern: 202 while the
+ * operation is unfinished, then exactly the answer of a synchronous request, which is the result or
+ * its problem.
  *
- * Its address is absolute where we know our origin: azure-core, for one, takes a Location for no reference.
+ * Its address is absolute if we know our origin, because azure-core, for one, does not resolve a
+ * relative Location.
  */
 function monitorHeaders(context: HttpContext, request: ExchangeRequest, id: string) {
   const url = `${originOf(context, request) ?? ''}${context.basePath}/async/operations/${id}`;
@@ -18,8 +20,9 @@ function monitorHeaders(context: HttpContext, request: ExchangeRequest, id: stri
 }
 
 /**
- * `POST /async{task.path}`: 202 whose Location and Content-Location are the monitor. Without Operation-Location, which
- * Azure's pollers would rather follow: here they are to poll the Location until it is no longer 202.
+ * `POST /async{task.path}`: 202 whose Location and Content-Location are the monitor. It has no
+ * Operation-Location, which Azure's pollers would prefer; here they must poll the Location until it
+ * no longer answers 202.
  */
 export async function submitMonitored(
   context: HttpContext,
@@ -48,14 +51,20 @@ export async function readMonitor(
   return { ...reply, headers };
 }
 
-/** `DELETE /async/operations/{id}`: cancels (202) what is not final, removes (204) what is. */
+/**
+ * `DELETE /async/operations/{id}`: cancels an unfinished operation (202), removes a final one
+ * (204).
+ */
 export async function removeMonitored(context: HttpContext, id: string): Promise<ExchangeReply> {
   await readOperation(context, id);
   const outcome = await context.engine.remove({ id, tenant });
   return { status: outcome === 'removed' ? 204 : 202, headers: {}, body: null };
 }
 
-/** At most 100 characters of ASCII (FHIR, Asynchronous Interaction), e.g. `58% 12 of 20`. */
+/**
+ * The text of X-Progress, such as `58% 12 of 20`: at most 100 characters of ASCII (FHIR,
+ * Asynchronous Interaction).
+ */
 function progressText(p: {
   readonly fraction: number | null;
   readonly message: string | null;

@@ -2,12 +2,12 @@ import type { Operation, Result } from '../../core/operation.ts';
 import type { HttpContext } from '../context.ts';
 import { resultUrl } from '../wire.ts';
 
-/** Results up to this size are put whole into the answers of the views, as their clients expect it. */
+/** Results up to this size are included in the answers of the views, as their clients expect. */
 const inlineBytesMax = 1_048_576;
 
 /**
- * The result of a completed operation as JSON text, for the views that carry it inside of their monitor: the JSON
- * itself, or, for a file and for JSON over 1 MiB, where to fetch it.
+ * The result of a completed operation as JSON text, for views that include it in their monitor: the
+ * JSON itself or, for a file and for JSON over 1 MiB, its address.
  */
 export async function viewResult(
   context: HttpContext,
@@ -30,7 +30,7 @@ export async function viewResult(
   });
 }
 
-/** null: it was removed meanwhile. */
+/** null: the result was removed meanwhile. */
 async function wholeText(context: HttpContext, id: string, result: Result): Promise<string | null> {
   const chunks: Uint8Array[] = [];
   let size = 0;

@@ -6,14 +6,14 @@ import { readMonitor, removeMonitored, submitMonitored } from './monitor-view.ts
 import { route, type Route } from '../route.ts';
 
 /**
- * The same operations as clients know them that were written for others: chosen by the address, never guessed from
- * the request.
+ * Routes that show the same operations to clients written for other APIs. The path selects the
+ * form; it is never guessed from the request.
  */
 export function viewRoutes(context: HttpContext): Route[] {
   const id = (params: Params): string => params['id'] ?? '';
   const google = {
     audience: 'otherClients',
-    // `:wait` only looks.
+    // `:wait` only reads.
     scope: {
       post: (params) =>
         (params['id'] ?? params['name'] ?? '').endsWith(':wait') ? 'read' : 'operate',
@@ -43,8 +43,8 @@ export function viewRoutes(context: HttpContext): Route[] {
 }
 
 /**
- * Of `/v1/operations/{id}`, and of what clients make of `/v1/{name=operations/**}` that take the name for one segment:
- * `/v1/operations%2F{id}` and, google-gax, `/v1/operations/operations%2F{id}`.
+ * The id in `/v1/operations/{id}`. Clients that take the name in `/v1/{name=operations/**}` for one
+ * segment send `/v1/operations%2F{id}` or, like google-gax, `/v1/operations/operations%2F{id}`.
  */
 function googleId({ id, name }: Params): string {
   const given = id ?? name ?? '';
@@ -53,7 +53,7 @@ function googleId({ id, name }: Params): string {
   return id ?? '';
 }
 
-/** Where each view's clients submit to a task. */
+/** The paths at which each view's clients submit to a task. */
 export function viewTaskRoutes(context: HttpContext, task: Task): Route[] {
   return [
     route(`/azure${task.path}`, {

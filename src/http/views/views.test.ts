@@ -32,7 +32,7 @@ for (const transport of transports) {
     const get = (target: string): Promise<Answer> => send('GET', target);
     const post = (target: string, body = '{}'): Promise<Answer> =>
       send('POST', target, { headers: json, body });
-    /** Submits to the native address; the id once the operation is final. */
+    /** Submits to the native path; returns the id once the operation is final. */
     const finished = async (path: string, body?: string): Promise<string> => {
       const { json: operation } = await post(`/ops${path}`, body);
       await ended(operation.id);
@@ -131,7 +131,8 @@ for (const transport of transports) {
         assert.equal(good.metadata['@type'], struct);
         const bad = (await read(await finished('/broken'))).json;
         assert.deepEqual([bad.done, bad.error.code, bad.response], [true, 2, undefined]);
-        // No other type than Struct: clients read nothing at all of an operation with one Any that they do not know.
+        // Only Struct, because a client that does not know the type of one Any cannot read the
+        // operation at all.
         assert.deepEqual(bad.error.details, [
           {
             '@type': struct,
