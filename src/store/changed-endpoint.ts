@@ -3,9 +3,10 @@ import { enabledAgain } from '../core/endpoint-health.ts';
 import type { EndpointChange } from './delivery-store.ts';
 
 /**
- * `endpoint` after a change by a person, or after what its handshake brought. The version counts up once, and not at
- * all when nothing was given or a lone `enabled` says what is so already; who is disabled already stays so for the
- * reason it was. Another address must consent anew; without consent it is disabled, whatever `enabled` says.
+ * Returns `endpoint` after a change by a person, or after an answer to its handshake. The version
+ * counts up by one, but not when nothing was given or when a lone `enabled` changes nothing. An
+ * endpoint that is already disabled keeps its former reason. A new address must consent anew;
+ * without consent the endpoint is disabled, whatever `enabled` says.
  */
 export function changedEndpoint(endpoint: Endpoint, change: EndpointChange, now: number): Endpoint {
   const { url, events, tasks, headers, description, enabled } = change;
