@@ -22,18 +22,18 @@ export const healthCodes = [
   'paused',
   'ok',
 ] as const;
-/** One of healthCodes: what the sentence is about; ok: nothing is wrong. */
+/** One of healthCodes: the subject of the sentence; ok: nothing is wrong. */
 export type HealthCode = (typeof healthCodes)[number];
 
 export const healthStatuses = ['healthy', 'degraded', 'critical'] as const;
-/** One of healthStatuses, the best first. */
+/** One of healthStatuses, best first. */
 export type HealthStatus = (typeof healthStatuses)[number];
 
 /** How a server is, in one sentence: the single worst thing, or that there is none. */
 export type Health = {
   readonly status: HealthStatus;
   readonly message: string;
-  /** The task that it is about; null: all, or none. */
+  /** The task that the sentence is about; null: all tasks, or none. */
   readonly task: string | null;
   readonly code: HealthCode;
 };
@@ -45,19 +45,19 @@ export type HealthFacts = {
     readonly task: string;
     readonly paused: boolean;
     readonly pending: number;
-    /** Since when the one that waits longest could have run; null: none. */
+    /** When the operation that waits longest could have run; null: none waits. */
     readonly oldestPendingAt: number | null;
-    /** What it takes; null: not known. */
+    /** The mean duration of its operations; null: not known. */
     readonly meanDurationMs: number | null;
-    /** Whether a live worker runs it. */
+    /** Whether a live worker runs the task. */
     readonly hasWorker: boolean;
   }[];
-  /** Of the last five minutes. */
+  /** Counts of the last five minutes. */
   readonly recent: {
     readonly completed: number;
     readonly failedByCode: ReadonlyMap<string, number>;
   };
-  /** Counted up to `deadLettersMax`; null: no webhooks are sent. */
+  /** Counted up to `deadLettersMax`; null: this server sends no webhooks. */
   readonly deadLetters: number | null;
   readonly deadLettersMax: number;
 };
@@ -93,7 +93,7 @@ type Waiting = {
   readonly meanDurationMs: number | null;
 };
 
-/** Tasks that are not paused and have something ready to run: the longest wait first. */
+/** Tasks that are not paused and have an operation ready to run, the longest wait first. */
 function waiting(
   { tasks, now }: HealthFacts,
   wanted: (task: HealthFacts['tasks'][number]) => boolean,

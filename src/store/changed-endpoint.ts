@@ -42,7 +42,7 @@ function changedHandshake(
   if (asked === 'asked') return handshake ?? consentAwaited;
   const isMoved = change.url !== undefined && change.url.url !== url;
   if (handshake === null || isMoved) return handshake && consentAwaited;
-  // What another address answered, before it was changed, says nothing.
+  // An answer that came from the former address says nothing about the new one.
   if (asked === undefined || asked.url !== url) return handshake;
   const { consents, askedAt, detail, perMinute } = asked;
   if (consents === null) return { ...handshake, askedAt, detail };
