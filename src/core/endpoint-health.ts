@@ -146,8 +146,8 @@ function failedOnce(
 }
 
 /**
- * Whether a gate blocks that no probe passes. The gate of the endpoint's allowed rate is none: it
- * is set when a probe begins.
+ * Whether a gate still blocks attempts. The gate of the endpoint's allowed rate does not count: it
+ * is set whenever an attempt begins, even the probe.
  */
 function isKeptBack({ gateAt, gateReason }: EndpointHealth, now: number): boolean {
   return gateReason !== 'allowed_rate' && gateAt !== null && gateStands(gateAt, now);

@@ -91,7 +91,7 @@ export const limits = {
   nodeHeartbeatMs: 5_000,
   nodeDeadMs: 17_500,
   nodeDeadKeptMs: 3_600_000,
-  /** The heartbeat of a process whose store no other process can open. */
+  /** How often a process whose store no other process can open sends its heartbeat. */
   nodeAloneMs: 60_000,
   /**
    * Statistics of a process: how often they are saved, their size in characters, and the characters
