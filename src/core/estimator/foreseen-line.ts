@@ -120,8 +120,7 @@ class ReadableLine {
     const { positions, count } = this.#state;
     let at = 0;
     while (at < positions.length && (this.#middles[at] as number) <= ageMs) at += 1;
-    // If even the first operation waits longer, none has started. Those without any wait had
-    // already left the line.
+    // Even the first operation waits longer: none has started.
     if (at === 0) return 0;
     const below = positions[at - 1] as number;
     if (at === positions.length) return Math.max(below, count);
