@@ -1,17 +1,18 @@
 import { formatDuration } from './duration.ts';
 
 /**
- * How a server is, in one sentence: the single worst thing, or that there is none. Worse is what is critical, then what
- * stands first here:
+ * The health of a server in one sentence: the single worst problem, or that there is none. Critical
+ * problems are worse than degraded ones; among equals, the order of this list decides:
  *
- *   store_unavailable  critical                  nothing can be accepted
- *   no_workers         critical                  something waits that nobody can run
+ *   store_unavailable  critical                  no operation can be accepted
+ *   no_workers         critical                  an operation waits that no worker can run
  *   oldest_waiting     degraded, from 10 × that critical
- *                                                an operation waits longer than 1 min and 10 × what its task takes
+ *                                                an operation waits longer than 1 min and 10 × its task's duration
  *   failing            degraded, from half on critical
- *                                                a tenth of what ended in the last 5 min failed, cancellations apart; of 10 at least
+ *                                                a tenth failed of at least 10 operations that ended in the last 5 min,
+ *                                                without cancelled ones
  *   dead_letters       degraded                  webhooks wait for a person
- *   paused             degraded                  something waits for a task that is paused
+ *   paused             degraded                  an operation waits for a task that is paused
  */
 export const healthCodes = [
   'store_unavailable',
