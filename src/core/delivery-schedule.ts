@@ -2,8 +2,8 @@ import { limits } from './limits.ts';
 
 /**
  * When a failed delivery is sent again. Twelve attempts over about 75 hours: a receiver that is
- * down for a weekend misses nothing, and one that is down for a minute gets the delivery within a
- * minute.
+ * down for a weekend misses nothing, and one that was down for a minute gets the delivery about two
+ * minutes after it is back.
  */
 const second = 1_000;
 const minute = 60 * second;

@@ -25,8 +25,8 @@ export const limits = {
   attemptsMax: 1_000,
   recoveriesMax: 3,
   /**
-   * The same for batches and redrives: if their worker is lost, a handler that ran beside them
-   * ended it.
+   * The same for batches and redrives, which never end their worker themselves: a handler that ran
+   * beside them did.
    */
   ownRecoveriesMax: 100,
   /** Ended attempts shown of one operation: the latest ones. */

@@ -198,9 +198,9 @@ export type Submission = {
 };
 
 /**
- * Called durably for news that is no final state: the first attempt began, or an attempt reported
- * progress. `operation` is as it is then. Must not throw and should cost nothing when nobody
- * listens.
+ * Called for news that is no final state, once it is durable: the first attempt began, or an attempt
+ * reported progress. `operation` is as it is then. Must not throw and should cost nothing when
+ * nobody listens.
  */
 export type Tell = (event: 'started' | 'progress', operation: Operation) => void;
 

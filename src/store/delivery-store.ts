@@ -49,7 +49,7 @@ export type DeliveryStore = {
    * inFlightAllowed() of an endpoint and `originInFlightMax` of an origin are in flight, over all
    * workers and, for an origin, over all tenants. Looks at no more than
    * limits.deliveryScanEndpoints endpoints; endpoints behind a gate, and those of an origin that
-   * was already full, do not count and delay nobody.
+   * was already full, do not keep others from being looked at.
    */
   claimDeliveries(p: ClaimDeliveries): Promise<ClaimDeliveriesOutcome>;
   /**
@@ -154,7 +154,7 @@ export type DeliveryStore = {
 };
 
 /**
- * Names the deliveries that announce a final state. A store calls it within the commit that makes
+ * Makes the deliveries that announce a final state. A store calls it within the commit that makes
  * the operation final, with the tenant's registered endpoints (disabled ones too, ascending by id),
  * and writes what it returns in that commit. Not called when there is nobody to notify: the
  * operation has no webhook and its tenant no registered endpoint. It must be pure except for the

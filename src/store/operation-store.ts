@@ -287,9 +287,7 @@ export type ClaimedOperation = { readonly operation: Operation; readonly input: 
 /** Parameters of settleAttempts. */
 export type SettleAttempts = {
   readonly settlements: readonly Settlement[];
-  /**
-   * Names the deliveries of operations that become final, written in the same commit; absent: none.
-   */
+  /** Makes the deliveries of operations that become final, in the same commit; absent: none. */
   readonly outbox?: Outbox | undefined;
   readonly now: number;
 };

@@ -7,10 +7,10 @@ import { pollSettings as settings } from './settings.ts';
  * costs itself relative to the length of the operation.
  *
  * A forecast may be wrong, so the plan only chooses within bounds that hold whatever it says. The
- * least wait is 0.4 s and 2 % of the age (so the poll count grows with the logarithm of the length:
- * some 310 in the first hour). The greatest is the largest of 2 s, half the age, and a quarter of
- * the foreseen length. The plan knows the upper bounds: a gap longer than they allow is charged
- * with the polls that they will force.
+ * least wait is the larger of 0.4 s and 2 % of the age (so the poll count grows with the logarithm
+ * of the length: some 310 in the first hour). The greatest is the largest of 2 s, half the age, and
+ * a quarter of the foreseen length. The plan knows the upper bounds: a gap longer than they allow is
+ * charged with the polls that they will force.
  */
 export type PollPlan = {
   /** ms since submit. */
