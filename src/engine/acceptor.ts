@@ -37,7 +37,7 @@ type Accepted = { readonly operation: Operation; readonly replayed: boolean };
 /** Turns submissions into stored operations. Everything is checked before anything is stored. */
 export class Acceptor {
   readonly #p: AcceptorParts;
-  /** One call for random bytes per 400 ids: a call for 10 bytes costs more than the bytes. */
+  /** One call for random bytes per 400 ids: 10 bytes a call cost more than the bytes. */
   readonly #random = new Uint8Array(randomBytesPerId * 400);
   #randomAt = this.#random.length;
 

@@ -14,11 +14,11 @@ export type FileResult = {
 export type FileContent = string | Uint8Array | AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 
 /**
- * Makes a handler's result a file: `return file(pdf, { type: 'application/pdf', name: 'sales.pdf'
- * })`. `content` is text, bytes, or a stream of bytes that is read to its end within the attempt.
- * `type` is the Content-Type (default application/octet-stream), `name` the filename of the
- * download (default 'result'). Throws a TaskError that is not retried when `type` is not a media
- * type.
+ * Makes a handler's result a file:
+ * `return file(pdf, { type: 'application/pdf', name: 'sales.pdf' })`. `content` is text, bytes, or
+ * a stream of bytes that is read to its end within the attempt. `type` is the Content-Type (default
+ * application/octet-stream), `name` the filename of the download (default 'result'). Throws a
+ * TaskError that is not retried when `type` is not a media type.
  */
 export function file(
   content: FileContent,
