@@ -163,10 +163,7 @@ export class Acceptor {
     return id;
   }
 
-  /**
-   * The input's concurrency key, null when the task has none. Throws validation_failed for a bad
-   * input.
-   */
+  /** The input's concurrency key, null when the task has none. Throws validation_failed for a bad input. */
   async #concurrencyKey(task: Task, value: unknown): Promise<string | null> {
     const outcome = validateInput(task.schema, value);
     const validated: Validated = outcome instanceof Promise ? await outcome : outcome;
