@@ -2,8 +2,8 @@ import { limits } from './limits.ts';
 import { isPast } from './transitions.ts';
 
 /**
- * A delivery: one webhook event on its way to one endpoint, with attempts of its own. The state machine of it is
- * here, whole and pure; stores read, call `decideDelivery`, and write what it says.
+ * A delivery: one webhook event on its way to one endpoint, with attempts of its own. This is
+ * its state machine, complete and pure: stores read, call `decideDelivery`, and write the result.
  *
  *   pending  waits for `nextAt`           sending    an attempt holds the lease
  *   held     its endpoint is disabled     delivered  a 2xx came
@@ -19,8 +19,8 @@ import { isPast } from './transitions.ts';
  *                     (in bulk) ----- dead, expired
  *   pending, held, dead --discarded (in bulk: dead)--> cancelled   pending, held --expired--> expired
  *
- * The id never changes, whatever is sent again. Two attempts of one delivery never overlap: the lease is the
- * fence, and a person's wish to send again waits for the attempt under way.
+ * The id never changes, however often the delivery is sent again. Two attempts of one delivery never
+ * overlap: the lease is the fence, and a delivery is not redelivered while an attempt is under way.
  */
 export const webhookEvents = [
   'operation.started',

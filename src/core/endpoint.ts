@@ -31,8 +31,8 @@ export type Endpoint = {
 };
 
 /**
- * The consent of an endpoint that is asked for it before anything is sent (the validation handshake of CloudEvents
- * HTTP webhook 1.0). As long as it is `awaited` the endpoint is disabled by `no_consent`.
+ * The consent of an endpoint that must agree before anything is sent to it (the validation handshake
+ * of CloudEvents HTTP webhook 1.0). While it is `awaited` the endpoint is disabled by `no_consent`.
  */
 export type EndpointHandshake = {
   readonly state: 'awaited' | 'given';
@@ -73,7 +73,7 @@ export type EndpointDisabled = {
  */
 export type EndpointHealth = {
   readonly circuit: 'closed' | 'open';
-  /** Failures since the last success that speak against the endpoint: transport, 5xx, 429. */
+  /** Failures since the last success that are the endpoint's fault: transport, 5xx, 429. */
   readonly failures: number;
   /**
    * The delivery that failed first since the last success, and whether another failed too: one bad
@@ -91,7 +91,7 @@ export type EndpointHealth = {
    * healthyInFlight when healthy.
    */
   readonly inFlightMax: number;
-  /** When the failures since the last success of any kind (or since the beginning) began; null: none. */
+  /** When the first failure of any kind since the last success happened; null: there was none. */
   readonly failingSince: number | null;
   readonly lastSuccessAt: number | null;
   readonly lastFailureAt: number | null;

@@ -30,7 +30,7 @@ export const healthStatuses = ['healthy', 'degraded', 'critical'] as const;
 /** One of healthStatuses, best first. */
 export type HealthStatus = (typeof healthStatuses)[number];
 
-/** How a server is, in one sentence: the single worst thing, or that there is none. */
+/** The health of a server: the single worst problem, or that there is none. */
 export type Health = {
   readonly status: HealthStatus;
   readonly message: string;

@@ -189,7 +189,7 @@ export const limits = {
   deliveryConnectMsDefault: 5_000,
   /** How long a delivery may wait, held included, before it expires. */
   deliveryTtlMs: 5 * 86_400_000,
-  /** How long delivered, cancelled and expired ones are kept. */
+  /** How long delivered, cancelled and expired deliveries are kept. */
   deliveryMs: 7 * 86_400_000,
   deadLetterMs: 30 * 86_400_000,
   deliveryResponseBytes: 16_384,
@@ -214,7 +214,7 @@ export const limits = {
   deliveryScanEndpoints: 1_000,
   circuitFailures: 5,
   failingMsMax: 5 * 86_400_000,
-  /** The longest Retry-After that is honoured. */
+  /** The longest Retry-After of a receiver that is honoured. */
   retryAfterGateMsMax: 86_400_000,
   /** Time between two progress events of one operation. */
   progressEventMs: 500,

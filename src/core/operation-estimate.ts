@@ -1,13 +1,13 @@
 import type { TaskAccuracy } from './estimator/accuracy.ts';
 
 /**
- * Why nothing can be said of when an operation will end.
+ * Why there is no estimate of when an operation will end.
  *
  *   no_history       too few operations have finished, and the task declares nothing
- *   no_worker        none is alive that runs the task
- *   task_paused      and it waits for that to end
- *   starting         the server was just started and has not read its whole queue yet
- *   queue_too_long   more than limits.foreseenMax wait, and it is not among the first of them
+ *   no_worker        no live worker runs the task
+ *   task_paused      the operation waits for its paused task
+ *   starting         the server has just started and has not read its whole queue yet
+ *   queue_too_long   more than limits.foreseenMax operations wait, and it is not among the first of them
  */
 export const estimateReasons = [
   'no_history',

@@ -130,7 +130,7 @@ export type WireStatsBucket = {
   /** When it begins. */
   readonly at: string;
   readonly submitted: number;
-  /** First attempts that began. */
+  /** Number of first attempts that began. */
   readonly started: number;
   readonly completed: number;
   readonly failed: number;
@@ -144,7 +144,7 @@ export type WireStatsBucket = {
   readonly wait_ms: WireQuantiles | null;
   /** How long the last attempt of operations that ended took; null: none ended. */
   readonly run_ms: WireQuantiles | null;
-  /** false: something may still be added to it. */
+  /** false: its figures may still grow. */
   readonly complete: boolean;
 };
 

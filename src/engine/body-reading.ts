@@ -37,7 +37,7 @@ export class BodyReading {
     }
     for (const name of Object.keys(value)) {
       if (known.includes(name)) continue;
-      if (this.#isFull) break; // what was meant takes time to find out
+      if (this.#isFull) break; // finding suggestions takes time
       const meant = suggestion(name, known);
       const hint = meant === null ? `Known: ${known.join(', ')}.` : `Did you mean \`${meant}\`?`;
       this.fail([...path, name], `There is no such member. ${hint}`);

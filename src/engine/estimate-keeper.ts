@@ -170,7 +170,7 @@ export class EstimateKeeper {
       if (this.#estimates.line === 'reading') this.#estimates.line = 'whole';
     } catch (error) {
       logger.warn({ err: describeThrown(error) }, 'The queue could not be read for estimates.');
-      this.#estimates.line = 'beyond'; // read again by the next round that finds it short
+      this.#estimates.line = 'beyond'; // a later round reads it again once it is short
     }
   }
 }

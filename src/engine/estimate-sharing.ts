@@ -62,7 +62,7 @@ export class EstimateSharing {
     if (this.#isStarted) return;
     this.#isStarted = true;
     this.#service.start();
-    this.#first = this.load().catch(() => undefined); // the rounds tell an outage
+    this.#first = this.load().catch(() => undefined); // the rounds report an outage
   }
 
   async stop(): Promise<void> {

@@ -209,7 +209,7 @@ export class Feed {
       this.#store.listOperations({ ...ask, filter: {} }),
       this.#store.listOperations({ ...ask, filter: { states: ['running'] } }),
     ]);
-    if (epoch !== this.#epoch) return; // those who looked on have gone
+    if (epoch !== this.#epoch) return; // the readers have gone
     const before = this.#ran;
     const found = new Map<string, Operation>();
     for (const one of running.operations.concat(newest.operations)) found.set(one.id, one);

@@ -107,7 +107,7 @@ export class Heartbeat {
    */
   sendLast(attempt: Attempt): void {
     if (!attempt.progressUnsent) return;
-    this.#extend([attempt]).catch(() => undefined); // the settle that follows tells the outage
+    this.#extend([attempt]).catch(() => undefined); // the settle that follows reports the outage
   }
 
   #queueFlush(): void {

@@ -6,7 +6,7 @@ export const estimatorSettings = {
   /** Futures of one forecast, which are also its samples. */
   samples: 64,
 
-  // What is remembered.
+  // What is kept of finished operations.
   /** Latest service times kept of a task. */
   taskWindow: 144,
   /**
@@ -47,7 +47,7 @@ export const estimatorSettings = {
   firstAheadShare: 0.1,
   firstElapsedMsMax: 100,
 
-  // What was never seen.
+  // Durations longer than any seen, and declared ones.
   /** How far into the gap to the next longer time a draw may lie. */
   gapShare: 0.2,
   /** With fewer window values above the elapsed time, a Pareto tail is used instead. */
