@@ -95,9 +95,8 @@ export class AcceptClaims {
   }
 
   /**
-   * How many of the free slots a claim may ask for. Normally half, so that operations accepted
-   * while it is under way find slots too and need not wait for the next claim; all of them when
-   * more wait than the last claim could take.
+   * How many of the free slots a claim may ask for: half, so that what is accepted while it is under way has some too and
+   * need not wait for the next; all of them when more waits than the last one could take.
    */
   get claimLimit(): number {
     const { free } = this.#p.running;
@@ -183,10 +182,7 @@ export class AcceptClaims {
     this.#free();
   }
 
-  /**
-   * Begins operations in a turn of their own, so that the 202 leaves first and all that end in it
-   * share a commit.
-   */
+  /** In a turn of their own, so that the 202 goes out first and all that end in it share a commit. */
   #beginSoon(claimed: ClaimedOperation): void {
     this.#begun.push(claimed);
     if (this.#begun.length > 1) return;

@@ -121,16 +121,13 @@ export class Worker implements Service<ClaimRound> {
     return { claimed, nextDueAt: nextDueAt === Infinity ? null : nextDueAt, isFull };
   }
 
-  /**
-   * Keeps the requested slots until the claimed operations begin, which is in the caller's turn,
-   * one after the commit.
-   */
+  /** The slots asked for are kept until what was claimed begins, in the turn of the caller: one behind the commit. */
   async #callAll(open: readonly OpenLane[]): Promise<ClaimOutcome[]> {
     const kept = open.reduce((sum, { isolated, limit }) => sum + (isolated ? 0 : limit), 0);
     this.#p.running.keepSlots(kept);
     try {
       const outcomes = await Promise.all(open.map(({ tasks, limit }) => this.#call(tasks, limit)));
-      // The same commit may have accepted these operations: their 202s leave first.
+      // The commit may have accepted them, too: their 202s leave first.
       if (outcomes.some(({ claimed }) => claimed.length > 0)) await nextTurn();
       return outcomes;
     } finally {
