@@ -1,7 +1,8 @@
 /**
- * `raincheck/store`: what a store of one's own is made of. Its contract is the type Store; the rules of an
- * operation's life are `decide`'s, those of a delivery's `decideAtEndpoint`'s and `afterAttempt`'s, so that every
- * store has the same; exerciseStore of `raincheck/testing` tests it.
+ * `raincheck/store`: the parts for a store of your own. The type Store is its contract. The rules
+ * of an operation's life are in `decide`, those of a delivery's in `decideAtEndpoint` and
+ * `afterAttempt`, so that every store follows the same rules; exerciseStore of `raincheck/testing`
+ * tests it.
  */
 export {
   attemptUnderWay,

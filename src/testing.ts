@@ -1,5 +1,5 @@
 /**
- * `raincheck/testing`: what tests of a store, or of a program around Raincheck, are built from.
+ * `raincheck/testing`: tools for tests of a store, or of a program that uses Raincheck.
  * exerciseStoreCommands needs fast-check; nothing else here does.
  */
 export { ManualClock } from './testing/manual-clock.ts';

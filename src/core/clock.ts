@@ -1,23 +1,25 @@
 /**
- * Time is a parameter: every instant in Raincheck comes from a Clock, so that tests own it.
+ * The source of every instant in Raincheck, passed as a parameter so that tests control time.
  * Instants are integer milliseconds since the Unix epoch.
  */
 export type Clock = {
   /** Never goes backwards within one process, whatever the machine's clock does. */
   now(): number;
   /**
-   * Milliseconds since some fixed moment, untouched when the machine's clock is set: what a length of time within
-   * this process is measured by, so that an hour's jump forward times nothing out. Default: now().
+   * Milliseconds since some fixed moment, unaffected when the machine's clock is set. Lengths of
+   * time within this process are measured with it, so a jump of an hour times nothing out. Default:
+   * now().
    */
   elapsed?(): number;
   /**
-   * What the machine's clock shows, and so what others compare with theirs: it goes back when that is set back, where
-   * now() stays ahead until the process ends. Decides nothing here. Default: now().
+   * The time that the machine's clock shows, which others compare with their own. When that clock
+   * is set back, wall() goes back with it, whereas now() stays ahead until the process ends. No
+   * decision here depends on it. Default: now().
    */
   wall?(): number;
   /**
-   * Resolves after `ms`, or earlier when `signal` aborts (it resolves then too: a woken sleeper looks
-   * at its own state). Delays past 24 days are cut: a longer wait lives in the database.
+   * Resolves after `ms`, or earlier when `signal` aborts; it never rejects, because a woken sleeper
+   * checks its own state. Delays over 24 days are cut: a longer wait is kept in the database.
    */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 };

@@ -3,8 +3,8 @@ import { isDeliveryId, isEndpointId, isOperationId } from './id.ts';
 
 /**
  * The opaque cursor of a list: the id after which the next page starts, newest first. It carries no
- * filter; a client keeps its own query and adds the cursor to it. Each list has its own kind, so that a
- * cursor of another list is refused rather than obeyed.
+ * filter; a client repeats its own query and adds the cursor. Each list has its own kind of cursor,
+ * so that a cursor of another list is refused.
  */
 const kinds = {
   operations: { prefix: 'c1_', idPrefix: 'op_', isId: isOperationId },

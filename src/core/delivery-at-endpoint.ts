@@ -3,8 +3,9 @@ import type { Delivery, DeliveryTransition } from './delivery.ts';
 import type { Endpoint } from './endpoint.ts';
 
 /**
- * decideDelivery() with a look at the endpoint as it stands after the event: nothing waits to be sent to one that
- * is disabled, which holds it, or removed, which cancels it. The version counts up once all the same.
+ * decideDelivery() that also considers the endpoint as it stands after the event. A disabled
+ * endpoint holds its pending deliveries, a removed one cancels them. The version still counts up
+ * only once.
  */
 export function decideAtEndpoint(
   delivery: Delivery,

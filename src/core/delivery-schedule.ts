@@ -1,14 +1,18 @@
 import { limits } from './limits.ts';
 
 /**
- * When a delivery that failed is sent again. Twelve attempts over about 75 hours: a receiver that is down for a
- * weekend misses nothing, and one that is down for a minute is told within it.
+ * When a failed delivery is sent again. Twelve attempts over about 75 hours: a receiver that is
+ * down for a weekend misses nothing, and one that was down for a minute gets the delivery about two
+ * minutes after it is back.
  */
 const second = 1_000;
 const minute = 60 * second;
 const hour = 60 * minute;
 
-/** The pause after the 1st, 2nd … failure. One less than limits.deliveryFailuresMax: the first goes at once. */
+/**
+ * The pause after the 1st, 2nd … failure. One fewer than limits.deliveryFailuresMax, because the
+ * first attempt is made at once.
+ */
 export const deliveryPausesMs: readonly number[] = [
   5 * second,
   30 * second,
@@ -23,17 +27,19 @@ export const deliveryPausesMs: readonly number[] = [
   24 * hour,
 ];
 
-/** Each pause is drawn from ±20 % of itself, so that what failed together does not come back together. */
+/**
+ * Each pause varies by ±20 %, so that deliveries that failed together are not sent again together.
+ */
 export const deliveryJitter = 0.2;
 
 /**
- * The next attempt after the `failures`th failure, which ended at `now`; null: that was the last of the schedule.
- * A Retry-After that ends later takes the schedule's place, for as long as the endpoint is spared for it
- * (limits.retryAfterGateMsMax). `random` is uniform in [0, 1).
+ * When to try again after the `failures`th failure, which ended at `now`; null: the schedule has no
+ * further attempt. A Retry-After that ends later replaces the pause, up to
+ * limits.retryAfterGateMsMax. `random` is uniform in [0, 1).
  */
 export function nextDeliveryAt(p: {
   readonly pausesMs: readonly number[];
-  /** This one included, from 1. */
+  /** Number of failures including this one, from 1. */
   readonly failures: number;
   readonly retryAfterAt: number | null;
   readonly now: number;

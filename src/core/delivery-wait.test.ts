@@ -116,7 +116,7 @@ describe('What a delivery waits for', () => {
       const wait = deliveryWait(held, endpoint({}, { disabled }), now);
       assert.deepEqual(wait, { at: null, reason: text });
     }
-    // Enabled in the same moment, or removed: it is not known any more.
+    // The endpoint was enabled at this moment, or removed, so the reason is no longer known.
     for (const one of [null, endpoint({}), endpoint({ ...open, gateAt: now + 1 })]) {
       assert.deepEqual(deliveryWait(held, one, now), { at: null, reason: 'endpoint disabled' });
     }

@@ -2,7 +2,10 @@ import type { Delivery } from './delivery.ts';
 import { gateStands } from './endpoint-health.ts';
 import type { Endpoint, EndpointDisabled } from './endpoint.ts';
 
-/** Until when something is not sent, and why, for people. `at` null: until somebody or something else acts. */
+/**
+ * The instant before which nothing is sent, and the reason, for people. `at` null: until somebody
+ * or something else acts.
+ */
 export type Wait = { readonly at: number | null; readonly reason: string | null };
 
 const noWait: Wait = Object.freeze({ at: null, reason: null });
@@ -15,7 +18,7 @@ const disabledBecause: Readonly<Record<EndpointDisabled['reason'], string>> = {
   no_consent: 'its consent is awaited',
 };
 
-/** What holds up everything to `endpoint` at `now`; both null: nothing does. */
+/** What delays every delivery to `endpoint` at `now`; both members null: nothing does. */
 export function endpointWait(endpoint: Endpoint, now: number): Wait {
   const { disabled, health } = endpoint;
   if (disabled !== null) {
@@ -37,8 +40,9 @@ function gateReason({ health, handshake }: Endpoint): string {
 }
 
 /**
- * When `delivery` is sent next and why not sooner: the later of its own time and its endpoint's. `endpoint` null:
- * it is removed, or was not looked at as it cannot be what the delivery waits for (see needsEndpoint).
+ * When `delivery` is sent next, and why not sooner: the later of its own time and its endpoint's.
+ * `endpoint` null: it was removed, or not read because the delivery cannot be waiting for it (see
+ * needsEndpoint).
  */
 export function deliveryWait(delivery: Delivery, endpoint: Endpoint | null, now: number): Wait {
   if (!needsEndpoint(delivery)) return noWait;
@@ -50,7 +54,10 @@ export function deliveryWait(delivery: Delivery, endpoint: Endpoint | null, now:
   return wait.at !== null && wait.at > (own.at ?? 0) ? wait : own;
 }
 
-/** Whether its endpoint may be what `delivery` waits for: what is sent or over is told without a look at it. */
+/**
+ * Whether `delivery` may be waiting for its endpoint. Those that are being sent or are final need
+ * no look at it.
+ */
 export function needsEndpoint({ state }: Delivery): boolean {
   return state === 'pending' || state === 'held';
 }

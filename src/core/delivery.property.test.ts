@@ -23,8 +23,8 @@ import { afterAttempt, enabledAgain } from './endpoint-health.ts';
 import { limits } from './limits.ts';
 
 /**
- * Random lives of deliveries, with their endpoint. A failing one is printed by fast-check with its seed and path;
- * pass both to fc.assert to see it again.
+ * Random lives of deliveries, with their endpoint. fast-check prints the seed and path of a failing
+ * one; pass both to fc.assert to repeat it.
  */
 type Step = {
   readonly elapsedMs: number;
@@ -71,7 +71,7 @@ const deliveries: fc.Arbitrary<Delivery> = fc
 type Transition = {
   readonly before: Delivery;
   readonly event: DeliveryTransition;
-  /** As it is after the event. */
+  /** The endpoint as it is after the event. */
   readonly endpoint: Endpoint | null;
   readonly decision: DeliveryDecision;
   readonly now: number;
@@ -98,7 +98,8 @@ function play(first: Delivery, script: readonly Step[]): { last: Delivery; log: 
       continue;
     }
     const event = eventOf(delivery, step, { index, now });
-    // A store holds what waits only of a disabled endpoint, and releases it with it.
+    // A store holds pending deliveries only while their endpoint is disabled, and releases them
+    // when it is enabled.
     if (event.type === 'held' && endpoint?.disabled === null) continue;
     if (event.type === 'released' && endpoint?.disabled !== null) continue;
     const holds = event.type === 'ended' && delivery.lease?.token === event.token;
@@ -111,7 +112,7 @@ function play(first: Delivery, script: readonly Step[]): { last: Delivery; log: 
   return { last: delivery, log };
 }
 
-/** Switched off and on; removed, rarely and for good. */
+/** The endpoint is disabled and enabled; rarely it is removed, for good. */
 function turned(endpoint: Endpoint | null, step: Step, now: number): Endpoint | null {
   if (endpoint === null || step.random < 0.05) return null;
   if (endpoint.disabled !== null) return enabledAgain(endpoint);
@@ -174,7 +175,7 @@ function holdsFor(check: (life: ReturnType<typeof play>) => void): void {
 const isOver = ({ state }: Delivery): boolean =>
   ['delivered', 'dead', 'cancelled', 'expired'].includes(state);
 
-/** Each applied event with what it made. */
+/** Each applied event with its result. */
 function* applied(log: readonly Transition[]) {
   for (const entry of log) {
     const { decision } = entry;

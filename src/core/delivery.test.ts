@@ -23,7 +23,7 @@ import { limits } from './limits.ts';
 
 const next = { at: now + 30_000, reason: 'schedule step 2 ±20 %' };
 
-/** Everything decideDelivery is asked about, with the true token and with another one. */
+/** All events of decideDelivery, with the right token and with another one. */
 const events = {
   claimed: { type: 'claimed', worker: 'w2', token: 'token-2', leaseMs: 20_000, url: null },
   delivered: { type: 'ended', token, result: good, next: null },
@@ -40,7 +40,7 @@ const events = {
   expired: { type: 'expired' },
 } satisfies Record<string, DeliveryTransition>;
 
-/** What each does to each state, here with time left and the lease running. */
+/** What each event does to each state, here with time left and the lease running. */
 const table: Record<Delivery['state'], Partial<Record<keyof typeof events, string>>> = {
   pending: {
     claimed: 'sending',

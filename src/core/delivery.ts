@@ -2,8 +2,8 @@ import { limits } from './limits.ts';
 import { isPast } from './transitions.ts';
 
 /**
- * A delivery: one webhook event on its way to one endpoint, with attempts of its own. The state machine of it is
- * here, whole and pure; stores read, call `decideDelivery`, and write what it says.
+ * A delivery: one webhook event on its way to one endpoint, with attempts of its own. This is
+ * its state machine, complete and pure: stores read, call `decideDelivery`, and write the result.
  *
  *   pending  waits for `nextAt`           sending    an attempt holds the lease
  *   held     its endpoint is disabled     delivered  a 2xx came
@@ -19,8 +19,8 @@ import { isPast } from './transitions.ts';
  *                     (in bulk) ----- dead, expired
  *   pending, held, dead --discarded (in bulk: dead)--> cancelled   pending, held --expired--> expired
  *
- * The id never changes, whatever is sent again. Two attempts of one delivery never overlap: the lease is the
- * fence, and a person's wish to send again waits for the attempt under way.
+ * The id never changes, however often the delivery is sent again. Two attempts of one delivery never
+ * overlap: the lease is the fence, and a delivery is not redelivered while an attempt is under way.
  */
 export const webhookEvents = [
   'operation.started',
@@ -28,34 +28,37 @@ export const webhookEvents = [
   'operation.completed',
   'operation.failed',
 ] as const;
-/** What an endpoint may ask for. */
+/** An event that an endpoint may subscribe to. */
 export type WebhookEvent = (typeof webhookEvents)[number];
-/** The events of a final state: sent unless others are asked for, and the only ones that are retried. */
+/**
+ * The events of a final state: sent unless others are asked for, and the only ones that are
+ * retried.
+ */
 export const finalWebhookEvents = ['operation.completed', 'operation.failed'] as const;
-/** What a delivery may carry: `webhook.test` is sent when a person asks for it. */
+/** An event that a delivery may carry: `webhook.test` is sent when a person asks for it. */
 export type DeliveryEvent = WebhookEvent | 'webhook.test';
 
-/** Whether it tells a final state. */
+/** Whether the event announces a final state. */
 export function isFinalEvent(event: DeliveryEvent): boolean {
   return finalWebhookEvents.some((final) => final === event);
 }
 
-/** Whether it is out of date once the final event of its operation is kept. */
+/** Whether the event is out of date once the final event of its operation is kept. */
 export function isOvertaken(event: DeliveryEvent): boolean {
   return event === 'operation.started' || event === 'operation.progress';
 }
 
-/** What a request asks to be told of its operation. */
+/** The webhook that a request asks for, about its operation. */
 export type WebhookTarget = {
-  /** As it came, query included. */
+  /** The address as it came, query included. */
   readonly url: string;
   readonly events: readonly WebhookEvent[];
   readonly headers: Readonly<Record<string, string>>;
-  /** Signs instead of the tenant's secret; null: the tenant's. Never shown. */
+  /** Signs instead of the tenant's secret; null: the tenant's signs. Never shown. */
   readonly secret: string | null;
 };
 
-/** What a delivery can be; the state machine on top of this file tells them apart. */
+/** The states of a delivery; the state machine at the top of this file defines them. */
 export const deliveryStates = [
   'pending',
   'sending',
@@ -65,10 +68,13 @@ export const deliveryStates = [
   'cancelled',
   'expired',
 ] as const;
-/** One of deliveryStates. delivered, dead, cancelled and expired are its ends, until a person sends it again. */
+/**
+ * One of deliveryStates. delivered, dead, cancelled and expired are final until a person sends the
+ * delivery again.
+ */
 export type DeliveryState = (typeof deliveryStates)[number];
 
-/** Why an attempt was made. */
+/** The reason for an attempt: the schedule, a person, or a redrive in bulk. */
 export type DeliveryTrigger = 'schedule' | 'manual' | 'redrive';
 
 /** The record of a delivery as stored. Instants are integer milliseconds; null means "not yet" or "none". */
@@ -79,7 +85,10 @@ export type Delivery = {
   /** null: a test event. */
   readonly operationId: string | null;
   readonly event: DeliveryEvent;
-  /** Where it goes, query included. A registered endpoint may move: each attempt goes, and then this says, where it is by then. */
+  /**
+   * The address, query included. A registered endpoint may move: each attempt goes to its address
+   * at that moment, which is then recorded here.
+   */
   readonly url: string;
   readonly state: DeliveryState;
   /** Counts up with every change. */
@@ -87,13 +96,19 @@ export type Delivery = {
   readonly createdAt: number;
   /** Attempts begun so far. */
   readonly attempts: number;
-  /** Failures that count for the schedule; a person's wish sets it back to 0, a crash does not count. */
+  /**
+   * Failures that count for the schedule. A person who sends it again resets them to 0; a crash
+   * does not count.
+   */
   readonly failures: number;
-  /** Failures at which it is dead. */
+  /** The delivery is dead after so many failures. */
   readonly failuresMax: number;
-  /** pending: not before this instant; else null. */
+  /** While pending: not sent before this instant; else null. */
   readonly nextAt: number | null;
-  /** Why then, for people: "schedule step 3 ±20 %", "Retry-After 120"; null when not pending. */
+  /**
+   * The reason for that time, for people: "schedule step 3 ±20 %", "Retry-After 120"; null when not
+   * pending.
+   */
   readonly nextReason: string | null;
   readonly trigger: DeliveryTrigger;
   readonly lease: {
@@ -104,15 +119,18 @@ export type Delivery = {
   /** HTTP status and error class of the latest attempt that ended. */
   readonly lastStatus: number | null;
   readonly lastError: string | null;
-  /** Past it nothing is sent any more: `expired`. */
+  /** After this instant the delivery is no longer sent, and becomes `expired`. */
   readonly expiresAt: number;
   /** When it reached delivered, dead, cancelled or expired. */
   readonly finishedAt: number | null;
-  /** When it is forgotten; set with finishedAt. */
+  /** When the record is removed; set with finishedAt. */
   readonly removeAt: number | null;
 };
 
-/** The record of one attempt of a delivery: written before its first byte leaves, and again at its end. */
+/**
+ * The record of one attempt of a delivery, written before its first byte leaves and again at its
+ * end.
+ */
 export type DeliveryAttempt = {
   readonly deliveryId: string;
   /** From 1. */
@@ -122,22 +140,25 @@ export type DeliveryAttempt = {
   readonly startedAt: number;
   /** null while it is under way. */
   readonly endedAt: number | null;
-  /** unknown: the worker died; the receiver may have it. */
+  /** unknown: the worker died, so the receiver may have got it. */
   readonly outcome: 'sending' | 'delivered' | 'failed' | 'unknown';
-  /** null: no answer, or none yet. */
+  /** null: there is no answer, or none yet. */
   readonly answer: DeliveryAnswer | null;
   /** `blocked_address`, `dns`, `connect_refused`, `connect_timeout`, `reset`, `tls`, `timeout`, `protocol`, `http_NNN`; null: none. */
   readonly error: string | null;
-  /** For operators; never tells why or how an address was blocked. */
+  /** For operators; never says why or how an address was blocked. */
   readonly detail: string | null;
   /** null: unknown, or not yet. */
   readonly timings: DeliveryTimings | null;
-  /** When the next attempt was planned, and why; null: none was. */
+  /** When the next attempt was planned, and why; null: none was planned. */
   readonly nextAt: number | null;
   readonly nextReason: string | null;
 };
 
-/** How long each phase of an attempt took, in ms; null where it did not get there, or a kept connection spared it. */
+/**
+ * How long each phase of an attempt took, in ms; null for a phase that was not reached or that a
+ * kept connection made unnecessary.
+ */
 export type DeliveryTimings = {
   readonly dnsMs: number | null;
   readonly connectMs: number | null;
@@ -146,12 +167,15 @@ export type DeliveryTimings = {
   readonly totalMs: number;
 };
 
-/** What the endpoint answered, as far as it is kept. */
+/** The endpoint's answer, as far as it is kept. */
 export type DeliveryAnswer = {
   readonly status: number;
-  /** At most limits.deliveryAnswerHeaderChars in all, names in lower case. */
+  /** At most limits.deliveryAnswerHeaderChars in all, with names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
-  /** The first limits.deliveryExcerptBytes of the body as UTF-8 text, or base64 when it is none; null: no body. */
+  /**
+   * The first limits.deliveryExcerptBytes of the body as UTF-8 text, or base64 when it is not text;
+   * null: no body.
+   */
   readonly excerpt: { readonly text: string } | { readonly base64: string } | null;
 };
 
@@ -162,24 +186,27 @@ export type AttemptResult = {
   readonly error: string | null;
   readonly detail: string | null;
   readonly timings: DeliveryTimings | null;
-  /** Speaks against the endpoint, not just this message: transport, timeout, 5xx, 429. */
+  /** The failure is the endpoint's, not this message's alone: transport, timeout, 5xx, 429. */
   readonly endpointFault: boolean;
-  /** The endpoint wants nothing before this instant (429, 503 with Retry-After); null: it did not say. */
+  /**
+   * The endpoint asks for no delivery before this instant (429, 503 with Retry-After); null: it did
+   * not say.
+   */
   readonly retryAfterAt: number | null;
-  /** The endpoint wants no more at all: 410, or `webhook-delivery: disable`. */
+  /** The endpoint asks for no more deliveries at all: 410, or `webhook-delivery: disable`. */
   readonly disable: 'gone' | 'requested' | null;
-  /** `webhook-delivery: abort-message`: dead at once. */
+  /** `webhook-delivery: abort-message`: the delivery is dead at once. */
   readonly abort: boolean;
 };
 
-/** What happens to a delivery. */
+/** An event in the life of a delivery. */
 export type DeliveryTransition =
   | {
       readonly type: 'claimed';
       readonly worker: string;
       readonly token: string;
       readonly leaseMs: number;
-      /** Where its endpoint is by now, when it is a registered one that may have moved; null: as it was. */
+      /** The present address of a registered endpoint, which may have moved; null: unchanged. */
       readonly url: string | null;
     }
   | {
@@ -191,22 +218,28 @@ export type DeliveryTransition =
     }
   | { readonly type: 'lease_expired'; readonly workerDead: boolean }
   | { readonly type: 'redelivered'; readonly trigger: 'manual' | 'redrive' }
-  /** By a person, one by one or in bulk; or it has nobody to go to any more, or is out of date. */
+  /**
+   * Discarded by a person, one by one or in bulk; or its endpoint was removed, or it is out of
+   * date.
+   */
   | { readonly type: 'discarded'; readonly inBulk?: boolean }
   /** Its endpoint was disabled, or enabled again. */
   | { readonly type: 'held' }
   | { readonly type: 'released' }
   | { readonly type: 'expired' };
 
-/** What becomes of a delivery: to be written whole, in one commit, when `applied`; else nothing is. */
+/**
+ * The result of an event. `applied`: write the delivery whole, in one commit; otherwise write
+ * nothing.
+ */
 export type DeliveryDecision =
   | {
       readonly outcome: 'applied';
       readonly delivery: Delivery;
-      /** The attempt that this event began or ended, to be written in the same commit. */
+      /** The attempt that this event began or ended; write it in the same commit. */
       readonly attempt: DeliveryAttempt | null;
     }
-  /** The lease is another's, or gone. */
+  /** Another worker holds the lease, or it is gone. */
   | { readonly outcome: 'lost' }
   | { readonly outcome: 'unchanged' };
 
@@ -253,12 +286,18 @@ export function decideDelivery(
   }
 }
 
-/** One by one as a person likes. A bulk redrive found it undelivered: if it no longer is, another was faster. */
+/**
+ * A person may send any single delivery that is not being sent. A bulk redrive lists dead and
+ * expired ones first: one that is neither by now was sent again by somebody else.
+ */
 function mayBeRedelivered({ state }: Delivery, trigger: 'manual' | 'redrive'): boolean {
   return trigger === 'manual' ? state !== 'sending' : state === 'dead' || state === 'expired';
 }
 
-/** In bulk only what was found: a dead letter. One that is sent again by now has another's wish behind it. */
+/**
+ * In bulk only dead letters may be discarded: one that is no longer dead was sent again by somebody
+ * else.
+ */
 function mayBeDiscarded({ state }: Delivery, inBulk: boolean): boolean {
   return state === 'dead' || (!inBulk && (state === 'pending' || state === 'held'));
 }
@@ -344,7 +383,10 @@ function ended(
   return applied(delivery, { ...told, ...waiting(again.at, again.reason) }, attempt);
 }
 
-/** The receiver may have got it: it is sent again with the same id, and the schedule does not count it. */
+/**
+ * The receiver may have got the attempt: it is made again with the same id, and the schedule does
+ * not count it.
+ */
 function leaseExpired(delivery: Delivery, workerDead: boolean, now: number): DeliveryDecision {
   if (delivery.state !== 'sending' || delivery.lease === null) return unchanged;
   const { expiresAt } = delivery.lease;
@@ -361,17 +403,24 @@ function leaseExpired(delivery: Delivery, workerDead: boolean, now: number): Del
   return applied(delivery, { lease: null, ...waiting(now, reason) }, planned);
 }
 
-/** started, progress and test events: out of date by the time they could be sent again. */
+/**
+ * True for started, progress and test events, which would be out of date by the time of a retry.
+ */
 function isNeverRetried(delivery: Delivery): boolean {
   return delivery.failuresMax === 1;
 }
 
-/** A dead letter waits for a person, who can do nothing with an event that is out of date. */
+/**
+ * A dead letter waits for a person, and a person can do nothing with an event that is out of date.
+ */
 function givenUp(delivery: Delivery): 'dead' | 'cancelled' {
   return isNeverRetried(delivery) ? 'cancelled' : 'dead';
 }
 
-/** What claimed() began, as far as the delivery knows it: a store keeps `startedAt` of the row it has. */
+/**
+ * The end of the attempt that claimed() began, as far as the delivery knows it. A store keeps
+ * `startedAt` of the row it has.
+ */
 function endedAttempt(delivery: Delivery, now: number): DeliveryAttempt {
   return { ...attemptUnderWay(delivery, now), endedAt: now };
 }

@@ -3,7 +3,10 @@ import { RaincheckError } from './errors.ts';
 const unitMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 type Unit = keyof typeof unitMs;
 
-/** A length of time: milliseconds as a number, or a number with a unit: '250ms', '15s', '10m', '1h', '7d'. */
+/**
+ * A length of time: a number of milliseconds, or a number with a unit: '250ms', '15s', '10m', '1h',
+ * '7d'.
+ */
 export type Duration = number | `${number}${Unit}` | `${number} ${Unit}`;
 
 const durationPattern = /^(\d+(?:\.\d+)?) ?(ms|s|m|h|d)$/;
@@ -19,7 +22,7 @@ function wholeMs(ms: number): number | null {
   return ms >= 0 && ms <= Number.MAX_SAFE_INTEGER ? Math.round(ms) : null;
 }
 
-/** As parseDuration, for a setting: throws `invalid_option` that names the setting. */
+/** Like parseDuration, for a setting: throws `invalid_option` that names the setting. */
 export function durationMs(name: string, duration: number | string): number {
   const ms = parseDuration(duration);
   if (ms !== null) return ms;
@@ -42,7 +45,10 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
 
-/** The length of time as one types it for a setting, in the largest unit that fits: '1s', '90s', '7d', '0ms'. */
+/**
+ * The length of time as a person types it for a setting, in the largest unit that fits: '1s',
+ * '90s', '7d', '0ms'.
+ */
 export function typedDuration(ms: number): string {
   const units = Object.entries(unitMs).toReversed();
   const [unit, unitLength] = units.find(([, length]) => ms >= length && ms % length === 0) ?? [

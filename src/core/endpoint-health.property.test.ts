@@ -14,8 +14,8 @@ import {
 import { limits } from './limits.ts';
 
 /**
- * Random histories of attempts against one endpoint, by a sender that waits for gates most of the time. A failing
- * one is printed by fast-check with its seed and path; pass both to fc.assert to see it again.
+ * Random histories of attempts against one endpoint, by a sender that waits for gates most of the
+ * time. fast-check prints the seed and path of a failing one; pass both to fc.assert to repeat it.
  */
 type Step = {
   readonly elapsedMs: number | 'gate';

@@ -3,10 +3,11 @@ import type { Endpoint, EndpointHealth } from './endpoint.ts';
 import { limits } from './limits.ts';
 
 /**
- * What attempts tell about their endpoint, pure. The circuit opens after limits.circuitFailures failures in a
- * row over at least two deliveries; then nothing goes out until the pause is over, then one attempt, the probe.
- * A probe that fails makes the next pause longer; a success closes the circuit and lets 1, 2, 4 … attempts be in
- * flight. An answer that speaks against one message only (404, 422 …) neither opens nor closes anything.
+ * How attempts change the health of their endpoint, as pure functions. The circuit opens after
+ * limits.circuitFailures failures in a row over at least two deliveries. Then nothing is sent until
+ * the pause is over, then one attempt, the probe. A failed probe makes the next pause longer; a
+ * success closes the circuit and lets 1, 2, 4 … attempts be in flight. An answer that rejects only
+ * one message (404, 422 …) neither opens nor closes the circuit.
  */
 const second = 1_000;
 const minute = 60 * second;
@@ -20,8 +21,8 @@ export const probePausesMs = [
 ] as const;
 
 /**
- * Where the ramp after an outage ends, and a healthy endpoint is: far above what a claim allows
- * (`endpointInFlightMax`), which then is the only limit.
+ * Where the ramp after an outage ends, and the value of a healthy endpoint: far above what a claim
+ * allows (`endpointInFlightMax`), which is then the only limit.
  */
 export const healthyInFlight = 1_024;
 
@@ -61,7 +62,10 @@ export function afterAttempt(
   };
 }
 
-/** The endpoint once an attempt to it was begun: one that allows so many a minute gets the next when its turn comes. */
+/**
+ * The endpoint after an attempt to it was begun: one that allows a number of deliveries a minute
+ * gets the next when its turn comes.
+ */
 export function afterClaim(endpoint: Endpoint, now: number): Endpoint {
   const perMinute = endpoint.handshake?.perMinute ?? null;
   if (perMinute === null) return endpoint;
@@ -69,7 +73,10 @@ export function afterClaim(endpoint: Endpoint, now: number): Endpoint {
   return { ...endpoint, health: withGate(endpoint.health, gate, now) };
 }
 
-/** Enabled by a person: what was before is forgotten, and the first attempt is a single one. */
+/**
+ * The endpoint after a person enabled it: its failures are forgotten, and the first attempt is a
+ * single one.
+ */
 export function enabledAgain(endpoint: Endpoint): Endpoint {
   if (endpoint.disabled === null) return endpoint;
   const { lastSuccessAt, lastFailureAt } = endpoint.health;
@@ -81,7 +88,10 @@ export function enabledAgain(endpoint: Endpoint): Endpoint {
   };
 }
 
-/** Attempts that may be in flight to the endpoint at `now`, of at most `inFlightMax` in health; 0: none. */
+/**
+ * Attempts that may be in flight to the endpoint at `now`: at most `inFlightMax` when it is
+ * healthy, 0 when none may.
+ */
 export function inFlightAllowed(endpoint: Endpoint, inFlightMax: number, now: number): number {
   const { health, disabled } = endpoint;
   if (disabled !== null) return 0;
@@ -89,7 +99,10 @@ export function inFlightAllowed(endpoint: Endpoint, inFlightMax: number, now: nu
   return health.circuit === 'open' ? 1 : Math.min(health.inFlightMax, inFlightMax);
 }
 
-/** A gate further ahead than any legal one can only come from a clock that was wrong. */
+/**
+ * Whether the gate still blocks. A gate further ahead than any legal one comes from a wrong clock,
+ * so it does not.
+ */
 export function gateStands(gateAt: number, now: number): boolean {
   return gateAt > now && gateAt <= now + limits.retryAfterGateMsMax;
 }
@@ -99,7 +112,8 @@ function succeeded(health: EndpointHealth, now: number): EndpointHealth {
   const inFlightMax = wasOpen ? 1 : Math.min(health.inFlightMax * 2, healthyInFlight);
   const { gateAt, gateReason, lastFailureAt } = health;
   const closed = { ...newHealth, inFlightMax, lastSuccessAt: now, lastFailureAt };
-  // Another attempt was asked to come back later: this one, under way since before, does not unsay it.
+  // An earlier answer asked us to come back later. This attempt was already under way then, so its
+  // success does not lift that gate.
   const stays = gateReason !== 'circuit_open' && gateAt !== null && gateStands(gateAt, now);
   return stays ? { ...closed, gateAt, gateReason } : closed;
 }
@@ -121,7 +135,8 @@ function failedOnce(
   const wasOpen = health.circuit === 'open';
   const opens = counted.failures >= limits.circuitFailures && counted.severalFailed;
   if (!wasOpen && !opens) return counted;
-  // Attempts that were in flight when it opened are no probes: the gate they end behind still stands.
+  // Attempts that were in flight when the circuit opened are no probes: they end while the gate
+  // still blocks.
   const isProbe = wasOpen && !isKeptBack(health, now);
   if (wasOpen && !isProbe) return counted;
   const probes = wasOpen ? health.probes + 1 : 0;
@@ -130,7 +145,10 @@ function failedOnce(
   return withGate(opened, { gateAt: now + pauseMs, gateReason: 'circuit_open' }, now);
 }
 
-/** The pace of the endpoint says nothing of that: the probe goes by it as well. */
+/**
+ * Whether a gate still blocks attempts. The gate of the endpoint's allowed rate does not count: it
+ * is set whenever an attempt begins, even the probe.
+ */
 function isKeptBack({ gateAt, gateReason }: EndpointHealth, now: number): boolean {
   return gateReason !== 'allowed_rate' && gateAt !== null && gateStands(gateAt, now);
 }
@@ -141,7 +159,10 @@ function withRetryAfter(health: EndpointHealth, at: number | null, now: number):
   return withGate(health, { gateAt, gateReason: 'retry_after' }, now);
 }
 
-/** The later gate stands: neither a pause of ours shortens what was asked for, nor the other way round. */
+/**
+ * The later gate wins: our pause does not shorten what the endpoint asked for, nor the other way
+ * round.
+ */
 function withGate(
   health: EndpointHealth,
   gate: {
@@ -155,7 +176,10 @@ function withGate(
   return stays ? health : { ...health, ...gate };
 }
 
-/** Nothing but failures since then, of whatever kind, and more than a bad afternoon of them. */
+/**
+ * Whether there were only failures, of whatever kind, for limits.failingMsMax: longer than a bad
+ * afternoon.
+ */
 function hasFailedTooLong(health: EndpointHealth, now: number): boolean {
   return health.failingSince !== null && now - health.failingSince >= limits.failingMsMax;
 }

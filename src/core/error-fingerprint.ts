@@ -1,6 +1,6 @@
 /**
- * What two errors have in common when they are of one kind: the detail without what differs from one to the next, as
- * numbers, ids, addresses and what stands in quotes. Only to compare: people are shown a sample.
+ * The common part of all errors of one kind: the detail without what differs from one to the next,
+ * such as numbers, ids, addresses and quoted text. Only for comparison: people are shown a sample.
  */
 export function normalisedDetail(detail: string): string {
   let text = detail.slice(0, charsLookedAt);
@@ -8,17 +8,19 @@ export function normalisedDetail(detail: string): string {
   return text.trim();
 }
 
-/** A kind of error is told by its beginning: stacks and bodies of answers come later. */
+/**
+ * The beginning of a detail identifies the kind of error; stacks and bodies of answers come later.
+ */
 const charsLookedAt = 1_000;
 
 /**
- * In this order: what holds others comes first. Each pattern looks at a character a bounded number of times, since
- * anybody may write what it reads.
+ * Applied in this order: patterns whose match may contain others' come first. Each pattern looks at
+ * a character a bounded number of times, since anybody may write the text it reads.
  */
 const variable: readonly (readonly [pattern: RegExp, replacement: string])[] = [
   [/\b[a-z][a-z\d+.-]{0,30}:\/\/[^\s"'`<>()]+/gi, '<url>'],
   [/"[^"\n]{0,300}"|`[^`\n]{0,300}`|“[^”\n]{0,300}”|«[^»\n]{0,300}»/g, '<text>'],
-  // An apostrophe within a word is none of two quotes.
+  // An apostrophe within a word is no quote.
   [/(?<![\p{L}\d])'[^'\n]{0,300}'(?![\p{L}\d])/gu, '<text>'],
   [/[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64}){1,8}/g, '<email>'],
   [/\b[\da-f]{8}-(?:[\da-f]{4}-){3}[\da-f]{12}\b/gi, '<n>'],
@@ -26,16 +28,17 @@ const variable: readonly (readonly [pattern: RegExp, replacement: string])[] = [
   [/\b\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?\b/g, '<address>'],
   [/\[?(?<![\w:])(?:[\da-f]{0,4}:){2,7}[\da-f]{1,4}(?:\]:\d{1,5})?/gi, '<address>'],
   [/\b0x[\da-f]+\b/gi, '<n>'],
-  // Ours, and of others: a prefix, then letters and digits with no order.
+  // Our ids and those of others: a prefix, then letters and digits in any order.
   [/\b[a-z]{1,10}_(?=[a-z]{0,40}\d)[a-z\d]{4,80}\b/gi, '<n>'],
-  // Hexadecimal with a digit, and what has letters between its digits. As numbers, since some ids are digits alone.
+  // Hexadecimal with a digit, and words with letters between digits. Replaced like numbers, since
+  // some ids are all digits.
   [/\b(?=[a-f]{0,64}\d)[\da-f]{8,128}\b/gi, '<n>'],
   [/\b[a-z]{0,20}\d+[a-z]+\d[a-z\d]*\b/gi, '<n>'],
   [/(?:(?<!\w)[-+])?\d+(?:[.,]\d+)*/g, '<n>'],
   [/\s+/g, ' '],
 ];
 
-/** The name of a kind of error, the same everywhere: 16 hexadecimal digits. */
+/** The id of a kind of error, the same in every process: 16 hexadecimal digits. */
 export function errorFingerprint(p: {
   readonly task: string;
   readonly code: string;
@@ -44,7 +47,10 @@ export function errorFingerprint(p: {
   return fingerprintOf([p.task, p.code, normalisedDetail(p.detail)]);
 }
 
-/** Of texts that are one thing together. FNV-1a, twice: enough to tell some thousand kinds apart, and no secret. */
+/**
+ * A hash of all `parts` together. FNV-1a, twice: enough to distinguish some thousand kinds; not for
+ * secrets.
+ */
 export function fingerprintOf(parts: readonly string[]): string {
   const text = parts.join('\n');
   return [0x811c9dc5, 0x01000193].map((seed) => hex(fnv1a(text, seed))).join('');

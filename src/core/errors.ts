@@ -1,8 +1,8 @@
 /**
  * The closed table of error codes. `status` is the HTTP status when the error answers a request, or
- * when it is the recorded outcome of an operation whose result is asked for; `retryable` says whether
- * the same request may succeed later without a change. docs/errors.md and the OpenAPI document are held
- * to this table by a test.
+ * when it is the recorded outcome of an operation whose result is asked for. `retryable` says
+ * whether the same request may succeed later without a change. A test keeps docs/errors.md and the
+ * OpenAPI document in step with this table.
  */
 export const errorTable = {
   // What a request did wrong.
@@ -73,7 +73,7 @@ export const errorTable = {
   store_incompatible: { status: 500, title: 'Store cannot be used', retryable: false },
 } as const satisfies Record<string, { status: number; title: string; retryable: boolean }>;
 
-/** A code of errorTable; docs/errors.md tells of each. */
+/** A code of errorTable; docs/errors.md describes each. */
 export type ErrorCode = keyof typeof errorTable;
 
 /** The codes an operation can end with, as `error.code` of its status. */
@@ -90,15 +90,24 @@ export const outcomeCodes = [
 /** One of outcomeCodes. */
 export type OutcomeCode = (typeof outcomeCodes)[number];
 
-/** One thing wrong with an input: `pointer` is a JSON pointer (RFC 6901) into the body, '' the whole. */
+/**
+ * One mistake in an input: `pointer` is a JSON pointer (RFC 6901) into the body, '' for the whole
+ * body.
+ */
 export type FieldError = { readonly pointer: string; readonly detail: string };
 
-/** Every error that Raincheck itself raises. `message` is for people and safe to show to a client. */
+/**
+ * The class of every error that Raincheck itself raises. `message` is for people and safe to show
+ * to a client.
+ */
 export class RaincheckError extends Error {
   override readonly name: string = 'RaincheckError';
   readonly code: ErrorCode;
   readonly errors: readonly FieldError[] | undefined;
-  /** Seconds a client should wait, when the error is about now rather than about the request. */
+  /**
+   * Seconds a client should wait, when the cause is the server's present state rather than the
+   * request.
+   */
   readonly retryAfterSeconds: number | undefined;
 
   constructor(
@@ -114,9 +123,10 @@ export class RaincheckError extends Error {
 }
 
 /**
- * What a handler throws to say how its operation failed. Any other throw becomes a plain `task_error`.
- * `retryable: false` ends the operation at once, whatever attempts are left. `status` (400..599,
- * default 500) is what the result's address answers; `type` and `title` go into the recorded problem.
+ * Thrown by a handler to say how its operation failed. Any other throw becomes a plain
+ * `task_error`. `retryable: false` ends the operation at once, whatever attempts are left. `status`
+ * (400..599, default 500) is the HTTP status of the result's address; `type` and `title` go into
+ * the recorded problem.
  */
 export class TaskError extends Error {
   override readonly name: string = 'TaskError';

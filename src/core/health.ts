@@ -1,17 +1,18 @@
 import { formatDuration } from './duration.ts';
 
 /**
- * How a server is, in one sentence: the single worst thing, or that there is none. Worse is what is critical, then what
- * stands first here:
+ * The health of a server in one sentence: the single worst problem, or that there is none. Critical
+ * problems are worse than degraded ones; among equals, the order of this list decides:
  *
- *   store_unavailable  critical                  nothing can be accepted
- *   no_workers         critical                  something waits that nobody can run
+ *   store_unavailable  critical                  no operation can be accepted
+ *   no_workers         critical                  an operation waits that no worker can run
  *   oldest_waiting     degraded, from 10 × that critical
- *                                                an operation waits longer than 1 min and 10 × what its task takes
+ *                                                an operation waits longer than 1 min and 10 × its task's duration
  *   failing            degraded, from half on critical
- *                                                a tenth of what ended in the last 5 min failed, cancellations apart; of 10 at least
+ *                                                a tenth failed of at least 10 operations that ended in the last 5 min,
+ *                                                without cancelled ones
  *   dead_letters       degraded                  webhooks wait for a person
- *   paused             degraded                  something waits for a task that is paused
+ *   paused             degraded                  an operation waits for a task that is paused
  */
 export const healthCodes = [
   'store_unavailable',
@@ -22,18 +23,18 @@ export const healthCodes = [
   'paused',
   'ok',
 ] as const;
-/** One of healthCodes: what the sentence is about; ok: nothing is wrong. */
+/** One of healthCodes: the subject of the sentence; ok: nothing is wrong. */
 export type HealthCode = (typeof healthCodes)[number];
 
 export const healthStatuses = ['healthy', 'degraded', 'critical'] as const;
-/** One of healthStatuses, the best first. */
+/** One of healthStatuses, best first. */
 export type HealthStatus = (typeof healthStatuses)[number];
 
-/** How a server is, in one sentence: the single worst thing, or that there is none. */
+/** The health of a server: the single worst problem, or that there is none. */
 export type Health = {
   readonly status: HealthStatus;
   readonly message: string;
-  /** The task that it is about; null: all, or none. */
+  /** The task that the sentence is about; null: all tasks, or none. */
   readonly task: string | null;
   readonly code: HealthCode;
 };
@@ -45,19 +46,19 @@ export type HealthFacts = {
     readonly task: string;
     readonly paused: boolean;
     readonly pending: number;
-    /** Since when the one that waits longest could have run; null: none. */
+    /** When the operation that waits longest could have run; null: none waits. */
     readonly oldestPendingAt: number | null;
-    /** What it takes; null: not known. */
+    /** The mean duration of its operations; null: not known. */
     readonly meanDurationMs: number | null;
-    /** Whether a live worker runs it. */
+    /** Whether a live worker runs the task. */
     readonly hasWorker: boolean;
   }[];
-  /** Of the last five minutes. */
+  /** Counts of the last five minutes. */
   readonly recent: {
     readonly completed: number;
     readonly failedByCode: ReadonlyMap<string, number>;
   };
-  /** Counted up to `deadLettersMax`; null: no webhooks are sent. */
+  /** Counted up to `deadLettersMax`; null: this server sends no webhooks. */
   readonly deadLetters: number | null;
   readonly deadLettersMax: number;
 };
@@ -93,7 +94,7 @@ type Waiting = {
   readonly meanDurationMs: number | null;
 };
 
-/** Tasks that are not paused and have something ready to run: the longest wait first. */
+/** Tasks that are not paused and have an operation ready to run, the longest wait first. */
 function waiting(
   { tasks, now }: HealthFacts,
   wanted: (task: HealthFacts['tasks'][number]) => boolean,

@@ -33,7 +33,7 @@ function timeOrdered(nowMs: number, random: Uint8Array, offset: number): string 
 
 let latest = { ms: Number.NaN, text: '' };
 
-/** Under load many ids begin alike. */
+/** The text of the latest millisecond is kept, because under load many ids share it. */
 function timeText(ms: number): string {
   if (ms === latest.ms) return latest.text;
   let text = '';
@@ -80,7 +80,7 @@ export function smallestIdAt(nowMs: number): string {
   return operationId(Math.max(0, nowMs), new Uint8Array(randomBytesPerId));
 }
 
-/** The same of deliveries. */
+/** The same for deliveries. */
 export function smallestDeliveryIdAt(nowMs: number): string {
   return deliveryId(Math.max(0, nowMs), new Uint8Array(randomBytesPerId));
 }

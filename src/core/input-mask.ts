@@ -2,12 +2,15 @@ import { jsonPointer } from './json-pointer.ts';
 import { redacted } from './logged-json.ts';
 
 /**
- * What of an input nobody is shown: a tree of member names, 'whole' where the member's value is kept back. An array on
- * the way stands for each of its elements.
+ * The parts of an input that nobody is shown: a tree of member names, with 'whole' where the
+ * member's whole value is hidden. An array on the path stands for each of its elements.
  */
 export type InputMask = ReadonlyMap<string, InputMask | 'whole'>;
 
-/** Of paths as in `user.card.number`; null: of none. What lies below another path adds nothing. */
+/**
+ * The mask of paths like `user.card.number`; null when there are none. A path below another one
+ * adds nothing.
+ */
 export function inputMaskOf(paths: readonly string[]): InputMask | null {
   const root = new Map<string, InputMask | 'whole'>();
   for (const path of paths.toSorted((a, b) => a.length - b.length)) addPath(root, path.split('.'));
@@ -23,7 +26,7 @@ function addPath(mask: Map<string, InputMask | 'whole'>, names: readonly string[
   addPath(below as Map<string, InputMask | 'whole'>, rest);
 }
 
-/** Whether a filter by this path would tell something of what is kept back. */
+/** Whether a filter by this path would reveal something that is hidden. */
 export function isMaskedPath(mask: InputMask, path: string): boolean {
   let at: InputMask | 'whole' | undefined = mask;
   for (const name of path.split('.')) {
@@ -34,12 +37,15 @@ export function isMaskedPath(mask: InputMask, path: string): boolean {
   return false;
 }
 
-/** The JSON text of an input with "[redacted]" for what is kept back; the rest as it was sent, down to `1.50`. */
+/**
+ * The JSON text of an input with "[redacted]" for what is hidden; the rest is exactly as it was
+ * sent, even `1.50`.
+ */
 export function maskedInput(text: string, mask: InputMask): string {
   return JSON.stringify(masked(parseExactly(text), mask));
 }
 
-/** Where "[redacted]" stands in for a value: pointers, ten at most. */
+/** JSON pointers to where "[redacted]" replaces a value, at most ten. */
 export function standInsIn(value: unknown, mask: InputMask): readonly string[] {
   const found: string[] = [];
   const restoring: Restoring = { found, isDeep: true };
@@ -48,9 +54,10 @@ export function standInsIn(value: unknown, mask: InputMask): readonly string[] {
 }
 
 /**
- * An edited input in which "[redacted]" becomes again what is stored, as JSON text. In an array it does so only where
- * the whole array came back as it was shown: who has moved or removed elements may mean the value of another one.
- * `unknown` are pointers to those for which there is nothing to put in.
+ * JSON text of an edited input in which "[redacted]" is replaced by the stored value again. Within
+ * an array this happens only when the whole array came back as it was shown: a person who moved or
+ * removed elements may mean the value of another one. `unknown` are pointers to the "[redacted]"
+ * that have no stored value.
  */
 export function restoredInput(
   sent: unknown,
@@ -76,9 +83,9 @@ function masked(value: unknown, mask: InputMask): unknown {
 const foundMax = 10;
 
 type Restoring = {
-  /** Pointers to stand-ins that nothing is known for. */
+  /** Pointers to the "[redacted]" that have no known value. */
   readonly found: string[];
-  /** Looks into each element of an array: nothing is stored to compare it with. */
+  /** Looks into each element of an array, because there is no stored one to compare it with. */
   readonly isDeep: boolean;
 };
 
@@ -114,14 +121,14 @@ function restoredArray(sent: readonly unknown[], stored: unknown, place: Place):
     restored(element, undefined, { mask, path: [...path, String(i)], restoring }),
   );
   if (restoring.isDeep || restoring.found.length === before) return sent;
-  // Numbers are compared as what they are: the client's JSON has no `1.50`.
+  // Compared by numeric value: the client's JSON has no `1.50`.
   const shown = JSON.stringify(JSON.parse(JSON.stringify(masked(stored, mask) ?? null)));
   if (JSON.stringify(sent) !== shown) return sent;
   restoring.found.length = before;
   return stored;
 }
 
-/** With `__proto__` a member like any other. */
+/** Treats `__proto__` like any other member. */
 function mapped(
   value: Readonly<Record<string, unknown>>,
   change: (name: string, member: unknown) => unknown,
@@ -136,7 +143,7 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !isNumber;
 }
 
-/** Of ES2026, which TypeScript's library does not have yet. */
+/** Part of ES2026, which TypeScript's library does not have yet. */
 const exactJson = JSON as unknown as {
   parse(
     text: string,
@@ -146,7 +153,7 @@ const exactJson = JSON as unknown as {
   isRawJSON(value: unknown): boolean;
 };
 
-/** Numbers stay as they are written: digits of a long one would be lost. */
+/** Numbers stay as they are written: parsing a long one would lose digits. */
 function parseExactly(text: string): unknown {
   return exactJson.parse(text, (_, value, { source }) =>
     typeof value === 'number' && source !== undefined ? exactJson.rawJSON(source) : value,

@@ -1,6 +1,7 @@
 /**
- * Names a member of an input, for filters: `user.id` is `{"user":{"id":…}}`. Names are letters, digits, '_', '$' and
- * '-', and begin with no digit or '-', so that no store takes one for a place in an array.
+ * A path that names a member of an input, for filters: `user.id` is `{"user":{"id":…}}`. Names
+ * consist of letters, digits, '_', '$' and '-', and do not begin with a digit or '-', so that no
+ * store takes one for an array index.
  */
 const inputPathPattern = /^[\p{L}_$][\p{L}\p{N}_$-]*(?:\.[\p{L}_$][\p{L}\p{N}_$-]*)*$/u;
 
@@ -9,9 +10,9 @@ export function isInputPath(text: string): boolean {
 }
 
 /**
- * What a filter compares: the text of a member that is one, the JSON text of a number, true or false as it was sent
- * (`1.50` is not `1.5`). null: there is no such member, or it is null, an array or an object. Which of several members
- * of one name counts is not said.
+ * The text that a filter compares: a string member itself, or the JSON text of a number, true or
+ * false as it was sent (`1.50` is not `1.5`). null: there is no such member, or it is null, an
+ * array or an object. If several members have one name, it is undefined which of them counts.
  */
 export function inputMemberText(input: string, path: string): string | null {
   let member: unknown = parseWithNumbers(input);
@@ -25,7 +26,7 @@ export function inputMemberText(input: string, path: string): string | null {
   return typeof member === 'boolean' ? String(member) : null;
 }
 
-/** A number as it was written. */
+/** A number as it was written in the JSON. */
 class NumberText {
   readonly text: string;
 

@@ -1,6 +1,6 @@
 /**
- * A limit on everything. What a client meets at a limit is in docs/limits.md; most can be set, within
- * the bounds here. Bytes are of UTF-8, `Chars` are UTF-16 units.
+ * A limit on everything. docs/limits.md says what a client sees at each limit; most limits can be
+ * set, within the bounds here. Bytes are of UTF-8, `Chars` are UTF-16 units.
  */
 export const limits = {
   // A request.
@@ -14,9 +14,9 @@ export const limits = {
   labels: 16,
   labelKeyChars: 64,
   labelValueChars: 256,
-  /** Misfits told of one input: a list of a million wrong items has a million. */
+  /** Most errors reported for one input: a list of a million wrong items would have a million. */
   inputErrors: 100,
-  /** Tokens with scopes: each is compared with what a request brings. */
+  /** Most tokens with scopes: each is compared with the token of a request. */
   tokensMax: 100,
   // An operation.
   taskNameChars: 100,
@@ -24,9 +24,12 @@ export const limits = {
   concurrencyKeyChars: 200,
   attemptsMax: 1_000,
   recoveriesMax: 3,
-  /** The same of batches and redrives: the handlers beside them are what ends workers. */
+  /**
+   * The same for batches and redrives, which never end their worker themselves: a handler that ran
+   * beside them did.
+   */
   ownRecoveriesMax: 100,
-  /** Ended attempts that are told of one operation: the latest. */
+  /** Ended attempts shown of one operation: the latest ones. */
   attemptsShown: 20,
   priorityMin: -100,
   priorityMax: 100,
@@ -40,81 +43,101 @@ export const limits = {
   progressMessageChars: 500,
   errorDetailChars: 4_096,
   // What handlers log.
-  /** Message and fields of one line, as JSON; cut. */
+  /** Message and fields of one line, as JSON; the rest is cut off. */
   logLineBytes: 2_048,
-  /** Lines are kept in chunks of so many bytes, the latest so many of an operation. */
+  /** Size of a chunk of lines, and the number of latest chunks kept of an operation. */
   logChunkBytes: 8_192,
   logChunks: 32,
-  /** What an attempt wrote since it was last stored: past either, the middle is dropped. */
+  /**
+   * Lines that an attempt wrote and that are not stored yet. Above either limit, those in the
+   * middle are dropped.
+   */
   logBufferLines: 200,
   logBufferBytes: 32_768,
-  /** Lines one read gives. */
+  /** Most lines in the answer to one read. */
   logPageLines: 1_000,
-  /** Between two writes of one attempt's lines. */
+  /** Time between two writes of one attempt's lines. */
   logMs: 500,
   // A result.
   resultInlineBytes: 16_384,
   resultBytesDefault: 64 * 1_048_576,
   resultChunkBytes: 262_144,
-  /** Deeper JSON is refused by many parsers; a cycle ends here as well. */
+  /** Many parsers refuse deeper JSON; a cycle ends here as well. */
   resultDepth: 256,
   // The queue.
   pendingMaxDefault: 1_000_000,
   // The engine.
   concurrencyDefault: 64,
   concurrencyMax: 10_000,
-  /** Batches and redrives that run at once in one process, give or take those of one claim: they hold no slots. */
+  /**
+   * Batches and redrives that run at once in one process, give or take the size of one claim: they
+   * hold no slots.
+   */
   ownAttempts: 16,
   leaseMsDefault: 15_000,
   leaseMsMin: 1_000,
   leaseMsMax: 3_600_000,
   waitersMax: 10_000,
-  /** What the engine keeps of what it learned: more of it is not kept. */
+  /**
+   * Longest note, in characters; learned estimates that do not fit are stored without their stages.
+   */
   noteChars: 4 * 1_048_576,
   /** Notes that one call reads or removes. */
   notesRead: 500,
-  /** Processes on one store: how often each tells that it lives, when the others think it dead, how long they show that. */
+  /**
+   * For several processes on one store: how often each sends a heartbeat, when the others count it
+   * as dead, and how long they still show a dead one.
+   */
   nodeHeartbeatMs: 5_000,
   nodeDeadMs: 17_500,
   nodeDeadKeptMs: 3_600_000,
-  /** Where no other process can have the store. */
+  /** How often a process whose store no other process can open sends its heartbeat. */
   nodeAloneMs: 60_000,
-  /** Statistics of a process: how often they are kept, how many characters of them, and how many a second. */
+  /**
+   * Statistics of a process: how often they are saved, their size in characters, and the characters
+   * saved a second.
+   */
   statsSavedMs: 10_000,
   statsChars: 262_144,
   statsCharsPerSecond: 10_000,
-  /** When what a process counted is taken over by another, since its heartbeat is missing. */
+  /** When another process takes over the statistics of one whose heartbeat is missing. */
   statsLeftMs: 600_000,
   /** How old an answer about the other processes may be. */
   nodesCachedMs: 1_000,
-  /** Operations that wait and are foreseen: about 35 MB. */
+  /** Pending operations whose waits are estimated: about 35 MB. */
   foreseenMax: 100_000,
-  /** Rows one sweep or prune changes before it lets others write. */
+  /** Rows that one sweep or prune changes before it lets others write. */
   sweepRows: 500,
-  /** Rows one claim looks at before it lets others write. */
+  /** Rows that one claim looks at before it lets others write. */
   claimScanRows: 1_000,
-  /** Bytes one commit removes before it lets others write, and one prune in all. */
+  /**
+   * Bytes that one commit removes before it lets others write, and bytes that one prune removes in
+   * all.
+   */
   removeBytes: 16 * 1_048_576,
   pruneBytes: 1_024 * 1_048_576,
   // A page of the list.
   pageSizeDefault: 50,
   pageSizeMax: 200,
-  /** Rows one page of a filtered list looks at; past it the page is short and the cursor goes on. */
+  /**
+   * Rows that one page of a filtered list looks at; beyond them the page is short and the cursor
+   * goes on.
+   */
   pageScanRows: 10_000,
-  /** Bytes one page of a list filtered by text looks at. */
+  /** Bytes that one page of a list filtered by text looks at. */
   pageScanBytes: 16 * 1_048_576,
-  /** What a row costs of them beside its text: 4,096 rows are looked at if they are small. */
+  /** Added to the text of each row for that count: 4,096 rows are looked at if they are small. */
   pageScanRowBytes: 4_096,
   filterTextChars: 200,
   /** Members of the input that one filter compares. */
   filterInputs: 8,
-  /** Members of the input that a task keeps back. */
+  /** Members of the input that a task may redact. */
   redactPaths: 50,
   // Batches.
   batchMax: 100_000,
-  /** Operations a batch changes at once. */
+  /** Operations that a batch changes at once. */
   batchChunk: 50,
-  /** How far a dry run counts, and over how many pages. */
+  /** How many operations a dry run counts, and over how many pages. */
   batchCountMax: 10_000,
   batchCountPages: 100,
   // Groups of errors.
@@ -125,24 +148,36 @@ export const limits = {
   webhookUrlChars: 2_048,
   webhookHeaders: 10,
   webhookHeaderBytes: 4_096,
-  /** How long, and for how many names, the addresses of a receiver are remembered; each is checked each time. */
+  /**
+   * How long the addresses of a receiver are cached, and for how many names; each cached address is
+   * checked each time it is used.
+   */
   webhookLookupMs: 5_000,
   webhookLookupNames: 1_000,
-  /** Connections of this process: open to one origin, kept idle in all, how long idle, and how old. */
+  /**
+   * Connections of this process: open to one origin, idle in all, how long one may be idle, and how
+   * old it may get.
+   */
   webhookConnectionsMax: 16,
   webhookIdleConnections: 64,
   webhookIdleMs: 4_000,
   webhookConnectionAgeMs: 60_000,
-  /** Endpoints that are asked for their consent at once, how long each is waited for, and the deliveries a minute that they are asked to allow. */
+  /**
+   * Endpoints asked for their consent at once, how long we wait for each answer, and the deliveries
+   * a minute that we ask each to allow.
+   */
   webhookHandshakes: 16,
   webhookHandshakeMs: 5_000,
   webhookRequestRate: 6_000,
-  /** Look-ups of names under way beyond which a client that names an address does not wait for one more. */
+  /**
+   * Look-ups of names under way. Beyond them, a client that names an address does not wait for
+   * another look-up.
+   */
   webhookLookups: 256,
   /** Registered endpoints of one tenant. */
   endpointsMax: 100,
   endpointDescriptionChars: 500,
-  /** Names of tasks that one endpoint may be kept to. */
+  /** Names of tasks that one endpoint may be restricted to. */
   endpointTasks: 100,
   /** Live secrets of one owner: each signs every delivery. */
   secretsMax: 5,
@@ -154,62 +189,65 @@ export const limits = {
   deliveryConnectMsDefault: 5_000,
   /** How long a delivery may wait, held included, before it expires. */
   deliveryTtlMs: 5 * 86_400_000,
-  /** How long delivered, cancelled and expired ones are kept. */
+  /** How long delivered, cancelled and expired deliveries are kept. */
   deliveryMs: 7 * 86_400_000,
   deadLetterMs: 30 * 86_400_000,
   deliveryResponseBytes: 16_384,
-  /** The same with headers, interim answers and framing: past it the connection is closed. */
+  /** The same with headers, interim answers and framing; beyond it the connection is closed. */
   deliveryWireBytes: 262_144,
   deliveryExcerptBytes: 4_096,
   deliveryAnswerHeaderChars: 4_096,
   deliveryAttemptsShown: 50,
   deliveryCountMax: 10_000,
-  /** Attempts of this process in flight at once, and of all processes to one endpoint and one origin. */
+  /**
+   * Attempts in flight at once: of this process, and of all processes to one endpoint and to one
+   * origin.
+   */
   deliveriesInFlightDefault: 64,
-  /** An attempt that lasts longer gives its slot to another and goes on without. */
+  /** An attempt that lasts longer gives its slot to another and goes on without one. */
   deliverySlotMs: 250,
-  /** Attempts under way in all, those without a slot included, for each slot. */
+  /** Attempts under way for each slot, including those that gave their slot away. */
   deliveriesPerSlot: 16,
   endpointInFlightDefault: 4,
   originInFlightDefault: 16,
-  /** Endpoints one claim looks at. */
+  /** Endpoints that one claim looks at. */
   deliveryScanEndpoints: 1_000,
   circuitFailures: 5,
   failingMsMax: 5 * 86_400_000,
-  /** The longest Retry-After that is honoured. */
+  /** The longest Retry-After of a receiver that is honoured. */
   retryAfterGateMsMax: 86_400_000,
-  /** Between two progress events of one operation. */
+  /** Time between two progress events of one operation. */
   progressEventMs: 500,
-  /** How long started and progress events may wait: then they are out of date. */
+  /** How long started and progress events may wait before they are out of date. */
   progressEventTtlMs: 60_000,
-  /** A larger result is not in the body of an event; its address is. */
+  /** A larger result is left out of the body of an event, which then has only its address. */
   webhookResultBytes: 2_048,
   /** Deliveries a second that a bulk redrive sends again or discards. */
   redrivePerSecondDefault: 50,
   redrivePerSecondMax: 1_000,
-  /** Webhooks that the inbox of `raincheck dev` holds, and the body of each. */
+  /** Webhooks that the inbox of `raincheck dev` holds, and the size of each body. */
   inboxWebhooks: 100,
   inboxBodyBytes: 262_144,
   // Event streams.
   eventStreamsMax: 10_000,
-  /** A comment this often shows that the stream lives. */
+  /** A comment is sent this often to show that the stream is alive. */
   eventPingMs: 15_000,
-  /** Then the stream ends, and its client comes back with Last-Event-ID. */
+  /** After this time the stream ends, and its client reconnects with Last-Event-ID. */
   eventStreamMs: 3_600_000,
-  /** Streams of all operations, of one process. */
+  /** Streams of all operations (the feed) in one process. */
   feedStreamsMax: 100,
-  /** Of these with one token: whoever has it leaves room for the others. */
+  /** Feed streams with one token, so that one client leaves room for the others. */
   feedStreamsPerToken: 50,
-  /** Operations a second that they are told. */
+  /** Operations a second that a feed stream sends. */
   feedEventsPerSecond: 100,
-  /** Operations that wait to be told, in all and of one slow reader. */
+  /** Operations waiting to be sent, in all and for one slow reader. */
   feedBacklog: 200,
-  /** Between two ticks with counts, and between two looks for what other processes did. */
+  /** Time between two ticks with counts, and between two looks for changes by other processes. */
   feedTickMs: 2_000,
   // Polling.
   retryAfterSecondsMin: 1,
   retryAfterSecondsMax: 60,
-  /** Where more clients poll than the budget has room for, the last are put off this far. */
+  /** When more clients poll than the budget allows, the last are told to come back this late. */
   retryAfterPutOffSecondsMax: 960,
   pollsPerSecondDefault: 1_000,
   pollsPerSecondMax: 1_000_000,

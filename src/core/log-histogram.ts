@@ -1,17 +1,17 @@
-/** A bin is 26 % wider than the one before: 2^(1/3). */
+/** Each bin is 26 % wider than the one before: 2^(1/3). */
 const binsPerOctave = 3;
-/** The first holds what is below 1 ms, the last what is over 24 days (2^31 ms). */
+/** The first bin holds times below 1 ms, the last those over 24 days (2^31 ms). */
 const bins = 2 + 31 * binsPerOctave;
 
 /**
- * Counts lengths of time in bins of a logarithmic scale: a fixed size, whatever is counted, and the sum of two is as good
- * as one that saw both. A quantile is right within its bin, so to about an eighth.
+ * Counts lengths of time in bins of a logarithmic scale. Its size is fixed, and two histograms can
+ * be summed without loss. A quantile is right within its bin, so to about an eighth.
  */
 export class LogHistogram {
   readonly #counts = new Uint32Array(bins);
   #total = 0;
 
-  /** Which bin; for callers that count the same length several times. */
+  /** The bin of `ms`; for callers that count the same length several times. */
   static binOf(ms: number): number {
     if (!(ms >= 1)) return 0;
     return Math.min(bins - 1, 1 + Math.floor(Math.log2(ms) * binsPerOctave));
@@ -30,7 +30,7 @@ export class LogHistogram {
     for (const [bin, count] of other.#counts.entries()) if (count > 0) this.addTo(bin, count);
   }
 
-  /** In ms, `share` from 0 to 1; null: nothing was counted. */
+  /** The quantile in ms; `share` is from 0 to 1. null: nothing was counted. */
   quantile(share: number): number | null {
     let left = share * this.#total;
     for (const [bin, count] of this.#counts.entries()) {
@@ -40,14 +40,14 @@ export class LogHistogram {
     return null;
   }
 
-  /** bin, count, bin, count, … of those that are not empty. */
+  /** bin, count, bin, count, … of the bins that are not empty. */
   pairs(): number[] {
     const pairs: number[] = [];
     for (const [bin, count] of this.#counts.entries()) if (count > 0) pairs.push(bin, count);
     return pairs;
   }
 
-  /** What pairs() gave; null: it did not. */
+  /** Reads the result of pairs(); null: `pairs` is not one. */
   static fromPairs(pairs: unknown): LogHistogram | null {
     if (!Array.isArray(pairs) || pairs.length % 2 !== 0) return null;
     const histogram = new LogHistogram();
@@ -61,7 +61,7 @@ export class LogHistogram {
   }
 }
 
-/** `into`: how far into the bin, from 0 to 1. */
+/** A length of time within the bin; `into` says how far into it, from 0 to 1. */
 function msAt(bin: number, into: number): number {
   return bin === 0 ? into : 2 ** ((bin - 1 + into) / binsPerOctave);
 }

@@ -15,12 +15,13 @@ export function isSecretName(name: string): boolean {
   return secretNames.has(name.toLowerCase());
 }
 
-/** What stands in their place. */
+/** Replaces the values of those fields. */
 export const redacted = '[redacted]';
 
 /**
- * A field of a log line as JSON, without secrets and with what an Error has to say; `withStack` false leaves out where
- * it was thrown. Never throws: what JSON cannot carry is told as a text.
+ * A field of a log line as JSON, without secrets. An Error is written with its own fields;
+ * `withStack: false` leaves out its stack. Never throws: a value that JSON cannot hold becomes a
+ * short text.
  */
 export function loggedJson(value: unknown, { withStack = true } = {}): string {
   const told = (one: unknown): unknown =>

@@ -1,13 +1,13 @@
 import type { TaskAccuracy } from './estimator/accuracy.ts';
 
 /**
- * Why nothing can be said of when an operation will end.
+ * Why there is no estimate of when an operation will end.
  *
  *   no_history       too few operations have finished, and the task declares nothing
- *   no_worker        none is alive that runs the task
- *   task_paused      and it waits for that to end
- *   starting         the server was just started and has not read its whole queue yet
- *   queue_too_long   more than limits.foreseenMax wait, and it is not among the first of them
+ *   no_worker        no live worker runs the task
+ *   task_paused      the operation waits for its paused task
+ *   starting         the server has just started and has not read its whole queue yet
+ *   queue_too_long   more than limits.foreseenMax operations wait, and it is not among the first of them
  */
 export const estimateReasons = [
   'no_history',
@@ -22,30 +22,38 @@ export type EstimateReason = (typeof estimateReasons)[number];
 export const estimateBases = ['none', 'declared', 'history', 'progress'] as const;
 export const estimateConfidences = ['none', 'low', 'ok'] as const;
 
-/** When an operation that is not final is expected to end, as its clients are told. Instants in ms. */
+/**
+ * When an operation that is not final is expected to end, as its clients see it. Instants in ms.
+ */
 export type OperationEstimate = {
-  /** Once it has started, when it did; null: see `reason`. */
+  /** The expected start, or the actual one once it has started; null: see `reason`. */
   readonly startsAt: number | null;
   /** Median. */
   readonly completesAt: number | null;
   /** Nine of ten operations end by then. */
   readonly completesBy: number | null;
-  /** Operations that go before it; 0 once it has started; null: not known. */
+  /** Operations ahead of it; 0 once it has started; null: not known. */
   readonly queuePosition: number | null;
   readonly basis: (typeof estimateBases)[number];
-  /** Finished operations behind it. */
+  /** Number of finished operations that the estimate rests on. */
   readonly samples: number;
   /** low: fewer than 100 of the task have finished. */
   readonly confidence: (typeof estimateConfidences)[number];
-  /** It runs longer than nine of ten, or than a bound that was told. */
+  /**
+   * It has run longer than nine of ten operations do, or longer than a bound that clients were
+   * given.
+   */
   readonly longerThanUsual: boolean;
-  /** null: it is known. */
+  /** null: the times are known. */
   readonly reason: EstimateReason | null;
 };
 
-/** What is known of a task's operations. */
+/** What is known about the durations of a task's operations. */
 export type TaskEstimates = {
-  /** From the first start to the end, over the latest 144, later ones counting more; null: fewer than 4 have finished. */
+  /**
+   * From the first start to the end, over the latest 144, with more weight on later ones; null:
+   * fewer than 4 have finished.
+   */
   readonly durations: {
     readonly p50Ms: number;
     readonly p90Ms: number;

@@ -2,7 +2,8 @@ import type { WebhookTarget } from './delivery.ts';
 import type { OutcomeCode } from './errors.ts';
 
 /**
- * What an operation is inside: six states, so that a claim never looks at a row it may not take; a client sees four.
+ * The six internal states of an operation. With six, a claim never looks at a row that it may not
+ * take; a client sees the four statuses on the right.
  *
  *   scheduled  waits for `readyAt`: a delayed start, or the back-off between attempts   pending
  *   ready      may be claimed                                                           pending
@@ -18,10 +19,10 @@ export const operationStates = [
   'completed',
   'failed',
 ] as const;
-/** One of operationStates; clients are told the OperationStatus that it belongs to. */
+/** One of operationStates; clients see the OperationStatus that it belongs to. */
 export type OperationState = (typeof operationStates)[number];
 
-/** What a client can be told, in the order of an operation's life. */
+/** The statuses that a client can see, in the order of an operation's life. */
 export const operationStatuses = ['pending', 'processing', 'completed', 'failed'] as const;
 /** What a client sees. `completed` and `failed` are final and never change. */
 export type OperationStatus = (typeof operationStatuses)[number];
@@ -33,7 +34,7 @@ export type OperationStatus = (typeof operationStatuses)[number];
 export type Operation = {
   readonly id: string;
   readonly task: string;
-  /** Who it belongs to; '' while there is only one tenant. */
+  /** The tenant it belongs to; '' while there is only one. */
   readonly tenant: string;
   readonly state: OperationState;
   /** Counts up with every change that a client can see: the source of the ETag. */
@@ -42,7 +43,7 @@ export type Operation = {
   /** Start of the first attempt. */
   readonly startedAt: number | null;
   readonly finishedAt: number | null;
-  /** When status and result are forgotten: set with the final state to finishedAt + retentionMs. */
+  /** When status and result are removed: set with the final state, to finishedAt + retentionMs. */
   readonly expiresAt: number | null;
   readonly retentionMs: number;
   /** Number of the latest attempt, 0 before the first. Lost and handed-back attempts are not counted. */
@@ -50,17 +51,20 @@ export type Operation = {
   readonly attemptsMax: number;
   /** Attempts that ended because their worker was lost; capped apart from `attemptsMax`. */
   readonly recoveries: number;
-  /** Start of the running attempt. */
+  /** Start of the running attempt; null when none runs. */
   readonly attemptStartedAt: number | null;
   /** Held by the running attempt, null otherwise. Every write of a worker is fenced by the token. */
   readonly lease: Lease | null;
-  /** Higher goes first, -100..100; equal ones by readyAt, then id. */
+  /** Higher goes first, -100..100; equal priorities are ordered by readyAt, then id. */
   readonly priority: number;
   /** Not claimed before this instant. */
   readonly readyAt: number;
-  /** Fails with `queue_timeout` when no attempt has started by then; null once one has. */
+  /**
+   * The operation fails with `queue_timeout` when no attempt has started by then; null once one
+   * has.
+   */
   readonly waitUntil: number | null;
-  /** Fails with `deadline_exceeded` when not finished by then. */
+  /** The operation fails with `deadline_exceeded` when it has not finished by then. */
   readonly deadlineAt: number | null;
   /** Operations of one task with the same key share `concurrency.limit` slots. */
   readonly concurrencyKey: string | null;
@@ -68,14 +72,14 @@ export type Operation = {
   readonly cancelRequestedAt: number | null;
   /** Why it failed; null in every other state. */
   readonly error: OperationError | null;
-  /** What it produced; null in every state but completed. */
+  /** The result; null in every state but completed. */
   readonly result: Result | null;
   readonly labels: Readonly<Record<string, string>>;
   /** The failed operation that this one repeats. */
   readonly retryOf: string | null;
   /** W3C trace context of the submitting request. */
   readonly traceparent: string | null;
-  /** What the request asked to be told; null: nothing. Registered endpoints are not in it. */
+  /** The webhook that the request asked for; null: none. Registered endpoints are not included. */
   readonly webhook: WebhookTarget | null;
 };
 
@@ -87,7 +91,7 @@ export type Lease = {
   readonly expiresAt: number;
 };
 
-/** What the latest attempt reported last; gone once another is to follow it. */
+/** The latest report of the latest attempt; cleared when another attempt is to follow. */
 export type Progress = {
   /** 0..1, never falls within one attempt; null when only a message was reported. */
   readonly fraction: number | null;
@@ -104,13 +108,13 @@ export type OperationError = {
   readonly detail: string;
   /** Class name of what the handler threw. */
   readonly name: string | null;
-  /** What the handler chose for the recorded problem; null leaves it to the error table. */
+  /** The handler's choice for the recorded problem; null: the error table decides. */
   readonly status: number | null;
   readonly type: string | null;
   readonly title: string | null;
 };
 
-/** What is known of a result, its bytes apart. */
+/** Everything about a result except its bytes. */
 export type Result = {
   readonly contentType: string;
   /** Filename for Content-Disposition; null for JSON results. */
@@ -118,14 +122,17 @@ export type Result = {
   readonly sizeBytes: number;
   /** Strong validator with its quotes, e.g. `"r-3q2+7w"`. */
   readonly etag: string;
-  /** The JSON text itself when it is JSON of at most `limits.resultInlineBytes`; else the bytes are stored apart. */
+  /**
+   * The JSON text itself, when the result is JSON of at most `limits.resultInlineBytes`; null: the
+   * bytes are stored separately.
+   */
   readonly inline: string | null;
 };
 
 /**
- * An attempt that ended without completing its operation. A completed operation's last attempt has no
- * such record: the operation itself tells it (attempt, attemptStartedAt, finishedAt). That saves a row
- * for every operation that works at the first try.
+ * An attempt that ended without completing its operation. A completed operation has no such record
+ * of its last attempt, because its own fields describe it (attempt, attemptStartedAt, finishedAt).
+ * That saves a row for every operation that succeeds at the first try.
  */
 export type EndedAttempt = {
   readonly operationId: string;
@@ -140,7 +147,7 @@ export type EndedAttempt = {
   readonly retryAt: number | null;
 };
 
-/** What a client calls the state. */
+/** The status that clients see for `state`. */
 export function statusOf(state: OperationState): OperationStatus {
   switch (state) {
     case 'scheduled':
@@ -155,7 +162,7 @@ export function statusOf(state: OperationState): OperationStatus {
   }
 }
 
-/** Whether it has ended: no event changes it any more. */
+/** Whether the operation has ended: no event changes it any more. */
 export function isFinal(state: OperationState): state is 'completed' | 'failed' {
   return state === 'completed' || state === 'failed';
 }
@@ -165,14 +172,17 @@ export function statesOf(status: OperationStatus): readonly OperationState[] {
   return operationStates.filter((state) => statusOf(state) === status);
 }
 
-/** The order of claims, over all tasks: priority, then the longest ready, then id. */
+/**
+ * Whether a claim takes `a` before `b`, over all tasks: by priority, then the longest ready, then
+ * id.
+ */
 export function claimedBefore(a: Operation, b: Operation): boolean {
   if (a.priority !== b.priority) return a.priority > b.priority;
   if (a.readyAt !== b.readyAt) return a.readyAt < b.readyAt;
   return a.id < b.id;
 }
 
-/** An operation, new or to be tried again, waits for `readyAt`, or is ready at once. */
+/** The state of an operation, new or to be tried again, that may run at `readyAt`. */
 export function waitingState(readyAt: number, now: number): 'scheduled' | 'ready' {
   return readyAt > now ? 'scheduled' : 'ready';
 }

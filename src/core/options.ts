@@ -3,11 +3,11 @@ import { RaincheckError } from './errors.ts';
 import { suggestion } from './suggest.ts';
 
 /**
- * Checks of settings that programs and people give. All throw `invalid_option` with one sentence that
- * names the setting, what was expected and what came.
+ * Checks of settings that programs and people give. Each throws `invalid_option` with one sentence
+ * that names the setting, what was expected and what was given.
  */
 
-/** Refuses members that are not in `known`, with a "did you mean". */
+/** Refuses members that are not in `known`, and suggests the nearest ("did you mean"). */
 export function refuseUnknownKeys(name: string, value: object, known: readonly string[]): void {
   for (const key of Object.keys(value)) {
     if (known.includes(key)) continue;

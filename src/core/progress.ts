@@ -1,12 +1,13 @@
 import { limits } from './limits.ts';
 import type { Progress } from './operation.ts';
 
-/** What a handler reports: a fraction of 1, or so many of so many. */
+/** A handler's report: a fraction of 1, or a count out of a total. */
 export type ProgressReport = number | { readonly current: number; readonly total: number };
 
 /**
- * The progress after `report`, given the one before it in the same attempt. The fraction never falls and
- * stays within 0..1; a report that is not finite is taken as "no news" and only its message counts.
+ * The progress after `report`, given the one before it in the same attempt. The fraction never
+ * falls and stays within 0..1; a report that is not finite changes nothing, and only its message
+ * counts.
  */
 export function nextProgress(p: {
   readonly previous: Progress | null;
@@ -27,7 +28,10 @@ export function nextProgress(p: {
   };
 }
 
-/** Handlers are not always type-checked, and one bad message must not spoil the heartbeat of all. */
+/**
+ * Checked, because not all handlers are type-checked and one bad message must not spoil the
+ * heartbeat of all.
+ */
 function messageText(message: unknown): string | null {
   if (typeof message !== 'string') return null;
   return message.slice(0, limits.progressMessageChars).toWellFormed().replaceAll('\u0000', '');

@@ -16,7 +16,7 @@ export const retryPolicyDefault: RetryPolicy = { baseMs: 1000, factor: 2, capMs:
 
 /** Upper end of the delay after attempt `attempt` (1, 2, …), in ms. */
 export function retryDelayMsMax(policy: RetryPolicy, attempt: number): number {
-  // 0 times a growth that overflowed to Infinity would be NaN, and NaN a readyAt that never comes.
+  // 0 times a growth that overflowed to Infinity is NaN, and a readyAt of NaN never comes.
   if (policy.baseMs === 0) return 0;
   const grown = policy.baseMs * policy.factor ** Math.max(0, attempt - 1);
   return Math.min(policy.capMs, grown);

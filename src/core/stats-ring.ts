@@ -1,13 +1,13 @@
 import { LogHistogram } from './log-histogram.ts';
 
-/** How many went which way within one stretch of time, and how long they waited and ran. */
+/** Counts of operations in one stretch of time, and how long they waited and ran. */
 export class StatsBucket {
   submitted = 0;
   completed = 0;
   failed = 0;
-  /** Of those that failed: before any attempt began. */
+  /** How many of `failed` ended before any attempt began. */
   unstarted = 0;
-  /** By error code, of which there is a closed table. */
+  /** Failures by error code, of which there is a closed table. */
   readonly failedByCode = new Map<string, number>();
   readonly waits = new LogHistogram();
   readonly runs = new LogHistogram();
@@ -27,7 +27,10 @@ export class StatsBucket {
   }
 }
 
-/** Widths of buckets, and how many of each are kept: 15 minutes and a bit, an hour and a bit, a day and a bit. */
+/**
+ * The widths of buckets, and how many of each are kept: a bit more than 15 minutes, an hour and a
+ * day.
+ */
 export const statsTiers = [
   { widthMs: 10_000, kept: 91 },
   { widthMs: 60_000, kept: 61 },
@@ -36,7 +39,10 @@ export const statsTiers = [
 
 export type StatsWidthMs = (typeof statsTiers)[number]['widthMs'];
 
-/** As JSON: number, submitted, completed, failures by code, waits, runs, unstarted (which older versions do not tell). */
+/**
+ * A bucket as JSON: number, submitted, completed, failures by code, waits, runs, unstarted (absent
+ * from older versions).
+ */
 type BucketText = [
   number,
   number,
@@ -51,11 +57,12 @@ type RingText = { readonly format: number; readonly tiers: Readonly<Record<strin
 const format = 1;
 
 /**
- * The last day, in buckets that lie on whole multiples of their width, so that those of several processes can be summed.
+ * Statistics of the last day, in buckets that lie on whole multiples of their width, so that those
+ * of several processes can be summed.
  *
- * What happens is counted in one bucket of each width at once: a submit in 0.01 us, a start or an end in 0.03 us, a failure
- * in 0.06 us (Node 24.21, one of 2 shared cores, a million each after as many to warm up; an operation costs the engine
- * 34 us). All of it takes half a megabyte at most.
+ * Each event is counted in one bucket of each width at once: a submit in 0.01 us, a start or an end
+ * in 0.03 us, a failure in 0.06 us (Node 24.21, one of 2 shared cores, a million each after as many
+ * to warm up; an operation costs the engine 34 us). The whole ring takes half a megabyte at most.
  */
 export class StatsRing {
   readonly #tiers = statsTiers.map(({ widthMs, kept }) => new Tier(widthMs, kept));
@@ -72,7 +79,7 @@ export class StatsRing {
     for (const tier of this.#tiers) tier.at(now)?.waits.addTo(bin);
   }
 
-  /** `code` null: completed. `runMs` null: no attempt ran to its end here. */
+  /** Counts an end. `code` null: completed. `runMs` null: no attempt ran to its end here. */
   finished(now: number, p: { readonly code: string | null; readonly runMs: number | null }): void {
     const bin = p.runMs === null ? null : LogHistogram.binOf(p.runMs);
     for (const tier of this.#tiers) {
@@ -84,7 +91,7 @@ export class StatsRing {
     }
   }
 
-  /** Beside finished: it failed before any attempt of it began. */
+  /** Called in addition to finished(), for an operation that failed before its first attempt. */
   unstarted(now: number): void {
     for (const tier of this.#tiers) {
       const bucket = tier.at(now);
@@ -92,7 +99,7 @@ export class StatsRing {
     }
   }
 
-  /** The buckets of that width which hold anything, each with the instant it begins at. */
+  /** The buckets of that width that are not empty, each with the instant it begins at. */
   buckets(widthMs: StatsWidthMs): IterableIterator<readonly [at: number, bucket: StatsBucket]> {
     return this.#tier(widthMs).entries();
   }
@@ -105,7 +112,10 @@ export class StatsRing {
     for (const tier of this.#tiers) tier.clear();
   }
 
-  /** JSON of at most `charsMax`: where that is too little the narrow buckets are left out, then the old ones. */
+  /**
+   * JSON of at most `charsMax` characters: to fit, the narrow buckets are left out, then the old
+   * ones.
+   */
   text(charsMax: number): string {
     const tiers = this.#tiers.map((tier) => [tier.widthMs, tier.texts()] as const);
     for (;;) {
@@ -116,7 +126,7 @@ export class StatsRing {
     }
   }
 
-  /** What text() gave; null: it did not, or another version did. */
+  /** Reads the result of text(); null: it is something else, or another version wrote it. */
   static fromText(text: string): StatsRing | null {
     try {
       const told = JSON.parse(text) as RingText;
@@ -139,10 +149,10 @@ export class StatsRing {
 class Tier {
   readonly widthMs: number;
   readonly #kept: number;
-  /** By number, which is the instant over the width; in the order they were begun. */
+  /** Buckets by number, i.e. the instant divided by the width, in the order they were begun. */
   readonly #buckets = new Map<number, StatsBucket>();
   #newest = -Infinity;
-  /** The one that was asked for last. */
+  /** The bucket that was asked for last. */
   #number = Number.NaN;
   #bucket: StatsBucket | null = null;
 
@@ -151,7 +161,7 @@ class Tier {
     this.#kept = kept;
   }
 
-  /** null: that is longer ago than is kept. */
+  /** The bucket of `now`; null: that time is no longer kept. */
   at(now: number): StatsBucket | null {
     const number = Math.floor(now / this.widthMs);
     if (number === this.#number) return this.#bucket;
@@ -190,7 +200,7 @@ class Tier {
     this.#number = Number.NaN;
   }
 
-  /** Oldest first. */
+  /** The buckets' texts, oldest first. */
   texts(): BucketText[] {
     return [...this.#buckets]
       .sort(([a], [b]) => a - b)
@@ -201,7 +211,7 @@ class Tier {
       });
   }
 
-  /** Throws for what texts() did not give. */
+  /** Throws unless `texts` came from texts(). */
   read(texts: readonly unknown[]): void {
     for (const text of texts) {
       const [number, submitted, completed, codes, waits, runs, unstarted = 0] = text as BucketText;

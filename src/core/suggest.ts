@@ -1,4 +1,7 @@
-/** The candidate that `word` was probably meant to be, or null: at most a third of its letters off. */
+/**
+ * The candidate that `word` was probably meant to be: at most a third of its letters differ. null:
+ * none is that close.
+ */
 export function suggestion(word: string, candidates: readonly string[]): string | null {
   let best: string | null = null;
   let bestDistance = Math.floor(word.length / 3) + 1;
@@ -12,7 +15,10 @@ export function suggestion(word: string, candidates: readonly string[]): string 
   return best;
 }
 
-/** Damerau-Levenshtein (adjacent swaps cost one), by two rows; O(a·b), so words are cut at 64. */
+/**
+ * Damerau-Levenshtein distance (adjacent swaps cost one), computed with two rows; O(a·b), so words
+ * are cut at 64.
+ */
 export function editDistance(a: string, b: string): number {
   const left = a.slice(0, 64);
   const right = b.slice(0, 64);

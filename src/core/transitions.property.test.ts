@@ -7,8 +7,8 @@ import { nextRetryAt, retryPolicyDefault } from './retry.ts';
 import { decide, type Decision, type OperationEvent } from './transitions.ts';
 
 /**
- * Random lives of operations. A failing one is printed by fast-check with its seed and path; pass both to
- * fc.assert to see it again.
+ * Random lives of operations. fast-check prints the seed and path of a failing one; pass both to
+ * fc.assert to repeat it.
  */
 const start = 1_800_000_000_000;
 const recoveriesMax = limits.recoveriesMax;
@@ -175,7 +175,7 @@ function deepFreeze<T>(value: T): T {
   return value;
 }
 
-/** All that a client can tell apart, but not what only moves the operation within the queue. */
+/** All that a client can distinguish, without what only moves the operation within the queue. */
 function visible(operation: Operation): unknown {
   const status = statusOf(operation.state);
   return {
@@ -346,7 +346,7 @@ describe('any life of an operation', () => {
       'deadline_exceeded',
     ];
     const missing = (): string[] => wanted.filter((name) => !seen.has(name));
-    // The rarest, three lost workers in a row, is not in every thousand of lives.
+    // Three lost workers in a row are the rarest case, which not every thousand lives contains.
     for (let thousands = 0; thousands < 8 && missing().length > 0; thousands += 1) look();
     assert.deepEqual(missing(), []);
   });

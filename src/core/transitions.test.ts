@@ -100,7 +100,7 @@ const samples: Readonly<Record<Operation['state'], Operation>> = {
   },
 };
 
-/** Everything `decide` is asked about, with the true token and with another one. */
+/** All events of `decide`, with the right token and with another one. */
 const events = {
   due: { type: 'due' },
   parked: { type: 'parked' },
@@ -185,7 +185,7 @@ const asUsual: Readonly<Record<EventName, Row>> = {
   waitedTooLong: none,
 };
 
-/** What differs from `asUsual` under a flag; every other cell must stay as it is there. */
+/** The cells that differ from `asUsual` under a flag; every other cell must stay as it is there. */
 const flags: readonly {
   readonly name: string;
   readonly change: Partial<Operation> | ((operation: Operation) => Partial<Operation>);

@@ -55,37 +55,43 @@ export type OperationEvent =
   | { readonly type: 'released'; readonly token: string }
   | {
       readonly type: 'lease_expired';
-      /** The loss of this many workers fails the operation: its handler may be what ends them. */
+      /** An operation that lost this many workers fails: its handler may be what ends them. */
       readonly recoveriesMax: number;
       readonly own?: OwnTasks | undefined;
       /** The holder is known to be dead, e.g. a former process on a single-process store. */
       readonly workerDead: boolean;
-      /** The holder was ended to make way for another, not by what it ran: as `released`. Default false. */
+      /**
+       * The holder was ended to make way for another process, not by what it ran, so its attempt
+       * counts as `released`. Default false.
+       */
       readonly workerReplaced?: boolean | undefined;
     }
   | { readonly type: 'cancel_requested' }
-  /** `waitUntil` or `deadlineAt` has passed while no attempt runs. */
+  /** No attempt runs, and `waitUntil` or `deadlineAt` has passed. */
   | { readonly type: 'waited_too_long' };
 
 /**
- * Tasks of Raincheck itself. None of them ends its process, and each goes on where it was cut off: what costs them
- * their workers is somebody else, so more losses of them are borne.
+ * Tasks of Raincheck itself. None of them ends its process, and each resumes where it was cut off.
+ * If they lose workers, another handler is the cause, so they tolerate more losses.
  */
 export type OwnTasks = {
   readonly names: ReadonlySet<string>;
-  /** In place of the other. */
+  /** Replaces the event's own `recoveriesMax`. */
   readonly recoveriesMax: number;
 };
 
-/** What becomes of an operation: to be written whole, in one commit, when `applied`; else nothing is. */
+/**
+ * The result of an event. `applied`: write the operation whole, in one commit; otherwise write
+ * nothing.
+ */
 export type Decision =
   | {
       readonly outcome: 'applied';
       readonly operation: Operation;
-      /** To be recorded beside the operation, in the same commit. */
+      /** Record it in the same commit as the operation. */
       readonly ended: EndedAttempt | null;
     }
-  /** Fenced off: the lease is another's, or the operation is final. */
+  /** Fenced off: another worker holds the lease, or the operation is final. */
   | { readonly outcome: 'lost' }
   | { readonly outcome: 'unchanged' };
 
@@ -120,17 +126,20 @@ export function decide(operation: Operation, event: OperationEvent, now: number)
   }
 }
 
-/** Whether `token` is the fence that stands. */
+/** Whether `token` currently holds the lease of a running operation. */
 export function holds(operation: Operation, token: string): boolean {
   return operation.state === 'running' && operation.lease?.token === token;
 }
 
-/** An instant further ahead than any legal delay can only come from a clock that was wrong: it counts as past. */
+/**
+ * Whether `instant` is past. An instant further ahead than any legal delay comes from a wrong
+ * clock, so it counts as past.
+ */
 export function isPast(instant: number, now: number, legalDelayMs: number): boolean {
   return instant <= now || instant > now + legalDelayMs;
 }
 
-/** A change no client can see: the version stays. */
+/** For a change that no client can see: the version stays. */
 function moved(operation: Operation, state: 'ready' | 'parked'): Decision {
   return { outcome: 'applied', operation: { ...operation, state }, ended: null };
 }
@@ -215,7 +224,7 @@ function released(operation: Operation, now: number): Decision {
   if (operation.cancelRequestedAt !== null) {
     return failed(operation, cancelledError, { now, outcome: 'released' });
   }
-  // Its old readyAt keeps its place at the head of the queue.
+  // Keeping the old readyAt keeps its place at the head of the queue.
   const { readyAt } = operation;
   return waitsAgain(operation, {
     now,
@@ -277,7 +286,7 @@ function waitedTooLong(operation: Operation, now: number): Decision {
   return unchanged;
 }
 
-/** Final. `outcome` is that of the running attempt, absent when none runs. */
+/** Makes the operation final. `outcome` is that of the running attempt; absent when none runs. */
 function failed(
   operation: Operation,
   error: OperationError,

@@ -3,16 +3,19 @@ import type { Health } from './health.ts';
 import type { OperationStatus } from './operation.ts';
 import type { Scope } from './scope.ts';
 
-/** `GET /tasks/{name}`: a task, its limits and what is known of its operations. null among the limits: none. */
+/**
+ * `GET /tasks/{name}`: a task, its limits and what is known of its operations. A limit of null
+ * means that there is none.
+ */
 export type WireTask = {
   readonly name: string;
-  /** Where to POST. */
+  /** The address to POST to. */
   readonly path: string;
   readonly description: string | null;
   readonly paused: boolean;
   /** Members of the input that are shown as "[redacted]", like `input.apiKey`. */
   readonly redact: readonly string[];
-  /** JSON Schema (2020-12) of the input, when the validator can tell it. */
+  /** JSON Schema (2020-12) of the input, if the validator can provide one. */
   readonly input_schema: unknown;
   readonly limits: {
     readonly attempts: number;
@@ -29,23 +32,28 @@ export type WireTask = {
     readonly completed: number;
     readonly failed: number;
   };
-  /** Since when the operation that waits longest could have run. */
+  /** When the operation that waits longest could have run; null: none waits. */
   readonly oldest_pending_at: string | null;
-  /** As the task declares it. */
+  /** The duration that the task declares. */
   readonly estimate_ms: number | null;
-  /** What its latest 144 operations took from start to end, later ones counting more; null: fewer than 4 have finished. */
+  /**
+   * How long its latest 144 operations took from start to end, with more weight on later ones;
+   * null: fewer than 4 have finished.
+   */
   readonly durations: {
     readonly p50_ms: number;
     readonly p90_ms: number;
     /** Operations that ever finished. */
     readonly samples: number;
   } | null;
-  /** How the first estimates told of its latest 256 operations turned out; null: none has finished. */
+  /** How the first estimates of its latest 256 operations turned out; null: none has finished. */
   readonly estimate_accuracy: {
     readonly samples: number;
-    /** Share that finished by `completes_by`; 0.9 is aimed at. */
+    /** Share that finished by `completes_by`; the target is 0.9. */
     readonly within_bound: number;
-    /** Median of how far off `completes_at` was, over the time from the telling to the end. */
+    /**
+     * Median of how far off `completes_at` was, divided by the time from the estimate to the end.
+     */
     readonly error_median: number;
   } | null;
 };
@@ -61,7 +69,7 @@ export type WireProblem = {
   readonly detail: string;
   readonly code: ErrorCode;
   readonly errors?: readonly FieldError[];
-  /** Of the recorded problem of an operation: its status. */
+  /** The operation's status address, in the recorded problem of an operation. */
   readonly instance?: string;
 };
 
@@ -74,28 +82,31 @@ export type WireProblemType = {
   readonly retryable: boolean;
 };
 
-/** Of the feed: how many operations there are in each status; `completed` and `failed` since the store was made. */
+/**
+ * Sent in the feed: how many operations are in each status; `completed` and `failed` since the
+ * store was made.
+ */
 export type WireFeedTick = Readonly<Record<OperationStatus, number>>;
 
-/** Of the feed: at least so many changes were not told. */
+/** Sent in the feed: at least so many changes were left out. */
 export type WireFeedGap = { readonly missed: number };
 
-/** What the token of a request may do. */
+/** `GET /whoami`: what the token of a request may do. */
 export type WireWhoami = {
-  /** null: the token has none, or no token is asked for. */
+  /** null: the token has no name, or no token is required. */
   readonly name: string | null;
-  /** With those that others imply. */
+  /** The token's scopes and those that they imply. */
   readonly scopes: readonly Scope[];
-  /** Whether a token is asked for. */
+  /** Whether a token is required. */
   readonly secured: boolean;
 };
 
-/** `GET /stats`: how it goes and how it went, over all processes. */
+/** `GET /stats`: present and past figures, over all processes. */
 export type WireStats = {
   readonly generated_at: string;
   readonly window_seconds: number;
   readonly bucket_seconds: number;
-  /** The single worst thing in a sentence. */
+  /** The single worst problem, in a sentence. */
   readonly health: Health;
   readonly totals: {
     readonly pending: number;
@@ -106,40 +117,43 @@ export type WireStats = {
     /** Webhooks that were given up, counted up to 10,000; null: this server sends none. */
     readonly dead_letters: number | null;
   };
-  /** Since when the operation that waits longest could have run; null: none waits. */
+  /** When the operation that waits longest could have run; null: none waits. */
   readonly oldest_pending_at: string | null;
   /** Processes that run operations, by their heartbeats. */
   readonly workers: { readonly live: number; readonly busy: number; readonly slots: number };
-  /** Oldest first, without a gap. Kept as well as can be: a crash loses some seconds of them. */
+  /** Oldest first, without gaps. Best effort: a crash loses some seconds of them. */
   readonly buckets: readonly WireStatsBucket[];
 };
 
-/** How it went in one stretch of time, `bucket_seconds` long. */
+/** Figures for one stretch of time, `bucket_seconds` long. */
 export type WireStatsBucket = {
   /** When it begins. */
   readonly at: string;
   readonly submitted: number;
-  /** First attempts that began. */
+  /** Number of first attempts that began. */
   readonly started: number;
   readonly completed: number;
   readonly failed: number;
-  /** Of those that failed: before any attempt began. */
+  /** How many of `failed` ended before any attempt began. */
   readonly unstarted: number;
   readonly failed_by_code: Readonly<Record<string, number>>;
-  /** Of first attempts that began: how long after they could have. null: none did. */
+  /**
+   * How long operations whose first attempt began had waited since they could have run; null: none
+   * began.
+   */
   readonly wait_ms: WireQuantiles | null;
-  /** Of operations that ended: how long their last attempt took. */
+  /** How long the last attempt of operations that ended took; null: none ended. */
   readonly run_ms: WireQuantiles | null;
-  /** false: something may still be added to it. */
+  /** false: its figures may still grow. */
   readonly complete: boolean;
 };
 
 /** Quantiles in ms, right to about an eighth. */
 export type WireQuantiles = { readonly p50: number; readonly p95: number; readonly p99: number };
 
-/** A process on the store, by its heartbeats. */
+/** A process on the store, as its heartbeats describe it. */
 export type WireWorker = {
-  /** Also the worker of the leases it holds. */
+  /** It is also recorded as the worker of the leases it holds. */
   readonly id: string;
   /** api: accepts and answers. worker: runs attempts and sends webhooks. */
   readonly roles: readonly ('api' | 'worker')[];
@@ -148,21 +162,26 @@ export type WireWorker = {
   readonly version: string;
   readonly started_at: string;
   readonly heartbeat_at: string;
-  /** draining: it stops, and takes no more. dead: its heartbeat is missing; shown for an hour. */
+  /**
+   * draining: the process is stopping and takes no more operations. dead: its heartbeat is missing;
+   * shown for an hour.
+   */
   readonly state: 'live' | 'draining' | 'dead';
-  /** Attempts that run there, of at most `slots`. */
+  /** Attempts running in the process, of at most `slots`. */
   readonly busy: number;
   readonly slots: number;
-  /** 99th percentile of the delay of its event loop in the last seconds; null: not measured (yet). */
+  /**
+   * 99th percentile of the delay of its event loop in the last seconds; null: not measured (yet).
+   */
   readonly event_loop_lag_ms: number | null;
-  /** What it runs. */
+  /** The tasks that it runs. */
   readonly tasks: readonly string[];
 };
 
 /** `GET /workers`: the processes on the store, oldest first. */
 export type WireWorkerList = { readonly workers: readonly WireWorker[] };
 
-/** `GET /`: where everything is. */
+/** `GET /`: the addresses of everything else. */
 export type WireIndex = {
   readonly name: 'raincheck';
   readonly version: string;
@@ -170,12 +189,12 @@ export type WireIndex = {
   readonly tasks_url: string;
   readonly openapi_url: string;
   readonly arazzo_url: string;
-  /** For people. */
+  /** Documentation for people. */
   readonly docs_url: string;
   readonly health_url: string;
   /** Absent where no webhooks are sent. */
   readonly webhook_endpoints_url?: string;
   readonly webhook_deliveries_url?: string;
-  /** Where to POST, by task. */
+  /** The addresses to POST to, by task. */
   readonly submit_urls: Readonly<Record<string, string>>;
 };

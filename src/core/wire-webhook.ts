@@ -4,15 +4,18 @@ import type { OperationStatus } from './operation.ts';
 import type { WireOperation, WireOperationError } from './wire-operation.ts';
 
 /**
- * The body of a delivery, as it is signed and sent. A newer server may send types that are not here:
- * answer those with 2xx and leave them alone.
+ * The body of a delivery, as it is signed and sent. A newer server may send types that are not
+ * listed here: answer those with 2xx and ignore them.
  */
 export type WireWebhookEvent = WireOperationEvent | WireTestEvent;
 
-/** Tells of an operation: that it started, went on or ended. */
+/** Reports that an operation started, progressed or ended. */
 export type WireOperationEvent = {
   readonly type: WebhookEvent;
-  /** When it happened; of a final event the end of the operation. Order by this, not by arrival. */
+  /**
+   * When it happened; for a final event, the end of the operation. Order events by this, not by
+   * arrival.
+   */
   readonly timestamp: string;
   // The same as in data.operation, for receivers written for a bare {status, result_url}.
   readonly operation_id: string;
@@ -23,7 +26,7 @@ export type WireOperationEvent = {
   readonly data: { readonly operation: WireOperation };
 };
 
-/** Tells of nothing: sent when a person asks for it, to see whether webhooks arrive. */
+/** Reports nothing: sent when a person asks for it, to see whether webhooks arrive. */
 export type WireTestEvent = {
   readonly type: 'webhook.test';
   readonly timestamp: string;
@@ -33,15 +36,15 @@ export type WireTestEvent = {
 /** An endpoint: an address that webhooks go to, with its health. */
 export type WireEndpoint = {
   readonly id: string;
-  /** `request`: came into being with the first request that named its address. */
+  /** `request`: made by the first request that named its address. */
   readonly kind: 'registered' | 'request';
-  /** Of kind `request` without the query. */
+  /** Without the query for kind `request`. */
   readonly url: string;
-  /** Of kind `request` empty: each request asks for its own. */
+  /** Empty for kind `request`, where each request names its own. */
   readonly events: readonly WebhookEvent[];
-  /** null: of all tasks. */
+  /** null: all tasks. */
   readonly tasks: readonly string[] | null;
-  /** The headers of its own that go with every delivery; their values are never shown. */
+  /** Names of its own headers that go with every delivery; their values are never shown. */
   readonly header_names: readonly string[];
   readonly description: string | null;
   readonly enabled: boolean;
@@ -49,59 +52,65 @@ export type WireEndpoint = {
   readonly disabled_reason: EndpointDisabled['reason'] | null;
   readonly disabled_at: string | null;
   readonly created_at: string;
-  /** Whether it said that it wants to be sent to; null: it is not asked. */
+  /** Whether it agreed to receive webhooks; null: it need not be asked. */
   readonly handshake: {
     readonly state: EndpointHandshake['state'];
     readonly asked_at: string | null;
-    /** Why it did not consent when it was asked last. */
+    /** Why it did not consent when it was last asked. */
     readonly detail: string | null;
-    /** Deliveries a minute that it allows; null: as many as there are. */
+    /** The deliveries a minute that it allows; null: any number. */
     readonly per_minute: number | null;
   } | null;
   readonly health: WireEndpointHealth;
-  /** Nothing is sent before this instant; null: it waits for none. */
+  /** Nothing is sent before this instant; null: there is no such instant. */
   readonly next_attempt_at: string | null;
-  /** Why nothing is sent now; null: it is. */
+  /** Why nothing is sent now; null: nothing is in the way. */
   readonly next_attempt_reason: string | null;
-  /** How many deliveries are pending or being sent, held and dead, counted up to 10,000 each. Absent in lists. */
+  /**
+   * How many of its deliveries are pending or being sent, held, and dead, each counted up to
+   * 10,000. Absent in lists.
+   */
   readonly counts?: { readonly waiting: number; readonly held: number; readonly dead: number };
   readonly endpoint_url: string;
   readonly deliveries_url: string;
 };
 
-/** What the last attempts told of an endpoint. */
+/** What the last attempts showed about an endpoint. */
 export type WireEndpointHealth = {
-  /** open: failed too often in a row; a probe is sent now and then. */
+  /** open: it failed too often in a row; a probe is sent now and then. */
   readonly circuit: 'closed' | 'open';
-  /** In a row, of those that speak against the endpoint. */
+  /** Failures in a row that are the endpoint's fault. */
   readonly failures: number;
-  /** After an outage: how many attempts may be in flight at once, 1, 2, 4 …; null: as many as the settings allow. */
+  /**
+   * After an outage, the attempts that may be in flight at once: 1, 2, 4 …; null: as many as the
+   * settings allow.
+   */
   readonly in_flight_max: number | null;
   readonly failing_since: string | null;
   readonly last_success_at: string | null;
   readonly last_failure_at: string | null;
 };
 
-/** 201 to POST /webhooks/endpoints. */
+/** 201 answer to POST /webhooks/endpoints. */
 export type WireCreatedEndpoint = WireEndpoint & {
-  /** What the receiver verifies with: of a key pair the public half. Told only now. */
+  /** What the receiver verifies signatures with: for a key pair the public half. Shown only now. */
   readonly secret: string;
 };
 
 /** `GET /webhooks/endpoints`: one page, newest first. */
 export type WireEndpointPage = {
   readonly endpoints: readonly WireEndpoint[];
-  /** Pass as `cursor`; null at the end. */
+  /** Pass it as `cursor`; null at the end. */
   readonly next_cursor: string | null;
 };
 
 /** The secrets of an endpoint, or of the tenant. */
 export type WireSecretList = {
-  /** Those that sign, newest first. Never their values. */
+  /** The secrets that sign, newest first, without their values. */
   readonly secrets: readonly { readonly created_at: string; readonly expires_at: string | null }[];
 };
 
-/** To POST …/secret/rotate: the new secret, told only now. */
+/** Answer to POST …/secret/rotate: the new secret, shown only now. */
 export type WireRotatedSecret = WireSecretList & { readonly secret: string };
 
 /** A delivery: one event on its way to one endpoint. */
@@ -112,26 +121,26 @@ export type WireDelivery = {
   readonly state: DeliveryState;
   readonly operation_id: string | null;
   readonly endpoint_id: string;
-  /** Without its query. */
+  /** The address without its query. */
   readonly url: string;
   readonly created_at: string;
-  /** Begun so far. */
+  /** Attempts begun so far. */
   readonly attempts: number;
-  /** Of those the failures that count, and how many make it a dead letter. */
+  /** Failures that count for the schedule, and the number that makes it a dead letter. */
   readonly failures: number;
   readonly failures_max: number;
   readonly last_status: number | null;
   readonly last_error: string | null;
   readonly next_attempt_at: string | null;
   readonly next_attempt_reason: string | null;
-  /** What made the next attempt, or the latest one, due. */
+  /** Why the next attempt, or the latest one, was due. */
   readonly trigger: DeliveryTrigger;
-  /** Past it nothing is sent any more. */
+  /** After this instant it is no longer sent. */
   readonly expires_at: string;
   readonly finished_at: string | null;
-  /** Forgotten then; null until finished. */
+  /** The record is removed then; null until finished. */
   readonly kept_until: string | null;
-  /** What was and will be sent; absent in lists. */
+  /** What every attempt sends; absent in lists. */
   readonly request?: WireDeliveryRequest;
   readonly delivery_url: string;
   readonly attempts_url: string;
@@ -141,18 +150,18 @@ export type WireDelivery = {
 /** The request that every attempt of a delivery makes. */
 export type WireDeliveryRequest = {
   readonly method: 'POST';
-  /** The headers that are the same on every attempt, but for those of the receiver's own choice. */
+  /** The headers that are the same on every attempt, except for the receiver's own. */
   readonly headers: Readonly<Record<string, string>>;
-  /** The headers of the receiver's own choice; their values are never shown. */
+  /** Names of the receiver's own headers; their values are never shown. */
   readonly header_names: readonly string[];
-  /** The very bytes, as text. */
+  /** The exact body, as text. */
   readonly body: string;
 };
 
 /** `GET /webhooks/deliveries`: one page, newest first. */
 export type WireDeliveryPage = {
   readonly deliveries: readonly WireDelivery[];
-  /** Pass as `cursor`; null at the end. */
+  /** Pass it as `cursor`; null at the end. */
   readonly next_cursor: string | null;
 };
 
@@ -162,9 +171,9 @@ export type WireDeliveryAttempt = {
   readonly trigger: DeliveryTrigger;
   readonly started_at: string;
   readonly ended_at: string | null;
-  /** unknown: the worker died; the receiver may have it. */
+  /** unknown: the worker died, so the receiver may have got it. */
   readonly outcome: 'sending' | 'delivered' | 'failed' | 'unknown';
-  /** Of the answer; null: there was none. */
+  /** Status of the answer; null: there was none. */
   readonly status: number | null;
   /** Error class, like `timeout` or `http_503`; null: none. */
   readonly error: string | null;
@@ -178,33 +187,33 @@ export type WireDeliveryAttempt = {
   } | null;
   readonly answer: {
     readonly headers: Readonly<Record<string, string>>;
-    /** The beginning of the body: text, or base64 when it is none. */
+    /** The beginning of the body: text, or base64 when it is not text. */
     readonly excerpt: { readonly text: string } | { readonly base64: string } | null;
   } | null;
-  /** When the next attempt was planned then, and why. */
+  /** When the next attempt was planned at that time, and why. */
   readonly next_attempt_at: string | null;
   readonly next_attempt_reason: string | null;
 };
 
-/** The latest 50, oldest of them first. */
+/** The latest 50 attempts, oldest of them first. */
 export type WireDeliveryAttemptList = { readonly attempts: readonly WireDeliveryAttempt[] };
 
-/** To POST /webhooks/endpoints/{id}/test. */
+/** Answer to POST /webhooks/endpoints/{id}/test. */
 export type WireTestedEndpoint = {
   readonly delivery: WireDelivery;
-  /** null: none could be made; then the delivery is cancelled. */
+  /** null: no attempt could be made, and the delivery is cancelled. */
   readonly attempt: WireDeliveryAttempt | null;
-  /** Why none could be made; null when one was. */
+  /** Why no attempt could be made; null when one was. */
   readonly reason: string | null;
 };
 
-/** To POST /webhooks/dead-letters/redrive with `dry_run`. */
+/** Answer to POST /webhooks/dead-letters/redrive with `dry_run`. */
 export type WireRedriveCount = {
   readonly dry_run: true;
   readonly action: 'redrive' | 'discard';
-  /** Counted up to 10,000. */
+  /** Counting stops at 10,000. */
   readonly count: number;
-  /** Whether there are more than that. */
+  /** Whether there are more than 10,000. */
   readonly more: boolean;
 };
 
@@ -212,16 +221,16 @@ export type WireRedriveCount = {
 export type WireDeadLetterGroups = {
   readonly groups: readonly {
     readonly fingerprint: string;
-    /** With `error` the filter of a redrive; null: not known. */
+    /** Together with `error`, the filter of a redrive; null: not known. */
     readonly endpoint_id: string | null;
     /** Error class of the latest attempt. */
     readonly error: string;
     readonly count: number;
-    /** When they died: the first of them and the last. */
+    /** When the first and the last of them died. */
     readonly first_at: string;
     readonly last_at: string;
     readonly sample_delivery_id: string;
   }[];
-  /** false: older ones were not looked at. */
+  /** false: older ones were not examined. */
   readonly complete: boolean;
 };

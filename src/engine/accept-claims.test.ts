@@ -7,7 +7,7 @@ import { faultyStore } from '../testing/faulty-store.ts';
 import { defineTask } from './define-task.ts';
 import { engineFixture, gate } from './engine.fixture.ts';
 
-/** A memory store whose claims are counted, and whose accepts wait for `accepts` where that is given. */
+/** A memory store that counts claims, and whose accepts wait for `accepts` if that is given. */
 function watched(accepts?: Promise<void>): {
   store: Store;
   asked: Promise<void>;

@@ -33,22 +33,26 @@ type AcceptClaimsParts = {
 export type Offer = {
   /** For createOperations. */
   readonly claim: ClaimAtAccept;
-  /** The store has answered, or failed with `error`: the slot is used, or free again. */
+  /**
+   * Must be called when the store has answered, or failed with `error`: it uses the slot or frees
+   * it.
+   */
   end(operation: Pick<NewOperation, 'id' | 'input'>, answer: Answer): void;
 };
 
 type Answer = { readonly outcome: CreateOutcome } | { readonly error: unknown };
 
 /**
- * Claims operations in the very commit that accepts them, where a slot of this process is free and nobody who waits is
- * passed over: one commit less to wait for, no way through the queue, no statement for the claim.
+ * Claims operations in the very commit that accepts them, where this process has a free slot and no
+ * waiting operation is overtaken. That saves waiting for one more commit, the way through the
+ * queue, and the statement of a claim.
  *
- *   offer() keeps a slot ──commit──> running: its handler starts in the next turn, behind the 202
- *                              ├──> waits: the slot is free, a claim is asked for; no more offers till one found the end
- *                              └──> no answer: perhaps it runs under our lease; handed back until the store says so
+ *   offer() keeps a slot ──commit──> running: its handler starts in the next turn, after the 202
+ *                              ├──> waits: the slot is freed; no more offers until a claim has emptied the queue
+ *                              └──> no answer: it may run under our lease; its release is repeated until the store answers
  *
- * Tasks with limits, isolated ones and our own are left to the worker's claims: those alone keep to the limits of tasks,
- * of threads and of batches.
+ * Tasks with limits, isolated tasks and our own tasks are left to the worker's claims, since only
+ * those respect the limits of tasks, threads and batches.
  */
 export class AcceptClaims {
   readonly #p: AcceptClaimsParts;
@@ -57,7 +61,7 @@ export class AcceptClaims {
   readonly #outage: Outage;
   readonly #stop = new AbortController();
   #isOpen = false;
-  /** Something may wait that could not be claimed yet. */
+  /** An operation may wait that could not be claimed yet. */
   #isBehind = true;
   #underWay = 0;
   #begun: ClaimedOperation[] = [];
@@ -85,7 +89,7 @@ export class AcceptClaims {
     if (this.#underWay > 0) await new Promise<void>((resolve) => (this.#whenIdle = resolve));
   }
 
-  /** What could not be handed back yet is found again when its lease expires. */
+  /** Stops handing back. Operations not handed back yet are recovered when their leases expire. */
   abandon(): void {
     this.#stop.abort();
   }
@@ -99,7 +103,7 @@ export class AcceptClaims {
     return this.#isOpen && !this.#isBehind ? Math.ceil(free / 2) : free;
   }
 
-  /** A claim was answered and what it brought has begun; `hasLeft`: more may wait. */
+  /** A claim was answered and its operations have begun; `hasLeft`: more may wait. */
   claimed(hasLeft: boolean): void {
     this.#isBehind = hasLeft;
     if (hasLeft && this.#p.running.free > 0) this.#p.wake();
@@ -143,7 +147,7 @@ export class AcceptClaims {
     this.#ended();
   }
 
-  /** The slot is free; what is behind gets it first. */
+  /** Frees the slot; operations that already wait get it first. */
   #free(): void {
     this.#p.running.keepSlots(-1);
     if (this.#isBehind) this.#p.wake();
@@ -157,7 +161,10 @@ export class AcceptClaims {
     this.#whenIdle = null;
   }
 
-  /** The slot stays kept meanwhile, so that an outage of the store cannot pile them up without bound. */
+  /**
+   * Releases the lease of an operation whose commit had no answer. Its slot stays kept meanwhile,
+   * so that an outage of the store cannot pile them up without bound.
+   */
   async #handBack(lease: { readonly id: string; readonly token: string }, firstError: unknown) {
     const { store, clock } = this.#p;
     const settlements = [{ type: 'released', ...lease }] as const;
@@ -191,7 +198,7 @@ export class AcceptClaims {
 
 type Offered = { readonly id: string; readonly input: string; readonly token: string };
 
-/** It may have been stored all the same. */
+/** Whether the operation may have been stored all the same. */
 function isAmbiguous(error: unknown): boolean {
   return error instanceof RaincheckError && error.code === 'store_unavailable';
 }

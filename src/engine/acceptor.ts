@@ -17,13 +17,18 @@ type AcceptorParts = {
   readonly clock: Clock;
   readonly pendingMax: number;
   readonly task: (name: string) => Task;
-  /** A slot for it, in which it would begin by the commit that accepts it; null: none. */
+  /**
+   * Keeps a slot in which the operation would begin with the commit that accepts it; null: none.
+   */
   readonly offer: (task: Task, readyAt: number) => Offer | null;
-  /** The create has been called in this turn, without an offer: a claim called now shares its commit. */
+  /**
+   * createOperations was called in this turn, without an offer: a claim called now shares its
+   * commit.
+   */
   readonly accepted: (readyAt: number) => void;
-  /** It is stored, as it was made. */
+  /** The operation is stored, as it was made. */
   readonly created: (operation: Operation) => void;
-  /** What a client should wait when the queue is full. */
+  /** How long a client should wait when the queue is full. */
   readonly retryAfterSeconds: (task: Task) => number;
 };
 
@@ -58,7 +63,10 @@ export class Acceptor {
     });
   }
 
-  /** What the key of such a request made before; null: nothing. Makes nothing itself. */
+  /**
+   * The operation that a request with this key made before; null: there is none. Creates nothing
+   * itself.
+   */
   async findReplay(p: Parameters<Engine['findReplay']>[0]): Promise<Operation | null> {
     const task = this.#p.task(p.task);
     checkIdempotencyKey(p.idempotency.key);
@@ -76,13 +84,17 @@ export class Acceptor {
       webhook: null,
       idempotency: storedKey(p.idempotency, p.tenant, now),
     };
-    // A queue without room: keys are looked at first, so that only a replay can come of it.
+    // A queue without room: the store looks up keys before it checks for room, so this can only
+    // find a replay.
     const [outcome] = await store.createOperations({ operations: [probe], pendingMax: 0, now });
     if (outcome === undefined || outcome.outcome === 'queue_full') return null;
     return this.#acceptedOf(task, outcome).operation;
   }
 
-  /** A new operation linked to a failed one: same priority and labels, fresh times and attempts. */
+  /**
+   * Makes a new operation linked to a failed one: same priority and labels, fresh times and
+   * attempts.
+   */
   async retry(
     failed: Operation,
     p: Pick<Submission, 'idempotency'> & { readonly input?: Submission['input'] | undefined },
@@ -211,8 +223,8 @@ function validationFailed(task: Task, errors: readonly FieldError[]): RaincheckE
 }
 
 /**
- * A key function that throws, or gives something else than a short text, is the input's fault for the
- * client (422): it is a pure function of the input, and on the next try it would do the same.
+ * Throws `validation_failed` (422) when the key function throws, or returns something else than a
+ * short text: it is a pure function of the input, so it would do the same on the next try.
  */
 function keyOf(task: Task, keyFunction: (input: unknown) => string, input: unknown): string {
   const refused = (detail: string): RaincheckError =>
@@ -252,8 +264,8 @@ function times(
 
 function checkRequest(p: Submission, now: number): void {
   checkInstant('not_before', p.notBefore, { min: 0, max: now + limits.delayMsMax });
-  // With a key this may be the repetition of a request whose deadline has passed since: the store knows. If
-  // it is not, the operation fails with `deadline_exceeded` before it starts.
+  // With an idempotency key this may repeat a request whose deadline has passed since; only the
+  // store knows. If it does not, the operation fails with `deadline_exceeded` before it starts.
   checkInstant('deadline', p.deadlineAt, {
     min: p.idempotency === undefined ? Math.max(now, p.notBefore ?? 0) + 1 : 0,
     max: now + 2 * limits.delayMsMax,

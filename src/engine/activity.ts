@@ -5,12 +5,13 @@ import type { StatsRing } from '../core/stats-ring.ts';
 import type { Settlement } from '../store/store.ts';
 
 /**
- * Told of what became of operations in this process, each time once and when it is durable. Must not throw and should
- * cost next to nothing. An end whose commit had no answer may be missed, as nobody knows whose it was.
+ * Informed of what became of operations in this process, once for each event and when it is
+ * durable. Must not throw and should cost next to nothing. An end whose commit had no answer may be
+ * missed, since nobody knows whether this process caused it.
  */
 export type Observer = {
   submitted(task: string): void;
-  /** Its first attempt began, so long after it could have. */
+  /** The operation's first attempt began, `waitMs` after it could have. */
   started(task: string, waitMs: number): void;
   finished(p: FinishedOperation): void;
 };
@@ -19,13 +20,13 @@ export type FinishedOperation = {
   readonly task: string;
   /** null: completed. */
   readonly code: OutcomeCode | null;
-  /** Of its last attempt; null: none ran, or none that ended here. */
+  /** Duration of its last attempt; null: none ran, or none that ended here. */
   readonly runMs: number | null;
-  /** Since it was accepted. */
+  /** Time since it was accepted. */
   readonly totalMs: number;
 };
 
-/** Counts what happens, from what the engine hears after its commits. */
+/** Counts what happens to operations, as the engine learns it after its commits. */
 export class Activity {
   readonly #clock: Clock;
   readonly #isAlone: boolean;
@@ -35,7 +36,7 @@ export class Activity {
 
   constructor(p: {
     clock: Clock;
-    /** The instants of the store are those of `clock`. */
+    /** Whether the store's instants come from `clock`. */
     isAlone: boolean;
     ring: StatsRing;
     observer: Observer | null;
@@ -46,7 +47,7 @@ export class Activity {
     this.#observer = p.observer;
   }
 
-  /** How many there were so far. */
+  /** Number of changes counted so far. */
   get changes(): number {
     return this.#changes;
   }
@@ -57,7 +58,7 @@ export class Activity {
     this.#observer?.submitted(task);
   }
 
-  /** An attempt began: counted when it is the first. */
+  /** An attempt began; counted when it is the first of its operation. */
   started({ task, startedAt, attemptStartedAt, readyAt, createdAt }: Operation): void {
     if (startedAt === null || startedAt !== attemptStartedAt) return;
     this.#changes += 1;
@@ -66,7 +67,9 @@ export class Activity {
     this.#observer?.started(task, waitMs);
   }
 
-  /** Its attempt ended `now`, after `runMs`, as `settlement` says: counted when it was the last. */
+  /**
+   * An attempt ended at `now`, after `runMs`, as `settlement` says; counted when it was the last.
+   */
   settled(
     operation: Operation,
     settlement: Settlement,
@@ -74,12 +77,12 @@ export class Activity {
   ): void {
     const code = finalCode(operation, settlement);
     if (code === undefined) return;
-    // Both by the clock of the store, so that the clocks of two machines do not meet.
+    // Both instants come from the store's clock, so the clocks of two machines are not mixed.
     const before = (operation.attemptStartedAt ?? operation.createdAt) - operation.createdAt;
     this.#finished({ task: operation.task, code, runMs, totalMs: before + runMs }, now);
   }
 
-  /** It became final although no attempt of this process ended. */
+  /** The operation became final without an attempt that ended in this process. */
   ended({ task, error, createdAt, startedAt, finishedAt }: Operation): void {
     const totalMs = Math.max(0, (finishedAt ?? createdAt) - createdAt);
     const now = this.#clock.now();
@@ -93,13 +96,13 @@ export class Activity {
     this.#observer?.finished(p);
   }
 
-  /** Asking the clock costs more than the counting. */
+  /** Avoids asking the clock where possible: that costs more than the counting. */
   #when(instant: number): number {
     return this.#isAlone ? instant : this.#clock.now();
   }
 }
 
-/** undefined: it is not final. */
+/** null: completed. undefined: the operation is not final. */
 function finalCode(
   { deadlineAt }: Operation,
   settlement: Settlement,

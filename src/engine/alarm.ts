@@ -1,9 +1,9 @@
 import type { Clock } from '../core/clock.ts';
 
 /**
- * One timer that many share. `set(at)` moves it; moving it later costs nothing: the sleep under way wakes
- * early, sees that it is not time yet and sleeps again. So a loop may move its alarm with every operation
- * (8,000 a second) without making 8,000 timers. `ring` must not throw.
+ * One timer that many share. `set(at)` moves it. Moving it later costs nothing: the present sleep
+ * wakes early, sees that it is not time yet and sleeps again. So a loop may move its alarm with
+ * every operation (8,000 a second) without making 8,000 timers. `ring` must not throw.
  */
 export class Alarm {
   readonly #clock: Pick<Clock, 'now' | 'sleep'>;
@@ -12,13 +12,13 @@ export class Alarm {
   #sleepEndsAt = Infinity;
   #sleep: AbortController | null = null;
 
-  /** With elapsedClock() the instants are those of its now(). */
+  /** The instants are those of the clock's now(), also when it is an elapsedClock(). */
   constructor(clock: Pick<Clock, 'now' | 'sleep'>, ring: () => void) {
     this.#clock = clock;
     this.#ring = ring;
   }
 
-  /** Rings once at `at`, replacing what was set before; Infinity: not at all. */
+  /** Rings once at `at`, instead of at the instant set before; Infinity: not at all. */
   set(at: number): void {
     this.#at = at;
     if (at < this.#sleepEndsAt) this.#sleepUntil(at);
@@ -29,7 +29,7 @@ export class Alarm {
     if (at < this.#at) this.set(at);
   }
 
-  /** Cancels; a later set() starts it again. */
+  /** Cancels the alarm; a later set() starts it again. */
   clear(): void {
     this.#at = Infinity;
     this.#sleepEndsAt = Infinity;

@@ -7,17 +7,17 @@ import { plainError } from './handler-error.ts';
 import type { LogBuffer } from './log-buffer.ts';
 import type { Task } from './task.ts';
 
-/** Why a handler is told to stop before it is done. */
+/** The reason why a handler is told to stop before it is done. */
 export type AbortCause = 'timeout' | 'deadline' | 'cancel' | 'lost' | 'stop';
 
 /**
- * One attempt in this process: the struct that the executor's steps hand on.
+ * One attempt in this process: the struct that the executor's steps pass on.
  *
  *   running --abort(cause)--> aborting --handler returned, threw or ran out of grace--> settling --> ended
  *      \--handler returned or threw-----------------------------------------------------/
  *
- * `settling` is entered once; whatever the handler does later is dropped. An attempt aborted as `lost`
- * goes from aborting to ended: its lease is another's, nothing is written.
+ * `settling` is entered once; whatever the handler does later is dropped. An attempt aborted as
+ * `lost` goes from aborting to ended: another worker holds its lease, so nothing is written.
  */
 export class Attempt {
   readonly operation: Operation;
@@ -29,24 +29,27 @@ export class Attempt {
   leasedAt: number;
   phase: 'running' | 'aborting' | 'settling' | 'ended' = 'running';
   cause: AbortCause | null = null;
-  /** When it is told to stop for its timeout, and given up after its grace: of the clock's elapsed(). */
+  /**
+   * By the clock's elapsed(): when the handler is told to stop for its timeout, and when it is
+   * given up after its grace.
+   */
   timeoutAt: number;
   graceEndsAt = Infinity;
-  /** Its handler went on past the grace. */
+  /** Its handler still ran when the grace was over. */
   graceOutlived = false;
   /** An instant, unlike the two above. */
   readonly deadlineAt: number;
-  /** Stops the handler by force; only isolated ones can be. */
+  /** Stops the handler by force; null unless it is isolated. */
   kill: (() => void) | null = null;
-  /** Tells a handler in another thread. */
+  /** Passes an abort on to a handler in another thread. */
   forwardAbort: ((cause: AbortCause) => void) | null = null;
 
   progress: Progress | null = null;
   progressUnsent = false;
-  /** Not before this instant is progress sent again. */
+  /** Progress is not sent again before this instant. */
   progressDueAt = -Infinity;
 
-  /** null: it has logged nothing. */
+  /** null: the handler has logged nothing. */
   logs: LogBuffer | null = null;
 
   #controller: AbortController | null = null;
@@ -57,7 +60,7 @@ export class Attempt {
     input: string;
     task: Task;
     now: number;
-    /** elapsed() of the clock; where no timeout is watched, 0 will do. */
+    /** elapsed() of the clock; 0 will do where no timeout is watched. */
     elapsed: number;
   }) {
     this.operation = p.operation;
@@ -70,22 +73,22 @@ export class Attempt {
     this.deadlineAt = p.operation.deadlineAt ?? Infinity;
   }
 
-  /** Its time is counted from here on. */
+  /** Starts the timeout now, because the handler starts now. */
   handlerStarts(elapsed: number): void {
     this.timeoutAt = elapsed + (this.task.timeoutMs ?? Infinity);
   }
 
-  /** The handler may still run and its outcome counts. */
+  /** Whether the handler may still run and its outcome counts. */
   get live(): boolean {
     return this.phase === 'running' || this.phase === 'aborting';
   }
 
-  /** The lease is ours to extend. */
+  /** Whether this process should still extend the lease. */
   get leased(): boolean {
     return this.phase !== 'ended' && this.cause !== 'lost';
   }
 
-  /** Made when first asked for: a handler that never looks at it costs none. */
+  /** Made when first asked for: a handler that never uses it costs none. */
   get signal(): AbortSignal {
     if (this.#controller === null) {
       this.#controller = new AbortController();
@@ -94,7 +97,10 @@ export class Attempt {
     return this.#controller.signal;
   }
 
-  /** Tells the handler to stop; false when it was told before or is done. `lost` overrides an earlier cause. */
+  /**
+   * Tells the handler to stop; false when it was told before or is done. `lost` overrides an
+   * earlier cause.
+   */
   abort(cause: AbortCause): boolean {
     if (this.phase === 'aborting' && cause === 'lost' && this.cause !== 'lost') {
       this.cause = 'lost';
@@ -109,7 +115,7 @@ export class Attempt {
     return true;
   }
 
-  /** Which of deadline and timeout has passed; null: neither. */
+  /** Whether the deadline or the timeout has passed; null: neither. */
   timeCause(p: { readonly now: number; readonly elapsed: number }): 'timeout' | 'deadline' | null {
     if (this.deadlineAt <= p.now) return 'deadline';
     return this.timeoutAt <= p.elapsed ? 'timeout' : null;
@@ -147,7 +153,7 @@ export function abortError(cause: 'timeout' | 'deadline' | 'cancel', task: Task)
   return cause === 'deadline' ? deadlineError : cancelledError;
 }
 
-/** What an error says beside, where the handler did not stop when it was told to. */
+/** Text to add to an error where the handler did not stop when it was told to. */
 export function graceDetail(task: Task, graceMs: number): string {
   const end = task.isolateModule === null ? 'it is no longer waited for' : 'its thread was ended';
   return `Its handler did not stop within the grace of ${formatDuration(graceMs)}, so ${end}.`;

@@ -135,7 +135,7 @@ test('at its timeout the signal aborts with the reason, and the attempt is tried
 test('a clock that is set an hour forward times nothing out', async (t) => {
   const work = gate<string>();
   const task = defineTask('steady', { timeout: '10s', attempts: 3, run: () => work.promise });
-  // Its own timeout makes the executor look at all of them after the jump.
+  // Its own timeout makes the executor check all attempts after the jump.
   const other = defineTask('other', { timeout: '5s', run: () => new Promise(() => undefined) });
   const f = await engineFixture(t, [task, other]);
   const { id } = await f.submit();

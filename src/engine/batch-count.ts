@@ -8,24 +8,28 @@ import { isOwnTask } from './own-tasks.ts';
 
 export type BatchCount = {
   readonly count: number;
-  /** false: the count stopped at limits.batchCountMax, or after limits.batchCountPages pages: there may be more. */
+  /**
+   * false: the count stopped at limits.batchCountMax, or after limits.batchCountPages pages, so
+   * there may be more.
+   */
   readonly isComplete: boolean;
-  /** Ids of some of them, the newest first. */
+  /** Ids of the newest of them, newest first. */
   readonly sample: readonly string[];
 };
 
 const sampleMax = 10;
 
 /**
- * Of what the store has found: only this process knows kinds of errors, and no task of our own takes part. Who asks for
- * all that failed does not mean a discard of dead letters that somebody has cancelled.
+ * Whether a batch includes `operation`, which the store's filter has found. The store cannot filter
+ * by the kind of error, so this process does. Raincheck's own tasks are excluded: a person who asks
+ * for all failed operations does not mean, for example, a cancelled discard of dead letters.
  */
 export function isBatchable(operation: Operation, { fingerprint }: BatchInput): boolean {
   if (isOwnTask(operation.task)) return false;
   return fingerprint === undefined || fingerprintOfFailed(operation) === fingerprint;
 }
 
-/** How many operations a batch would take if it were asked for now. */
+/** How many operations a batch would change if it were submitted now. */
 export async function countBatch(
   engine: Pick<Engine, 'list'>,
   p: BatchInput & { readonly tenant: string },

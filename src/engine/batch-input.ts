@@ -8,9 +8,9 @@ import { ownTaskNames } from './own-tasks.ts';
 import type { StandardJsonSchema, StandardSchema } from './standard-schema.ts';
 
 /**
- * A batch does to all operations that a filter finds what a client may do to one, and is an operation itself, of a task
- * of our own: progress, cancel and retry come with it. The tasks have no other address than these; their results are
- * read at `/operations/{id}/result`.
+ * A batch does to all operations that a filter finds what a client may do to one. It is an
+ * operation itself, of a task of our own, and so has progress, cancel and retry. These are the only
+ * addresses of the tasks; their results are read at `/operations/{id}/result`.
  */
 export const batchTasks = {
   cancel: { name: ownTaskNames.cancel, address: '/operations:batch-cancel' },
@@ -23,13 +23,16 @@ export const batchActions = Object.keys(batchTasks) as BatchAction[];
 
 /** The body of a submit, checked. */
 export type BatchInput = {
-  /** Of what can be cancelled, retried or removed at all. */
+  /** Selects among the operations that can be cancelled, retried or removed at all. */
   readonly filter: Omit<OperationFilter, 'tenant'>;
-  /** Only of this kind of error (core/error-fingerprint.ts); the store does not know it. */
+  /**
+   * Restricts the batch to this kind of error (core/error-fingerprint.ts); the store cannot filter
+   * by it.
+   */
   readonly fingerprint?: string | undefined;
-  /** Operations at most, newest first. */
+  /** Most operations that the batch changes, newest first. */
   readonly limit: number;
-  /** Only count. Answered by the route itself (http/batches.ts) and never stored. */
+  /** Only count. The route itself answers this (http/batches.ts); it is never stored. */
   readonly dryRun: boolean;
 };
 
@@ -39,14 +42,17 @@ const actionable: Readonly<Record<BatchAction, readonly OperationStatus[]>> = {
   remove: ['failed', 'completed'],
 };
 
-/** Without a `status`: many that have completed are somebody's results, so whoever means those must say so. */
+/**
+ * The default without a `status`. Completed operations are often somebody's results, so removing
+ * them must be asked for.
+ */
 const unasked: Readonly<Record<BatchAction, readonly OperationStatus[]>> = {
   ...actionable,
   remove: ['failed'],
 };
 
 const common = ['status', 'task', 'labels', 'since', 'until', 'q', 'input'] as const;
-/** What is not over has no error to filter by. */
+/** Only operations that have ended have an error to filter by. */
 const ofFailed = [...common, 'code', 'error', 'fingerprint'];
 const filterMembers: Readonly<Record<BatchAction, readonly string[]>> = {
   cancel: common,
@@ -54,7 +60,7 @@ const filterMembers: Readonly<Record<BatchAction, readonly string[]>> = {
   remove: ofFailed,
 };
 
-/** The body as checked. Throws `validation_failed` with a pointer for everything that is wrong. */
+/** Checks the body. Throws `validation_failed` with a pointer for everything that is wrong. */
 export function batchInput(action: BatchAction, body: unknown): BatchInput {
   const reading = new BodyReading();
   const input = readInput(reading, action, body);
@@ -64,9 +70,10 @@ export function batchInput(action: BatchAction, body: unknown): BatchInput {
 }
 
 /**
- * For defineTask: the same check as a Standard Schema, and what OpenAPI and the command line show of it. It takes what may
- * be stored, so no `dry_run`: a retry with an edited input comes here too, and would do in earnest what was to be counted.
- * `check` fails what else cannot run.
+ * The same check as a Standard Schema for defineTask, with the JSON Schema that OpenAPI and the
+ * command line show. It accepts only what may be stored, so no `dry_run`: a retry with an edited
+ * input passes here too, and would change what was only to be counted. `check` reports anything
+ * else that cannot run.
  */
 export function batchSchema(
   action: BatchAction,
@@ -92,7 +99,7 @@ export function batchSchema(
   };
 }
 
-/** null: it could not be read, which `reading` then tells of. */
+/** null: it could not be read, and `reading` has the errors. */
 function readInput(reading: BodyReading, action: BatchAction, body: unknown): BatchInput | null {
   const given = reading.object([], body, ['filter', 'limit', 'dry_run']);
   if (given === null) return null;
@@ -141,7 +148,7 @@ const refusals: Readonly<Record<BatchAction, string>> = {
   remove: 'is not over and cannot be removed',
 };
 
-/** One, or a list of them. */
+/** Reads one status or a list of them. */
 function readStatuses(
   reading: BodyReading,
   action: BatchAction,
@@ -183,7 +190,7 @@ function readMembers(reading: BodyReading, given: unknown) {
   return members;
 }
 
-/** An object of texts. */
+/** Reads an object whose values are texts. */
 function readTexts(
   reading: BodyReading,
   name: 'labels' | 'input',
@@ -205,7 +212,7 @@ function readTexts(
   return given as Readonly<Record<string, string>>;
 }
 
-/** What no name and no filter is. */
+/** Refuses texts that are longer than any name or filter. */
 function refuseUnlike(reading: BodyReading, path: readonly string[], text: string): void {
   const max = path[1] === 'labels' ? limits.labelValueChars : limits.filterTextChars;
   if (text.length > max) reading.fail(path, `Expected at most ${max} characters.`);

@@ -54,7 +54,10 @@ async function batch(f: Fixture, action: BatchAction, body: object): Promise<Ope
   return f.submit(body, { task: batchTasks[action].name });
 }
 
-/** Once it is final. Time passes until then, as heartbeats and back-offs want it to, but no faster than commits do. */
+/**
+ * The batch once it is final. Time passes meanwhile, as heartbeats and back-offs need, but no
+ * faster than commits.
+ */
 async function ended(f: Fixture, id: string): Promise<Operation> {
   for (;;) {
     const operation = await f.read(id);
@@ -197,7 +200,7 @@ for (const [name, open] of Object.entries(stores)) {
       assert.equal((await f.read(later.id)).cancelRequestedAt, null);
       const own = await batch(f, 'cancel', { filter: { task: batchTasks.retry.name } });
       assert.equal(resultOf(await ended(f, own.id)).matched, 0);
-      // There is room again.
+      // Makes room again.
       await f.clock.advance(60_000);
       assert.deepEqual(resultOf(await ended(f, waiting.id)), {
         matched: 1,
@@ -236,7 +239,7 @@ for (const [name, open] of Object.entries(stores)) {
     it('counts what the server refuses and what others were faster with', async (t) => {
       const f = await fixture(t);
       await failed(f, 2);
-      // Of a task that this process does not have.
+      // An operation of a task that this process does not have.
       const { operation } = await f.engine.submit({
         task: 'broken',
         tenant: '',
@@ -253,7 +256,7 @@ for (const [name, open] of Object.entries(stores)) {
   });
 
   describe(`A batch that is cut off on ${name}`, () => {
-    /** At the nth call of `verb` the store goes away once, the call done or not. */
+    /** At the nth call of `verb` the store fails once, before or after the call took effect. */
     async function cutOff(
       t: TestContext,
       p: {
@@ -296,7 +299,7 @@ for (const [name, open] of Object.entries(stores)) {
       await f.engine.setTaskPaused({ task: 'tight', paused: true });
       const other = await f.submit(null);
       f.clock.jump(1);
-      // The queue fills, so that the batch waits with a part of its work done.
+      // Fills the queue, so that the batch waits after a part of its work.
       const operation = await batch(f, 'retry', { filter: { task: 'tight' } });
       const losses = limits.recoveriesMax + 2;
       for (let n = 0; n < losses; n += 1) {
@@ -306,7 +309,7 @@ for (const [name, open] of Object.entries(stores)) {
           if (state === 'running') break;
           await f.clock.advance(10);
         }
-        // What a process finds at its start is a dead one's.
+        // Leases that a process finds at its start belong to a dead one.
         f = await engineFixture(t, tasks, { store, clock: f.clock });
       }
       t.after(close);

@@ -16,35 +16,44 @@ import { keptBackPath, refusal } from './kept-back.ts';
 import { scanOperations } from './operation-scan.ts';
 import type { Task, TaskContext } from './task.ts';
 
-/** What the operation gives as its result. */
+/** The result of a batch. */
 export type Batched = {
-  /** What the filter found. */
+  /** Operations that the filter found. */
   readonly matched: number;
-  /** Cancelled, or asked to; or retried as a new operation; or removed, since the batch was last begun anew. */
+  /**
+   * Operations cancelled or asked to cancel, retried as new ones, or removed, since the batch was
+   * last begun anew.
+   */
   readonly changed: number;
-  /** Left alone: it had ended, or was removed, before its turn. */
+  /** Operations left alone because they had ended, or were removed, before their turn. */
   readonly skipped: number;
-  /** The server refused it, such as an input that the task does not take any more. */
+  /**
+   * Operations that the server refused to change, for example because the task no longer accepts
+   * their input.
+   */
   readonly failed: number;
 };
 
 type BatchParts = {
   readonly store: Pick<Store, 'readOperation' | 'listAttempts'>;
-  /** Asked for when a batch runs: it has these tasks itself. */
+  /** Called when a batch runs, because the engine itself is made with these tasks. */
   readonly engine: () => Engine;
 };
 
 type Change = 'changed' | 'skipped' | 'failed';
 
 /**
- * The tasks behind `POST /operations:batch-cancel`, `:batch-retry` and `:batch-remove`. A batch first looks for what its filter finds,
- * then changes some at a time, as a client would one by one.
+ * Makes the tasks behind `POST /operations:batch-cancel`, `:batch-retry` and `:batch-remove`. A
+ * batch first finds the operations that match its filter, then changes some at a time, as a client
+ * would change them one by one.
  *
- * - What was made after the millisecond in which it was accepted is not its own. Nor is what Raincheck's own tasks make.
- * - It may be cut off anywhere and run again. A retry has an idempotency key that follows from the batch and the failed
- *   operation: done once more it gives the operation that it made. What a cancel had ended is found by when it was asked.
- *   What is removed leaves nothing to be found: a removal that begins anew counts anew.
- * - A queue without room holds it up, no more.
+ * - Operations made after the millisecond in which the batch was accepted are excluded, and so are
+ *   those of Raincheck's own tasks.
+ * - A batch may be cut off anywhere and run again. A retry has an idempotency key derived from the
+ *   batch and the failed operation: repeated, it returns the operation that it made before.
+ *   Operations that the batch has cancelled are recognised by the time of the request to cancel. A
+ *   removed operation leaves no trace, so a removal that begins anew also counts anew.
+ * - A full queue only delays a batch.
  */
 export function createBatchTasks(p: BatchParts): readonly Task[] {
   return batchActions.map((action) => {
@@ -70,13 +79,13 @@ const descriptions: Readonly<Record<BatchAction, string>> = {
   remove: 'Removes operations that are over.',
 };
 
-/** Of an operation, when its turn comes: somebody else was faster. */
+/** Somebody else changed the operation before its turn. */
 const missed: ReadonlySet<ErrorCode> = new Set([
   'operation_not_found',
   'operation_gone',
   'operation_not_failed',
 ]);
-/** Of this process or its store: the attempt as a whole comes again. */
+/** Problems of this process or its store: the whole attempt is tried again. */
 const fatal: ReadonlySet<ErrorCode> = new Set(['store_unavailable', 'shutting_down', 'internal']);
 
 class Batch {
@@ -115,7 +124,7 @@ class Batch {
     return own;
   }
 
-  /** In order of the list, newest first. */
+  /** Ids in the order of the list, newest first. */
   async #matching(own: Operation, limit: number): Promise<readonly string[]> {
     const { input, signal, progress } = this.#context;
     const ids: string[] = [];
@@ -137,7 +146,10 @@ class Batch {
     return { ...filter, tenant, until: Math.min(filter.until ?? Infinity, createdAt + 1) };
   }
 
-  /** What an attempt before this one has ended: nothing that waits, so the filter does not find it again. */
+  /**
+   * How many operations an earlier attempt has cancelled. All of them waited and have ended, so the
+   * filter does not find them again.
+   */
   async #cancelledBefore(own: Operation): Promise<number> {
     if ((await this.#store.listAttempts({ id: own.id })).length === 0) return 0;
     const { input, signal } = this.#context;
@@ -192,7 +204,10 @@ class Batch {
   }
 }
 
-/** In the very millisecond of the batch that tells what it has itself made, in an attempt before, from all else. */
+/**
+ * Whether `operation` existed before the batch. Within the batch's own millisecond the clock cannot
+ * tell, so retries are taken for the batch's own work from an earlier attempt.
+ */
 function isOlder(operation: Operation, own: Operation): boolean {
   return operation.createdAt < own.createdAt || operation.retryOf === null;
 }

@@ -7,15 +7,15 @@ import { instantMs } from './instant.ts';
 export type Members = Readonly<Record<string, unknown>>;
 type Path = readonly string[];
 
-/** Why an operation has no `dry_run`: only the route that counts takes it. */
+/** The refusal of `dry_run` in an operation: only the route that counts accepts it. */
 export function storedDryRun(address: string): string {
   return `An operation acts, it does not count. Leave it out, or ask \`POST ${address}\` for a dry run.`;
 }
 
 /**
- * Reads parsed JSON member by member and collects all that is wrong, so that a client is told everything at once. A
- * member that is wrong reads as if it were not there; what is read is good only when `misfits` is empty. It holds
- * limits.inputErrors of them: a body of a mebibyte has room for a hundred thousand.
+ * Reads parsed JSON member by member and collects all errors, so that a client learns everything at
+ * once. A wrong member reads as if it were missing; the values are usable only when `misfits` is
+ * empty. It holds at most limits.inputErrors: a body of a mebibyte has room for a hundred thousand.
  */
 export class BodyReading {
   readonly misfits: { readonly path: Path; readonly message: string }[] = [];
@@ -30,14 +30,14 @@ export class BodyReading {
     return this.misfits.length >= limits.inputErrors;
   }
 
-  /** Unknown members are refused, with the one that was probably meant. */
+  /** Reads an object. Unknown members are refused, with a suggestion. */
   object(path: Path, value: unknown, known: readonly string[]): Members | null {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       return this.fail(path, 'Expected an object.');
     }
     for (const name of Object.keys(value)) {
       if (known.includes(name)) continue;
-      if (this.#isFull) break; // what was meant takes time to find out
+      if (this.#isFull) break; // finding suggestions takes time
       const meant = suggestion(name, known);
       const hint = meant === null ? `Known: ${known.join(', ')}.` : `Did you mean \`${meant}\`?`;
       this.fail([...path, name], `There is no such member. ${hint}`);
@@ -84,7 +84,10 @@ export class BodyReading {
     return false;
   }
 
-  /** What `check` gives; undefined when it refuses, whose errors then stand among the others. */
+  /**
+   * The result of `check`; undefined when it throws a refusal, whose errors are then added to the
+   * others.
+   */
   checked<T>(check: () => T): T | undefined {
     try {
       return check();
@@ -94,7 +97,7 @@ export class BodyReading {
     }
   }
 
-  /** As checked(), for a check that takes its time. */
+  /** Like checked(), for an asynchronous check. */
   async checkedSoon<T>(check: () => Promise<T>): Promise<T | undefined> {
     try {
       return await check();
@@ -104,7 +107,7 @@ export class BodyReading {
     }
   }
 
-  /** A refusal with all that is wrong; throws what is no refusal. */
+  /** Adds the errors of a refusal; rethrows any other error. */
   #take(error: unknown): void {
     if (!(error instanceof RaincheckError) || error.errors === undefined) throw error;
     this.#blocked ||= error.code === 'webhook_url_blocked';
@@ -118,7 +121,10 @@ export class BodyReading {
     }));
   }
 
-  /** Throws when anything was wrong: `webhook_url_blocked` when it was that alone, else `validation_failed`. */
+  /**
+   * Throws when anything was wrong: `webhook_url_blocked` when that was the only problem, else
+   * `validation_failed`.
+   */
   finish(): void {
     const { errors } = this;
     const [first] = errors;

@@ -1,9 +1,9 @@
 import { pathToFileURL } from 'node:url';
 
 /**
- * URL of the module that called `callee`, from the stack; null when it cannot be told (eval, the REPL).
- * Frames are read as V8's CallSites rather than from the text of `stack`, which source maps and other
- * people's formatters change.
+ * URL of the module that called `callee`, from the stack; null when it cannot be determined (eval,
+ * the REPL). Reads frames as V8's CallSites rather than the text of `stack`, which source maps and
+ * other formatters change.
  */
 export function callerModule(callee: Function): string | null {
   const formatter: unknown = Reflect.get(Error, 'prepareStackTrace');
@@ -20,7 +20,7 @@ export function callerModule(callee: Function): string | null {
   }
 }
 
-/** ES modules are named by URL, CommonJS ones by path. */
+/** The module's URL: V8 names ES modules by URL and CommonJS modules by path. */
 function moduleUrl(fileName: unknown): string | null {
   if (typeof fileName !== 'string' || fileName === '' || fileName.startsWith('[')) return null;
   if (fileName.startsWith('file:')) return fileName;

@@ -3,12 +3,15 @@ import { Alarm } from './alarm.ts';
 import type { Outage } from './outage.ts';
 import type { Service } from './service.ts';
 
-/** What one look at a queue brought. */
+/** The result of one look at a queue. */
 export type ClaimRound = {
   readonly claimed: number;
-  /** When asking again may give something although nothing else happens; null: nothing known. */
+  /**
+   * When another look may find something although nothing else happens; null: no such instant is
+   * known.
+   */
   readonly nextDueAt: number | null;
-  /** As much as there was room for, so that there may be more. Default true. */
+  /** The round took as many as there was room for, so there may be more. Default true. */
   readonly isFull?: boolean;
 };
 
@@ -17,17 +20,17 @@ type ClaimLoopParts = {
   /** Longest time between two looks. */
   readonly pollMs: number;
   readonly outage: Outage;
-  /** Whether nothing more can be taken: a freed slot wakes. */
+  /** Whether nothing more can be taken. If so, the next freed slot must wake the loop. */
   readonly full: () => boolean;
-  /** Asks the store, in the turn it is called in, and begins what it got. */
+  /** Asks the store, in the turn in which it is called, and begins what it got. */
   readonly round: () => Promise<ClaimRound>;
 };
 
 /**
- * Looks at a queue when woken (something was put in, a slot was freed), when the store said the next one is
- * due, and every `pollMs` for what other processes put in. Wakes are gathered to the end of the turn
- * (process.nextTick runs after all microtasks), so that 64 attempts that end together lead to one claim of 64,
- * in the commit of their settles. Rounds never overlap.
+ * Looks at a queue when woken (an entry was added, a slot was freed), when the store said the next
+ * entry is due, and every `pollMs` for entries of other processes. Wakes are gathered until the end
+ * of the turn (process.nextTick runs after all microtasks), so that 64 attempts that end together
+ * lead to one claim of 64, in the commit of their settles. Rounds never overlap.
  */
 export class ClaimLoop implements Service<ClaimRound> {
   readonly #p: ClaimLoopParts;
@@ -35,7 +38,7 @@ export class ClaimLoop implements Service<ClaimRound> {
   #active = false;
   #wakeQueued = false;
   #again = false;
-  /** Something may have been left for want of a slot. */
+  /** The last look may have left entries for want of a slot. */
   #mayHaveLeft = true;
   #claiming: Promise<void> | null = null;
 
@@ -71,12 +74,15 @@ export class ClaimLoop implements Service<ClaimRound> {
     });
   }
 
-  /** A slot was freed and nothing else happened: looks when something may have been left for want of one. */
+  /**
+   * A slot was freed and nothing else happened: looks only if entries may have been left for want
+   * of a slot.
+   */
   freed(): void {
     if (this.#mayHaveLeft || this.#claiming !== null) this.wake();
   }
 
-  /** Looks again at `instant`, e.g. when something scheduled was put in. */
+  /** Looks again at `instant`, e.g. when a scheduled entry was added. */
   wakeAt(instant: number): void {
     if (this.#active) this.#alarm.setEarlier(instant);
   }

@@ -22,8 +22,8 @@ import { Watchers } from './watchers.ts';
 const drainMsDefault = 10_000;
 
 /**
- * The engine over `store`: accepts and answers at once, runs operations after start(). The store stays the
- * caller's to close, after stop(). Throws `invalid_option`.
+ * Makes the engine over `store`. It accepts and answers at once, and runs operations after start().
+ * The caller must close the store, after stop(). Throws `invalid_option`.
  */
 export function createEngine(options: EngineOptions): Engine {
   const batches = createBatchTasks({ store: options.store, engine: () => engine });
@@ -168,7 +168,7 @@ class RaincheckEngine implements Engine {
     const outcome = await store.requestCancel({ id: p.id, outbox, now: clock.now() });
     if (outcome.outcome === 'missing') throw await this.#missing(p.id);
     if (outcome.outcome === 'requested') this.#runtime.cancelHere(p.id);
-    // A cancelled operation may have stood in the way of others: a parked key, a full queue.
+    // A cancelled operation may have blocked others: a parked key, a full queue.
     if (outcome.outcome === 'cancelled') {
       this.#estimates.withdrawn(p.id);
       this.#activity.ended(outcome.operation);
@@ -256,7 +256,7 @@ class RaincheckEngine implements Engine {
     return this.#estimates.ofTask(name);
   }
 
-  /** Durably, in a way that clients can see. */
+  /** The operation changed durably, in a way that clients can see. */
   #changed(id: string): void {
     this.#waiters.notify(id);
     this.#logs.notify(id);
@@ -301,7 +301,7 @@ class RaincheckEngine implements Engine {
     return notFound(id);
   }
 
-  /** About the time in which one of the waiting operations ends and makes room. */
+  /** About the time in which a waiting operation ends and makes room. */
   #retryAfterSeconds(task: Task): number {
     const seconds = Math.ceil((this.#estimates.typicalMs(task) ?? 5_000) / 1000);
     return Math.min(limits.retryAfterSecondsMax, Math.max(limits.retryAfterSecondsMin, seconds));

@@ -28,13 +28,16 @@ const optionNames = [
 ];
 
 const namePattern = /^[a-z0-9][a-z0-9._-]*$/i;
-/** Segments of unreserved characters, none that a client takes away: nothing a router or a URL could read another way. */
+/**
+ * Segments of unreserved characters, except '.' and '..', which clients remove: nothing that a
+ * router or a URL parser could read differently.
+ */
 const pathPattern = /^(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._~-]+)+$/;
 
 /**
- * Defines a task: `defineTask('reports', { input, run })`. The input and output types come from the schema
- * and from what `run` returns. Throws `invalid_option` for the first option that is wrong. Does nothing
- * else: hand the task to raincheck({ tasks: [...] }).
+ * Defines a task: `defineTask('reports', { input, run })`. The input and output types come from the
+ * schema and from what `run` returns. Throws `invalid_option` for the first option that is wrong.
+ * It only makes the task: pass that to raincheck({ tasks: [...] }).
  */
 export function defineTask<
   const Name extends string,
@@ -147,8 +150,9 @@ function isObjectOrFunction(value: unknown): value is object {
 }
 
 /**
- * By the Standard JSON Schema interface; null when the validator lacks it or cannot express this schema. With the
- * library option `unrepresentable: 'any'` zod says as much as it can.
+ * The JSON Schema, by the Standard JSON Schema interface; null when the validator lacks it or
+ * cannot express this schema. With the library option `unrepresentable: 'any'` zod converts as much
+ * as it can.
  */
 function jsonSchemaOf(
   schema: StandardSchema | undefined,

@@ -9,28 +9,33 @@ type EndRecorderParts<Attempt, End> = {
   readonly underWay: {
     takeSlot(attempt: Attempt): void;
     freeSlot(attempt: Attempt): void;
-    /** It has ended, recorded or not. */
+    /** The attempt has ended, recorded or not. */
     remove(attempt: Attempt): void;
   };
-  /** Asks the store, in the turn it is called in. */
+  /** Calls the store in the turn in which it is called. */
   readonly call: (attempt: Attempt, end: End) => Promise<SettleOutcome>;
-  /** The store keeps refusing this very record: one in its place that it can take. */
+  /** The store keeps refusing this record: returns one for its place that the store can take. */
   readonly inPlaceOf: (attempt: Attempt, end: End, error: unknown) => End;
-  /** The record is durable, or its lease was lost. */
+  /** The record is durable, or the lease was lost. */
   readonly recorded: (attempt: Attempt, end: End, outcome: SettleOutcome) => void;
-  /** It could not be recorded: it is found again when its lease is over. */
+  /** The end could not be recorded: the attempt is recovered when its lease expires. */
   readonly givenUp: (attempt: Attempt, end: End) => void;
-  /** A slot became free; `end`: by that, which is on its way to the store; null: something may be ready again. */
+  /**
+   * A slot became free. `end`: the attempt's end, already sent to the store, freed it. null: no end
+   * in flight freed it; look at the queue, something may be ready again.
+   */
   readonly freed: (end: End | null) => void;
 };
 
 /**
- * Records how attempts ended, of operations and of deliveries alike. What the store could not take is repeated until
- * the fence answers `applied` or `lost`: the work is done, and forgetting that would do it again. A rejection is
- * ambiguous, so `lost` after one may mean that the first try got through; either way the store has the truth.
+ * Records how attempts of operations and deliveries ended. A record that the store could not take
+ * is repeated until the fence answers `applied` or `lost`: the work is done, and without a record
+ * it would be done again. A rejection is ambiguous, so `lost` after one may mean that the first try
+ * succeeded; either way the store has the truth.
  *
- * A slot is free as soon as the store has been called, so that the record and the next claim share a commit; what has
- * to be repeated takes it back, so that an outage of the store cannot pile up records without bound.
+ * A slot is free as soon as the store has been called, so that the record and the next claim share
+ * a commit. A record that must be repeated takes its slot back, so that an outage of the store
+ * cannot pile up records without bound.
  */
 export class EndRecorder<Attempt, End> {
   readonly #p: EndRecorderParts<Attempt, End>;
@@ -51,7 +56,7 @@ export class EndRecorder<Attempt, End> {
     );
   }
 
-  /** No more repetitions. */
+  /** Stops repeating. */
   abandon(): void {
     this.#stop.abort();
   }

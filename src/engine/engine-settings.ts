@@ -13,12 +13,12 @@ import type { Clock } from '../core/clock.ts';
 import type { Outbox } from '../store/delivery-store.ts';
 import type { Store } from '../store/store.ts';
 
-/** EngineOptions, checked and filled in. */
+/** EngineOptions, checked, with defaults filled in. */
 export type EngineSettings = {
   readonly store: Store;
-  /** The tasks of the user, by name. */
+  /** The user's tasks, by name. */
   readonly tasks: ReadonlyMap<string, Task>;
-  /** Those and Raincheck's own, by name. */
+  /** The user's tasks and Raincheck's own, by name. */
   readonly allTasks: ReadonlyMap<string, Task>;
   readonly outbox: Outbox | undefined;
   readonly tell: Tell;
@@ -103,7 +103,8 @@ function taskMap(tasks: unknown, builtIn: ReadonlySet<string>): ReadonlyMap<stri
     if (typeof task?.name !== 'string' || typeof task.run !== 'function') {
       throw expected(`tasks[${i}]`, 'what defineTask() returns', task);
     }
-    // Also where the own one is not there, as a redrive without webhooks: operations of both may be in one store.
+    // Also refused where our own task is missing, such as the redrive without webhooks: one store
+    // may hold operations of both.
     if (isOwnTask(task.name) || builtIn.has(task.name)) {
       throw new RaincheckError(
         'invalid_option',
@@ -124,7 +125,10 @@ function taskMap(tasks: unknown, builtIn: ReadonlySet<string>): ReadonlyMap<stri
   return byName;
 }
 
-/** The module of an isolated task is imported again in its thread; a second engine there would be a bug. */
+/**
+ * The module of an isolated task is imported again in its thread; a second engine there would be a
+ * bug.
+ */
 function refuseInIsolateThread(): void {
   if (!isIsolateThread()) return;
   throw new RaincheckError(

@@ -8,7 +8,7 @@ import type { Engine, EngineOptions, Submission } from './engine.ts';
 import type { Logger } from './logger.ts';
 import type { Task } from './task.ts';
 
-/** What the engine's tests share. */
+/** The tools that the engine's tests share. */
 export type LogLine = { level: keyof Logger; fields: Record<string, unknown>; message: string };
 
 export function collectingLogger(): { logger: Logger; lines: LogLine[] } {
@@ -32,7 +32,7 @@ export type Fixture = {
   readonly lines: LogLine[];
   /** Submits `value` to the task (default: the first). */
   submit(value?: unknown, options?: Partial<Submission>): Promise<Operation>;
-  /** The operation once it is final; moves no clock. */
+  /** The operation once it is final; does not move the clock. */
   final(id: string): Promise<Operation>;
   read(id: string): Promise<Operation>;
 };
@@ -67,7 +67,7 @@ export async function engineFixture(
   };
 }
 
-/** A promise and its levers: what tests wait for instead of sleeping. */
+/** A promise with its resolve and reject: tests wait for it instead of sleeping. */
 export function gate<T = void>(): {
   readonly promise: Promise<T>;
   open(value: T): void;

@@ -5,29 +5,35 @@ import type { Operation, OperationError } from '../core/operation.ts';
 import type { Engine, OperationFilter } from './engine.ts';
 import { scanOperations } from './operation-scan.ts';
 
-/** Failed operations of one task with one code whose details differ in numbers, ids and the like alone. */
+/**
+ * Failed operations of one task with one code, whose details differ only in numbers, ids and the
+ * like.
+ */
 export type ErrorGroup = {
   readonly fingerprint: string;
   readonly task: string;
   readonly code: string;
   readonly title: string;
-  /** Of the newest. */
+  /** Detail of the newest operation of the group. */
   readonly sampleDetail: string;
   readonly sampleOperationId: string;
   readonly count: number;
-  /** When they failed: the first of them and the last. */
+  /** When the first and the last of them failed. */
   readonly firstAt: number;
   readonly lastAt: number;
 };
 
 export type ErrorGroups = {
-  /** The most frequent first. */
+  /** Most frequent first. */
   readonly groups: readonly ErrorGroup[];
-  /** false: there are older ones that were not looked at. */
+  /** false: there are older operations that were not examined. */
   readonly isComplete: boolean;
 };
 
-/** What failed, by kind: the newest limits.errorScanMax, on limits.errorScanPages pages at most. What was cancelled is no error. */
+/**
+ * Groups failed operations by kind of error: the newest limits.errorScanMax, from
+ * limits.errorScanPages pages at most. Cancelled operations are left out.
+ */
 export async function groupErrors(
   engine: Pick<Engine, 'list'>,
   filter: Pick<OperationFilter, 'tenant' | 'task' | 'since'>,
@@ -49,7 +55,7 @@ export async function groupErrors(
   return { groups, isComplete };
 }
 
-/** The name of the kind that an operation failed with; null: it has not failed. */
+/** The kind of error that an operation failed with; null: it has not failed. */
 export function fingerprintOfFailed({ task, error }: Operation): string | null {
   return error === null ? null : errorFingerprint({ task, code: error.code, detail: error.detail });
 }

@@ -9,24 +9,29 @@ import { Outage } from './outage.ts';
 import { periodicService, type Service } from './service.ts';
 
 const everyMs = 5_000;
-/** Operations a round that are held against the store. */
+/** Operations that one round compares with the store. */
 const checkedPerRound = 100;
-/** A queue of at most so many is read before the start is over; a longer one beside the first operations. */
+/**
+ * A queue of at most this length is read before the start is over; a longer one in parallel with
+ * the first operations.
+ */
 const readAtStartMax = 2_000;
-/** A queue that was too long is read again when it has come down to this share of what is kept. */
+/** A queue that was too long is read again when it has shrunk to this share of what is kept. */
 const readAgainShare = 0.5;
 
 const waitingStates = ['scheduled', 'ready', 'parked'] as const;
 
 /**
- * Keeps the estimates over restarts and true to the store, every five seconds:
- * - what was learned goes into a note of the store, if there is news, and once more at the stop. kill -9 loses the news
- *   of some seconds, which is never more than a few samples of a window.
- * - some of the operations that are known, others each time, are read and set right. Nothing needs that but writes whose
- *   answer was lost: an operation that ended in one of those would stand in the queue for ever.
- * - a queue that was longer than what is kept (limits.foreseenMax) is read once it is short enough.
+ * Keeps the estimates across restarts and in step with the store, every five seconds:
+ * - What was learned is written to a note of the store, if there is news, and once more at the
+ *   stop. kill -9 loses the news of some seconds, which is never more than a few samples of a
+ *   window.
+ * - Some of the known operations, different ones each time, are read and corrected. This matters
+ *   only after writes whose answer was lost: an operation that ended in one of those would stand in
+ *   the queue for ever.
+ * - A queue that was longer than what is kept (limits.foreseenMax) is read once it is short enough.
  *
- * Only where the process has the store for itself; elsewhere estimate-sharing.ts.
+ * Only for a process that has the store to itself; otherwise see estimate-sharing.ts.
  */
 export class EstimateKeeper {
   readonly #p: EngineSettings;
@@ -52,7 +57,10 @@ export class EstimateKeeper {
     });
   }
 
-  /** Before the first claim: what was learned, who is paused, who waits. Rejects when the store does. */
+  /**
+   * Loads, before the first claim, what was learned, which tasks are paused and which operations
+   * wait. Rejects when the store does.
+   */
   async load(): Promise<void> {
     const records = await this.#p.store.readTasks();
     for (const { task, paused } of records) this.#estimates.setPaused(task, paused);
@@ -88,7 +96,7 @@ export class EstimateKeeper {
     await this.#save();
   }
 
-  /** A note that cannot be read is left behind: the estimates begin anew. */
+  /** A note that cannot be read is ignored: the estimates begin anew. */
   async #loadNote(): Promise<void> {
     const text = await this.#p.store.readNote({ name: estimatesNote });
     if (text === null) return;
@@ -129,7 +137,7 @@ export class EstimateKeeper {
     if ((await this.#pending()) <= limits.foreseenMax * readAgainShare) this.#readQueue();
   }
 
-  /** Operations that wait, of tasks that are defined here. */
+  /** Number of waiting operations, of tasks that are defined here. */
   async #pending(): Promise<number> {
     const records = await this.#p.store.readTasks();
     const here = records.filter(({ task }) => this.#p.allTasks.has(task));
@@ -158,11 +166,11 @@ export class EstimateKeeper {
         beforeId = nextBeforeId;
         await nextTurn();
       } while (beforeId !== null && !this.#isStopped);
-      // It may have grown too long meanwhile.
+      // The queue may have grown too long meanwhile.
       if (this.#estimates.line === 'reading') this.#estimates.line = 'whole';
     } catch (error) {
       logger.warn({ err: describeThrown(error) }, 'The queue could not be read for estimates.');
-      this.#estimates.line = 'beyond'; // read again by the next round that finds it short
+      this.#estimates.line = 'beyond'; // a later round reads it again once it is short
     }
   }
 }

@@ -9,22 +9,28 @@ import { periodicService, type Service } from './service.ts';
 
 const everyMs = 5_000;
 /**
- * Operations that are held against the store at once, and the share of all known here that is in a round: those that ran
- * elsewhere, and that nobody asked for since, would stand there for ever.
+ * Operations that are compared with the store at once, and the share of all known ones that a round
+ * compares: those that ran elsewhere, and that nobody asked for since, would otherwise stay in the
+ * queue for ever.
  */
 const checkedAtOnce = 1_000;
 const checkedShare = 0.1;
-/** Of several who write at once one is right; the others read what it wrote and try again, so often. */
+/**
+ * If several processes write at once, one succeeds; the others read its text and try again, this
+ * often.
+ */
 const triesMax = 3;
 
 /**
- * Keeps the estimates of a process true to a store that others share, every five seconds:
- * - what was learned here is added to what all learned: read, merged, and written if nobody else wrote meanwhile. Each
- *   process loses the news of five seconds at most, whoever dies.
- * - who is paused and how many wait is read.
- * - of the operations told of here some are read, others each time: what ran elsewhere is judged when its end is seen.
+ * Keeps the estimates of a process in step with a store that others share, every five seconds:
+ * - What was learned here is added to what all processes learned: the note is read, merged, and
+ *   written if nobody else wrote meanwhile. A process that dies loses the news of five seconds at
+ *   most.
+ * - Paused tasks and the number of waiting operations are read.
+ * - Some of the operations with estimates given here are read, different ones each time: those that
+ *   ran elsewhere are judged when their end is seen.
  *
- * What waits is line-exchange.ts.
+ * line-exchange.ts forecasts the waiting operations.
  */
 export class EstimateSharing {
   readonly #p: EngineSettings;
@@ -56,7 +62,7 @@ export class EstimateSharing {
     if (this.#isStarted) return;
     this.#isStarted = true;
     this.#service.start();
-    this.#first = this.load().catch(() => undefined); // the rounds tell an outage
+    this.#first = this.load().catch(() => undefined); // the rounds report an outage
   }
 
   async stop(): Promise<void> {
@@ -88,7 +94,7 @@ export class EstimateSharing {
     await this.#share();
   }
 
-  /** Two calls share one after the other: what the first writes would be news to the second. */
+  /** Shares one call after the other: what the first writes would be news to the second. */
   #share(): Promise<void> {
     const done = this.#sharing.then(() => this.#shareNow());
     this.#sharing = done.catch(() => undefined);
@@ -114,7 +120,7 @@ export class EstimateSharing {
     return notes.find(({ name }) => name === estimatesNote) ?? null;
   }
 
-  /** A note that cannot be read is left behind: what is known here takes its place. */
+  /** A note that cannot be read is ignored: what is known here replaces it. */
   #merge(note: Note | null): void {
     if (note === null || note.writtenAt === this.#mergedAt) return;
     this.#mergedAt = note.writtenAt;

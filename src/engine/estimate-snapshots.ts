@@ -2,12 +2,15 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { elapsedClock, type Clock } from '../core/clock.ts';
 import type { Estimator } from '../core/estimator/estimator.ts';
 
-/** After a snapshot nothing is played for this many times as long as it took: a twentieth of a core at most. */
+/**
+ * After a snapshot nothing is played for this many times as long as it took: at most a twentieth of
+ * a core.
+ */
 const restFactor = 19;
 
 /**
- * Plays long queues beside the requests: one future a turn of the event loop, for 5 ms where 100,000 wait. Whoever asks
- * meanwhile is told by the snapshot before.
+ * Plays long queues between the requests: one future a turn of the event loop, which takes 5 ms
+ * where 100,000 wait. Meanwhile estimates come from the snapshot before.
  */
 export class EstimateSnapshots {
   readonly #estimator: Estimator;
@@ -21,7 +24,10 @@ export class EstimateSnapshots {
     this.#clock = elapsedClock(clock);
   }
 
-  /** Begins one if it is due. Called whenever an estimate was asked for: nobody asks, nothing is played. */
+  /**
+   * Begins a snapshot if one is due. Called whenever an estimate was asked for, so without
+   * questions nothing is played.
+   */
   consider(at: number): void {
     if (this.#isPlaying || this.#isStopped || this.#clock.now() < this.#restUntil) return;
     if (this.#estimator.snapshotDue(at)) void this.#play(at);

@@ -1,15 +1,15 @@
 import type { Estimator } from '../core/estimator/estimator.ts';
 import { limits } from '../core/limits.ts';
 
-/** Where what was learned is kept. */
+/** The name of the note that keeps what was learned. */
 export const estimatesNote = 'estimates';
 
 /** What is learned is written no faster than this: a megabyte every 50 s. */
 const charsPerSecond = 20_000;
 
 /**
- * What an estimator learned, to be kept, and how long to wait before the next. Without the stages where they are too many:
- * what remains are some hundred bytes a task.
+ * The text of the note with what an estimator learned, and how long to wait before the next. If it
+ * is too long, the stages are left out; the rest is some hundred bytes a task.
  */
 export function learnedText(estimator: Estimator): {
   readonly text: string;

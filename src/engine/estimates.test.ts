@@ -19,13 +19,13 @@ type Input = {
   ms: number;
   /** The first attempt fails. */
   fail?: boolean;
-  /** Reports of progress, at equal distances. */
+  /** Number of progress reports, at equal distances. */
   steps?: number;
-  /** The time passes within the handler: for stores on a disk, which take turns of their own. */
+  /** The handler moves the clock: for stores on a disk, which need turns of their own. */
   atOnce?: boolean;
 };
 
-/** A task whose operations take what their input says, in ms of the clock. */
+/** A task whose operations take as long as their input says, in ms of the clock. */
 function timed(clock: ManualClock, options: { estimate?: Duration; limit?: number } = {}) {
   const { estimate, limit } = options;
   return defineTask('timed', {
@@ -68,7 +68,7 @@ async function teach(f: Fixture, count: number, ms: number): Promise<void> {
   }
 }
 
-/** Submitted one ms after the other: within one, ids come in any order. */
+/** Submits one ms after the other: within one millisecond, ids come in any order. */
 async function submitted(f: Fixture, count: number, ms: number): Promise<Operation[]> {
   const all: Operation[] = [];
   for (let i = 0; i < count; i += 1) {
@@ -78,7 +78,9 @@ async function submitted(f: Fixture, count: number, ms: number): Promise<Operati
   return all;
 }
 
-/** Lets time pass until what is kept is of `total` operations: the disk takes turns of its own. */
+/**
+ * Moves the clock until the stored note covers `total` operations: the disk needs turns of its own.
+ */
 async function kept(store: Store, clock: ManualClock, total: number): Promise<void> {
   for (let found = 0; found !== total;) {
     await clock.advance(100);
@@ -87,7 +89,7 @@ async function kept(store: Store, clock: ManualClock, total: number): Promise<vo
   }
 }
 
-/** Resolves once it runs, however long the disk takes. */
+/** Resolves once the operation runs, however long the disk takes. */
 async function runs(f: Fixture, { id }: Operation): Promise<void> {
   for (;;) {
     const { state, version } = await f.read(id);
@@ -295,7 +297,7 @@ test('what was learned, who waits and who is paused is known to the next process
   const waiting = await first.submit({ ms: 10_000 });
   clock.stall(3_000);
   const before = await estimateOf(first, waiting);
-  // As kill -9 leaves it: the files as they are, without a stop.
+  // As after kill -9: the files as they are, without a stop.
   const copy = path.join(folder, 'b.db');
   for (const suffix of ['', '-wal']) copyFileSync(file + suffix, copy + suffix);
   const again = await openSqliteStore({ path: copy });

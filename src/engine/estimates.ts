@@ -22,25 +22,29 @@ import { slotsOf } from './slots.ts';
 import type { Task } from './task.ts';
 
 /**
- * Half of what a replay takes: with 64 slots whoever waits is told by the snapshot, and a status answer costs 30 us more
- * instead of 100. Over the recorded loads neither the coverage nor the loss is another.
+ * Half of what a replay uses: with 64 slots the snapshot then answers for all waiting operations,
+ * and a status answer costs 30 us more instead of 100. Over the recorded loads neither the coverage
+ * nor the loss differs.
  */
 const drawsMax = 4_096;
 
-/** Two questions about one operation that are no further apart are one. */
+/** Two questions about one operation within this time get the same answer. */
 const sameMs = 5;
 
 /**
- * When operations will end and when to ask again: the estimator, told of everything that happens here.
+ * When operations will end and when to ask again: the estimator, informed of everything that
+ * happens here.
  *
- * On a store that one process has for itself that is everything, so the queue is known whole: `line` says how far.
+ * On a store that one process has to itself that is everything, so the queue is known as a whole;
+ * `line` says how far.
  *
- *   reading   the server was just started: what waits is still being read from the store, none of it is foreseen
+ *   reading   the server was just started: the queue is still being read from the store, nothing in it is foreseen
  *   whole     every operation that waits is known
- *   beyond    more wait than are kept here; those known go first, the others are not foreseen
+ *   beyond    more operations wait than are kept here; the known ones go first, the others are not foreseen
  *
- * On a store that others share (`shared`) only what was accepted or asked for here is known, to hold and judge what was
- * told; what waits is foreseen by one process for all (line-exchange.ts).
+ * On a store that others share (`shared`) only operations accepted or asked for here are known, to
+ * hold and judge their estimates; one process forecasts the waiting operations for all
+ * (line-exchange.ts).
  */
 export class Estimates {
   readonly #p: EngineSettings;
@@ -49,10 +53,13 @@ export class Estimates {
   readonly #paused = new Set<string>();
   #line: 'shared' | 'reading' | 'whole' | 'beyond';
   #finished = 0;
-  /** The operation and the instant asked about last: the next question about it is answered for the same instant, at no cost. */
+  /**
+   * The operation and the instant of the latest question: the next question about it is answered
+   * for the same instant, at no cost.
+   */
   #latest = { id: '', at: 0 };
   #isOpen = false;
-  /** What the other processes are; null as long as nobody has looked. */
+  /** What the other processes can run; null: not read yet. */
   #others: OtherWorkers | null = null;
 
   constructor(settings: EngineSettings) {
@@ -76,7 +83,7 @@ export class Estimates {
     return this.#estimator;
   }
 
-  /** How many operations have taught it something. */
+  /** How many finished operations it has learned from. */
   get finished(): number {
     return this.#finished;
   }
@@ -89,7 +96,7 @@ export class Estimates {
     this.#line = line;
   }
 
-  // These tell the estimator what it has to reckon with: slots, nodes, pauses.
+  // These methods set the estimator's surroundings: slots, nodes, pauses.
 
   /** The worker takes operations from now on. */
   open(): void {
@@ -104,7 +111,7 @@ export class Estimates {
     this.#snapshots.stop();
   }
 
-  /** What the workers of other processes can run, by their heartbeats. */
+  /** Sets what the workers of other processes can run, by their heartbeats. */
   setOthers(others: OtherWorkers): void {
     this.#others = others;
     this.#estimator.setSlots(this.#slots());
@@ -120,12 +127,12 @@ export class Estimates {
     if (task !== undefined) this.#setRules(task);
   }
 
-  // These tell it what happened to an operation, once that is durable.
+  // These methods report what happened to an operation, once that is durable.
 
   submitted(operation: Operation): void {
     if (this.#line === 'beyond') return;
     if (this.#estimator.waiting >= limits.foreseenMax) {
-      // What is known there is only to judge by.
+      // On a shared store, operations are known only to judge their estimates.
       if (this.#line !== 'shared') this.#line = 'beyond';
     } else this.#submit(operation);
   }
@@ -141,7 +148,7 @@ export class Estimates {
     this.#estimator.onProgress({ id, fraction, message, at: updatedAt });
   }
 
-  /** Its attempt ended as `settlement` says. */
+  /** The operation's attempt ended as `settlement` says. */
   settled({ id, readyAt, deadlineAt }: Operation, settlement: Settlement): void {
     const at = this.#p.clock.now();
     switch (settlement.type) {
@@ -158,16 +165,19 @@ export class Estimates {
     }
   }
 
-  /** It is gone without having run its course. */
+  /** The operation left without running to its end. */
   withdrawn(id: string): void {
     this.#estimator.onWithdraw({ id });
   }
 
-  /** Makes what is known of `operation` what its record says: at start, after a sweep, when something may have been missed. */
+  /**
+   * Brings what is known of `operation` in step with its record: at start, after a sweep, or when
+   * an event may have been missed.
+   */
   align(operation: Operation): void {
     const { id, state, startedAt, readyAt, finishedAt } = operation;
     if (!this.#p.allTasks.has(operation.task)) return this.withdrawn(id);
-    // Its end may be read before it is told: then this is the telling.
+    // The record may be read before the end is reported: then this reports it.
     if (isFinal(state)) {
       if (finishedAt === null || isCutShort(operation.error)) return this.withdrawn(id);
       return this.#finish(id, finishedAt, this.#line !== 'shared');
@@ -184,22 +194,23 @@ export class Estimates {
     this.#estimator.onBackOff({ id, readyAt });
   }
 
-  /** What became of it is not known here: the store has the truth. */
+  /** The outcome of a write is unknown: reads the operation from the store. */
   async recheck(id: string): Promise<void> {
     try {
       const operation = await this.#p.store.readOperation({ id });
       if (operation === null) this.withdrawn(id);
       else this.align(operation);
     } catch {
-      // A round will come by.
+      // A later round will read it.
     }
   }
 
-  /** What a record that was just read says of what other processes did. */
+  /** Learns from a record that was just read what other processes did. */
   #see(operation: Operation): void {
     const known = this.#estimator.known(operation.id);
     if (known === undefined) {
-      // What runs here is told by whoever runs it; what has ended is not missed.
+      // An unknown operation that runs here is reported by the code that runs it; one that has
+      // ended is not missed.
       if (!isFinal(operation.state)) this.align(operation);
       return;
     }
@@ -208,9 +219,9 @@ export class Estimates {
     if (state === 'running' && progress !== null) this.progressed(operation.id, progress);
   }
 
-  // These answer what is to be told about an operation.
+  // These methods answer questions about an operation.
 
-  /** null: it is final. */
+  /** null: the operation is final. */
   estimate(operation: Operation): OperationEstimate | null {
     if (this.#line === 'shared') this.#see(operation);
     if (isFinal(operation.state)) return null;
@@ -219,7 +230,7 @@ export class Estimates {
     const at = this.#p.clock.now();
     this.#latest = { id: operation.id, at };
     const told = this.#with(operation, (id) => this.#estimator.tell({ id, at }));
-    // What runs needs no queue; where it is played for all, that is a query of the store.
+    // A running operation needs no forecast of the queue, which on a shared store costs a query.
     if (this.#line !== 'shared' || !isRunning(operation)) this.#snapshots.consider(at);
     const placed = isRunning(operation) || this.#estimator.knowsLine(at);
     const queuePosition = placed ? told.queuePosition : null;
@@ -241,7 +252,7 @@ export class Estimates {
     };
   }
 
-  /** When to ask again; takes a place in the poll budget. null: it is final. */
+  /** When to ask again; takes a place in the poll budget. null: the operation is final. */
   pollWait(operation: Operation): PollWait | null {
     if (isFinal(operation.state)) return null;
     const now = this.#p.clock.now();
@@ -264,12 +275,12 @@ export class Estimates {
     };
   }
 
-  /** What an operation of the task takes, about; null: nothing is known. */
+  /** About how long an operation of the task takes; null: nothing is known. */
   typicalMs(task: Task): number | null {
     return this.ofTask(task.name).durations?.p50Ms ?? task.estimateMs;
   }
 
-  /** Why nothing is said, without asking the estimator. */
+  /** Why there is no estimate, found without asking the estimator. */
   #unforeseen(operation: Operation): 'no_worker' | 'starting' | 'queue_too_long' | null {
     if (!this.#p.allTasks.has(operation.task)) return 'no_worker';
     if (isRunning(operation)) return null;
@@ -286,8 +297,8 @@ export class Estimates {
   }
 
   /**
-   * `ask` about an operation that may not be known here: then it is put in its place just for the asking. It is not kept:
-   * its record may be older than its end, and would never be taken out again.
+   * Asks about an operation that may not be known here: then it is added just for the question. It
+   * is not kept, because its record may be older than its end, and it would never be removed again.
    */
   #with<Answer>(operation: Operation, ask: (id: string) => Answer): Answer {
     const { id, startedAt } = operation;
@@ -316,12 +327,17 @@ export class Estimates {
     this.#estimator.onBackOff({ id, readyAt });
   }
 
-  /** Of all nodes. The threads of isolated tasks among them the estimator knows as a limit of theirs. */
+  /**
+   * Slots of all nodes. Threads of isolated tasks are included; the estimator knows them as a limit
+   * of those tasks.
+   */
   #slots(): number {
     return (this.#isOpen ? slotsOf(this.#p) : 0) + (this.#others?.slots ?? 0);
   }
 
-  /** By heartbeat; what others run is known only after the first look at theirs. */
+  /**
+   * By heartbeats; before the first look at those of others, every task counts as having a worker.
+   */
   #hasWorker(task: string): boolean {
     return this.#isOpen || this.#others === null || this.#others.tasks.has(task);
   }
@@ -338,7 +354,10 @@ export class Estimates {
   }
 }
 
-/** What a person ended, or the loss of a worker, says nothing of what it would have taken. */
+/**
+ * Operations that a person ended, or that lost their worker, say nothing about how long they would
+ * have taken.
+ */
 function isCutShort(error: OperationError | null): boolean {
   return error?.code === 'cancelled' || error?.code === 'worker_lost';
 }
@@ -351,7 +370,7 @@ function isIsolated(task: Task): boolean {
   return task.isolateModule !== null;
 }
 
-/** In the words of the clients; the pause of a task is told before. */
+/** The reason in the words shown to clients; a paused task is reported before. */
 function reasonOf(
   reason: 'unknown_operation' | 'no_history' | 'no_worker' | 'not_admitted',
 ): 'no_history' | 'no_worker' {

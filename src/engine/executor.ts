@@ -13,10 +13,10 @@ import { runHandler } from './run-handler.ts';
 import type { RunningAttempts } from './running-attempts.ts';
 import type { Settler } from './settler.ts';
 
-/** Less is what timers take on a machine that has much to do. */
+/** Smaller delays are normal for timers on a busy machine. */
 const lateMsWarned = 100;
 
-/** For the starts of handlers in one turn of the event loop. */
+/** Time for the starts of handlers in one turn of the event loop. */
 const turnMsMax = 10;
 
 type ExecutorParts = {
@@ -33,22 +33,26 @@ type ExecutorParts = {
 };
 
 /**
- * Runs attempts. Each goes through the same steps over one struct (attempt.ts):
- * input text → value → validated → handler → product → settlement, and is watched by one shared alarm: its
- * time is up (abort), then its grace is over (settle without the handler).
+ * Runs attempts. Each goes through the same steps over one struct (attempt.ts): input text → value
+ * → validated → handler → product → settlement. One shared alarm watches them all: when the time of
+ * an attempt is up it aborts, and when its grace is over it settles without the handler.
  *
- * Once aborted for time or by cancellation the outcome stands, whatever the handler still returns: a
- * timeout that counts only when the handler agrees would be none. At a stop the handler's result is
- * welcome as long as the process waits for it.
+ * Once an attempt is aborted for its time or by a cancellation, that outcome stands, whatever the
+ * handler still returns: a timeout that needed the handler's agreement would be none. At a stop the
+ * handler's result is accepted as long as the process waits for it.
  *
- * Measured: 34 µs of CPU for a no-op operation from submit to completed, engine and memory store together,
- * 100 in flight (42 µs with a waitFor on each; 100 µs one at a time). Node 24.21, one of 2 shared cores,
- * 50,000 operations after 10,000 to warm up, process.cpuUsage(). About a quarter is garbage collection.
+ * Measured: 34 µs of CPU for a no-op operation from submit to completed, engine and memory store
+ * together, 100 in flight (42 µs with a waitFor on each; 100 µs one at a time). Node 24.21, one of
+ * 2 shared cores, 50,000 operations after 10,000 to warm up, process.cpuUsage(). About a quarter is
+ * garbage collection.
  */
 export class Executor {
   readonly #p: ExecutorParts;
   readonly #elapsed: Pick<Clock, 'now'>;
-  /** Timeouts and graces are lengths of time, deadlines are instants: the machine's clock may be set meanwhile. */
+  /**
+   * For timeouts and graces, which are lengths of time; deadlines are instants, and the machine's
+   * clock may be set meanwhile.
+   */
   readonly #alarm: Alarm;
   readonly #deadlines: Alarm;
   #starting: Attempt[] = [];
@@ -75,15 +79,18 @@ export class Executor {
   }
 
   /**
-   * In a turn of their own, all that were claimed together: a handler that does not give way would hold up whatever
-   * is to leave in this one, and that is most often the 202 of its own operation.
+   * Starts handlers in a turn of their own, all that were claimed together. A handler that blocks
+   * would delay everything that is to leave in this turn, most often the 202 of its own operation.
    */
   #startSoon(attempt: Attempt): void {
     this.#starting.push(attempt);
     if (this.#starting.length === 1) setImmediate(() => this.#startAll());
   }
 
-  /** Whoever waits behind one that held the turn up gets the next: what has ended meanwhile is to be told, and others served. */
+  /**
+   * Starts handlers until one has blocked for turnMsMax; the others get the next turn, so that
+   * ended attempts are reported and others served meanwhile.
+   */
   #startAll(): void {
     const begun = this.#elapsed.now();
     const all = this.#starting.splice(0);
@@ -100,7 +107,7 @@ export class Executor {
   #start(attempt: Attempt): void {
     if (!attempt.live) return;
     if (attempt.cause !== null) return this.#finish(attempt, null); // cancelled, lost or stopped before it began
-    // One that stood behind others which did not give way has all of its time before it.
+    // An attempt that waited behind blocking handlers still gets its whole timeout.
     attempt.handlerStarts(this.#elapsed.now());
     this.#setAlarms(attempt);
     void this.#run(attempt);
@@ -139,7 +146,7 @@ export class Executor {
     this.#finish(attempt, product);
   }
 
-  /** `product` is null when the handler gave none in time. */
+  /** `product` is null when the handler returned none in time. */
   #finish(attempt: Attempt, product: HandlerProduct | null): void {
     if (!attempt.live) {
       this.#p.logger.warn(
@@ -159,7 +166,10 @@ export class Executor {
     this.#p.settler.settle(attempt, settlement);
   }
 
-  /** No timer fires while a handler keeps the event loop busy: its time may be up, and nobody has told it. */
+  /**
+   * No timer fires while a handler blocks the event loop: its time may be up although nothing has
+   * aborted it.
+   */
   #countLateness(attempt: Attempt): void {
     if (attempt.phase !== 'running') return;
     const elapsed = this.#elapsed.now();
@@ -191,7 +201,7 @@ export class Executor {
     return this.#failed(attempt, product.error, product.retryable);
   }
 
-  /** Of one that took longer than its timeout says, it tells what took the rest. */
+  /** If the attempt took longer than its timeout, the error also says what took the rest. */
   #abortError(cause: 'timeout' | 'deadline' | 'cancel', attempt: Attempt): OperationError {
     const error = abortError(cause, attempt.task);
     if (!attempt.graceOutlived) return error;
@@ -212,8 +222,8 @@ export class Executor {
   }
 
   /**
-   * Looks at every attempt only when the nearest alarm that was ever set comes due: once a timeout
-   * length when all end in time, instead of a timer for each attempt.
+   * Looks at every attempt only when the nearest alarm that was ever set comes due. When all end in
+   * time, that is once a timeout length, instead of a timer for each attempt.
    */
   #lookAtTime(): void {
     const now = this.#p.clock.now();

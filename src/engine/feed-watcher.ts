@@ -2,20 +2,21 @@ import { limits } from '../core/limits.ts';
 import type { Operation } from '../core/operation.ts';
 import type { TaskRecord } from '../store/store.ts';
 
-/** Which operations are told: those of the tenant, of one task when it is named. */
+/** Selects operations: those of the tenant, and of one task when it is named. */
 export type FeedFilter = { readonly tenant: string; readonly task: string | null };
 
 export type FeedEvent =
-  /** It was accepted or has changed; this is how it stands. */
+  /** The operation was accepted or has changed; this is its present state. */
   | { readonly type: 'operation'; readonly operation: Operation }
-  /** The counters of the tasks, of one when it is named: at once and then every limits.feedTickMs. */
+  /** The counters of all tasks, or of the named one: at once, and then every limits.feedTickMs. */
   | { readonly type: 'tick'; readonly records: readonly TaskRecord[] }
-  /** At least so many changes, of whatever task, are not told: read anew what has to be exact. */
+  /** At least so many changes, of any task, were left out: reload what must be exact. */
   | { readonly type: 'gap'; readonly missed: number };
 
 /**
- * What one who looks on has not been given yet: of each operation the newest state, of the ticks the last. A slow one
- * holds limits.feedBacklog operations; past that the oldest is dropped and counted.
+ * What one reader of the feed has not received yet: the newest state of each operation, and the
+ * last tick. A slow reader holds at most limits.feedBacklog operations; beyond that the oldest is
+ * dropped and counted.
  */
 export class FeedWatcher {
   readonly #filter: FeedFilter;

@@ -7,7 +7,7 @@ import { defineTask } from './define-task.ts';
 import { engineFixture, gate, type Fixture } from './engine.fixture.ts';
 import type { FeedEvent } from './feed-watcher.ts';
 
-/** A store that counts what is read of it. */
+/** A store that counts its reads. */
 function countingStore(): { store: Store; reads: () => number } {
   const store = memoryStore();
   let reads = 0;
@@ -24,7 +24,7 @@ function countingStore(): { store: Store; reads: () => number } {
   return { store, reads: () => reads };
 }
 
-/** One who looks on and keeps what is told. */
+/** A reader of the feed that keeps what it receives. */
 class Onlooker {
   readonly told: FeedEvent[] = [];
   readonly #stop = new AbortController();

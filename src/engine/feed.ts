@@ -15,29 +15,32 @@ type FeedParts = {
   readonly logger: Logger;
 };
 
-/** Between two deliveries of what has gathered: changes of one operation within it are one. */
+/**
+ * Time between two deliveries of gathered changes: changes of one operation within it become one.
+ */
 const paceMs = 250;
 const perPace = Math.ceil((limits.feedEventsPerSecond * paceMs) / 1000);
-/** Between two looks at what other processes did, however many hints come. */
+/** Time between two looks for changes by other processes, however many hints come. */
 const lookPaceMs = 500;
-/** Rows of each of the two lists of a look. */
+/** Rows of each of the two lists that a look reads. */
 const lookRows = 100;
-/** Operations whose version is remembered, so that none is told twice: 64 bytes each. */
+/** Operations whose version is remembered, so that no state is sent twice: 64 bytes each. */
 const seenMax = 5_000;
 
 /**
- * What happens to all operations, for those who look on. However many do, there is one subscription, and it works
- * only while there is one of them:
+ * What happens to all operations, for the readers of the feed. There is one subscription however
+ * many readers there are, and it works only while there is one:
  *
- *   changed(id)     what this process committed, and what others hint at, is noted by its id
- *   every 250 ms    the ids that gathered, at most feedEventsPerSecond of them, are read from the store and told to
- *                   all; changes of one operation in between are one
- *   every 2 s       a tick: the counters of the tasks, which cost the same whatever the number of operations. On a
- *                   store that others write to as well, a look for what no hint told: the newest operations, those
- *                   that run, and those that ran when we last looked
+ *   changed(id)     notes the id: called for what this process committed and what others hint at
+ *   every 250 ms    reads the gathered ids from the store, at most feedEventsPerSecond of them, and sends them to all
+ *                   readers; changes of one operation in between become one
+ *   every 2 s       sends a tick: the counters of the tasks, whose cost does not depend on the number of operations. On
+ *                   a store that others write to as well, it also looks for changes without a hint: at the newest
+ *                   operations, those that run, and those that ran at the last look
  *
- * Best effort, and it says so: where more changes than fit, the oldest are dropped and counted, and all are told of a
- * gap. Who needs every change of an operation watches that operation.
+ * The feed is best effort and says so: if more changes come than fit, the oldest are dropped and
+ * counted, and all readers are told of a gap. A client that needs every change of an operation must
+ * watch that operation.
  */
 export class Feed {
   readonly #store: Store;
@@ -45,10 +48,12 @@ export class Feed {
   readonly #outage: Outage;
   readonly #alarm: Alarm;
   readonly #watchers = new Set<FeedWatcher>();
-  /** What is to be told, in the order in which it was first noted; null: to be read. */
+  /**
+   * Changes to send, in the order in which they were first noted; null: the operation must be read.
+   */
   readonly #noted = new Map<string, Operation | null>();
   readonly #seen = new Map<string, number>();
-  /** What ran at the last look; null: none was made yet. */
+  /** Ids that ran at the last look; null: there was none yet. */
   #ran: ReadonlySet<string> | null = null;
   #missed = 0;
   #records: readonly TaskRecord[] | null = null;
@@ -56,7 +61,7 @@ export class Feed {
   #lookAt = Infinity;
   #tellAt = 0;
   #isWorking = false;
-  /** Of the time in which somebody looks on. */
+  /** Counts the periods in which there are readers. */
   #epoch = 0;
   #count = 0;
   readonly #countOf = new Map<string, number>();
@@ -69,14 +74,14 @@ export class Feed {
     this.#alarm = new Alarm(this.#elapsed, () => void this.#work());
   }
 
-  /** The operation changed, durably. Costs a comparison when nobody looks on. */
+  /** The operation changed, durably. Costs one comparison when there are no readers. */
   changed(id: string): void {
     if (this.#watchers.size === 0) return;
     this.#note(id, null);
     this.#schedule();
   }
 
-  /** Another process did something: what, a look tells. */
+  /** Another process changed something; a look finds out what. */
   hinted(): void {
     if (this.#watchers.size === 0 || this.#store.capabilities.singleProcess) return;
     this.#lookAt = Math.min(this.#lookAt, this.#elapsed.now() + lookPaceMs);
@@ -84,8 +89,9 @@ export class Feed {
   }
 
   /**
-   * `holder` is whose stream it is; null: nobody in particular. Throws `streams_full` at once at limits.feedStreamsMax,
-   * and at limits.feedStreamsPerToken of one holder. Ends when `signal` aborts or the engine stops.
+   * `holder` is the owner of the stream; null: nobody in particular. Throws `streams_full` at once
+   * at limits.feedStreamsMax, and at limits.feedStreamsPerToken of one holder. Ends when `signal`
+   * aborts or the engine stops.
    */
   watch(
     filter: FeedFilter,
@@ -138,7 +144,7 @@ export class Feed {
     this.#schedule();
   }
 
-  /** After the last one nothing is left: no timer, and nothing to remember. */
+  /** After the last reader nothing is left: no timer, and nothing to remember. */
   #leave(watcher: FeedWatcher): void {
     this.#watchers.delete(watcher);
     if (this.#watchers.size > 0) return;
@@ -155,7 +161,7 @@ export class Feed {
   #note(id: string, operation: Operation | null): void {
     this.#noted.set(id, operation);
     if (this.#noted.size <= limits.feedBacklog) return;
-    // The oldest goes: news that is late is worth the least.
+    // The oldest change is dropped: late news is worth the least.
     const [oldest = ''] = this.#noted.keys();
     this.#noted.delete(oldest);
     this.#missed += 1;
@@ -186,14 +192,15 @@ export class Feed {
 
   async #tick(now: number): Promise<void> {
     this.#tickAt = now + limits.feedTickMs;
-    // Before the first tick is told: who lists after it misses nothing in between.
+    // Looks before the first tick is sent, so that a client that lists after the tick misses
+    // nothing in between.
     if (!this.#store.capabilities.singleProcess) await this.#look();
     const records = await this.#store.readTasks();
     this.#records = records;
     for (const watcher of this.#watchers) watcher.tick(records);
   }
 
-  /** The first look only learns what there is: nobody asked for the past. */
+  /** The first look only records what exists: readers do not get the past. */
   async #look(): Promise<void> {
     this.#lookAt = Infinity;
     const epoch = this.#epoch;
@@ -202,7 +209,7 @@ export class Feed {
       this.#store.listOperations({ ...ask, filter: {} }),
       this.#store.listOperations({ ...ask, filter: { states: ['running'] } }),
     ]);
-    if (epoch !== this.#epoch) return; // those who looked on have gone
+    if (epoch !== this.#epoch) return; // the readers have gone
     const before = this.#ran;
     const found = new Map<string, Operation>();
     for (const one of running.operations.concat(newest.operations)) found.set(one.id, one);
@@ -216,11 +223,11 @@ export class Feed {
     const isNews = ({ id, version }: Operation): boolean => version > this.#seenVersion(id);
     const news = [...found.values()].filter(isNews);
     for (const operation of news.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
-      // What this process has noted since is newer than what was read.
+      // A change that this process noted meanwhile is newer than what was read.
       if (!this.#noted.has(operation.id)) this.#note(operation.id, operation);
     }
     for (const id of before) if (!found.has(id)) this.#note(id, null);
-    // Nothing of the page is known: there was more before it.
+    // Nothing on the page was known, so there were more changes before it.
     if (newest.operations.length === lookRows && newest.operations.every(isNews)) this.#missed += 1;
   }
 

@@ -2,7 +2,7 @@ import { TaskError } from '../core/errors.ts';
 
 const brand: unique symbol = Symbol.for('raincheck.file');
 
-/** A result that is bytes rather than JSON: what `file()` returns. */
+/** A result that is bytes rather than JSON: the return value of `file()`. */
 export type FileResult = {
   readonly [brand]: true;
   readonly content: FileContent;
@@ -10,14 +10,15 @@ export type FileResult = {
   readonly name: string;
 };
 
-/** The bytes of a file: text as UTF-8, bytes, or what yields them piece by piece. */
+/** The content of a file: text (as UTF-8), bytes, or an iterable of pieces. */
 export type FileContent = string | Uint8Array | AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 
 /**
- * A handler's result as a file: `return file(pdf, { type: 'application/pdf', name: 'sales.pdf' })`.
- * `content` is text, bytes, or a stream of bytes that is read to its end within the attempt. `type` is the
- * Content-Type (default application/octet-stream), `name` the filename of the download (default 'result').
- * Throws a TaskError that is not tried again when `type` is not a media type.
+ * Makes a handler's result a file:
+ * `return file(pdf, { type: 'application/pdf', name: 'sales.pdf' })`. `content` is text, bytes, or
+ * a stream of bytes that is read to its end within the attempt. `type` is the Content-Type (default
+ * application/octet-stream), `name` the filename of the download (default 'result'). Throws a
+ * TaskError that is not retried when `type` is not a media type.
  */
 export function file(
   content: FileContent,

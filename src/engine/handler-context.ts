@@ -7,9 +7,9 @@ import type { HandlerLog, TaskContext } from './task.ts';
 
 export type ContextParts = {
   readonly logger: Logger;
-  /** Takes a line of the handler, cleaned; must not throw. */
+  /** Receives a log line of the handler; must not throw. */
   readonly line: (attempt: Attempt, line: HandlerLine) => void;
-  /** Takes a report; must not throw. */
+  /** Receives a progress report; must not throw. */
   readonly report: (attempt: Attempt, report: ProgressReport, message?: string) => void;
 };
 
@@ -22,7 +22,7 @@ export type HandlerLine = {
 const logMessageCharsMax = 10_000;
 
 /**
- * What a handler is called with. Everything but the input is made when first read: a handler that only
+ * The argument of a handler. Everything but the input is made when first read: a handler that only
  * returns pays for one small object. Getters on the prototype work with `({ input, signal }) =>`.
  */
 export class HandlerContext implements TaskContext {
@@ -60,27 +60,30 @@ export class HandlerContext implements TaskContext {
   }
 }
 
-/** What a handler writes with. Never throws. */
+/** The log of a handler. Never throws. */
 function handlerLog(take: ContextParts['line'], attempt: Attempt): HandlerLog {
   const line = (level: LineLevel) => (message: string, fields?: object) => {
     try {
       const given = fields instanceof Error ? { err: fields } : (fields ?? null);
       take(attempt, { level, message: cleanText(message, logMessageCharsMax), fields: given });
     } catch {
-      // A message that is no text must not fail the attempt; the line is lost.
+      // A message that is not text must not fail the attempt; the line is lost.
     }
   };
   return { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') };
 }
 
-/** Into the engine's log, with operation, task and attempt; what cannot be written there is lost. */
+/**
+ * Writes a line to the engine's log, with operation, task and attempt; a line that cannot be
+ * written there is lost.
+ */
 export function writeLine(logger: Logger, attempt: Attempt, line: HandlerLine): void {
   try {
     const { level, message, fields } = line;
     const about = attemptFields(attempt);
     logger[level](fields === null ? about : { ...fields, ...about }, message);
   } catch {
-    // A field whose getter throws.
+    // Reading a field threw.
   }
 }
 

@@ -3,8 +3,8 @@ import { limits } from '../core/limits.ts';
 import type { OperationError } from '../core/operation.ts';
 
 /**
- * Makes a record of whatever a handler threw. Handlers throw undefined, strings, Proxies and errors whose
- * getters throw; nothing here may, since it runs where no one is left to catch. Every read of a foreign
+ * A record of whatever a handler threw. Handlers throw undefined, strings, Proxies and errors whose
+ * getters throw. Nothing here may throw, since no caller would catch it; so every read of a foreign
  * value goes through `read`.
  */
 export type HandlerFailure = { readonly error: OperationError; readonly retryable: boolean };
@@ -57,7 +57,10 @@ export function describeThrown(thrown: unknown): {
   };
 }
 
-/** By name as well as by class: the package may be installed twice, or the error come from a thread. */
+/**
+ * Recognised by name as well as by class: the package may be installed twice, or the error may come
+ * from a thread.
+ */
 export function isTaskError(thrown: unknown): boolean {
   try {
     return thrown instanceof TaskError || read(thrown, 'name') === 'TaskError';
@@ -72,7 +75,7 @@ function detailOf(thrown: unknown): string {
   if (thrown === undefined || thrown === null) return `The handler threw ${thrown}.`;
   const message = read(thrown, 'message');
   if (typeof message !== 'string') return 'The handler threw a value that is not an Error.';
-  // fetch() says only "fetch failed"; what happened is in its cause.
+  // fetch() says only "fetch failed"; its cause says what happened.
   const cause = read(read(thrown, 'cause'), 'message');
   const text = message === '' ? 'The handler threw an error without a message.' : message;
   return typeof cause === 'string' && cause !== '' && !text.includes(cause)
@@ -101,7 +104,7 @@ export function cleanText(text: string, charsMax: number): string {
   return cut.toWellFormed().replaceAll('\0', '\uFFFD');
 }
 
-/** A member of an unknown value; undefined when there is none or reading it throws. */
+/** A member of an unknown value; undefined when it does not exist or reading it throws. */
 function read(value: unknown, key: string): unknown {
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null)
     return undefined;

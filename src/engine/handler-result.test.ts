@@ -70,7 +70,7 @@ function cycle(): object {
   return value;
 }
 
-/** Throws what is no Error. */
+/** Throws a value that is not an Error. */
 function rejectedly(): never {
   throw undefined as unknown as Error;
 }

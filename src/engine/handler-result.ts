@@ -5,12 +5,14 @@ import { isFileResult, type FileResult } from './file.ts';
 import { handlerFailure, plainError, type HandlerFailure } from './handler-error.ts';
 
 /**
- * Turns whatever a handler returned into what the store keeps, or into a clean failure; never throws.
+ * Turns whatever a handler returned into what the store keeps, or into a clean failure; never
+ * throws.
  *
- * JSON.stringify alone will not do: it throws on BigInt, cycles, deep nesting and a throwing toJSON,
- * and it loses data without a word: Map and Set become {}, functions vanish, bytes become an object of
- * numbers, a forgotten await becomes {}. Those are refused by name. What JSON itself does is left as it is:
- * undefined members vanish, NaN becomes null, Dates become text; undefined as the whole result is null.
+ * JSON.stringify alone is not enough. It throws on BigInt, cycles, deep nesting and a throwing
+ * toJSON. It also loses data silently: Map and Set become {}, functions vanish, bytes become an
+ * object of numbers, a forgotten await becomes {}. These are refused with an error that names the
+ * problem. What JSON itself defines stays: undefined members vanish, NaN becomes null, Dates become
+ * text, and undefined as the whole result becomes null.
  */
 export type HandlerProduct =
   | { readonly ok: true; readonly result: Result; readonly body: Uint8Array | null }
@@ -25,7 +27,7 @@ export function productOf(
     if (isFileResult(value)) return fileProduct(value, bytesMax);
     return jsonProduct(value, bytesMax);
   } catch (error) {
-    // A Proxy whose traps throw, a getter, toJSON: the value's own code.
+    // The value's own code threw: a trap of a Proxy, a getter, toJSON.
     return invalid(`The result cannot be turned into JSON: ${handlerFailure(error).error.detail}`);
   }
 }
@@ -54,7 +56,7 @@ function jsonProduct(value: unknown, bytesMax: number): HandlerProduct {
   };
 }
 
-/** null: longer than a string can be. */
+/** null: the text would be longer than a string can be. */
 function stringify(value: unknown): string | null {
   try {
     return JSON.stringify(value) ?? 'null';
@@ -66,11 +68,11 @@ function stringify(value: unknown): string | null {
 
 type Walk = { membersLeft: number; problem: string | null };
 
-/** Notes the first thing in `value` that JSON would refuse or lose. */
+/** Records the first thing in `value` that JSON would refuse or lose. */
 function checkValue(value: object, depth: number, walk: Walk): void {
   walk.problem = problemOf(value, depth);
   if (walk.problem !== null || typeof (value as { toJSON?: unknown }).toJSON === 'function') return;
-  // Object.values would call for own enumerable members too, but an array of a million is walked without a copy.
+  // Object.values would do for arrays as well, but this walks an array of a million without a copy.
   const members: readonly unknown[] = Array.isArray(value) ? value : Object.values(value);
   walk.membersLeft -= members.length;
   for (const member of members) {
@@ -135,7 +137,7 @@ async function streamProduct(
     }
     return filed(file, Buffer.concat(chunks, sizeBytes), bytesMax);
   } catch (error) {
-    // The stream failed, e.g. a file that cannot be read: as if the handler had thrown it.
+    // The stream failed, e.g. a file that cannot be read: treated as if the handler had thrown.
     return { ok: false, ...handlerFailure(error) };
   }
 }
@@ -155,7 +157,10 @@ function filed(file: FileResult, bytes: Uint8Array, bytesMax: number): HandlerPr
   };
 }
 
-/** The same bytes always have the same tag; 128 bits are enough to tell results of one address apart. */
+/**
+ * The same bytes always have the same tag; 128 bits are enough to distinguish the results of one
+ * address.
+ */
 function etagOf(content: string | Uint8Array): string {
   return `"r-${hash('sha256', content, 'base64url').slice(0, 22)}"`;
 }

@@ -23,7 +23,7 @@ function held() {
   return { task, work, context: context.promise };
 }
 
-/** A store that notes the progress it is sent; `first` is when there is some. */
+/** A store that records the progress it receives; `first` resolves when the first arrives. */
 function recording(): { store: Store; sent: (Progress | null)[][]; first: Promise<void> } {
   const first = gate();
   const inner = memoryStore();

@@ -29,9 +29,10 @@ type HeartbeatParts = {
 export type BeatSummary = { readonly extended: number; readonly lost: number };
 
 /**
- * Holds the leases of all attempts with one call a third of the lease apart, carries their progress, and
- * learns who is to be cancelled and who has lost the lease. Progress goes out at the first report at once
- * and then at most every 500 ms an attempt, the last value winning; reports of one turn share a call.
+ * Extends the leases of all attempts with one call every third of the lease, carries their
+ * progress, and learns which attempts must be cancelled and which have lost their lease. The first
+ * progress report is sent at once, later ones at most every 500 ms an attempt, of which the last
+ * value wins; reports of one turn share a call.
  */
 export class Heartbeat {
   readonly #p: HeartbeatParts;
@@ -39,8 +40,8 @@ export class Heartbeat {
   readonly #progressAlarm: Alarm;
   #flushQueued = false;
   /**
-   * Beats never overlap: an older answer must not be read after a newer one. Only sendLast does not wait for
-   * its turn; its attempt is over, and no answer changes that.
+   * Beats never overlap, because an older answer must not be read after a newer one. Only sendLast
+   * does not wait for its turn: its attempt is over, and no answer changes that.
    */
   #chain: Promise<unknown> = Promise.resolve();
 
@@ -71,8 +72,8 @@ export class Heartbeat {
   }
 
   /**
-   * Extends them all if half the lease of any has passed: run before every sweep, so that after a blocked
-   * event loop (or a suspended machine) this process does not expire what it holds itself.
+   * Extends all leases if half the lease of any has passed. Run before every sweep, so that after a
+   * blocked event loop (or a suspended machine) this process does not expire its own leases.
    */
   async keepFresh(): Promise<void> {
     const staleAt = this.#p.clock.now() - this.#p.leaseMs / 2;
@@ -95,17 +96,18 @@ export class Heartbeat {
       if (attempt.progressDueAt <= now) this.#queueFlush();
       else this.#progressAlarm.setEarlier(attempt.progressDueAt);
     } catch {
-      // Not a report at all, e.g. undefined or an object whose getters throw: no news.
+      // Not a report at all, e.g. undefined or an object whose getters throw: ignored.
     }
   }
 
   /**
-   * Hands the store what was reported last and not sent yet, in this very turn and so before the settle
-   * that follows: else a completed operation would show the progress of half a second before its end.
+   * Sends the store the last progress that was not sent yet, in this very turn and so before the
+   * settle that follows. Otherwise a completed operation would show the progress of half a second
+   * before its end.
    */
   sendLast(attempt: Attempt): void {
     if (!attempt.progressUnsent) return;
-    this.#extend([attempt]).catch(() => undefined); // the settle that follows tells the outage
+    this.#extend([attempt]).catch(() => undefined); // the settle that follows reports the outage
   }
 
   #queueFlush(): void {
@@ -126,7 +128,8 @@ export class Heartbeat {
     }
     const due = (attempt: Attempt): boolean =>
       attempt.leased && attempt.live && attempt.progressUnsent && attempt.progressDueAt <= now;
-    // A failure is left to the beat, which carries unsent progress too and reports the outage.
+    // A failure is left to the next beat, which also carries unsent progress and reports the
+    // outage.
     this.#enqueue(due).catch(() => undefined);
   }
 
@@ -165,14 +168,14 @@ export class Heartbeat {
 
   #learn(attempt: Attempt, outcome: ExtendOutcome, sent: Attempt['progress']): void {
     if (outcome.outcome === 'lost') {
-      // Settled meanwhile is "lost" too; abort() leaves such an attempt alone.
+      // An attempt settled meanwhile is "lost" too; abort() leaves it alone.
       this.#p.abort(attempt, 'lost');
       return;
     }
     if (sent !== null) {
       if (attempt.progress === sent) attempt.progressUnsent = false;
       this.#p.changed(attempt.operation.id);
-      // Of one that is being settled the next news is its end.
+      // The next news of an attempt that is being settled is its end.
       if (attempt.live) this.#p.tell('progress', { ...attempt.operation, progress: sent });
     }
     if (outcome.cancelRequested) this.#p.abort(attempt, 'cancel');

@@ -8,7 +8,7 @@ import { defineTask } from './define-task.ts';
 import type { Tell } from './engine.ts';
 import { engineFixture, gate, untilAborted } from './engine.fixture.ts';
 
-/** What the engine tells others: the outbox in the store's commits, news as they happen. */
+/** How the engine informs others: the outbox in the store's commits, and news as they happen. */
 function news() {
   const told: string[] = [];
   const progressTold = gate();
@@ -19,7 +19,7 @@ function news() {
   return { told, tell, progressTold: progressTold.promise };
 }
 
-/** Which verbs were called with that outbox. */
+/** The verbs that were called with that outbox. */
 function withOutbox(outbox: Outbox): { store: Store; verbs: Set<string> } {
   const verbs = new Set<string>();
   const store = new Proxy(memoryStore(), {

@@ -15,7 +15,10 @@ export type Validated =
 
 const detailCharsMax = 500;
 
-/** What the task's schema makes of `value`. Sync unless the validator is async. Never throws or rejects. */
+/**
+ * Validates `value` by the task's schema. Sync unless the validator is async. Never throws or
+ * rejects.
+ */
 export function validateInput(
   schema: StandardSchema | null,
   value: unknown,
@@ -34,7 +37,7 @@ function validated(outcome: SchemaOutcome<unknown>): Validated {
   return { ok: false, errors: outcome.issues.slice(0, limits.inputErrors).map(fieldError) };
 }
 
-/** A refinement of the author that throws on some input: that input does not fit. */
+/** The author's own refinement threw: the input counts as not fitting. */
 function threw(error: unknown): Validated {
   const detail = `The validator failed: ${handlerFailure(error).error.detail}`;
   return { ok: false, errors: [{ pointer: '', detail: cleanText(detail, detailCharsMax) }] };

@@ -1,8 +1,9 @@
 import type { Task } from './task.ts';
 
 /**
- * How code can tell that it is being imported inside the worker thread of an isolated task. On
- * globalThis, since the thread's entry and the user's module may load two copies of this package.
+ * Lets code find out that it is being imported inside the worker thread of an isolated task. Kept
+ * on globalThis, since the thread's entry and the user's module may load two copies of this
+ * package.
  */
 const mark = Symbol.for('raincheck.isolateThread');
 type Marked = { [mark]?: Map<string, Task> };

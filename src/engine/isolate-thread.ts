@@ -12,12 +12,14 @@ import { runHandler } from './run-handler.ts';
 import type { Task } from './task.ts';
 
 /**
- * The entry of a worker thread: imports the module of the task, runs the handler as the main thread would,
- * and gives back its product. Progress, log and abort go over the request's port.
+ * The entry of a worker thread: imports the task's module, runs the handler as the main thread
+ * would, and returns its product. Progress, log and abort go over the request's port.
  */
 const tasks = markIsolateThread();
 
-/** Progress is sent at most this often; a tight loop that reports would flood the port otherwise. */
+/**
+ * Progress is sent at most this often; otherwise a tight loop that reports would flood the port.
+ */
 const progressMs = 100;
 
 /** Called by the pool, one request at a time. Never rejects. */
@@ -41,7 +43,7 @@ async function taskOf(request: IsolateRequest): Promise<Task> {
   );
 }
 
-/** A module that is not made for a thread stays so, however often it is tried. */
+/** Not retryable: a module that is not made for a thread stays so, however often it is tried. */
 function moduleFailure(error: unknown): HandlerProduct {
   const isOurs = error instanceof RaincheckError && error.code === 'invalid_option';
   const { detail } = handlerFailure(error).error;
@@ -67,7 +69,7 @@ async function runTask(request: IsolateRequest, task: Task): Promise<HandlerProd
   }
 }
 
-/** Sends the first report at once and then the last one of every stretch. Never throws. */
+/** Sends the first report at once, and then the last one of every interval. Never throws. */
 class ProgressSender {
   readonly #port: MessagePort;
   #unsent: IsolateMessage | null = null;
@@ -106,7 +108,7 @@ function portLogger(port: MessagePort): Logger {
   return { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') };
 }
 
-/** false: it cannot be cloned (a function among the fields, a report that is none). */
+/** false: the message cannot be cloned (a function among the fields, an invalid report). */
 function post(port: MessagePort, message: IsolateMessage): boolean {
   try {
     port.postMessage(message);

@@ -2,7 +2,9 @@ import { defineTask } from './define-task.ts';
 import { TaskError } from '../core/errors.ts';
 import { file } from './file.ts';
 
-/** Tasks for isolates.test.ts: a module of its own, since it is imported again in the worker threads. */
+/**
+ * Tasks for isolates.test.ts, in a module of their own because the worker threads import it again.
+ */
 export const spin = defineTask('spin', {
   isolate: true,
   timeout: 100,

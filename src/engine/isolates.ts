@@ -8,7 +8,7 @@ import type { ContextParts, HandlerLine } from './handler-context.ts';
 import { describeThrown, plainError } from './handler-error.ts';
 import type { HandlerProduct } from './handler-result.ts';
 
-/** What a thread is given at its start. `operation` has everything that a handler may ask for. */
+/** What a thread receives at its start. `operation` has everything that a handler may ask for. */
 export type IsolateRequest = {
   readonly module: string;
   readonly task: string;
@@ -18,12 +18,12 @@ export type IsolateRequest = {
   readonly port: MessagePort;
 };
 
-/** What a thread tells us while its handler runs. */
+/** A message from a thread while its handler runs. */
 export type IsolateMessage =
   | { readonly type: 'progress'; readonly report: ProgressReport; readonly message?: string }
   /** The handler wrote a line to its log. */
   | ({ readonly type: 'line' } & HandlerLine)
-  /** The half of the engine in the thread has something to log about the handler. */
+  /** The part of the engine in the thread has something to log about the handler. */
   | {
       readonly type: 'log';
       readonly level: LineLevel;
@@ -31,16 +31,17 @@ export type IsolateMessage =
       readonly message: string;
     };
 
-/** What we tell a thread. */
+/** A message to a thread. */
 export type IsolateOrder = { readonly type: 'abort'; readonly cause: AbortCause };
 
 const idleMs = 30_000;
 
 /**
- * Worker threads for handlers of tasks with `isolate`. A thread is the only thing that can be stopped while
- * it computes: terminate() ends `while (true)` and a runaway regular expression within milliseconds. It does
- * not end a running SQLite query, execSync or pbkdf2Sync (measured on Node 24.21); their thread goes when
- * the call returns. Threads are kept for 30 s after use; none exists before the first such attempt.
+ * Worker threads for handlers of tasks with `isolate`. Only a thread can be stopped while it
+ * computes: terminate() ends `while (true)` and a runaway regular expression within milliseconds.
+ * It does not end a running SQLite query, execSync or pbkdf2Sync (measured on Node 24.21); such a
+ * thread ends when the call returns. Threads are kept for 30 s after use; none exists before the
+ * first isolated attempt.
  */
 export class Isolates {
   readonly #threads: number;
@@ -78,7 +79,7 @@ export class Isolates {
     } catch (error) {
       return threadDied(error);
     } finally {
-      // What it wrote last is here, though this process may hear of its end first.
+      // Its last messages are here already, although this process may learn of its end first.
       for (;;) {
         const received = receiveMessageOnPort(port);
         if (received === undefined) break;
@@ -88,7 +89,7 @@ export class Isolates {
     }
   }
 
-  /** Ends all threads, also those that run. */
+  /** Ends all threads, even those that run a handler. */
   async close(): Promise<void> {
     const pool = this.#pool;
     this.#pool = null;
@@ -97,8 +98,9 @@ export class Isolates {
 
   async #createPool(): Promise<Piscina> {
     const pool = await createPool(this.#threads);
-    // What a handler left behind, a timer or a forgotten promise, may throw after its attempt ended. The thread
-    // is replaced; without a listener here the whole process would end.
+    // Code that a handler left behind, such as a timer or a forgotten promise, may throw after its
+    // attempt ended. The thread is then replaced; without a listener here the whole process would
+    // end.
     pool.on('error', (error: unknown) => {
       this.#context.logger.error({ err: error }, 'Leftover code of an isolated handler threw.');
     });
@@ -119,20 +121,24 @@ export class Isolates {
 
 async function createPool(threads: number): Promise<Piscina> {
   const { Piscina } = await import('piscina');
-  // The same file from source (.ts, run as it is) and from dist/ (.js).
+  // The same file runs from source (.ts) and from dist/ (.js).
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   return new Piscina({
     filename: new URL(`./isolate-thread.${extension}`, import.meta.url).href,
     minThreads: 0,
     maxThreads: threads,
     idleTimeout: idleMs,
-    // A thread that waits in Atomics.wait would not run what a handler left behind, e.g. its log lines.
+    // A thread that waits in Atomics.wait would not run what a handler left behind, e.g. its log
+    // lines.
     atomics: 'disabled',
     recordTiming: false,
   });
 }
 
-/** Out of memory, process.exit(), an unhandled rejection in the handler's module, or our own kill. */
+/**
+ * The thread died: out of memory, process.exit(), an unhandled rejection in the handler's module,
+ * or our own kill.
+ */
 function threadDied(error: unknown): HandlerProduct {
   const { message } = describeThrown(error);
   return {

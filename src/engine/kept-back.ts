@@ -6,22 +6,23 @@ import type { Submission } from './engine.ts';
 import type { Task } from './task.ts';
 
 /**
- * What tasks keep back by `redact`. Only the definition of a task tells what that is, and while servers are replaced one
- * may not have it yet, or not any more: of a task that is not defined here nothing of the input is shown or searched.
+ * What tasks redact from their inputs. Only the definition of a task says what that is, and while
+ * servers are replaced, one may not have it yet or no longer. So nothing of an input is shown or
+ * searched whose task is not defined here.
  */
 
 type Tasks = ReadonlyMap<string, Task>;
 type Input = Submission['input'];
 
-/** The JSON text of a stored input as anybody may read it. */
+/** The JSON text of a stored input, redacted, as anybody may read it. */
 export function shownInput(task: Task | undefined, text: string): string {
   if (task === undefined) return JSON.stringify(redacted);
   return task.inputMask === null ? text : maskedInput(text, task.inputMask);
 }
 
 /**
- * The filter as the store may be asked: a search that answered whether a value contains this or that would tell it
- * letter by letter. Throws `invalid_request` for a filter by what is kept back.
+ * The filter as the store may be asked. A search in redacted values would reveal them letter by
+ * letter, so it leaves them out. Throws `invalid_request` for a filter by a redacted member.
  */
 export function searchable(filter: OperationFilter, tasks: Tasks): OperationFilter {
   if (filter.text === undefined && filter.input === undefined) return filter;
@@ -39,7 +40,7 @@ export function searchable(filter: OperationFilter, tasks: Tasks): OperationFilt
   };
 }
 
-/** A member that the filter compares and some task that it takes in keeps back; null: none. */
+/** A member that the filter compares and that one of its tasks redacts; null: none. */
 export function keptBackPath(
   { task: only, input = {} }: Pick<OperationFilter, 'task' | 'input'>,
   tasks: Tasks,
@@ -52,7 +53,7 @@ export function keptBackPath(
   return null;
 }
 
-/** Why there is no filter by `member`. */
+/** The reason why there is no filter by `member`. */
 export function refusal(member: string, task: string): string {
   return (
     `\`${member}\` cannot be filtered by: task \`${task}\` redacts it. ` +
@@ -60,7 +61,10 @@ export function refusal(member: string, task: string): string {
   );
 }
 
-/** A copied "[redacted]" would be taken for the value, and nobody would notice before the handler fails. */
+/**
+ * Refuses a copied "[redacted]": it would be taken for the value, and nobody would notice before
+ * the handler fails.
+ */
 export function refuseStandIns(task: Task, value: unknown): void {
   if (task.inputMask === null) return;
   refuse(
@@ -69,7 +73,10 @@ export function refuseStandIns(task: Task, value: unknown): void {
   );
 }
 
-/** The input of a retry, with what is stored where it came back as it was shown. Throws `validation_failed`. */
+/**
+ * The input of a retry, with the stored values where "[redacted]" came back. Throws
+ * `validation_failed`.
+ */
 export function restoredFrom(task: Task, sent: Input, stored: Input): Input {
   if (task.inputMask === null) return sent;
   const { text, unknown } = restoredInput(sent.value, stored.text, task.inputMask);

@@ -17,15 +17,18 @@ import { Outage } from './outage.ts';
 const prefix = 'line';
 const names = { line: 'line', turn: 'line:turn' } as const;
 
-/** After the queue was played nothing is for this many times as long as that took: a twentieth of a core at most, … */
+/**
+ * After the queue was played, it rests for this many times as long as that took (a twentieth of a
+ * core at most) …
+ */
 const restFactor = 19;
-/** … and for this many times as long as it took with the store. */
+/** … and for this many times as long as the store took. */
 const storeRestFactor = 9;
-/** Who has the turn and says nothing for so long has lost it. */
+/** A process that has the turn and writes nothing for so long loses it. */
 const turnMsMin = 1_000;
 const turnFactor = 3;
 
-/** The note: what was foreseen, and how long that took and holds. */
+/** The content of the note: the forecast, and how long it took and holds. */
 type Told = {
   readonly state: ForeseenLineState;
   readonly keepMs: number;
@@ -34,14 +37,15 @@ type Told = {
 };
 
 /**
- * One process foresees the queue of a store for all that share it, whoever is asked first once the last foresight is old:
+ * One process forecasts the queue of a store for all that share it: the one that is asked first
+ * once the last forecast is old.
  *
- *   asked ─► read the note, every 250 ms at most ─► good still: adopt it
- *                                                └► old: take the turn (replaceNote: one of all gets it)
+ *   asked ─► read the note, at most every 250 ms ─► still good: adopt it
+ *                                                └► old: take the turn (replaceNote: only one process gets it)
  *                                                    └► read the queue, play it, write the note
  *
- * All of it beside the requests, which are answered from the note adopted last. While nobody asks nothing happens. A
- * process that dies in its turn loses it after a second.
+ * All of this happens in the background; requests are answered from the note adopted last. While
+ * nobody asks, nothing happens. A process that dies in its turn loses it after a second.
  */
 export class LineExchange {
   readonly #p: EngineSettings;
@@ -169,7 +173,7 @@ function toldOf(text: string): Told | null {
   }
 }
 
-/** Of tasks that no process of ours runs nothing is taken. */
+/** Without operations of tasks that no process here runs. */
 function seenLine({ waiting, running }: StoredQueue, isOurs: (task: string) => boolean): SeenLine {
   return {
     waiting: waiting.filter(({ task }) => isOurs(task)),

@@ -5,21 +5,22 @@ const linesMax = limits.logBufferLines / 2;
 const charsMax = limits.logBufferBytes / 2;
 
 /**
- * The lines of one attempt on their way to the store. Between two writes the first and the latest are kept, half of
- * the limits each; what comes between is dropped and counted, and a line in its place says so.
+ * The lines of one attempt on their way to the store. Between two writes the first and the latest
+ * lines are kept, half of the limits each. Those in the middle are dropped and counted, and a line
+ * in their place says so.
  */
 export class LogBuffer {
-  /** Not before this instant are lines sent again. */
+  /** Lines are not sent again before this instant. */
   dueAt = -Infinity;
-  /** A write of them is under way. */
+  /** A write of these lines is under way. */
   isSending = false;
   #head: LogLine[] = [];
   #headChars = 0;
   #tail: LogLine[] = [];
-  /** Where the tail begins: what is before it was dropped. */
+  /** Index of the tail's first line; the lines before it were dropped. */
   #tailFrom = 0;
   #tailChars = 0;
-  /** Given to the store, which has not answered yet, or not in time. */
+  /** Lines given to the store, which has not answered yet, or not in time. */
   #sent: LogLine[] = [];
   #acknowledged = 0;
   #dropped = 0;
@@ -29,7 +30,7 @@ export class LogBuffer {
     return this.#sent.length > 0;
   }
 
-  /** Whether anything is not known to be stored. */
+  /** Whether there are lines that may not be stored yet. */
   get isOpen(): boolean {
     return this.#head.length > 0 || this.#sent.length > 0;
   }
@@ -47,7 +48,7 @@ export class LogBuffer {
       this.#tailChars -= charsOf(this.#tail[this.#tailFrom]);
       this.#tailFrom += 1;
     }
-    // Now and then, as it moves all that is kept.
+    // Only now and then, because it moves all the lines that are kept.
     if (this.#tailFrom >= linesMax) this.#forgetDropped();
   }
 
@@ -58,7 +59,7 @@ export class LogBuffer {
     this.#tailFrom = 0;
   }
 
-  /** Everything that is not acknowledged; `from`: how many lines come before it. */
+  /** All lines that are not acknowledged; `from`: how many lines come before them. */
   take(): { readonly from: number; readonly lines: readonly LogLine[] } {
     this.#forgetDropped();
     const last = this.#droppedLast;
@@ -73,7 +74,7 @@ export class LogBuffer {
     return this.again();
   }
 
-  /** As before, without what was written since: after a write that failed. */
+  /** The lines of the last take(), without newer ones: for the repetition of a failed write. */
   again(): { readonly from: number; readonly lines: readonly LogLine[] } {
     return { from: this.#acknowledged, lines: this.#sent.slice() };
   }

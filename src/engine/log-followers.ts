@@ -4,15 +4,15 @@ import type { KeptLine } from '../core/log-line.ts';
 import type { Store } from '../store/store.ts';
 import { Alarm } from './alarm.ts';
 
-/** Followed operations looked at in one poll; the others wait for a later one. */
+/** Followed operations read in one poll; the others wait for a later one. */
 const pollIdsMax = 200;
 
 type Follower = { hasNews: boolean; wake: () => void };
 
 /**
- * Lines of operations as they come, for those who follow. What this process stored, and what others hint at, wakes the
- * followers of that operation at once; where others write as well, they also look every `pollMs`. Followers that have
- * seen the same read once for all of them.
+ * Sends lines of operations to their followers as they come. Lines that this process stored, and
+ * hints from others, wake the followers of that operation at once; where others write as well,
+ * followers also look every `pollMs`. Followers that have seen the same lines share one read.
  */
 export class LogFollowers {
   readonly #store: Store;
@@ -30,7 +30,7 @@ export class LogFollowers {
     this.#alarm = new Alarm(this.#elapsed, () => this.#poll());
   }
 
-  /** There may be new lines. Cheap when nobody follows the operation. */
+  /** The operation may have new lines. Cheap when nobody follows it. */
   notify(id: string): void {
     if (this.#byId.size === 0) return;
     const followers = this.#byId.get(id);
@@ -87,7 +87,7 @@ export class LogFollowers {
     const followers = this.#byId.get(id);
     followers?.delete(follower);
     if (followers?.size === 0) this.#byId.delete(id);
-    // Nobody follows: the timer must not keep the process alive.
+    // Without followers, the timer must not keep the process alive.
     if (this.#byId.size === 0) this.#alarm.clear();
   }
 
@@ -105,7 +105,7 @@ export class LogFollowers {
   #poll(): void {
     for (const [id, followers] of [...this.#byId].slice(0, pollIdsMax)) {
       wakeAll(followers);
-      // To the back, so that the next poll looks at the others.
+      // Moved to the end, so that the next poll looks at the others.
       this.#byId.delete(id);
       this.#byId.set(id, followers);
     }

@@ -26,7 +26,7 @@ function held() {
   return { task, work, context: context.promise };
 }
 
-/** The calls of appendLogs, each by its numbers of lines. */
+/** Records the calls of appendLogs, each as the numbers of its lines. */
 function recording(inner: Store = memoryStore()): { store: Store; calls: number[][] } {
   const calls: number[][] = [];
   const store = new Proxy(inner, {

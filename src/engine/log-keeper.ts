@@ -17,23 +17,23 @@ type LogKeeperParts = {
   readonly logged: (id: string) => void;
 };
 
-/** A first line waits so long for company: an attempt that is shorter stores all its lines with its end. */
+/** A first line waits this long for others: a shorter attempt stores all its lines with its end. */
 const gatherMs = 200;
 
 /**
- * Brings what handlers log to the store: lines gather by attempt and go out together, at most every limits.logMs an
- * attempt, those of all attempts that are due in one call; the last of them with the settle, in its commit. An attempt
- * that logs nothing costs nothing.
+ * Stores what handlers log. Lines gather by attempt and are sent together, at most every
+ * limits.logMs for an attempt; one call carries those of all attempts that are due. The last lines
+ * go with the settle, in its commit. An attempt that logs nothing costs nothing.
  *
- * Lines are counted by attempt, and all that was not acknowledged is sent again: neither a lost answer nor a settle
- * that overtakes a write keeps a line twice or leaves one out. What the store cannot take stays here meanwhile, within
- * the bounds of LogBuffer.
+ * Lines are counted by attempt, and all that were not acknowledged are sent again: so neither a
+ * lost answer nor a settle that overtakes a write duplicates or loses a line. Lines that the store
+ * cannot take stay here meanwhile, within the bounds of LogBuffer.
  */
 export class LogKeeper {
   readonly #p: LogKeeperParts;
   readonly #outage: Outage;
   readonly #alarm: Alarm;
-  /** Attempts that run and have lines to store. */
+  /** Running attempts that have lines to store. */
   readonly #open = new Set<Attempt>();
 
   constructor(p: LogKeeperParts) {
@@ -62,13 +62,16 @@ export class LogKeeper {
     this.#alarm.setEarlier(logs.dueAt);
   }
 
-  /** Hands the store all that it may not have yet, in this very turn and so before the settle that follows. */
+  /**
+   * Sends the store all lines that it may not have yet, in this very turn and so before the settle
+   * that follows.
+   */
   sendLast(attempt: Attempt): void {
     const { logs } = attempt;
     if (logs === null) return;
     this.#open.delete(attempt);
     if (!logs.isOpen) return;
-    // A failure is left to the settle, which is repeated, and this before it.
+    // A failure is left to the settle, which is repeated, with this call before it.
     this.#send([{ attempt, logs }], 'all').catch(() => undefined);
   }
 

@@ -3,12 +3,15 @@ import { isSecretName, loggedJson, redacted } from '../core/logged-json.ts';
 import type { LogLine } from '../core/log-line.ts';
 import { cleanText } from './handler-error.ts';
 
-/** Left for time, attempt and level. */
+/** Bytes for message and fields; the rest is for time, attempt and level. */
 const textBytesMax = limits.logLineBytes - 64;
-/** Of the message, where there are fields that have to fit in as well. */
+/** Bytes for the message, where fields must fit in as well. */
 const messageBytesMin = textBytesMax / 2;
 
-/** The line as it is kept: message and fields cut to limits.logLineBytes, secrets left out. Never throws. */
+/**
+ * A line as it is stored: message and fields cut to limits.logLineBytes, without secrets. Never
+ * throws.
+ */
 export function logLine(
   p: Pick<LogLine, 'at' | 'attempt' | 'level'> & {
     readonly message: string;
@@ -26,7 +29,7 @@ export function logLine(
   return { at, attempt, level, message, fields: fields === '{}' ? null : fields };
 }
 
-/** null: they cannot be told all at once. */
+/** All fields as JSON; null: they cannot be converted together. */
 function wholeFields(fields: object): string | null {
   try {
     const text = loggedJson({ ...fields }, { withStack: false });
@@ -36,7 +39,9 @@ function wholeFields(fields: object): string | null {
   }
 }
 
-/** As many members as fit, in order, long texts cut; the last one tells how many do not. */
+/**
+ * As many members as fit, in order, with long texts cut; a last member says how many were left out.
+ */
 function fieldsWithin(fields: object, bytesMax: number): string {
   const members: string[] = [];
   let left = bytesMax - 48;
@@ -56,7 +61,7 @@ function fieldsWithin(fields: object, bytesMax: number): string {
   return `{${members.join(',')}}`;
 }
 
-/** null: there is nothing to tell. */
+/** null: there is nothing to write. */
 function memberJson(fields: object, name: string, bytesMax: number): string | null {
   if (isSecretName(name)) return JSON.stringify(redacted);
   try {

@@ -1,6 +1,12 @@
-/** What the engine needs of a logger; pino's own shape. `fields` are data, `message` is one plain sentence. */
+/**
+ * The part of a logger that the engine uses; it has pino's shape. `fields` are data, `message` is
+ * one plain sentence.
+ */
 export type Logger = {
-  /** The least level that is written, where the logger tells it: only at `debug` are lines of that level kept. */
+  /**
+   * The lowest level that is written, if the logger has it: debug lines are kept only when it is
+   * `debug`.
+   */
   readonly level?: string | undefined;
   debug(fields: object, message: string): void;
   info(fields: object, message: string): void;

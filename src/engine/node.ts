@@ -3,7 +3,7 @@ import type { Note } from '../store/store.ts';
 
 /** A process on this store, as it was at its latest heartbeat. */
 export type NodeRecord = {
-  /** Also the worker of the leases it holds. */
+  /** It is also recorded as the worker of the leases it holds. */
   readonly id: string;
   /** api: accepts and answers. worker: runs attempts. */
   readonly roles: readonly NodeRole[];
@@ -12,12 +12,18 @@ export type NodeRecord = {
   readonly version: string;
   readonly startedAt: number;
   readonly heartbeatAt: number;
-  /** draining: it was asked to stop, and takes no more. dead: no heartbeat for limits.nodeDeadMs. */
+  /**
+   * draining: it was asked to stop and takes no more operations. dead: no heartbeat for
+   * limits.nodeDeadMs.
+   */
   readonly state: 'live' | 'draining' | 'dead';
-  /** Attempts that run there, of at most `slots`. */
+  /** Attempts running in the process, of at most `slots`. */
   readonly busy: number;
   readonly slots: number;
-  /** 99th percentile of the delay of its event loop since the heartbeat before; null: not measured. */
+  /**
+   * 99th percentile of the delay of its event loop since the previous heartbeat; null: not
+   * measured.
+   */
   readonly eventLoopLagMs: number | null;
   /** Names of the tasks it runs. */
   readonly tasks: readonly string[];
@@ -26,7 +32,7 @@ export type NodeRecord = {
 export const nodeRoles = ['api', 'worker'] as const;
 export type NodeRole = (typeof nodeRoles)[number];
 
-/** What the engine cannot know of its process. */
+/** Facts about its process that the engine cannot find out. */
 export type NodeFacts = {
   readonly host: string;
   readonly pid: number;
@@ -36,7 +42,7 @@ export type NodeFacts = {
   readonly eventLoopLag: EventLoopLag;
 };
 
-/** A measure that costs something only between start() and stop(). */
+/** A measurement that costs something only between start() and stop(). */
 export type EventLoopLag = {
   start(): void;
   stop(): void;
@@ -61,7 +67,10 @@ export function nodeNoteText(record: NodeRecord): string {
   return JSON.stringify({ format, ...record });
 }
 
-/** null: written by a version that tells it otherwise. `alone`: no other process can have the store. */
+/**
+ * Reads a node's note; null: a version with another format wrote it. `alone`: no other process can
+ * open the store.
+ */
 export function nodeOf(note: Note, { alone }: { readonly alone: boolean }): NodeRecord | null {
   const told = parsed(note.text);
   if (told === null || told.format !== format) return null;

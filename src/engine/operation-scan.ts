@@ -2,7 +2,7 @@ import { limits } from '../core/limits.ts';
 import type { Operation } from '../core/operation.ts';
 import type { Engine, OperationFilter } from './engine.ts';
 
-/** The operations that a filter finds, newest first, page by page; some pages may be empty. */
+/** The operations that match a filter, newest first, page by page; some pages may be empty. */
 export async function* scanOperations(
   engine: Pick<Engine, 'list'>,
   filter: OperationFilter,

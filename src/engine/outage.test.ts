@@ -134,9 +134,9 @@ test('a start with the store away says so and can be repeated', async (t) => {
 });
 
 /**
- * SQLite's way: let the 1st, 2nd, 3rd … store call fail until a run needs no more calls. A client that
- * repeats its request under its key, and an engine that lives on: every operation ends once, and no result is
- * other than that of an attempt that was counted.
+ * SQLite's method: the 1st, 2nd, 3rd … store call fails, until a run needs no more calls. With a
+ * client that repeats its request under its key, and an engine that lives on, every operation ends
+ * once, and every result comes from an attempt that was counted.
  */
 for (const when of ['before', 'after'] as const) {
   test(`with the nth store call failing ${when} it took effect, nothing is lost and nothing doubled`, async () => {
@@ -206,7 +206,7 @@ async function scenario(p: { nth: number; when: Fault['when'] }): Promise<number
   return faulty.failures();
 }
 
-/** What a client does with a 503. */
+/** A client's reaction to a 503. */
 async function repeated<Answer>(call: () => Promise<Answer>): Promise<Answer> {
   try {
     return await call();

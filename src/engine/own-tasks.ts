@@ -1,4 +1,4 @@
-/** The names of Raincheck's own tasks, whichever a server has: no task of a user may ever have one of them. */
+/** The names of Raincheck's own tasks, all reserved even where a server lacks some of them. */
 export const ownTaskNames = {
   cancel: 'operations.batch-cancel',
   retry: 'operations.batch-retry',
@@ -8,7 +8,7 @@ export const ownTaskNames = {
 
 const names: ReadonlySet<string> = new Set(Object.values(ownTaskNames));
 
-/** Nobody who asks for all tasks means these. */
+/** Whether the task is Raincheck's own: requests for all tasks exclude these. */
 export function isOwnTask(name: string): boolean {
   return names.has(name);
 }

@@ -10,13 +10,16 @@ import { collectingLogger, gate } from './engine.fixture.ts';
 import type { Engine, EngineOptions } from './engine.ts';
 import type { NodeFacts } from './node.ts';
 
-/** Several engines over it are as many processes. */
+/** A store on which several engines act like several processes. */
 function sharedStore(): Store {
   const capabilities = { singleProcess: false, durable: false, claimsAtAccept: true };
   return { ...verbsOf(memoryStore()), capabilities };
 }
 
-/** The memory store is an object with a prototype: a spread of it would lose its verbs. */
+/**
+ * The verbs as a plain object, because a spread of the memory store, which has a prototype, would
+ * lose them.
+ */
 function verbsOf(store: Store): Store {
   return faultyStore(store, { nth: Infinity, when: 'before' }).store;
 }

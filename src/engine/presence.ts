@@ -8,12 +8,12 @@ import type { RunningAttempts } from './running-attempts.ts';
 import { periodicService, type Service } from './service.ts';
 import { slotsOf } from './slots.ts';
 
-/** What others can run, as of the last look at their heartbeats. */
+/** What other processes can run, as of the last look at their heartbeats. */
 export type OtherWorkers = {
   readonly slots: number;
   /** Processes that answer clients. */
   readonly apis: number;
-  /** Tasks that one of them runs. */
+  /** Tasks that at least one of them runs. */
   readonly tasks: ReadonlySet<string>;
 };
 
@@ -27,16 +27,19 @@ type PresenceParts = {
 };
 
 /**
- * That this process lives, told to the others on its store by a note of its own, and what they tell:
+ * Shows the other processes on its store that this one is alive, by a note of its own, and reads
+ * theirs:
  *
  *   listen, start ──► live ──stop──► draining ──► the note is removed
- *                        └─ no heartbeat for limits.nodeDeadMs ──► dead ──an hour──► the note is removed, by any other
+ *                        └─ no heartbeat for limits.nodeDeadMs ──► dead ──an hour──► any other process removes the note
  *
- * The note is written every 5 s, and read with those of all others, so that what is said of live workers holds for all
- * nodes. How old a note is the store says, by the clock that wrote it. Where no other process can have the store there
- * is nobody to tell: then a note a minute is left for who comes after a crash.
+ * The note is written every 5 s, and read together with all others, so that every node knows the
+ * same live workers. The store computes the age of a note with the clock that wrote it. Where no
+ * other process can open the store there is nobody to inform: then a note a minute is kept for the
+ * process that comes after a crash.
  *
- * Nothing depends on it: leases say whose an operation is. A heartbeat that cannot be written is missed, no more.
+ * Nothing depends on it: leases decide whose an operation is. A heartbeat that cannot be written is
+ * missed, no more.
  */
 export class Presence {
   readonly #p: PresenceParts;
@@ -48,7 +51,7 @@ export class Presence {
   #writeAt = -Infinity;
   #pruneAt = -Infinity;
   #lagMs: number | null = null;
-  /** The note is there, as far as is known. */
+  /** Whether the note exists, as far as is known. */
   #isTold = false;
   #toldWorking = false;
   #underWay: Promise<void> = Promise.resolve();
@@ -69,7 +72,10 @@ export class Presence {
     });
   }
 
-  /** Tells at once, beside whatever comes next; once more when the process works from now on. */
+  /**
+   * Writes a heartbeat at once, in parallel with whatever comes next, and another when the process
+   * begins to work.
+   */
   start(): void {
     if (this.#state === 'new') {
       this.#state = 'live';
@@ -87,7 +93,7 @@ export class Presence {
     this.#tellSoon();
   }
 
-  /** The note goes. Never rejects: one that stays is found dead. */
+  /** Removes the note. Never rejects: a note that stays will count as dead. */
   async stop(): Promise<void> {
     const { store, clock, logger, node } = this.#p.settings;
     this.#state = 'stopped';
@@ -115,7 +121,10 @@ export class Presence {
     await this.#prune(others);
   }
 
-  /** Everybody, this process first told as it is now; the others as of a second ago at most. Rejects when the store does. */
+  /**
+   * All processes: this one as it is now, the others as of a second ago at most. Rejects when the
+   * store does.
+   */
   async nodes(): Promise<readonly NodeRecord[]> {
     const at = this.#elapsed.now();
     let latest = this.#latest;
@@ -164,7 +173,7 @@ export class Presence {
     });
   }
 
-  /** Those that died long ago; the store knows whether that holds still. */
+  /** Removes notes of processes that died long ago; the store checks whether that still holds. */
   async #prune(others: readonly NodeRecord[]): Promise<void> {
     const at = this.#elapsed.now();
     if (at < this.#pruneAt) return;

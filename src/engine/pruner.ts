@@ -7,7 +7,10 @@ import { periodicService, type Service } from './service.ts';
 
 const pruneMs = 60_000;
 
-/** Every minute removes what has expired, sweepRows at a time, at once again while there is more. */
+/**
+ * Removes what has expired, every minute, sweepRows at a time, and again at once while there is
+ * more.
+ */
 export function createPruner(p: {
   readonly store: Store;
   readonly clock: Clock;

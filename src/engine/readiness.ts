@@ -4,8 +4,9 @@ import type { Store } from '../store/store.ts';
 const freshMs = 1_000;
 
 /**
- * Whether the store takes writes, asked at most once a second however many want to know: a ping costs an
- * fsync, and health checks come without a token. An answer under way is shared too.
+ * Whether the store takes writes, asked at most once a second however many callers there are: a
+ * ping costs an fsync, and health checks come without a token. Callers also share an answer that is
+ * under way.
  */
 export class Readiness {
   readonly #store: Store;

@@ -15,7 +15,7 @@ const tree = z.object({
   },
 });
 
-/** What other validators may tell. */
+/** Schemas as other validators may export them. */
 function told(schema: Json): StandardSchema & StandardJsonSchema {
   return {
     '~standard': {
@@ -34,7 +34,7 @@ function define(input: StandardSchema, path: string): void {
 const numberMeant = /Did you mean `input\.(?:card\.|cards\.|a\.|b\.)?number`\?$/;
 const pinMeant = /Did you mean `input\.(?:child\.)*pin`\?$/;
 
-/** Of each a path that it has, one that it has not, and why that is refused. */
+/** For each: a path that it has, one that it has not, and the reason for refusing that. */
 const table: readonly (readonly [
   what: string,
   schema: StandardSchema,
@@ -166,7 +166,7 @@ const table: readonly (readonly [
   ],
 ];
 
-/** There the schema does not say what is below, and the path is taken as it is. */
+/** Here the schema does not say what is below, so the path is accepted as it is. */
 const open: readonly (readonly [string, Json])[] = [
   ['a member of anything', { properties: { x: {} } }],
   ['an object without members', { properties: { x: { type: 'object' } } }],

@@ -10,8 +10,8 @@ import type { Task } from './task.ts';
 const prefix = 'input.';
 
 /**
- * The option `redact`, checked. A path that the schema does not know is refused where the schema tells its members: a
- * slip would show what was to be kept back.
+ * Checks the option `redact`. Where the schema lists the members, a path that it does not know is
+ * refused: a typing error would show what was to be hidden.
  */
 export function redactOption(
   name: string,
@@ -77,7 +77,10 @@ function unknownMember(
   );
 }
 
-/** A path below what takes any member would name a key, and most likely what is meant is below each of them. */
+/**
+ * Where any member is allowed, the path would name a single key; most likely a member of each of
+ * them is meant.
+ */
 function hint(above: string, member: string, { named, takesOthers }: SchemaMembers): string {
   const known = [...named.keys()];
   const meant = suggestion(member, known);

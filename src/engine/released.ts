@@ -1,4 +1,7 @@
-/** `values`, with `release` called once, when it ends or is returned, begun or not. */
+/**
+ * Yields `values` and calls `release` once, when the generator ends or is returned, even if it was
+ * never begun.
+ */
 export function released<T>(values: AsyncGenerator<T>, release: () => void): AsyncGenerator<T> {
   let isReleased = false;
   const end = (): void => {

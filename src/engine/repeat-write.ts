@@ -4,22 +4,25 @@ import type { Outage } from './outage.ts';
 
 const retryMsFirst = 100;
 const retryMsMax = 2_000;
-/** Rejections that are not about now, e.g. a value this database refuses: tried this often. */
+/**
+ * How often to try after rejections that time will not cure, e.g. of a value that this database
+ * refuses.
+ */
 const refusalsMax = 3;
 
 /**
- * Repeats a write of what is done already and must not be done again, until the store answers; null when
- * `stop` aborts first, or the store goes on refusing. A rejection is ambiguous, so the fence of an earlier
- * try may answer `lost`: either way the store has the truth.
+ * Repeats a write whose work is done and must not be done again, until the store answers; null when
+ * `stop` aborts first, or the store keeps refusing. A rejection is ambiguous, so the fence of an
+ * earlier try may answer `lost`: either way the store has the truth.
  */
 export async function repeatWrite<Answer>(p: {
   readonly clock: Clock;
-  /** Told of every failure; the caller tells it of the end. */
+  /** Informed of every failure; the caller informs it of the end. */
   readonly outage: Outage;
   readonly stop: AbortSignal;
   readonly firstError: unknown;
   readonly call: () => Promise<Answer>;
-  /** The store refuses this very record: from now on `call` must write one that it can take. */
+  /** The store refuses this record: from now on `call` must write one that it can take. */
   readonly refused: (error: unknown) => void;
 }): Promise<Answer | null> {
   let error = p.firstError;

@@ -4,7 +4,7 @@ import { describeThrown, handlerFailure, isTaskError, plainError } from './handl
 import { productOf, type HandlerProduct } from './handler-result.ts';
 import { validateInput } from './input-validation.ts';
 
-/** The steps that run in the same thread as the handler. Never rejects. */
+/** Runs the steps that share a thread with the handler. Never rejects. */
 export async function runHandler(attempt: Attempt, parts: ContextParts): Promise<HandlerProduct> {
   const { task } = attempt;
   try {
@@ -15,7 +15,8 @@ export async function runHandler(attempt: Attempt, parts: ContextParts): Promise
     const product = productOf(returned, task.resultBytesMax);
     return product instanceof Promise ? await product : product;
   } catch (error) {
-    // A TaskError is meant and says it all; of anything else the author needs to know where it came from.
+    // A TaskError is deliberate and says everything; for any other error the author needs to know
+    // where it came from.
     if (!isTaskError(error) && attempt.cause === null) {
       parts.logger.warn(
         { ...attemptFields(attempt), err: describeThrown(error) },
@@ -26,7 +27,7 @@ export async function runHandler(attempt: Attempt, parts: ContextParts): Promise
   }
 }
 
-/** It did when it was accepted: the task was changed since. */
+/** The input fitted when it was accepted: the task has changed since. */
 function noLongerFits(
   errors: readonly { readonly pointer: string; readonly detail: string }[],
 ): HandlerProduct {

@@ -3,12 +3,13 @@ import type { Attempt } from './attempt.ts';
 import { UnderWay } from './under-way.ts';
 
 /**
- * The attempts this process holds, and its slots. A slot is free again as soon as the settle has been
- * called, so that the settle and the next claim share a commit; an attempt whose settle has to be
- * repeated takes its slot back, so that an outage of the store cannot pile up results without bound.
+ * The attempts that this process holds, and its slots. A slot is free again as soon as the settle
+ * has been called, so that the settle and the next claim share a commit. An attempt whose settle
+ * must be repeated takes its slot back, so that an outage of the store cannot pile up results
+ * without bound.
  *
- * Our own tasks hold no slot while they run: a batch waits for room in the queue, which only attempts that have slots
- * can make. They are counted apart, and are to be limits.ownAttempts at most.
+ * Our own tasks hold no slot while they run: a batch waits for room in the queue, which only
+ * attempts with slots can make. They are counted separately, up to limits.ownAttempts.
  */
 export class RunningAttempts extends UnderWay<Attempt> {
   /** Attempts that may run at once in this thread. */
@@ -32,7 +33,7 @@ export class RunningAttempts extends UnderWay<Attempt> {
     return Math.max(0, this.slots - this.#busy - this.#kept);
   }
 
-  /** `by` more slots are kept for attempts to come; negative: they are used, or free again. */
+  /** Reserves `by` more slots for attempts to come; negative: they are used, or free again. */
   keepSlots(by: number): void {
     this.#kept += by;
   }

@@ -35,15 +35,16 @@ type RuntimeParts = {
   readonly activity: Activity;
   /** A change that clients can see is durable. */
   readonly changed: (id: string) => void;
-  /** So are lines that its handler wrote. */
+  /** Lines that its handler wrote are durable. */
   readonly logged: (id: string) => void;
-  /** Another process on the store did something. */
+  /** Another process on the store changed something. */
   readonly hinted: () => void;
 };
 
 /**
- * The half of the engine that runs operations: worker, executor, settler, heartbeat, sweeper, pruner, put
- * together, started in the order of their needs and stopped in the reverse.
+ * The half of the engine that runs operations. It puts worker, executor, settler, heartbeat,
+ * sweeper and pruner together, starts them in the order of their dependencies, and stops them in
+ * reverse.
  */
 export class Runtime {
   readonly #p: RuntimeParts;
@@ -54,10 +55,10 @@ export class Runtime {
   readonly #logs: LogKeeper;
   readonly #worker: Worker;
   readonly #isolates: Isolates;
-  /** It keeps what the estimator learned: alone on the store, or with other processes. */
+  /** Keeps what the estimator learned: alone on the store, or shared with other processes. */
   readonly #keeper: EstimateKeeper | EstimateSharing;
   readonly #presence: Presence;
-  /** It counts what happens here and sums what all processes counted. */
+  /** Counts what happens here and adds up what all processes counted. */
   readonly stats: StatsKeeper;
   readonly #ownTasks: ReadonlySet<string>;
   /** Whether the worker was started; it stays true while the engine drains and after the stop. */
@@ -140,7 +141,7 @@ export class Runtime {
     return this.#presence.nodes();
   }
 
-  /** What handlers report and write goes through here. */
+  /** What handlers report and log passes through here. */
   #context(logger: Logger): ContextParts {
     return {
       logger,
@@ -175,7 +176,10 @@ export class Runtime {
     this.#executor.abort(attempt, cause);
   }
 
-  /** The attempt of this operation, if it runs here, is told at once rather than by the next heartbeat. */
+  /**
+   * Aborts the attempt of this operation, if it runs here, at once rather than at the next
+   * heartbeat.
+   */
   cancelHere(id: string): void {
     for (const attempt of this.#running.all) {
       if (attempt.operation.id === id) this.#executor.abort(attempt, 'cancel');
@@ -235,7 +239,7 @@ export class Runtime {
     for (const attempt of this.#running.all) {
       if (attempt.live) this.#executor.giveUp(attempt);
     }
-    // The hand-back is one commit; a store that is down must not hold the process.
+    // The hand-back is one commit; a store that is down must not keep the process from ending.
     await this.#idleWithin(this.#p.settings.graceMs, new AbortController().signal);
     this.#settler.abandon();
     this.#worker.atAccept.abandon();
@@ -250,7 +254,7 @@ export class Runtime {
     this.#state = 'stopped';
   }
 
-  /** Resolves when nothing is held any more, after `ms`, or when the stop is cut short. */
+  /** Resolves when no attempt is held any more, after `ms`, or when the stop is cut short. */
   #idleWithin(ms: number, cut = this.#cutShort.signal): Promise<void> {
     return this.#running.idleWithin(ms, { clock: this.#p.settings.clock, cut });
   }
@@ -258,14 +262,14 @@ export class Runtime {
   listen(): void {
     if (this.stopping) return;
     this.#presence.start();
-    // Who only answers clients foresees for them all the same.
+    // A process that only answers clients also makes estimates.
     if (!this.#p.settings.store.capabilities.singleProcess) this.#keeper.start();
     this.stats.start();
     this.#stopListening ??=
       this.#p.settings.store.hints?.listen((hint) => this.#hinted(hint)) ?? null;
   }
 
-  /** Other processes share this store: what they did is found at the next poll, or now. */
+  /** A hint from another process on the store: looks now instead of at the next poll. */
   #hinted(hint: StoreHint): void {
     this.#p.hinted();
     if (hint.type === 'ready') this.#worker.wake();

@@ -1,25 +1,26 @@
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
-/** What a JSON Schema tells of the members of a value, an array standing for its elements. */
+/** The members of a value according to its JSON Schema; an array stands for its elements. */
 export type SchemaMembers = {
-  /** Schemas of the members that it names, of all alternatives. */
+  /** Schemas of the named members, from all alternatives. */
   readonly named: ReadonlyMap<string, readonly unknown[]>;
-  /** It also takes members that it does not name, as a record does. */
+  /** The value may also have members that are not named, as in a record. */
   readonly takesOthers: boolean;
-  /** It does not say what is there: anything may be. */
+  /** The schema does not restrict the value at all. */
   readonly isOpen: boolean;
 };
 
 /**
- * Of a value of any of `schemas`, parts of `root`. Alternatives (anyOf, oneOf) and what holds at once (allOf) are not told
- * apart: a member is named if it is anywhere. A schema that refers to itself is followed once.
+ * The members of a value of any of `schemas`, which are parts of `root`. Alternatives (anyOf,
+ * oneOf) and combinations (allOf) are treated alike: a member is named if any part names it. A
+ * schema that refers to itself is followed once.
  */
 export function schemaMembers(schemas: readonly unknown[], root: JsonSchema): SchemaMembers {
   const named = new Map<string, unknown[]>();
   let takesOthers = false;
   let isOpen = false;
   const parts = new Set(schemas);
-  // Grows on the way; a set holds each once.
+  // The set grows while it is walked, and holds each schema once.
   for (const part of parts) {
     if (part === false) continue;
     const schema = asSchema(part);
@@ -55,7 +56,9 @@ function namedBy(schema: JsonSchema): readonly (readonly [string, unknown])[] {
   ];
 }
 
-/** Without a word about them it takes none: validators drop them or do not look at them. */
+/**
+ * A schema that does not mention other members allows none here: validators drop or ignore them.
+ */
 function takesOthersThan({ additionalProperties = false, patternProperties }: JsonSchema): boolean {
   return additionalProperties !== false || patternProperties !== undefined;
 }
@@ -81,7 +84,10 @@ function saysNothing(schema: JsonSchema): boolean {
   return [undefined, 'object', 'array'].some((type) => types.includes(type));
 }
 
-/** What a `$ref` within the same document means; true, which allows all, where it leads elsewhere or nowhere. */
+/**
+ * The schema that a `$ref` within the same document refers to; true, which allows everything, when
+ * it leads elsewhere or nowhere.
+ */
 function referred(ref: unknown, root: JsonSchema): unknown {
   if (typeof ref !== 'string' || !/^#(?:\/|$)/.test(ref)) return true;
   let at: unknown = root;

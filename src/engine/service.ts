@@ -2,19 +2,19 @@ import type { Clock } from '../core/clock.ts';
 import { Alarm } from './alarm.ts';
 import type { Outage } from './outage.ts';
 
-/** Every loop of the engine is the same kind of thing. `Summary` says what one round did, for tests. */
+/** The common interface of the engine's loops. `Summary` says what one round did, for tests. */
 export type Service<Summary> = {
   start(): void;
-  /** Resolves when no round is under way any more; no other begins. */
+  /** Resolves when no round is under way any more, and none begins. */
   stop(): Promise<void>;
-  /** One round now, apart from the schedule. Rejects when the round fails. */
+  /** Runs one round now, apart from the schedule. Rejects when the round fails. */
   runOnce(): Promise<Summary>;
 };
 
 /**
- * A service that runs a round, waits `everyMs` and runs the next, and goes on after a failed one: the
- * outage is logged when it begins and when it ends, not every round. A round of which `again` says that it
- * left work behind is followed by the next at once.
+ * A service that runs a round, waits `everyMs`, and runs the next. It goes on after a failed round:
+ * the outage is logged when it begins and when it ends, not every round. After a round for which
+ * `again` is true, because it left work behind, the next follows at once.
  */
 export function periodicService<Summary>(p: {
   readonly clock: Clock;

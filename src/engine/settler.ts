@@ -16,11 +16,16 @@ type SettlerParts = {
   readonly logger: Logger;
   readonly running: RunningAttempts;
   readonly outbox: Outbox | undefined;
-  /** Whose lines are to be stored before it ends, and forgotten where it ends without a record. */
+  /**
+   * Stores the attempt's last lines before its end, or forgets them where it ends without a record.
+   */
   readonly logs: Pick<LogKeeper, 'sendLast' | 'forget'>;
-  /** A slot became free; `settlement`: by that, else something may be ready again. */
+  /**
+   * A slot became free. `settlement`: the attempt's end, already sent to the store, freed it. null:
+   * no end in flight freed it; look at the queue, something may be ready again.
+   */
   readonly freed: (settlement: Settlement | null) => void;
-  /** The settlement is durable, or was lost. */
+  /** The settlement is durable, or the lease was lost. */
   readonly settled: (attempt: Attempt, settlement: Settlement, outcome: SettleOutcome) => void;
 };
 
@@ -53,7 +58,10 @@ export class Settler {
     this.#ends.record(attempt, settlement);
   }
 
-  /** The attempt ends without a record: its lease is another's, or the process gives up on it. */
+  /**
+   * Ends the attempt without a record: another worker holds its lease, or the process gives up on
+   * it.
+   */
   drop(attempt: Attempt): void {
     this.#p.logs.forget(attempt);
     this.#p.running.freeSlot(attempt);
@@ -61,7 +69,7 @@ export class Settler {
     this.#p.freed(null);
   }
 
-  /** No more repetitions; what is not recorded yet is found again when its lease expires. */
+  /** Stops repeating; attempts that are not recorded yet are recovered when their leases expire. */
   abandon(): void {
     this.#ends.abandon();
   }
@@ -76,7 +84,10 @@ export class Settler {
     return outcome ?? 'lost';
   }
 
-  /** The store keeps refusing this record, so the operation fails with one that it can take. */
+  /**
+   * The store keeps refusing this record: the operation fails instead, with a record that the store
+   * can take.
+   */
   #unstorable(attempt: Attempt, error: unknown): Settlement {
     this.#p.logger.error(
       { ...attemptFields(attempt), err: describeThrown(error) },

@@ -43,7 +43,7 @@ async function submit(engine: Engine, ms: number, priority = 0): Promise<Operati
   return (await engine.submit({ task: 'timed', tenant: '', input, priority })).operation;
 }
 
-/** As a client is told once nothing is under way any more; asking makes a node look. */
+/** The estimate that a client gets once no work is left; asking makes a node look at the queue. */
 async function told(engine: Engine, clock: ManualClock, id: string): Promise<OperationEstimate> {
   const ask = async () => engine.estimate(await engine.read({ id, tenant: '' }));
   await ask();
@@ -53,7 +53,7 @@ async function told(engine: Engine, clock: ManualClock, id: string): Promise<Ope
   return estimate;
 }
 
-/** More turns than a look, a play of 64 steps and its note take. */
+/** More turns than a look, playing 64 steps and writing the note take. */
 async function settled(clock: ManualClock): Promise<void> {
   await clock.advance(251);
   for (let turn = 0; turn < 200; turn += 1) await nextTurn();
@@ -135,13 +135,14 @@ test('what one node learned all know, also one that comes after all died', async
     const { durations } = engine.taskEstimates('timed');
     assert.deepEqual(durations, { p50Ms: 10_000, p90Ms: 10_000, samples: 12 });
   }
-  // Seven of its operations were told a time by the node that accepted them; it judges them when it sees their ends.
+  // The node that accepted seven of these operations gave clients an estimate of each; it judges
+  // them when it sees the ends.
   for (let i = 0; i < 7; i += 1) {
     const operation = await submit(two, 10_000);
     assert.equal(two.estimate(operation)?.basis, 'history');
     await clock.advance(12_000);
   }
-  // A round sees the ends and tells of them, the next of the others reads it.
+  // One round sees the ends and shares them, and the next round of each other node reads them.
   for (let round = 0; round < 3; round += 1) {
     await clock.advance(5_000);
     await settled(clock);
@@ -162,7 +163,7 @@ test('a worker that dies is counted for 20 s; then nothing is estimated, and the
   await nodes.clock.advance(0);
   const first = await submit(api, 60_000);
   assert.equal((await told(api, nodes.clock, first.id)).reason, 'no_worker');
-  // Killed: what it wrote stays, and is not written again.
+  // Killed: its note stays, and is not written again.
   const dying = faultyStore(nodes.store, { nth: Infinity, when: 'before' });
   const capabilities = { singleProcess: false, durable: false, claimsAtAccept: true };
   const worker = node(

@@ -1,6 +1,9 @@
 import type { EngineSettings } from './engine-settings.ts';
 
-/** Attempts of its tasks that a process can run at once. Isolated tasks have threads of their own: a pool apart. */
+/**
+ * Attempts that a process can run at once. Isolated tasks have threads of their own, a separate
+ * pool.
+ */
 export function slotsOf(p: Pick<EngineSettings, 'concurrency' | 'threads' | 'allTasks'>): number {
   const { concurrency, threads, allTasks } = p;
   const isolated = [...allTasks.values()].filter((task) => task.isolateModule !== null).length;

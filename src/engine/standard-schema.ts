@@ -1,6 +1,7 @@
 /**
- * What a task needs of a validator: the interfaces Standard Schema 1 and Standard JSON Schema 1 (standardschema.dev), as
- * zod, valibot, arktype and others have them. Types alone, and short: a package for them would be one more to install.
+ * The validator interfaces that a task uses: Standard Schema 1 and Standard JSON Schema 1
+ * (standardschema.dev), which zod, valibot, arktype and others implement. Types only, and short: a
+ * package for them would be one more to install.
  */
 export type StandardSchema<Input = unknown, Output = Input> = {
   readonly '~standard': StandardProps<Input, Output> & {
@@ -8,7 +9,7 @@ export type StandardSchema<Input = unknown, Output = Input> = {
   };
 };
 
-/** A validator that tells its JSON Schema. */
+/** A validator that can export its JSON Schema. */
 export type StandardJsonSchema<Input = unknown, Output = Input> = {
   readonly '~standard': StandardProps<Input, Output> & {
     readonly jsonSchema: { readonly input: ToJsonSchema; readonly output: ToJsonSchema };
@@ -18,11 +19,11 @@ export type StandardJsonSchema<Input = unknown, Output = Input> = {
 type StandardProps<Input, Output> = {
   readonly version: 1;
   readonly vendor: string;
-  /** Never there at run time. */
+  /** Exists only as a type, never at run time. */
   readonly types?: { readonly input: Input; readonly output: Output } | undefined;
 };
 
-/** `issues` only where the value does not fit. */
+/** `issues` is present only when the value does not fit. */
 export type SchemaOutcome<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: readonly SchemaIssue[] };
@@ -34,19 +35,19 @@ export type SchemaIssue = {
 
 export type SchemaPathSegment = { readonly key: PropertyKey };
 
-/** Throws for what JSON Schema cannot say. */
+/** Throws for what JSON Schema cannot express. */
 type ToJsonSchema = (options: {
   readonly target: 'draft-2020-12' | 'draft-07' | 'openapi-3.0' | (string & {});
-  /** For one validator alone. */
+  /** Options that only one validator library understands. */
   readonly libraryOptions?: Readonly<Record<string, unknown>> | undefined;
 }) => Record<string, unknown>;
 
-/** What the validator takes. */
+/** The type that the validator accepts. */
 export type SchemaInput<Schema extends StandardSchema> = NonNullable<
   Schema['~standard']['types']
 >['input'];
 
-/** What it makes of it: what a handler gets. */
+/** The type that the validator returns, which a handler receives. */
 export type SchemaOutput<Schema extends StandardSchema> = NonNullable<
   Schema['~standard']['types']
 >['output'];

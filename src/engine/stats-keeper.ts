@@ -21,16 +21,17 @@ type StatsKeeperParts = {
 };
 
 /**
- * Keeps what this process counted, and sums it with what the others did:
+ * Keeps what this process counted, and adds up the counts of all processes:
  *
- * - Every ten seconds, if there is news, the ring goes into a note of this process; the larger it is the less often. kill -9
- *   loses the news since.
- * - Who reads sums the own ring and the notes of all others, those of the dead too.
- * - What a process left behind is taken into the own ring: when its heartbeat says that it is gone, or, where no other
- *   process can have the store, at the start. Who removes the note has it: of two that try, one. In between it is nobody's, so
- *   that a crash there loses it, and nothing is ever counted twice.
+ * - Every ten seconds, if there is news, the ring is written to a note of this process; a larger
+ *   ring is written less often. kill -9 loses the news since then.
+ * - A reader adds up its own ring and the notes of all others, including dead ones.
+ * - The counts of a process that is gone are taken into this process's ring: when its heartbeat
+ *   says so, or, where no other process can open the store, at the start. The process that removes
+ *   the note owns its counts, so only one of two that try gets them. A crash between the two steps
+ *   loses the counts, but nothing is ever counted twice.
  *
- * A process that was away for so long that its note was taken, and comes back, begins anew.
+ * A process that was away for so long that its note was taken begins anew when it comes back.
  */
 export class StatsKeeper {
   readonly #p: StatsKeeperParts;
@@ -43,7 +44,7 @@ export class StatsKeeper {
   #saveAt = -Infinity;
   #foldAt = -Infinity;
   #latest: { readonly at: number; readonly others: Promise<readonly StatsRing[]> } | null = null;
-  /** Of notes that were read before: a ring is made of each text once. */
+  /** The rings of notes that were read before, so that each text is parsed once. */
   #read = new Map<string, { readonly text: string; readonly ring: StatsRing | null }>();
 
   constructor(p: StatsKeeperParts) {
@@ -85,7 +86,10 @@ export class StatsKeeper {
     await this.#save();
   }
 
-  /** Over all processes: of the others as of some seconds ago. Rejects when the store does. */
+  /**
+   * Statistics over all processes; those of the others are some seconds old. Rejects when the store
+   * does.
+   */
   async stats(window: StatsWindow): Promise<Stats> {
     const at = this.#elapsed.now();
     let latest = this.#latest;
@@ -100,7 +104,7 @@ export class StatsKeeper {
     return this.#sum(await latest.others, window);
   }
 
-  /** Of this process alone, while the store is away. */
+  /** Statistics of this process alone, for when the store is away. */
   ownStats(window: StatsWindow): Stats {
     return this.#sum([], window);
   }
@@ -142,7 +146,10 @@ export class StatsKeeper {
     this.#saveAt = at + (text.length / limits.statsCharsPerSecond) * 1000;
   }
 
-  /** The notes first, then who lives: whoever has a note of statistics has told that it lives before. */
+  /**
+   * Reads the notes of statistics first, then the heartbeats: a process with statistics has sent a
+   * heartbeat before.
+   */
   async #fold(): Promise<void> {
     const at = this.#elapsed.now();
     if (at < this.#foldAt) return;
@@ -152,7 +159,7 @@ export class StatsKeeper {
     if (notes.length === 0) return;
     const now = clock.now();
     const nodes = await store.readNotes({ prefix: nodeNotes.prefix, now });
-    if (nodes.length >= limits.notesRead) return; // who is not among them may live all the same
+    if (nodes.length >= limits.notesRead) return; // processes beyond the limit may live as well
     const ages = new Map(nodes.map(({ name, ageMs }) => [name, ageMs]));
     for (const note of notes) {
       const age = ages.get(nodeNotes.name(note.name.slice(prefix.length))) ?? Infinity;
@@ -163,7 +170,7 @@ export class StatsKeeper {
   async #take({ name, text, ageMs }: Note): Promise<void> {
     const { store, clock } = this.#p.settings;
     const ring = StatsRing.fromText(text);
-    // Of another version: it is left to those who can read it, as long as it means anything.
+    // A note of another version is left to processes that can read it, for as long as it is of use.
     if (ring === null && ageMs < 86_400_000) return;
     const taken = await store.removeNotes({ names: [name], unwrittenMs: 0, now: clock.now() });
     this.#latest = null;

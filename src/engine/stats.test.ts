@@ -188,7 +188,7 @@ async function started(
     engine,
     async submit() {
       const { operation } = await engine.submit({ task: 'echo', tenant: '', input: json(1) });
-      // Another process may have taken it, which is found at the next poll only.
+      // Another process may have taken the operation, which is found only at the next poll.
       const { id } = operation;
       while (!isFinal((await engine.read({ id, tenant: '' })).state)) await clock.advance(100);
     },
@@ -209,7 +209,7 @@ test('what was counted outlives the process: all of it after a stop, all but the
   const first = await started(t, { store: passing(store), clock });
   await first.submit();
   await first.engine.stop({ now: true });
-  // It dies: what it would still write, the store does not take.
+  // It dies: the store rejects what it would still write.
   const dying = faultyStore(store, {
     nth: 2,
     count: Infinity,

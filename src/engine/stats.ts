@@ -1,6 +1,9 @@
 import { StatsBucket, type StatsRing, type StatsWidthMs } from '../core/stats-ring.ts';
 
-/** What can be asked for: how far back, in how many buckets. Each is made of whole buckets of a ring. */
+/**
+ * The windows that can be asked for: how far back, and in how many buckets. Each consists of whole
+ * buckets of a ring.
+ */
 export const statsWindows = {
   '15m': { bucketMs: 10_000, buckets: 90, widthMs: 10_000 },
   '1h': { bucketMs: 60_000, buckets: 60, widthMs: 60_000 },
@@ -16,7 +19,7 @@ export type Stats = {
   readonly at: number;
   readonly windowMs: number;
   readonly bucketMs: number;
-  /** Oldest first, without a gap; the last one is under way. */
+  /** Oldest first, without gaps; the last one is not over yet. */
   readonly buckets: readonly {
     readonly at: number;
     readonly isComplete: boolean;
@@ -29,8 +32,8 @@ export type Stats = {
 const recentMs = 300_000;
 
 /**
- * Sums of what `rings` saw. A bucket is complete when it is over and, by `tellMs`, whoever has something to add to it
- * has told it.
+ * Adds up what `rings` counted. A bucket is complete `tellMs` after its end, when every process has
+ * reported its counts.
  */
 export function statsOf(
   rings: readonly StatsRing[],

@@ -7,8 +7,8 @@ import { periodicService, type Service } from './service.ts';
 const watchMs = 60_000;
 
 /**
- * Every minute: asks the store what threatens to slow it down, and logs a warning when that begins and a line when
- * it is over.
+ * Every minute asks the store what may soon slow it down. Logs a warning when that begins, and a
+ * line when it is over.
  */
 export function createStoreWatch(p: {
   readonly store: Store;

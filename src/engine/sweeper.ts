@@ -21,16 +21,16 @@ type SweeperParts = {
   readonly outbox: Outbox | undefined;
   readonly ownTasks: ReadonlySet<string>;
   readonly heartbeat: Heartbeat;
-  /** An operation was changed by the sweep: failed, or ready to run again. */
+  /** The sweep changed an operation: it failed, or is ready to run again. */
   readonly swept: (operation: Operation) => void;
 };
 
 export type SweepSummary = { readonly changed: number; readonly more: boolean };
 
 /**
- * Every second: attempts whose lease has expired are recovered, operations that waited past their queue
- * timeout or deadline fail. The store's indexes make a sweep that finds nothing cheap. Own leases are
- * extended first; when that fails, nothing is swept.
+ * Every second recovers attempts whose lease has expired, and fails operations that waited past
+ * their queue timeout or deadline. The store's indexes make a sweep that finds nothing cheap. Own
+ * leases are extended first; if that fails, nothing is swept.
  */
 export function createSweeper(p: SweeperParts): Service<SweepSummary> {
   return periodicService({
@@ -46,8 +46,9 @@ export function createSweeper(p: SweeperParts): Service<SweepSummary> {
 }
 
 /**
- * Recovers what former processes left, before the first claim. `workerReplaced`: the one before was ended to make way
- * for this, and what it ran counts as handed back. Rejects when the store does.
+ * Recovers what former processes left, before the first claim. `workerReplaced`: the former process
+ * was ended to make way for this one, so its attempts count as handed back. Rejects when the store
+ * does.
  */
 export async function recover(
   p: Omit<SweeperParts, 'heartbeat'> & { readonly workerReplaced: boolean },

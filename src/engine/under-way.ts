@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts';
 
-/** What is under way in this process, and when all of it has ended. */
+/** The set of things under way in this process, with a wait for all of them to end. */
 export class UnderWay<T> {
   readonly all = new Set<T>();
   #idleWaiters: (() => void)[] = [];

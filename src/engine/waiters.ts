@@ -3,16 +3,16 @@ import { limits } from '../core/limits.ts';
 import { isFinal, type Operation } from '../core/operation.ts';
 import { Alarm } from './alarm.ts';
 
-/** Waiting ids looked at in one floor poll; the others wait for a later one. */
+/** Waiting ids read in one poll of the floor; the others wait for a later one. */
 const pollIdsMax = 200;
 
 type Waiter = {
   readonly until: 'change' | 'final';
   readonly version: number;
   readonly endsAt: number;
-  /** Ends the wait with whatever the operation is then. */
+  /** Ends the wait with the operation as it is then. */
   readonly end: () => void;
-  /** Something may have changed. */
+  /** The operation may have changed. */
   readonly look: () => void;
 };
 
@@ -25,9 +25,9 @@ export type WaitParams = {
 };
 
 /**
- * Long-polls. A change made in this process wakes the waiters of that id at once; changes made by others
- * are found by reading the waiting ids every `pollMs`, some hundred at a time. At limits.waitersMax the next
- * one is answered as things stand instead of waiting.
+ * Long-polls. A change made in this process wakes the waiters of that id at once; changes by others
+ * are found by reading the waiting ids every `pollMs`, some hundred at a time. At
+ * limits.waitersMax, further waits do not wait and return the operation as it is.
  */
 export class Waiters {
   readonly #clock: Clock;
@@ -54,7 +54,7 @@ export class Waiters {
     let waiter: Waiter | null = null;
     let looks = 0;
     let ended = false;
-    // Registered before the first read: a change between the two is not missed.
+    // Registered before the first read, so that a change between the two is not missed.
     const news = { wake: (): void => undefined };
     waiter = {
       until: p.until,
@@ -92,7 +92,7 @@ export class Waiters {
     for (const waiter of waiters) waiter.look();
   }
 
-  /** Answers everyone as things stand; later waits do not wait. */
+  /** Answers all waiters with the operation as it is; later waits do not wait. */
   close(): void {
     this.#closed = true;
     this.#alarm.clear();
@@ -113,7 +113,7 @@ export class Waiters {
     waiters?.delete(waiter);
     if (waiters?.size === 0) this.#byId.delete(id);
     this.#count -= 1;
-    // Nobody waits: the timer must not keep the process alive.
+    // Without waiters, the timer must not keep the process alive.
     if (this.#count === 0) this.#alarm.clear();
   }
 
@@ -131,7 +131,7 @@ export class Waiters {
         else next = Math.min(next, waiter.endsAt);
         if (looks) waiter.look();
       }
-      // To the back of the Map, so that the next poll looks at the others.
+      // Moved to the end of the Map, so that the next poll looks at the others.
       if (looks && this.#byId.size > pollIdsMax) this.#toTheBack(id, waiters);
     }
     this.#alarm.setEarlier(next);

@@ -5,7 +5,7 @@ import { isFinal, type Operation } from '../core/operation.ts';
 import { released } from './released.ts';
 
 type Watcher = {
-  /** The newest state it was not given yet; what came in between is dropped. */
+  /** The newest state that the watcher has not received yet; states in between are dropped. */
   latest: Operation | null;
   error: Error | null;
   ended: boolean;
@@ -15,7 +15,7 @@ type Watcher = {
 type Watch = {
   readonly watchers: Set<Watcher>;
   readonly stop: AbortController;
-  /** For one who joins with a state that is older already. */
+  /** The newest state, for a watcher that joins with an older one. */
   latest: Operation | null;
 };
 
@@ -30,14 +30,17 @@ type WatchersParts = {
   }) => Promise<Operation>;
 };
 
-/** One long-poll of the store's changes; renewed as long as somebody watches. */
+/** The length of one long-poll of the store's changes; renewed as long as somebody watches. */
 const waitMs = 30_000;
-/** Pause when a wait came back at once with nothing new: the engine stops, or too many wait. */
+/**
+ * Pause after a wait that returned at once with nothing new: the engine stops, or too many wait.
+ */
 const paceMs = 1_000;
 
 /**
- * Streams of one operation's states. However many watch it, one subscription follows it; each watcher is
- * given the newest state when it comes for the next, so a slow one holds one state and skips the rest.
+ * Streams of one operation's states. One subscription follows the operation, however many watch it.
+ * Each watcher gets the newest state when it asks for the next, so a slow one holds one state and
+ * skips the rest.
  */
 export class Watchers {
   readonly #p: WatchersParts;
@@ -50,8 +53,9 @@ export class Watchers {
   }
 
   /**
-   * Yields states newer than `operation`, to the final one; ends when `signal` aborts or the engine stops, and
-   * throws what the store says. Throws `streams_full` at once at limits.eventStreamsMax.
+   * Yields states newer than `operation`, up to the final one; ends when `signal` aborts or the
+   * engine stops, and throws the errors of the store. Throws `streams_full` at once at
+   * limits.eventStreamsMax.
    */
   watch(operation: Operation, signal: AbortSignal): AsyncGenerator<Operation> {
     if (this.#count >= limits.eventStreamsMax) {
@@ -61,7 +65,8 @@ export class Watchers {
         { retryAfterSeconds: limits.retryAfterSecondsMax },
       );
     }
-    // Counted now and not at the first state: a burst must not pass the limit before any of it begins.
+    // Counted now and not at the first state: a burst must not pass the limit before any of its
+    // streams begins.
     this.#count += 1;
     return released(this.#states(operation, signal), () => (this.#count -= 1));
   }
@@ -97,7 +102,7 @@ export class Watchers {
     }
   }
 
-  /** Ends all streams; clients come back to another server, or to this one when it is up again. */
+  /** Ends all streams; clients reconnect to another server, or to this one when it is up again. */
   close(): void {
     this.#closed = true;
     for (const { watchers, stop } of this.#watches.values()) {
@@ -162,7 +167,7 @@ export class Watchers {
     } catch (error) {
       tell({ error: error instanceof Error ? error : new Error(String(error)) });
     } finally {
-      // Whoever comes from now on starts a subscription of its own.
+      // Watchers that come from now on start a subscription of their own.
       if (this.#watches.get(id)?.watchers === watchers) this.#watches.delete(id);
     }
   }

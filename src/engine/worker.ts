@@ -33,17 +33,18 @@ type Lane = { readonly tasks: readonly ClaimTask[]; readonly isolated: boolean }
 type OpenLane = Lane & { readonly limit: number };
 
 /**
- * Takes operations from the queue, never more than there are free slots; claim-loop.ts says when it looks.
+ * Takes operations from the queue, never more than there are free slots; claim-loop.ts decides when
+ * it looks.
  *
- * Tasks with `isolate` are claimed apart, no more than there are threads: waiting for a thread must not
- * count as running.
+ * Tasks with `isolate` are claimed separately, no more than there are threads: an operation that
+ * waits for a thread must not count as running.
  */
 export class Worker implements Service<ClaimRound> {
   readonly #p: WorkerParts;
   readonly #loop: ClaimLoop;
   readonly #lanes: readonly Lane[];
   readonly #isLimited: boolean;
-  /** For what this process accepts itself. */
+  /** Claims operations that this process accepts itself. */
   readonly atAccept: AcceptClaims;
   #tokens = 0;
 
@@ -85,13 +86,16 @@ export class Worker implements Service<ClaimRound> {
     this.#loop.wake();
   }
 
-  /** A slot was freed by an attempt that completed: limits apart, nothing else can be claimed than before. */
+  /**
+   * An attempt that completed freed a slot. Unless there are limits, no other operations became
+   * claimable.
+   */
   freed(): void {
     if (this.#isLimited) this.#loop.wake();
     else this.#loop.freed();
   }
 
-  /** Looks again at `instant`, e.g. when something scheduled was accepted. */
+  /** Looks again at `instant`, e.g. when a scheduled operation was accepted. */
   wakeAt(instant: number): void {
     this.#loop.wakeAt(instant);
   }

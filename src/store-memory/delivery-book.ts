@@ -26,25 +26,28 @@ import { Expiring } from './expiring.ts';
 import { frozenCopy } from './frozen-copy.ts';
 import { Heap } from './heap.ts';
 
-/** All that is kept of one delivery. */
+/** Everything that is kept of one delivery. */
 type Kept = {
   delivery: Delivery;
   readonly body: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly secret: string | null;
-  /** Its endpoint was named by the request. */
+  /** Whether the request named its endpoint. */
   readonly requested: boolean;
   readonly attempts: DeliveryAttempt[];
 };
 
-/** The deliveries with their attempts, and what they and their endpoints do to each other. */
+/**
+ * The deliveries with their attempts, and the effects that they and their endpoints have on each
+ * other.
+ */
 export class DeliveryBook {
   readonly #kept = new Map<string, Kept>();
   readonly index = new DeliveryIndex(this.#kept);
   readonly endpoints = new EndpointBook((id) => this.#kept.get(id)?.delivery);
   readonly #ofOperation = new Map<string, Set<string>>();
   readonly #sending = new Set<string>();
-  /** pending and held ones, by the end of their time. */
+  /** pending and held deliveries, by the time at which they expire. */
   readonly #waiting = new Heap<Delivery>(
     (a, b) => a.expiresAt < b.expiresAt,
     (delivery) => this.#kept.get(delivery.id)?.delivery === delivery,
@@ -146,7 +149,7 @@ export class DeliveryBook {
     return queue.endpoint;
   }
 
-  /** What waits for it follows. */
+  /** Changes an endpoint, and with it its waiting deliveries. */
   #changeEndpoint(queue: EndpointQueue, after: Endpoint, now: number): void {
     const wasDisabled = queue.endpoint.disabled !== null;
     const isDisabled = after.disabled !== null;
@@ -168,7 +171,9 @@ export class DeliveryBook {
     return 'removed';
   }
 
-  /** An endpoint of kind `request` goes with its last delivery. */
+  /**
+   * Removes expired deliveries. An endpoint of kind `request` is removed with its last delivery.
+   */
   prune(now: number, limit: number): { deliveries: number; endpoints: number } {
     const ids = this.#removals.takeExpired(now, limit);
     let endpoints = 0;
@@ -200,7 +205,7 @@ export class DeliveryBook {
     return this.#kept.get(id)?.attempts ?? [];
   }
 
-  /** The latest one of the final state to the address of the request. */
+  /** The latest delivery of the final state to the address of the request. */
   ofOperation(operationId: string): Delivery | undefined {
     return this.#siblings(operationId)
       .filter(({ requested, delivery }) => requested && isFinalEvent(delivery.event))
@@ -213,7 +218,7 @@ export class DeliveryBook {
     return ids.flatMap((id) => this.#kept.get(id) ?? []);
   }
 
-  /** Endpoints that have attempts in flight, one entry for each attempt. */
+  /** Endpoints with attempts in flight, one entry for each attempt. */
   inFlight(): EndpointQueue[] {
     return [...this.#sending].flatMap((id) => {
       const endpointId = this.#kept.get(id)?.delivery.endpointId ?? '';
@@ -221,7 +226,10 @@ export class DeliveryBook {
     });
   }
 
-  /** undefined: there is no such delivery. `endpoint`: as it is after the event, when the event changes it. */
+  /**
+   * undefined: there is no such delivery. `endpoint`: the endpoint after the event, when the event
+   * changes it.
+   */
   #apply(
     id: string,
     event: DeliveryTransition,
@@ -238,7 +246,7 @@ export class DeliveryBook {
     return decision;
   }
 
-  /** The one place where a record changes: everything that is kept about it follows. */
+  /** The only place where a record changes: it keeps all indexes in step. */
   #replace(kept: Kept, before: Delivery | null, after: Delivery): void {
     Object.freeze(after.lease);
     kept.delivery = Object.freeze(after);
@@ -252,7 +260,7 @@ export class DeliveryBook {
   }
 }
 
-/** An attempt that ends keeps the start of the row it has. */
+/** Records an attempt. One that ends keeps the start that its row has. */
 function record(attempts: DeliveryAttempt[], attempt: DeliveryAttempt): void {
   const begun = attempts.at(-1);
   if (begun?.number !== attempt.number) attempts.push(frozenCopy(attempt));

@@ -10,9 +10,10 @@ import { dueBefore, type EndpointQueue } from './endpoint-queue.ts';
 import { Heap } from './heap.ts';
 
 /**
- * One of each endpoint in turn, and round again, until the limit is reached or nobody has anything due and room in
- * flight. It looks at every endpoint that has something waiting, past limits.deliveryScanEndpoints: exact, as befits
- * the model, and cheap enough in memory (10,000 that wait took 4 ms a claim).
+ * Claims one delivery of each endpoint in turn, in several rounds, until the limit is reached or no
+ * endpoint has a due delivery and room in flight. It looks at every endpoint with waiting
+ * deliveries, even beyond limits.deliveryScanEndpoints: the model must be exact, and in memory that
+ * is cheap enough (10,000 waiting ones took 4 ms a claim).
  */
 export function claimDeliveries(book: DeliveryBook, p: ClaimDeliveries): ClaimDeliveriesOutcome {
   const claimed: ClaimedDelivery[] = [];
@@ -53,7 +54,10 @@ export function claimDeliveries(book: DeliveryBook, p: ClaimDeliveries): ClaimDe
 
 type Due = { readonly queue: EndpointQueue; readonly first: Delivery };
 
-/** Endpoints with something due, the one that has been due longest on top, and when the first of the others is. */
+/**
+ * Endpoints with a due delivery, the one due the longest on top, and when the first of the others
+ * is due.
+ */
 function waiting(book: DeliveryBook, now: number): { due: Heap<Due>; nextDueAt: number } {
   const due = new Heap<Due>(
     (a, b) => dueBefore(a.first, b.first),

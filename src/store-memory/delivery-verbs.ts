@@ -6,7 +6,7 @@ import { claimDeliveries } from './delivery-claim.ts';
 /** The verbs of DeliveryStore over `book`; `requireOpen` throws once the store is closed. */
 export function deliveryVerbs(book: DeliveryBook, requireOpen: () => void): DeliveryStore {
   const { index, endpoints } = book;
-  /** Every verb does all its work before it returns its promise. */
+  /** Does all of a verb's work before it returns the promise. */
   function verb<P, Answer>(work: (p: P) => Answer): (p: P) => Promise<Answer> {
     return async (p) => {
       requireOpen();

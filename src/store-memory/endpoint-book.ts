@@ -7,23 +7,26 @@ import { EndpointQueue } from './endpoint-queue.ts';
 import { frozenCopy } from './frozen-copy.ts';
 import { OrderedIds } from './ordered-ids.ts';
 
-/** All endpoints with what waits for each, and the secrets. */
+/** All endpoints with their waiting deliveries, and the secrets. */
 export class EndpointBook {
   readonly #current: (id: string) => Delivery | undefined;
   readonly #queues = new Map<string, EndpointQueue>();
-  /** Those that were removed, until their last delivery is pruned: made again under their id, they have them again. */
+  /**
+   * Removed endpoints, until their last delivery is pruned: one made again under its id owns its
+   * deliveries again.
+   */
   readonly #removed = new Map<string, EndpointQueue>();
-  /** Those that have something pending. */
+  /** Endpoints with a pending delivery. */
   readonly waiting = new Set<EndpointQueue>();
   readonly #ids = new OrderedIds(this.#queues);
-  /** Ascending ids of each tenant's registered ones: at most limits.endpointsMax. */
+  /** Ids of each tenant's registered endpoints, ascending: at most limits.endpointsMax. */
   readonly #registered = new Map<string, string[]>();
-  /** Those of kind `request` by tenant and url. */
+  /** Endpoints of kind `request`, by tenant and url. */
   readonly #requests = new Map<string, EndpointQueue>();
-  /** By owner, newest first. */
+  /** Secrets by owner, newest first. */
   readonly #secrets = new Map<string, readonly WebhookSecret[]>();
 
-  /** `current`: the record of a delivery as it stands. */
+  /** `current` returns the present record of a delivery. */
   constructor(current: (id: string) => Delivery | undefined) {
     this.#current = current;
   }
@@ -48,7 +51,7 @@ export class EndpointBook {
     return 'created';
   }
 
-  /** The one for the address of `endpoint`, of kind `request`, made when there is none. */
+  /** The endpoint of kind `request` for the address of `endpoint`, made when there is none. */
   requested(endpoint: Endpoint): EndpointQueue {
     const name = requestName(endpoint);
     let queue = this.#requests.get(name) ?? this.#queues.get(endpoint.id);
@@ -70,7 +73,7 @@ export class EndpointBook {
     return queue;
   }
 
-  /** A delivery changed, was made (`before` null) or pruned (`after` null). */
+  /** A delivery changed, was made (`before` null) or was pruned (`after` null). */
   follow(before: Delivery | null, after: Delivery | null): void {
     const id = (after ?? before)?.endpointId ?? '';
     const queue = this.#queues.get(id) ?? this.#removed.get(id);
@@ -80,7 +83,10 @@ export class EndpointBook {
     else this.waiting.delete(queue);
   }
 
-  /** Nothing is left of a removed endpoint, or of one of kind `request`: it goes, too. Whether it was there. */
+  /**
+   * Removes an endpoint of kind `request`, or what is left of a removed one, once it has no
+   * deliveries. Returns whether it existed.
+   */
   forgetEmpty(id: string): boolean {
     if (this.#removed.get(id)?.isEmpty === true) this.#removed.delete(id);
     const queue = this.#queues.get(id);
@@ -132,7 +138,7 @@ export class EndpointBook {
     return secrets;
   }
 
-  /** What signs for the endpoint: newest first. */
+  /** The secrets that sign for the endpoint, newest first. */
   signing(endpoint: Endpoint, now: number): string[] {
     const own = this.secrets(endpoint.id, now);
     const secrets = own.length > 0 ? own : this.secrets(tenantOwner(endpoint.tenant), now);

@@ -5,18 +5,23 @@ import { limits } from '../core/limits.ts';
 import { isPast } from '../core/transitions.ts';
 import { Heap } from './heap.ts';
 
-/** The record of a delivery as it stands, by id. */
+/** Returns the present record of a delivery, by id. */
 type Current = (id: string) => Delivery | undefined;
 
-/** One endpoint and its deliveries. It follows the records; whoever changes one calls `replaced`. */
+/**
+ * One endpoint and its deliveries. Whoever changes the record of a delivery must call `replaced`.
+ */
 export class EndpointQueue {
   endpoint: Endpoint;
   readonly #current: Current;
   readonly #states = new Map<DeliveryState, Set<string>>();
   readonly #first: Heap<Delivery>;
-  /** The other end of the schedule: an instant too far ahead counts as past (isDue). */
+  /** The far end of the schedule: an instant too far ahead counts as past (isDue). */
   readonly #last: Heap<Delivery>;
-  /** Came first when their time to live was over: they wait for the sweep, or for a clock set back. */
+  /**
+   * Deliveries that came first when they had already expired: they wait for the sweep, or for a
+   * clock set back.
+   */
   readonly #overdue: Heap<Delivery>;
 
   constructor(endpoint: Endpoint, current: Current) {
@@ -28,7 +33,7 @@ export class EndpointQueue {
     this.#overdue = new Heap((a, b) => a.expiresAt > b.expiresAt, isLive);
   }
 
-  /** null: not there yet, or not there any more. */
+  /** `before` null: the delivery is new. `after` null: it was removed. */
   replaced(before: Delivery | null, after: Delivery | null): void {
     if (before !== null) this.#states.get(before.state)?.delete(before.id);
     if (after === null) return;
@@ -48,18 +53,18 @@ export class EndpointQueue {
     return [...this.#states.values()].every(({ size }) => size === 0);
   }
 
-  /** As it is now. */
+  /** The ids in this state, copied. */
   idsOf(state: DeliveryState): string[] {
     return [...(this.#states.get(state) ?? [])];
   }
 
-  /** The delivery that has been due longest at `now`, whatever the endpoint's health. */
+  /** The delivery that has been due the longest at `now`, whatever the endpoint's health. */
   firstDue(now: number): Delivery | undefined {
     const first = this.#firstInTime(now);
     if (first !== undefined && isDue(first, now)) return first;
     const last = this.#last.peek();
     if (last === undefined || !isPast(last.nextAt ?? now, now, limits.deliveryTtlMs)) return;
-    // Only after the clock was wrong.
+    // Reached only after the clock was wrong.
     return this.idsOf('pending')
       .map((id) => this.#current(id))
       .filter((delivery) => delivery !== undefined && isDue(delivery, now))
@@ -69,14 +74,14 @@ export class EndpointQueue {
       );
   }
 
-  /** When its first delivery is due and its gate is over; null: when nothing waits. */
+  /** When its first delivery is due and its gate is over; null when no delivery waits. */
   nextDueAt(now: number): number | null {
     const first = this.firstDue(now) === undefined ? this.#firstInTime(now) : null;
     if (first === undefined) return null;
     return Math.max(first?.nextAt ?? now, this.#gateEndsAt(now));
   }
 
-  /** No gate stands at `now`. */
+  /** Whether no gate blocks at `now`. */
   isOpen(now: number): boolean {
     return this.#gateEndsAt(now) <= now;
   }
@@ -86,7 +91,7 @@ export class EndpointQueue {
     return gateAt !== null && gateStands(gateAt, now) ? gateAt : now;
   }
 
-  /** The first of what has not outlived its time, due or not. */
+  /** The first delivery that has not expired, due or not. */
   #firstInTime(now: number): Delivery | undefined {
     for (;;) {
       const back = this.#overdue.peek();
@@ -103,7 +108,7 @@ export class EndpointQueue {
   }
 }
 
-/** The order of claims within an endpoint, and of endpoints by their first. */
+/** The order of claims within an endpoint, and of endpoints by their first delivery. */
 export function dueBefore(a: Delivery, b: Delivery): boolean {
   const [atA, atB] = [a.nextAt ?? 0, b.nextAt ?? 0];
   return atA === atB ? a.id < b.id : atA < atB;

@@ -2,7 +2,10 @@ import { Heap } from './heap.ts';
 
 type Item<Value> = { readonly name: string; readonly value: Value; readonly expiresAt: number };
 
-/** A map whose entries stay, expired or not, until `takeExpired` takes them: earliest expiry first. */
+/**
+ * A map whose entries stay, even when expired, until `takeExpired` removes them, earliest expiry
+ * first.
+ */
 export class Expiring<Value> {
   readonly #items = new Map<string, Item<Value>>();
   readonly #queue = new Heap<Item<Value>>(
@@ -24,7 +27,7 @@ export class Expiring<Value> {
     this.#items.delete(name);
   }
 
-  /** Names of at most `limit` entries that expired at `now` or before; they are forgotten. */
+  /** Removes at most `limit` entries that expired at `now` or before, and returns their names. */
   takeExpired(now: number, limit: number): string[] {
     const names: string[] = [];
     while (names.length < limit) {

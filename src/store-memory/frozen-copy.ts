@@ -1,4 +1,7 @@
-/** A copy that nobody can change: what a caller hands in stays its own, what is handed out stays as it is kept. */
+/**
+ * A copy that nobody can change: a caller keeps its own object, and what is handed out cannot
+ * change what is kept.
+ */
 export function frozenCopy<Value>(value: Value): Value {
   if (typeof value !== 'object' || value === null) return value;
   const copy = (Array.isArray(value) ? [...value] : { ...value }) as Record<string, unknown>;

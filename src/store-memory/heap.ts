@@ -1,7 +1,7 @@
 /**
- * A binary heap whose items may die in place: whoever changes a record does not look for it here, the
- * heap drops what `isLive` denies when it comes to the top, and all of it when it has doubled. So every
- * verb is O(log n), amortised, without an index of positions.
+ * A binary heap whose items may die in place. A caller that changes a record does not remove it
+ * here. The heap drops items for which `isLive` is false when they come to the top, and all of them
+ * when it has doubled. So every verb is O(log n), amortised, without an index of positions.
  */
 export class Heap<Item> {
   readonly #before: (a: Item, b: Item) => boolean;
@@ -9,7 +9,7 @@ export class Heap<Item> {
   #items: Item[] = [];
   #compactAt = compactAtMin;
 
-  /** `before`: whether `a` comes out ahead of `b`. */
+  /** `before`: whether `a` comes out before `b`. */
   constructor(before: (a: Item, b: Item) => boolean, isLive: (item: Item) => boolean) {
     this.#before = before;
     this.#isLive = isLive;
@@ -21,14 +21,14 @@ export class Heap<Item> {
     else this.#up(this.#items.length - 1);
   }
 
-  /** Takes the first live item. */
+  /** Removes and returns the first live item. */
   pop(): Item | undefined {
     const top = this.peek();
     if (top !== undefined) this.#drop();
     return top;
   }
 
-  /** The first live item; it stays. */
+  /** The first live item, which stays. */
   peek(): Item | undefined {
     for (;;) {
       const top = this.#items[0];

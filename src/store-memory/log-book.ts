@@ -5,7 +5,7 @@ import type { LogEntry, ReadLogs } from '../store/store.ts';
 
 const none: readonly LogChunk[] = [];
 
-/** What handlers wrote, by operation. */
+/** The log lines of handlers, by operation. */
 export class LogBook {
   readonly #chunks = new Map<string, readonly LogChunk[]>();
 

@@ -4,7 +4,7 @@ import type { Store } from '../store/store.ts';
 import type { LogBook } from './log-book.ts';
 import type { OpenState } from './open-state.ts';
 
-/** The verbs about what handlers wrote. */
+/** The verbs about log lines. */
 export function logVerbs(
   logs: LogBook,
   open: OpenState,

@@ -41,9 +41,9 @@ import { OperationBook, type Entry } from './operation-book.ts';
 import { bestOf, hasSlot, type TaskQueue } from './task-queue.ts';
 
 /**
- * A store without a file: `memory:` at runtime, and the model the other stores are held to in tests.
- * Every verb does all its work before it returns its promise, so each is one commit by nature. Records
- * are frozen: what is handed out cannot change what is kept.
+ * A store without a file: `memory:` at run time, and the model that tests compare the other stores
+ * with. Every verb does all its work before it returns its promise, so each is one commit by
+ * nature. Records are frozen, so that what is handed out cannot change what is kept.
  */
 export function memoryStore(): Store {
   const deliveries = new DeliveryBook();
@@ -125,7 +125,7 @@ class MemoryStore implements Omit<OperationStore, keyof NoteVerbs | 'appendLogs'
       const queue = this.#book.knownQueue(name);
       return sum + (queue === undefined || queue.paused ? 0 : queue.pending);
     }, 0);
-    // It is among them by now.
+    // The new operation is already counted among them.
     if (waiting - 1 > claim.spareSlots) return;
     const { worker, leaseMs } = claim;
     this.#book.apply(id, { type: 'claimed', worker, leaseMs, token: claim.tokenOf(id) }, now);
@@ -178,7 +178,10 @@ class MemoryStore implements Omit<OperationStore, keyof NoteVerbs | 'appendLogs'
     }
   }
 
-  /** Limits were raised, or the one a slot was handed to never ran: nothing stays parked for ever. */
+  /**
+   * Nothing must stay parked for ever: limits may have been raised, or the operation that got a
+   * slot never ran.
+   */
   #unparkFree(queue: TaskQueue, task: ClaimTask): void {
     for (const key of queue.parkedKeys()) {
       for (let free = queue.freeKeySlots(key, task.keyConcurrency); free > 0; free -= 1) {
@@ -246,7 +249,7 @@ class MemoryStore implements Omit<OperationStore, keyof NoteVerbs | 'appendLogs'
     }
   }
 
-  /** For tests of several engines over it, as over a store that processes share. */
+  /** For tests of several engines over it, as if processes shared it. */
   async readQueue({ limit }: { limit: number }): Promise<StoredQueue> {
     this.#open.require();
     return storedQueueOf(this.#book.entries(), limit);
@@ -344,7 +347,7 @@ class MemoryStore implements Omit<OperationStore, keyof NoteVerbs | 'appendLogs'
     this.#open.close();
   }
 
-  /** What became final goes out, in the step that made it so. */
+  /** Writes the deliveries of an operation that became final, in the same step. */
   #tell(operation: Operation, p: { outbox?: Outbox | undefined; now: number }): void {
     if (p.outbox === undefined || !isFinal(operation.state)) return;
     const registered = this.#deliveries.endpoints.registered(operation.tenant);
@@ -353,7 +356,7 @@ class MemoryStore implements Omit<OperationStore, keyof NoteVerbs | 'appendLogs'
   }
 }
 
-/** With copies of what the caller made: its objects stay its own. */
+/** The event of a settlement, with copies of the caller's objects, which stay its own. */
 function settledEvent(p: Settlement): OperationEvent {
   switch (p.type) {
     case 'completed':

@@ -1,6 +1,6 @@
 import { RaincheckError } from '../core/errors.ts';
 
-/** Whether the store is open still, for all its halves. */
+/** Whether the store is still open, for all its parts. */
 export class OpenState {
   #closed = false;
 

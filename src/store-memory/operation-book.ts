@@ -6,7 +6,7 @@ import type { LogBook } from './log-book.ts';
 import { OperationIndex } from './operation-index.ts';
 import { TaskQueue } from './task-queue.ts';
 
-/** All that is kept of one operation. */
+/** Everything that is kept of one operation. */
 export type Entry = {
   operation: Operation;
   readonly input: string;
@@ -14,7 +14,10 @@ export type Entry = {
   body: Uint8Array | null;
 };
 
-/** The operations with their attempts, and what follows from each: queues, slots, waits and expiries. */
+/**
+ * The operations with their attempts, and the indexes derived from them: queues, slots, waits and
+ * expiries.
+ */
 export class OperationBook {
   readonly #entries = new Map<string, Entry>();
   readonly index = new OperationIndex(this.#entries);
@@ -33,7 +36,7 @@ export class OperationBook {
     this.#logs = logs;
   }
 
-  /** Over all tasks. */
+  /** Pending operations over all tasks. */
   get pending(): number {
     return this.#pending;
   }
@@ -50,18 +53,18 @@ export class OperationBook {
     return this.#entries.get(id)?.operation;
   }
 
-  /** The ids of those that run. */
+  /** Ids of the running operations. */
   running(): Iterable<string> {
     return this.#running;
   }
 
-  /** The one that has waited too long by `now`, first of them. */
+  /** The first of the operations that have waited too long by `now`. */
   firstOverdue(now: number): Operation | undefined {
     const waiting = this.#waiting.peek();
     return waiting === undefined || waitsUntil(waiting) > now ? undefined : waiting;
   }
 
-  /** Of a task that ever had an operation or was paused. */
+  /** The queue of a task that ever had an operation or was paused. */
   knownQueue(task: string): TaskQueue | undefined {
     return this.#queues.get(task);
   }
@@ -75,7 +78,7 @@ export class OperationBook {
     return queue;
   }
 
-  /** By the name of their task. */
+  /** All queues, ordered by the name of their task. */
   queues(): TaskQueue[] {
     return [...this.#queues.keys()].sort().map((name) => this.queue(name));
   }
@@ -99,7 +102,7 @@ export class OperationBook {
     return decision;
   }
 
-  /** The best parked one of a key becomes ready; false: none is parked. */
+  /** Makes the best parked operation of a key ready; false: none is parked. */
   unparkFirst(queue: TaskQueue, key: string): boolean {
     const parked = queue.firstParked(key);
     if (parked === undefined) return false;
@@ -115,12 +118,12 @@ export class OperationBook {
     this.#gone.set(operation.id, null, goneUntil);
   }
 
-  /** Whether it was here, and is still remembered. */
+  /** Whether the operation was here and is still remembered. */
   isGone(id: string): boolean {
     return this.#gone.get(id) !== undefined;
   }
 
-  /** Forgets what has expired, `limit` of each at most; how many they were. */
+  /** Removes what has expired, at most `limit` of each kind; returns how many. */
   prune(now: number, limit: number): { readonly operations: number; readonly goneIds: number } {
     const goneIds = this.#gone.takeExpired(now, limit).length;
     const expired = this.#expiries.takeExpired(now, limit);
@@ -132,7 +135,7 @@ export class OperationBook {
     return { operations: expired.length, goneIds };
   }
 
-  /** The one place where a record changes: everything that is kept about it follows. */
+  /** The only place where a record changes: it keeps all indexes in step. */
   #replace(entry: Entry, before: Operation | null, after: Operation): void {
     Object.freeze(after.lease);
     Object.freeze(after.error);
@@ -151,7 +154,7 @@ export class OperationBook {
   }
 }
 
-/** When an operation that waits fails for it; Infinity: never. */
+/** When the operation fails if it still waits; Infinity: never. */
 function waitsUntil(operation: Operation): number {
   return Math.min(operation.waitUntil ?? Infinity, operation.deadlineAt ?? Infinity);
 }

@@ -1,10 +1,13 @@
-/** Ids in order, for lists. New ones sort last but for those of one millisecond, so adding is cheap. */
+/**
+ * Ids in order, for lists. A new id sorts last, or nearly so within one millisecond, so adding is
+ * cheap.
+ */
 export class OrderedIds {
   readonly #kept: { readonly size: number; has(id: string): boolean };
-  /** Ascending; removed ids stay until they are the half of it. */
+  /** Ascending; removed ids stay until they are half of the array. */
   #ids: string[] = [];
 
-  /** `kept`: the ids that are still there. */
+  /** `kept`: the ids that still exist. */
   constructor(kept: { readonly size: number; has(id: string): boolean }) {
     this.#kept = kept;
   }
@@ -17,12 +20,15 @@ export class OrderedIds {
     if (this.#ids[at] !== id) this.#ids.splice(at, 0, id);
   }
 
-  /** Newest first. `find` yields what is listed of an id, null when the filter leaves it out. */
+  /**
+   * One page, newest first. `find` returns the value to list for an id, or null when the filter
+   * excludes it.
+   */
   page<Value>(p: {
-    /** At most this many values, and looks at this many ids. */
+    /** The page has at most `limit` values and looks at no more than `scanMax` ids. */
     readonly limit: number;
     readonly scanMax: number;
-    /** Only ids smaller than each of these, and none smaller than `floor`. */
+    /** Only ids smaller than each of `before`, and not smaller than `floor`. */
     readonly before: readonly (string | null | undefined)[];
     readonly floor?: string | undefined;
     readonly find: (id: string) => Value | null;

@@ -5,12 +5,14 @@ import { meanDurationMs } from '../store/durations.ts';
 import type { ClaimTask, TaskRecord } from '../store/store.ts';
 import { Heap } from './heap.ts';
 
-/** The record of an operation as it stands, by id. */
+/** Returns the present record of an operation, by id. */
 type Current = (id: string) => Operation | undefined;
 
 type KeySlots = { running: number; parked: number; readonly queue: Heap<Operation> };
 
-/** One task's counters and lists. It follows the records; whoever changes one calls `replaced`. */
+/**
+ * One task's counters and lists. Whoever changes the record of an operation must call `replaced`.
+ */
 export class TaskQueue {
   readonly task: string;
   paused = false;
@@ -23,12 +25,15 @@ export class TaskQueue {
   readonly #isLive: (operation: Operation) => boolean;
   readonly #ready: Heap<Operation>;
   readonly #dueFirst: Heap<Operation>;
-  /** The other end of the schedule: an instant too far ahead counts as past (isPast). */
+  /** The far end of the schedule: an instant too far ahead counts as past (isPast). */
   readonly #dueLast: Heap<Operation>;
-  /** Ready or parked, the longest ready first; an entry stands for its id and readyAt, whatever else became since. */
+  /**
+   * Ready and parked operations, the longest ready first. An entry stands for its id and readyAt,
+   * whatever else has changed since.
+   */
   readonly #oldest: Heap<Operation>;
   readonly #keys = new Map<string, KeySlots>();
-  /** Keys with parked operations: as few as there are keys with all slots taken. */
+  /** Keys with parked operations: no more than there are keys whose slots are all taken. */
   readonly #parkedKeys = new Set<string>();
 
   constructor(task: string, current: Current) {
@@ -54,7 +59,10 @@ export class TaskQueue {
     return this.#processing;
   }
 
-  /** null: not there yet, or not there any more. Final records go without a trace in the counters. */
+  /**
+   * `before` null: the operation is new. `after` null: it was removed. Removing a final record does
+   * not change the counters.
+   */
   replaced(before: Operation | null, after: Operation | null): void {
     if (before !== null) this.#leave(before);
     if (after === null) return;
@@ -134,7 +142,7 @@ export class TaskQueue {
     return this.#keys.get(key)?.queue.peek();
   }
 
-  /** A scheduled operation whose time has come at `now`. */
+  /** A scheduled operation that is due at `now`. */
   firstDue(now: number): Operation | undefined {
     for (const operation of [this.#dueFirst.peek(), this.#dueLast.peek()]) {
       if (operation !== undefined && isPast(operation.readyAt, now, limits.delayMsMax)) {
@@ -152,7 +160,7 @@ export class TaskQueue {
     return keyConcurrency - (this.#keys.get(key)?.running ?? 0);
   }
 
-  /** Keys that have parked operations, as they are now. */
+  /** The keys that have parked operations, copied. */
   parkedKeys(): string[] {
     return [...this.#parkedKeys];
   }
@@ -175,7 +183,7 @@ function waits(operation: Operation | null): boolean {
   return operation?.state === 'ready' || operation?.state === 'parked';
 }
 
-/** Below the limit of the task itself. */
+/** Whether the task is below its own limit. */
 export function hasSlot(queue: TaskQueue, task: ClaimTask): boolean {
   return task.concurrency === null || queue.processing < task.concurrency;
 }

@@ -3,9 +3,10 @@ import { enabledAgain } from '../core/endpoint-health.ts';
 import type { EndpointChange } from './delivery-store.ts';
 
 /**
- * `endpoint` after a change by a person, or after what its handshake brought. The version counts up once, and not at
- * all when nothing was given or a lone `enabled` says what is so already; who is disabled already stays so for the
- * reason it was. Another address must consent anew; without consent it is disabled, whatever `enabled` says.
+ * Returns `endpoint` after a change by a person, or after an answer to its handshake. The version
+ * counts up by one, but not when nothing was given or when a lone `enabled` changes nothing. An
+ * endpoint that is already disabled keeps its former reason. A new address must consent anew;
+ * without consent the endpoint is disabled, whatever `enabled` says.
  */
 export function changedEndpoint(endpoint: Endpoint, change: EndpointChange, now: number): Endpoint {
   const { url, events, tasks, headers, description, enabled } = change;
@@ -41,7 +42,7 @@ function changedHandshake(
   if (asked === 'asked') return handshake ?? consentAwaited;
   const isMoved = change.url !== undefined && change.url.url !== url;
   if (handshake === null || isMoved) return handshake && consentAwaited;
-  // What another address answered, before it was changed, says nothing.
+  // An answer that came from the former address says nothing about the new one.
   if (asked === undefined || asked.url !== url) return handshake;
   const { consents, askedAt, detail, perMinute } = asked;
   if (consents === null) return { ...handshake, askedAt, detail };

@@ -11,93 +11,107 @@ import type { Operation } from '../core/operation.ts';
 import type { SettleOutcome } from './operation-store.ts';
 
 /**
- * The half of Store that keeps webhooks: endpoints, deliveries, their attempts and the secrets that sign them.
- * The contract of Store holds for every verb; what an event does to a delivery is decideAtEndpoint(), what an
- * attempt tells about its endpoint afterAttempt(), both in core/; a new delivery is newDelivery(), a person's change
- * of an endpoint changedEndpoint(), a new secret rotatedSecrets(), beside this file.
+ * The half of Store that keeps webhooks: endpoints, deliveries, their attempts and the secrets that
+ * sign them. The contract of Store holds for every verb. The rules are pure functions. In core/,
+ * decideAtEndpoint() says what an event does to a delivery, and afterAttempt() what an attempt does
+ * to the health of its endpoint. Beside this file, newDelivery() makes a delivery,
+ * changedEndpoint() applies a change to an endpoint, and rotatedSecrets() adds a secret.
  *
- * What claims, settles and sweeps write is committed, but need not be on the disk when their promise fulfils: it
- * survives the death of the process, and what power loss takes of it only makes an attempt be made again, with
- * the same id. So a delivery costs no fsync of its own, and no receiver waits for one.
+ * Writes of claims, settlements and sweeps are committed, but need not be on the disk when their
+ * promise fulfils: they survive the death of the process, and if a loss of power undoes one, an
+ * attempt is merely made again, with the same id. So a delivery costs no fsync of its own, and no
+ * receiver waits for one.
  *
- * Claims go by endpoint, then by delivery: an endpoint that hangs keeps its own deliveries waiting, nobody
- * else's. In flight is what holds a lease until it is settled or swept, so a crash leaks no count.
+ * Claims go by endpoint, then by delivery: an endpoint that hangs delays its own deliveries and no
+ * others. A delivery is in flight while it holds a lease, until it is settled or swept, so a crash
+ * leaks no count.
  *
- * An endpoint of kind `request` is one for each tenant and `url`: what is made for another id of the same goes to
- * the one that is kept. It goes when its last delivery is pruned. One that was removed and is made again under its
- * id has the deliveries that are left of it again.
+ * There is one endpoint of kind `request` for each tenant and `url`: a delivery made for another id
+ * of the same address goes to the one that is kept. It is removed when its last delivery is pruned.
+ * An endpoint that was removed and is made again under its id owns its remaining deliveries again.
  *
- * Once a final event of an operation is kept, its started and progress events are out of date: those that are
- * pending or held are cancelled in the same commit, and those that come later are dropped.
+ * Once a final event of an operation is kept, its started and progress events are out of date:
+ * those that are pending or held are cancelled in the same commit, and later ones are dropped.
  */
 export type DeliveryStore = {
   /**
-   * Deliveries that no final state brings: started, progress and test events. One commit. Those that are there
-   * already stay as they are, so that the call can be repeated.
+   * Creates deliveries that do not announce a final state: started, progress and test events. One
+   * commit. Deliveries that exist already stay as they are, so the call can be repeated.
    */
   createDeliveries(p: {
     readonly deliveries: readonly NewDelivery[];
     readonly now: number;
   }): Promise<void>;
   /**
-   * Takes up to `limit` due deliveries under new leases, the attempt rows written, endpoints in turn: one of each,
-   * the one whose delivery has been due longest first (nextAt, then id), and round again in that order. At most
-   * inFlightAllowed() of an endpoint and `originInFlightMax` of an origin are in flight afterwards, over all
-   * workers and, of an origin, all tenants. Looks at limits.deliveryScanEndpoints endpoints at most; neither
-   * endpoints behind a gate nor those of an origin that was full before stand in the way of others.
+   * Takes up to `limit` due deliveries under new leases and writes their attempt rows. Endpoints
+   * take turns: one delivery of each, beginning with the endpoint whose delivery has been due the
+   * longest (nextAt, then id), then another round in that order. Afterwards at most
+   * inFlightAllowed() of an endpoint and `originInFlightMax` of an origin are in flight, over all
+   * workers and, for an origin, over all tenants. Looks at no more than
+   * limits.deliveryScanEndpoints endpoints; endpoints behind a gate, and those of an origin that
+   * was already full, do not keep others from being looked at.
    */
   claimDeliveries(p: ClaimDeliveries): Promise<ClaimDeliveriesOutcome>;
-  /** Ends attempts: the delivery, its attempt row and the health of its endpoint in one commit. */
+  /**
+   * Ends attempts: writes the delivery, its attempt row and the health of its endpoint in one
+   * commit.
+   */
   settleDeliveries(p: {
     readonly settlements: readonly DeliverySettlement[];
     readonly now: number;
   }): Promise<SettleOutcome[]>;
-  /** Deliveries whose worker is lost wait again at once; those past their expiresAt expire. */
+  /**
+   * Deliveries whose worker is lost become pending again at once; those past their expiresAt
+   * expire.
+   */
   sweepDeliveries(p: {
     readonly now: number;
     readonly limit: number;
-    /** As in sweepExpired: every lease is a dead process's. */
+    /** As in sweepExpired: every lease belongs to a dead process. */
     readonly workerDead: boolean;
   }): Promise<{ readonly changed: readonly Delivery[]; readonly more: boolean }>;
 
-  /** null: never existed, or was pruned. */
+  /** null: the delivery never existed, or was pruned. */
   readDelivery(p: { readonly id: string }): Promise<StoredDelivery | null>;
   /**
-   * The latest delivery that tells the final state to the address that the request itself named, whether that
-   * endpoint is still there or not; null: none (yet).
+   * The latest delivery of the final state to the address that the request itself named, whether or
+   * not that endpoint still exists; null: none (yet).
    */
   readOperationDelivery(p: { readonly operationId: string }): Promise<Delivery | null>;
   /** One page of the deliveries that match, newest first. */
   listDeliveries(p: ListDeliveries): Promise<DeliveryPage>;
-  /** The latest limits.deliveryAttemptsShown, oldest of them first. */
+  /** The latest limits.deliveryAttemptsShown attempts, oldest of them first. */
   listDeliveryAttempts(p: { readonly id: string }): Promise<DeliveryAttempt[]>;
   /** Counts at most limits.deliveryCountMax. */
   countDeliveries(p: { readonly filter: DeliveryFilter }): Promise<number>;
 
-  /** A person's wish, delivery by delivery, in order; `redrive` changes only what is dead or expired. Of a disabled endpoint they wait as held. */
+  /**
+   * Sends deliveries again at a person's request; one outcome each, in order. `redrive` changes
+   * only those that are dead or expired. Deliveries of a disabled endpoint become held.
+   */
   redeliver(p: {
     readonly ids: readonly string[];
     readonly trigger: 'manual' | 'redrive';
     readonly now: number;
   }): Promise<SteerOutcome[]>;
-  /** `inBulk` changes only what is dead. */
+  /** Cancels deliveries at a person's request; `inBulk` changes only those that are dead. */
   discardDeliveries(p: {
     readonly ids: readonly string[];
     readonly inBulk: boolean;
     readonly now: number;
   }): Promise<SteerOutcome[]>;
 
-  /** `full`: the tenant has limits.endpointsMax registered ones. */
+  /** `full`: the tenant already has limits.endpointsMax registered endpoints. */
   createEndpoint(p: {
     readonly endpoint: Endpoint;
-    /** Its own secret; null: signed with the tenant's. */
+    /** The endpoint's own secret; null: the tenant's secrets sign. */
     readonly secret: string | null;
     readonly now: number;
   }): Promise<'created' | 'full'>;
   /**
-   * Enabling releases what is held, disabling holds what is pending, in the same commit. A store may leave what is
-   * beyond its own limit (10,000 or more) to the sweeps that follow, as in removeEndpoint and settleDeliveries; nothing
-   * of it is sent that must not be.
+   * Enabling releases held deliveries and disabling holds pending ones, in the same commit. Beyond
+   * a limit of its own (10,000 or more) a store may leave the rest to later sweeps, as in
+   * removeEndpoint and settleDeliveries; it must not send any of that rest against the change.
    */
   updateEndpoint(p: {
     readonly id: string;
@@ -105,9 +119,9 @@ export type DeliveryStore = {
     readonly change: EndpointChange;
     readonly now: number;
   }): Promise<Endpoint | null>;
-  /** null: never existed, was removed, or was pruned. */
+  /** null: the endpoint never existed, was removed, or was pruned. */
   readEndpoint(p: { readonly id: string }): Promise<EndpointWithCounts | null>;
-  /** Newest first by id; both kinds, or one. */
+  /** Newest first, by id; of one kind, or, without `kind`, of both. */
   listEndpoints(p: {
     readonly tenant: string;
     readonly kind?: Endpoint['kind'] | undefined;
@@ -115,8 +129,8 @@ export type DeliveryStore = {
     readonly beforeId: string | null;
   }): Promise<EndpointPage>;
   /**
-   * Its pending and held deliveries are cancelled, its secrets go; what is final stays until it is pruned, and an
-   * attempt in flight ends as it ends, but is not followed by another.
+   * Cancels the endpoint's pending and held deliveries and removes its secrets. Final deliveries
+   * stay until they are pruned. An attempt in flight ends normally, but no other follows it.
    */
   removeEndpoint(p: {
     readonly id: string;
@@ -124,11 +138,12 @@ export type DeliveryStore = {
     readonly now: number;
   }): Promise<'removed' | 'missing'>;
 
-  /** Live secrets of an owner (an endpoint's id, or `tenant:` and the tenant), newest first. */
+  /** The live secrets of an owner (an endpoint's id, or `tenant:` and the tenant), newest first. */
   readSecrets(p: { readonly owner: string; readonly now: number }): Promise<WebhookSecret[]>;
   /**
-   * `secret` becomes the newest; those before it expire after `graceMs` or when they were to, the oldest beyond
-   * limits.secretsMax at once. Resolves with the live ones, newest first.
+   * Makes `secret` the newest. The secrets before it expire after `graceMs`, or earlier if they
+   * already had an earlier end; the oldest beyond limits.secretsMax expire at once. Resolves with
+   * the live ones, newest first.
    */
   rotateSecret(p: {
     readonly owner: string;
@@ -139,42 +154,48 @@ export type DeliveryStore = {
 };
 
 /**
- * What becomes of a final state: called by a store within the commit that makes it final, with the registered
- * endpoints of its tenant, disabled ones too, ascending by id; what it returns is written in that commit. Not called
- * when nobody can want to be told: the operation has no webhook and its tenant no registered endpoint. Pure but for the
- * ids it makes; must not throw. Also called again when that commit is repeated: the returned ids may differ then.
+ * Makes the deliveries that announce a final state. A store calls it within the commit that makes
+ * the operation final, with the tenant's registered endpoints (disabled ones too, ascending by id),
+ * and writes what it returns in that commit. Not called when there is nobody to notify: the
+ * operation has no webhook and its tenant no registered endpoint. It must be pure except for the
+ * ids it makes, and must not throw. It is called again when that commit is repeated; the ids may
+ * then differ.
  */
 export type Outbox = (
   operation: Operation,
   registered: readonly Endpoint[],
 ) => readonly NewDelivery[];
 
-/** The parts of a delivery that its maker decides; the store fills in the rest as in newDelivery(). */
+/** The parts of a delivery that its maker decides; newDelivery() fills in the rest. */
 export type NewDelivery = {
   readonly id: string;
   readonly tenant: string;
   readonly endpointId: string;
   /**
-   * Of kind `request`, of the id above: made unless the tenant has one of its `url`. null: it is registered; a
-   * delivery to a missing registered one is dropped.
+   * An endpoint of kind `request` with the id above, created unless the tenant already has one of
+   * its `url`. null: `endpointId` is a registered endpoint; if that is missing, the delivery is
+   * dropped.
    */
   readonly endpoint: Endpoint | null;
   readonly operationId: string | null;
   readonly event: DeliveryEvent;
   readonly url: string;
-  /** Beside the endpoint's own. */
+  /** Headers besides the endpoint's own. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Signs instead of the endpoint's or tenant's secrets; null: those. */
+  /** Signs instead of the endpoint's or the tenant's secrets; null: those sign. */
   readonly secret: string | null;
-  /** The body as it is sent, every time the same bytes. JSON text. */
+  /** JSON text of the body; every attempt sends the same bytes. */
   readonly body: string;
-  /** Failures at which it is dead. */
+  /** The delivery is dead after so many failures. */
   readonly failuresMax: number;
-  /** Instant in ms; past it nothing is sent any more. */
+  /** Instant in ms after which the delivery is no longer sent. */
   readonly expiresAt: number;
 };
 
-/** A delivery with what it sends: body, headers of its own, and the secret that came with the request (null: none did). */
+/**
+ * A delivery with what it sends: body, its own headers, and the secret that the request brought
+ * (null: none).
+ */
 export type StoredDelivery = {
   readonly delivery: Delivery;
   readonly body: string;
@@ -182,49 +203,53 @@ export type StoredDelivery = {
   readonly secret: string | null;
 };
 
-/** What claimDeliveries takes. */
+/** Parameters of claimDeliveries. */
 export type ClaimDeliveries = {
   readonly worker: string;
   /** As in ClaimOperations. */
   readonly newToken: () => string;
   readonly leaseMs: number;
   readonly limit: number;
-  /** Attempts in flight to one endpoint, over all workers. */
+  /** Most attempts in flight to one endpoint, over all workers. */
   readonly endpointInFlightMax: number;
-  /** Attempts in flight to one origin, over all workers and tenants. */
+  /** Most attempts in flight to one origin, over all workers and tenants. */
   readonly originInFlightMax: number;
   readonly now: number;
 };
 
-/** A delivery whose attempt is under way, with what its sender needs. */
+/** A delivery whose attempt is under way, with all that its sender needs. */
 export type ClaimedDelivery = StoredDelivery & {
-  /** Live ones of the endpoint, else of the tenant: newest first. Not of the delivery, which is in `secret`. */
+  /**
+   * The live secrets of the endpoint, or else of the tenant, newest first. The delivery's own is in
+   * `secret`.
+   */
   readonly secrets: readonly string[];
   readonly endpoint: Endpoint;
 };
 
-/** What was claimed, and when to ask again. */
+/** The claimed deliveries, and when to ask again. */
 export type ClaimDeliveriesOutcome = {
-  /** In the order they were taken; as many as `limit`: there may be more. */
+  /** In the order they were taken. If there are as many as `limit`, more may be due. */
   readonly claimed: readonly ClaimedDelivery[];
   /**
-   * As in ClaimOutcome: the earliest instant after `now` at which the first delivery of an endpoint is due and its
-   * gate is over; or `now` when the scan stopped at its own limit; null: nothing known. What is due and waits for
-   * an attempt in flight is not in it: the end of that attempt, or a sweep, is what it waits for.
+   * As in ClaimOutcome: the earliest instant after `now` at which the first delivery of an endpoint
+   * is due and its gate is over, or `now` when the scan stopped at its own limit; null: no such
+   * instant is known. A due delivery that waits for an attempt in flight is not included: the end
+   * of that attempt, or a sweep, frees it.
    */
   readonly nextDueAt: number | null;
 };
 
-/** How one attempt ended; nothing of it counts unless `token` still holds the lease. */
+/** How one attempt ended. Ignored unless `token` still holds the lease. */
 export type DeliverySettlement = {
   readonly id: string;
   readonly token: string;
   readonly result: AttemptResult;
-  /** When the schedule would send again, in ms, and why then; null: this failure was the last. */
+  /** When the schedule would send again, in ms, and the reason; null: this failure was the last. */
   readonly next: { readonly at: number; readonly reason: string } | null;
 };
 
-/** What a person's wish did to one delivery, which is as it is afterwards. */
+/** What a person's request did to one delivery, with the delivery as it is afterwards. */
 export type SteerOutcome =
   | { readonly outcome: 'applied'; readonly delivery: Delivery }
   /** An attempt is under way, its endpoint was removed, or there is nothing to discard. */
@@ -238,14 +263,14 @@ export type DeliveryFilter = {
   readonly endpointId?: string | undefined;
   readonly operationId?: string | undefined;
   readonly event?: DeliveryEvent | undefined;
-  /** lastError */
+  /** Equality on lastError. */
   readonly error?: string | undefined;
-  /** createdAt >= since and < until, by id. */
+  /** createdAt >= since and < until, compared by id. */
   readonly since?: number | undefined;
   readonly until?: number | undefined;
 };
 
-/** What listDeliveries takes. */
+/** Parameters of listDeliveries. */
 export type ListDeliveries = {
   readonly filter: DeliveryFilter;
   readonly limit: number;
@@ -261,36 +286,42 @@ export type DeliveryPage = {
   readonly nextBeforeId: string | null;
 };
 
-/** What is to change of a registered endpoint; undefined members stay. changedEndpoint() says what becomes of it. */
+/**
+ * A change of a registered endpoint; undefined members stay as they are. changedEndpoint() applies
+ * it.
+ */
 export type EndpointChange = {
   readonly url?: { readonly url: string; readonly origin: string } | undefined;
   readonly events?: readonly WebhookEvent[] | undefined;
   readonly tasks?: readonly string[] | null | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly description?: string | null | undefined;
-  /** false: disabled by hand. true: enabledAgain(). */
+  /** false: disabled by hand. true: enabled again, by enabledAgain(). */
   readonly enabled?: boolean | undefined;
-  /** Its consent is to be asked for; or is not, any more (null); or what it answered to the question. */
+  /**
+   * 'asked': the endpoint must be asked for its consent. null: it need not consent any more.
+   * Otherwise its answer.
+   */
   readonly handshake?: 'asked' | HandshakeAnswer | null | undefined;
 };
 
-/** What an endpoint answered when it was asked whether it wants to be sent to. */
+/** What an endpoint answered when it was asked whether it agrees to receive webhooks. */
 export type HandshakeAnswer = {
-  /** What was asked: an endpoint that is elsewhere by now stays as it is. */
+  /** The address that was asked. If the endpoint has moved since, the answer is ignored. */
   readonly url: string;
-  /** null: it did not say. */
+  /** null: it gave no answer. */
   readonly consents: boolean | null;
   readonly askedAt: number;
-  /** Why not; null when it consents. */
+  /** Why it does not consent; null when it does. */
   readonly detail: string | null;
-  /** Deliveries a minute that it allows; null: as many as there are. */
+  /** The deliveries a minute that it allows; null: any number. */
   readonly perMinute: number | null;
 };
 
-/** An endpoint, and how much of it waits for something. */
+/** An endpoint and the numbers of its deliveries that are not done. */
 export type EndpointWithCounts = {
   readonly endpoint: Endpoint;
-  /** pending, held and dead ones, counted up to limits.deliveryCountMax each. */
+  /** Its pending, held and dead deliveries, each counted up to limits.deliveryCountMax. */
   readonly waiting: number;
   readonly held: number;
   readonly dead: number;
@@ -304,7 +335,7 @@ export type EndpointPage = {
   readonly nextBeforeId: string | null;
 };
 
-/** A secret of an endpoint or tenant that signs. */
+/** A secret of an endpoint or a tenant that signs deliveries. */
 export type WebhookSecret = {
   /** `whsec_…` or `whsk_…`; never shown, never logged. */
   readonly value: string;

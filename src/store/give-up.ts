@@ -1,4 +1,4 @@
-/** The earlier of the two instants at which an operation that waits fails; null: neither is set. */
+/** The earlier of the two instants at which a pending operation fails; null: neither is set. */
 export function giveUpAt(p: {
   readonly waitUntil: number | null;
   readonly deadlineAt: number | null;

@@ -1,4 +1,7 @@
-/** Columns that hold JSON, for the stores that keep rows. What we wrote ourselves needs no check: the caller says what it is. */
+/**
+ * Reads a JSON column, for the stores that keep rows. We wrote the text ourselves, so nothing is
+ * validated: the caller states the type.
+ */
 export function parsed(json: unknown): unknown {
   return json === null ? null : JSON.parse(json as string);
 }
@@ -7,7 +10,7 @@ export function jsonOrNull(value: object | null): string | null {
   return value === null ? null : JSON.stringify(value);
 }
 
-/** NULL for the most frequent case, no labels or headers. */
+/** NULL for no labels or headers, which is the most frequent case. */
 export function membersText(members: Readonly<Record<string, string>>): string | null {
   for (const _ in members) return JSON.stringify(members);
   return null;
@@ -15,7 +18,7 @@ export function membersText(members: Readonly<Record<string, string>>): string |
 
 const none: Readonly<Record<string, string>> = Object.freeze({});
 
-/** What membersText() wrote. */
+/** Reads what membersText() wrote. */
 export function membersOf(json: unknown): Readonly<Record<string, string>> {
   return (parsed(json) as Readonly<Record<string, string>> | null) ?? none;
 }

@@ -3,23 +3,27 @@ import type { KeptLine, LineLevel, LogLine } from '../core/log-line.ts';
 import type { LogEntry } from './operation-store.ts';
 
 /**
- * The lines of an operation as they are kept: in chunks of about limits.logChunkBytes, the last of which grows while
- * it has room, so that an attempt that writes a line now and then rewrites one small row and leaves few of them.
+ * Stored form of an operation's log lines. They are kept in chunks of about limits.logChunkBytes;
+ * the last chunk grows while it has room, so an attempt that writes a line now and then rewrites
+ * one small row and leaves few of them.
  */
 export type LogChunk = {
-  /** Number of its first line. */
+  /** Number of the chunk's first line. */
   readonly position: number;
   readonly lines: number;
-  /** Who wrote last, and how many lines it had sent by then: what is sent again is known by it. */
+  /**
+   * The writer that wrote last, and how many lines it had sent by then: this identifies lines that
+   * are sent again.
+   */
   readonly writerToken: string;
   readonly writerLines: number;
-  /** A line of JSON for each. */
+  /** One line of JSON for each log line. */
   readonly text: string;
 };
 
 /**
- * The chunks that take the lines of `entry`, in order: the first may be `last` with more in it, all others are new.
- * None when its lines are there already.
+ * The chunks to write for the lines of `entry`, in order: the first may be `last` with more lines,
+ * all others are new. Empty when all lines are already stored.
  */
 export function chunksAfter(last: LogChunk | null, entry: LogEntry): LogChunk[] {
   const { token: writerToken, from } = entry;
@@ -55,7 +59,7 @@ type OpenChunk = {
   lines: number;
   bytes: number;
   readonly texts: string[];
-  /** Of `texts`, those that were there before. */
+  /** How many of `texts` were there before. */
   readonly before: number;
 };
 
@@ -63,7 +67,7 @@ function openAgain({ position, lines, text }: LogChunk): OpenChunk {
   return { position, lines, bytes: Buffer.byteLength(text) + 1, texts: [text], before: 1 };
 }
 
-/** The lines after number `after`, at most `limit`, of chunks in order. */
+/** The lines of `chunks`, which are in order, with a number above `after`, at most `limit`. */
 export function linesAfter(
   chunks: Iterable<Pick<LogChunk, 'position' | 'text'>>,
   after: number,

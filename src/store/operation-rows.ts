@@ -10,8 +10,9 @@ import type {
 import { membersOf, parsed } from './json-columns.ts';
 
 /**
- * The columns of an operation in the stores that keep tables. Rows are read by position: operationOf() reads what a SELECT
- * of these gives, in this order. The names are those of both schemas; the conformance suite compares whole records.
+ * The columns of an operation in the stores that keep tables. Rows are read by position:
+ * operationOf() reads the row of a SELECT of these columns, in this order. The names are those of
+ * both schemas; the conformance suite compares whole records.
  */
 export const operationColumns = `
   id, task, state, version, created_at, started_at, finished_at, expires_at, retention_ms,
@@ -20,14 +21,14 @@ export const operationColumns = `
   traceparent, labels, progress, error, result_type, result_name, result_size, result_etag,
   result_inline, webhook`;
 
-/** Where the columns that follow operationColumns in a SELECT begin. */
+/** The index of the first column that follows operationColumns in a SELECT. */
 export const operationColumnCount = operationColumns.split(',').length;
 
-/** A row as an array of what its columns hold. */
+/** A row as an array of its column values. */
 type Row = readonly unknown[];
 type Nullable<Kind> = Kind | null;
 
-/** The record of a row of operationColumns; columns that follow them are ignored. */
+/** Makes the record from a row of operationColumns; columns that follow them are ignored. */
 export function operationOf(row: Row): Operation {
   const leaseToken = row[14] as Nullable<string>;
   return {
@@ -78,7 +79,7 @@ function resultOf(row: Row): Result {
 /** The columns of an attempt that has ended, as attemptOf() reads them. */
 export const attemptColumns = 'number, worker, started_at, ended_at, outcome, retry_at, error';
 
-/** The record of a row of attemptColumns. */
+/** Makes the record from a row of attemptColumns. */
 export function attemptOf(operationId: string, row: Row): EndedAttempt {
   return {
     operationId,

@@ -11,21 +11,24 @@ import type { OwnTasks } from '../core/transitions.ts';
 import type { Outbox } from './delivery-store.ts';
 
 /**
- * The half of Store that keeps operations, with their attempts, inputs, results, lines and idempotency keys; and tasks
- * and notes. The contract of Store holds for every verb. A new operation is newOperation(), beside this file.
+ * The half of Store that keeps operations, with their attempts, inputs, results, log lines and
+ * idempotency keys, and also tasks and notes. The contract of Store holds for every verb.
+ * newOperation(), beside this file, makes the record of a new operation.
  */
 export type OperationStore = {
   // Accept
   /**
-   * Idempotency key, operation and queue entry in one commit. One outcome for each, in order. A key is
-   * looked up before the caps, the task's own cap before the total; a key is unused again at its expiresAt.
+   * Writes idempotency key, operation and queue entry in one commit. Returns one outcome for each
+   * operation, in order. A key is looked up before the caps, and the task's own cap is checked
+   * before the total; a key is free again at its expiresAt.
    */
   createOperations(p: CreateOperations): Promise<CreateOutcome[]>;
 
   // Work
   /**
-   * Takes up to `limit` ready operations, best first over all tasks, under new leases. Exact to every
-   * concurrency limit. Scheduled ones that are due become ready first, whatever is then taken.
+   * Takes up to `limit` ready operations, best first over all tasks, under new leases. Never
+   * exceeds a concurrency limit. Scheduled operations that are due become ready first, even if this
+   * claim then does not take them.
    */
   claimOperations(p: ClaimOperations): Promise<ClaimOutcome>;
   /** Ends attempts: completed, failed or released. Frees their concurrency slots in the same commit. */
@@ -33,24 +36,28 @@ export type OperationStore = {
   /** The heartbeat: extends leases, records progress, and brings back wishes to cancel. */
   extendLeases(p: ExtendLeases): Promise<ExtendOutcome[]>;
   /**
-   * Keeps lines that handlers wrote, in order, the latest limits.logChunks chunks of an operation (log-chunks.ts). Their
-   * operation's version stays. The power, and only the power, may take what was kept last.
+   * Keeps log lines that handlers wrote, in order: the latest limits.logChunks chunks of an
+   * operation (log-chunks.ts). The operation's version stays. A loss of power, and nothing else,
+   * may lose the latest lines.
    */
   appendLogs(p: AppendLogs): Promise<AppendOutcome[]>;
   /** Recovers attempts whose worker is lost and fails operations that waited too long. */
   sweepExpired(p: SweepExpired): Promise<SweepOutcome>;
 
   // Ask
-  /** null: never existed, or was removed (then `isGone` tells). */
+  /** null: the operation never existed, or was removed (`isGone` tells which). */
   readOperation(p: { readonly id: string }): Promise<Operation | null>;
-  /** Whether the id belonged to an operation that was removed or has expired, and is still remembered. */
+  /**
+   * Whether the id belonged to an operation that was removed or has expired, and is still
+   * remembered.
+   */
   isGone(p: { readonly id: string }): Promise<boolean>;
   /** The input as JSON text, as it was accepted; null when there is no such operation. */
   readInput(p: { readonly id: string }): Promise<string | null>;
   /**
    * Bytes `start` (inclusive) to `end` (exclusive) of a stored result, in chunks of at most
-   * limits.resultChunkBytes. Only for results that are not inline. Yields less when the result is
-   * removed meanwhile: the reader compares the length.
+   * limits.resultChunkBytes. Only for results that are not inline. Yields fewer bytes when the
+   * result is removed meanwhile, so the reader compares the length.
    */
   readResult(p: {
     readonly id: string;
@@ -59,13 +66,22 @@ export type OperationStore = {
   }): AsyncIterable<Uint8Array>;
   /** One page of the operations that match, newest first. */
   listOperations(p: ListOperations): Promise<OperationPage>;
-  /** Attempts that did not complete their operation: the latest limits.attemptsShown, oldest of them first. */
+  /**
+   * Attempts that did not complete their operation: the latest limits.attemptsShown of them, oldest
+   * first.
+   */
   listAttempts(p: { readonly id: string }): Promise<EndedAttempt[]>;
-  /** Lines with a number above `after`, in order, at most `limit`; none when there is no such operation. */
+  /**
+   * Log lines with a number above `after`, in order, at most `limit`; none when there is no such
+   * operation.
+   */
   readLogs(p: ReadLogs): Promise<KeptLine[]>;
 
   // Steer
-  /** One that waits fails with `cancelled` in this commit; one that runs is told by its next heartbeat, and its worker ends it. */
+  /**
+   * Cancels an operation. One that waits fails with `cancelled` in this commit. For one that runs,
+   * the wish is noted: its worker learns it with its next heartbeat and ends the attempt.
+   */
   requestCancel(p: {
     readonly id: string;
     /** As in SettleAttempts. */
@@ -78,28 +94,36 @@ export type OperationStore = {
     readonly now: number;
     readonly goneUntil: number;
   }): Promise<'removed' | 'not_final' | 'missing'>;
-  /** A paused task is not claimed, nor looked at by claims; what runs goes on. The task need not be known. */
+  /**
+   * Pauses or resumes a task. Claims ignore a paused task; its running attempts go on. The task
+   * need not be known yet.
+   */
   setTaskPaused(p: { readonly task: string; readonly paused: boolean }): Promise<void>;
-  /** Every task that ever had an operation accepted or was paused or resumed, by name. Costs O(tasks), whatever the number of operations. */
+  /**
+   * Every task that ever had an operation accepted or was paused or resumed, by name. Costs
+   * O(tasks), whatever the number of operations.
+   */
   readTasks(): Promise<TaskRecord[]>;
 
   // Notes
   /** The text kept under `name`; null: none. */
   readNote(p: { readonly name: string }): Promise<string | null>;
   /**
-   * Keeps `text` under `name`, in place of what was there, and when that was: what an engine would only miss if it were
-   * lost. For a few names, of ASCII, and texts of at most limits.noteChars.
+   * Keeps `text` under `name`, in place of the former text, with the time of writing. Notes are for
+   * what an engine would miss but can do without; for few names, in ASCII, and texts of at most
+   * limits.noteChars.
    */
   writeNote(p: {
     readonly name: string;
     readonly text: string;
     readonly now: number;
   }): Promise<void>;
-  /** Those whose names begin with `prefix`, by name: the first limits.notesRead of them. */
+  /** Notes whose names begin with `prefix`, ordered by name: the first limits.notesRead of them. */
   readNotes(p: { readonly prefix: string; readonly now: number }): Promise<Note[]>;
   /**
-   * Removes those of `names`, limits.notesRead at most, that were written `unwrittenMs` ago or earlier (0: whenever), so
-   * that nobody removes what its writer has just renewed. How many they were.
+   * Removes the notes of `names` (at most limits.notesRead) that were last written `unwrittenMs`
+   * ago or earlier (0: at any time), so that nobody removes a note that its writer has just
+   * renewed. Returns how many were removed.
    */
   removeNotes(p: {
     readonly names: readonly string[];
@@ -108,8 +132,9 @@ export type OperationStore = {
   }): Promise<number>;
 
   /**
-   * As writeNote, if the note is as it was: written at `over`, or, with null, not there. Each writing has a later
-   * `writtenAt` than the one before, so that of several who read the same one alone replaces it.
+   * Like writeNote, but only if the note is unchanged: it was written at `over`, or, with null,
+   * does not exist. Each write has a later `writtenAt` than the one before, so of several processes
+   * that read the same note only one replaces it.
    */
   replaceNote(p: {
     readonly name: string;
@@ -118,20 +143,25 @@ export type OperationStore = {
     readonly now: number;
   }): Promise<'replaced' | 'changed'>;
   /**
-   * All that waits, in the order of claims whatever its state, `limit` at most, and what runs, as narrow as it goes: for
-   * whoever foresees the queue for all. Only where several processes share the store; one that is alone knows.
+   * The queue, for the one process that estimates waits for all: pending operations in the order of
+   * claims, whatever their state, at most `limit`, and the running ones, with as few columns as
+   * possible. Present only where several processes share the store; a process that is alone knows
+   * its queue.
    */
   readonly readQueue?: ((p: { readonly limit: number }) => Promise<StoredQueue>) | undefined;
 
   // Keep
   /**
-   * Removes what has expired: operations, remembered ids, idempotency keys, deliveries; at most `limit` of each. The
-   * id of an expired operation is remembered for as long again: until expiresAt + retentionMs.
+   * Removes what has expired: operations, remembered ids, idempotency keys, deliveries; at most
+   * `limit` of each. The id of an expired operation is remembered for as long again, until
+   * expiresAt + retentionMs.
    */
   pruneExpired(p: { readonly now: number; readonly limit: number }): Promise<PruneOutcome>;
 };
 
-/** The parts of an operation that the caller decides at accept; the store fills in the rest as in newOperation(). */
+/**
+ * The parts of an operation that the caller decides at accept; newOperation() fills in the rest.
+ */
 export type NewOperation = {
   readonly id: string;
   readonly task: string;
@@ -151,13 +181,18 @@ export type NewOperation = {
   readonly traceparent: string | null;
   readonly webhook: WebhookTarget | null;
   readonly idempotency: IdempotencyKey | null;
-  /** Pending operations of this task at which the queue is full; null: no cap of its own. */
+  /**
+   * The queue of this task is full at so many pending operations; null: the task has no cap of its
+   * own.
+   */
   readonly taskPendingMax: number | null;
 };
 
-/** An Idempotency-Key and what it was used for: kept with the operation, in the same commit. */
+/**
+ * An Idempotency-Key and the request it was used for, kept with the operation in the same commit.
+ */
 export type IdempotencyKey = {
-  /** Whose key it is: keys of different scopes never meet. */
+  /** Whose key it is. Equal keys of different scopes are different keys. */
   readonly scope: string;
   readonly key: string;
   /** Hash of the request; the same key with another hash is refused. */
@@ -166,48 +201,58 @@ export type IdempotencyKey = {
   readonly expiresAt: number;
 };
 
-/** What createOperations takes: operations whose ids are new. */
+/** Parameters of createOperations. The ids of the operations must be new. */
 export type CreateOperations = {
   readonly operations: readonly NewOperation[];
-  /** Pending operations over all tasks at which the queue is full. */
+  /** The queue is full at so many pending operations over all tasks. */
   readonly pendingMax: number;
-  /** Absent: they wait for a claim. Ignored by a store without `capabilities.claimsAtAccept`. */
+  /**
+   * Absent: the operations wait for a claim. A store without `capabilities.claimsAtAccept` ignores
+   * it.
+   */
   readonly claim?: ClaimAtAccept | undefined;
   readonly now: number;
 };
 
 /**
- * The caller has a free slot for each of the operations and would run them itself. Each that is ready and has no
- * concurrency key, and whose task is not paused, runs under a lease of the caller from the commit that creates it, if
- * nobody who waits is passed over by that. Only for tasks without limits: a claim alone keeps to those.
+ * Given when the caller has a free slot for each of the operations and would run them itself. An
+ * operation that is ready, has no concurrency key and whose task is not paused then runs under a
+ * lease of the caller from the commit that creates it, unless it would overtake an operation that
+ * waits. Only for tasks without limits, which only a claim enforces.
  */
 export type ClaimAtAccept = Pick<ClaimOperations, 'worker' | 'leaseMs'> & {
-  /** The lease token for the operation of that id: another for each, and the same when asked again. */
+  /** The lease token for the operation of that id: unique, and the same when asked again. */
   readonly tokenOf: (id: string) => string;
-  /** What the caller claims: what waits of these could want its slots. */
+  /** The tasks that the caller claims: waiting operations of these compete for its slots. */
   readonly tasks: readonly string[];
-  /** Free slots of the caller beside those: while no more than these wait, each of them has one. */
+  /**
+   * Free slots of the caller besides those for the operations. As long as no more operations than
+   * these wait, each of them has a slot, so nobody is overtaken.
+   */
   readonly spareSlots: number;
 };
 
-/** What became of one operation that was to be created. */
+/** What became of one operation of createOperations. */
 export type CreateOutcome =
-  /** `running`: claimed at accept. */
+  /** Its state is `running` when it was claimed at accept. */
   | { readonly outcome: 'created'; readonly operation: Operation }
-  /** The key was used before for the same request: here is its operation as it is now. */
+  /** The key was used before for the same request; `operation` is that request's, as it is now. */
   | { readonly outcome: 'replayed'; readonly operation: Operation }
   /** The key was used for the same request, but its operation has been removed since. */
   | { readonly outcome: 'replayed_gone'; readonly operationId: string }
   /** The key was used before for another request; nothing is created. */
   | { readonly outcome: 'key_reused' }
-  /** `pending`: how many there are, of the task or over all, whichever of the caps is reached. */
+  /** `pending` and `pendingMax` are those of the cap that is reached: the task's or the total. */
   | { readonly outcome: 'queue_full'; readonly pending: number; readonly pendingMax: number };
 
-/** What claimOperations takes. */
+/** Parameters of claimOperations. */
 export type ClaimOperations = {
-  /** Who claims: recorded with the lease and the attempt. */
+  /** The claiming worker, recorded with the lease and the attempt. */
   readonly worker: string;
-  /** Makes lease tokens: called once for each claimed operation, never returns the same twice. */
+  /**
+   * Makes lease tokens: called once for each claimed operation, must never return the same token
+   * twice.
+   */
   readonly newToken: () => string;
   readonly leaseMs: number;
   readonly limit: number;
@@ -225,28 +270,29 @@ export type ClaimTask = {
   readonly keyConcurrency: number | null;
 };
 
-/** What was claimed, best first, and when to ask again. */
+/** The claimed operations, best first, and when to ask again. */
 export type ClaimOutcome = {
   readonly claimed: readonly ClaimedOperation[];
   /**
-   * When asking again may give something although nothing else happens: the earliest readyAt of a
-   * scheduled operation of these tasks, or `now` when the scan stopped at its own limit; null: nothing known.
+   * When another claim may find something although nothing else happens: the earliest readyAt of a
+   * scheduled operation of these tasks, or `now` when the scan stopped at its own limit; null: no
+   * such instant is known.
    */
   readonly nextDueAt: number | null;
 };
 
-/** An operation that runs now, under its new lease, with its input as JSON text. */
+/** An operation that now runs under its new lease, with its input as JSON text. */
 export type ClaimedOperation = { readonly operation: Operation; readonly input: string };
 
-/** What settleAttempts takes. */
+/** Parameters of settleAttempts. */
 export type SettleAttempts = {
   readonly settlements: readonly Settlement[];
-  /** What becomes final is told to webhooks in the same commit; absent: to none. */
+  /** Makes the deliveries of operations that become final, in the same commit; absent: none. */
   readonly outbox?: Outbox | undefined;
   readonly now: number;
 };
 
-/** How one attempt ended; nothing of it counts unless `token` still holds the lease. */
+/** How one attempt ended. Ignored unless `token` still holds the lease. */
 export type Settlement =
   | {
       readonly type: 'completed';
@@ -261,16 +307,19 @@ export type Settlement =
       readonly id: string;
       readonly token: string;
       readonly error: OperationError;
-      /** Instant in ms; null: it was the last attempt. */
+      /** When the next attempt may start, in ms; null: this was the last attempt. */
       readonly retryAt: number | null;
     }
-  /** Handed back: uncounted, and ready again at its old place. */
+  /**
+   * The worker handed the attempt back: it is not counted, and the operation is ready again at its
+   * old place.
+   */
   | { readonly type: 'released'; readonly id: string; readonly token: string };
 
-/** lost: the token holds no lease any more, and nothing was written. */
+/** lost: the token no longer holds the lease, and nothing was written. */
 export type SettleOutcome = 'applied' | 'lost';
 
-/** What extendLeases takes: a worker's heartbeat for all that it runs. */
+/** Parameters of extendLeases: a worker's heartbeat for all that it runs. */
 export type ExtendLeases = {
   readonly leases: readonly {
     readonly id: string;
@@ -282,20 +331,24 @@ export type ExtendLeases = {
   readonly now: number;
 };
 
-/** Of one lease; lost: it is another's, or the operation is final, and nothing was written. */
+/**
+ * The outcome for one lease. lost: another worker holds it or the operation is final; nothing was
+ * written.
+ */
 export type ExtendOutcome =
   | { readonly outcome: 'extended'; readonly cancelRequested: boolean }
   | { readonly outcome: 'lost' };
 
-/** What appendLogs takes. */
+/** Parameters of appendLogs. */
 export type AppendLogs = {
   readonly entries: readonly LogEntry[];
   readonly now: number;
 };
 
 /**
- * What the holder of a lease sends. `from`: how many lines it has sent before these. Lines that are there already, as
- * their answer was lost, are not kept twice: so it sends all that is not acknowledged, and more, as often as it takes.
+ * Log lines that the holder of a lease sends. `from` is how many lines it has sent before these.
+ * Lines that the store already has, because an answer was lost, are not kept twice. So the holder
+ * may send all unacknowledged lines again, together with new ones, as often as needed.
  */
 export type LogEntry = {
   readonly id: string;
@@ -304,49 +357,54 @@ export type LogEntry = {
   readonly lines: readonly LogLine[];
 };
 
-/** Of one entry; lost: the token holds no lease any more, and no line was kept. */
+/** The outcome for one entry. lost: the token no longer holds the lease, and no line was kept. */
 export type AppendOutcome = 'applied' | 'lost';
 
-/** What readLogs takes. */
+/** Parameters of readLogs. */
 export type ReadLogs = {
   readonly id: string;
-  /** The number of the last line that is known; 0: from the first. */
+  /** The number of the last line the caller knows; 0: read from the first. */
   readonly after: number;
   readonly limit: number;
 };
 
-/** What sweepExpired takes. */
+/** Parameters of sweepExpired. */
 export type SweepExpired = {
   readonly now: number;
-  /** Operations that one sweep changes at most. */
+  /** The most operations that one sweep changes. */
   readonly limit: number;
-  /** As many lost workers fail an operation with `worker_lost`. */
+  /** An operation that lost this many workers fails with `worker_lost`. */
   readonly recoveriesMax: number;
-  /** Default: there are none. */
+  /** Tasks of Raincheck itself, which have a limit of their own. Default: none. */
   readonly own?: OwnTasks | undefined;
-  /** true at the start of a single-process store: every lease is a dead process's. */
+  /** true at the start of a single-process store: every lease belongs to a dead process. */
   readonly workerDead: boolean;
-  /** Beside `workerDead`: that process was ended to make way for this one, so its attempts are as released ones. */
+  /**
+   * Only with `workerDead`: that process was ended to make way for this one, so its attempts count
+   * as released.
+   */
   readonly workerReplaced?: boolean | undefined;
   /** As in SettleAttempts. */
   readonly outbox?: Outbox | undefined;
 };
 
-/** What one sweep did. */
+/** The result of one sweep. */
 export type SweepOutcome = {
-  /** Operations changed by this sweep, as they are now. */
+  /** The operations that this sweep changed, as they are now. */
   readonly changed: readonly Operation[];
   /** The sweep stopped at its limit: sweep again at once. */
   readonly more: boolean;
 };
 
-/** What a wish to cancel did, with the operation as it is afterwards. */
+/** What a request to cancel did, with the operation as it is afterwards. */
 export type CancelOutcome =
-  /** cancelled: it waited, and is final now · requested: it runs, and the wish is noted. */
+  /**
+   * cancelled: the operation waited and is now final · requested: it runs, and the wish is noted.
+   */
   | { readonly outcome: 'cancelled' | 'requested' | 'already_final'; readonly operation: Operation }
   | { readonly outcome: 'missing' };
 
-/** What listOperations takes. */
+/** Parameters of listOperations. */
 export type ListOperations = {
   readonly filter: OperationFilter;
   /** 1..limits.pageSizeMax */
@@ -360,7 +418,7 @@ export type OperationFilter = {
   readonly tenant?: string | undefined;
   readonly states?: readonly Operation['state'][] | undefined;
   readonly task?: string | undefined;
-  /** One of these. */
+  /** Any of these tasks. */
   readonly tasks?: readonly string[] | undefined;
   /** Equality on labels. */
   readonly labels?: Readonly<Record<string, string>> | undefined;
@@ -372,7 +430,7 @@ export type OperationFilter = {
   readonly until?: number | undefined;
   /** Case-insensitive (ASCII) substring of the id, the error's detail or the input's JSON text. */
   readonly text?: string | undefined;
-  /** The tasks whose inputs `text` looks into; undefined: all. */
+  /** The tasks whose inputs `text` searches; undefined: all tasks. */
   readonly textInputTasks?: readonly string[] | undefined;
   /** Equality on members of the input, by path; see core/input-path.ts. */
   readonly input?: Readonly<Record<string, string>> | undefined;
@@ -394,10 +452,13 @@ export type TaskRecord = {
   readonly paused: boolean;
   readonly pending: number;
   readonly processing: number;
-  /** Since the store was made; removal does not lower them. */
+  /** Counted since the store was made; removing operations does not lower it. */
   readonly completed: number;
   readonly failed: number;
-  /** Since when the pending operation that waits longest could have run (ready or parked): its readyAt; null: none waits. */
+  /**
+   * The readyAt of the pending operation (ready or parked) that could have run for the longest;
+   * null: none waits.
+   */
   readonly oldestPendingAt: number | null;
   /**
    * Mean time from the start of the last attempt to completion, exponentially weighted
@@ -406,7 +467,7 @@ export type TaskRecord = {
   readonly meanDurationMs: number | null;
 };
 
-/** The queue at one instant. */
+/** The queue at one instant: pending operations in the order of claims, and running ones. */
 export type StoredQueue = {
   readonly waiting: readonly (Pick<Operation, 'id' | 'task' | 'priority' | 'readyAt'> & {
     readonly key: string | null;
@@ -417,17 +478,20 @@ export type StoredQueue = {
   })[];
 };
 
-/** A short text that engines on one store leave each other. */
+/** A short text by which engines on one store leave each other information. */
 export type Note = {
   readonly name: string;
   readonly text: string;
   /** Instant in ms. */
   readonly writtenAt: number;
-  /** How long ago that was, by the clock that wrote `writtenAt`; 0 at least. */
+  /** How long ago that was, by the same clock that wrote `writtenAt`; never below 0. */
   readonly ageMs: number;
 };
 
-/** How much one pruneExpired removed of each; where it is the limit there may be more. */
+/**
+ * How much one pruneExpired removed of each kind; where a number equals the limit, more may be
+ * left.
+ */
 export type PruneOutcome = {
   /** Deliveries past removeAt. */
   readonly deliveries: number;

@@ -2,7 +2,10 @@ import { smallestDeliveryIdAt, smallestIdAt } from '../core/id.ts';
 import type { ListDeliveries } from './delivery-store.ts';
 import type { ListOperations } from './operation-store.ts';
 
-/** Ids that a page of a list may hold: below `upper`, none below `lower`. Times of a filter are in ids, which sort by them. */
+/**
+ * The range of ids on a page of a list: below `upper`, not below `lower`. A filter's times become
+ * ids, because ids sort by time.
+ */
 export type PageBounds = readonly [upper: string, lower: string];
 
 export function operationBounds(p: Pick<ListOperations, 'filter' | 'beforeId'>): PageBounds {
@@ -19,7 +22,7 @@ function bounds(
     readonly beforeId: string | null;
   },
   idAt: (ms: number) => string,
-  /** Behind every id. */
+  /** Sorts after every id. */
   idMax: string,
 ): PageBounds {
   const { since, until } = p.filter;

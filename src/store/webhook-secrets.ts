@@ -1,19 +1,22 @@
 import { limits } from '../core/limits.ts';
 import type { WebhookSecret } from './delivery-store.ts';
 
-/** Whose secrets sign what goes to an endpoint that has none of its own. */
+/**
+ * The owner of a tenant's secrets, which sign deliveries to endpoints without secrets of their own.
+ */
 export function tenantOwner(tenant: string): string {
   return `tenant:${tenant}`;
 }
 
-/** Those of `secrets`, newest first, that sign at `now`. */
+/** The `secrets` (newest first) that sign at `now`. */
 export function liveSecrets(secrets: readonly WebhookSecret[], now: number): WebhookSecret[] {
   return secrets.filter(({ expiresAt }) => expiresAt === null || expiresAt > now);
 }
 
 /**
- * The live secrets of an owner, newest first, once `secret` is the newest. Those before it end with the grace, or
- * when they were to end anyway; beyond limits.secretsMax the oldest end at once.
+ * The live secrets of an owner, newest first, after `secret` became the newest. The secrets before
+ * it expire at the end of the grace, or earlier if they already had an earlier end; the oldest
+ * beyond limits.secretsMax expire at once.
  */
 export function rotatedSecrets(
   secrets: readonly WebhookSecret[],

@@ -7,50 +7,54 @@ import type { Exchanged } from '../webhooks/exchange.ts';
 import { webhookSignature } from '../webhooks/signature.ts';
 import type { AskRequest, Sender, SendRequest } from '../webhooks/webhooks.ts';
 
-/** One attempt to deliver, as its receiver would have got it. */
+/** One attempt of a delivery, as its receiver would have got it. */
 export type CapturedWebhook = {
   /** The `webhook-id`: the same for every attempt of a delivery. */
   readonly id: string;
   readonly url: string;
-  /** Lower-case names, signature included. */
+  /** Headers with lower-case names, signature included. */
   readonly headers: Readonly<Record<string, string>>;
-  /** The bytes that are signed, as text. */
+  /** The signed bytes, as text. */
   readonly body: string;
-  /** The body, parsed. */
+  /** The parsed body. */
   readonly event: WireWebhookEvent;
-  /** When, in ms of the kit's clock. */
+  /** When it was sent, in ms of the kit's clock. */
   readonly at: number;
-  /** What it was answered. */
+  /** The status that the receiver answered. */
   readonly status: number;
 };
 
-/** A status, or a status with headers like `retry-after`. */
+/** An answer: a status, or a status with headers like `retry-after`. */
 export type WebhookAnswer =
   | number
   | { readonly status: number; readonly headers?: Readonly<Record<string, string>> };
 
-/** What receivers answer: the same to all, or by what they get. */
+/** What receivers answer: the same to all, or depending on the webhook. */
 export type WebhookAnswering =
   | WebhookAnswer
   | ((webhook: Omit<CapturedWebhook, 'status'>) => WebhookAnswer);
 
-/** The receivers of all webhooks of a kit: nothing leaves the process. */
+/** The receivers of all webhooks of a kit; nothing leaves the process. */
 export type CapturedWebhooks = {
   /** Every attempt so far, in order. */
   readonly all: readonly CapturedWebhook[];
-  /** What receivers answer from now on. Default 204. */
+  /** Sets what receivers answer from now on. Default 204. */
   answerWith(answer: WebhookAnswering): void;
   /**
-   * The next attempt that this has not given yet. Rejects when none is due: the operation may still run (await
-   * `finished` first), or a later attempt wait for its time (advance the clock first).
+   * The next attempt that next() has not returned yet. Rejects when none is due: the operation may
+   * still run (await `finished` first), or a later attempt may wait for its time (advance the clock
+   * first).
    */
   next(): Promise<CapturedWebhook>;
 };
 
-/** Turns of the event loop until whatever is due now has certainly been sent: nothing here does real I/O. */
+/**
+ * Turns of the event loop after which everything that is due has certainly been sent, because
+ * nothing here does real I/O.
+ */
 const turnsMax = 50;
 
-/** CapturedWebhooks, and what fills them in the place of HTTP. */
+/** CapturedWebhooks, with the sender that fills them instead of HTTP. */
 export class WebhookCapture implements CapturedWebhooks {
   readonly all: CapturedWebhook[] = [];
   readonly #clock: Clock;
@@ -78,7 +82,7 @@ export class WebhookCapture implements CapturedWebhooks {
     return captured;
   }
 
-  /** What takes the place of HTTP. */
+  /** The sender that replaces HTTP. */
   get sender(): Sender {
     return {
       send: async (request) => this.#captured(request),
@@ -87,7 +91,7 @@ export class WebhookCapture implements CapturedWebhooks {
     };
   }
 
-  /** Everybody who is asked for consent gives it. */
+  /** Every endpoint that is asked for its consent gives it. */
   #consented({ origin }: AskRequest): Awaited<ReturnType<Sender['ask']>> {
     const headers = { 'webhook-allowed-origin': origin, 'webhook-allowed-rate': '*' };
     return answeredAs(204, headers, this.#clock.now());

@@ -64,13 +64,13 @@ describe('faulty store', () => {
     await assert.rejects(webhooks.claim({ limit: 1 }), unavailable);
     assert.deepStrictEqual(await webhooks.states(first!, second!), ['sending', 'sending']);
     assert.equal(faulty.failures(), 1);
-    // The lease that nobody knows of runs out, and the delivery is sent again.
+    // The lease that nobody knows of expires, and the delivery is sent again.
     bench.now += webhooks.leaseMs;
     assert.equal((await webhooks.sweep()).changed.length, 2);
   });
 });
 
-/** Every verb goes to its own name. */
+/** Checks that each verb calls the verb of the same name. */
 exerciseStore({
   name: 'a store whose fault has not come yet',
   async open() {

@@ -1,34 +1,35 @@
 import { RaincheckError } from '../core/errors.ts';
 import type { Store } from '../store/store.ts';
 
-/** A verb of Store: what can fail. */
+/** A verb of Store that can be made to fail. */
 export type StoreVerb = Exclude<keyof Store, 'name' | 'capabilities' | 'hints' | 'warnings'>;
 
 /** Which calls fail, and how. */
 export type Fault = {
-  /** The first call to fail, from 1; calls of other verbs are not counted. */
+  /** Number of the first failing call, from 1; only calls of `verbs` are counted. */
   readonly nth: number;
-  /** Calls that fail from there on. Default 1; Infinity: the store stays away until `heal`. */
+  /** How many calls fail from there on. Default 1; Infinity: the store stays away until `heal`. */
   readonly count?: number;
   /**
-   * before: nothing has happened. after: the call took effect and its answer is lost, which is what makes
-   * a failed commit ambiguous. Both reject with `store_unavailable`: a caller cannot tell them apart.
+   * before: the call has no effect. after: the call took effect but its answer is lost, which is
+   * what makes a failed commit ambiguous. Both reject with `store_unavailable`: a caller cannot
+   * distinguish them.
    */
   readonly when: 'before' | 'after';
-  /** Default: all but `close`. */
+  /** The verbs that can fail. Default: all but `close`. */
   readonly verbs?: readonly StoreVerb[];
 };
 
-/** What faultyStore() gives. */
+/** Result of faultyStore(). */
 export type FaultyStore = {
   readonly store: Store;
   /** How many calls have failed: 0 ends a loop over nth = 1, 2, 3, … */
   readonly failures: () => number;
-  /** No call fails any more. */
+  /** From now on no call fails. */
   heal(): void;
 };
 
-/** `inner` with a fault on the way to it. */
+/** Wraps `inner` so that some calls fail. */
 export function faultyStore(inner: Store, fault: Fault): FaultyStore {
   const last = fault.nth + (fault.count ?? 1) - 1;
   let calls = 0;
@@ -58,7 +59,7 @@ export function faultyStore(inner: Store, fault: Fault): FaultyStore {
     if (failing) throw unavailable('readResult');
   }
 
-  /** What is no verb is told as it is, and a verb that is absent stays so. */
+  /** Members that are not verbs are passed through, and absent verbs stay absent. */
   function member(name: keyof Store): unknown {
     if (name === 'readResult') return readResult;
     const given = inner[name];
@@ -75,7 +76,7 @@ export function faultyStore(inner: Store, fault: Fault): FaultyStore {
   return { store, failures: () => failures, heal };
 }
 
-/** Those of its class too. */
+/** Includes the names of inherited members. */
 function memberNames(store: object | null): string[] {
   if (store === null || store === Object.prototype) return [];
   const inherited = memberNames(Object.getPrototypeOf(store) as object | null);

@@ -32,7 +32,7 @@ describe('manual clock', () => {
     const loop = (async () => {
       while (beats.length < 4) {
         await clock.sleep(10);
-        // As a store does that commits once a turn.
+        // As in a store that commits once a turn.
         await new Promise((resolve) => setImmediate(resolve));
         beats.push(clock.now());
       }

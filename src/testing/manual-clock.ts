@@ -2,13 +2,14 @@ import { setImmediate as immediate } from 'node:timers/promises';
 import type { Clock } from '../core/clock.ts';
 import { durationMs, type Duration } from '../core/duration.ts';
 
-/** `at` is of elapsed(). */
+/** `at` is a time of elapsed(). */
 type Sleeper = { readonly at: number; wake(): void };
 
 /**
- * A clock that stands still until a test moves it. `advance` goes from sleeper to sleeper, in the order
- * of their instants, and lets what each one does run before the next wakes: what it starts (a commit on
- * setImmediate, a new sleep inside the same stretch) happens at the instant it would have.
+ * A clock that stands still until a test moves it. `advance` goes from sleeper to sleeper, in the
+ * order of their instants, and lets the work of each one run before the next wakes. So what a
+ * sleeper starts (a commit on setImmediate, a new sleep within the same stretch) happens at the
+ * right instant.
  */
 export class ManualClock implements Clock {
   #now: number;
@@ -23,12 +24,12 @@ export class ManualClock implements Clock {
     return this.#now;
   }
 
-  /** As a monotonic clock: jumps leave it alone. */
+  /** Like a monotonic clock: jump() does not change it. */
   elapsed(): number {
     return this.#now - this.#jumped;
   }
 
-  /** How many sleep: lets a test see that a loop has come to rest. */
+  /** Number of sleepers, by which a test can see that a loop has come to rest. */
   get sleepers(): number {
     return this.#sleepers.length;
   }
@@ -47,7 +48,10 @@ export class ManualClock implements Clock {
     });
   }
 
-  /** Moves on by that much (ms, or '11m') and wakes everyone whose time comes on the way; 0 wakes those already due. */
+  /**
+   * Moves the clock on by that much (ms, or '11m') and wakes every sleeper whose time comes on the
+   * way; 0 wakes those already due.
+   */
   async advance(by: Duration): Promise<void> {
     const end = this.elapsed() + durationMs('advance', by);
     await settled();
@@ -60,14 +64,18 @@ export class ManualClock implements Clock {
   }
 
   /**
-   * Time passes and nobody wakes on the way, as when the event loop is blocked: who is due wakes at the next
-   * advance(). Crosses days without the thousand rounds of loops that advance() would run.
+   * Time passes and nobody wakes on the way, as when the event loop is blocked: sleepers that are
+   * due wake at the next advance(). Skips days without the thousand rounds of loops that advance()
+   * would run.
    */
   stall(ms: number): void {
     this.#now += ms;
   }
 
-  /** A step of the machine's clock: who sleeps goes on sleeping, as timers do. May go back. */
+  /**
+   * Sets the machine's clock on, or back when negative. Sleepers go on sleeping, as with real
+   * timers.
+   */
   jump(ms: number): void {
     this.#now += ms;
     this.#jumped += ms;
@@ -82,7 +90,10 @@ export class ManualClock implements Clock {
   }
 }
 
-/** What is queued now; the commits it asked for, a turn for who hears of them, one for the handlers they start, and their ends. */
+/**
+ * Lets queued work run: first what is queued, then the commits that it asked for, a turn for those
+ * waiting for the commits, one for the handlers that they start, and one for the ends of these.
+ */
 async function settled(): Promise<void> {
   for (let turn = 0; turn < 5; turn += 1) await immediate();
 }

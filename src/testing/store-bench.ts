@@ -24,38 +24,42 @@ import type {
 import { counterBytes } from './counter-bytes.ts';
 import { WebhookBench } from './webhook-bench.ts';
 
-/** A store under test, and how its test goes on with it. */
+/** A store under test, and how its test closes or reopens it. */
 export type OpenedStore = {
   readonly store: Store;
-  /** Called once at the end, whether the store is closed by then or was reopened. */
+  /** Called once at the end, even if the store was closed or reopened meanwhile. */
   close(): Promise<void>;
-  /** Closes the store and opens the same data again. A store whose `capabilities.durable` is true must have it. */
+  /**
+   * Closes the store and opens the same data again. Required where `capabilities.durable` is true.
+   */
   readonly reopen?: () => Promise<Store>;
 };
 
-/** Opens an empty store: called once for each case or run, so that none sees what another left. */
+/**
+ * Opens an empty store: called once for each case or run, so that none sees the data of another.
+ */
 export type OpenStore = () => Promise<OpenedStore>;
 
-/** One sentence about every store, and what shows it. */
+/** One sentence about every store, and the test that proves it. */
 export type StoreCase = {
   readonly title: string;
-  /** Reopens the store: skipped where its `capabilities.durable` is false. */
+  /** The case reopens the store: skipped where `capabilities.durable` is false. */
   readonly durable?: true;
-  /** Needs `capabilities.claimsAtAccept`. */
+  /** The case needs `capabilities.claimsAtAccept`. */
   readonly needsClaimsAtAccept?: true;
   run(bench: StoreBench): Promise<void>;
 };
 
-/** A store with a clock that only moves by hand, ids that ascend, and every verb with defaults. */
+/** A store with a clock that moves only by hand, ids that ascend, and defaults for every verb. */
 export class StoreBench {
   store: Store;
   readonly reopen: (() => Promise<void>) | null;
   now = Date.UTC(2026, 0, 1);
   readonly leaseMs = 15_000;
   readonly webhooks = new WebhookBench(this);
-  /** Of new operations. */
+  /** The webhook of new operations. */
   webhook: WebhookTarget | null = null;
-  /** Given to every verb that can make an operation final. */
+  /** Passed to every verb that can make an operation final. */
   outbox: Outbox | undefined = undefined;
   /** The case closed the store itself. */
   closed = false;
@@ -73,7 +77,7 @@ export class StoreBench {
           };
   }
 
-  /** Ascending also within one millisecond. */
+  /** Ids ascend even within one millisecond. */
   newId(): string {
     this.#ids += 1;
     return operationId(this.now, counterBytes(this.#ids));
@@ -127,14 +131,14 @@ export class StoreBench {
     return (outcome as { operation: Operation }).operation;
   }
 
-  /** For submit(): the worker w1 has room for it, and none beside. */
+  /** For submit(): the worker w1 has a slot for it, and none besides. */
   atAccept(p: Partial<ClaimAtAccept> = {}): ClaimAtAccept {
     const { leaseMs } = this;
     const tokenOf = (id: string): string => `token of ${id}`;
     return { worker: 'w1', leaseMs, tokenOf, tasks: ['reports'], spareSlots: 0, ...p };
   }
 
-  /** All at once, best first; `tasks` are names or whole entries. */
+  /** Claims all at once, best first; `tasks` are names or whole entries. */
   async claim(
     p: { limit?: number; worker?: string; tasks?: readonly (string | ClaimTask)[] } = {},
   ): Promise<readonly ClaimedOperation[]> {
@@ -166,7 +170,7 @@ export class StoreBench {
     return nextDueAt;
   }
 
-  /** Accepted and claimed: the record that runs. */
+  /** Creates and claims an operation; returns the running record. */
   async running(p: Partial<NewOperation> = {}): Promise<Operation> {
     const { id, task } = await this.create(p);
     const claimed = await this.claim({ tasks: [task] });
@@ -187,7 +191,7 @@ export class StoreBench {
     return this.record(operation.id);
   }
 
-  /** `retryAt` null fails it for good. */
+  /** Fails the attempt; `retryAt` null: for good. */
   async fail(operation: Operation, retryAt: number | null = null): Promise<Operation> {
     assert.deepStrictEqual(await this.settle(failedBy(operation, retryAt)), ['applied']);
     return this.record(operation.id);
@@ -207,7 +211,7 @@ export class StoreBench {
     return this.fail(await this.running(p));
   }
 
-  /** Cancelled while it waited. */
+  /** An operation that was cancelled while it waited. */
   async cancelled(): Promise<Operation> {
     const created = await this.create();
     await this.cancel(created.id);
@@ -247,14 +251,14 @@ export class StoreBench {
     return (await this.record(id)).state;
   }
 
-  /** Reads back exactly this, by id and in the list. */
+  /** The store returns exactly this record, by id and in the list. */
   async assertRecord(expected: Operation): Promise<void> {
     assert.deepStrictEqual(await this.record(expected.id), expected);
     const [listed] = await this.list({ text: expected.id });
     assert.deepStrictEqual(listed, expected);
   }
 
-  /** The record became what `decide` makes of `before`; yields it. */
+  /** The record became what `decide` makes of `before`; returns it. */
   async assertDecided(before: Operation, event: OperationEvent): Promise<Operation> {
     const expected = decided(before, event, this.now);
     await this.assertRecord(expected);
@@ -280,7 +284,7 @@ export class StoreBench {
     return joined(chunks);
   }
 
-  /** The counters say what a recount says, and nothing else is out of order. */
+  /** The counters equal a recount, and every record is sound. */
   async assertCountersExact(): Promise<void> {
     const operations = await this.list();
     const tasks = await this.store.readTasks();
@@ -312,7 +316,7 @@ export class StoreBench {
   }
 }
 
-/** What holds for every record at rest. */
+/** What must hold for every record between two verbs. */
 function assertSound(o: Operation): void {
   assert.equal(o.lease !== null, o.state === 'running', 'a lease is held while it runs');
   assert.equal(o.error !== null, o.state === 'failed', 'an error tells why it failed');

@@ -320,7 +320,7 @@ export const acceptCases: readonly StoreCase[] = [
       await bench.create({ concurrencyKey: 'k' });
       const one = { name: 'reports', concurrency: null, keyConcurrency: 1 };
       assert.equal((await bench.claim({ tasks: [one] })).length, 1);
-      // One scheduled, one parked, one running.
+      // One operation is scheduled, one parked, one running.
       assert.deepStrictEqual(await bench.submit({ taskPendingMax: 2 }), full(2));
       assert.deepStrictEqual(await bench.submit({}, { pendingMax: 2 }), full(2));
       assert.deepStrictEqual(await bench.submit({ task: 'exports' }, { pendingMax: 2 }), full(2));

@@ -3,7 +3,7 @@ import { newOperation } from '../store/new-operation.ts';
 import type { ClaimAtAccept, CreateOutcome, NewOperation } from '../store/store.ts';
 import { completedBy, decided, type StoreBench, type StoreCase } from './store-bench.ts';
 
-/** Claims at accept; of a store without them, that it leaves them. */
+/** Claims at accept; for a store without them, that it does not claim. */
 export const atAcceptCases: readonly StoreCase[] = [
   {
     title: 'what is claimed at accept runs under the lease of its caller when it is there',
@@ -138,7 +138,7 @@ async function running(bench: StoreBench) {
   return outcome.operation;
 }
 
-/** Of a new operation. */
+/** The state of a new operation right after its accept. */
 async function stateOf(
   bench: StoreBench,
   claim: Partial<ClaimAtAccept>,

@@ -14,7 +14,7 @@ import {
   type StoreCase,
 } from './store-bench.ts';
 
-/** The ends of attempts, and the slots that free. */
+/** How attempts end, and how their slots become free. */
 export const attemptCases: readonly StoreCase[] = [
   {
     title: 'a completed attempt makes the operation final, with its result',
@@ -281,7 +281,10 @@ export const attemptCases: readonly StoreCase[] = [
   },
 ];
 
-/** With one slot for the task and one for the key, the next of the key goes as soon as the first ends. */
+/**
+ * With one slot for the task and one for the key, the next operation of the key starts as soon as
+ * the first ends.
+ */
 async function assertSlotsFreed(
   bench: StoreBench,
   end: (bench: StoreBench, running: Operation) => Promise<unknown>,

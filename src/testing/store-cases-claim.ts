@@ -4,7 +4,7 @@ import type { Operation } from '../core/operation.ts';
 import type { ClaimTask } from '../store/store.ts';
 import { completedBy, type StoreCase } from './store-bench.ts';
 
-/** Claims, their order and their limits; parked ones. */
+/** Claims, their order and limits; parked operations. */
 export const claimCases: readonly StoreCase[] = [
   {
     title: 'a claimed operation runs under a new lease, and comes with its input',

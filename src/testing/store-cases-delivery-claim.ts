@@ -5,7 +5,7 @@ import { tenantOwner } from '../store/webhook-secrets.ts';
 import type { StoreCase } from './store-bench.ts';
 import { endedBy, failed } from './webhook-bench.ts';
 
-/** What is claimed, and under what. Fairness and gates are in store-cases-delivery-turns.ts. */
+/** What claims return and record. Fairness and gates are in store-cases-delivery-turns.ts. */
 export const deliveryClaimCases: readonly StoreCase[] = [
   {
     title: 'a claimed delivery is sending under a fresh lease, with all that an attempt needs',

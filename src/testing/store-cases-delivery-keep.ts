@@ -6,7 +6,7 @@ import { delivered, endedBy } from './webhook-bench.ts';
 
 const nothing = { operations: 0, goneIds: 0, idempotencyKeys: 0, deliveries: 0, endpoints: 0 };
 
-/** How long deliveries and the endpoints of requests are kept; what survives a restart. */
+/** How long deliveries and the endpoints of requests are kept, and what survives a restart. */
 export const deliveryKeepCases: readonly StoreCase[] = [
   {
     title: 'a delivery that is over is kept until its removeAt, then forgotten with its attempts',
@@ -69,7 +69,7 @@ export const deliveryKeepCases: readonly StoreCase[] = [
       await webhooks.kept(registered);
       await webhooks.kept(other);
       await webhooks.assertRecord(waiting);
-      // What comes next to the same address knows nothing of the former.
+      // The next delivery to the same address starts without the former history.
       const again = webhooks.requestEndpoint('https://r.example/cb');
       await webhooks.create(again);
       assert.deepStrictEqual(await webhooks.kept(again), again);

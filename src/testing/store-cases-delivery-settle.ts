@@ -6,7 +6,7 @@ import { limits } from '../core/limits.ts';
 import type { StoreBench, StoreCase } from './store-bench.ts';
 import { delivered, endedBy, failed } from './webhook-bench.ts';
 
-/** How attempts end, and what they tell of their endpoint. */
+/** How attempts end, and how that changes their endpoint. */
 export const deliverySettleCases: readonly StoreCase[] = [
   {
     title: 'a delivered one is over, its attempt told in full',
@@ -148,7 +148,7 @@ export const deliverySettleCases: readonly StoreCase[] = [
         ['lost', 'lost', 'lost'],
       );
       await untouched(sending);
-      // Swept, and in flight again under another lease.
+      // The delivery was swept, and is in flight again under another lease.
       await webhooks.sweep({ workerDead: true });
       assert.deepStrictEqual(await webhooks.settle(stale), ['lost']);
       const [again] = await webhooks.claim();
@@ -346,7 +346,9 @@ export const deliverySettleCases: readonly StoreCase[] = [
   },
 ];
 
-/** Settles and holds the record, the attempt and the endpoint to core/; yields the record. */
+/**
+ * Settles, compares the record, the attempt and the endpoint with core/, and returns the record.
+ */
 async function settled(
   bench: StoreBench,
   sending: Delivery,

@@ -3,7 +3,7 @@ import type { Delivery } from '../core/delivery.ts';
 import { limits } from '../core/limits.ts';
 import type { StoreBench, StoreCase } from './store-bench.ts';
 
-/** What a person wishes: to send again, or to give up. */
+/** Requests of people to send again or to discard. */
 export const deliverySteerCases: readonly StoreCase[] = [
   {
     title: 'whatever is not in flight is sent again at a wish, with its failures forgotten',
@@ -49,7 +49,7 @@ export const deliverySteerCases: readonly StoreCase[] = [
       assert.deepStrictEqual(await webhooks.discard(sending.id), [unchanged]);
       await webhooks.assertRecord(sending);
       assert.deepStrictEqual(await webhooks.claimIds(), []);
-      // Nor is the wish remembered.
+      // The request is not remembered either.
       await webhooks.deliver(sending);
       assert.deepStrictEqual(await webhooks.claimIds(), []);
     },
@@ -256,7 +256,7 @@ async function assertRedelivered(
   assert.equal(after.expiresAt, now + limits.deliveryTtlMs);
 }
 
-/** A delivery in each state; only `held` is of another endpoint. */
+/** A delivery in each state; only `held` belongs to another endpoint. */
 async function oneOfEach(bench: StoreBench): Promise<Record<Delivery['state'], Delivery>> {
   const { webhooks } = bench;
   const to = await webhooks.endpoint();

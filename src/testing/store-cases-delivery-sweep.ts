@@ -3,7 +3,7 @@ import type { Delivery } from '../core/delivery.ts';
 import { limits } from '../core/limits.ts';
 import type { StoreCase } from './store-bench.ts';
 
-/** Lost workers, and what outlives its time. */
+/** Lost workers, and deliveries that expire. */
 export const deliverySweepCases: readonly StoreCase[] = [
   {
     title:

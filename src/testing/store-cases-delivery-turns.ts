@@ -5,7 +5,7 @@ import { limits } from '../core/limits.ts';
 import type { StoreBench, StoreCase } from './store-bench.ts';
 import { delivered, endedBy, failed, type ClaimPart } from './webhook-bench.ts';
 
-/** Whose turn it is: endpoints in turn, limits in flight, gates, and when to ask again. */
+/** Endpoints in turn, limits in flight, gates, and when to ask again. */
 export const deliveryTurnCases: readonly StoreCase[] = [
   {
     title: 'an endpoint with 1,000 due deliveries does not keep another waiting',
@@ -17,7 +17,7 @@ export const deliveryTurnCases: readonly StoreCase[] = [
       const quiet = await webhooks.endpoint({ url: 'https://quiet.example/' });
       const [only] = await webhooks.createMany(quiet, 1);
       assert.equal((await webhooks.claimIds({ limit: 2 }))[1], only);
-      // Nor when nothing of the busy one ever ends.
+      // This holds even if no attempt of the busy endpoint ever ends.
       await webhooks.claimIds();
       const [next] = await webhooks.createMany(quiet, 1);
       assert.deepStrictEqual(await webhooks.claimIds({ limit: 1 }), [next]);
@@ -233,7 +233,7 @@ export const deliveryTurnCases: readonly StoreCase[] = [
         const claimed = await webhooks.claim(p);
         assert.equal(claimed.length, size, `${size} in flight`);
         assert.deepStrictEqual(await webhooks.claim(p), []);
-        // One success of them is one step of the ramp.
+        // Only one of them succeeds: one success is one step of the ramp.
         const [good, ...rest] = claimed;
         const mild = failed({ endpointFault: false });
         await webhooks.settle(...rest.map((one) => endedBy(one.delivery, mild, bench.now)));
@@ -345,7 +345,7 @@ async function endpoints({ webhooks }: StoreBench, count: number): Promise<Endpo
   return made;
 }
 
-/** Everything claims give while they ask to be repeated at once; they must come to an end. */
+/** All that claims return while they ask to be repeated at once; they must come to an end. */
 async function askAll({ webhooks, now }: StoreBench, p: ClaimPart): Promise<string[]> {
   const ids: string[] = [];
   for (let asked = 0; asked < 20; asked += 1) {

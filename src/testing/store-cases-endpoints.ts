@@ -6,7 +6,7 @@ import { changedEndpoint } from '../store/changed-endpoint.ts';
 import type { EndpointChange } from '../store/delivery-store.ts';
 import type { StoreBench, StoreCase } from './store-bench.ts';
 
-/** Endpoints: made, changed, switched off and on, listed, removed. */
+/** Endpoints: made, changed, disabled and enabled, listed, removed. */
 export const endpointCases: readonly StoreCase[] = [
   {
     title: 'an endpoint reads back whole',

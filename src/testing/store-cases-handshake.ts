@@ -6,7 +6,7 @@ import type { HandshakeAnswer } from '../store/delivery-store.ts';
 import type { StoreBench, StoreCase } from './store-bench.ts';
 import { delivered, endedBy } from './webhook-bench.ts';
 
-/** Endpoints that are asked for their consent, and the pace that they allow. */
+/** Endpoints that are asked for their consent, and the rate that they allow. */
 export const handshakeCases: readonly StoreCase[] = [
   {
     title: 'what is sent to an endpoint is held until it consents, and again once it is elsewhere',
@@ -19,7 +19,7 @@ export const handshakeCases: readonly StoreCase[] = [
       const { id } = await webhooks.create(to);
       assert.deepStrictEqual(await webhooks.states(id), ['held']);
       assert.deepStrictEqual(await webhooks.claim(), []);
-      // By hand it is not enabled: that would be sending without consent.
+      // A person cannot enable it: that would mean sending without consent.
       assert.deepStrictEqual(await webhooks.change(to, { enabled: true }), to);
       const steps = [
         { answer: answerOf(bench, to.url, { consents: false, detail: 'no' }), state: 'held' },

@@ -4,7 +4,7 @@ import type { StoreCase } from './store-bench.ts';
 
 const nothing = { operations: 0, goneIds: 0, idempotencyKeys: 0, deliveries: 0, endpoints: 0 };
 
-/** What is forgotten, and when. */
+/** What is removed, and when. */
 export const keepCases: readonly StoreCase[] = [
   {
     title: 'an operation is kept until it expires, then known as gone for as long again',

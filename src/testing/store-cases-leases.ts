@@ -9,7 +9,7 @@ import {
   type StoreCase,
 } from './store-bench.ts';
 
-/** Heartbeats, and the fence: who has no lease any more changes nothing. */
+/** Heartbeats, and the fence: a worker that has lost its lease changes nothing. */
 export const leaseCases: readonly StoreCase[] = [
   {
     title: 'a heartbeat extends the lease and nothing a client can see',
@@ -158,7 +158,7 @@ export const leaseCases: readonly StoreCase[] = [
   },
 ];
 
-/** None of the verbs that carry `lost`'s token changes the record or its attempts. */
+/** None of the verbs that carry the token of `lost` changes the record or its attempts. */
 async function assertFencedOff(
   bench: StoreBench,
   lost: Operation,

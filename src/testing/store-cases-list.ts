@@ -54,7 +54,7 @@ export const listCases: readonly StoreCase[] = [
         seen.push(...page.operations.map(({ id }) => id));
         beforeId = page.nextBeforeId;
         await bench.create();
-        // The one at the cursor goes away: the cursor holds all the same.
+        // The operation at the cursor is removed; the cursor still works.
         if (seen.length === 4) await bench.remove(seen[3]!);
       } while (beforeId !== null);
       assert.deepStrictEqual(seen, ids);
@@ -240,7 +240,7 @@ export const listCases: readonly StoreCase[] = [
         '{"user":"42","n":"1.50","on":"true","nested":{"user":{"id":"42"}}}',
         '"42"',
         '[{"user":"42"}]',
-        // Large inputs stand apart in some stores.
+        // Some stores keep large inputs separately.
         `{"pad":"${'x'.repeat(9_000)}","user":{"id":"42"}}`,
       ];
       const made: string[] = [];

@@ -5,7 +5,7 @@ import type { Operation } from '../core/operation.ts';
 import type { AppendOutcome } from '../store/store.ts';
 import { tokenOf, type StoreBench, type StoreCase } from './store-bench.ts';
 
-/** Lines that handlers write: in order, fenced, the latest so many. */
+/** Log lines of handlers: in order, fenced, limited to the latest. */
 export const logCases: readonly StoreCase[] = [
   {
     title: 'lines are kept to the letter, in order and numbered from 1',
@@ -127,7 +127,7 @@ export const logCases: readonly StoreCase[] = [
       await append(bench, operation, lines.slice(0, 4));
       await append(bench, operation, lines.slice(1), 1);
       assert.deepStrictEqual(messagesOf(await read(bench, operation)), messagesOf(lines));
-      // Handed back: the next attempt counts anew.
+      // The attempt was handed back, so the next one counts its lines anew.
       await bench.release(operation);
       const [again] = await bench.claim();
       await append(bench, again!.operation, lines.slice(0, 1));

@@ -10,7 +10,7 @@ async function names({ store, now }: StoreBench, prefix: string): Promise<string
   return (await store.readNotes({ prefix, now })).map(({ name }) => name);
 }
 
-/** What engines keep of what they learned, and tell each other. */
+/** Notes in which engines keep what they learned and inform each other. */
 export const noteCases: readonly StoreCase[] = [
   {
     title: 'a note is what was written last, each name has its own',

@@ -49,7 +49,7 @@ export const outboxEndpointCases: readonly StoreCase[] = [
       for (const endpoint of [registered, ...made]) {
         assert.deepStrictEqual(await webhooks.kept(endpoint), endpoint);
       }
-      // Twice in one call makes one.
+      // Two in one call make one endpoint.
       const [one, two] = [1, 2].map(() => webhooks.requestEndpoint('https://twice.example.com/'));
       await webhooks.add(webhooks.planned(one!), webhooks.planned(two!));
       assert.equal((await webhooks.list({ endpointId: one!.id })).length, 2);

@@ -7,7 +7,7 @@ import { newDelivery } from '../store/new-delivery.ts';
 import { completedBy, failedBy, tokenOf, type StoreBench, type StoreCase } from './store-bench.ts';
 import { requestedWebhook } from './webhook-bench.ts';
 
-/** What a final state brings, in the step that makes it final. */
+/** The deliveries of a final state, made in the step that makes it final. */
 export const outboxCases: readonly StoreCase[] = [
   {
     title: 'a completion writes its deliveries in the same step, whole',
@@ -86,7 +86,7 @@ export const outboxCases: readonly StoreCase[] = [
         [retried.state, released.state, await bench.stateOf(running.id)],
         ['scheduled', 'ready', 'failed'],
       );
-      // Only the one whose cancel had been wished for, which the sweep found dead.
+      // Only the operation with a request to cancel, whose worker the sweep found dead.
       assert.deepStrictEqual(
         asked.map(({ operation }) => operation.id),
         [running.id],
@@ -345,7 +345,7 @@ export const outboxCases: readonly StoreCase[] = [
 
 type Asked = { readonly operation: Operation; readonly registered: readonly Endpoint[] };
 
-/** What the outbox was asked, in order; it makes nothing of it. */
+/** Records the calls of the outbox, in order, and makes no deliveries. */
 function recording(bench: StoreBench): Asked[] {
   const asked: Asked[] = [];
   const outbox: Outbox = (operation, registered) => {

@@ -5,7 +5,7 @@ import { inlineResult, tokenOf, type StoreBench, type StoreCase } from './store-
 
 const chunk = limits.resultChunkBytes;
 
-/** Results: inline in the record, or bytes apart. */
+/** Results: inline in the record, or as separate bytes. */
 export const resultCases: readonly StoreCase[] = [
   {
     title: 'an inline result is in the record and nowhere else',
@@ -190,7 +190,7 @@ async function store(
   return record;
 }
 
-/** No period that divides a chunk. */
+/** Bytes whose period divides no chunk. */
 function pattern(size: number): Uint8Array {
   return Uint8Array.from({ length: size }, (_, i) => (i * 31 + (i >> 8)) % 251);
 }

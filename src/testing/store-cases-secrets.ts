@@ -4,7 +4,10 @@ import type { WebhookSecret } from '../store/delivery-store.ts';
 import { tenantOwner } from '../store/webhook-secrets.ts';
 import type { StoreBench, StoreCase } from './store-bench.ts';
 
-/** What signs, and for how long. Which of them a claim brings is in store-cases-delivery-claim.ts. */
+/**
+ * The secrets that sign, and for how long. Which of them a claim returns is in
+ * store-cases-delivery-claim.ts.
+ */
 export const secretCases: readonly StoreCase[] = [
   {
     title: 'the secret an endpoint is made with is live until it is rotated',

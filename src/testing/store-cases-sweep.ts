@@ -258,7 +258,7 @@ export const sweepCases: readonly StoreCase[] = [
   },
 ];
 
-/** What the loss of its worker makes of a running operation that goes on. */
+/** How a running operation that goes on looks after the loss of its worker. */
 function lost(running: Operation, bench: StoreBench): Operation {
   return {
     ...running,

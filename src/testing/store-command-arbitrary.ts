@@ -16,7 +16,7 @@ import {
 } from './store-command-webhook-arbitrary.ts';
 import { deliveryAgesMs } from './store-command-webhooks.ts';
 
-/** Few keys, few tasks and small numbers: what meets is what breaks. */
+/** Few keys, few tasks and small numbers: commands find bugs when they meet. */
 const label = fc.constantFrom('a', 'B%', '__proto__');
 const small = fc.nat({ max: 7 });
 const orNull = <Value>(arbitrary: fc.Arbitrary<Value>): fc.Arbitrary<Value | null> =>
@@ -150,7 +150,7 @@ const prune: fc.WeightedArbitrary<Command> = {
   arbitrary: fc.record({ type: fc.constant('prune') }),
 };
 
-/** Much to deliver to few, who mostly fail: what it takes to open circuits and to see them close. */
+/** Many deliveries to few endpoints that mostly fail, so that circuits open and close. */
 export const outageArbitrary: fc.Arbitrary<Command> = fc.oneof(
   ...outageCommands,
   advance,

@@ -24,8 +24,8 @@ import {
 } from './store-command-webhooks.ts';
 
 /**
- * Random commands are plain data with small numbers in place of ids and leases, so that they shrink well
- * and any sequence of them makes sense. `plan` turns one into a call with the ids of this run.
+ * Random commands are plain data with small numbers in place of ids and leases, so that they shrink
+ * well and any sequence of them makes sense. `plan` turns one into a call with the ids of this run.
  */
 export type Command =
   | CreateCommand
@@ -44,9 +44,14 @@ export type Command =
   | { readonly type: 'prune' }
   | { readonly type: 'advance'; readonly ms: number }
   | { readonly type: 'list'; readonly filter: FilterPlan; readonly limit: number }
-  /** A restart. Only there may the clock go back: within one process it never does (core/clock.ts). */
+  /**
+   * A restart. Only then may the clock go back: within one process it never does (core/clock.ts).
+   */
   | { readonly type: 'reopen'; readonly jumpMs: number }
-  /** Calls of one turn of the event loop: one commit, where the store groups them. Claims come last. */
+  /**
+   * Calls made in one turn of the event loop: one commit, where the store groups them. Claims come
+   * last.
+   */
   | {
       readonly type: 'turn';
       readonly writes: readonly Command[];
@@ -57,7 +62,7 @@ export type Command =
 
 type CreateCommand = { readonly type: 'create'; readonly pendingMax: number } & {
   readonly operations: readonly CreatePlan[];
-  /** To be claimed at accept, with so many slots to spare. */
+  /** Claimed at accept with so many spare slots; null: not claimed. */
   readonly spareSlots: number | null;
 };
 export type CreatePlan = {
@@ -70,7 +75,7 @@ export type CreatePlan = {
   readonly idempotency: { readonly key: number; readonly fingerprint: string } | null;
   readonly label: string | null;
   readonly taskPendingMax: number | null;
-  /** What is told to whom: an address of store-command-webhooks.ts. */
+  /** An address of store-command-webhooks.ts that webhooks go to; null: none. */
   readonly webhook: number | null;
 };
 export type ClaimPlan = {
@@ -87,7 +92,7 @@ type EndPlan = {
 export type LogPlan = {
   readonly lease: number;
   readonly from: number;
-  /** Characters of each line. */
+  /** The length of each line, in characters. */
   readonly lines: readonly number[];
 };
 export type FilterPlan = {
@@ -102,17 +107,17 @@ export type FilterPlan = {
   readonly error: string | null;
 };
 
-/** What a run knows: its clock, and everything that was ever created or claimed, stale or not. */
+/** State of a run: its clock, and everything that was ever created or claimed, stale or not. */
 export type RunState = WebhookState & {
   now: number;
   ids: string[];
   leases: { id: string; token: string }[];
   made: number;
-  /** The store under test honours it. */
+  /** Whether the store under test claims at accept. */
   readonly claimsAtAccept: boolean;
 };
 
-/** One call on one side. `newToken` gives both sides the same tokens. */
+/** One call to one of the two stores. `newToken` gives both stores the same tokens. */
 export type Call = (store: Store, newToken: () => string) => Promise<unknown>;
 
 export const leaseMs = 10_000;
@@ -200,7 +205,7 @@ function extendCall(command: Command & { type: 'extend' }, s: RunState): Call {
   return (store) => store.extendLeases({ leases, leaseMs, now });
 }
 
-/** In whatever order a store sweeps them. */
+/** A sweep whose outcome does not depend on the order in which a store sweeps. */
 function sweepCall(command: Command & { type: 'sweep' }, s: RunState): Call {
   const { workerDead, recoveriesMax } = command;
   const p = { now: s.now, limit: 1000, workerDead, recoveriesMax, outbox: outboxOf(s) };
@@ -210,7 +215,7 @@ function sweepCall(command: Command & { type: 'sweep' }, s: RunState): Call {
   };
 }
 
-/** Keeps what later commands can point at. */
+/** Remembers what later commands can refer to. */
 export function remember(outcome: unknown, s: RunState): void {
   if (Array.isArray(outcome)) {
     for (const one of outcome as readonly CreateOutcome[]) {
@@ -227,7 +232,9 @@ export function remember(outcome: unknown, s: RunState): void {
   rememberClaimed(outcome, s);
 }
 
-/** Which of one kind goes first is the store's own business: prunes until nothing is left to. */
+/**
+ * Prunes until nothing is left, because each store may choose which record of one kind goes first.
+ */
 async function pruneAll(store: Store, now: number): Promise<object> {
   const sum = { operations: 0, goneIds: 0, idempotencyKeys: 0, deliveries: 0, endpoints: 0 };
   for (;;) {

@@ -8,7 +8,7 @@ import type {
   WebhookCommand,
 } from './store-command-webhooks.ts';
 
-/** Few endpoints and addresses and small numbers: what meets is what breaks. */
+/** Few endpoints, few addresses and small numbers: commands find bugs when they meet. */
 const small = fc.nat({ max: 7 });
 const address = fc.nat({ max: 2 });
 

@@ -22,7 +22,7 @@ import type { Store } from '../store/store.ts';
 import { tenantOwner } from '../store/webhook-secrets.ts';
 import { allDeliveries, delivered, failed } from './webhook-bench.ts';
 
-/** The random commands of webhooks, as data like those of store-command-plans.ts. */
+/** The random commands about webhooks, as data like those of store-command-plans.ts. */
 export type WebhookCommand =
   | {
       readonly type: 'create endpoint';
@@ -58,11 +58,11 @@ export type WebhookCommand =
 export type HandshakePlan = 'as it is' | 'asked' | 'off' | 'given' | 'slow' | 'refused';
 
 export type DeliverPlan = {
-  /** An endpoint that is or was there, or an address of a request. */
+  /** An endpoint that exists or existed, or the address of a request. */
   readonly to: number | 'request';
   readonly address: number;
   readonly event: DeliveryEvent;
-  /** The operation it is about. */
+  /** The operation that the delivery is about. */
   readonly about: number | null;
   readonly failuresMax: number;
   readonly ttlMs: number;
@@ -88,7 +88,7 @@ export type DeliveryFilterPlan = {
 
 export type KnownEndpoint = Pick<Endpoint, 'id' | 'tenant' | 'kind'>;
 
-/** What a run knows of webhooks: everything that was ever there, stale or not. */
+/** State of a run: all webhook records that ever existed, stale or not. */
 export type WebhookState = {
   deliveries: string[];
   endpoints: KnownEndpoint[];
@@ -99,12 +99,12 @@ type RunState = WebhookState & { readonly now: number; readonly ids: readonly st
   made: number;
 };
 
-/** One call on one side. `newToken` gives both sides the same tokens. */
+/** One call to one of the two stores. `newToken` gives both stores the same tokens. */
 type Call = (store: Store, newToken: () => string) => Promise<unknown>;
 
 export const deliveryLeaseMs = 10_000;
 export const tenants = ['', 'b'] as const;
-/** Two origins, and two paths of the first. */
+/** Two paths of one origin, and one of another. */
 const addresses = ['https://a.example/1', 'https://a.example/2', 'https://b.example/1'] as const;
 
 export function webhookCall(command: WebhookCommand, s: RunState): Call {
@@ -117,7 +117,7 @@ export function webhookCall(command: WebhookCommand, s: RunState): Call {
     }
     case 'change endpoint': {
       const { kind, ...key } = endpointOf(command.endpoint, s);
-      // The address of a request is what it is found by.
+      // An endpoint of kind `request` is found by its address, so that does not change.
       const address = kind === 'request' ? null : command.address;
       const change = {
         enabled: command.enabled ?? undefined,
@@ -187,8 +187,8 @@ export function deliveryClaimCall(p: DeliveryClaimPlan, { now }: RunState): Call
 }
 
 /**
- * The same deliveries for the same operation, whoever asks and how often: to every registered endpoint that wants
- * the event, and to the address of its request.
+ * Makes the same deliveries for the same operation, whoever asks and how often: to every registered
+ * endpoint that wants the event, and to the address of its request.
  */
 export function outboxOf(s: RunState): Outbox {
   const { now, ids } = s;
@@ -198,7 +198,8 @@ export function outboxOf(s: RunState): Outbox {
     const index = ids.indexOf(operation.id);
     const wanted = registered.filter(({ events }) => events.includes(event));
     const address = addresses.findIndex((url) => operation.webhook?.url.startsWith(url));
-    // Of one address the same id: which of two operations a sweep ends first is the store's own business.
+    // The same id for one address, because each store may choose which of two operations a sweep
+    // ends first.
     const p = { now, tenant: '', made: 2_000_000 + address };
     const requested = address < 0 ? [] : [requestEndpoint(address, p)];
     return [...wanted, ...requested].map((to, i) => ({
@@ -227,7 +228,7 @@ export function targetOf(address: number, made: number): WebhookTarget {
   };
 }
 
-/** Keeps what later commands can point at. */
+/** Remembers what later commands can refer to. */
 export function rememberClaimed(outcome: unknown, s: WebhookState): void {
   const { claimed } = (outcome ?? {}) as Partial<ClaimDeliveriesOutcome>;
   for (const { delivery } of claimed ?? []) {
@@ -239,7 +240,7 @@ export function ownersOf({ endpoints }: WebhookState): string[] {
   return [...tenants.map(tenantOwner), ...endpoints.map(({ id }) => id)];
 }
 
-/** Of an address that the endpoint may have. */
+/** An answer that comes from an address the endpoint may have. */
 function handshakeOf(
   plan: HandshakePlan,
   { address, now: askedAt }: { readonly address: number; readonly now: number },
@@ -276,7 +277,7 @@ function newEndpoint(
   };
 }
 
-/** With an id of its own each time: it is found by its address. */
+/** With a new id each time, because the endpoint is found by its address. */
 function requestEndpoint(
   address: number,
   p: { readonly now: number; readonly tenant: string; readonly made: number },
@@ -298,7 +299,7 @@ function requestEndpoint(
   };
 }
 
-/** Now and then as somebody else, who must not find it. */
+/** Sometimes with another tenant, which must not find the endpoint. */
 function endpointOf(n: number, { endpoints }: WebhookState): KnownEndpoint {
   const known = newest(endpoints, n) ?? { id: 'ep_never', tenant: '', kind: 'registered' };
   return n === 6 ? { ...known, tenant: 'nobody' } : known;
@@ -377,12 +378,12 @@ function addressOf(n: number): { readonly url: string; readonly origin: string }
   return { url, origin: new URL(url).origin };
 }
 
-/** 0 is the newest, so that small numbers, which shrinking likes, mean what just happened. */
+/** 0 is the newest item, so that small numbers, which shrinking prefers, mean recent ones. */
 export function newest<Item>(items: readonly Item[], n: number): Item | undefined {
   return items[items.length - 1 - (n % Math.max(1, items.length))];
 }
 
-/** Ids of one millisecond sort at random, as real ones do; the same in every run. */
+/** Ids of one millisecond sort at random, as real ones do, but the same in every run. */
 export function scattered(n: number): Uint8Array {
   const bytes = new Uint8Array(10);
   new DataView(bytes.buffer).setUint32(0, Math.imul(n, 2_654_435_761));
@@ -390,5 +391,5 @@ export function scattered(n: number): Uint8Array {
   return bytes;
 }
 
-/** Ages at which deliveries are forgotten. */
+/** Ages at which deliveries are removed. */
 export const deliveryAgesMs = [limits.deliveryMs, limits.deadLetterMs] as const;

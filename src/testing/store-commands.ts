@@ -18,12 +18,14 @@ import { deliveryClaimCall, ownersOf, tenants } from './store-command-webhooks.t
 import { allDeliveries } from './webhook-bench.ts';
 
 /**
- * Runs random command sequences against a store and the model (memoryStore) side by side, as a node:test
- * case: every outcome and, after every command, every record and every counter must be equal. `ready` and
- * `parked` count as one: when exactly an operation that cannot run is parked is the store's own business.
+ * Runs random sequences of commands against a store and the model (memoryStore) side by side, as a
+ * node:test case: every outcome must be equal, and, after every command, every record and every
+ * counter. `ready` and `parked` count as one state, because each store may choose when to park an
+ * operation that cannot run.
  *
- * RAINCHECK_TEST_RUNS sets the number of sequences (default `runs` or 100). A failure prints the shortest
- * sequence found with its seed and path; RAINCHECK_TEST_SEED and RAINCHECK_TEST_PATH run that one again.
+ * RAINCHECK_TEST_RUNS sets the number of sequences (default `runs` or 100). A failure prints the
+ * shortest sequence found, with its seed and path; RAINCHECK_TEST_SEED and RAINCHECK_TEST_PATH run
+ * that one again.
  */
 export function exerciseStoreCommands(p: {
   readonly name: string;
@@ -33,7 +35,7 @@ export function exerciseStoreCommands(p: {
   const { RAINCHECK_TEST_RUNS, RAINCHECK_TEST_SEED, RAINCHECK_TEST_PATH } = process.env;
   describe(p.name, () => {
     it('does what the model does, whatever the sequence of commands', async () => {
-      // Loaded here: whoever only wants the rest of testing/ need not have fast-check.
+      // Loaded here, so that the rest of testing/ works without fast-check.
       const fc = await import('fast-check');
       const { commandArbitrary, outageArbitrary } = await import('./store-command-arbitrary.ts');
       const length = { maxLength: 60, size: 'max' } as const;
@@ -53,7 +55,7 @@ export function exerciseStoreCommands(p: {
   });
 }
 
-/** One store with the tokens it has given out. */
+/** One store with the tokens that it has given out. */
 class Side {
   store: Store;
   #tokens = 0;
@@ -123,7 +125,7 @@ function callsOf(command: Exclude<Command, { type: 'reopen' }>, state: RunState)
   return [...writes, ...claims];
 }
 
-/** Small numbers stand for the leases that hold, larger ones for those that were lost. */
+/** Small numbers stand for leases that still hold, larger ones for lost ones. */
 function heldLast<Lease extends { token: string }>(
   leases: readonly Lease[],
   records: readonly { readonly lease: { readonly token: string } | null }[],
@@ -133,7 +135,7 @@ function heldLast<Lease extends { token: string }>(
   return [...leases.filter((lease) => !holds(lease)), ...leases.filter(holds)];
 }
 
-/** What was made, by an outbox too; what is gone stays known. */
+/** Remembers all ids, also those that an outbox made; ids of removed records stay known. */
 function keepIds(state: RunState, { deliveries, endpoints }: All): void {
   state.deliveries = deliveries.map(({ id }) => id).toReversed();
   const known = new Set(state.endpoints.map(({ id }) => id));
@@ -168,7 +170,7 @@ async function allOf(store: Store): Promise<All> {
   };
 }
 
-/** What a list does not show, once at the end. */
+/** Compares what lists do not show, once at the end. */
 async function assertSameDetails(model: Store, tested: Store, state: RunState): Promise<void> {
   for (const id of state.ids) {
     const [expected, found] = await Promise.all([detailsOf(model, id), detailsOf(tested, id)]);

@@ -54,9 +54,9 @@ const groups: Readonly<Record<string, readonly StoreCase[]>> = {
 };
 
 /**
- * The specification of Store as node:test cases: call it in a test file of a store. Every case gets a
- * fresh store from `open` and ends with a recount of all counters. `skip` names cases by title with the
- * reason; a title that does not exist fails, so a skip cannot outlive its case.
+ * The specification of Store as node:test cases: call it in a test file of a store. Every case gets
+ * a fresh store from `open` and ends with a recount of all counters. `skip` names cases by title,
+ * each with the reason; a title that does not exist fails, so that a skip cannot outlive its case.
  */
 export function exerciseStore(p: {
   readonly name: string;
@@ -101,7 +101,7 @@ export function exerciseStore(p: {
   });
 }
 
-/** null: the store has what the case needs. */
+/** What the case needs and the store lacks; null: nothing. */
 function missingFor(storeCase: StoreCase, { store }: StoreBench): string | null {
   if (storeCase.durable === true && !store.capabilities.durable) return 'the store is not durable';
   const needsClaims = storeCase.needsClaimsAtAccept === true;

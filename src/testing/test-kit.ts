@@ -14,47 +14,55 @@ import { memoryStore } from '../store-memory/memory-store.ts';
 import { WebhookCapture, type CapturedWebhooks } from './captured-webhooks.ts';
 import { ManualClock } from './manual-clock.ts';
 
-/** As for raincheck(), but for what the kit brings itself. */
+/** Options of raincheck(), without those that the kit sets itself. */
 export type TestKitOptions<Tasks extends readonly Task[] = readonly Task[]> = Omit<
   RaincheckOptions<Tasks>,
   'store' | 'clock' | 'token' | 'publicUrl'
 > & {
-  /** When the clock stands at first, in ms. Default 2026-01-01. */
+  /** Where the clock stands at first, in ms. Default 2026-01-01. */
   readonly now?: number;
 };
 
-/** What testKit() gives. Disposing of it stops `rc` at once: `await using`. */
+/** Result of testKit(). Disposing of it stops `rc` at once: `await using`. */
 export type TestKit<Tasks extends readonly Task[] = readonly Task[]> = AsyncDisposable & {
-  /** Started, in memory; not the one that was handed in. */
+  /** A started instance on a store in memory; not the one that was passed in. */
   readonly rc: Raincheck<Tasks>;
-  /** Stands still but for `advance`, and `finished` where an operation waits for its time. */
+  /**
+   * Stands still except for `advance`, and for `finished` where an operation waits for its time.
+   */
   readonly clock: ManualClock;
-  /** Everything that would have been sent. */
+  /** Every webhook that would have been sent. */
   readonly webhooks: CapturedWebhooks;
-  /** Typed by the tasks, without a network: it calls `rc.fetch`. Its timeouts and pauses are of the kit's clock. */
+  /**
+   * A client typed by the tasks, without a network: it calls `rc.fetch`. Its timeouts and pauses
+   * use the kit's clock.
+   */
   readonly client: Client<Raincheck<Tasks>>;
   /**
-   * The operation once it is final. Waits for its handler, whatever that does, and moves the clock on to when it is
-   * due: over a delay, over every back-off. Rejects when its task is paused.
+   * The operation once it is final. Waits for its handler, whatever that does, and moves the clock
+   * to where the operation is due: over a delay and over every back-off. Rejects when its task is
+   * paused.
    */
   finished(operation: string | { readonly id: string }): Promise<WireOperation>;
 };
 
 const tenant = '';
-/** No request leaves the process, so that the name leads nowhere. */
+/** The name leads nowhere, because no request leaves the process. */
 const origin = 'http://raincheck.test';
 
 /**
- * Your tasks on a store in memory, a clock that you move, and receivers of webhooks that only look: so that what takes
- * hours, or needs a receiver that fails, is a test of milliseconds without a sleep.
+ * Runs your tasks on a store in memory, with a clock that you move and webhook receivers that only
+ * record. So a test of what takes hours, or needs a receiver that fails, takes milliseconds and
+ * needs no sleep.
  *
  *   await using t = await testKit({ tasks: [reports] });   // or testKit(rc), for its tasks and basePath
  *   const operation = await t.client.submit('reports', input);
  *   await t.clock.advance('11m');
  *
- * Time passes for Raincheck alone: timeouts, back-offs, delays, retention, deliveries. A handler that sets timers of its
- * own, or does I/O, takes what it takes; `finished` waits for it, `advance` does not. Every address may be sent to:
- * what the settings of webhooks allow is not looked at. Throws as raincheck() does.
+ * Only Raincheck's time is simulated: timeouts, back-offs, delays, retention, deliveries. A handler
+ * that sets its own timers or does I/O takes real time; `finished` waits for it, `advance` does
+ * not. Webhooks may be sent to every address: the settings that restrict them are ignored. Throws
+ * as raincheck() does.
  */
 export async function testKit<const Tasks extends readonly Task[]>(
   app: Raincheck<Tasks> | TestKitOptions<Tasks>,
@@ -101,9 +109,15 @@ export async function testKit<const Tasks extends readonly Task[]>(
   };
 }
 
-/** Looks for what other processes did, of which there are none: a day of seconds is long enough without them. */
+/**
+ * How often to look for changes by other processes. There are none, and a day has enough seconds
+ * without them.
+ */
 const poll = '1m';
-/** The client's pauses are of the same time, but for those that only keep a loop from spinning: none must wait for an advance. */
+/**
+ * The client's pauses use the kit's clock, except those that only keep a loop from spinning: none
+ * of these must wait for an advance.
+ */
 function clientClock(clock: ManualClock): Clock {
   return {
     now: () => clock.now(),

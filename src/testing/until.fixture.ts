@@ -2,13 +2,17 @@ import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises'
 import { inspect } from 'node:util';
 
 const patienceMs = 60_000;
-/** For as long it looks every turn of the event loop; then less often, to leave the CPU to what it waits for. */
+/**
+ * It asks in every turn of the event loop for this long, then less often, to leave the CPU to what
+ * it waits for.
+ */
 const eagerMs = 500;
 const pauseMs = 10;
 
 /**
- * Asks again until the answer is `wanted` (default: truthy), for what no event tells of, and gives that answer.
- * Throws after a minute of real time with `what` it waited for and the last answer, so that a test fails instead of hanging.
+ * Asks again until the answer is `wanted` (default: truthy), where no event reports it, and returns
+ * that answer. Throws after a minute of real time with `what` it waited for and the last answer, so
+ * that a test fails instead of hanging.
  */
 export async function until<Answer>(
   what: string,

@@ -44,7 +44,7 @@ export class WebhookBench {
     return this.#bench.now;
   }
 
-  /** Ascending also within one millisecond. */
+  /** Ids ascend even within one millisecond. */
   #bytes(): Uint8Array {
     this.#ids += 1;
     return counterBytes(this.#ids);
@@ -71,7 +71,7 @@ export class WebhookBench {
     };
   }
 
-  /** As an outbox makes one for the address that a request named. */
+  /** An endpoint as an outbox makes it for the address that a request named. */
   requestEndpoint(url: string, p: Partial<Endpoint> = {}): Endpoint {
     const { origin, pathname } = new URL(url);
     return this.plannedEndpoint({ kind: 'request', url: origin + pathname, events: [], ...p });
@@ -84,7 +84,7 @@ export class WebhookBench {
     return endpoint;
   }
 
-  /** To a registered endpoint, unless `endpoint` says that it is to be made. */
+  /** A delivery to a registered endpoint, unless `endpoint` says that it must be made. */
   planned(to: Endpoint, p: Partial<NewDelivery> = {}): NewDelivery {
     return {
       id: deliveryId(this.#now, this.#bytes()),
@@ -119,7 +119,10 @@ export class WebhookBench {
     return planned.map(({ id }) => id);
   }
 
-  /** One delivery of the final event to each registered endpoint, and to those given. */
+  /**
+   * An outbox that makes one delivery of the final event to each registered endpoint and to those
+   * given.
+   */
   outbox(...requested: Endpoint[]): Outbox {
     return (operation, registered) =>
       [...registered, ...requested].map((to) =>
@@ -152,14 +155,14 @@ export class WebhookBench {
     return (await this.claim(p)).map(({ delivery }) => delivery.id);
   }
 
-  /** When to ask again, of a claim that gets nothing. */
+  /** nextDueAt of a claim that must find nothing. */
   async nextDueAt(p: ClaimPart = {}): Promise<number | null> {
     const { claimed, nextDueAt } = await this.ask(p);
     assert.deepStrictEqual(claimed, []);
     return nextDueAt;
   }
 
-  /** Created and claimed, and nothing else: the record in flight. */
+  /** Creates and claims a single delivery; returns the record in flight. */
   async sending(to: Endpoint, p: Partial<NewDelivery> = {}): Promise<Delivery> {
     const { id } = await this.create(to, p);
     const claimed = await this.claim();
@@ -179,7 +182,7 @@ export class WebhookBench {
     return this.record(sending.id);
   }
 
-  /** `nextAt` null: it was the last. */
+  /** Fails the attempt; `nextAt` null: it was the last. */
   async fail(
     sending: Delivery,
     nextAt: number | null,
@@ -246,7 +249,7 @@ export class WebhookBench {
     return this.#store.listDeliveryAttempts({ id });
   }
 
-  /** The endpoint as it is kept. */
+  /** The stored endpoint. */
   async kept({ id }: { readonly id: string }): Promise<Endpoint> {
     const read = await this.#store.readEndpoint({ id });
     assert.ok(read, `${id} is missing`);
@@ -262,7 +265,7 @@ export class WebhookBench {
     return (await this.list(filter, limit)).map(({ id }) => id);
   }
 
-  /** Reads back exactly this, by id and in the list. */
+  /** The store returns exactly this record, by id and in the list. */
   async assertRecord(expected: Delivery): Promise<void> {
     assert.deepStrictEqual(await this.record(expected.id), expected);
     const listed = (await this.list({ endpointId: expected.endpointId })).find(
@@ -271,7 +274,10 @@ export class WebhookBench {
     assert.deepStrictEqual(listed, expected);
   }
 
-  /** The record became what decideAtEndpoint() makes of `before`, and the attempt with it; yields the record. */
+  /**
+   * The record became what decideAtEndpoint() makes of `before`, and the attempt with it; returns
+   * the record.
+   */
   async assertDecided(before: Delivery, event: DeliveryTransition): Promise<Delivery> {
     const read = await this.#store.readEndpoint({ id: before.endpointId });
     const endpoint = read?.endpoint ?? null;
@@ -286,7 +292,7 @@ export class WebhookBench {
     return decision.delivery;
   }
 
-  /** What holds for all that is kept, whatever happened. */
+  /** What must hold for all stored records, whatever happened. */
   async assertSound(): Promise<void> {
     const deliveries = await this.list();
     for (const delivery of deliveries) assertSound(delivery);
@@ -379,7 +385,7 @@ export function failed(p: Partial<AttemptResult> = {}): AttemptResult {
   };
 }
 
-/** What a request may ask to be told. */
+/** A webhook as a request may ask for it. */
 export const requestedWebhook: WebhookTarget = {
   url: 'https://r.example.com/cb?op=1',
   events: ['operation.completed', 'operation.failed'],

@@ -4,13 +4,13 @@ import { estimatorSettings as settings } from './settings.ts';
 import { countAtMost } from './sorted-window.ts';
 import type { Told } from './told.ts';
 
-/** How good the first estimates told of a task's operations were, over the latest that finished. */
+/** How good the first estimates of a task's operations were, over the latest that finished. */
 export type TaskAccuracy = {
-  /** Operations behind it, at most 256. */
+  /** Number of operations judged, at most 256. */
   readonly samples: number;
-  /** Share that finished by the bound told; 0.90 is aimed at. */
+  /** Share that finished by the first bound given to clients; 0.90 is the target. */
   readonly withinBound: number;
-  /** Median of |median told - end| over the time from the telling to the end. */
+  /** Median of |first median estimate - end| over the time from that estimate to the end. */
   readonly errorMedian: number;
 };
 
@@ -18,16 +18,16 @@ export type AccuracyState = Readonly<
   Record<string, { readonly errors: WindowState; readonly late: WindowState }>
 >;
 
-/** Of what was told of one operation. */
+/** How the first estimate of one operation turned out. */
 export type Outcome = { readonly error: number; readonly lateMs: number };
 
 type TaskWindows = {
   readonly errors: RingWindow;
-  /** ms after the bound; 0: it held. */
+  /** How many ms after the bound the end came; 0: by the bound. */
   readonly late: RingWindow;
 };
 
-/** Judges what was told, by task. */
+/** Judges the estimates that clients were given, by task. */
 export class Accuracy {
   readonly #tasks = new Map<string, TaskWindows>();
 
@@ -53,7 +53,7 @@ export class Accuracy {
     windows.late.push(lateMs);
   }
 
-  /** null: of none that finished anything was told. */
+  /** null: no operation of the task that finished had an estimate. */
   of(task: string): TaskAccuracy | null {
     const windows = this.#tasks.get(task);
     if (windows === undefined || windows.errors.count === 0) return null;

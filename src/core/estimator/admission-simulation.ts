@@ -2,36 +2,41 @@ import { IndexHeap } from './index-heap.ts';
 import { drawRemaining, type Residual } from './residual.ts';
 import type { Random } from './random.ts';
 
-/** An operation under admission rules. Tasks and keys are indexes into the caps. */
+/** An operation under admission rules. `task` and `key` are indexes into the caps. */
 export type Admitted = {
   readonly residual: Residual;
   readonly task: number;
-  /** -1: none. */
+  /** -1: it has no key. */
   readonly key: number;
 };
 export type Contender = Admitted & {
-  /** Not admitted before so long from now; 0: at once. */
+  /** How long from now it may not be admitted; 0: it may at once. */
   readonly delayMs: number;
 };
 
-/** A queue as it really is claimed: slots, caps of tasks and of keys, priorities (as the order), delayed starts. */
+/**
+ * A queue with all rules that claims follow: slots, caps of tasks and keys, priorities (as the
+ * order), delayed starts.
+ */
 export type AdmissionQueue = {
   readonly slots: number;
   /** Operations that hold a slot. */
   readonly busy: readonly Admitted[];
   /** Waiting operations in the order of claims. */
   readonly line: readonly Contender[];
-  /** Attempts at once by task index; Infinity: any number; 0: paused. */
+  /** Attempts that may run at once, by task index; Infinity: any number; 0: paused. */
   readonly taskCaps: readonly number[];
   readonly keyCaps: readonly number[];
 };
 
 /**
- * Futures of an admission queue, as a simulation of events: whenever a slot is free, the first in the line that is
- * due, and whose task and key have room, takes it. Who finds no room steps aside to its task's or key's own heap, and
- * comes back when one of that task or key ends, so that a long line behind a full cap is not walked again and again.
+ * Plays futures of an admission queue, as a simulation of events. Whenever a slot is free, it goes
+ * to the first operation in the line that is due and whose task and key have room. An operation
+ * without room moves to a heap of its task or key and returns when an operation of that task or key
+ * ends, so a long line behind a full cap is not walked again and again.
  *
- * What is submitted later is not in the line: a higher priority that arrives meanwhile goes ahead and is not foreseen.
+ * Operations submitted later are not in the line: one of a higher priority that arrives meanwhile
+ * overtakes, which the simulation does not foresee.
  */
 export class AdmissionSimulation {
   readonly #queue: AdmissionQueue;
@@ -51,8 +56,9 @@ export class AdmissionSimulation {
   }
 
   /**
-   * One future: `starts[i]` becomes the wait of `line[i]`, Infinity when it never starts. Ends early once `until` has
-   * started, with the others left as they are; -1: plays to the end.
+   * Plays one future: `starts[i]` becomes the wait of `line[i]`, Infinity when it never starts.
+   * Stops once the operation at index `until` has started, and leaves the others as they are; -1:
+   * plays to the end.
    */
   play(random: Random, starts: Float64Array, until = -1): void {
     starts.fill(Infinity, 0, this.#queue.line.length);
@@ -82,7 +88,7 @@ export class AdmissionSimulation {
     for (let i = 0; i < busy.length; i += 1) {
       const held = busy[i] as Admitted;
       this.#load(held, 1);
-      // Negative: those that hold a slot already, apart from those in the line.
+      // Negative numbers mark operations that already hold a slot, apart from those in the line.
       this.#ends.push(drawRemaining(held.residual, random()), -1 - i);
     }
     for (let rank = 0; rank < line.length; rank += 1) {
@@ -106,7 +112,7 @@ export class AdmissionSimulation {
     const key = this.#keyPlace(contender);
     if (key >= 0 && this.#loadOf(key) >= (this.#queue.keyCaps[contender.key] as number)) {
       this.#asideOf(key).push(rank, rank);
-      // The task has room all the same: it is the turn of the next of its own.
+      // The task still has room, so its next operation gets its turn.
       this.#wake(task);
       return false;
     }

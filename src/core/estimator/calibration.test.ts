@@ -44,8 +44,9 @@ describe('Calibration', () => {
   });
 
   /**
-   * Whatever the predictor and the order of outcomes: the sum of step * (miss - 0.10) is what the factor moved by, so the
-   * miss rate weighted by the steps is 10 % +- (largest factor + 1) / (sum of the steps) while nothing was clamped.
+   * Holds for any predictor and any order of outcomes: the sum of step * (miss - 0.10) is the
+   * change of the factor. So the miss rate weighted by the steps is 10 % +- (largest factor + 1) /
+   * (sum of the steps) while nothing was clamped.
    */
   it('misses one in ten, weighted, up to what the factor can have moved', () => {
     let unclamped = 0;
@@ -66,7 +67,7 @@ describe('Calibration', () => {
           for (let i = 0; i <= open; i += 1) calibration.predicted(bucket);
           const step = calibration.settled(bucket, missed);
           const lambda = calibration.lambda(bucket);
-          // A clamp ends what the identity says; the rest of the script says nothing.
+          // The identity ends at a clamp; the rest of the script proves nothing.
           if (lambda === 0 || lambda === settings.lambdaMax) return;
           const weight = step / ((missed ? 1 : 0) - settings.missTarget);
           assert.ok(weight > 0);

@@ -1,10 +1,13 @@
 import type { Unforeseen } from './forecaster.ts';
 import type { Basis } from './history.ts';
 
-/** When an operation is expected to start and to end. Instants are integer ms, never before the asking. */
+/**
+ * When an operation is expected to start and to end. Instants are integer ms, never before the time
+ * of the forecast.
+ */
 export type CompletionEstimate = {
   readonly known: true;
-  /** Median; once it has started, when it did. */
+  /** Median; the actual start once it has started. */
   readonly startsAt: number;
   /** Median. */
   readonly p50At: number;
@@ -12,11 +15,11 @@ export type CompletionEstimate = {
   readonly p90At: number;
   readonly queuePosition: number;
   readonly basis: Basis;
-  /** Finished operations behind it. */
+  /** Number of finished operations that the estimate rests on. */
   readonly samples: number;
   /** low: fewer than 100 operations of the task have finished. */
   readonly confidence: 'low' | 'ok';
-  /** It has been running longer than nine of ten of its task. */
+  /** It has been running longer than nine of ten operations of its task. */
   readonly longerThanUsual: boolean;
 };
 
@@ -30,8 +33,9 @@ export type NoEstimate = {
 };
 
 /**
- * The median of sorted samples, as the mean of six in the middle: one alone is as uncertain as one draw. Half a sample to
- * the lower side, since an estimate too long is further off, relatively, than one too short.
+ * The median of sorted samples, as the mean of six around the middle, because a single sample is as
+ * uncertain as a single draw. The six lie half a sample below the middle, since an estimate that is
+ * too long is relatively further off than one that is too short.
  */
 export function middleOf(samples: Float64Array): number {
   const from = Math.max(0, (samples.length >> 1) - 4);

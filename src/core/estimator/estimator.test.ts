@@ -8,7 +8,7 @@ import { taskRulesDefault } from './task-rules.ts';
 
 const second = 1_000;
 
-/** One that has seen `lengths` (ms) of the task `reports`, by one slot. */
+/** An estimator that has seen operations of `lengths` (ms) of the task `reports`, with one slot. */
 function taught(lengths: readonly number[], slots = 1): Estimator {
   const estimator = new Estimator({ random: seededRandom(1) });
   estimator.setSlots(slots);
@@ -137,7 +137,7 @@ describe('Estimator', () => {
 
   it('takes progress as a key of what remained, never as a rate', () => {
     const estimator = taught([]);
-    // 90 % comes after a second, and then it takes a minute.
+    // 90 % is reported after a second, and the rest takes a minute.
     for (let i = 0; i < 5; i += 1) {
       const id = `p${i}`;
       estimator.onSubmit({ id, task: 'reports', at: 0 });
@@ -206,7 +206,7 @@ describe('Estimator', () => {
     };
     const before = spreadOf('a');
     estimator.onFinish({ id: 'a', at: 11 * second });
-    // A second miss of a length already known, so that the forecast itself stays as it is.
+    // A second miss of a known length, so that the forecast itself stays as it is.
     assert.ok(spreadOf('b') > before * 1.05);
     estimator.onWithdraw({ id: 'b' });
   });
@@ -264,7 +264,7 @@ describe('the shared snapshot', () => {
       estimator.onStart({ id, at: i < 10 ? 0 : 10 * second });
       if (i < 10) estimator.onFinish({ id, at: 10 * second });
     }
-    // 880 are ahead now; taken for the position in the snapshot, that would be 20 s too early.
+    // 880 are ahead now; used as the position in the snapshot, that would give 20 s too little.
     const { startsAt, queuePosition } = known(estimator.predict({ id: 'w000900', at }));
     assert.equal(queuePosition, 880);
     assert.ok(Math.abs(startsAt - 900 * second) <= 5 * second, String(startsAt));
@@ -326,7 +326,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
   { maxLength: 150, size: 'max' },
 );
 
-/** Plays random events, asking after each of them about everything. */
+/** Plays random events, and asks every question after each of them. */
 function play(
   script: readonly Step[],
   seed: number,
@@ -398,7 +398,7 @@ describe('whatever happens', () => {
         const second = new Estimator({ random: seededRandom(seed) });
         second.importLearned(JSON.parse(JSON.stringify(learned)));
         assert.deepEqual(second.exportLearned(), learned);
-        // And goes on alike.
+        // Both also continue in the same way.
         for (const estimator of [first, second]) {
           for (const [i, ms] of [300, 20, 7_000].entries()) teach(estimator, { id: `new${i}`, ms });
         }

@@ -28,29 +28,30 @@ import type { Queued } from './waiting-line.ts';
 export type EstimatorOptions = {
   /** Uniform in [0, 1). */
   readonly random: Random;
-  /** Polls a second that clients are asked to make of this node; see PollBudget. Default 1,000. */
+  /** Polls a second that this node asks clients to make; see PollBudget. Default 1,000. */
   readonly pollsPerSecond?: number;
   /** The longest Retry-After. Default 60 s. */
   readonly retryAfterMsMax?: number;
   /**
-   * Draws of one forecast, 10 ns each: past it the shared snapshot answers, which is up to a quarter of a second old.
-   * Default 8,192.
+   * Most draws of one forecast, 10 ns each. Beyond it the shared snapshot answers, which is up to a
+   * quarter of a second old. Default 8,192.
    */
   readonly drawsMax?: number;
   /**
-   * Other processes take operations from the same queue, and learn the same. What waits is then told by adoptLine, and what
-   * was learned is to be told to the others: see newsCount. Default false.
+   * Whether other processes take operations from the same queue, and learn the same. If so,
+   * adoptLine supplies the waiting operations, and the owner must pass on to the others what was
+   * learned here: see newsCount. Default false.
    */
   readonly isShared?: boolean;
 };
 
 /**
- * Learns from events what operations take and says when one will end and when to ask again. Pure: instants and random
- * numbers are passed in, so that the server and a replay of a recorded load run the same code. How it works, its
- * figures and limits: docs/estimates.md.
+ * Learns from events how long operations take, and estimates when one will end and when to ask
+ * again. Pure: instants and random numbers are passed in, so that the server and a replay of a
+ * recorded load run the same code. How it works, its figures and limits: docs/estimates.md.
  *
- * Events of one operation come in order: onSubmit, onStart, onProgress, (onBackOff, onStart, …), onFinish. Events of
- * operations that it does not know change nothing.
+ * Events of one operation must come in order: onSubmit, onStart, onProgress, (onBackOff, onStart,
+ * …), onFinish. Events of operations that it does not know change nothing.
  */
 export class Estimator {
   readonly #learning: Learning;
@@ -63,9 +64,12 @@ export class Estimator {
   readonly #retryAfter: RetryAfter;
   readonly #firsts = new FirstEstimates();
   #slots = 0;
-  /** The latest forecast: a status answer asks for the estimate and for Retry-After in one go. */
+  /**
+   * The latest forecast, kept because a status answer asks for the estimate and for Retry-After
+   * together.
+   */
   #latest: { id: string; at: number; forecast: Forecast | Unforeseen } | null = null;
-  /** The latest first estimate that was another's, with its plan. */
+  /** The latest first estimate that was taken over from another operation, with its poll wait. */
   #first: { id: string; at: number; pollWaitMs: number } | null = null;
 
   constructor(options: EstimatorOptions) {
@@ -93,9 +97,12 @@ export class Estimator {
     });
   }
 
-  // What the world is like.
+  // Facts about the surroundings.
 
-  /** Attempts that may run at once over all live workers; 0: no worker is alive, and nothing is estimated. */
+  /**
+   * Sets how many attempts may run at once over all live workers; 0: no worker is alive, and
+   * nothing is estimated.
+   */
   setSlots(slots: number): void {
     this.#latest = null;
     this.#firsts.clear();
@@ -107,7 +114,10 @@ export class Estimator {
     return this.#slots;
   }
 
-  /** So many processes promise polls, each its share of them, and learn bounds from what they told. */
+  /**
+   * So many processes share the promised polls equally, and learn bounds from each other's
+   * estimates.
+   */
   setNodes(p: { readonly pollsPerSecond: number; readonly nodes: number }): void {
     this.#retryAfter.setPollsPerSecond(p.pollsPerSecond);
     this.#learning.calibration.setNodes(p.nodes);
@@ -119,11 +129,11 @@ export class Estimator {
     this.#rules.set(task, rules);
   }
 
-  // What happens.
+  // Events.
 
   onSubmit(p: Omit<Queued, 'priority' | 'readyAt' | 'key'> & Partial<Queued> & At): void {
     this.#latest = null;
-    // Member by member: spreading cost half a microsecond of each submit.
+    // Copied member by member: a spread took half a microsecond of each submit.
     this.#live.submit({
       id: p.id,
       task: p.task,
@@ -140,7 +150,7 @@ export class Estimator {
     this.#live.start(p.id, p.at);
   }
 
-  /** The attempt ended, the operation did not: it may start again from `readyAt`. */
+  /** The attempt ended but the operation did not: it may start again from `readyAt`. */
   onBackOff(p: { readonly id: string; readonly readyAt: number }): void {
     this.#latest = null;
     this.#live.backOff(p.id, p.readyAt);
@@ -164,14 +174,20 @@ export class Estimator {
     operation.stages = [...stages, { stage, enteredAt: p.at }];
   }
 
-  /** It ended, well or not: what it took is learned (`ranHere`, as by default), and whether the bounds told of it held. */
+  /**
+   * The operation ended, well or not. Learns how long it took (only with `ranHere`, the default)
+   * and whether the bounds given for it held.
+   */
   onFinish(p: { readonly id: string; readonly ranHere?: boolean } & At): void {
     this.#latest = null;
     const operation = this.#live.remove(p.id);
     if (operation !== undefined) this.#learning.finished(operation, p.at, p.ranHere ?? true);
   }
 
-  /** It is gone without having run its course: cancelled or timed out while it waited. Nothing is learned. */
+  /**
+   * The operation left without running to its end: it was cancelled, or timed out while it waited.
+   * Nothing is learned.
+   */
   onWithdraw(p: { readonly id: string }): void {
     this.#latest = null;
     for (const { bucket } of this.#live.remove(p.id)?.predictions ?? []) {
@@ -179,9 +195,12 @@ export class Estimator {
     }
   }
 
-  // What to say.
+  // Estimates.
 
-  /** When it will end. The first answer in each phase is remembered, and judged when it ends. */
+  /**
+   * When the operation will end. The first answer in each phase is remembered and judged when it
+   * ends.
+   */
   predict(p: { readonly id: string } & At): CompletionEstimate | NoEstimate {
     const forecast = this.#forecast(p);
     if (!forecast.foreseen) return noEstimate(forecast);
@@ -193,7 +212,8 @@ export class Estimator {
     const p50At = p.at + Math.round(p50);
     const p90At = p.at + Math.round(p90);
     const operation = this.#live.get(p.id);
-    // What an author declared is no forecast of ours: its misses would spoil the factor for the others.
+    // A declared duration is no forecast of ours: its misses would spoil the factor for other
+    // operations.
     if (operation !== undefined && basis !== 'declared') this.#remember(operation, bucket, p90At);
     return {
       known: true,
@@ -210,8 +230,8 @@ export class Estimator {
   }
 
   /**
-   * What to tell the clients of an operation, so that it does not jitter: see told.ts. Of one that was just submitted
-   * perhaps what another was told (first-estimates.ts).
+   * The estimate to give clients, held steady so that it does not jitter (told.ts). An operation
+   * that was just submitted may get the estimate of another one (first-estimates.ts).
    */
   tell(p: { readonly id: string } & At): CompletionEstimate | NoEstimate {
     const operation = this.#live.get(p.id);
@@ -225,7 +245,7 @@ export class Estimator {
     return operation.told.shown;
   }
 
-  /** When to ask again; for an operation that is not known as for one just submitted. */
+  /** When to ask again. An unknown operation is treated as one that was just submitted. */
   retryAfter(p: { readonly id: string } & At): PollWait {
     const first = this.#first;
     const told = first?.id === p.id && first.at === p.at;
@@ -242,7 +262,7 @@ export class Estimator {
     });
   }
 
-  /** When to ask again where nothing is foreseen before something changes: as late as it goes. */
+  /** When to ask again where nothing can happen before something changes: as late as allowed. */
   retryLate(at: number): PollWait {
     return this.#retryAfter.reserve(Infinity, at);
   }
@@ -252,17 +272,22 @@ export class Estimator {
     return this.#live.waiting;
   }
 
-  /** All that have not finished, as far as they are known; see LiveQueue. */
+  /** The known operations that have not finished; see LiveQueue. */
   ids(): IterableIterator<string> {
     return this.#live.ids();
   }
 
-  /** As known; undefined: not at all. Not to be kept: it changes. */
+  /**
+   * The operation as the estimator knows it; undefined: it is unknown. Do not keep it: it changes.
+   */
   known(id: string): Readonly<LiveOperation> | undefined {
     return this.#live.get(id);
   }
 
-  /** Quantiles of what the latest operations of a task took, and how many ever finished; null: too few. */
+  /**
+   * Quantiles of how long the latest operations of a task took, and how many ever finished; null:
+   * too few did.
+   */
   durations(
     task: string,
     qs: readonly number[],
@@ -271,17 +296,17 @@ export class Estimator {
     return ms === null ? null : { ms, samples: this.#learning.history.times.finished(task) };
   }
 
-  /** How the estimates told of a task turned out; null: none has yet. */
+  /** How the estimates of a task turned out; null: none has yet. */
   accuracy(task: string): TaskAccuracy | null {
     return this.#learning.accuracy.of(task);
   }
 
-  /** The middle of all service times that are remembered; 0: none is. */
+  /** The median of all remembered service times; 0: there are none. */
   medianServiceMs(): number {
     return this.#learning.history.times.pooledMedianMs();
   }
 
-  // The shared snapshot: whoever owns the estimator asks when it is due and plays it in its own time.
+  // The shared snapshot: the estimator's owner asks when one is due and plays it in its own time.
 
   snapshotDue(at: number): boolean {
     return this.#shared.due(at);
@@ -296,38 +321,46 @@ export class Estimator {
     this.#shared.adopt(snapshot);
   }
 
-  // What is kept.
+  // Learned state to store.
 
   exportLearned(): LearnedState {
     return this.#learning.export();
   }
 
-  /** Replaces what was learned. Throws `invalid_option` when `state` is not what exportLearned gives. */
+  /**
+   * Replaces what was learned. Throws `invalid_option` when `state` is not a result of
+   * exportLearned.
+   */
   importLearned(state: unknown): void {
     this.#latest = null;
     this.#firsts.clear();
     this.#learning.import(state);
   }
 
-  // What processes on one store tell each other.
+  // Exchange between processes on one store.
 
-  /** What was learned here and is not in what all share. */
+  /** How many things were learned here that the shared state does not contain yet. */
   get newsCount(): number {
     return this.#learning.newsCount;
   }
 
-  /** Replaces what was learned by what all share, with our news on top. Throws as importLearned does. */
+  /**
+   * Replaces what was learned with the shared state, plus our own news. Throws as importLearned
+   * does.
+   */
   mergeLearned(state: unknown): void {
     this.#latest = null;
     this.#learning.merge(state);
   }
 
-  /** What exportLearned gave is what all share now; the first `count` news were in it. */
+  /**
+   * Our latest exportLearned result is now the shared state; it contained the first `count` news.
+   */
   newsTold(count: number): void {
     this.#learning.newsTold(count);
   }
 
-  /** A queue seen as a whole, to be played step by step. */
+  /** Begins to play a complete queue, one future a step. */
   beginLine(seen: SeenLine, at: number): LineBuilding {
     return new LineBuilding(this.#world, seen, { at, random: this.#random });
   }
@@ -337,17 +370,17 @@ export class Estimator {
     this.#world.remote?.adopt(taken);
   }
 
-  /** How many wait on the whole store, as of the last count. */
+  /** How many operations wait on the whole store, as of the last count. */
   setPending(pending: number): void {
     this.#world.remote?.setPending(pending);
   }
 
-  /** Whether it waits behind more than others foresee. */
+  /** Whether it waits behind more operations than the shared forecast covers. */
   isBeyondLine(queued: Queued, at: number): boolean {
     return this.#world.remote?.isBeyond(queued, at) ?? false;
   }
 
-  /** Whether a place in the queue can be told. */
+  /** Whether places in the queue can be estimated now. */
   knowsLine(at: number): boolean {
     return this.#world.remote?.isKnown(at) ?? true;
   }

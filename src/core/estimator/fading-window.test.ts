@@ -46,7 +46,7 @@ describe('FadingWindow', () => {
         const weight = (limit: number): number =>
           kept.reduce((sum, value, i) => sum + (value <= limit ? weightAt(i) : 0), 0);
         for (const limit of [5, 20, 35, 50]) {
-          // What is below the next value is a point of this one.
+          // Values below the next one are points of this value.
           const share =
             points.filter((point) => point < nextOf(kept, limit)).length / points.length;
           const wanted = weight(limit) / weight(Infinity);

@@ -2,25 +2,27 @@ import { RingWindow } from './ring-window.ts';
 import { estimatorSettings as settings } from './settings.ts';
 import type { SortedWindow } from './sorted-window.ts';
 
-/** What a value counts by how many came after it. */
+/** The weight of a value, by how many values came after it. */
 const weights = Float64Array.from({ length: settings.taskWindow }, (_, age) =>
   Math.exp(-age / settings.taskFade),
 );
 
-/** All weights of so many values together. */
+/** The sum of the weights of the latest n values, by n. */
 const weightOfLatest = new Float64Array(settings.taskWindow + 1);
 for (const [age, weight] of weights.entries()) {
   weightOfLatest[age + 1] = (weightOfLatest[age] as number) + weight;
 }
 
 /**
- * The latest values of a series, of which older ones count ever less: what operations took drifts, and jumps, and of
- * such a series an exponential average is the best forecast (Muth, 1960), not the mean of a window that forgets all of
- * a sudden. It counts as many effective values, (sum of weights)^2 / (sum of their squares), as a plain window of 70,
- * and is as old in the middle: so it rests on no less than one of 64 did, and follows sooner.
+ * The latest values of a series, where older ones count ever less. Durations of operations drift
+ * and jump, and the best forecast of such a series is an exponential average (Muth, 1960), not the
+ * mean of a window that forgets all of a sudden. It has as many effective values, (sum of
+ * weights)^2 / (sum of their squares), as a plain window of 70, and the same mean age. So it rests
+ * on no fewer values than the former window of 64, and follows changes sooner.
  *
- * Drawn from are at most 64 equally likely points, since a draw by weights would cost several times one by rank. They
- * are made when asked for: a window that many finish in and few ask for pays only for its order.
+ * Draws come from at most 64 equally likely points, since a draw by weights would cost several
+ * times one by rank. They are computed on demand: a window with many additions and few forecasts
+ * pays only for keeping its order.
  */
 export class FadingWindow implements SortedWindow {
   readonly #latest: RingWindow;
@@ -55,9 +57,10 @@ export class FadingWindow implements SortedWindow {
   }
 
   /**
-   * Of n points the k-th is where k + 1/2 n-ths of the weight are reached: at a value, and as far above it as drawRemaining
-   * would draw there. Without that the several points of a value that counts much were all just there, where polls come too
-   * soon: up to 7 % more lag where some operations fail early.
+   * Of n points, the k-th is where k + 1/2 n-ths of the weight are reached: at a value, and as far
+   * above it as drawRemaining would draw there. Without that shift the several points of a heavy
+   * value all lay exactly on it, where polls come too soon: up to 7 % more lag where some
+   * operations fail early.
    */
   #make(): void {
     const { sorted, count: held } = this.#latest;

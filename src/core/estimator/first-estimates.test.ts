@@ -4,7 +4,10 @@ import type { CompletionEstimate } from './completion-estimate.ts';
 import { Estimator } from './estimator.ts';
 import { seededRandom } from './seeded-random.fixture.ts';
 
-/** Has seen 100 operations of 10..20 s in no order; `slots` slots, so many of which are busy. */
+/**
+ * An estimator that has seen 100 operations of 10..20 s in random order; `busy` of its `slots` are
+ * taken.
+ */
 function taught(slots: number, busy: number): Estimator {
   const estimator = new Estimator({ random: seededRandom(3) });
   estimator.setSlots(slots);

@@ -2,19 +2,20 @@ import type { CompletionEstimate } from './completion-estimate.ts';
 import type { LiveOperation } from './live-queue.ts';
 import { estimatorSettings as settings } from './settings.ts';
 
-/** What is said of an operation when it was just submitted. */
+/** The estimate for an operation that was just submitted. */
 export type FirstEstimate = {
   readonly estimate: CompletionEstimate;
-  /** Before jitter, cap and slot. */
+  /** The planned wait before jitter, cap and slot. */
   readonly pollWaitMs: number;
 };
 
 type Kept = FirstEstimate & { readonly at: number };
 
 /**
- * Estimates for operations just submitted, each made for one and told of all that come soon after it to nearly the same
- * place: every submit is answered with an estimate, and a forecast of its own (15 to 80 us) would cost it more than all
- * else. Kept for as long as a snapshot at most, so that it is off by as little.
+ * Estimates for operations just submitted. Each is made for one operation and reused for others
+ * that follow soon and take nearly the same place. Every submit is answered with an estimate, and a
+ * forecast of its own (15 to 80 us) would cost it more than all else. An estimate is kept no longer
+ * than a snapshot, so that it is no further off.
  */
 export class FirstEstimates {
   readonly #kept = new Map<string, Kept>();
@@ -23,7 +24,7 @@ export class FirstEstimates {
     if (this.#kept.size > 0) this.#kept.clear();
   }
 
-  /** What is kept for `operation`, as of `at`; null: nothing that holds. */
+  /** The kept estimate that fits `operation`, shifted to `at`; null: none does. */
   find(operation: LiveOperation, p: Place): FirstEstimate | null {
     const kept = this.#kept.get(keyOf(operation, p));
     if (kept === undefined) return null;
@@ -59,14 +60,20 @@ type Place = {
   readonly slots: number;
 };
 
-/** Whether `operation` is so new that another's estimate may do for it: nothing was told of it, nothing has happened. */
+/**
+ * Whether `operation` is so new that another's estimate may serve: it has no estimate yet, and
+ * nothing has happened.
+ */
 export function isNew(operation: LiveOperation, at: number): boolean {
   if (operation.told !== null || operation.readyAt > at || operation.stages.length > 0)
     return false;
   return operation.startedAt === null || at - operation.startedAt <= settings.firstElapsedMsMax;
 }
 
-/** The same for places that are near enough: within a quarter of a round of all slots, or a tenth of what is ahead. */
+/**
+ * Equal for places that are near enough: within a quarter of a round of all slots, or a tenth of
+ * what is ahead.
+ */
 function keyOf({ task, priority, key, startedAt }: LiveOperation, { ahead, waits, slots }: Place) {
   const phase = startedAt !== null ? 'r' : waits ? stretchOf(ahead, slots) : 'f';
   return key === null && priority === 0 ? `${phase}${task}` : `${phase}${task} ${priority} ${key}`;

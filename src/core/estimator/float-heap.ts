@@ -1,13 +1,13 @@
 /**
- * A binary min-heap in the first `size` places of an array of numbers, for the simulation of worker slots: the
- * top is the instant at which the next slot frees. Plain functions on a reused array, since 64 futures a forecast
- * would otherwise be 64 heaps of garbage.
+ * A binary min-heap in the first `size` elements of an array of numbers, for the simulation of
+ * worker slots: the top is the instant at which the next slot frees. Plain functions on a reused
+ * array, since 64 futures a forecast would otherwise create 64 heaps of garbage.
  */
 export function heapify(heap: Float64Array, size: number): void {
   for (let i = (size >> 1) - 1; i >= 0; i -= 1) siftDown(heap, size, i);
 }
 
-/** Puts what stands at `from` where it belongs, after it has grown. */
+/** Restores the heap after the element at `from` has grown. */
 export function siftDown(heap: Float64Array, size: number, from: number): void {
   const value = heap[from] as number;
   let i = from;

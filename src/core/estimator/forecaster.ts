@@ -11,23 +11,23 @@ import { estimatorSettings as settings } from './settings.ts';
 import { countAtMost } from './sorted-window.ts';
 import { StratifiedDraws } from './stratified-draws.ts';
 
-/** What may still happen to an operation, as 64 equally likely futures. */
+/** The possible rest of an operation's life, as 64 equally likely futures. */
 export type Forecast = {
   readonly foreseen: true;
-  /** Sorted ms until it finishes. */
+  /** ms until it finishes, sorted. */
   readonly remaining: Float64Array;
-  /** The middle of the waits for its start, in ms; null once it has started. */
+  /** The median of the waits for its start, in ms; null once it has started. */
   readonly startsInMs: number | null;
-  /** Operations that go before it; 0 once it has started. */
+  /** Operations ahead of it; 0 once it has started. */
   readonly ahead: number;
   readonly bucket: CalibrationBucket;
   readonly basis: Basis;
   readonly samples: number;
-  /** It has outlived nine of ten operations of its task, of which enough have finished to tell. */
+  /** It has outlived nine of ten operations of its task, of which enough have finished to know. */
   readonly longerThanUsual: boolean;
 };
 
-/** Why nothing can be said. `stalled`: it will not start before something changes. */
+/** Why there is no forecast. `stalled`: the operation will not start before something changes. */
 export type Unforeseen = {
   readonly foreseen: false;
   readonly reason: 'unknown_operation' | 'no_history' | 'no_worker' | 'not_admitted';
@@ -36,12 +36,15 @@ export type Unforeseen = {
   readonly ahead: number | null;
 };
 
-/** Operations behind a held one that are played with it: they take slots while it may not. */
+/**
+ * Number of operations behind a held one that are played with it: they take slots while it may not.
+ */
 const behindHeld = 32;
 
 /**
- * Forecasts by playing the queue. Which way depends on what is ahead: nothing (it starts at once), a plain queue, one
- * with caps and delays, or so long a queue that the shared snapshot has to answer.
+ * Makes forecasts by playing the queue. The way depends on what is ahead: nothing (the operation
+ * starts at once), a plain queue, a queue with caps and delays, or a queue so long that the shared
+ * snapshot has to answer.
  */
 export class Forecaster {
   readonly #world: EstimatorWorld;
@@ -77,7 +80,8 @@ export class Forecaster {
 
   #ofStarted(operation: LiveOperation, mine: Remaining, now: number): Forecast {
     const remaining = this.#stratified(mine.residual);
-    // In a back-off: the windows hold whole times with their back-offs, but this one is known.
+    // In a back-off: the windows hold whole times, back-offs included, but the end of this back-off
+    // is known.
     const earliest = operation.holdsSlot ? 0 : Math.max(0, operation.readyAt - now);
     for (let i = 0; i < remaining.length; i += 1) {
       remaining[i] = Math.max(earliest, remaining[i] as number);
@@ -99,7 +103,8 @@ export class Forecaster {
     const waits = this.#waits(p);
     const remaining = this.#stratified(mine.residual);
     for (let i = 0; i < remaining.length; i += 1) {
-      // Waits may be sorted and the draws are: in another order, or long waits would only meet long draws.
+      // The draws are sorted, and the waits may be too: they are combined in another order, or long
+      // waits would only meet long draws.
       const other = (i * 37 + 11) % waits.length;
       remaining[i] = (remaining[i] as number) + (waits[other] as number);
     }
@@ -146,7 +151,7 @@ export class Forecaster {
       return waits;
     }
     if (draws > settings.admissionDrawsMax) return this.#shared.waits(p, waits);
-    // Without a hold of its own it need not be in the line of others: it is whoever comes after them.
+    // When the operation itself is not held, it can simply come after the others in the line.
     const { queue } = view.admissionQueue(held ? line : [...line, operation]);
     const simulation = new AdmissionSimulation(queue);
     const starts = new Float64Array(queue.line.length);
@@ -158,7 +163,10 @@ export class Forecaster {
     return waits;
   }
 
-  /** 64 draws, one from each sixty-fourth: sorted, since a draw grows with its rank. */
+  /**
+   * 64 draws, one from each sixty-fourth of the distribution. They are sorted, since a draw grows
+   * with its rank.
+   */
   #stratified(residual: Residual): Float64Array {
     const draws = new Float64Array(settings.samples);
     for (let i = 0; i < draws.length; i += 1) {
@@ -167,7 +175,7 @@ export class Forecaster {
     return draws;
   }
 
-  /** The share of known service times that are not longer than what `operation` has taken. */
+  /** The share of known service times that `operation` has outlived. */
   #outlived(operation: LiveOperation, now: number): number {
     const elapsed = now - (operation.startedAt ?? now);
     const { history, rulesOf } = this.#world;

@@ -10,7 +10,10 @@ const now = 1_800_000_000_000;
 const id = (i: number): string => `op_${String(i).padStart(6, '0')}`;
 const later = { ageMs: 0, newer: 0 };
 
-/** `waiting` operations of 1 s each behind `slots` busy ones that just began; `task` names that of each. */
+/**
+ * `waiting` operations of 1 s each behind `slots` busy ones that just began; `task` names the task
+ * of each.
+ */
 function played(p: {
   readonly waiting: number;
   readonly slots: number;

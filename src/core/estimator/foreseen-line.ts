@@ -4,23 +4,24 @@ import { quantileAt } from './quantile.ts';
 import { estimatorSettings as settings } from './settings.ts';
 import { claimOrder, type Queued } from './waiting-line.ts';
 
-/** Of an operation that waited: how many went before it, and what put it there. */
+/** A waiting operation: how many went before it, and what determined its place. */
 export type Mark = readonly [position: number, priority: number, readyAt: number, id: string];
 
-/** One line: all that waited, or those of one capped task. */
+/** One line of the queue: all waiting operations, or those of one capped task. */
 export type LineState = {
   readonly count: number;
-  /** By position, at positions that lie ever wider apart; the first and the last are there. */
+  /** Operations by position, at growing distances; the first and the last are included. */
   readonly marks: readonly Mark[];
   readonly positions: readonly number[];
-  /** For each of the positions 16 equally likely waits in ms, sorted; null: for ever. */
+  /** For each of the positions, 16 equally likely waits in ms, sorted; null: it waits for ever. */
   readonly waits: readonly (readonly (number | null)[])[];
 };
 
 /**
- * A queue that was played, as plain data: what one process foresees for all that share a store. Without its operations;
- * any that was in it is found by its place in the order of claims, within the distance of two marks (5 % of what was
- * ahead), and any that came later behind them.
+ * A queue that was played, as plain data: the forecast that one process makes for all that share a
+ * store. It does not contain the operations. Any that was in the queue is found by its place in the
+ * order of claims, within the distance of two marks (5 % of what was ahead); any that came later is
+ * placed behind them.
  */
 export type ForeseenLineState = {
   readonly version: 1;
@@ -28,10 +29,10 @@ export type ForeseenLineState = {
   readonly capped: Readonly<Record<string, LineState>>;
 };
 
-/** When an operation is looked for, relative to when the queue was played. */
+/** When an operation is looked up, relative to when the queue was played. */
 export type Later = {
   readonly ageMs: number;
-  /** Operations that came since and go before it, as far as they are known. */
+  /** Operations that came since and go before it, as far as this process knows them. */
   readonly newer: number;
 };
 
@@ -46,18 +47,20 @@ export class ForeseenLine {
     );
   }
 
-  /** Whether it stands behind all that were there. */
+  /** Whether it comes after all operations of the line. */
   isBehind(queued: Queued): boolean {
     return this.#all.isBehind(queued);
   }
 
-  /** About how many go before it now: those that have started since are foreseen as well. */
+  /**
+   * About how many go before it now; the starts expected since the queue was played are subtracted.
+   */
   ahead(queued: Queued, later: Later): number {
     const started = this.#all.startedAfter(later.ageMs);
     return Math.max(0, Math.round(this.#all.rank(queued) + later.newer - started));
   }
 
-  /** Sorted waits from now, 64 equally likely ones; Infinity: it is not admitted. */
+  /** 64 equally likely waits from now, sorted; Infinity: it is not admitted. */
   waits(queued: Queued, later: Later, into: Float64Array): void {
     const line = this.#capped.get(queued.task) ?? this.#all;
     line.waits(line.rank(queued) + later.newer, into);
@@ -112,12 +115,12 @@ class ReadableLine {
     return below[0] + 1 + Math.floor(between * Math.min(1, Math.max(0, share)));
   }
 
-  /** How many have started `ageMs` later, by the middle of their waits. */
+  /** How many are expected to have started after `ageMs`, by the median of their waits. */
   startedAfter(ageMs: number): number {
     const { positions, count } = this.#state;
     let at = 0;
     while (at < positions.length && (this.#middles[at] as number) <= ageMs) at += 1;
-    // Who waits for nothing at the very first instant has not left the line by being in it.
+    // Even the first operation waits longer: none has started.
     if (at === 0) return 0;
     const below = positions[at - 1] as number;
     if (at === positions.length) return Math.max(below, count);
@@ -138,7 +141,9 @@ function asQueued([, priority, readyAt, id]: Mark): Queued {
   return { id, task: '', key: null, priority, readyAt };
 }
 
-/** `value` as what a process foresees. Throws `invalid_option`: another version wrote it. */
+/**
+ * Checks that `value` is such a forecast. Throws `invalid_option` when another version wrote it.
+ */
 export function foreseenLineOf(value: unknown): ForeseenLineState {
   const state = value as ForeseenLineState | null;
   if (state?.version !== 1 || !isLine(state.all) || !Object.values(state.capped).every(isLine)) {

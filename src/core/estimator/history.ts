@@ -8,26 +8,35 @@ import type { SortedWindow } from './sorted-window.ts';
 import { StageTable } from './stage-table.ts';
 import type { TaskRules } from './task-rules.ts';
 
-/** What a forecast rests on: what finished operations took, what remained at this progress, what the author said. */
+/**
+ * The basis of a forecast: durations of finished operations, what remained at this progress, or the
+ * author's declaration.
+ */
 export type Basis = 'declared' | 'history' | 'progress';
 
-/** What remains of one operation's service time, and on what that rests. */
+/** What remains of one operation's service time, and the basis for it. */
 export type Remaining = {
   readonly residual: Residual;
   readonly basis: Basis;
-  /** Finished operations behind it. */
+  /** Number of finished operations that it rests on. */
   readonly samples: number;
 };
 
 const guessed = 16;
 
-/** What can be said of service times: the windows of finished operations, and how one is chosen for an operation. */
+/**
+ * All knowledge of service times: the windows of finished operations, and which one to use for an
+ * operation.
+ */
 export class History {
   readonly times = new ServiceTimes();
   readonly stages = new StageTable();
   readonly #declared = new Map<number, RingWindow>();
 
-  /** What remains of `operation` at `now`; null when nothing is known. Not for long: it reads live windows. */
+  /**
+   * The rest of `operation` at `now`; null when nothing is known. Use it at once: it reads live
+   * windows.
+   */
   remaining(operation: LiveOperation, rules: TaskRules, now: number): Remaining | null {
     const stage = operation.stages.at(-1);
     if (stage !== undefined) {
@@ -40,13 +49,16 @@ export class History {
     const elapsed = operation.startedAt === null ? 0 : now - operation.startedAt;
     const whole = this.whole(operation.task, rules);
     const isOthers = this.times.own(operation.task) === null && rules.declaredMs === null;
-    // What other tasks take says less of it than how far it has come.
+    // Its own progress says more about it than the durations of other tasks.
     const byProgress = isOthers ? extrapolated(operation.fraction, elapsed) : null;
     if (whole === null || byProgress !== null) return byProgress;
     return { ...whole, residual: residualOf(whole.window, elapsed) };
   }
 
-  /** Whole service times of a task: its own, else what is declared, else the pool; null: nothing is known. */
+  /**
+   * Service times of a task: its own, else the declared one, else the pool of all tasks; null:
+   * nothing is known.
+   */
   whole(
     task: string,
     rules: TaskRules,
@@ -73,8 +85,8 @@ export class History {
 }
 
 /**
- * In proportion to the progress: only where nothing is known of the task itself, since a fraction is hardly ever one of
- * time.
+ * Extrapolates from the progress. Only used where nothing is known of the task itself, since a
+ * fraction is hardly ever one of time.
  */
 function extrapolated(fraction: number | null, elapsedMs: number): Remaining | null {
   if (fraction === null || fraction <= 0 || elapsedMs <= 0) return null;
@@ -83,7 +95,7 @@ function extrapolated(fraction: number | null, elapsedMs: number): Remaining | n
   return { residual, basis: 'progress', samples: 0 };
 }
 
-/** Sorted values around a median, as far apart as a guess deserves: a lognormal. */
+/** Sorted values around a median, spread as widely as a guess deserves: a lognormal. */
 function spreadAround(medianMs: number): Float64Array {
   return Float64Array.from(
     { length: guessed },

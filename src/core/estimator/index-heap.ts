@@ -1,4 +1,4 @@
-/** Numbers with the one of the smallest key on top; equal keys by number. */
+/** A heap of numbers with keys: the smallest key is on top, equal keys are ordered by number. */
 export class IndexHeap {
   readonly #keys: number[] = [];
   readonly #items: number[] = [];
@@ -31,7 +31,7 @@ export class IndexHeap {
     this.#items[i] = item;
   }
 
-  /** The item of the smallest key; -1 when empty. */
+  /** Removes and returns the item of the smallest key; -1 when empty. */
   pop(): number {
     const top = this.#items[0];
     const key = this.#keys.pop();

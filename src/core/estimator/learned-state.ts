@@ -5,22 +5,23 @@ import type { WindowState } from './service-times.ts';
 import { estimatorSettings as settings } from './settings.ts';
 
 /**
- * All that the estimator has learned, as plain data (JSON and back changes nothing): what a store keeps so that a
- * restart forgets nothing. The queue is not in it, nor predictions whose operations have not finished.
+ * All that the estimator has learned, as plain data (a round trip through JSON changes nothing),
+ * which a store keeps across restarts. It contains neither the queue nor predictions whose
+ * operations have not finished.
  */
 export type LearnedState = {
   readonly version: 1;
   readonly pooled: WindowState;
   /** Service times in ms by task. */
   readonly tasks: Readonly<Record<string, WindowState>>;
-  /** What remained in ms at the entry of a stage, by task and stage. */
+  /** The time in ms that remained at the entry of a stage, by task and stage. */
   readonly stages: Readonly<Record<string, Readonly<Record<string, WindowState>>>>;
   readonly calibration: CalibrationState;
-  /** How the estimates told turned out, by task; absent: nothing is known of it. */
+  /** How the estimates turned out, by task; absent: not known. */
   readonly accuracy?: AccuracyState;
 };
 
-/** `value` as a LearnedState. Throws `invalid_option`, naming the member that is wrong. */
+/** Reads `value` as a LearnedState. Throws `invalid_option`, naming the member that is wrong. */
 export function learnedStateOf(value: unknown): LearnedState {
   const state = recordOf('learned', value);
   if (state['version'] !== 1) throw expected('learned.version', '1', state['version']);

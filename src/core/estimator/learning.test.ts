@@ -9,7 +9,7 @@ function node(): Estimator {
   return estimator;
 }
 
-/** Runs `count` operations of `ms`, each foreseen when it starts. */
+/** Runs `count` operations of `ms`, each with an estimate at its start. */
 function run(estimator: Estimator, count: number, ms: number): void {
   for (let i = 0; i < count; i += 1) {
     const id = `${ms}-${i}-${estimator.newsCount}`;
@@ -22,7 +22,10 @@ function run(estimator: Estimator, count: number, ms: number): void {
   }
 }
 
-/** As EstimateSharing does it: what all share, ours on top, kept if `wins`. */
+/**
+ * Does what EstimateSharing does: merges the shared state with our news on top, and writes it if
+ * `wins`.
+ */
 function share(estimator: Estimator, kept: { text: string | null }, wins = true): void {
   if (kept.text !== null) estimator.mergeLearned(JSON.parse(kept.text));
   const count = estimator.newsCount;

@@ -5,7 +5,7 @@ import { learnedStateOf, type LearnedState } from './learned-state.ts';
 import type { LiveOperation } from './live-queue.ts';
 import { estimatorSettings as settings } from './settings.ts';
 
-/** One thing that was learned. */
+/** One fact that was learned. */
 type News =
   | { readonly of: 'time'; readonly task: string; readonly ms: number }
   | { readonly of: 'stage'; readonly task: string; readonly stage: string; readonly ms: number }
@@ -13,8 +13,9 @@ type News =
   | { readonly of: 'told'; readonly task: string; readonly outcome: Outcome };
 
 /**
- * All that is learned from operations that end. Where several processes learn the same, what each learned since it last
- * told the others is kept as news, so that it can be learned again on top of what they learned meanwhile.
+ * Everything that is learned from operations that end. Where several processes learn the same, each
+ * keeps its facts as news until they are in the shared state, so that it can learn them again on
+ * top of what others contributed meanwhile.
  */
 export class Learning {
   readonly history = new History();
@@ -26,7 +27,10 @@ export class Learning {
     this.#news = p.isShared ? [] : null;
   }
 
-  /** `ranHere`: what it took is told by the process that ran it, how it was foreseen by all that told of it. */
+  /**
+   * `ranHere`: the process that ran the operation learns its duration; every process that gave
+   * estimates of it learns how they turned out.
+   */
   finished(operation: LiveOperation, at: number, ranHere: boolean): void {
     const { task, startedAt, stages, told, predictions } = operation;
     for (const { bucket, p90At } of predictions) {
@@ -47,12 +51,12 @@ export class Learning {
     }
   }
 
-  /** What has not been told to others. */
+  /** Number of facts that are not in the shared state yet. */
   get newsCount(): number {
     return this.#news?.length ?? 0;
   }
 
-  /** The first `count` news are in what all share. */
+  /** The first `count` news are now in the shared state. */
   newsTold(count: number): void {
     this.#news?.splice(0, count);
   }
@@ -67,14 +71,18 @@ export class Learning {
     };
   }
 
-  /** In place of what was learned. Throws `invalid_option` when `state` is not what export() gives. */
+  /**
+   * Replaces what was learned. Throws `invalid_option` when `state` is not a result of export().
+   */
   import(state: unknown): void {
     const learned = learnedStateOf(state);
     this.#importAll(learned);
     this.calibration.importFactors(learned.calibration);
   }
 
-  /** What all share, with our news on top. Throws as import() does. */
+  /**
+   * Replaces what was learned with the shared state, plus our own news. Throws as import() does.
+   */
   merge(state: unknown): void {
     const learned = learnedStateOf(state);
     this.#importAll(learned);
@@ -104,7 +112,8 @@ export class Learning {
   #tell(one: News): void {
     if (this.#news === null) return;
     this.#news.push(one);
-    // While the store is away: the oldest would be the first to be forgotten by the windows, too.
+    // Happens while the store is away. The oldest news go first, as the windows too would forget
+    // them first.
     if (this.#news.length > settings.newsMax) this.#news.splice(0, settings.newsMax >> 1);
   }
 }

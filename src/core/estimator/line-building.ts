@@ -9,25 +9,29 @@ import { estimatorSettings as settings } from './settings.ts';
 import { snapshotSource } from './snapshot-source.ts';
 import type { Queued } from './waiting-line.ts';
 
-/** A queue as a store tells it: what waits, in the order of claims, and what runs. */
+/**
+ * A queue as read from a store: the waiting operations, in the order of claims, and the running
+ * ones.
+ */
 export type SeenLine = {
   readonly waiting: readonly (Queued & { readonly startedAt: number | null })[];
   readonly running: readonly (Pick<Queued, 'id' | 'task' | 'key'> & {
     readonly startedAt: number | null;
-    /** The stage it is in, and since when; null: it told none. */
+    /** The stage it is in, and since when; null: it reported none. */
     readonly stage: { readonly stage: string; readonly enteredAt: number } | null;
   })[];
 };
 
 /**
- * Behind the line as many of no task in particular as two rounds take: for those that come before the next look. Past a
- * thousand it is told in proportion.
+ * Placeholder operations of no particular task are added behind the line, as many as two rounds of
+ * all slots take: they stand for those that come before the next look. Beyond a thousand the
+ * profile is extended in proportion.
  */
 const roundsBehind = 2;
 const behindMin = 64;
 const behindMax = 1_000;
 
-/** What is foreseen for a queue seen as a whole, one future a step; made to be told to other processes. */
+/** Plays a complete queue, one future a step; the result is meant for other processes. */
 export class LineBuilding {
   readonly #line: readonly LiveOperation[];
   readonly #building: SnapshotBuilding;
@@ -41,7 +45,10 @@ export class LineBuilding {
     this.#building = new SnapshotBuilding({ ...source, started: () => 0 }, p.random);
   }
 
-  /** Plays one more future; null until all are played. With the wait of the last, for how long it is worth keeping. */
+  /**
+   * Plays one more future; null until all are played. The result includes the wait of the last
+   * operation, which decides how long the forecast is kept.
+   */
   step(): { readonly state: ForeseenLineState; readonly horizonMs: number } | null {
     const snapshot = this.#building.step();
     if (snapshot === null) return null;

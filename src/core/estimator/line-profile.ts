@@ -1,14 +1,14 @@
 import { estimatorSettings as settings } from './settings.ts';
 
 /**
- * How long an operation waits, by its position in a line: sorted waits at positions that lie ever wider apart, one for
- * each future that was played.
+ * How long an operation waits, by its position in a line: sorted waits at positions at growing
+ * distances, one wait for each future that was played.
  */
 export class LineProfile {
-  /** Positions that were recorded, ascending from 0. */
+  /** Recorded positions, ascending from 0. */
   readonly positions: Int32Array;
   readonly #futures: number;
-  /** Position by position. */
+  /** The waits, position by position. */
   readonly #waits: Float64Array;
 
   constructor(positions: Int32Array, futures: number) {
@@ -17,24 +17,27 @@ export class LineProfile {
     this.#waits = new Float64Array(positions.length * futures);
   }
 
-  /** The waits of one future: that of `positions[i]` stands at `ranks[i]` of `waits`. */
+  /** Records the waits of one future: the wait of `positions[i]` is at `ranks[i]` of `waits`. */
   record(future: number, waits: Float64Array, ranks: Int32Array): void {
     for (let i = 0; i < this.positions.length; i += 1) {
       this.#waits[i * this.#futures + future] = waits[ranks[i] as number] as number;
     }
   }
 
-  /** Once all futures are recorded. */
+  /** Must be called once all futures are recorded. */
   sort(): void {
     for (let i = 0; i < this.positions.length; i += 1) this.#at(i).sort();
   }
 
-  /** The middle of the waits at the last position. */
+  /** The median wait at the last position. */
   get horizonMs(): number {
     return this.#at(this.positions.length - 1)[this.#futures >> 1] ?? 0;
   }
 
-  /** Sorted waits at `position`, between recorded ones in proportion, beyond the last as if the line went on alike. */
+  /**
+   * Sorted waits at `position`: interpolated between recorded positions; beyond the last, as if the
+   * line went on in the same way.
+   */
   waits(position: number, into: Float64Array): void {
     const { positions } = this;
     let high = 0;
@@ -65,7 +68,7 @@ export class LineProfile {
   }
 }
 
-/** 0, 1, 2, … and then ever wider apart, up to `last` itself. */
+/** 0, 1, 2, … and then at growing distances, up to and including `last`. */
 export function profilePositions(
   last: number,
   growth: number = settings.snapshotGrowth,

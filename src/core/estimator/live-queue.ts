@@ -2,7 +2,7 @@ import { WaitingLine, type Queued } from './waiting-line.ts';
 import type { CalibrationBucket } from './calibration.ts';
 import type { Told } from './told.ts';
 
-/** The first prediction made for an operation in a bucket: judged when it finishes. */
+/** The first prediction made for an operation in a bucket, judged when the operation finishes. */
 export type StoredPrediction = { readonly bucket: CalibrationBucket; readonly p90At: number };
 
 export type EnteredStage = { readonly stage: string; readonly enteredAt: number };
@@ -14,20 +14,24 @@ export type LiveOperation = Queued & {
   readonly submittedAt: number;
   /** Start of the first attempt. */
   startedAt: number | null;
-  /** An attempt runs; false while it waits, in a back-off too. */
+  /** An attempt runs; false while the operation waits, also in a back-off. */
   holdsSlot: boolean;
   fraction: number | null;
-  /** Stages entered in this attempt, latest last. Replaced, not changed: most have none, and share `none`. */
+  /**
+   * Stages entered in this attempt, latest last. Replaced, never changed in place: most operations
+   * have none and share `none`.
+   */
   stages: readonly EnteredStage[];
-  /** Likewise. */
+  /** Likewise replaced, never changed in place. */
   predictions: readonly StoredPrediction[];
   /** What its clients were told; null: nothing yet. */
   told: Told | null;
 };
 
 /**
- * Who waits, in which order, and who holds a slot: the queue as the events tell it. Events of operations that are not
- * known are of no account: after a restart the owner submits and starts anew what the store holds.
+ * The queue as the events describe it: who waits, in which order, and who holds a slot. Events of
+ * unknown operations are ignored: after a restart the owner reports the store's operations as
+ * submitted and started again.
  */
 export class LiveQueue {
   readonly #operations = new Map<string, LiveOperation>();
@@ -41,7 +45,10 @@ export class LiveQueue {
     return this.#operations.get(id);
   }
 
-  /** All, waiting and running; whoever comes or goes meanwhile may be in or not. */
+  /**
+   * All operations, waiting and running. Those that come or go during the iteration may be included
+   * or not.
+   */
   ids(): IterableIterator<string> {
     return this.#operations.keys();
   }
@@ -55,7 +62,7 @@ export class LiveQueue {
     return this.#line.size;
   }
 
-  /** The first `count` that wait, in the order of claims. */
+  /** The first `count` waiting operations, in the order of claims. */
   firstWaiting(count: number): LiveOperation[] {
     return this.#line.first(count);
   }
@@ -64,12 +71,12 @@ export class LiveQueue {
     return this.#line.ahead(operation);
   }
 
-  /** How many of its own task go before it. */
+  /** How many operations of its own task go before it. */
   aheadOfTask(operation: Queued): number {
     return this.#taskLines.get(operation.task)?.ahead(operation) ?? 0;
   }
 
-  /** Attempts started since ever, of all tasks or of one: what left the line from its front. */
+  /** Attempts ever started, of all tasks or of one: these left the line from its front. */
   started(task?: string): number {
     return task === undefined ? this.#startedAll : (this.#started.get(task) ?? 0);
   }
@@ -106,19 +113,19 @@ export class LiveQueue {
     this.#started.set(operation.task, (this.#started.get(operation.task) ?? 0) + 1);
   }
 
-  /** The attempt ended without ending the operation: it waits again, until `readyAt` at least. */
+  /** The attempt ended without ending the operation: it waits again, at least until `readyAt`. */
   backOff(id: string, readyAt: number): void {
     const operation = this.#operations.get(id);
     if (operation === undefined || !operation.holdsSlot) return;
     this.#running.delete(operation);
-    // The line knows it by its order, which has changed: a new record under the same id.
+    // The line finds it by its order, which has changed: so it gets a new record under the same id.
     const waiting: LiveOperation = { ...operation, readyAt, holdsSlot: false, fraction: null };
     waiting.stages = none;
     this.#operations.set(id, waiting);
     this.#enter(waiting);
   }
 
-  /** The operation as it was last, now forgotten. */
+  /** Forgets the operation and returns its last state. */
   remove(id: string): LiveOperation | undefined {
     const operation = this.#operations.get(id);
     if (operation === undefined) return undefined;

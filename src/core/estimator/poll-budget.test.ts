@@ -19,7 +19,7 @@ describe('PollBudget', () => {
       const second = Math.floor(at! / 1000);
       seconds.set(second, (seconds.get(second) ?? 0) + 1);
     }
-    // Of the first second six tenths are left when they are due.
+    // Only six tenths of the first second are left when they are due.
     assert.deepEqual([...seconds.values()], [60, ...Array<number>(99).fill(100), 40]);
   });
 
@@ -40,7 +40,7 @@ describe('PollBudget', () => {
           now += passed;
           const at = budget.take({ dueAt: now + wait, now });
           if (at === null) {
-            // Then all of the ring from there on must be taken.
+            // Then every place of the ring from there on must be taken.
             for (let s = Math.floor((now + wait) / 1000); s < Math.floor(now / 1000) + 12; s += 1) {
               assert.equal(seconds.get(s), perSecond);
             }

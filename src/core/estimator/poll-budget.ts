@@ -1,22 +1,26 @@
 /**
- * A budget of polls: no second is promised to more than `perSecond` of them. Without it 10,000 operations that are
- * due together poll together (5,062 in one second measured; with 10 % of jitter still 3,002).
+ * A budget of polls: no second gets more than `perSecond` promised polls. Without it, 10,000
+ * operations that are due together poll together (5,062 in one second measured; with 10 % of jitter
+ * still 3,002).
  *
- * Polls come a little later than they were promised. So that those of the end of a second do not meet those of the next,
- * no tenth of a second gets more than its share, and those that are put off are spread evenly.
+ * Polls come a little later than promised. So that those from the end of a second do not meet those
+ * of the next, no tenth of a second gets more than its share, and postponed polls are spread
+ * evenly.
  *
- * Seconds are kept in a ring of `seconds`; past them there is no room, and the promise is the end of the ring. So the
- * budget holds for `perSecond * seconds` outstanding polls, a quarter of an hour of polls at the very least.
+ * Seconds are kept in a ring of `seconds`; beyond it there is no room, and the promise is the end
+ * of the ring. So the budget holds for `perSecond * seconds` outstanding polls, at the very least a
+ * quarter of an hour of polls.
  */
 export class PollBudget {
   #perSecond: number;
   readonly #counts: Uint32Array;
   readonly #tenths: Uint32Array;
-  /** The second each place counts. */
+  /** The second that each place of the ring counts. */
   readonly #seconds: Float64Array;
   /**
-   * A run of full seconds, as the latest searches met it: where everybody is told to come as late as it goes, it is what
-   * all of them would walk through. With 300,000 polls promised a place cost 1.9 µs so, and costs 0.03.
+   * A run of full seconds that the latest searches found. Where everybody is told to come as late
+   * as possible, every search would walk through all of them. With 300,000 promised polls a place
+   * cost 1.9 µs without it, and costs 0.03 with it.
    */
   #full = { from: 0, to: 0 };
 
@@ -27,15 +31,15 @@ export class PollBudget {
     this.#seconds = new Float64Array(p.seconds).fill(-1);
   }
 
-  /** What was promised before stays so: seconds that have more than this get no more. */
+  /** Changes the budget. Earlier promises stay: seconds that have more than this get no more. */
   setPerSecond(perSecond: number): void {
     this.#perSecond = perSecond;
     this.#full = { from: 0, to: 0 };
   }
 
   /**
-   * Takes a place at `dueAt` or in the first second after it that has one. Null when there is none within the ring, which
-   * starts with the second of `now`.
+   * Takes a place at `dueAt`, or in the first second after it that has one. Null when there is none
+   * within the ring, which starts with the second of `now`.
    */
   take(p: { readonly dueAt: number; readonly now: number }): number | null {
     const due = Math.floor(p.dueAt / 1000);
@@ -81,7 +85,10 @@ export class PollBudget {
     return place;
   }
 
-  /** From `first` on; `around`: then from the start of the second. -1: none. */
+  /**
+   * A tenth with room, from `first` on; with `around`, the search continues from the start of the
+   * second. -1: none.
+   */
   #tenthWithRoom(place: number, first: number, around: boolean): number {
     // So small a budget need not be spread.
     if (this.#perSecond < spreadFrom) return first;
@@ -97,5 +104,5 @@ export class PollBudget {
 const tenths = 10;
 const tenthMs = 100;
 const spreadFrom = 50;
-/** Its multiples part a second ever more evenly. */
+/** The fractional parts of its multiples divide a second ever more evenly. */
 const golden = (Math.sqrt(5) - 1) / 2;

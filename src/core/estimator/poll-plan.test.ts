@@ -5,7 +5,7 @@ import { pollWaitMs } from './poll-plan.ts';
 import { RetryAfter } from './retry-after.ts';
 import { seededRandom } from './seeded-random.fixture.ts';
 
-/** What a predictor may say at an age: anything at all. */
+/** Anything that a predictor may say at an age. */
 type Predictor = (ageMs: number, random: () => number) => number[] | null;
 
 const same = (ms: number): number[] => Array<number>(64).fill(ms);
@@ -25,7 +25,7 @@ const adversaries: Readonly<Record<string, Predictor>> = {
   'an empty sample': () => [],
 };
 
-/** Polls of an operation of `lengthMs` that does what it is told. */
+/** The polls of a client that follows the plan, for an operation of `lengthMs`. */
 function polls(p: { lengthMs: number; predictor: Predictor; seed: number; capMs: number }) {
   const random = seededRandom(p.seed);
   const retryAfter = new RetryAfter({ random, pollsPerSecond: 1_000, capMs: p.capMs });

@@ -1,23 +1,25 @@
 import { pollSettings as settings } from './settings.ts';
 
 /**
- * When to look again: optimal inspection (Barlow, Hunter and Proschan, "Optimum checking procedures", 1963). Of all
- * sequences of checks the one whose polls and lag cost least together over the forecast, by dynamic programming; the
- * wait is its first check. A poll costs `pollCost`; a lag costs itself relative to the length of the operation.
+ * When to look again: optimal inspection (Barlow, Hunter and Proschan, "Optimum checking
+ * procedures", 1963). Dynamic programming finds the sequence of checks whose polls and lag together
+ * cost least over the forecast; the wait is until its first check. A poll costs `pollCost`; a lag
+ * costs itself relative to the length of the operation.
  *
- * A forecast may be wrong, so the plan only chooses within a sandwich that holds whatever it says: at least 0.4 s and
- * 2 % of the age (a poll count that grows with the logarithm of the length: some 310 in the first hour), at most the
- * largest of 2 s, half the age, and a quarter of the length foreseen. The plan knows the upper bounds: a gap longer than
- * they let through is charged with the polls that they will force.
+ * A forecast may be wrong, so the plan only chooses within bounds that hold whatever it says. The
+ * least wait is the larger of 0.4 s and 2 % of the age (so the poll count grows with the logarithm
+ * of the length: some 310 in the first hour). The greatest is the largest of 2 s, half the age, and
+ * a quarter of the foreseen length. The plan knows the upper bounds: a gap longer than they allow is
+ * charged with the polls that they will force.
  */
 export type PollPlan = {
-  /** Since submit. */
+  /** ms since submit. */
   readonly ageMs: number;
-  /** Sorted ms until the end, equally likely; null or not all numbers: nothing is known. */
+  /** ms until the end, sorted and equally likely; null or not all numbers: nothing is known. */
   readonly remaining: ArrayLike<number> | null;
 };
 
-/** Ms to wait before the next poll, before jitter, slot and cap. */
+/** ms to wait before the next poll, before jitter, slot and cap. */
 export function pollWaitMs({ ageMs, remaining }: PollPlan): number {
   const age = Math.max(0, ageMs);
   const known = remaining === null ? null : usable(remaining);
@@ -28,7 +30,10 @@ export function pollWaitMs({ ageMs, remaining }: PollPlan): number {
   return Math.max(least, Math.min(most, firstCheckMs(known, age)));
 }
 
-/** The upper bound at an age, for an operation that is foreseen to take `foreseenMs` from its submit. */
+/**
+ * The upper bound at an age, for an operation that is expected to take `foreseenMs` from its
+ * submit.
+ */
 function longestWaitMs(ageMs: number, foreseenMs: number): number {
   return Math.max(
     settings.waitMsFree,
@@ -37,7 +42,10 @@ function longestWaitMs(ageMs: number, foreseenMs: number): number {
   );
 }
 
-/** Infinity is a very long time, an hour ago is now; NaN spoils all. */
+/**
+ * Replaces Infinity by a very long time and negative times by 0. null: nothing usable, because a
+ * NaN spoils all.
+ */
 function usable(remaining: ArrayLike<number>): Float64Array | null {
   const samples = Float64Array.from(remaining, (ms) => Math.min(foreverMs, Math.max(0, ms)));
   if (samples.length === 0 || samples.some((ms) => Number.isNaN(ms))) return null;
@@ -45,7 +53,7 @@ function usable(remaining: ArrayLike<number>): Float64Array | null {
 }
 
 const foreverMs = 1e13;
-/** Beyond the samples: where the last 1/65 of the futures lies, as three cells of a Pareto tail. */
+/** Beyond the samples: the last 1/65 of the futures, as three cells of a Pareto tail. */
 const tailStretches = [1.13, 1.59, 3.3] as const;
 
 function firstCheckMs(samples: Float64Array, ageMs: number): number {
@@ -53,7 +61,8 @@ function firstCheckMs(samples: Float64Array, ageMs: number): number {
   const cells = ends.length;
   const mass = 1 / (samples.length + 1);
   const tailMass = mass / tailStretches.length;
-  // Prefix sums of w and of w * middle: what lag a check at the end of cell k leaves for all cells since j.
+  // Prefix sums of w and of w * middle: from these follows the lag that a check at the end of cell
+  // k leaves for all cells since j.
   const weights = new Float64Array(cells + 1);
   const moments = new Float64Array(cells + 1);
   const survival = new Float64Array(cells + 1);
@@ -73,7 +82,7 @@ function firstCheckMs(samples: Float64Array, ageMs: number): number {
   return ends[firstCheck({ ends, weights, moments, survival, ageMs, foreseenMs })] as number;
 }
 
-/** Which cell's end is the first check of the cheapest sequence. */
+/** The index of the cell whose end is the first check of the cheapest sequence. */
 function firstCheck(p: {
   readonly ends: Float64Array;
   readonly weights: Float64Array;

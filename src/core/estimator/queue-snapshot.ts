@@ -10,16 +10,16 @@ import { SlotSimulation, type SlotQueue } from './slot-simulation.ts';
 import { estimatorSettings as settings } from './settings.ts';
 import { StratifiedDraws } from './stratified-draws.ts';
 
-/** One line within a snapshot: all that wait, or those of one capped task. */
+/** One line within a snapshot: all waiting operations, or those of one capped task. */
 type Line = {
   readonly profile: LineProfile;
-  /** Where in the waits of one future the profile's positions are. */
+  /** The indexes of the profile's positions within the waits of one future. */
   readonly ranks: Int32Array;
-  /** Operations that had been started from it when the snapshot was taken. */
+  /** How many of its operations had been started when the snapshot was taken. */
   readonly started: number;
 };
 
-/** What is behind a snapshot. */
+/** What a snapshot is made from. */
 export type SnapshotSource = {
   readonly takenAt: number;
   readonly queue:
@@ -27,16 +27,17 @@ export type SnapshotSource = {
     | { readonly kind: 'admission'; readonly admission: AdmissionQueue };
   /** Names of the capped tasks, with their task index in the admission queue. */
   readonly capped: ReadonlyMap<string, number>;
-  /** Attempts started since ever, of all tasks or of one. */
+  /** Attempts ever started, of all tasks or of one. */
   readonly started: (task?: string) => number;
 };
 
 /**
- * The whole queue played 64 times, once for all who ask: past a hundred operations ahead, playing it for each of
- * them would cost more than it tells. What is kept is the wait by position.
+ * The whole queue played 64 times, once for all who ask: with more than a hundred operations ahead,
+ * playing it for each of them would cost more than it is worth. The result is the wait by position.
  *
- * Under caps, operations of a capped task are looked up by their position among their own, all others by theirs in the
- * whole line. A key's own line is not told apart: its operations get what their task's neighbours get.
+ * Under caps, operations of a capped task are looked up by their position among their own, all
+ * others by their position in the whole line. A key has no line of its own: its operations get the
+ * waits of their neighbours in the task.
  */
 export class QueueSnapshot {
   readonly takenAt: number;
@@ -61,20 +62,20 @@ export class QueueSnapshot {
     return this.#all.profile;
   }
 
-  /** Waits by position among their own, of capped tasks. */
+  /** Waits of capped tasks, by position among their own operations. */
   get cappedProfiles(): [task: string, LineProfile][] {
     return Array.from(this.#capped, ([task, { profile }]) => [task, profile]);
   }
 
-  /** When it is too old to be used where a new one can be had. */
+  /** When it is too old to be used, if a newer one can be had. */
   get staleAt(): number {
     const kept = Math.max(settings.snapshotMsMin, settings.snapshotHorizonShare * this.horizonMs);
     return this.takenAt + kept;
   }
 
   /**
-   * Sorted waits of an operation of `task` that is at `position` of its line now, after `started` attempts of that line
-   * were started since ever. Whoever started since the snapshot was ahead in it.
+   * Sorted waits of an operation of `task` that is now at `position` of its line. `started` counts
+   * the attempts of that line ever started: those started since the snapshot were ahead in it.
    */
   waits(
     p: { readonly task: string; readonly position: Position; readonly now: number },
@@ -89,15 +90,15 @@ export class QueueSnapshot {
   }
 }
 
-/** Of an operation, in the whole line and in that of its task. */
+/** The place of an operation in the whole line and in that of its task. */
 export type Position = {
   readonly all: { readonly ahead: number; readonly started: number };
   readonly task: { readonly ahead: number; readonly started: number };
 };
 
 /**
- * A snapshot in the making: one future a step, so that the owner can let others go between the steps (100,000
- * operations cost some 5 ms a step).
+ * A snapshot in the making: one future a step, so that the owner can let other work go on between
+ * the steps (100,000 operations cost some 5 ms a step).
  */
 export class SnapshotBuilding {
   readonly #takenAt: number;
@@ -135,7 +136,7 @@ export class SnapshotBuilding {
 }
 
 type Played = {
-  /** One future: the waits that the lines' ranks point into. */
+  /** Plays one future and returns its waits, which the ranks of the lines are indexes of. */
   readonly play: () => Float64Array;
   readonly all: Line;
   readonly capped: ReadonlyMap<string, Line>;
@@ -150,7 +151,7 @@ function slotLines(queue: SlotQueue, source: SnapshotSource, random: Random): Pl
       simulation.play(queue, random, { positions, starts: waits });
       return waits;
     },
-    // Only these positions are told, one after the other.
+    // `play` returns the waits of these positions only, one after the other.
     all: newLine(
       positions,
       positions.map((_, i) => i),
@@ -162,7 +163,8 @@ function slotLines(queue: SlotQueue, source: SnapshotSource, random: Random): Pl
 
 function admissionLines(queue: AdmissionQueue, source: SnapshotSource, random: Random): Played {
   const { line } = queue;
-  // Who comes after all of them, without a cap: no end of the line for those who are submitted next.
+  // An operation after all others, without a cap: it gives the wait of those that are submitted
+  // next.
   const last: Contender = {
     residual: noResidual,
     task: queue.taskCaps.length,
@@ -206,7 +208,10 @@ function ranksOf(line: readonly Contender[], task: number): number[] {
   return ranks;
 }
 
-/** For every position to be recorded the first operation from there on that no cap and no delay holds up. */
+/**
+ * For every position to record, the first operation from there on that no cap and no delay holds
+ * up.
+ */
 function freeRanks(line: readonly Contender[], capped: ReadonlySet<number>): Int32Array {
   const ranks = new Set<number>();
   for (const position of profilePositions(line.length)) {

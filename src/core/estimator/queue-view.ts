@@ -6,24 +6,27 @@ import type { Residual } from './residual.ts';
 import type { SlotQueue } from './slot-simulation.ts';
 import { isCapped, type TaskRules } from './task-rules.ts';
 
-/** All a forecast looks at. */
+/** All that a forecast depends on. */
 export type EstimatorWorld = {
   readonly drawsMax: number;
   readonly live: LiveQueue;
   readonly history: History;
   readonly rulesOf: (task: string) => TaskRules;
-  /** Live worker slots: those of workers that were heard of lately. */
+  /** Live worker slots: those of workers with a recent heartbeat. */
   readonly slots: () => number;
-  /** Where other processes take operations too: the queue as it is told. null: all that waits is in `live`. */
+  /**
+   * The queue as another process describes it, where other processes take operations too. null: all
+   * waiting operations are in `live`.
+   */
   readonly remote: RemoteQueue | null;
 };
 
-/** What of it a simulation of the queue looks at. */
+/** The part of it that a simulation of the queue depends on. */
 export type QueueWorld = Pick<EstimatorWorld, 'history' | 'rulesOf' | 'slots'> & {
   readonly live: { readonly running: ReadonlySet<LiveOperation> };
 };
 
-/** Whether it may have to wait although a slot is free. */
+/** Whether the operation may have to wait although a slot is free. */
 export function isHeld(
   world: Pick<EstimatorWorld, 'rulesOf'>,
   operation: LiveOperation,
@@ -33,8 +36,8 @@ export function isHeld(
 }
 
 /**
- * The queue as the simulations take it. Made for one instant and used at once: the residuals read live windows.
- * `fallback` stands for operations of which nothing is known.
+ * The queue in the form that the simulations take. Made for one instant and used at once, because
+ * the residuals read live windows. `fallback` stands for operations of which nothing is known.
  */
 export class QueueView {
   readonly #world: QueueWorld;
@@ -56,7 +59,7 @@ export class QueueView {
     };
   }
 
-  /** Besides the queue the index of each task in it. */
+  /** The queue, with the index of each task in it. */
   admissionQueue(line: readonly LiveOperation[]): {
     readonly queue: AdmissionQueue;
     readonly tasks: ReadonlyMap<string, number>;
@@ -88,7 +91,7 @@ export class QueueView {
   }
 
   #residual(operation: LiveOperation): Residual {
-    // Whoever has not started is like all others of its task.
+    // An operation that has not started is like all others of its task.
     const fresh = operation.startedAt === null;
     const known = fresh ? this.#fresh.get(operation.task) : undefined;
     if (known !== undefined) return known;

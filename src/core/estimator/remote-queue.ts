@@ -5,23 +5,24 @@ import { roughWaits } from './rough-waits.ts';
 import { estimatorSettings as settings } from './settings.ts';
 import type { Queued } from './waiting-line.ts';
 
-/** A queue that another process played, and when, by two clocks. */
+/** A queue that another process played, with the time by two clocks. */
 export type TakenLine = {
   readonly line: ForeseenLine;
   /** When it was read from the store, by our clock. */
   readonly takenAt: number;
-  /** By the clock that `readyAt` is of. */
+  /** The same instant by the clock of `readyAt`. */
   readonly takenAtStore: number;
-  /** For how long it is as good as new. */
+  /** How long it is as good as new. */
   readonly keepMs: number;
-  /** There were more than were read. */
+  /** More operations waited than were read. */
   readonly isCut: boolean;
 };
 
 /**
- * A queue of which this process knows but a part: what it accepted itself. Where an operation stands is looked up in what
- * one process foresaw for all, behind which come those accepted here since. Where nothing was foreseen lately, it is the
- * count of all that wait and the slots.
+ * A queue of which this process knows only the operations that it accepted itself. The place of an
+ * operation is looked up in the forecast that one process made for all; those accepted here since
+ * come behind it. Without a recent forecast, the number of all waiting operations and the slots
+ * must do.
  */
 export class RemoteQueue {
   readonly #live: LiveQueue;
@@ -44,17 +45,17 @@ export class RemoteQueue {
     this.#taken = taken;
   }
 
-  /** How many wait, as of the last count. */
+  /** The number of waiting operations, as of the last count. */
   setPending(pending: number): void {
     this.#pending = pending;
   }
 
-  /** Whether a place in the queue means something. */
+  /** Whether places in the queue can be estimated. */
   isKnown(now: number): boolean {
     return this.#fresh(now) !== null || this.#pending === 0;
   }
 
-  /** Whether it waits behind more than are foreseen. */
+  /** Whether it waits behind more operations than the forecast covers. */
   isBeyond(queued: Queued, now: number): boolean {
     const taken = this.#fresh(now);
     return taken !== null && taken.isCut && taken.line.isBehind(queued);
@@ -93,7 +94,10 @@ export class RemoteQueue {
     return now - taken.takenAt <= most ? taken : null;
   }
 
-  /** Of those accepted elsewhere since nothing is known before the next look. */
+  /**
+   * Counts only operations accepted here: nothing is known of those accepted elsewhere before the
+   * next look.
+   */
   #later({ takenAt, takenAtStore }: TakenLine, queued: Queued, now: number): Later {
     const ageMs = Math.max(0, now - takenAt);
     if (queued.readyAt <= takenAtStore || queued.readyAt > now) return { ageMs, newer: 0 };

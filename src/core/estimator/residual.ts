@@ -2,8 +2,8 @@ import { estimatorSettings as settings } from './settings.ts';
 import { countAtMost, type SortedWindow } from './sorted-window.ts';
 
 /**
- * How much longer something takes that has taken `elapsedMs` already: a window of whole times, cut below the
- * elapsed one. Made once, drawn from many times.
+ * How much longer something takes that has already taken `elapsedMs`: a window of whole times, of
+ * which only those longer than the elapsed time count. Made once, drawn from many times.
  */
 export type Residual = {
   /** Sorted whole times; those from `from` to `count` are longer than what has elapsed. */
@@ -21,12 +21,13 @@ export function residualOf(window: SortedWindow, elapsedMs: number): Residual {
 }
 
 /**
- * The draw of rank `u` (0..1): one of the longer whole times, or a little above it, while at least three are left; then
- * a Pareto tail from the longest time known, which this one has outlived or nearly so. Never negative, always finite.
+ * The draw of rank `u` (0..1): one of the longer whole times, or a little above it, while at least
+ * three are left. With fewer, a Pareto tail from the longest known time, which this operation has
+ * outlived or nearly so. Never negative, always finite.
  *
- * A little above: the next operation of a kind hardly ever takes just as long as the longest known one of it, and a poll
- * planned for that instant comes too soon. In the replays that was worth up to 8 % of the lag; drawing evenly between
- * neighbours cost as much again where times are whole seconds.
+ * Why a little above: the next operation of a kind hardly ever takes exactly as long as a known
+ * one, and a poll planned for that instant comes too soon. In the replays this saved up to 8 % of
+ * the lag; drawing evenly between neighbours lost as much again where times are whole seconds.
  */
 export function drawRemaining(residual: Residual, u: number): number {
   const { values, from, count, elapsedMs } = residual;

@@ -5,21 +5,24 @@ import { PollBudget } from './poll-budget.ts';
 
 /** When to poll again. */
 export type PollWait = {
-  /** `retry-after-ms`: whole, from 1. */
+  /** For `retry-after-ms`: whole ms, from 1. */
   readonly ms: number;
-  /** `Retry-After`: whole seconds, rounded up, from 1. */
+  /** For `Retry-After`: whole seconds, rounded up, from 1. */
   readonly seconds: number;
 };
 
-/** What a plan is made of. */
+/** The input of a poll plan. */
 export type PollCase = {
   readonly ageMs: number;
   readonly remaining: ArrayLike<number> | null;
-  /** The operation cannot start before something changes, so that only the cap limits the wait. */
+  /** The operation cannot start before something changes, so only the cap limits the wait. */
   readonly stalled: boolean;
 };
 
-/** The plan, a jitter of up to 0.2 % so that equal operations part, the cap, and a place in the poll budget. */
+/**
+ * Makes poll waits: the plan, a jitter of up to 0.2 % so that equal operations part, the cap, and a
+ * place in the poll budget.
+ */
 export class RetryAfter {
   readonly #random: Random;
   readonly #capMs: number;
@@ -38,7 +41,7 @@ export class RetryAfter {
     this.#budget = new PollBudget({ perSecond: promised(p.pollsPerSecond), seconds });
   }
 
-  /** From now on; what was promised stays so. */
+  /** Takes effect from now on; earlier promises stay. */
   setPollsPerSecond(pollsPerSecond: number): void {
     this.#budget.setPerSecond(promised(pollsPerSecond));
   }
@@ -47,12 +50,12 @@ export class RetryAfter {
     return this.reserve(this.plan(p), p.now);
   }
 
-  /** Ms to wait, before jitter, cap and slot. */
+  /** ms to wait, before jitter, cap and slot. */
   plan(p: PollCase): number {
     return p.stalled ? this.#capMs : pollWaitMs(p);
   }
 
-  /** A wait of about `plannedMs`, with its place in the budget. */
+  /** A wait of about `plannedMs`, with its place taken in the budget. */
   reserve(plannedMs: number, now: number): PollWait {
     const jitter = 1 + settings.jitter * this.#random();
     const wait = Math.min(this.#capMs, plannedMs * jitter);
@@ -67,5 +70,5 @@ function promised(pollsPerSecond: number): number {
   return Math.max(1, Math.ceil(settings.promisedShare * pollsPerSecond));
 }
 
-/** The ring is longer than any wait by this: room for those that are put off. */
+/** The ring is this much longer than any wait, for polls that are postponed. */
 const ringSecondsMin = 900;

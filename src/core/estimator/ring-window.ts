@@ -1,17 +1,17 @@
 import { rankIn, type SortedWindow } from './sorted-window.ts';
 
 /**
- * The latest `capacity` values of a series, kept sorted as well, since every forecast asks for ranks and
- * only every finished operation changes them. A push is O(capacity), by moving memory.
+ * The latest `capacity` values of a series, also kept sorted, since every forecast asks for ranks
+ * and only a finished operation changes them. A push is O(capacity), by moving memory.
  */
 export class RingWindow implements SortedWindow {
   readonly capacity: number;
   readonly #ring: Float64Array;
   readonly #sorted: Float64Array;
-  /** Where in the ring each of the sorted values is; equal ones oldest first. */
+  /** The place in the ring of each sorted value; equal values are ordered oldest first. */
   readonly #places: Uint16Array;
   #count = 0;
-  /** Where in the ring the latest is. */
+  /** The place of the latest value in the ring. */
   #newest = 0;
   #total = 0;
 
@@ -27,7 +27,7 @@ export class RingWindow implements SortedWindow {
     return this.#count;
   }
 
-  /** Values ever pushed, those forgotten included. */
+  /** Values ever pushed, forgotten ones included. */
   get total(): number {
     return this.#total;
   }
@@ -51,7 +51,7 @@ export class RingWindow implements SortedWindow {
     this.#total += 1;
   }
 
-  /** How many came after the value at `rank` of the sorted ones. */
+  /** How many values came after the one at `rank` of the sorted ones. */
   ageAt(rank: number): number {
     const age = this.#newest - (this.#places[rank] as number);
     return age < 0 ? age + this.capacity : age;
@@ -66,7 +66,10 @@ export class RingWindow implements SortedWindow {
     );
   }
 
-  /** A window that holds `values` (oldest first; those past the capacity forgotten) as the latest of `total`. */
+  /**
+   * A window that holds `values` (oldest first; those beyond the capacity are forgotten) as the
+   * latest of `total`.
+   */
   static of(p: {
     readonly capacity: number;
     readonly values: readonly number[];
@@ -88,7 +91,7 @@ export class RingWindow implements SortedWindow {
     this.#count += 1;
   }
 
-  /** The oldest, which comes before those that are equal. */
+  /** Removes the oldest of the equal values, which comes first among them. */
   #remove(value: number): void {
     const at = rankIn(this.#sorted, this.#count, (held) => held < value);
     this.#sorted.copyWithin(at, at + 1, this.#count);

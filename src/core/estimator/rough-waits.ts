@@ -1,6 +1,9 @@
 import { normalScore } from './normal-score.ts';
 
-/** Before anybody has played the queue: the work ahead over the slots, by its mean and variance alone. */
+/**
+ * Waits for a queue that nobody has played yet: the work ahead divided by the slots, from its mean
+ * and variance alone.
+ */
 export function roughWaits(
   p: {
     /** Service times: the first `count` of `sorted`. */
@@ -21,7 +24,7 @@ export function roughWaits(
   }
   const mean = sum / Math.max(1, count);
   const variance = Math.max(0, squares / Math.max(1, count) - mean * mean);
-  // Those that run are halfway, on average.
+  // Running operations are halfway, on average.
   const middle = ((ahead + running / 2) / slots) * mean;
   const deviation = Math.sqrt(variance * (ahead + running)) / slots;
   for (let i = 0; i < waits.length; i += 1) {

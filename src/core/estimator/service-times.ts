@@ -4,8 +4,9 @@ import { RingWindow } from './ring-window.ts';
 import { estimatorSettings as settings } from './settings.ts';
 
 /**
- * What finished operations took from the start of their first attempt to their end, attempts and back-offs
- * included: a window a task, and one pooled over all tasks for those that have hardly finished any.
+ * How long finished operations took from the start of their first attempt to their end, attempts
+ * and back-offs included: a window for each task, and one pooled over all tasks for those with
+ * hardly any finished operations.
  */
 export class ServiceTimes {
   #pooled = new RingWindow(settings.pooledWindow);
@@ -27,18 +28,18 @@ export class ServiceTimes {
     return this.#tasks.get(task)?.total ?? 0;
   }
 
-  /** The task's own window; null while it holds too few to be drawn from. */
+  /** The task's own window; null while it holds too few values to draw from. */
   own(task: string): FadingWindow | null {
     const window = this.#tasks.get(task);
     return window !== undefined && window.count >= settings.taskSamplesMin ? window : null;
   }
 
-  /** The window of all tasks; null while it holds too few. */
+  /** The window of all tasks; null while it holds too few values. */
   pooled(): RingWindow | null {
     return this.#pooled.count >= settings.pooledSamplesMin ? this.#pooled : null;
   }
 
-  /** The median of all that is remembered, 0 when nothing is. */
+  /** The median of all remembered times; 0 when there are none. */
   pooledMedianMs(): number {
     const { sorted, count } = this.#pooled;
     return sorted[count >> 1] ?? 0;
@@ -69,7 +70,7 @@ export class ServiceTimes {
   }
 }
 
-/** A window as plain data: the values held, oldest first, and how many there ever were. */
+/** A window as plain data: its values, oldest first, and how many there ever were. */
 export type WindowState = { readonly values: readonly number[]; readonly total: number };
 
 export function windowState(window: RingWindow | FadingWindow): WindowState {

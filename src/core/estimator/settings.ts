@@ -1,30 +1,38 @@
 /**
- * The estimator's constants. They were chosen together, by replaying traces (docs/estimates.md has the
- * figures, `npm run bench:estimates` makes them): change one and replay all.
+ * The estimator's constants. They were chosen together, by replaying traces (docs/estimates.md has
+ * the figures, `npm run bench:estimates` makes them): whoever changes one must replay all.
  */
 export const estimatorSettings = {
-  /** Futures of one forecast, and samples it gives. */
+  /** Futures of one forecast, which are also its samples. */
   samples: 64,
 
-  // What is remembered.
-  /** Latest service times of a task, … */
+  // What is kept of finished operations.
+  /** Latest service times kept of a task. */
   taskWindow: 144,
-  /** … of which each counts 1/e of what the one so many later does: together as much as 70 that count the same. */
+  /**
+   * Weights fall by a factor of e every 36 operations, so the window is worth about 70 equally
+   * weighted ones.
+   */
   taskFade: 36,
-  /** What remained at the entry of a stage. */
+  /** Values kept of the time that remained at the entry of a stage. */
   stageWindow: 64,
   pooledWindow: 512,
-  /** A task with fewer of its own is drawn from the pool of all tasks. */
+  /** A task with fewer finished operations uses the pool of all tasks. */
   taskSamplesMin: 4,
-  /** Fewer in the pool say nothing: no estimate. */
+  /** With fewer in the pool there is no estimate. */
   pooledSamplesMin: 5,
   /** Below this many finished operations of the task, confidence is 'low'. */
   confidentSamplesMin: 100,
-  /** Further tasks share the pool. */
+  /** Tasks beyond this many use only the pool. */
   tasksMax: 1_000,
-  /** Stages of one task that are told apart; a message with a number in it would make one for each. */
+  /**
+   * Stages distinguished in one task: a message with a number in it would make one for each number.
+   */
   stagesMax: 64,
-  /** Finished operations of a task before one of it is said to take longer than usual: of two, every second one does. */
+  /**
+   * Finished operations of a task before one of it can take "longer than usual": with two, every
+   * second one would.
+   */
   usualSamplesMin: 5,
   /** Progress buckets of a fraction: 5 % each. */
   stageFractions: 20,
@@ -39,31 +47,37 @@ export const estimatorSettings = {
   firstAheadShare: 0.1,
   firstElapsedMsMax: 100,
 
-  // What was never seen.
+  // Durations longer than any seen, and declared ones.
   /** How far into the gap to the next longer time a draw may lie. */
   gapShare: 0.2,
-  /** Fewer window values above the elapsed time than this: a Pareto tail instead. */
+  /** With fewer window values above the elapsed time, a Pareto tail is used instead. */
   tailSamplesMin: 3,
   tailExponent: 1.5,
   /** Spread of a declared duration: sigma of a lognormal whose median is the declared one. */
   declaredSigma: 0.5,
 
-  /** Learned and not yet told to other processes. */
+  /** News kept for other processes: facts learned here that are not in the shared state. */
   newsMax: 4_096,
 
   // Queues.
-  /** Draws of one forecast made for one operation alone; past it the shared snapshot answers. */
+  /** Draws of a forecast for one operation alone; beyond it the shared snapshot answers. */
   drawsMax: 8_192,
-  /** The same where caps or delayed starts ask for a simulation of events, which costs about four times as much a draw. */
+  /**
+   * The same where caps or delayed starts need a simulation of events, which costs about four times
+   * as much a draw.
+   */
   admissionDrawsMax: 2_048,
   /** Neighbouring positions of a snapshot differ by this factor. */
   snapshotGrowth: 1.15,
   snapshotMsMin: 250,
-  /** What is told of the queue to other processes: so many equally likely waits a position, … */
+  /** Equally likely waits that other processes are told for each position. */
   sharedWaits: 16,
-  /** … and operations to find others by, whose positions differ by this factor. */
+  /** Marks by which other processes find operations: their positions differ by this factor. */
   markGrowth: 1.05,
-  /** The queue as another process foresaw it is used for so long past its time, before what is counted counts. */
+  /**
+   * A forecast of another process is used until it is this old (or twice the time it is kept, if
+   * that is longer); then only the counts are.
+   */
   sharedMsMax: 10_000,
   /** A snapshot is kept for this share of the wait of its last operation. */
   snapshotHorizonShare: 0.02,
@@ -71,27 +85,38 @@ export const estimatorSettings = {
   // The bound.
   missTarget: 0.1,
   learningRate: 0.1,
-  /** More outstanding predictions than this shorten the step: their feedback is on its way already. */
+  /**
+   * More outstanding predictions than this shorten the step, because their feedback is still to
+   * come.
+   */
   outstandingFull: 16,
   lambdaMax: 50,
   spreadShareMin: 0.02,
   spreadMsMin: 50,
 } as const;
 
-/** How polls are planned, and the bounds that hold whatever is foreseen. */
+/** How polls are planned, and the bounds that hold whatever the forecast says. */
 export const pollSettings = {
   /** What one poll costs, in units of relative lag. */
   pollCost: 0.013,
-  /** Shorter operations are not told apart: their lag is weighed as if they took so long. */
+  /**
+   * Operations shorter than this are treated alike: their lag is weighed as if they took this long.
+   */
   ageMsMin: 7_000,
   waitMsMin: 400,
   waitAgeShareMin: 0.02,
   waitMsFree: 2_000,
   waitAgeShareMax: 0.5,
   waitPredictedShareMax: 0.25,
-  /** A wait is made longer by up to this share. Never shorter: a poll just before the likely end is a wasted one. */
+  /**
+   * A wait is lengthened by up to this share. Never shortened: a poll just before the likely end is
+   * wasted.
+   */
   jitter: 0.002,
-  /** Of the budget so much is promised: the rest is for polls that come later than they were asked to. */
+  /**
+   * This share of the budget is promised; the rest is for polls that come later than they were
+   * asked to.
+   */
   promisedShare: 0.95,
   capMsDefault: 60_000,
 } as const;

@@ -16,7 +16,10 @@ export type WaitingForecast = {
   readonly now: number;
 };
 
-/** The snapshot that answers for operations with too many ahead of them, and when the next one is due. */
+/**
+ * The snapshot that answers for operations with too many ahead of them, and when the next one is
+ * due.
+ */
 export class SharedSnapshot {
   readonly #world: EstimatorWorld;
   readonly #random: Random;
@@ -28,7 +31,10 @@ export class SharedSnapshot {
     this.#random = random;
   }
 
-  /** 64 waits for a slot into `waits`: by the latest snapshot, however old, or roughly while there is none. */
+  /**
+   * Fills `waits` with 64 waits for a slot: from the latest snapshot, however old, or roughly while
+   * there is none.
+   */
   waits(p: WaitingForecast, waits: Float64Array): Float64Array {
     const { operation, now } = p;
     const { live, history, slots } = this.#world;
@@ -47,7 +53,10 @@ export class SharedSnapshot {
     return waits;
   }
 
-  /** Whether a new one would be of use: somebody needed it, or would, and the latest is missing or old. */
+  /**
+   * Whether a new snapshot would be useful: one was or would be needed, and the latest is missing
+   * or old.
+   */
   due(now: number): boolean {
     const { live, slots, history, drawsMax } = this.#world;
     if (this.#latest !== null && now < this.#latest.staleAt) return false;
@@ -56,7 +65,7 @@ export class SharedSnapshot {
     return this.#wanted || draws > drawsMax;
   }
 
-  /** The queue as it is now, to be played step by step and then adopted. */
+  /** Begins a snapshot of the present queue; its owner plays it step by step and then adopts it. */
   begin(now: number): SnapshotBuilding {
     this.#wanted = false;
     const { live } = this.#world;
@@ -70,7 +79,7 @@ export class SharedSnapshot {
   }
 }
 
-/** The counts of starts as they are now: the live ones go on. */
+/** The counts of starts at this moment, copied because the live ones go on. */
 function startsOf(
   live: EstimatorWorld['live'],
   line: readonly LiveOperation[],

@@ -1,17 +1,18 @@
-/** What a client was told last. */
+/** The estimate that a client was last given. */
 export type ShownEstimate = {
   readonly p50At: number;
   readonly p90At: number;
-  /** A bound that was told has passed: say "longer than usual". */
+  /** A bound that was given has passed: show "longer than usual". */
   readonly boundPassed: boolean;
 };
 
-/** A time is held while the new one differs by less than this share of what is left. */
+/** A time is kept while the new one differs by less than this share of what is left. */
 const holdShare = 0.1;
 
 /**
- * The estimate to show, given the one shown before (null: none), so that the time does not jitter with every sample:
- * each instant is held until it would move by more than a tenth of what is left, and never once it has passed.
+ * The estimate to show, given the one shown before (null: none), so that the time does not jitter
+ * with every sample: each instant is kept until it would move by more than a tenth of what is left,
+ * but never once it has passed.
  */
 export function shownEstimate(p: {
   readonly before: ShownEstimate | null;

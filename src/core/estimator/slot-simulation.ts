@@ -13,15 +13,16 @@ export type SlotQueue = {
 };
 
 /**
- * Futures of a slot queue. One future: every busy slot frees at a draw of what remains, then each operation ahead
- * takes the earliest free slot for a draw of its task.
+ * Plays futures of a slot queue. In each, every busy slot frees after a draw of what remains, then
+ * each operation ahead takes the earliest free slot for a draw of its task.
  */
 export class SlotSimulation {
   #heap = new Float64Array(256);
 
   /**
-   * One future. `starts[i]` becomes the wait of the operation at `positions[i]`, where 0 is the first that waits and
-   * `ahead.length` whoever comes after all of them. Positions ascend; later operations are not drawn.
+   * Plays one future. `starts[i]` becomes the wait of the operation at `positions[i]`, where 0 is
+   * the first waiting operation and `ahead.length` one that comes after all of them. Positions must
+   * ascend; operations after the last position are not drawn.
    */
   play(
     queue: SlotQueue,
@@ -43,7 +44,10 @@ export class SlotSimulation {
     }
   }
 
-  /** Fills the heap with the instants at which the slots become free and answers how many there are. */
+  /**
+   * Fills the heap with the instants at which the slots become free, and returns how many there
+   * are.
+   */
   #freeSlots({ slots, busy }: SlotQueue, random: Random): number {
     const size = Math.max(slots, busy.length);
     if (this.#heap.length < size) this.#heap = new Float64Array(size * 2);
@@ -56,7 +60,7 @@ export class SlotSimulation {
       heapify(heap, size);
       return size;
     }
-    // Workers drain: the first to end are not replaced. Sorted is heap-ordered.
+    // Workers drain: the first operations to end are not replaced. A sorted array is heap-ordered.
     heap.subarray(0, size).sort();
     heap.copyWithin(0, size - slots, size);
     return slots;

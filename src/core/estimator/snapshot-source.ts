@@ -4,7 +4,7 @@ import { QueueView, isHeld, type QueueWorld } from './queue-view.ts';
 import type { Residual } from './residual.ts';
 import { isCapped } from './task-rules.ts';
 
-/** A queue in which `line` waits, frozen as it is now, to be played. */
+/** The queue in which `line` waits, frozen as it is now so that it can be played later. */
 export function snapshotSource(
   world: QueueWorld,
   line: readonly LiveOperation[],
@@ -38,7 +38,7 @@ function pooledResidual(window: { sorted: Float64Array; count: number } | null):
   };
 }
 
-/** Copies windows, each once: the live ones change while a snapshot is made. */
+/** Copies windows, each only once, because the live ones change while a snapshot is made. */
 function freezer(): (residual: Residual) => Residual {
   const copies = new Map<Float64Array, Float64Array>();
   const done = new Map<Residual, Residual>();

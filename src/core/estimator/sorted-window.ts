@@ -1,9 +1,12 @@
-/** Times of a series, smallest first, as a forecast draws from them. */
+/** The values of a series of times, sorted, for forecasts to draw from. */
 export type SortedWindow = {
-  /** Ascending: the first `count` of the array, all equally likely. It changes when the series goes on. */
+  /**
+   * Ascending: the first `count` of the array, all equally likely. It changes when the series goes
+   * on.
+   */
   readonly sorted: Float64Array;
   readonly count: number;
-  /** Values ever pushed, those forgotten included. */
+  /** Values ever pushed, forgotten ones included. */
   readonly total: number;
 };
 
@@ -12,7 +15,7 @@ export function countAtMost({ sorted, count }: SortedWindow, value: number): num
   return rankIn(sorted, count, (held) => held <= value);
 }
 
-/** The first rank at which `isBefore` does not hold; it must hold for none after that. */
+/** The first rank at which `isBefore` is false; it must be false for all after it. */
 export function rankIn(
   sorted: Float64Array,
   count: number,

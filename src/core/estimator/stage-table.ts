@@ -3,10 +3,10 @@ import { windowOf, windowState, type WindowState } from './service-times.ts';
 import { estimatorSettings as settings } from './settings.ts';
 
 /**
- * Progress as a key, not a rate: for every stage of a task, what remained when finished operations entered it.
- * A handler that says 70 % has not done 70 % of its time; but what remained at 70 % the last times will remain
- * again. On 2,383 operations with real steps linear extrapolation was 16 times worse than not looking at the
- * progress at all, and the table better than both.
+ * Progress as a key, not a rate: for every stage of a task, the time that remained when finished
+ * operations entered it. A handler that reports 70 % has not done 70 % of its time; but what
+ * remained at 70 % the last times will remain again. On 2,383 operations with real steps, linear
+ * extrapolation was 16 times worse than ignoring the progress, and the table was better than both.
  */
 export class StageTable {
   readonly #tasks = new Map<string, Map<string, RingWindow>>();
@@ -27,7 +27,9 @@ export class StageTable {
     window.push(p.remainingMs);
   }
 
-  /** What remained at entry; null while too few operations went through the stage. */
+  /**
+   * The times that remained at the stage's entry; null while too few operations went through it.
+   */
   remaining(task: string, stage: string): RingWindow | null {
     const window = this.#tasks.get(task)?.get(stage);
     return window !== undefined && window.count >= settings.taskSamplesMin ? window : null;
@@ -54,7 +56,10 @@ export class StageTable {
   }
 }
 
-/** The stage a progress report stands for: its bucket of 5 %, else its message; null when it has neither. */
+/**
+ * The stage that a progress report stands for: its bucket of 5 %, else its message; null when it
+ * has neither.
+ */
 export function stageKey(report: {
   readonly fraction: number | null;
   readonly message: string | null;

@@ -6,7 +6,7 @@ import { StratifiedDraws } from './stratified-draws.ts';
 
 const futures = 64;
 
-/** By draw: its numbers over all futures. */
+/** The numbers of each draw over all futures. */
 function drawn(seed: number, draws: number): number[][] {
   const stratified = new StratifiedDraws();
   stratified.begin(seededRandom(seed));
@@ -35,7 +35,7 @@ describe('StratifiedDraws', () => {
   });
 
   it('gives any two draws of a future numbers that have nothing to do with each other', () => {
-    // Over many seeds: the correlation of the first draw with others, in the first future.
+    // Over many seeds: the correlation of the first draw with others, within the first future.
     const seeds = Array.from({ length: 2_000 }, (_, seed) => drawn(seed, 6).map(([u]) => u!));
     for (let other = 1; other < 6; other += 1) {
       const products = seeds.map((us) => 12 * (us[0]! - 0.5) * (us[other]! - 0.5));
@@ -64,7 +64,8 @@ describe('StratifiedDraws', () => {
         Array.from({ length: terms }, () => Array.from({ length: futures }, random)),
       );
     });
-    // Of the variance of a median a share of 2/pi goes with the terms one by one: that part goes away.
+    // A share of 2/pi of a median's variance comes from the single terms; stratified draws remove
+    // that part.
     assert.ok(stratified < plain * 0.8, `${stratified} ${plain}`);
   });
 });

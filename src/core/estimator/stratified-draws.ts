@@ -2,23 +2,25 @@ import type { Random } from './random.ts';
 import { estimatorSettings as settings } from './settings.ts';
 
 /**
- * Random numbers for the futures of one queue: over all of them each draw, the first, the second and so on, gets one number from each
- * sixty-fourth, in an order of its own (a Latin hypercube). In any one future they are as uniform and independent as others.
+ * Random numbers for the futures of one queue. Over all futures, each draw (the first, the second
+ * and so on) gets one number from each sixty-fourth, in an order of its own: a Latin hypercube.
+ * Within one future the numbers are uniform and independent.
  *
- * Waits only grow with what the operations ahead take, and of such sums the middle is never less certain than by plain draws (McKay,
- * Beckman and Conover, 1979). Of sixty-four plain draws one may get forty long ones, and its median with them.
+ * Waits only grow with the durations of the operations ahead, and the median of such sums is never
+ * less certain than with plain draws (McKay, Beckman and Conover, 1979). Of sixty-four plain draws,
+ * one operation may get forty long ones, which lengthens its median.
  */
 export class StratifiedDraws {
   #seed = 0;
   #future = 0;
   #state = 0;
 
-  /** Other numbers than before, for the futures of another queue. */
+  /** Begins a new sequence of numbers, for the futures of another queue. */
   begin(random: Random): void {
     this.#seed = Math.floor(random() * 2 ** 32) | 0;
   }
 
-  /** From here on `next` answers for the future `index`, 0..63, from its first draw. */
+  /** From here on `next` returns the draws of the future `index` (0..63), from its first. */
   future(index: number): void {
     this.#future = index;
     this.#state = this.#seed;
@@ -29,7 +31,8 @@ export class StratifiedDraws {
     let bits = Math.imul(this.#state ^ (this.#state >>> 15), 0x2c1b3c6d);
     bits = Math.imul(bits ^ (bits >>> 12), 0x297a2d39);
     bits ^= bits >>> 15;
-    // Odd multiples, sums and this shift map 0..63 to itself one to one: a permutation by 22 bits, without a table.
+    // Odd multiples, sums and this shift map 0..63 to itself one to one: a permutation by 22 bits,
+    // without a table.
     let stratum = Math.imul(this.#future, (bits << 1) | 1) + (bits >>> 5);
     stratum &= strata - 1;
     stratum ^= stratum >> 3;
@@ -38,5 +41,5 @@ export class StratifiedDraws {
   };
 }
 
-/** A power of two. */
+/** Must be a power of two. */
 const strata = settings.samples;

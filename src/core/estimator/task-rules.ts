@@ -1,10 +1,10 @@
-/** What the author of a task said about it, as far as it bears on when an operation ends. */
+/** What the author of a task declared about it, as far as it affects when an operation ends. */
 export type TaskRules = {
-  /** What one operation takes, before there is a history; null: not said. */
+  /** The duration of one operation, used before there is a history; null: not declared. */
   readonly declaredMs: number | null;
-  /** Attempts of the task at once; null: any number; 0: paused. */
+  /** Attempts of the task that may run at once; null: any number; 0: paused. */
   readonly concurrency: number | null;
-  /** Attempts with one key at once; null: any number. */
+  /** Attempts with one key that may run at once; null: any number. */
   readonly keyConcurrency: number | null;
 };
 

@@ -2,28 +2,29 @@ import type { CompletionEstimate } from './completion-estimate.ts';
 import { estimatorSettings } from './settings.ts';
 import { held, shownEstimate } from './shown-estimate.ts';
 
-/** What the clients of one operation were told. */
+/** The estimates that the clients of one operation were given. */
 export type Told = {
-  /** When the first estimate was told, which the end is measured against. */
+  /** When the first estimate was given, which the actual end is compared with. */
   readonly firstAt: number;
-  /** What it was. */
+  /** The first estimate. */
   readonly first: Pick<CompletionEstimate, 'p50At' | 'p90At'>;
-  /** As it is shown now. */
+  /** The estimate shown now. */
   readonly shown: CompletionEstimate;
-  /** When `shown` was looked at last. */
+  /** When `shown` was last updated. */
   readonly at: number;
-  /** A bound that was told has passed: say "longer than usual". */
+  /** A bound that was given has passed: show "longer than usual". */
   readonly boundPassed: boolean;
 };
 
-/** `fresh` as the first that is told. */
+/** Records `fresh` as the first estimate given. */
 export function toldFirst(fresh: CompletionEstimate, at: number): Told {
   return { firstAt: at, first: fresh, shown: fresh, at, boundPassed: false };
 }
 
 /**
- * What to tell after `before`: instants are held as in shownEstimate, the start likewise until it has happened. While
- * the end is held, so is what it rests on; only the queue position is always that of now.
+ * The estimate to give after `before`: instants are held as in shownEstimate, and so is the start
+ * until it has happened. While the end is held, so is its basis; only the queue position is always
+ * the present one.
  */
 export function toldNext(
   before: Told,
@@ -47,7 +48,7 @@ export function toldNext(
       p50At,
       p90At,
       queuePosition: fresh.queuePosition,
-      // A bound that was guessed from a few of others says nothing of what is usual.
+      // A bound guessed from a few of other tasks says nothing about what is usual.
       longerThanUsual: fresh.longerThanUsual || (boundPassed && isUsual(fresh)),
     },
     at,
