@@ -120,7 +120,10 @@ export function prepareDeliveries(writer: WriteConnection, endpoints: EndpointLe
     if (by !== 0 && entry.removedAt === null) {
       endpoints.inFlight.change(entry.seq, entry.endpoint.origin, by);
     }
-    if (after.nextAt !== null) endpoints.places.planned(entry.seq, after.nextAt, now);
+    const { id, nextAt } = after;
+    // A claim takes what is first, and has told so itself.
+    if (before.nextAt !== null && after.lease === null) endpoints.ahead.drop(entry.seq);
+    if (nextAt !== null) endpoints.places.planned(entry.seq, { id, nextAt }, now);
     // What waits decides the place of an endpoint, not what is in flight or over.
     if (before.nextAt !== null || after.nextAt !== null) endpoints.touch(entry, now);
   }

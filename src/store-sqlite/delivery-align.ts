@@ -77,6 +77,7 @@ export function prepareAlign(
     const decision = decideAtEndpoint(deliveryOf(row), eventOf(entry), { endpoint, now });
     if (decision.outcome !== 'applied') return 0;
     const { state, nextAt, nextReason, finishedAt, removeAt } = decision.delivery;
+    endpoints.ahead.drop(entry.seq);
     return move.run(state, nextAt, nextReason, finishedAt, removeAt, entry.seq, alignedMax);
   }
 

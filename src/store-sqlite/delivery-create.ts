@@ -80,6 +80,8 @@ export function prepareCreateDelivery(
     const delivery = newDelivery(p, entry.endpoint, now);
     if (!isInserted(delivery, entry.seq)) return;
     insertBody.run(p.body, membersText(p.headers), p.secret);
+    const { id, nextAt } = delivery;
+    if (nextAt !== null) endpoints.places.planned(entry.seq, { id, nextAt }, now);
     endpoints.touch(entry, now);
     if (operationId === null || !isFinalEvent(p.event)) return;
     for (const row of overtaken.all(operationId)) {

@@ -45,14 +45,10 @@ LIMIT ? + 0`;
 export const laneDueSql = laneSql('<=');
 export const laneTooFarSql = laneSql('>');
 
-export type DeliveryLane = {
-  readonly entry: EndpointEntry;
-  /** Due deliveries as fetched, with what is sent; those before `at` are taken. */
-  rows: readonly Row[];
-  at: number;
-  /** There are no more than `rows`. */
-  isExhausted: boolean;
-};
+export type DeliveryLane = { readonly entry: EndpointEntry };
+
+/** Read at once of an endpoint that has attempts in flight: it is claimed from again when one of them has ended. */
+const aheadRows = 16;
 
 export class DeliveryLanes {
   readonly #endpoints: EndpointLedger;
@@ -90,10 +86,11 @@ export class DeliveryLanes {
         const entry = this.#endpoints.bySeq(seqOf(row));
         const free = this.#freeOf(entry, p);
         if (free === 0) continue;
-        const lane = { entry, rows: [], at: 0, isExhausted: false };
+        // What is too far ahead now may not be in a moment.
+        if (this.#endpoints.places.tooFar.has(entry.seq)) this.#endpoints.ahead.drop(entry.seq);
         // One of each in turn: more are fetched at once only when there are too few endpoints for that.
-        this.#refill(lane, p, isLast ? Math.min(free, range.missing()) : 1);
-        if (lane.rows.length > 0) yield lane;
+        const wanted = isLast ? Math.min(free, range.missing()) : 1;
+        if (this.#next(entry, p, wanted) !== undefined) yield { entry };
         else this.#endpoints.touch(entry, p.now); // its place was not right any more
       }
       if (isLast) return;
@@ -101,14 +98,11 @@ export class DeliveryLanes {
   }
 
   /** The next delivery of a lane that may go out, of `wanted`; undefined: there is none, or no slot. */
-  take(lane: DeliveryLane, p: ClaimDeliveries, wanted: number): Row | undefined {
-    const free = this.#freeOf(lane.entry, p);
+  take({ entry }: DeliveryLane, p: ClaimDeliveries, wanted: number): Row | undefined {
+    const free = this.#freeOf(entry, p);
     if (free === 0) return undefined;
-    if (lane.at >= lane.rows.length && !lane.isExhausted) {
-      this.#refill(lane, p, Math.min(free, wanted));
-    }
-    const row = lane.rows[lane.at];
-    lane.at += 1;
+    const row = this.#next(entry, p, Math.min(free, wanted));
+    if (row !== undefined) this.#endpoints.ahead.taken(entry.seq);
     return row;
   }
 
@@ -127,17 +121,19 @@ export class DeliveryLanes {
     return Math.max(0, allowed - this.#endpoints.inFlight.ofEndpoint(seq));
   }
 
-  /** What was taken before is in flight by now: the same query goes on. */
-  #refill(lane: DeliveryLane, { now }: ClaimDeliveries, count: number): void {
-    const { seq } = lane.entry;
+  /** The first that is due; of more the same query goes on, as what was taken before is in flight by now. */
+  #next({ seq }: EndpointEntry, { now }: ClaimDeliveries, wanted: number): Row | undefined {
+    const { ahead, inFlight, places } = this.#endpoints;
+    const known = ahead.first(seq, now);
+    if (known !== undefined || ahead.isWhole(seq, now)) return known;
+    const count = inFlight.ofEndpoint(seq) > 0 ? Math.max(wanted, aheadRows) : wanted;
     const rows = this.#due.all(seq, now, now, count);
-    if (rows.length < count && this.#endpoints.places.tooFar.has(seq)) {
+    if (rows.length < count && places.tooFar.has(seq)) {
       const limit = count - rows.length;
       rows.push(...this.#tooFar.all(seq, now + limits.deliveryTtlMs, now, limit));
     }
-    lane.rows = rows;
-    lane.at = 0;
-    lane.isExhausted = rows.length < count;
+    ahead.keep(seq, rows, rows.length < count ? now : null);
+    return rows[0];
   }
 }
 

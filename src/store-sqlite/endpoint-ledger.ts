@@ -1,5 +1,6 @@
 import type { Endpoint } from '../core/endpoint.ts';
 import type { Row, WriteConnection, WriteStatement } from './connection.ts';
+import { DeliveriesAhead } from './deliveries-ahead.ts';
 import {
   EndpointPlaces,
   idle,
@@ -139,6 +140,7 @@ const entriesMax = 1_000;
 
 export class EndpointLedger {
   readonly inFlight: InFlight;
+  readonly ahead = new DeliveriesAhead();
   readonly registered: RegisteredEndpoints;
   readonly places: EndpointPlaces;
   /** As of when all places are right (endpoint-time.ts); null: they must be audited. */
@@ -164,7 +166,7 @@ export class EndpointLedger {
     this.#writer = writer;
     this.inFlight = new InFlight(writer);
     this.registered = new RegisteredEndpoints(writer);
-    this.places = new EndpointPlaces(writer);
+    this.places = new EndpointPlaces(writer, this.ahead);
     this.#selectBySeq = writer.prepare(selectEndpointBySeqSql);
     this.#select = writer.prepare(selectEndpointSql);
     this.#selectRequest = writer.prepare(selectRequestEndpointSql);
@@ -278,6 +280,7 @@ export class EndpointLedger {
     this.#entries.delete(entry.seq);
     this.#seqs.delete(entry.endpoint.id);
     this.#dirty.delete(entry);
+    this.ahead.drop(entry.seq);
     this.places.tooFar.delete(entry.seq);
   }
 
@@ -327,6 +330,7 @@ export class EndpointLedger {
       this.#dirty.clear();
       this.#parked.clear();
       this.places.tooFar.clear();
+      this.ahead.clear();
       this.placedAt = null;
       for (const [origin, count] of parked) this.#parked.set(origin as string, count as number);
     } finally {

@@ -3,6 +3,8 @@ import { gateStands } from '../core/endpoint-health.ts';
 import { limits } from '../core/limits.ts';
 import { isPast } from '../core/transitions.ts';
 import type { Row, Value, WriteConnection, WriteStatement } from './connection.ts';
+import type { DeliveriesAhead } from './deliveries-ahead.ts';
+import { pendingColumn } from './delivery-rows.ts';
 
 /**
  * Where an endpoint stands in the order of claims, as of an instant. It follows from the first of its pending
@@ -49,13 +51,17 @@ export class EndpointPlaces {
   readonly #first: WriteStatement;
   readonly #firstTooFar: WriteStatement;
 
-  constructor(writer: WriteConnection) {
+  readonly #ahead: DeliveriesAhead;
+
+  constructor(writer: WriteConnection, ahead: DeliveriesAhead) {
+    this.#ahead = ahead;
     this.#first = writer.prepare(firstPendingSql);
     this.#firstTooFar = writer.prepare(firstTooFarSql);
   }
 
   /** A delivery of the endpoint was planned for `nextAt`. */
-  planned(seq: number, nextAt: number, now: number): void {
+  planned(seq: number, { id, nextAt }: { id: string; nextAt: number }, now: number): void {
+    this.#ahead.planned(seq, nextAt, id);
     if (nextAt > now + limits.deliveryTtlMs) this.tooFar.add(seq);
   }
 
@@ -75,6 +81,8 @@ export class EndpointPlaces {
   }
 
   #firstOf(seq: number, now: number): Row | undefined {
+    const known = this.tooFar.has(seq) ? undefined : this.#ahead.first(seq, now);
+    if (known !== undefined) return [known[pendingColumn.nextAt] ?? null, known[pendingColumn.id] ?? null];
     const first = this.#first.first(seq, now);
     if (first === undefined || !this.tooFar.has(seq) || Number(first[0]) <= now) return first;
     return this.#firstTooFar.first(seq, now + limits.deliveryTtlMs, now) ?? first;
