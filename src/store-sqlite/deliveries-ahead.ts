@@ -12,9 +12,13 @@ import { pendingColumn } from './delivery-rows.ts';
 type Queue = {
   readonly rows: readonly Row[];
   at: number;
+  /** The last one that was read, whether or not it is still here; undefined: none was. */
+  readonly after: Key | undefined;
   /** Nothing else was due at this instant; null: there may be more. */
   wholeAt: number | null;
 };
+
+type Key = readonly [at: number, id: string];
 
 /** Rows, of all queues; and queues. 4 MiB of bodies as they are. */
 const rowsMax = 1_024;
@@ -49,22 +53,30 @@ export class DeliveriesAhead {
 
   /** All that the endpoint has due now, up to so many; `wholeAt`: and that is all. */
   keep(seq: number, rows: readonly Row[], wholeAt: number | null): void {
+    const last = rows.at(-1);
+    const after = last === undefined ? this.after(seq) : keyOf(last);
     this.drop(seq);
     if (this.#rows + rows.length > rowsMax || this.#queues.size >= rowsMax) this.clear();
-    this.#queues.set(seq, { rows, at: 0, wholeAt });
+    this.#queues.set(seq, { rows, at: 0, after, wholeAt });
     this.#rows += rows.length;
+  }
+
+  /** Where to read on; undefined: from the first on. */
+  after(seq: number): Key | undefined {
+    return this.#queues.get(seq)?.after;
+  }
+
+  /** How many more rows may be kept of one endpoint. */
+  get room(): number {
+    return Math.floor(rowsMax / (this.#queues.size + 1));
   }
 
   /** Another one waits from now on. */
   planned(seq: number, nextAt: number, id: string): void {
     const queue = this.#queues.get(seq);
     if (queue === undefined) return;
-    const last = queue.at < queue.rows.length ? queue.rows.at(-1) : undefined;
-    const lastAt = last?.[pendingColumn.nextAt] as number | undefined;
-    const isBehind =
-      lastAt !== undefined &&
-      (nextAt > lastAt || (nextAt === lastAt && id > (last?.[pendingColumn.id] as string)));
-    if (isBehind) queue.wholeAt = null;
+    const [afterAt, afterId] = queue.after ?? [-Infinity, ''];
+    if (nextAt > afterAt || (nextAt === afterAt && id > afterId)) queue.wholeAt = null;
     else this.drop(seq);
   }
 
@@ -80,4 +92,8 @@ export class DeliveriesAhead {
     this.#queues.clear();
     this.#rows = 0;
   }
+}
+
+function keyOf(row: Row): Key {
+  return [row[pendingColumn.nextAt] as number, row[pendingColumn.id] as string];
 }

@@ -83,6 +83,7 @@ export function prepareAlign(
 
   return {
     all: (entry, now) => {
+      endpoints.unwritten.writeOf(entry.seq);
       let isBehind = false;
       for (const source of sourcesOf(entry)) {
         if (move(source, entry, now) === alignedMax) isBehind = true;
@@ -91,6 +92,7 @@ export function prepareAlign(
       endpoints.touch(entry, now);
     },
     some: (entry, now, limit) => {
+      endpoints.unwritten.writeOf(entry.seq);
       const rows: Row[] = [];
       for (const { select } of sourcesOf(entry)) {
         rows.push(...select.all(entry.seq, limit - rows.length));

@@ -27,13 +27,13 @@ export const openTooFarSql = openSql('>');
 /** Pending rows that a lane looks at in search of those in time: the sweep removes the others. */
 const laneRowsMax = 100;
 
-const laneSql = (range: string): string => `
+const laneSql = (range: string, from = ''): string => `
 SELECT ${pendingColumns}, body, headers, secret
 FROM (
   SELECT seq AS found
   FROM deliveries
   WHERE endpoint_seq = ?
-    AND next_at ${range} ?
+    AND next_at ${range} ?${from}
   ORDER BY next_at, id
   LIMIT ${laneRowsMax}
 )
@@ -42,7 +42,7 @@ LEFT JOIN delivery_bodies ON delivery_seq = found
 WHERE expires_at > ?
 LIMIT ? + 0`;
 
-export const laneDueSql = laneSql('<=');
+export const laneDueSql = laneSql('<=', '\n    AND (next_at, id) > (?, ?)');
 export const laneTooFarSql = laneSql('>');
 
 export type DeliveryLane = { readonly entry: EndpointEntry };
@@ -67,34 +67,56 @@ export class DeliveryLanes {
 
   /** Every lane that has something to take, once. `missing` says how many deliveries are still wanted. */
   *inOrder(p: ClaimDeliveries, scan: Scan, missing: () => number): Generator<DeliveryLane> {
-    yield* this.#inRange({ statement: this.#open, bound: p.now, scan, missing }, p);
+    const due = { statement: this.#open, bound: p.now, isBeyond: false, scan, missing };
+    yield* this.#inRange(due, p);
     if (this.#endpoints.places.tooFar.size === 0) return;
     const bound = p.now + limits.deliveryTtlMs;
-    yield* this.#inRange({ statement: this.#openTooFar, bound, scan, missing }, p);
+    const tooFar = { statement: this.#openTooFar, bound, isBeyond: true, scan, missing };
+    yield* this.#inRange(tooFar, p);
   }
 
   *#inRange(range: Range, p: ClaimDeliveries): Generator<DeliveryLane> {
-    let [lastAt, lastId] = [Number.MIN_SAFE_INTEGER, ''];
+    let after: Place = [Number.MIN_SAFE_INTEGER, ''];
+    const unplaced = this.#unplacedIn(range);
     for (;;) {
       const count = Math.min(range.missing(), range.scan.rowsLeft);
       if (count === 0) return;
-      const rows = range.statement.all(range.bound, lastAt, lastId, count);
+      const rows = range.statement.all(range.bound, ...after, count);
       range.scan.look(rows.length);
       const isLast = rows.length < count;
       for (const row of rows) {
-        [lastAt, lastId] = [row[1] as number, row[2] as string];
-        const entry = this.#endpoints.bySeq(seqOf(row));
-        const free = this.#freeOf(entry, p);
-        if (free === 0) continue;
-        // What is too far ahead now may not be in a moment.
-        if (this.#endpoints.places.tooFar.has(entry.seq)) this.#endpoints.ahead.drop(entry.seq);
-        // One of each in turn: more are fetched at once only when there are too few endpoints for that.
-        const wanted = isLast ? Math.min(free, range.missing()) : 1;
-        if (this.#next(entry, p, wanted) !== undefined) yield { entry };
-        else this.#endpoints.touch(entry, p.now); // its place was not right any more
+        after = [row[1] as number, row[2] as string];
+        // In the order of places, wherever these stand.
+        while (unplaced.length > 0 && isBefore(unplaced[0]!.place, after)) {
+          yield* this.#laneOf(unplaced.shift()!.entry, p, 1);
+        }
+        const seq = seqOf(row);
+        if (this.#endpoints.isUnplaced(seq)) continue;
+        yield* this.#laneOf(this.#endpoints.bySeq(seq), p, isLast ? range.missing() : 1);
       }
-      if (isLast) return;
+      if (!isLast) continue;
+      for (const { entry } of unplaced) yield* this.#laneOf(entry, p, range.missing());
+      return;
     }
+  }
+
+  /** Those whose rows do not say where they stand. */
+  #unplacedIn({ bound, isBeyond }: Range): { entry: EndpointEntry; place: Place }[] {
+    const found: { entry: EndpointEntry; place: Place }[] = [];
+    for (const { entry, firstAt, firstId } of this.#endpoints.unplaced()) {
+      if (firstAt > bound === isBeyond) found.push({ entry, place: [firstAt, firstId] });
+    }
+    return found.sort((a, b) => (isBefore(a.place, b.place) ? -1 : 1));
+  }
+
+  /** One of each in turn: more are fetched at once only when there are too few endpoints for that. */
+  *#laneOf(entry: EndpointEntry, p: ClaimDeliveries, wanted: number): Generator<DeliveryLane> {
+    const free = this.#freeOf(entry, p);
+    if (free === 0) return;
+    // What is too far ahead now may not be in a moment.
+    if (this.#endpoints.places.tooFar.has(entry.seq)) this.#endpoints.ahead.drop(entry.seq);
+    if (this.#next(entry, p, Math.min(free, wanted)) !== undefined) yield { entry };
+    else this.#endpoints.touch(entry, p.now); // its place was not right any more
   }
 
   /** The next delivery of a lane that may go out, of `wanted`; undefined: there is none, or no slot. */
@@ -126,8 +148,9 @@ export class DeliveryLanes {
     const { ahead, inFlight, places } = this.#endpoints;
     const known = ahead.first(seq, now);
     if (known !== undefined || ahead.isWhole(seq, now)) return known;
-    const count = inFlight.ofEndpoint(seq) > 0 ? Math.max(wanted, aheadRows) : wanted;
-    const rows = this.#due.all(seq, now, now, count);
+    const isBusy = inFlight.ofEndpoint(seq) > 0;
+    const count = isBusy ? Math.max(wanted, Math.min(aheadRows, ahead.room)) : wanted;
+    const rows = this.#due.all(seq, now, ...places.waitsAfter(seq), now, count);
     if (rows.length < count && places.tooFar.has(seq)) {
       const limit = count - rows.length;
       rows.push(...this.#tooFar.all(seq, now + limits.deliveryTtlMs, now, limit));
@@ -137,10 +160,17 @@ export class DeliveryLanes {
   }
 }
 
+type Place = readonly [at: number, id: string];
+
+function isBefore([at, id]: Place, [otherAt, otherId]: Place): boolean {
+  return at < otherAt || (at === otherAt && id < otherId);
+}
+
 type Range = {
   readonly statement: WriteStatement;
   /** first_at up to, or beyond, this instant. */
   readonly bound: number;
+  readonly isBeyond: boolean;
   readonly scan: Scan;
   readonly missing: () => number;
 };

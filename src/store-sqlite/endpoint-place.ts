@@ -5,6 +5,7 @@ import { isPast } from '../core/transitions.ts';
 import type { Row, Value, WriteConnection, WriteStatement } from './connection.ts';
 import type { DeliveriesAhead } from './deliveries-ahead.ts';
 import { pendingColumn } from './delivery-rows.ts';
+import type { UnwrittenDeliveries } from './unwritten-deliveries.ts';
 
 /**
  * Where an endpoint stands in the order of claims, as of an instant. It follows from the first of its pending
@@ -33,17 +34,19 @@ FROM (
   SELECT next_at, id, expires_at
   FROM deliveries
   WHERE endpoint_seq = ?
-    AND next_at > ${range}
+    AND ${range}
   ORDER BY next_at, id
   LIMIT ${outOfTimeMax}
 )
 WHERE expires_at > ?
 LIMIT 1`;
 
-export const firstPendingSql = firstSql(String(Number.MIN_SAFE_INTEGER));
-export const firstTooFarSql = firstSql('?');
+export const firstPendingSql = firstSql('next_at >= ? AND (next_at, id) > (?, ?)');
+export const firstTooFarSql = firstSql('next_at > ?');
 
 export const idle: EndpointPlace = { lane: 'idle', firstAt: null, firstId: null, openAt: null };
+
+const fromTheFirst = [Number.MIN_SAFE_INTEGER, ''] as const;
 
 export class EndpointPlaces {
   /** Endpoints that may have a plan further ahead than any legal one. */
@@ -52,9 +55,14 @@ export class EndpointPlaces {
   readonly #firstTooFar: WriteStatement;
 
   readonly #ahead: DeliveriesAhead;
+  readonly #unwritten: UnwrittenDeliveries;
 
-  constructor(writer: WriteConnection, ahead: DeliveriesAhead) {
-    this.#ahead = ahead;
+  constructor(
+    writer: WriteConnection,
+    p: { readonly ahead: DeliveriesAhead; readonly unwritten: UnwrittenDeliveries },
+  ) {
+    this.#ahead = p.ahead;
+    this.#unwritten = p.unwritten;
     this.#first = writer.prepare(firstPendingSql);
     this.#firstTooFar = writer.prepare(firstTooFarSql);
   }
@@ -80,10 +88,21 @@ export class EndpointPlaces {
     return { lane, firstAt, firstId, openAt: null };
   }
 
+  /** Whatever of the endpoint waits comes after this one in the order of its deliveries, and what comes after it waits. */
+  waitsAfter(seq: number): readonly [at: number, id: string] {
+    const after = this.#ahead.after(seq);
+    // Those that are unwritten would be among the others.
+    if (after === undefined) this.#unwritten.writeOf(seq);
+    return after ?? fromTheFirst;
+  }
+
   #firstOf(seq: number, now: number): Row | undefined {
-    const known = this.tooFar.has(seq) ? undefined : this.#ahead.first(seq, now);
-    if (known !== undefined) return [known[pendingColumn.nextAt] ?? null, known[pendingColumn.id] ?? null];
-    const first = this.#first.first(seq, now);
+    if (this.tooFar.has(seq)) this.#ahead.drop(seq);
+    const known = this.#ahead.first(seq, now);
+    if (known !== undefined)
+      return [known[pendingColumn.nextAt] ?? null, known[pendingColumn.id] ?? null];
+    const [afterAt, afterId] = this.waitsAfter(seq);
+    const first = this.#first.first(seq, afterAt, afterAt, afterId, now);
     if (first === undefined || !this.tooFar.has(seq) || Number(first[0]) <= now) return first;
     return this.#firstTooFar.first(seq, now + limits.deliveryTtlMs, now) ?? first;
   }

@@ -110,6 +110,7 @@ export class EndpointTime {
   }
 
   #audit(now: number): void {
+    this.#endpoints.unwritten.writeAll();
     this.#endpoints.ahead.clear();
     this.#endpoints.flush();
     const planMax = now + limits.deliveryTtlMs;
