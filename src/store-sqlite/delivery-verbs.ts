@@ -39,7 +39,7 @@ export function deliveryWritingVerbs(
   commits: GroupCommit,
   { endpoints, deliveries, create }: DeliveryParts,
 ): Omit<DeliveryStore, keyof DeliveryReads> {
-  const secrets = prepareSecretWrites(writer);
+  const secrets = prepareSecretWrites(writer, endpoints.secrets);
   const align = prepareAlign(writer, endpoints, deliveries);
   const claim = new DeliveryClaim(writer, endpoints, { deliveries, secrets });
   const settle = prepareSettleDeliveries(endpoints, { deliveries, align });

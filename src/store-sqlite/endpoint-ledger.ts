@@ -1,4 +1,5 @@
 import type { Endpoint } from '../core/endpoint.ts';
+import type { WebhookSecret } from '../store/delivery-store.ts';
 import type { Row, WriteConnection, WriteStatement } from './connection.ts';
 import { DeliveriesAhead } from './deliveries-ahead.ts';
 import {
@@ -147,6 +148,8 @@ export class EndpointLedger {
   readonly inFlight: InFlight;
   readonly ahead = new DeliveriesAhead();
   readonly unwritten: UnwrittenDeliveries;
+  /** As secrets.ts has read them, by owner. */
+  readonly secrets = new Map<string, readonly WebhookSecret[]>();
   readonly registered: RegisteredEndpoints;
   readonly places: EndpointPlaces;
   /** As of when all places are right (endpoint-time.ts); null: they must be audited. */
@@ -379,6 +382,7 @@ export class EndpointLedger {
       this.#unplaced.clear();
       this.places.tooFar.clear();
       this.ahead.clear();
+      this.secrets.clear();
       this.placedAt = null;
       for (const [origin, count] of parked) this.#parked.set(origin as string, count as number);
       this.inFlight.reload();
