@@ -10,10 +10,10 @@ import { pendingColumn } from './delivery-rows.ts';
  * claim from its front, must be told here.
  */
 type Queue = {
-  readonly rows: readonly Row[];
-  at: number;
+  /** Those that are left, the next one last. */
+  rows: Row[];
   /** The last one that was read, whether or not it is still here; undefined: none was. */
-  readonly after: Key | undefined;
+  after: Key | undefined;
   /** Nothing else was due at this instant; null: there may be more. */
   wholeAt: number | null;
 };
@@ -31,9 +31,9 @@ export class DeliveriesAhead {
   first(seq: number, now: number): Row | undefined {
     const queue = this.#queues.get(seq);
     if (queue === undefined) return undefined;
-    for (; queue.at < queue.rows.length; queue.at += 1, this.#rows -= 1) {
-      const row = queue.rows[queue.at];
-      if (row !== undefined && (row[pendingColumn.expiresAt] as number) > now) return row;
+    for (let row = queue.rows.at(-1); row !== undefined; row = queue.rows.at(-1)) {
+      if ((row[pendingColumn.expiresAt] as number) > now) return row;
+      this.taken(seq);
     }
     return undefined;
   }
@@ -45,20 +45,31 @@ export class DeliveriesAhead {
 
   /** What first() gave is claimed. */
   taken(seq: number): void {
-    const queue = this.#queues.get(seq);
-    if (queue === undefined) return;
-    queue.at += 1;
-    this.#rows -= 1;
+    if (this.#queues.get(seq)?.rows.pop() !== undefined) this.#rows -= 1;
   }
 
   /** All that the endpoint has due now, up to so many; `wholeAt`: and that is all. */
   keep(seq: number, rows: readonly Row[], wholeAt: number | null): void {
+    const known = this.#queues.get(seq);
     const last = rows.at(-1);
-    const after = last === undefined ? this.after(seq) : keyOf(last);
-    this.drop(seq);
-    if (this.#rows + rows.length > rowsMax || this.#queues.size >= rowsMax) this.clear();
-    this.#queues.set(seq, { rows, at: 0, after, wholeAt });
-    this.#rows += rows.length;
+    const kept = {
+      rows: rows.toReversed(),
+      after: last === undefined ? known?.after : keyOf(last),
+      wholeAt,
+    };
+    this.#rows += rows.length - (known?.rows.length ?? 0);
+    // Not in the place of another in the map: a map that is moved to a larger table keeps what was in the one before, as long
+    // as the collector has not looked at that, and so all that was ever in it.
+    if (known !== undefined) Object.assign(known, kept);
+    else this.#add(seq, kept);
+  }
+
+  #add(seq: number, queue: Queue): void {
+    if (this.#rows > rowsMax || this.#queues.size >= rowsMax) {
+      this.clear();
+      this.#rows = queue.rows.length;
+    }
+    this.#queues.set(seq, queue);
   }
 
   /** Where to read on; undefined: from the first on. */
@@ -84,7 +95,7 @@ export class DeliveriesAhead {
   drop(seq: number): void {
     const queue = this.#queues.get(seq);
     if (queue === undefined) return;
-    this.#rows -= queue.rows.length - queue.at;
+    this.#rows -= queue.rows.length;
     this.#queues.delete(seq);
   }
 

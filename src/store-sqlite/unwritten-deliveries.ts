@@ -1,6 +1,7 @@
 import type { Delivery, DeliveryAttempt } from '../core/delivery.ts';
 import type { WriteConnection, WriteStatement } from './connection.ts';
 import type { DeliveryRow } from './delivery-rows.ts';
+import { SlotMap } from './slot-map.ts';
 
 /**
  * Deliveries whose row says less than is known: claimed, and perhaps delivered since. To write each claim into its row cost as much
@@ -54,9 +55,9 @@ const roundsMax = 8;
 export class UnwrittenDeliveries {
   readonly #insertClaim: WriteStatement;
   readonly #deleteClaim: WriteStatement;
-  readonly #byId = new Map<string, Unwritten>();
+  readonly #byId = new SlotMap<Unwritten>();
   readonly #counts = new Map<number, number>();
-  readonly #shown = new Map<string, Unwritten>();
+  readonly #shown = new SlotMap<Unwritten>();
   /** The row is written from now on, and the place of its endpoint with it. */
   #write: WriteRow = () => undefined;
   #released: (endpointSeq: number) => void = () => undefined;
