@@ -7,7 +7,8 @@ import {
   deliveryRowOf,
   type DeliveryRow,
 } from './delivery-rows.ts';
-import type { EndpointEntry, EndpointLedger } from './endpoint-ledger.ts';
+import type { EndpointEntry } from './endpoint-entry.ts';
+import type { EndpointLedger } from './endpoint-ledger.ts';
 import type { EndBatch, Unwritten } from './unwritten-deliveries.ts';
 
 /**
@@ -103,7 +104,11 @@ export type Deliveries = {
   /** What `event` does to the delivery of this row, written and counted. */
   readonly apply: (row: DeliveryRow, event: DeliveryTransition, now: number) => DeliveryChange;
   /** A claim of the delivery of this row, which is due, kept as `claim` (unwritten-deliveries.ts). */
-  readonly claim: (row: DeliveryRow, event: Claimed, p: { claim: ClaimRow; now: number }) => Delivery;
+  readonly claim: (
+    row: DeliveryRow,
+    event: Claimed,
+    p: { claim: ClaimRow; now: number },
+  ) => Delivery;
   /** What was delivered is written with others, in this commit or one of the next; undefined: it is no such end, so that apply() is to be called. */
   readonly delivered: (row: DeliveryRow, event: Ended, now: number) => EndBatch | undefined;
 };
@@ -112,28 +117,28 @@ type Claimed = DeliveryTransition & { readonly type: 'claimed' };
 type Ended = DeliveryTransition & { readonly type: 'ended' };
 type ClaimRow = Unwritten['claim'];
 
+/** What is counted of the endpoint follows the delivery. */
+function count(
+  endpoints: EndpointLedger,
+  entry: EndpointEntry,
+  { before, after, now }: { before: Delivery; after: Delivery; now: number },
+): void {
+  const by = Number(after.lease !== null) - Number(before.lease !== null);
+  if (by !== 0 && entry.removedAt === null) {
+    endpoints.inFlight.change(entry.seq, entry.endpoint.origin, by);
+  }
+  const { id, nextAt } = after;
+  // A claim takes what is first, and has told so itself.
+  if (before.nextAt !== null && after.lease === null) endpoints.ahead.drop(entry.seq);
+  if (nextAt !== null) endpoints.places.planned(entry.seq, { id, nextAt }, now);
+  // What waits decides the place of an endpoint, not what is in flight or over.
+  if (before.nextAt !== null || after.nextAt !== null) endpoints.touch(entry, now);
+}
+
 export function prepareDeliveries(writer: WriteConnection, endpoints: EndpointLedger): Deliveries {
   const select = writer.prepare(selectDeliverySql);
   const save = prepareSave(writer);
   const { unwritten } = endpoints;
-
-  /** What is counted of the endpoint follows the delivery. */
-  function count(
-    entry: EndpointEntry,
-    p: { before: Delivery; after: Delivery; now: number },
-  ): void {
-    const { before, after, now } = p;
-    const by = Number(after.lease !== null) - Number(before.lease !== null);
-    if (by !== 0 && entry.removedAt === null) {
-      endpoints.inFlight.change(entry.seq, entry.endpoint.origin, by);
-    }
-    const { id, nextAt } = after;
-    // A claim takes what is first, and has told so itself.
-    if (before.nextAt !== null && after.lease === null) endpoints.ahead.drop(entry.seq);
-    if (nextAt !== null) endpoints.places.planned(entry.seq, { id, nextAt }, now);
-    // What waits decides the place of an endpoint, not what is in flight or over.
-    if (before.nextAt !== null || after.nextAt !== null) endpoints.touch(entry, now);
-  }
 
   /** What the row says, or more, and by then the row says it as well. */
   function written(row: DeliveryRow): DeliveryRow {
@@ -157,7 +162,7 @@ export function prepareDeliveries(writer: WriteConnection, endpoints: EndpointLe
     if (decision.outcome !== 'applied') return { delivery: before, outcome: decision.outcome };
     const { delivery, attempt } = decision;
     save(row, { before, after: delivery, attempt });
-    count(entry, { before, after: delivery, now });
+    count(endpoints, entry, { before, after: delivery, now });
     return { delivery, outcome: 'applied' };
   }
 
@@ -172,7 +177,7 @@ export function prepareDeliveries(writer: WriteConnection, endpoints: EndpointLe
     if (decision.outcome !== 'applied') throw new Error('A due delivery could not be claimed.');
     const { delivery } = decision;
     unwritten.add({ ...row, delivery, attemptStartedAt: now }, claim);
-    count(entry, { before, after: delivery, now });
+    count(endpoints, entry, { before, after: delivery, now });
     return delivery;
   }
 
@@ -185,7 +190,7 @@ export function prepareDeliveries(writer: WriteConnection, endpoints: EndpointLe
     const decision = decideAtEndpoint(before, event, { endpoint, now });
     if (decision.outcome !== 'applied' || decision.attempt === null) return undefined;
     const { delivery: after, attempt } = decision;
-    count(entry, { before, after, now });
+    count(endpoints, entry, { before, after, now });
     return unwritten.ended(known, { after, attempt });
   }
 
@@ -199,7 +204,11 @@ export function prepareDeliveries(writer: WriteConnection, endpoints: EndpointLe
 
   unwritten.connect({
     write: ({ row, end }) =>
-      save(row, { before: row.delivery, after: end?.after ?? row.delivery, attempt: end?.attempt ?? null }),
+      save(row, {
+        before: row.delivery,
+        after: end?.after ?? row.delivery,
+        attempt: end?.attempt ?? null,
+      }),
     released: (seq) => endpoints.released(endpoints.bySeq(seq)),
   });
   return { find, apply, claim, delivered };

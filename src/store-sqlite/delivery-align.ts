@@ -3,7 +3,8 @@ import type { Delivery } from '../core/delivery.ts';
 import type { Row, WriteConnection, WriteStatement } from './connection.ts';
 import type { Deliveries } from './deliveries.ts';
 import { deliveryColumns, deliveryOf, deliveryRowOf } from './delivery-rows.ts';
-import type { EndpointEntry, EndpointLedger } from './endpoint-ledger.ts';
+import type { EndpointEntry } from './endpoint-entry.ts';
+import type { EndpointLedger } from './endpoint-ledger.ts';
 
 /**
  * What waits at an endpoint that was disabled, enabled or removed is held, released or cancelled with it, in the

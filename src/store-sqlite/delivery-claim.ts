@@ -142,7 +142,7 @@ export class DeliveryClaim {
     } as const;
     const delivery = this.#deliveries.claim(kept, event, { claim, now: p.now });
     const paced = afterClaim(endpoint, p.now);
-    if (paced !== endpoint) this.#endpoints.change(lane.entry, paced, p.now);
+    if (paced !== endpoint) this.#endpoints.change(lane.entry, { endpoint: paced, now: p.now });
     if (row[pendingColumnCount] === null) throw new Error(`${delivery.id} has no body.`);
     const own = this.#secretsOf(endpoint.id, p.now, secrets);
     const live =

@@ -5,7 +5,8 @@ import { membersText } from '../store/json-columns.ts';
 import type { WriteConnection } from './connection.ts';
 import { leaseRoom, type Deliveries } from './deliveries.ts';
 import { deliveryColumns, deliveryRowOf } from './delivery-rows.ts';
-import type { EndpointEntry, EndpointLedger } from './endpoint-ledger.ts';
+import type { EndpointEntry } from './endpoint-entry.ts';
+import type { EndpointLedger } from './endpoint-ledger.ts';
 
 export const insertDeliverySql = `
 INSERT INTO deliveries

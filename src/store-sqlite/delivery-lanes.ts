@@ -3,7 +3,8 @@ import { limits } from '../core/limits.ts';
 import type { ClaimDeliveries } from '../store/delivery-store.ts';
 import type { Row, WriteConnection, WriteStatement } from './connection.ts';
 import { pendingColumns } from './delivery-rows.ts';
-import type { EndpointEntry, EndpointLedger } from './endpoint-ledger.ts';
+import type { EndpointEntry } from './endpoint-entry.ts';
+import type { EndpointLedger } from './endpoint-ledger.ts';
 import type { Scan } from './ready-again.ts';
 import { seqOf } from './rows.ts';
 
@@ -87,8 +88,10 @@ export class DeliveryLanes {
       for (const row of rows) {
         after = [row[1] as number, row[2] as string];
         // In the order of places, wherever these stand.
-        while (unplaced.length > 0 && isBefore(unplaced[0]!.place, after)) {
-          yield* this.#laneOf(unplaced.shift()!.entry, p, 1);
+        for (let next = unplaced[0]; next !== undefined && isBefore(next.place, after);) {
+          yield* this.#laneOf(next.entry, p, 1);
+          unplaced.shift();
+          next = unplaced[0];
         }
         const seq = seqOf(row);
         if (this.#endpoints.isUnplaced(seq)) continue;

@@ -25,13 +25,25 @@ export function recoverClaims(writer: WriteConnection): void {
   const update = writer.prepare(claimDeliverySql);
   const remove = writer.prepare(deleteClaimsSql);
 
-  function recover(member: string, p: readonly [at: number, expiresAt: number, worker: string]): void {
+  function recover(
+    member: string,
+    p: readonly [at: number, expiresAt: number, worker: string],
+  ): void {
     const [seq = 0, version] = member.split(' ').map(Number);
     const [before, attempts, state, url] = select.first(seq) ?? [];
     if (state !== 'pending' || Number(before) + 1 !== version) return;
     const [startedAt, expiresAt, worker] = p;
     const token = `${worker}.${seq}`;
-    update.run(version, Number(attempts) + 1, startedAt, expiresAt, token, worker, String(url), seq);
+    update.run(
+      version,
+      Number(attempts) + 1,
+      startedAt,
+      expiresAt,
+      token,
+      worker,
+      String(url),
+      seq,
+    );
   }
 
   writer.beginRead();

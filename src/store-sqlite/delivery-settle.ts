@@ -31,8 +31,8 @@ export function prepareSettleDeliveries(
     const batch = deliveries.delivered(row, event, now);
     if (batch !== undefined) batches.add(batch);
     if (entry.removedAt === null) {
-      const after = afterAttempt(entry.endpoint, { deliveryId, result }, now);
-      endpoints.change(entry, after, now, { isLater: batch !== undefined });
+      const endpoint = afterAttempt(entry.endpoint, { deliveryId, result }, now);
+      endpoints.change(entry, { endpoint, now, isLater: batch !== undefined });
     }
     if (batch === undefined) deliveries.apply(row, event, now);
     if (wasEnabled && entry.endpoint.disabled !== null) {

@@ -6,9 +6,11 @@ import {
   EndpointPlaces,
   idle,
   isSamePlace,
+  mayWait,
   placeValues,
   type EndpointPlace,
 } from './endpoint-place.ts';
+import { newEntry, type EndpointEntry } from './endpoint-entry.ts';
 import {
   endpointColumnCount,
   endpointColumns,
@@ -28,26 +30,6 @@ import { UnwrittenDeliveries } from './unwritten-deliveries.ts';
  * This process alone writes, so that what is kept here holds over commits; after a rollback everything is read
  * again. Reading costs O(in flight + registered + parked).
  */
-export type EndpointEntry = {
-  readonly seq: number;
-  endpoint: Endpoint;
-  /** When it was removed: it stays for its last deliveries. */
-  removedAt: number | null;
-  /** Some of its deliveries are still to be held, released or cancelled. */
-  isBehind: boolean;
-  place: EndpointPlace;
-  /** The same as its row has it. */
-  placeWritten: EndpointPlace;
-  /** The record is to be written with this commit. */
-  isChanged: boolean;
-  /** Only what its last attempts tell of it is to be written: nothing that finds endpoints by statement looks at that. */
-  isHealthChanged: boolean;
-  /** The same, but with deliveries that are unwritten yet. */
-  isHealthBehind: boolean;
-  /** Its deliveries or its health changed at this instant: its place is to be found anew; null: it is right. */
-  touchedAt: number | null;
-};
-
 const derivedColumns = 'removed_at, is_behind, lane, first_at, first_id, open_at';
 
 export const selectEndpointBySeqSql = `
@@ -239,12 +221,7 @@ export class EndpointLedger {
    * The record is another now: one of the same version in its health alone, which is written with the deliveries of the
    * endpoint that are unwritten if it `isLater`.
    */
-  change(
-    entry: EndpointEntry,
-    endpoint: Endpoint,
-    now: number,
-    { isLater }: { readonly isLater: boolean } = { isLater: false },
-  ): void {
+  change(entry: EndpointEntry, { endpoint, now, isLater = false }: EndpointRecordChange): void {
     const { origin } = entry.endpoint;
     if (endpoint.origin !== origin) {
       // A slot at the former origin says nothing about the new one.
@@ -286,7 +263,8 @@ export class EndpointLedger {
   *unplaced(): Generator<{ entry: EndpointEntry; firstAt: number; firstId: string }> {
     for (const entry of this.#unplaced.values()) {
       const { lane, firstAt, firstId } = entry.place;
-      if (lane === 'open' && firstAt !== null && firstId !== null) yield { entry, firstAt, firstId };
+      if (lane === 'open' && firstAt !== null && firstId !== null)
+        yield { entry, firstAt, firstId };
     }
   }
 
@@ -484,22 +462,8 @@ export class EndpointLedger {
   }
 }
 
-/** A place that a claim need not find by statement, and neither the passing of time. */
-function mayWait({ lane }: EndpointPlace, written: EndpointPlace): boolean {
-  return (lane === 'open' || lane === 'idle') && (written.lane === 'open' || written.lane === 'idle');
-}
-
-function newEntry(seq: number, endpoint: Endpoint): EndpointEntry {
-  return {
-    seq,
-    endpoint,
-    removedAt: null,
-    isBehind: false,
-    place: idle,
-    placeWritten: idle,
-    isChanged: false,
-    isHealthChanged: false,
-    isHealthBehind: false,
-    touchedAt: null,
-  };
-}
+type EndpointRecordChange = {
+  readonly endpoint: Endpoint;
+  readonly now: number;
+  readonly isLater?: boolean;
+};

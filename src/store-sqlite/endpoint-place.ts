@@ -117,3 +117,10 @@ export function isSamePlace(a: EndpointPlace, b: EndpointPlace): boolean {
     a.lane === b.lane && a.firstAt === b.firstAt && a.firstId === b.firstId && a.openAt === b.openAt
   );
 }
+
+/** A place that a claim need not find by statement, and neither the passing of time. */
+export function mayWait({ lane }: EndpointPlace, written: EndpointPlace): boolean {
+  return (
+    (lane === 'open' || lane === 'idle') && (written.lane === 'open' || written.lane === 'idle')
+  );
+}

@@ -3,7 +3,8 @@ import { changedEndpoint } from '../store/changed-endpoint.ts';
 import type { DeliveryStore, EndpointPage, EndpointWithCounts } from '../store/delivery-store.ts';
 import type { ReadConnection, WriteConnection } from './connection.ts';
 import type { Align } from './delivery-align.ts';
-import type { EndpointEntry, EndpointLedger } from './endpoint-ledger.ts';
+import type { EndpointEntry } from './endpoint-entry.ts';
+import type { EndpointLedger } from './endpoint-ledger.ts';
 import { endpointColumns, endpointOf } from './endpoint-rows.ts';
 import { seqOf } from './rows.ts';
 import type { SecretWrites } from './secrets.ts';
@@ -100,7 +101,7 @@ export function prepareEndpointWrites(
       const before = entry.endpoint;
       const after = changedEndpoint(before, change, now);
       if (after === before) return before;
-      endpoints.change(entry, after, now);
+      endpoints.change(entry, { endpoint: after, now });
       if ((before.disabled === null) !== (after.disabled === null)) {
         align.all(entry, now);
       }
