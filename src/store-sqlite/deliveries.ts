@@ -166,6 +166,30 @@ export function prepareDeliveries(writer: WriteConnection, endpoints: EndpointLe
     return { delivery, outcome: 'applied' };
   }
 
+  function find(id: string): DeliveryRow | undefined {
+    const known = unwritten.get(id);
+    if (known?.end === null) return known.row;
+    if (known !== undefined) unwritten.writeEnds();
+    const row = select.first(id);
+    return row && deliveryRowOf(row);
+  }
+
+  unwritten.connect({
+    write: ({ row, end }) =>
+      save(row, {
+        before: row.delivery,
+        after: end?.after ?? row.delivery,
+        attempt: end?.attempt ?? null,
+      }),
+    released: (seq) => endpoints.released(endpoints.bySeq(seq)),
+  });
+  return { find, apply, ...prepareUnwritten(endpoints) };
+}
+
+/** What happens to a delivery before its row is written. */
+function prepareUnwritten(endpoints: EndpointLedger): Pick<Deliveries, 'claim' | 'delivered'> {
+  const { unwritten } = endpoints;
+
   function claim(
     row: DeliveryRow,
     event: Claimed,
@@ -194,24 +218,7 @@ export function prepareDeliveries(writer: WriteConnection, endpoints: EndpointLe
     return unwritten.ended(known, { after, attempt });
   }
 
-  function find(id: string): DeliveryRow | undefined {
-    const known = unwritten.get(id);
-    if (known?.end === null) return known.row;
-    if (known !== undefined) unwritten.writeEnds();
-    const row = select.first(id);
-    return row && deliveryRowOf(row);
-  }
-
-  unwritten.connect({
-    write: ({ row, end }) =>
-      save(row, {
-        before: row.delivery,
-        after: end?.after ?? row.delivery,
-        attempt: end?.attempt ?? null,
-      }),
-    released: (seq) => endpoints.released(endpoints.bySeq(seq)),
-  });
-  return { find, apply, claim, delivered };
+  return { claim, delivered };
 }
 
 type Saved = {

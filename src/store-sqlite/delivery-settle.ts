@@ -7,7 +7,7 @@ import type { EndpointLedger } from './endpoint-ledger.ts';
 import type { EndBatch } from './unwritten-deliveries.ts';
 
 /** What became of each, and what they wait for before anyone is told. */
-export type Settled = { readonly outcomes: SettleOutcome[]; readonly batches: Set<EndBatch> };
+export type Settled = { readonly outcomes: SettleOutcome[]; readonly batches: EndBatch[] };
 
 export type SettleDeliveries = (p: {
   readonly settlements: readonly DeliverySettlement[];
@@ -21,7 +21,7 @@ export function prepareSettleDeliveries(
 ): SettleDeliveries {
   const { deliveries, align } = p;
 
-  function settle(p: DeliverySettlement, now: number, batches: Set<EndBatch>): SettleOutcome {
+  function settle(p: DeliverySettlement, now: number, batches: EndBatch[]): SettleOutcome {
     const row = deliveries.find(p.id);
     if (row?.delivery.lease?.token !== p.token) return 'lost';
     const { id: deliveryId, token, result, next } = p;
@@ -29,7 +29,7 @@ export function prepareSettleDeliveries(
     const wasEnabled = entry.endpoint.disabled === null;
     const event = { type: 'ended', token, result, next } as const;
     const batch = deliveries.delivered(row, event, now);
-    if (batch !== undefined) batches.add(batch);
+    if (batch !== undefined && batch !== batches.at(-1)) batches.push(batch);
     if (entry.removedAt === null) {
       const endpoint = afterAttempt(entry.endpoint, { deliveryId, result }, now);
       endpoints.change(entry, { endpoint, now, isLater: batch !== undefined });
@@ -42,7 +42,7 @@ export function prepareSettleDeliveries(
   }
 
   return ({ settlements, now }) => {
-    const batches = new Set<EndBatch>();
+    const batches: EndBatch[] = [];
     const outcomes = settlements.map((settlement) => settle(settlement, now, batches));
     return { outcomes, batches };
   };

@@ -17,7 +17,7 @@ import {
  *      └─ log.sync(), beside the event loop; writes asked for meanwhile gather for the next round
  *         └─ release reads · resolve all · flush what has gathered
  *
- * Nothing waits for company: a lone write is flushed at the end of its own turn. Reads are held at what is
+ * Nothing waits for company: a lone write is flushed at the end of its own turn, a loose one a turn later if no more come. Reads are held at what is
  * on the disk until the sync is over, so that nobody sees what the power could still take. Claims run last so
  * that they see what the same round created and settled. What the power may take (writeLoosely) waits for no sync
  * of its own: a round of nothing else is told as soon as it is committed.
