@@ -124,6 +124,7 @@ export class UnwrittenDeliveries {
 
   /** A claim has taken all that it takes: those that were added with `claim`. */
   claimed(claim: ClaimRow, now: number): void {
+    if (claim.left === 0) return; // All of them were written meanwhile, or there are none.
     const members: string[] = [];
     let first: Delivery | undefined;
     for (const { row, claim: own } of this.#claimedNow) {
