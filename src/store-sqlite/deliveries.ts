@@ -7,7 +7,9 @@ import {
   deliveryRowOf,
   type DeliveryRow,
 } from './delivery-rows.ts';
-import type { EndpointEntry, EndpointLedger } from './endpoint-ledger.ts';
+import type { EndpointEntry } from './endpoint-entry.ts';
+import type { EndpointLedger } from './endpoint-ledger.ts';
+import type { EndBatch, Unwritten } from './unwritten-deliveries.ts';
 
 /**
  * The one way by which a delivery changes: read the row, decideAtEndpoint() in core, write what it says, and note it
@@ -58,11 +60,15 @@ SET state = ?,
     last_attempt = iif(?, last_insert_rowid(), last_attempt)
 WHERE seq = ?`;
 
-/** The most frequent end: without what stays as it was, and so without the index of what is pending. */
+/** The most frequent end, of a delivery whose claim may not be in its row. */
 export const deliveredSql = `
 UPDATE deliveries
 SET state = 'delivered',
     version = ?,
+    attempts = ?,
+    url = ?,
+    next_at = NULL,
+    next_reason = NULL,
     finished_at = ?,
     remove_at = ?,
     attempt_started_at = NULL,
@@ -97,41 +103,58 @@ export type Deliveries = {
   readonly find: (id: string) => DeliveryRow | undefined;
   /** What `event` does to the delivery of this row, written and counted. */
   readonly apply: (row: DeliveryRow, event: DeliveryTransition, now: number) => DeliveryChange;
-  /** What is kept in memory is void: after a rollback. */
-  readonly reload: () => void;
+  /** A claim of the delivery of this row, which is due, kept as `claim` (unwritten-deliveries.ts). */
+  readonly claim: (
+    row: DeliveryRow,
+    event: Claimed,
+    p: { claim: ClaimRow; now: number },
+  ) => Delivery;
+  /** What was delivered is written with others, in this commit or one of the next; undefined: it is no such end, so that apply() is to be called. */
+  readonly delivered: (row: DeliveryRow, event: Ended, now: number) => EndBatch | undefined;
 };
 
-/** Deliveries in flight that are remembered from their claim to their end; of more, the row is read again. */
-const rememberedMax = 4_096;
+type Claimed = DeliveryTransition & { readonly type: 'claimed' };
+type Ended = DeliveryTransition & { readonly type: 'ended' };
+type ClaimRow = Unwritten['claim'];
+
+/** What is counted of the endpoint follows the delivery. */
+function count(
+  endpoints: EndpointLedger,
+  entry: EndpointEntry,
+  { before, after, now }: { before: Delivery; after: Delivery; now: number },
+): void {
+  const by = Number(after.lease !== null) - Number(before.lease !== null);
+  if (by !== 0 && entry.removedAt === null) {
+    endpoints.inFlight.change(entry.seq, entry.endpoint.origin, by);
+  }
+  const { id, nextAt } = after;
+  // A claim takes what is first, and has told so itself.
+  if (before.nextAt !== null && after.lease === null) endpoints.ahead.drop(entry.seq);
+  if (nextAt !== null) endpoints.places.planned(entry.seq, { id, nextAt }, now);
+  // What waits decides the place of an endpoint, not what is in flight or over.
+  if (before.nextAt !== null || after.nextAt !== null) endpoints.touch(entry, now);
+}
 
 export function prepareDeliveries(writer: WriteConnection, endpoints: EndpointLedger): Deliveries {
   const select = writer.prepare(selectDeliverySql);
   const save = prepareSave(writer);
-  // This process alone writes, and of a delivery in flight nothing but apply() does.
-  const inFlight = new Map<string, DeliveryRow>();
+  const { unwritten } = endpoints;
 
-  /** What is counted of the endpoint follows the delivery. */
-  function count(
-    entry: EndpointEntry,
-    p: { before: Delivery; after: Delivery; now: number },
-  ): void {
-    const { before, after, now } = p;
-    const by = Number(after.lease !== null) - Number(before.lease !== null);
-    if (by !== 0 && entry.removedAt === null) {
-      endpoints.inFlight.change(entry.seq, entry.endpoint.origin, by);
+  /** What the row says, or more, and by then the row says it as well. */
+  function written(row: DeliveryRow): DeliveryRow {
+    const known = unwritten.get(row.delivery.id);
+    if (known === undefined) return row;
+    if (known.end === null) {
+      unwritten.write(known);
+      return known.row;
     }
-    if (after.nextAt !== null) endpoints.places.planned(entry.seq, after.nextAt, now);
-    // What waits decides the place of an endpoint, not what is in flight or over.
-    if (before.nextAt !== null || after.nextAt !== null) endpoints.touch(entry, now);
+    unwritten.writeEnds();
+    const [again] = select.all(row.delivery.id);
+    return again === undefined ? row : deliveryRowOf(again);
   }
 
-  function remember(row: DeliveryRow): void {
-    const { id, lease } = row.delivery;
-    if (lease === null) inFlight.delete(id);
-    else if (inFlight.size < rememberedMax) inFlight.set(id, row);
-  }
-
-  function apply(row: DeliveryRow, event: DeliveryTransition, now: number): DeliveryChange {
+  function apply(given: DeliveryRow, event: DeliveryTransition, now: number): DeliveryChange {
+    const row = written(given);
     const before = row.delivery;
     const entry = endpoints.bySeq(row.endpointSeq);
     const endpoint = entry.removedAt === null ? entry.endpoint : null;
@@ -139,19 +162,63 @@ export function prepareDeliveries(writer: WriteConnection, endpoints: EndpointLe
     if (decision.outcome !== 'applied') return { delivery: before, outcome: decision.outcome };
     const { delivery, attempt } = decision;
     save(row, { before, after: delivery, attempt });
-    remember({ ...row, delivery, attemptStartedAt: attempt && attempt.startedAt });
-    count(entry, { before, after: delivery, now });
+    count(endpoints, entry, { before, after: delivery, now });
     return { delivery, outcome: 'applied' };
   }
 
   function find(id: string): DeliveryRow | undefined {
-    const remembered = inFlight.get(id);
-    if (remembered !== undefined) return remembered;
+    const known = unwritten.get(id);
+    if (known?.end === null) return known.row;
+    if (known !== undefined) unwritten.writeEnds();
     const row = select.first(id);
     return row && deliveryRowOf(row);
   }
 
-  return { find, apply, reload: () => inFlight.clear() };
+  unwritten.connect({
+    write: ({ row, end }) =>
+      save(row, {
+        before: row.delivery,
+        after: end?.after ?? row.delivery,
+        attempt: end?.attempt ?? null,
+      }),
+    released: (seq) => endpoints.released(endpoints.bySeq(seq)),
+  });
+  return { find, apply, ...prepareUnwritten(endpoints) };
+}
+
+/** What happens to a delivery before its row is written. */
+function prepareUnwritten(endpoints: EndpointLedger): Pick<Deliveries, 'claim' | 'delivered'> {
+  const { unwritten } = endpoints;
+
+  function claim(
+    row: DeliveryRow,
+    event: Claimed,
+    { claim, now }: { claim: ClaimRow; now: number },
+  ): Delivery {
+    const before = row.delivery;
+    const entry = endpoints.bySeq(row.endpointSeq);
+    const decision = decideAtEndpoint(before, event, { endpoint: entry.endpoint, now });
+    if (decision.outcome !== 'applied') throw new Error('A due delivery could not be claimed.');
+    const { delivery } = decision;
+    unwritten.add({ ...row, delivery, attemptStartedAt: now }, claim);
+    count(endpoints, entry, { before, after: delivery, now });
+    return delivery;
+  }
+
+  function delivered(row: DeliveryRow, event: Ended, now: number): EndBatch | undefined {
+    const before = row.delivery;
+    const known = unwritten.get(before.id);
+    if (known === undefined || !event.result.delivered) return undefined;
+    const entry = endpoints.bySeq(row.endpointSeq);
+    const endpoint = entry.removedAt === null ? entry.endpoint : null;
+    const decision = decideAtEndpoint(before, event, { endpoint, now });
+    if (decision.outcome !== 'applied' || decision.attempt === null) return undefined;
+    const { delivery: after, attempt } = decision;
+    count(endpoints, entry, { before, after, now });
+    return unwritten.ended(known, { after, attempt });
+  }
+
+  return { claim, delivered };
 }
 
 type Saved = {
@@ -168,11 +235,10 @@ function prepareSave(writer: WriteConnection): (row: DeliveryRow, p: Saved) => v
   const insertAttempt = writer.prepare(insertAttemptSql);
 
   return ({ seq, attemptStartedAt, lastAttempt }, { before, after, attempt }) => {
-    const { lease, version } = after;
+    const { lease, version, attempts, url } = after;
     if (lease !== null) {
       const { expiresAt, token, worker } = lease;
-      const startedAt = attempt && attempt.startedAt;
-      claim.run(version, after.attempts, startedAt, expiresAt, token, worker, after.url, seq);
+      claim.run(version, attempts, attemptStartedAt, expiresAt, token, worker, url, seq);
       return;
     }
     if (attempt !== null) {
@@ -182,7 +248,8 @@ function prepareSave(writer: WriteConnection): (row: DeliveryRow, p: Saved) => v
     }
     if (attempt !== null && after.state === 'delivered') {
       const { finishedAt, removeAt, trigger, lastStatus, lastError } = after;
-      delivered.run(version, finishedAt, removeAt, trigger, lastStatus, lastError, seq);
+      const end = [finishedAt, removeAt, trigger, lastStatus, lastError];
+      delivered.run(version, attempts, url, ...end, seq);
     } else {
       update.run(
         after.state,

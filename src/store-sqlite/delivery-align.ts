@@ -3,7 +3,8 @@ import type { Delivery } from '../core/delivery.ts';
 import type { Row, WriteConnection, WriteStatement } from './connection.ts';
 import type { Deliveries } from './deliveries.ts';
 import { deliveryColumns, deliveryOf, deliveryRowOf } from './delivery-rows.ts';
-import type { EndpointEntry, EndpointLedger } from './endpoint-ledger.ts';
+import type { EndpointEntry } from './endpoint-entry.ts';
+import type { EndpointLedger } from './endpoint-ledger.ts';
 
 /**
  * What waits at an endpoint that was disabled, enabled or removed is held, released or cancelled with it, in the
@@ -77,11 +78,13 @@ export function prepareAlign(
     const decision = decideAtEndpoint(deliveryOf(row), eventOf(entry), { endpoint, now });
     if (decision.outcome !== 'applied') return 0;
     const { state, nextAt, nextReason, finishedAt, removeAt } = decision.delivery;
+    endpoints.ahead.drop(entry.seq);
     return move.run(state, nextAt, nextReason, finishedAt, removeAt, entry.seq, alignedMax);
   }
 
   return {
     all: (entry, now) => {
+      endpoints.unwritten.writeOf(entry.seq);
       let isBehind = false;
       for (const source of sourcesOf(entry)) {
         if (move(source, entry, now) === alignedMax) isBehind = true;
@@ -90,6 +93,7 @@ export function prepareAlign(
       endpoints.touch(entry, now);
     },
     some: (entry, now, limit) => {
+      endpoints.unwritten.writeOf(entry.seq);
       const rows: Row[] = [];
       for (const { select } of sourcesOf(entry)) {
         rows.push(...select.all(entry.seq, limit - rows.length));

@@ -79,11 +79,13 @@ export class DeliveryClaim {
   }
 
   run(p: ClaimDeliveries): ClaimDeliveriesOutcome {
-    const scan = new Scan(limits.deliveryScanEndpoints + this.#endpoints.inFlight.endpoints);
+    const { inFlight, unplacedCount } = this.#endpoints;
+    const scan = new Scan(limits.deliveryScanEndpoints + inFlight.endpoints + unplacedCount);
     this.#time.pass(p.now, scan);
     this.#unparkFree(p, scan);
     const claimed: ClaimedDelivery[] = [];
-    const claiming = { p, claimed, secrets: new Map() };
+    const claim = { seq: 0, left: 0 };
+    const claiming = { p, claimed, claim, secrets: new Map() };
     const lanes: DeliveryLane[] = [];
     for (const lane of this.#lanes.inOrder(p, scan, () => p.limit - claimed.length)) {
       if (this.#claimNext(lane, claiming)) lanes.push(lane);
@@ -92,6 +94,7 @@ export class DeliveryClaim {
     while (claimed.length < p.limit) {
       if (this.#claimRound(lanes, claiming) === 0) break;
     }
+    this.#endpoints.unwritten.claimed(claim, p.now);
     this.#endpoints.place();
     const isCutShort = scan.rowsLeft === 0 && claimed.length < p.limit;
     return { claimed, nextDueAt: isCutShort ? p.now : this.#nextDueAt(p.now) };
@@ -125,7 +128,7 @@ export class DeliveryClaim {
     return claimed.length - before;
   }
 
-  #claimNext(lane: DeliveryLane, { p, claimed, secrets }: Claiming): boolean {
+  #claimNext(lane: DeliveryLane, { p, claimed, claim, secrets }: Claiming): boolean {
     const row = this.#lanes.take(lane, p, p.limit - claimed.length);
     if (row === undefined) return false;
     const { endpoint, seq } = lane.entry;
@@ -137,10 +140,9 @@ export class DeliveryClaim {
       leaseMs: p.leaseMs,
       url: endpoint.kind === 'registered' ? endpoint.url : null,
     } as const;
-    const { delivery, outcome } = this.#deliveries.apply(kept, event, p.now);
-    if (outcome !== 'applied') throw new Error('A due delivery could not be claimed.');
+    const delivery = this.#deliveries.claim(kept, event, { claim, now: p.now });
     const paced = afterClaim(endpoint, p.now);
-    if (paced !== endpoint) this.#endpoints.change(lane.entry, paced, p.now);
+    if (paced !== endpoint) this.#endpoints.change(lane.entry, { endpoint: paced, now: p.now });
     if (row[pendingColumnCount] === null) throw new Error(`${delivery.id} has no body.`);
     const own = this.#secretsOf(endpoint.id, p.now, secrets);
     const live =
@@ -162,7 +164,10 @@ export class DeliveryClaim {
   #nextDueAt(now: number): number | null {
     const open = this.#nextOpen.first(now, now + limits.deliveryTtlMs)?.[0] as number | undefined;
     const gated = this.#nextGated.first(now)?.[0] as number | undefined;
-    const next = Math.min(open ?? Infinity, gated ?? Infinity);
+    let next = Math.min(open ?? Infinity, gated ?? Infinity);
+    for (const { firstAt } of this.#endpoints.unplaced()) {
+      if (firstAt > now && firstAt <= now + limits.deliveryTtlMs) next = Math.min(next, firstAt);
+    }
     return next === Infinity ? null : next;
   }
 }
@@ -171,6 +176,7 @@ export class DeliveryClaim {
 type Claiming = {
   readonly p: ClaimDeliveries;
   readonly claimed: ClaimedDelivery[];
+  readonly claim: { seq: number; left: number };
   /** As read so far, by owner. */
   readonly secrets: Map<string, readonly string[]>;
 };

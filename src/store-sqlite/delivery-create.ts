@@ -5,7 +5,8 @@ import { membersText } from '../store/json-columns.ts';
 import type { WriteConnection } from './connection.ts';
 import { leaseRoom, type Deliveries } from './deliveries.ts';
 import { deliveryColumns, deliveryRowOf } from './delivery-rows.ts';
-import type { EndpointEntry, EndpointLedger } from './endpoint-ledger.ts';
+import type { EndpointEntry } from './endpoint-entry.ts';
+import type { EndpointLedger } from './endpoint-ledger.ts';
 
 export const insertDeliverySql = `
 INSERT INTO deliveries
@@ -80,6 +81,8 @@ export function prepareCreateDelivery(
     const delivery = newDelivery(p, entry.endpoint, now);
     if (!isInserted(delivery, entry.seq)) return;
     insertBody.run(p.body, membersText(p.headers), p.secret);
+    const { id, nextAt } = delivery;
+    if (nextAt !== null) endpoints.places.planned(entry.seq, { id, nextAt }, now);
     endpoints.touch(entry, now);
     if (operationId === null || !isFinalEvent(p.event)) return;
     for (const row of overtaken.all(operationId)) {

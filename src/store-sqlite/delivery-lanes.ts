@@ -3,7 +3,8 @@ import { limits } from '../core/limits.ts';
 import type { ClaimDeliveries } from '../store/delivery-store.ts';
 import type { Row, WriteConnection, WriteStatement } from './connection.ts';
 import { pendingColumns } from './delivery-rows.ts';
-import type { EndpointEntry, EndpointLedger } from './endpoint-ledger.ts';
+import type { EndpointEntry } from './endpoint-entry.ts';
+import type { EndpointLedger } from './endpoint-ledger.ts';
 import type { Scan } from './ready-again.ts';
 import { seqOf } from './rows.ts';
 
@@ -27,13 +28,13 @@ export const openTooFarSql = openSql('>');
 /** Pending rows that a lane looks at in search of those in time: the sweep removes the others. */
 const laneRowsMax = 100;
 
-const laneSql = (range: string): string => `
+const laneSql = (range: string, from = ''): string => `
 SELECT ${pendingColumns}, body, headers, secret
 FROM (
   SELECT seq AS found
   FROM deliveries
   WHERE endpoint_seq = ?
-    AND next_at ${range} ?
+    AND next_at ${range} ?${from}
   ORDER BY next_at, id
   LIMIT ${laneRowsMax}
 )
@@ -42,17 +43,13 @@ LEFT JOIN delivery_bodies ON delivery_seq = found
 WHERE expires_at > ?
 LIMIT ? + 0`;
 
-export const laneDueSql = laneSql('<=');
+export const laneDueSql = laneSql('<=', '\n    AND (next_at, id) > (?, ?)');
 export const laneTooFarSql = laneSql('>');
 
-export type DeliveryLane = {
-  readonly entry: EndpointEntry;
-  /** Due deliveries as fetched, with what is sent; those before `at` are taken. */
-  rows: readonly Row[];
-  at: number;
-  /** There are no more than `rows`. */
-  isExhausted: boolean;
-};
+export type DeliveryLane = { readonly entry: EndpointEntry };
+
+/** Read at once of an endpoint that has attempts in flight: it is claimed from again when one of them has ended. */
+const aheadRows = 16;
 
 export class DeliveryLanes {
   readonly #endpoints: EndpointLedger;
@@ -71,44 +68,66 @@ export class DeliveryLanes {
 
   /** Every lane that has something to take, once. `missing` says how many deliveries are still wanted. */
   *inOrder(p: ClaimDeliveries, scan: Scan, missing: () => number): Generator<DeliveryLane> {
-    yield* this.#inRange({ statement: this.#open, bound: p.now, scan, missing }, p);
+    const due = { statement: this.#open, bound: p.now, isBeyond: false, scan, missing };
+    yield* this.#inRange(due, p);
     if (this.#endpoints.places.tooFar.size === 0) return;
     const bound = p.now + limits.deliveryTtlMs;
-    yield* this.#inRange({ statement: this.#openTooFar, bound, scan, missing }, p);
+    const tooFar = { statement: this.#openTooFar, bound, isBeyond: true, scan, missing };
+    yield* this.#inRange(tooFar, p);
   }
 
   *#inRange(range: Range, p: ClaimDeliveries): Generator<DeliveryLane> {
-    let [lastAt, lastId] = [Number.MIN_SAFE_INTEGER, ''];
+    let after: Place = [Number.MIN_SAFE_INTEGER, ''];
+    const unplaced = this.#unplacedIn(range);
     for (;;) {
       const count = Math.min(range.missing(), range.scan.rowsLeft);
       if (count === 0) return;
-      const rows = range.statement.all(range.bound, lastAt, lastId, count);
+      const rows = range.statement.all(range.bound, ...after, count);
       range.scan.look(rows.length);
       const isLast = rows.length < count;
       for (const row of rows) {
-        [lastAt, lastId] = [row[1] as number, row[2] as string];
-        const entry = this.#endpoints.bySeq(seqOf(row));
-        const free = this.#freeOf(entry, p);
-        if (free === 0) continue;
-        const lane = { entry, rows: [], at: 0, isExhausted: false };
-        // One of each in turn: more are fetched at once only when there are too few endpoints for that.
-        this.#refill(lane, p, isLast ? Math.min(free, range.missing()) : 1);
-        if (lane.rows.length > 0) yield lane;
-        else this.#endpoints.touch(entry, p.now); // its place was not right any more
+        after = [row[1] as number, row[2] as string];
+        // In the order of places, wherever these stand.
+        for (let next = unplaced[0]; next !== undefined && isBefore(next.place, after);) {
+          yield* this.#laneOf(next.entry, p, 1);
+          unplaced.shift();
+          next = unplaced[0];
+        }
+        const seq = seqOf(row);
+        if (this.#endpoints.isUnplaced(seq)) continue;
+        yield* this.#laneOf(this.#endpoints.bySeq(seq), p, isLast ? range.missing() : 1);
       }
-      if (isLast) return;
+      if (!isLast) continue;
+      for (const { entry } of unplaced) yield* this.#laneOf(entry, p, range.missing());
+      return;
     }
   }
 
-  /** The next delivery of a lane that may go out, of `wanted`; undefined: there is none, or no slot. */
-  take(lane: DeliveryLane, p: ClaimDeliveries, wanted: number): Row | undefined {
-    const free = this.#freeOf(lane.entry, p);
-    if (free === 0) return undefined;
-    if (lane.at >= lane.rows.length && !lane.isExhausted) {
-      this.#refill(lane, p, Math.min(free, wanted));
+  /** Those whose rows do not say where they stand. */
+  #unplacedIn({ bound, isBeyond }: Range): { entry: EndpointEntry; place: Place }[] {
+    const found: { entry: EndpointEntry; place: Place }[] = [];
+    for (const { entry, firstAt, firstId } of this.#endpoints.unplaced()) {
+      if (firstAt > bound === isBeyond) found.push({ entry, place: [firstAt, firstId] });
     }
-    const row = lane.rows[lane.at];
-    lane.at += 1;
+    return found.sort((a, b) => (isBefore(a.place, b.place) ? -1 : 1));
+  }
+
+  /** One of each in turn: more are fetched at once only when there are too few endpoints for that. */
+  *#laneOf(entry: EndpointEntry, p: ClaimDeliveries, wanted: number): Generator<DeliveryLane> {
+    const free = this.#freeOf(entry, p);
+    if (free === 0) return;
+    // What is too far ahead now may not be in a moment.
+    if (this.#endpoints.places.tooFar.has(entry.seq)) this.#endpoints.ahead.drop(entry.seq);
+    if (this.#next(entry, p, Math.min(free, wanted)) !== undefined) yield { entry };
+    else this.#endpoints.touch(entry, p.now); // its place was not right any more
+  }
+
+  /** The next delivery of a lane that may go out, of `wanted`; undefined: there is none, or no slot. */
+  take({ entry }: DeliveryLane, p: ClaimDeliveries, wanted: number): Row | undefined {
+    const free = this.#freeOf(entry, p);
+    if (free === 0) return undefined;
+    const row = this.#next(entry, p, Math.min(free, wanted));
+    if (row !== undefined) this.#endpoints.ahead.taken(entry.seq);
     return row;
   }
 
@@ -127,24 +146,34 @@ export class DeliveryLanes {
     return Math.max(0, allowed - this.#endpoints.inFlight.ofEndpoint(seq));
   }
 
-  /** What was taken before is in flight by now: the same query goes on. */
-  #refill(lane: DeliveryLane, { now }: ClaimDeliveries, count: number): void {
-    const { seq } = lane.entry;
-    const rows = this.#due.all(seq, now, now, count);
-    if (rows.length < count && this.#endpoints.places.tooFar.has(seq)) {
+  /** The first that is due; of more the same query goes on, as what was taken before is in flight by now. */
+  #next({ seq }: EndpointEntry, { now }: ClaimDeliveries, wanted: number): Row | undefined {
+    const { ahead, inFlight, places } = this.#endpoints;
+    const known = ahead.first(seq, now);
+    if (known !== undefined || ahead.isWhole(seq, now)) return known;
+    const isBusy = inFlight.ofEndpoint(seq) > 0;
+    const count = isBusy ? Math.max(wanted, Math.min(aheadRows, ahead.room)) : wanted;
+    const rows = this.#due.all(seq, now, ...places.waitsAfter(seq), now, count);
+    if (rows.length < count && places.tooFar.has(seq)) {
       const limit = count - rows.length;
       rows.push(...this.#tooFar.all(seq, now + limits.deliveryTtlMs, now, limit));
     }
-    lane.rows = rows;
-    lane.at = 0;
-    lane.isExhausted = rows.length < count;
+    ahead.keep(seq, rows, rows.length < count ? now : null);
+    return rows[0];
   }
+}
+
+type Place = readonly [at: number, id: string];
+
+function isBefore([at, id]: Place, [otherAt, otherId]: Place): boolean {
+  return at < otherAt || (at === otherAt && id < otherId);
 }
 
 type Range = {
   readonly statement: WriteStatement;
   /** first_at up to, or beyond, this instant. */
   readonly bound: number;
+  readonly isBeyond: boolean;
   readonly scan: Scan;
   readonly missing: () => number;
 };

@@ -5,6 +5,7 @@ import { deliveryBounds, type PageBounds } from '../store/page-bounds.ts';
 import type { ReadConnection, Value } from './connection.ts';
 import { deliveryColumns, deliveryOf } from './delivery-rows.ts';
 import { filterStatements } from './filter-statements.ts';
+import type { UnwrittenDeliveries } from './unwritten-deliveries.ts';
 
 /**
  * One page of deliveries, newest first, by id, as list.ts has it for operations: what an index yields, filtered,
@@ -140,7 +141,10 @@ export type DeliveryLists = {
   };
 };
 
-export function prepareDeliveryLists(reader: ReadConnection): DeliveryLists {
+export function prepareDeliveryLists(
+  reader: ReadConnection,
+  unwritten: UnwrittenDeliveries,
+): DeliveryLists {
   const prepared = filterStatements(reader);
   const countUnfinished = reader.prepare(countUnfinishedSql);
 
@@ -159,7 +163,10 @@ export function prepareDeliveryLists(reader: ReadConnection): DeliveryLists {
       const page = pageOf(p);
       const values = [...page.sourceValues, ...page.bounds, ...page.conditions];
       const rows = prepared(page.sql).all(...values, p.limit + 1);
-      const deliveries: Delivery[] = rows.slice(0, p.limit).map(deliveryOf);
+      const deliveries = rows.slice(0, p.limit).map((row): Delivery => {
+        const read = deliveryOf(row);
+        return unwritten.shown(read.id)?.row.delivery ?? read;
+      });
       const last = deliveries.at(-1)?.id ?? null;
       return { deliveries, nextBeforeId: rows.length > p.limit ? last : endOf(page) };
     },

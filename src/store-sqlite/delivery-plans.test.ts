@@ -119,7 +119,7 @@ const hotStatements: Readonly<Record<string, Expectation>> = {
   'claim, plans too far ahead': [openTooFarSql, /COVERING INDEX endpoints_open/],
   'claim, deliveries of one': [
     laneDueSql,
-    /COVERING INDEX deliveries_pending \(endpoint_seq=\? AND next_at<\?\)/,
+    /COVERING INDEX deliveries_pending \(endpoint_seq=\? AND \(next_at,id\)>\(\?,\?\) AND next_at<\?\)/,
     /SEARCH deliveries USING INTEGER PRIMARY KEY/,
   ],
   'claim, those too far ahead': [

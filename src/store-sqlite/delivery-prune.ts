@@ -75,6 +75,7 @@ export function preparePruneDeliveries(
     const isRemoved = entry.removedAt !== null;
     if (!isRemoved && entry.endpoint.kind === 'registered') return false;
     if (hasDelivery.first(endpointSeq) !== undefined) return false;
+    endpoints.secrets.delete(entry.endpoint.id);
     removeSecrets.run(entry.endpoint.id);
     endpoints.forget(entry);
     return !isRemoved;
@@ -93,6 +94,7 @@ export function preparePruneDeliveries(
   }
 
   return (now, limit) => {
+    endpoints.secrets.clear();
     pruneSecrets.run(now, limit);
     const pruned = { deliveries: 0, endpoints: 0, more: false };
     let bytesLeft: number = limits.removeBytes;

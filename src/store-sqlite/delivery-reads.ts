@@ -6,13 +6,14 @@ import {
   deliveryAttemptColumns,
   deliveryAttemptOf,
   deliveryColumns,
-  deliveryOf,
   deliveryRowOf,
   previousAttempt,
   storedDeliveryOf,
+  type DeliveryRow,
 } from './delivery-rows.ts';
 import { selectDeliverySql } from './deliveries.ts';
 import { seqOf } from './rows.ts';
+import type { UnwrittenDeliveries } from './unwritten-deliveries.ts';
 
 export const keptOfDeliverySql = `
 SELECT body, headers, secret
@@ -39,11 +40,19 @@ export type DeliveryReads = {
   readonly attempts: (id: string) => DeliveryAttempt[];
 };
 
-export function prepareDeliveryReads(reader: ReadConnection): DeliveryReads {
+export function prepareDeliveryReads(
+  reader: ReadConnection,
+  unwritten: UnwrittenDeliveries,
+): DeliveryReads {
   const select = reader.prepare(selectDeliverySql);
   const selectKept = reader.prepare(keptOfDeliverySql);
   const ofOperation = reader.prepare(operationDeliverySql);
   const selectAttempt = reader.prepare(deliveryAttemptSql);
+
+  const shown = (row: Row): DeliveryRow => {
+    const read = deliveryRowOf(row);
+    return unwritten.shown(read.delivery.id)?.row ?? read;
+  };
 
   /** From the latest on, which is `seq`, back to the first; at most `count`. */
   function ended(seq: number | null, count: number): Row[] {
@@ -62,17 +71,17 @@ export function prepareDeliveryReads(reader: ReadConnection): DeliveryReads {
       const row = select.first(id);
       const kept = row && selectKept.first(seqOf(row));
       if (row === undefined || kept === undefined) return null;
-      return storedDeliveryOf(deliveryOf(row), kept);
+      return storedDeliveryOf(shown(row).delivery, kept);
     },
     ofOperation: (operationId) => {
       const row = ofOperation.first(operationId);
-      return row === undefined ? null : deliveryOf(row);
+      return row === undefined ? null : shown(row).delivery;
     },
     attempts: (id) => {
       const row = select.first(id);
       if (row === undefined) return [];
       // The attempt under way has no row of its own yet.
-      const { lastAttempt, attemptStartedAt: startedAt, delivery } = deliveryRowOf(row);
+      const { lastAttempt, attemptStartedAt: startedAt, delivery } = shown(row);
       const current = startedAt === null ? [] : [attemptUnderWay(delivery, startedAt)];
       const rows = ended(lastAttempt, limits.deliveryAttemptsShown - current.length).toReversed();
       return [...rows.map((attempt) => deliveryAttemptOf(id, attempt)), ...current];

@@ -79,6 +79,9 @@ export const pendingColumns = `
   seq, id, version, created_at, attempts, failures, failures_max, next_at, expires_at, trigger,
   last_status, last_error, next_reason, tenant, event, operation_id, url, last_attempt`;
 
+/** Of these by name, what is asked for without the whole record. */
+export const pendingColumn = { id: 1, nextAt: 7, expiresAt: 8 } as const;
+
 /** Where the columns that follow pendingColumns in a SELECT begin. */
 export const pendingColumnCount = 18;
 

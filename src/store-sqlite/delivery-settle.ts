@@ -4,11 +4,15 @@ import type { SettleOutcome } from '../store/store.ts';
 import type { Deliveries } from './deliveries.ts';
 import type { Align } from './delivery-align.ts';
 import type { EndpointLedger } from './endpoint-ledger.ts';
+import type { EndBatch } from './unwritten-deliveries.ts';
+
+/** What became of each, and what they wait for before anyone is told. */
+export type Settled = { readonly outcomes: SettleOutcome[]; readonly batches: EndBatch[] };
 
 export type SettleDeliveries = (p: {
   readonly settlements: readonly DeliverySettlement[];
   readonly now: number;
-}) => SettleOutcome[];
+}) => Settled;
 
 /** The health of the endpoint goes first: one that this very attempt disables holds the delivery as well. */
 export function prepareSettleDeliveries(
@@ -17,21 +21,29 @@ export function prepareSettleDeliveries(
 ): SettleDeliveries {
   const { deliveries, align } = p;
 
-  function settle(p: DeliverySettlement, now: number): SettleOutcome {
+  function settle(p: DeliverySettlement, now: number, batches: EndBatch[]): SettleOutcome {
     const row = deliveries.find(p.id);
     if (row?.delivery.lease?.token !== p.token) return 'lost';
     const { id: deliveryId, token, result, next } = p;
     const entry = endpoints.bySeq(row.endpointSeq);
     const wasEnabled = entry.endpoint.disabled === null;
+    const event = { type: 'ended', token, result, next } as const;
+    const batch = deliveries.delivered(row, event, now);
+    if (batch !== undefined && batch !== batches.at(-1)) batches.push(batch);
     if (entry.removedAt === null) {
-      endpoints.change(entry, afterAttempt(entry.endpoint, { deliveryId, result }, now), now);
+      const endpoint = afterAttempt(entry.endpoint, { deliveryId, result }, now);
+      endpoints.change(entry, { endpoint, now, isLater: batch !== undefined });
     }
-    deliveries.apply(row, { type: 'ended', token, result, next }, now);
+    if (batch === undefined) deliveries.apply(row, event, now);
     if (wasEnabled && entry.endpoint.disabled !== null) {
       align.all(entry, now);
     }
     return 'applied';
   }
 
-  return ({ settlements, now }) => settlements.map((settlement) => settle(settlement, now));
+  return ({ settlements, now }) => {
+    const batches: EndBatch[] = [];
+    const outcomes = settlements.map((settlement) => settle(settlement, now, batches));
+    return { outcomes, batches };
+  };
 }

@@ -70,6 +70,10 @@ export function prepareSweepDeliveries(
       }
     }
 
+    endpoints.unwritten.writeWhere(({ lease, expiresAt }) => {
+      if (workerDead || expiresAt <= now || lease === null) return true;
+      return lease.expiresAt <= now || lease.expiresAt > now + limits.leaseMsMax;
+    });
     const leaseExpired = { type: 'lease_expired', workerDead } as const;
     // A dead worker's lease is over whenever it would have ended.
     const lapsedAt = workerDead ? Number.MAX_SAFE_INTEGER : now;

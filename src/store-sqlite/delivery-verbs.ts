@@ -1,5 +1,5 @@
 import { limits } from '../core/limits.ts';
-import type { DeliveryStore, SteerOutcome } from '../store/delivery-store.ts';
+import type { DeliveryFilter, DeliveryStore, SteerOutcome } from '../store/delivery-store.ts';
 import type { ReadConnection, WriteConnection } from './connection.ts';
 import type { Deliveries } from './deliveries.ts';
 import { prepareAlign } from './delivery-align.ts';
@@ -12,6 +12,7 @@ import { prepareSweepDeliveries } from './delivery-sweep.ts';
 import type { EndpointLedger } from './endpoint-ledger.ts';
 import { prepareEndpointReads, prepareEndpointWrites } from './endpoints.ts';
 import type { GroupCommit } from './group-commit.ts';
+import type { EndBatch, UnwrittenDeliveries } from './unwritten-deliveries.ts';
 import { prepareReadSecrets, prepareSecretWrites } from './secrets.ts';
 
 /** What all verbs of webhooks share. */
@@ -38,11 +39,12 @@ export function deliveryWritingVerbs(
   commits: GroupCommit,
   { endpoints, deliveries, create }: DeliveryParts,
 ): Omit<DeliveryStore, keyof DeliveryReads> {
-  const secrets = prepareSecretWrites(writer);
+  const secrets = prepareSecretWrites(writer, endpoints.secrets);
   const align = prepareAlign(writer, endpoints, deliveries);
   const claim = new DeliveryClaim(writer, endpoints, { deliveries, secrets });
   const settle = prepareSettleDeliveries(endpoints, { deliveries, align });
   const sweep = prepareSweepDeliveries(writer, endpoints, { deliveries, align });
+  const ends = new EndBatches(commits);
   const writes = prepareEndpointWrites(writer, endpoints, { align, secrets });
   const steer = (id: string, event: SteerEvent, now: number): SteerOutcome => {
     const row = deliveries.find(id);
@@ -57,7 +59,11 @@ export function deliveryWritingVerbs(
       }),
     // Of an attempt the power may take what was recorded: it is made again, with the same id.
     claimDeliveries: (p) => commits.writeLastLoosely(() => claim.run(p)),
-    settleDeliveries: (p) => commits.writeLoosely(() => settle(p)),
+    settleDeliveries: async (p) => {
+      const { outcomes, batches } = await commits.writeLoosely(() => settle(p));
+      for (const batch of batches) await ends.over(batch);
+      return outcomes;
+    },
     sweepDeliveries: (p) => commits.writeLoosely(() => sweep(p)),
     redeliver: ({ ids, trigger, now }) =>
       commits.write(() => ids.map((id) => steer(id, { type: 'redelivered', trigger }, now))),
@@ -70,18 +76,56 @@ export function deliveryWritingVerbs(
   };
 }
 
+/** Sees to it that what was delivered is written: until it is, there is one more commit. */
+class EndBatches {
+  readonly #commits: GroupCommit;
+  readonly #driven = new WeakSet<EndBatch>();
+
+  constructor(commits: GroupCommit) {
+    this.#commits = commits;
+  }
+
+  /** Resolves when its ends are written; rejects when they are not: they can be told again. */
+  over(batch: EndBatch): Promise<void> {
+    if (!batch.isOver && !this.#driven.has(batch)) {
+      this.#driven.add(batch);
+      void this.#drive(batch);
+    }
+    return batch.over;
+  }
+
+  async #drive(batch: EndBatch): Promise<void> {
+    try {
+      while (!batch.isOver) await this.#commits.writeLoosely(() => undefined);
+    } catch (error) {
+      batch.reject(error);
+    }
+  }
+}
+
 type SteerEvent =
   | { readonly type: 'redelivered'; readonly trigger: 'manual' | 'redrive' }
   | { readonly type: 'discarded'; readonly inBulk: boolean };
 
 export function deliveryReadingVerbs(
   reader: ReadConnection,
-  requireOpen: () => void,
+  p: {
+    readonly commits: GroupCommit;
+    readonly unwritten: UnwrittenDeliveries;
+    readonly requireOpen: () => void;
+  },
 ): DeliveryReads {
-  const reads = prepareDeliveryReads(reader);
-  const lists = prepareDeliveryLists(reader);
-  const endpoints = prepareEndpointReads(reader);
+  const { commits, unwritten, requireOpen } = p;
+  const reads = prepareDeliveryReads(reader, unwritten);
+  const lists = prepareDeliveryLists(reader, unwritten);
+  const endpoints = prepareEndpointReads(reader, unwritten);
   const readSecrets = prepareReadSecrets(reader);
+  /** Statements find deliveries by the state that their rows have. Not when the disk is full: then as far as they do. */
+  const written = async ({ states }: DeliveryFilter): Promise<void> => {
+    requireOpen();
+    if (unwritten.isEmpty || states === undefined) return;
+    await commits.writeLoosely(() => unwritten.writeAll()).catch(() => undefined);
+  };
   const opened =
     <P, Outcome>(read: (p: P) => Outcome) =>
     async (p: P): Promise<Outcome> => {
@@ -91,9 +135,14 @@ export function deliveryReadingVerbs(
   return {
     readDelivery: opened(({ id }) => reads.delivery(id)),
     readOperationDelivery: opened(({ operationId }) => reads.ofOperation(operationId)),
-    listDeliveries: opened(lists.list),
+    listDeliveries: async (p) => {
+      await written(p.filter);
+      requireOpen();
+      return lists.list(p);
+    },
     listDeliveryAttempts: opened(({ id }) => reads.attempts(id)),
     countDeliveries: async ({ filter }) => {
+      await written(filter);
       let count = 0;
       let beforeId: string | null = null;
       do {

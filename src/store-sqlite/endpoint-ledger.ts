@@ -1,12 +1,16 @@
 import type { Endpoint } from '../core/endpoint.ts';
+import type { WebhookSecret } from '../store/delivery-store.ts';
 import type { Row, WriteConnection, WriteStatement } from './connection.ts';
+import { DeliveriesAhead } from './deliveries-ahead.ts';
 import {
   EndpointPlaces,
   idle,
   isSamePlace,
+  mayWait,
   placeValues,
   type EndpointPlace,
 } from './endpoint-place.ts';
+import { newEntry, type EndpointEntry } from './endpoint-entry.ts';
 import {
   endpointColumnCount,
   endpointColumns,
@@ -17,6 +21,7 @@ import {
 import { InFlight } from './in-flight.ts';
 import { RegisteredEndpoints } from './registered-endpoints.ts';
 import { seqOf } from './rows.ts';
+import { UnwrittenDeliveries } from './unwritten-deliveries.ts';
 
 /**
  * The endpoints that a transaction touches, in memory, each written once however many of its deliveries change, and
@@ -25,22 +30,6 @@ import { seqOf } from './rows.ts';
  * This process alone writes, so that what is kept here holds over commits; after a rollback everything is read
  * again. Reading costs O(in flight + registered + parked).
  */
-export type EndpointEntry = {
-  readonly seq: number;
-  endpoint: Endpoint;
-  /** When it was removed: it stays for its last deliveries. */
-  removedAt: number | null;
-  /** Some of its deliveries are still to be held, released or cancelled. */
-  isBehind: boolean;
-  place: EndpointPlace;
-  /** The record is to be written with this commit. */
-  isChanged: boolean;
-  /** Only what its last attempts tell of it is to be written: nothing that finds endpoints by statement looks at that. */
-  isHealthChanged: boolean;
-  /** Its deliveries or its health changed at this instant: its place is to be found anew; null: it is right. */
-  touchedAt: number | null;
-};
-
 const derivedColumns = 'removed_at, is_behind, lane, first_at, first_id, open_at';
 
 export const selectEndpointBySeqSql = `
@@ -139,6 +128,10 @@ const entriesMax = 1_000;
 
 export class EndpointLedger {
   readonly inFlight: InFlight;
+  readonly ahead = new DeliveriesAhead();
+  readonly unwritten: UnwrittenDeliveries;
+  /** As secrets.ts has read them, by owner. */
+  readonly secrets = new Map<string, readonly WebhookSecret[]>();
   readonly registered: RegisteredEndpoints;
   readonly places: EndpointPlaces;
   /** As of when all places are right (endpoint-time.ts); null: they must be audited. */
@@ -159,12 +152,15 @@ export class EndpointLedger {
   readonly #seqs = new Map<string, number>();
   readonly #parked = new Map<string, number>();
   readonly #dirty = new Set<EndpointEntry>();
+  /** Those whose place in the file is another: they have deliveries that are unwritten. */
+  readonly #unplaced = new Map<number, EndpointEntry>();
 
   constructor(writer: WriteConnection) {
     this.#writer = writer;
     this.inFlight = new InFlight(writer);
     this.registered = new RegisteredEndpoints(writer);
-    this.places = new EndpointPlaces(writer);
+    this.unwritten = new UnwrittenDeliveries(writer);
+    this.places = new EndpointPlaces(writer, { ahead: this.ahead, unwritten: this.unwritten });
     this.#selectBySeq = writer.prepare(selectEndpointBySeqSql);
     this.#select = writer.prepare(selectEndpointSql);
     this.#selectRequest = writer.prepare(selectRequestEndpointSql);
@@ -221,8 +217,11 @@ export class EndpointLedger {
     return entry;
   }
 
-  /** The record is another now: one of the same version in its health alone. */
-  change(entry: EndpointEntry, endpoint: Endpoint, now: number): void {
+  /**
+   * The record is another now: one of the same version in its health alone, which is written with the deliveries of the
+   * endpoint that are unwritten if it `isLater`.
+   */
+  change(entry: EndpointEntry, { endpoint, now, isLater = false }: EndpointRecordChange): void {
     const { origin } = entry.endpoint;
     if (endpoint.origin !== origin) {
       // A slot at the former origin says nothing about the new one.
@@ -239,8 +238,11 @@ export class EndpointLedger {
       this.touch(entry, now);
       return;
     }
-    entry.isHealthChanged = true;
-    this.#dirty.add(entry);
+    if (isLater) entry.isHealthBehind = true;
+    else {
+      entry.isHealthChanged = true;
+      this.#dirty.add(entry);
+    }
     if (endpoint.health.gateAt !== before.health.gateAt) this.touch(entry, now);
   }
 
@@ -248,6 +250,30 @@ export class EndpointLedger {
   touch(entry: EndpointEntry, now: number): void {
     entry.touchedAt = now;
     this.#dirty.add(entry);
+  }
+
+  /** One of its deliveries that were unwritten is written. */
+  released(entry: EndpointEntry): void {
+    if (entry.isHealthBehind) entry.isHealthChanged = true;
+    entry.isHealthBehind = false;
+    this.#dirty.add(entry);
+  }
+
+  /** Those whose place is not as their row says, and which may be claimed from: it counts, not the row. */
+  *unplaced(): Generator<{ entry: EndpointEntry; firstAt: number; firstId: string }> {
+    for (const entry of this.#unplaced.values()) {
+      const { lane, firstAt, firstId } = entry.place;
+      if (lane === 'open' && firstAt !== null && firstId !== null)
+        yield { entry, firstAt, firstId };
+    }
+  }
+
+  isUnplaced(seq: number): boolean {
+    return this.#unplaced.has(seq);
+  }
+
+  get unplacedCount(): number {
+    return this.#unplaced.size;
   }
 
   /** From now on `isBehind` is this. */
@@ -278,6 +304,8 @@ export class EndpointLedger {
     this.#entries.delete(entry.seq);
     this.#seqs.delete(entry.endpoint.id);
     this.#dirty.delete(entry);
+    this.#unplaced.delete(entry.seq);
+    this.ahead.drop(entry.seq);
     this.places.tooFar.delete(entry.seq);
   }
 
@@ -311,24 +339,35 @@ export class EndpointLedger {
   /** What flush() wrote is committed. */
   committed(): void {
     if (this.#entries.size <= entriesMax) return;
-    this.#entries.clear();
-    this.#seqs.clear();
+    // What is known of those with unwritten deliveries is nowhere else.
+    for (const [seq, { endpoint }] of this.#entries) {
+      if (this.unwritten.of(seq) > 0) continue;
+      this.#entries.delete(seq);
+      this.#seqs.delete(endpoint.id);
+    }
   }
 
   /** Reads everything anew, as Ledger.reload() does and for its reason. When it throws, call it again. */
   reload(): void {
     this.#writer.beginRead();
     try {
-      this.inFlight.reload();
       this.registered.reload();
       const parked = this.#countParked.all();
       this.#entries.clear();
       this.#seqs.clear();
       this.#dirty.clear();
       this.#parked.clear();
+      this.#unplaced.clear();
       this.places.tooFar.clear();
+      this.ahead.clear();
+      this.secrets.clear();
       this.placedAt = null;
       for (const [origin, count] of parked) this.#parked.set(origin as string, count as number);
+      this.inFlight.reload();
+      for (const { endpointSeq } of this.unwritten.inFlight()) {
+        const { removedAt, endpoint } = this.bySeq(endpointSeq);
+        if (removedAt === null) this.inFlight.change(endpointSeq, endpoint.origin, 1);
+      }
     } finally {
       this.#writer.rollback();
     }
@@ -352,7 +391,7 @@ export class EndpointLedger {
     const entry = newEntry(seqOf(row), endpointOf(row));
     entry.removedAt = row[at] as number | null;
     entry.isBehind = row[at + 1] === 1;
-    entry.place = {
+    entry.placeWritten = entry.place = {
       lane: row[at + 2] as EndpointPlace['lane'],
       firstAt: row[at + 3] as number | null,
       firstId: row[at + 4] as string | null,
@@ -372,6 +411,8 @@ export class EndpointLedger {
       const place = this.#placeNow(entry);
       this.#parkedBy(entry, place);
       entry.place = place;
+      entry.placeWritten = place;
+      this.#unplaced.delete(entry.seq);
       const { removedAt, isBehind, endpoint, seq } = entry;
       const kept = [...endpointValues(endpoint), removedAt, isBehind ? 1 : 0];
       this.#update.run(...kept, ...placeValues(place), seq);
@@ -383,7 +424,14 @@ export class EndpointLedger {
 
   #place(entry: EndpointEntry): void {
     const place = this.#placeNow(entry);
-    if (!isSamePlace(place, entry.place)) this.#move(entry, place);
+    const isWritten = isSamePlace(place, entry.placeWritten);
+    if (!isWritten && !(this.unwritten.of(entry.seq) > 0 && mayWait(place, entry.placeWritten))) {
+      this.#move(entry, place);
+      return;
+    }
+    entry.place = place;
+    if (isWritten) this.#unplaced.delete(entry.seq);
+    else this.#unplaced.set(entry.seq, entry);
   }
 
   /** Found anew when something has happened to it. */
@@ -396,6 +444,8 @@ export class EndpointLedger {
   #move(entry: EndpointEntry, place: EndpointPlace): void {
     this.#parkedBy(entry, place);
     entry.place = place;
+    entry.placeWritten = place;
+    this.#unplaced.delete(entry.seq);
     this.#updatePlace.run(...placeValues(place), entry.seq);
   }
 
@@ -412,15 +462,8 @@ export class EndpointLedger {
   }
 }
 
-function newEntry(seq: number, endpoint: Endpoint): EndpointEntry {
-  return {
-    seq,
-    endpoint,
-    removedAt: null,
-    isBehind: false,
-    place: idle,
-    isChanged: false,
-    isHealthChanged: false,
-    touchedAt: null,
-  };
-}
+type EndpointRecordChange = {
+  readonly endpoint: Endpoint;
+  readonly now: number;
+  readonly isLater?: boolean;
+};

@@ -3,6 +3,9 @@ import { gateStands } from '../core/endpoint-health.ts';
 import { limits } from '../core/limits.ts';
 import { isPast } from '../core/transitions.ts';
 import type { Row, Value, WriteConnection, WriteStatement } from './connection.ts';
+import type { DeliveriesAhead } from './deliveries-ahead.ts';
+import { pendingColumn } from './delivery-rows.ts';
+import type { UnwrittenDeliveries } from './unwritten-deliveries.ts';
 
 /**
  * Where an endpoint stands in the order of claims, as of an instant. It follows from the first of its pending
@@ -31,17 +34,19 @@ FROM (
   SELECT next_at, id, expires_at
   FROM deliveries
   WHERE endpoint_seq = ?
-    AND next_at > ${range}
+    AND ${range}
   ORDER BY next_at, id
   LIMIT ${outOfTimeMax}
 )
 WHERE expires_at > ?
 LIMIT 1`;
 
-export const firstPendingSql = firstSql(String(Number.MIN_SAFE_INTEGER));
-export const firstTooFarSql = firstSql('?');
+export const firstPendingSql = firstSql('next_at >= ? AND (next_at, id) > (?, ?)');
+export const firstTooFarSql = firstSql('next_at > ?');
 
 export const idle: EndpointPlace = { lane: 'idle', firstAt: null, firstId: null, openAt: null };
+
+const fromTheFirst = [Number.MIN_SAFE_INTEGER, ''] as const;
 
 export class EndpointPlaces {
   /** Endpoints that may have a plan further ahead than any legal one. */
@@ -49,13 +54,22 @@ export class EndpointPlaces {
   readonly #first: WriteStatement;
   readonly #firstTooFar: WriteStatement;
 
-  constructor(writer: WriteConnection) {
+  readonly #ahead: DeliveriesAhead;
+  readonly #unwritten: UnwrittenDeliveries;
+
+  constructor(
+    writer: WriteConnection,
+    p: { readonly ahead: DeliveriesAhead; readonly unwritten: UnwrittenDeliveries },
+  ) {
+    this.#ahead = p.ahead;
+    this.#unwritten = p.unwritten;
     this.#first = writer.prepare(firstPendingSql);
     this.#firstTooFar = writer.prepare(firstTooFarSql);
   }
 
   /** A delivery of the endpoint was planned for `nextAt`. */
-  planned(seq: number, nextAt: number, now: number): void {
+  planned(seq: number, { id, nextAt }: { id: string; nextAt: number }, now: number): void {
+    this.#ahead.planned(seq, nextAt, id);
     if (nextAt > now + limits.deliveryTtlMs) this.tooFar.add(seq);
   }
 
@@ -74,8 +88,21 @@ export class EndpointPlaces {
     return { lane, firstAt, firstId, openAt: null };
   }
 
+  /** Whatever of the endpoint waits comes after this one in the order of its deliveries, and what comes after it waits. */
+  waitsAfter(seq: number): readonly [at: number, id: string] {
+    const after = this.#ahead.after(seq);
+    // Those that are unwritten would be among the others.
+    if (after === undefined) this.#unwritten.writeOf(seq);
+    return after ?? fromTheFirst;
+  }
+
   #firstOf(seq: number, now: number): Row | undefined {
-    const first = this.#first.first(seq, now);
+    if (this.tooFar.has(seq)) this.#ahead.drop(seq);
+    const known = this.#ahead.first(seq, now);
+    if (known !== undefined)
+      return [known[pendingColumn.nextAt] ?? null, known[pendingColumn.id] ?? null];
+    const [afterAt, afterId] = this.waitsAfter(seq);
+    const first = this.#first.first(seq, afterAt, afterAt, afterId, now);
     if (first === undefined || !this.tooFar.has(seq) || Number(first[0]) <= now) return first;
     return this.#firstTooFar.first(seq, now + limits.deliveryTtlMs, now) ?? first;
   }
@@ -88,5 +115,12 @@ export function placeValues({ lane, firstAt, firstId, openAt }: EndpointPlace): 
 export function isSamePlace(a: EndpointPlace, b: EndpointPlace): boolean {
   return (
     a.lane === b.lane && a.firstAt === b.firstAt && a.firstId === b.firstId && a.openAt === b.openAt
+  );
+}
+
+/** A place that a claim need not find by statement, and neither the passing of time. */
+export function mayWait({ lane }: EndpointPlace, written: EndpointPlace): boolean {
+  return (
+    (lane === 'open' || lane === 'idle') && (written.lane === 'open' || written.lane === 'idle')
   );
 }

@@ -110,6 +110,8 @@ export class EndpointTime {
   }
 
   #audit(now: number): void {
+    this.#endpoints.unwritten.writeAll();
+    this.#endpoints.ahead.clear();
     this.#endpoints.flush();
     const planMax = now + limits.deliveryTtlMs;
     const rows = this.#misplaced.all(now, planMax, now + limits.retryAfterGateMsMax);

@@ -3,10 +3,12 @@ import { changedEndpoint } from '../store/changed-endpoint.ts';
 import type { DeliveryStore, EndpointPage, EndpointWithCounts } from '../store/delivery-store.ts';
 import type { ReadConnection, WriteConnection } from './connection.ts';
 import type { Align } from './delivery-align.ts';
-import type { EndpointEntry, EndpointLedger } from './endpoint-ledger.ts';
+import type { EndpointEntry } from './endpoint-entry.ts';
+import type { EndpointLedger } from './endpoint-ledger.ts';
 import { endpointColumns, endpointOf } from './endpoint-rows.ts';
 import { seqOf } from './rows.ts';
 import type { SecretWrites } from './secrets.ts';
+import type { UnwrittenDeliveries } from './unwritten-deliveries.ts';
 
 /** Endpoints as people see and change them. What attempts make of them is in delivery-settle.ts. */
 export const readEndpointSql = `
@@ -99,7 +101,7 @@ export function prepareEndpointWrites(
       const before = entry.endpoint;
       const after = changedEndpoint(before, change, now);
       if (after === before) return before;
-      endpoints.change(entry, after, now);
+      endpoints.change(entry, { endpoint: after, now });
       if ((before.disabled === null) !== (after.disabled === null)) {
         align.all(entry, now);
       }
@@ -125,7 +127,10 @@ export type EndpointReads = {
   readonly list: (p: Params<'listEndpoints'>) => EndpointPage;
 };
 
-export function prepareEndpointReads(reader: ReadConnection): EndpointReads {
+export function prepareEndpointReads(
+  reader: ReadConnection,
+  unwritten: UnwrittenDeliveries,
+): EndpointReads {
   const read = reader.prepare(readEndpointSql);
   const counts = reader.prepare(countsOfEndpointSql);
   const lists = {
@@ -140,7 +145,8 @@ export function prepareEndpointReads(reader: ReadConnection): EndpointReads {
       const [waiting, held, dead] = (counts.first(seqOf(row)) ?? []) as number[];
       return {
         endpoint: endpointOf(row),
-        waiting: waiting ?? 0,
+        // Up to limits.deliveryCountMax, whatever of them is in flight.
+        waiting: Math.max(0, (waiting ?? 0) - unwritten.shownOf(seqOf(row))),
         held: held ?? 0,
         dead: dead ?? 0,
       };

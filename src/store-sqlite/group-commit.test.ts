@@ -72,6 +72,24 @@ describe('group commit', () => {
     assert.equal(counts.commits, 1);
   });
 
+  it('lets loose writes wait while every turn brings more of them, and for nobody who claims', async (t) => {
+    const { commits, counts, insert, words } = openWords(t);
+    const loose = [commits.writeLoosely(() => insert.run('one'))];
+    await turn();
+    assert.equal(counts.commits, 0);
+    loose.push(commits.writeLoosely(() => insert.run('two')));
+    await turn();
+    assert.equal(counts.commits, 0);
+    await Promise.all(loose);
+    assert.deepEqual([counts.commits, words()], [1, ['one', 'two']]);
+    const claim = commits.writeLastLoosely(() => insert.run('claim'));
+    void commits.writeLoosely(() => insert.run('three'));
+    await turn();
+    assert.equal(counts.commits, 2);
+    await claim;
+    assert.deepEqual(words(), ['one', 'two', 'three', 'claim']);
+  });
+
   it('brings loose writes to the disk only with others, and shows them at once when alone', async (t) => {
     const syncs: (() => void)[] = [];
     const { commits, insert, add, words } = openWords(t, (done) => {

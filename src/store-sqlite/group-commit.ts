@@ -17,7 +17,7 @@ import {
  *      └─ log.sync(), beside the event loop; writes asked for meanwhile gather for the next round
  *         └─ release reads · resolve all · flush what has gathered
  *
- * Nothing waits for company: a lone write is flushed at the end of its own turn. Reads are held at what is
+ * Nothing waits for company: a lone write is flushed at the end of its own turn, a loose one a turn later if no more come. Reads are held at what is
  * on the disk until the sync is over, so that nobody sees what the power could still take. Claims run last so
  * that they see what the same round created and settled. What the power may take (writeLoosely) waits for no sync
  * of its own: a round of nothing else is told as soon as it is committed.
@@ -65,6 +65,8 @@ export type Sync = (done: (error: Error | null) => void) => void;
  */
 export const checkpointFrames = 4_000;
 
+const gatheredMax = 64;
+
 /** How long writes wait for another process that holds the write lock, and between two tries at most. */
 const lockWaitMs = 2_000;
 const lockDelayMsMin = 10;
@@ -76,11 +78,14 @@ export class GroupCommit {
   readonly #sync: Sync | null;
   readonly #flush = (): void => {
     this.#flushScheduled = false;
-    this.flush();
+    if (this.#mayGather()) this.#scheduleFlush();
+    else this.flush();
   };
   #writes: QueuedWrite[] = [];
   #lastWrites: QueuedWrite[] = [];
   #flushScheduled = false;
+  /** Loose writes that were queued when this was last looked at. */
+  #gathered = 0;
   #checkpointScheduled = false;
   /** Resolves when the sync under way, or the wait for the write lock, is over. */
   #waiting: Promise<void> | null = null;
@@ -153,6 +158,18 @@ export class GroupCommit {
   /** Of what the power may take nobody needs to be kept from seeing it. */
   #mustSync(): boolean {
     return !this.#writes.every(mayBeLost) || !this.#lastWrites.every(mayBeLost);
+  }
+
+  /** Loose writes wait for more of them while every turn brings some; whoever reads, or claims, waits for nothing. */
+  #mayGather(): boolean {
+    const { length } = this.#writes;
+    const mayGather =
+      length > this.#gathered &&
+      length < gatheredMax &&
+      this.#lastWrites.length === 0 &&
+      this.#writes.every(mayBeLost);
+    this.#gathered = mayGather ? length : 0;
+    return mayGather;
   }
 
   #hasQueued(): boolean {

@@ -1,4 +1,9 @@
-import { handshakesAndAttempts, plainChecksAndChains, webhookTables } from './webhook-tables.ts';
+import {
+  handshakesAndAttempts,
+  plainChecksAndChains,
+  unwrittenClaims,
+  webhookTables,
+} from './webhook-tables.ts';
 
 /**
  * The schema, as numbered steps that only go forward. Each step runs in one transaction together with its
@@ -214,6 +219,7 @@ export const migrations: readonly string[] = [
   handshakesAndAttempts,
   step6,
   plainChecksAndChains,
+  unwrittenClaims,
 ];
 
 export const schemaVersion = migrations.length;

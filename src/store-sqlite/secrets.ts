@@ -17,6 +17,8 @@ export const deleteSecretsSql = `
 DELETE FROM webhook_secrets
 WHERE owner = ?`;
 
+const ownersMax = 1_000;
+
 type Rotate = Parameters<DeliveryStore['rotateSecret']>[0];
 
 export type SecretWrites = {
@@ -26,15 +28,26 @@ export type SecretWrites = {
   readonly remove: (owner: string) => void;
 };
 
-export function prepareSecretWrites(writer: WriteConnection): SecretWrites {
+/** `known`: of owners that were read; whoever else writes secrets, or undoes it, takes them out. */
+export function prepareSecretWrites(
+  writer: WriteConnection,
+  known: Map<string, readonly WebhookSecret[]>,
+): SecretWrites {
   const select = writer.prepare(selectSecretsSql);
   const insert = writer.prepare(insertSecretSql);
   const removeAll = writer.prepare(deleteSecretsSql);
   const remove = (owner: string): void => {
+    known.delete(owner);
     removeAll.run(owner);
   };
+  const read = (owner: string): readonly WebhookSecret[] => {
+    const secrets = select.all(owner).map(secretOf);
+    if (known.size >= ownersMax) known.clear();
+    known.set(owner, secrets);
+    return secrets;
+  };
   return {
-    read: (owner, now) => liveSecrets(select.all(owner).map(secretOf), now),
+    read: (owner, now) => liveSecrets(known.get(owner) ?? read(owner), now),
     rotate: ({ owner, secret, graceMs, now }) => {
       const before = select.all(owner).map(secretOf);
       const secrets = rotatedSecrets(before, { secret, graceMs, now });

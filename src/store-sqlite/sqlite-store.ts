@@ -10,6 +10,7 @@ import {
   deliveryWritingVerbs,
   type DeliveryParts,
 } from './delivery-verbs.ts';
+import { recoverClaims } from './delivery-recovery.ts';
 import { prepareDeliveries } from './deliveries.ts';
 import { EndpointLedger } from './endpoint-ledger.ts';
 import { FreshOperations } from './fresh-operations.ts';
@@ -72,28 +73,32 @@ export function openSqliteStoreSync(options: SqliteStoreOptions): Store {
 
 function sqliteStore(file: OpenFile): Store {
   const { writer, reader } = file;
+  recoverClaims(writer);
   const ledger = new Ledger(writer, reader);
   const endpoints = new EndpointLedger(writer);
   const log = file.synchronous === 'full' ? new LogSync(file.path) : null;
   const hooks: GroupCommitHooks = {
     beforeCommit: () => {
       ledger.flush();
+      endpoints.unwritten.round();
       endpoints.flush();
     },
     afterCommit: () => {
       ledger.committed();
       endpoints.committed();
+      endpoints.unwritten.committed();
     },
     afterRollback: () => {
+      endpoints.unwritten.rolledBack(unavailable('The commit failed: nothing of it was stored.'));
       ledger.reload();
       endpoints.reload();
-      deliveries.reload();
     },
     holdReads: () => {
       reader.hold();
     },
     releaseReads: () => {
       reader.release();
+      endpoints.unwritten.told();
     },
     lost: () => file.lock.lost(),
   };
@@ -112,10 +117,12 @@ function sqliteStore(file: OpenFile): Store {
     ...writingVerbs({ file, ledger, operations, commits, parts }),
     ...readingVerbs({ file, ledger, requireOpen }),
     ...deliveryWritingVerbs(writer, commits, parts),
-    ...deliveryReadingVerbs(reader, requireOpen),
+    ...deliveryReadingVerbs(reader, { commits, unwritten: endpoints.unwritten, requireOpen }),
     close: async () => {
       if (isClosed) return;
       isClosed = true;
+      // The next start finds the rows whole. Where the disk is full it finds the claims.
+      await commits.writeLoosely(() => endpoints.unwritten.writeAll()).catch(() => undefined);
       await commits.close(unavailable('The store is closed.'));
       commits.checkpoint('truncate');
       log?.close();

@@ -331,3 +331,14 @@ FROM former_attempts
 ORDER BY seq;
 DROP TABLE former_attempts;
 `;
+
+/** Claims whose deliveries are not all written yet, each of them as its seq and the version that the claim gave it. */
+export const unwrittenClaims = `
+CREATE TABLE delivery_claims (
+  seq INTEGER PRIMARY KEY,
+  claimed_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  worker TEXT NOT NULL,
+  members TEXT NOT NULL
+) STRICT;
+`;

@@ -35,6 +35,8 @@ type DispatcherParts = {
 
 /** One endpoint may take this share of the slots, however much waits for it. */
 const endpointShare = 0.25;
+/** So many free slots are claimed for at once. */
+const gatheredShare = 0.5;
 /** An attempt is cut off this long before its lease ends, and not begun when less is left. */
 const leaseReserveMs = 2_000;
 
@@ -61,6 +63,8 @@ export class Dispatcher implements Service<ClaimRound> {
   readonly #elapsed: Pick<Clock, 'now' | 'sleep'>;
   readonly #slowAlarm: Alarm;
   readonly #endpointSlots: number;
+  readonly #gatherSlots: number;
+  #isGathering = false;
   #tokens = 0;
 
   constructor(p: DispatcherParts) {
@@ -69,6 +73,7 @@ export class Dispatcher implements Service<ClaimRound> {
     const { slots, endpointSlots, pollMs, pausesMs } = p.settings;
     this.#endpointSlots = Math.min(endpointSlots, Math.max(1, Math.floor(slots * endpointShare)));
     this.#attempts = new SendingAttempts(slots);
+    this.#gatherSlots = Math.ceil(slots * gatheredShare);
     this.#outage = new Outage(logger, 'send deliveries');
     this.#leaseAlarm = new Alarm(clock, () => this.cutOffOverdue());
     this.#elapsed = elapsedClock(clock);
@@ -88,7 +93,7 @@ export class Dispatcher implements Service<ClaimRound> {
       pausesMs,
       attempts: this.#attempts,
       observer: p.observer,
-      freed: () => this.wake(),
+      freed: () => this.#wakeSoon(),
       settled: (id, nextAt) => {
         if (nextAt !== null) this.#loop.wakeAt(nextAt);
         p.ended(id);
@@ -103,6 +108,25 @@ export class Dispatcher implements Service<ClaimRound> {
   /** There may be something to send. */
   wake(): void {
     this.#loop.wake();
+  }
+
+  /**
+   * A slot is free. A claim costs as much as what it brings, so that it waits for more of them while every turn of the event loop
+   * frees some.
+   */
+  #wakeSoon(): void {
+    if (this.#attempts.free >= this.#gatherSlots) this.wake();
+    else if (!this.#isGathering) this.#gather(this.#attempts.free);
+  }
+
+  #gather(free: number): void {
+    this.#isGathering = true;
+    setImmediate(() => {
+      this.#isGathering = false;
+      const freeNow = this.#attempts.free;
+      if (freeNow > free && freeNow < this.#gatherSlots) this.#gather(freeNow);
+      else this.wake();
+    });
   }
 
   /** Claims no more; what is under way goes on. */

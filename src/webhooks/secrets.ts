@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, createSecretKey, type KeyObject } from 'node:crypto';
+import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { RaincheckError } from '../core/errors.ts';
 
 /**
@@ -48,9 +48,9 @@ export function checkSecret(
   });
 }
 
-/** A KeyObject, since createHmac takes 40 µs with bytes as its key and 6 µs with this, made here included. */
-export function sharedKey(secret: string): KeyObject {
-  return createSecretKey(secret.slice(sharedPrefix.length), 'base64');
+/** 24 to 64 bytes. */
+export function sharedKey(secret: string): Buffer {
+  return Buffer.from(secret.slice(sharedPrefix.length), 'base64');
 }
 
 export function privateKey(secret: string): KeyObject {

@@ -47,11 +47,9 @@ export function createSender(options: SenderOptions): Sender {
     ...defaultConnectionLimits,
     ...options.connections,
   });
-  const parts = { pool, clock, userAgent, attemptMs };
-  const asking = {
-    ...parts,
-    attemptMs: Math.min(attemptMs, options.askMs ?? limits.webhookHandshakeMs),
-  };
+  const parts = { pool, clock, userAgent, deadlines: new Deadlines(attemptMs) };
+  const askMs = Math.min(attemptMs, options.askMs ?? limits.webhookHandshakeMs);
+  const asking = { ...parts, deadlines: new Deadlines(askMs) };
   return {
     send: (request) =>
       new Attempt({ ...parts, request, message: (url) => posted(url, request, parts) }).send(),
@@ -65,8 +63,45 @@ type SenderParts = {
   readonly pool: ConnectionPool;
   readonly clock: Clock;
   readonly userAgent: string;
-  readonly attemptMs: number;
+  readonly deadlines: Deadlines;
 };
+
+/** Of attempts that all may take as long, and so end in the order in which they begin: one timer for all of them. */
+class Deadlines {
+  readonly #ms: number;
+  readonly #underWay = new Set<Attempt>();
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(ms: number) {
+    this.#ms = ms;
+  }
+
+  add(attempt: Attempt): void {
+    this.#underWay.add(attempt);
+    this.#timer ??= setTimeout(() => this.#cutOverdue(), this.#ms);
+  }
+
+  remove(attempt: Attempt): void {
+    this.#underWay.delete(attempt);
+    if (this.#underWay.size > 0 || this.#timer === null) return;
+    clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  #cutOverdue(): void {
+    this.#timer = null;
+    const now = performance.now();
+    for (const attempt of this.#underWay) {
+      const leftMs = attempt.startedAt + this.#ms - now;
+      if (leftMs > 0) {
+        this.#timer = setTimeout(() => this.#cutOverdue(), Math.ceil(leftMs));
+        return;
+      }
+      this.#underWay.delete(attempt);
+      attempt.cut(new SendFailure('timeout', `No answer within ${this.#ms} ms.`));
+    }
+  }
+}
 
 type AttemptParts = SenderParts & {
   readonly request: Pick<SendRequest, 'url' | 'signal'>;
@@ -76,7 +111,7 @@ type AttemptParts = SenderParts & {
 
 class Attempt {
   readonly #parts: AttemptParts;
-  readonly #startedAt = performance.now();
+  readonly startedAt = performance.now();
   /** Of the connection under way; a kept one needs none. */
   #opening: AbortController | null = null;
   #cutBy: SendFailure | null = null;
@@ -89,14 +124,11 @@ class Attempt {
   }
 
   async send(): Promise<AttemptResult> {
-    const { attemptMs, request, clock } = this.#parts;
-    const timer = setTimeout(
-      () => this.#cut(new SendFailure('timeout', `No answer within ${attemptMs} ms.`)),
-      attemptMs,
-    );
+    const { deadlines, request, clock } = this.#parts;
+    deadlines.add(this);
     const callOff = (): void =>
-      this.#cut(new SendFailure('timeout', 'Called off.', { isLocal: true }));
-    request.signal.addEventListener('abort', callOff, { once: true });
+      this.cut(new SendFailure('timeout', 'Called off.', { isLocal: true }));
+    request.signal.addEventListener('abort', callOff);
     try {
       if (request.signal.aborted) callOff();
       const exchanged = await this.#exchanged();
@@ -108,7 +140,7 @@ class Attempt {
     } catch (error) {
       return failedResult(exchangeFailure(error), this.#timings());
     } finally {
-      clearTimeout(timer);
+      deadlines.remove(this);
       request.signal.removeEventListener('abort', callOff);
     }
   }
@@ -143,7 +175,7 @@ class Attempt {
   }
 
   /** Ends the attempt in whatever phase it is. */
-  #cut(reason: SendFailure): void {
+  cut(reason: SendFailure): void {
     this.#cutBy ??= reason;
     this.#opening?.abort(reason);
     this.#exchange?.cut(reason);
@@ -162,7 +194,7 @@ class Attempt {
       connectMs: whole(opened?.connectMs),
       tlsMs: whole(opened?.tlsMs),
       firstByteMs: whole(this.#firstByteMs),
-      totalMs: Math.round(performance.now() - this.#startedAt),
+      totalMs: Math.round(performance.now() - this.startedAt),
     };
   }
 }

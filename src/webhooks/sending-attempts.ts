@@ -1,6 +1,7 @@
 import { limits } from '../core/limits.ts';
 import { UnderWay } from '../engine/under-way.ts';
 import type { ClaimedDelivery } from '../store/delivery-store.ts';
+import type { CallOff } from './webhooks.ts';
 
 /**
  * One attempt in this process: a claimed delivery on its way.
@@ -19,7 +20,7 @@ export class SendingAttempt {
   /** Past it the delivery may be another's, so nothing of this attempt may still be on the wire. */
   readonly leaseEndsAt: number;
   phase: 'sending' | 'settling' | 'ended' = 'sending';
-  readonly #abort = new AbortController();
+  readonly signal = new LocalCallOff();
 
   constructor(
     claimed: ClaimedDelivery,
@@ -33,13 +34,30 @@ export class SendingAttempt {
     this.leaseEndsAt = lease?.expiresAt ?? now;
   }
 
-  get signal(): AbortSignal {
-    return this.#abort.signal;
-  }
-
   /** Ends the attempt at once, wherever it is. */
   abort(): void {
-    this.#abort.abort();
+    this.signal.callOff();
+  }
+}
+
+/** What an AbortController would be: making one, and listening to it, costs as much as a signature. */
+class LocalCallOff implements CallOff {
+  aborted = false;
+  #listener: (() => void) | null = null;
+
+  /** One at a time. */
+  addEventListener(_type: 'abort', listener: () => void): void {
+    this.#listener = listener;
+  }
+
+  removeEventListener(_type: 'abort', listener: () => void): void {
+    if (this.#listener === listener) this.#listener = null;
+  }
+
+  callOff(): void {
+    if (this.aborted) return;
+    this.aborted = true;
+    this.#listener?.();
   }
 }
 

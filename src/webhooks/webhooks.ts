@@ -150,6 +150,13 @@ export type Sender = {
   close(): Promise<void>;
 };
 
+/** As much of an AbortSignal as a sender needs. */
+export type CallOff = {
+  readonly aborted: boolean;
+  addEventListener(type: 'abort', listener: () => void): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+};
+
 export type SendRequest = {
   readonly id: string;
   readonly event: DeliveryEvent;
@@ -160,7 +167,7 @@ export type SendRequest = {
   readonly secrets: readonly string[];
   readonly traceparent: string | null;
   /** Ends the attempt at once. */
-  readonly signal: AbortSignal;
+  readonly signal: CallOff;
 };
 
 export type AskRequest = {
@@ -170,5 +177,5 @@ export type AskRequest = {
   readonly origin: string;
   /** `webhook-request-rate` */
   readonly perMinute: number;
-  readonly signal: AbortSignal;
+  readonly signal: CallOff;
 };

@@ -1,0 +1,277 @@
+import type { Delivery, DeliveryAttempt } from '../core/delivery.ts';
+import type { WriteConnection, WriteStatement } from './connection.ts';
+import type { DeliveryRow } from './delivery-rows.ts';
+import { SlotMap } from './slot-map.ts';
+
+/**
+ * Deliveries whose row says less than is known: claimed, and perhaps delivered since. To write each claim into its row cost as much
+ * as to write its end, and the ends of one turn touch almost as many pages as those of eight. So
+ *
+ *   - a claim is one row of delivery_claims, for all deliveries that it took, committed before the first byte leaves: after the
+ *     death of the process it is written into their rows (recoverClaims), and all is as if it had been there all the time
+ *   - what was delivered is written with what is delivered in the next turns, `roundsMax` of them at most, and its settlement is
+ *     not acknowledged before: until then it is in flight for everyone but the caps, as it is for a process that dies now
+ *   - whoever needs to find the truth by statement has it written first (writeOf, writeAll); all other ends do that by themselves
+ *
+ * After a rollback what was delivered and is not written counts as in flight again, and its settlement is refused: it is repeated.
+ * Readers see what is known as of the last commit that was told (`shown`).
+ */
+export type Unwritten = {
+  /** As it is in flight. */
+  readonly row: DeliveryRow;
+  readonly claim: ClaimRow;
+  /** It was delivered; null: not yet. */
+  end: DeliveredEnd | null;
+};
+
+export type DeliveredEnd = { readonly after: Delivery; readonly attempt: DeliveryAttempt };
+
+/** A row of delivery_claims, and how many of its deliveries have not been written. */
+type ClaimRow = { seq: number; left: number };
+
+/** Ends that share a write. */
+export type EndBatch = {
+  /** Written and told, or undone. */
+  isOver: boolean;
+  readonly over: Promise<void>;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+};
+
+type WriteRow = (unwritten: Unwritten) => void;
+
+const insertClaimSql = `
+INSERT INTO delivery_claims (claimed_at, expires_at, worker, members)
+VALUES (?, ?, ?, ?)`;
+
+const deleteClaimSql = `
+DELETE FROM delivery_claims
+WHERE seq = ?`;
+
+/** Ends that are written at once, and turns that the first of them waits for others. */
+const endsMax = 256;
+const roundsMax = 8;
+
+export class UnwrittenDeliveries {
+  readonly #insertClaim: WriteStatement;
+  readonly #deleteClaim: WriteStatement;
+  readonly #byId = new SlotMap<Unwritten>();
+  readonly #counts = new Map<number, number>();
+  readonly #shown = new SlotMap<Unwritten>();
+  /** The row is written from now on, and the place of its endpoint with it. */
+  #write: WriteRow = () => undefined;
+  #released: (endpointSeq: number) => void = () => undefined;
+  #ends: Unwritten[] = [];
+  #batch: EndBatch | null = null;
+  #rounds = 0;
+  /** What this transaction has done. */
+  #endedNow = 0;
+  #claimedNow: Unwritten[] = [];
+  #writtenNow: Unwritten[] = [];
+  #batchesNow: EndBatch[] = [];
+  /** What is committed, but not told. */
+  #claimed: Unwritten[] = [];
+  #written: Unwritten[] = [];
+  #batches: EndBatch[] = [];
+
+  constructor(writer: WriteConnection) {
+    this.#insertClaim = writer.prepare(insertClaimSql);
+    this.#deleteClaim = writer.prepare(deleteClaimSql);
+  }
+
+  /** How a row is written, and who is to hear of it. */
+  connect(p: { readonly write: WriteRow; readonly released: (endpointSeq: number) => void }): void {
+    this.#write = p.write;
+    this.#released = p.released;
+  }
+
+  get(id: string): Unwritten | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** As readers see it. */
+  shown(id: string): Unwritten | undefined {
+    return this.#shown.get(id);
+  }
+
+  /** How many readers see in flight whose rows say that they wait. */
+  shownOf(endpointSeq: number): number {
+    let count = 0;
+    for (const { row } of this.#shown.values()) if (row.endpointSeq === endpointSeq) count += 1;
+    return count;
+  }
+
+  /** In flight; those that have ended are not. */
+  *inFlight(): Generator<DeliveryRow> {
+    for (const { row, end } of this.#byId.values()) if (end === null) yield row;
+  }
+
+  of(endpointSeq: number): number {
+    return this.#counts.get(endpointSeq) ?? 0;
+  }
+
+  get isEmpty(): boolean {
+    return this.#byId.size === 0;
+  }
+
+  /** From now on it is in flight; written by the claim that claimed() tells. */
+  add(row: DeliveryRow, claim: ClaimRow): void {
+    const unwritten = { row, claim, end: null };
+    claim.left += 1;
+    this.#keep(unwritten);
+    this.#claimedNow.push(unwritten);
+  }
+
+  /** A claim has taken all that it takes: those that were added with `claim`. */
+  claimed(claim: ClaimRow, now: number): void {
+    if (claim.left === 0) return; // All of them were written meanwhile, or there are none.
+    const members: string[] = [];
+    let first: Delivery | undefined;
+    for (const { row, claim: own } of this.#claimedNow) {
+      if (own !== claim) continue;
+      first ??= row.delivery;
+      members.push(`${row.seq} ${row.delivery.version}`);
+    }
+    if (first === undefined || first.lease === null) return;
+    const { expiresAt, worker } = first.lease;
+    claim.seq = this.#insertClaim.insert(now, expiresAt, worker, members.join());
+  }
+
+  /** It was delivered. */
+  ended(unwritten: Unwritten, end: DeliveredEnd): EndBatch {
+    unwritten.end = end;
+    this.#ends.push(unwritten);
+    this.#endedNow += 1;
+    return (this.#batch ??= newBatch());
+  }
+
+  /** Before each commit: what was delivered is written when nothing more comes, or enough has. */
+  round(): void {
+    if (this.#ends.length === 0) return;
+    const { length } = this.#ends;
+    const isLonely = this.#endedNow === 0 || this.#byId.size === length;
+    this.#rounds += 1;
+    if (isLonely || length >= endsMax || this.#rounds >= roundsMax) this.writeEnds();
+  }
+
+  writeEnds(): void {
+    const ends = this.#ends;
+    this.#ends = [];
+    this.#rounds = 0;
+    if (this.#batch !== null) this.#batchesNow.push(this.#batch);
+    this.#batch = null;
+    for (const unwritten of ends) this.#writeOne(unwritten);
+  }
+
+  /** All that is known of an endpoint. */
+  writeOf(endpointSeq: number): void {
+    if (this.of(endpointSeq) === 0) return;
+    this.writeEnds();
+    for (const unwritten of this.#byId.values()) {
+      if (unwritten.row.endpointSeq === endpointSeq) this.#writeOne(unwritten);
+    }
+  }
+
+  /** Those of which it is true as they are in flight. */
+  writeWhere(isMeant: (delivery: Delivery) => boolean): void {
+    for (const unwritten of this.#byId.values()) {
+      if (!isMeant(unwritten.row.delivery)) continue;
+      if (unwritten.end === null) this.#writeOne(unwritten);
+      else this.writeEnds();
+    }
+  }
+
+  writeAll(): void {
+    this.writeWhere(() => true);
+  }
+
+  /** Its claim; it has not ended. */
+  write(unwritten: Unwritten): void {
+    this.#writeOne(unwritten);
+  }
+
+  committed(): void {
+    this.#claimed.push(...this.#claimedNow);
+    this.#written.push(...this.#writtenNow);
+    this.#batches.push(...this.#batchesNow);
+    this.#beginAnew();
+  }
+
+  /** Who reads from now on sees what is committed. */
+  told(): void {
+    for (const unwritten of this.#claimed) this.#shown.set(unwritten.row.delivery.id, unwritten);
+    for (const unwritten of this.#written) {
+      const { id } = unwritten.row.delivery;
+      // Claimed again since, perhaps.
+      if (this.#shown.get(id) === unwritten) this.#shown.delete(id);
+    }
+    for (const batch of this.#batches) end(batch, null);
+    this.#claimed = [];
+    this.#written = [];
+    this.#batches = [];
+  }
+
+  rolledBack(error: unknown): void {
+    for (const unwritten of this.#claimedNow) this.#forget(unwritten);
+    for (const unwritten of this.#writtenNow) {
+      if (this.#claimedNow.includes(unwritten)) continue;
+      unwritten.claim.left += 1;
+      this.#keep(unwritten);
+    }
+    for (const unwritten of this.#byId.values()) unwritten.end = null;
+    for (const batch of this.#batchesNow) end(batch, error);
+    if (this.#batch !== null) end(this.#batch, error);
+    this.#batch = null;
+    this.#ends = [];
+    this.#rounds = 0;
+    this.#beginAnew();
+  }
+
+  #beginAnew(): void {
+    this.#claimedNow = [];
+    this.#writtenNow = [];
+    this.#batchesNow = [];
+    this.#endedNow = 0;
+  }
+
+  #writeOne(unwritten: Unwritten): void {
+    const { row, claim } = unwritten;
+    this.#write(unwritten);
+    this.#forget(unwritten);
+    claim.left -= 1;
+    if (claim.left === 0) this.#deleteClaim.run(claim.seq);
+    this.#writtenNow.push(unwritten);
+    this.#released(row.endpointSeq);
+  }
+
+  #keep(unwritten: Unwritten): void {
+    const { row } = unwritten;
+    this.#byId.set(row.delivery.id, unwritten);
+    this.#count(row.endpointSeq, 1);
+  }
+
+  #forget(unwritten: Unwritten): void {
+    const { row } = unwritten;
+    if (this.#byId.get(row.delivery.id) !== unwritten) return;
+    this.#byId.delete(row.delivery.id);
+    this.#count(row.endpointSeq, -1);
+  }
+
+  #count(endpointSeq: number, by: number): void {
+    const count = this.of(endpointSeq) + by;
+    if (count === 0) this.#counts.delete(endpointSeq);
+    else this.#counts.set(endpointSeq, count);
+  }
+}
+
+function newBatch(): EndBatch {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  promise.catch(() => undefined); // Whoever waits for it hears of it.
+  return { isOver: false, over: promise, resolve, reject };
+}
+
+function end(batch: EndBatch, error: unknown): void {
+  batch.isOver = true;
+  if (error === null) batch.resolve();
+  else batch.reject(error);
+}
