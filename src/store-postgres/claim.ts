@@ -140,14 +140,16 @@ export type Claimed = ClaimOutcome & {
 export async function claim(tx: Transaction, p: ClaimOperations): Promise<Claimed> {
   const limited = p.tasks.filter(isLimited);
   const unlimited = p.tasks.filter((task) => !isLimited(task));
-  const [locked, found, early] = await Promise.all([
-    limited.length === 0 ? [] : tx.all(lockClaimsSql, textArray(limited.map(({ name }) => name))),
-    tx.all(lanesSql, textArray(p.tasks.map(({ name }) => name))),
-    readReady(
-      tx,
-      unlimited.map((task) => ({ task, count: earlyCount(p) })),
-    ),
-  ]);
+  const [locked, found, early] = await tx.together(() =>
+    Promise.all([
+      limited.length === 0 ? [] : tx.all(lockClaimsSql, textArray(limited.map(({ name }) => name))),
+      tx.all(lanesSql, textArray(p.tasks.map(({ name }) => name))),
+      readReady(
+        tx,
+        unlimited.map((task) => ({ task, count: earlyCount(p) })),
+      ),
+    ]),
+  );
   const now = await tx.now(p.now);
   if (found.length === 0) return { claimed: [], nextDueAt: null, left: early.length > 0 };
   const lockedTasks = new Set(locked.map((row) => row[0] as string));

@@ -1,5 +1,6 @@
-import { createHash } from 'node:crypto';
 import type { Pool, PoolClient } from 'pg';
+import { batchClass, statementName, type Batch, type BatchClass, type Statement } from './batch.ts';
+import type { Row, Value } from './batch.ts';
 import { getTypeParser } from './column-types.ts';
 import { loadDriver, type PgDriver } from './pg-driver.ts';
 import {
@@ -10,8 +11,14 @@ import {
   storeError,
   unavailable,
 } from './postgres-error.ts';
-import { beginLooseWriteSql, beginReadSql, beginWriteSql, waits } from './transaction-settings.ts';
-import { Transaction, type Row, type Value } from './transaction.ts';
+import {
+  beginLooseWrite,
+  beginRead,
+  beginStrictWrite,
+  keptPlanSql,
+} from './transaction-settings.ts';
+import { waits, type BeginSql } from './transaction-settings.ts';
+import { Transaction } from './transaction.ts';
 
 export type { Row, Transaction, Value };
 
@@ -45,7 +52,7 @@ export type DatabaseOptions = {
 const retryMs = [0, 5, 10, 20, 50, 100, 200] as const;
 
 /** What the verbs use of a Database. */
-export type Queries = Pick<Database, 'write' | 'read' | 'all'>;
+export type Queries = Pick<Database, 'write' | 'read' | 'all' | 'find'>;
 
 export class Database {
   readonly schema: string;
@@ -53,7 +60,8 @@ export class Database {
   readonly #driver: PgDriver;
   readonly #writers: Pool;
   readonly #readers: Pool;
-  readonly #texts = new Map<string, { readonly text: string; readonly name: string }>();
+  readonly #batch: BatchClass;
+  readonly #statements = new Map<string, Statement>();
   #prepare: boolean;
   /** How often something was sent while no answer was awaited: what the bench counts. */
   roundTrips = 0;
@@ -66,6 +74,7 @@ export class Database {
   private constructor(options: DatabaseOptions, driver: PgDriver) {
     this.#options = options;
     this.#driver = driver;
+    this.#batch = batchClass(driver);
     this.schema = options.schema;
     this.#prepare = options.prepare;
     this.#writers = this.#pool(options.writers);
@@ -80,11 +89,11 @@ export class Database {
     run: (tx: Transaction) => Promise<Outcome>,
     { isLoose = false }: { readonly isLoose?: boolean } = {},
   ): Promise<Outcome> {
-    const beginSql = isLoose ? beginLooseWriteSql : beginWriteSql;
+    const begin = isLoose ? beginLooseWrite : beginStrictWrite;
     const since = performance.now();
     for (let tries = 1; ; tries += 1) {
       try {
-        return await this.#try(this.#writers, beginSql, run);
+        return await this.#try(this.#writers, begin, run);
       } catch (error) {
         const elapsedMs = performance.now() - since;
         const isStale = isSessionLost(error) && tries <= this.#options.writers;
@@ -97,7 +106,7 @@ export class Database {
 
   /** Several reads of one moment, with a limit on the time they take. */
   read<Outcome>(run: (tx: Transaction) => Promise<Outcome>): Promise<Outcome> {
-    return this.#readAgain(() => this.#try(this.#readers, beginReadSql, run));
+    return this.#readAgain(() => this.#try(this.#readers, beginRead, run));
   }
 
   /**
@@ -113,6 +122,26 @@ export class Database {
         const { rows } = await client.query(query);
         client.release();
         return rows as Row[];
+      } catch (error) {
+        client.release(isSessionLost(error));
+        throw error;
+      }
+    });
+  }
+
+  /** One quick read by an index that it has for itself, by the plan that is kept for writes: a single message as well. */
+  find(sql: string, ...values: readonly Value[]): Promise<Row[]> {
+    return this.#readAgain(async () => {
+      const client = await connected(this.#readers);
+      try {
+        this.roundTrips += 1;
+        const batch = this.batch();
+        const set = batch.add(this.statement(keptPlanSql), []);
+        const found = batch.add(this.statement(sql), values);
+        client.query(batch);
+        const [, { rows }] = await Promise.all([set, found]);
+        client.release();
+        return rows;
       } catch (error) {
         client.release(isSessionLost(error));
         throw error;
@@ -144,11 +173,11 @@ export class Database {
 
   async #try<Outcome>(
     pool: Pool,
-    beginSql: string,
+    begin: BeginSql,
     run: (tx: Transaction) => Promise<Outcome>,
   ): Promise<Outcome> {
     const client = await connected(pool);
-    const tx = new Transaction(this, client, { beginSql, clock: this.#options.clock });
+    const tx = new Transaction(this, client, { begin, clock: this.#options.clock });
     let outcome: Outcome;
     try {
       outcome = await run(tx);
@@ -165,11 +194,9 @@ export class Database {
     return outcome;
   }
 
-  /** What node-postgres is given for a statement of ours. */
-  query(sql: string, values: readonly Value[]) {
-    const { text, name } = this.#statement(sql);
-    const query = { text, values: values as Value[], rowMode: 'array' as const };
-    return this.#prepare ? { ...query, name } : query;
+  /** For client.query(). */
+  batch(): Batch {
+    return new this.#batch({ isPrepared: this.#prepare });
   }
 
   /** SQL with our schema in place of every `@`. */
@@ -177,14 +204,13 @@ export class Database {
     return sql.replaceAll(/@(?=[a-z])/g, `"${this.schema}".`);
   }
 
-  #statement(sql: string): { readonly text: string; readonly name: string } {
-    let statement = this.#texts.get(sql);
+  statement(sql: string): Statement {
+    let statement = this.#statements.get(sql);
     if (statement === undefined) {
       const text = this.inSchema(sql);
-      const hash = createHash('sha256').update(text).digest('base64url').slice(0, 22);
-      statement = { text, name: `rc_${hash}` };
-      if (this.#texts.size >= statementsMax) this.#texts.clear();
-      this.#texts.set(sql, statement);
+      statement = { text, name: statementName(text), parsers: null };
+      if (this.#statements.size >= statementsMax) this.#statements.clear();
+      this.#statements.set(sql, statement);
     }
     return statement;
   }

@@ -173,13 +173,13 @@ export type OperationReads = {
 /** Status reads of one turn are one query: a tick of a thousand long-polls is five. */
 export function operationReads(database: Queries): OperationReads {
   const batch = new ReadBatch(async (ids) => {
-    const rows = await database.all(selectOperationsSql, textArray(ids));
+    const rows = await database.find(selectOperationsSql, textArray(ids));
     return new Map(rows.map((row) => [row[0] as string, operationOf(row)]));
   });
   return {
     operation: (id) => batch.read(id),
     input: async (id) => {
-      const [row] = await database.all(selectInputSql, id);
+      const [row] = await database.find(selectInputSql, id);
       return (row?.[0] as string | undefined) ?? null;
     },
   };

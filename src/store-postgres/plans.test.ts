@@ -155,7 +155,7 @@ describe(`with ${finishedCount} finished operations`, { timeout: 110_000 }, () =
     for (const table of ['operations', 'endpoints', 'deliveries']) {
       await client.query(`VACUUM ANALYZE "${options.schema}".${table}`);
     }
-    await client.query(setPlanner('SESSION'));
+    await client.query(setPlanner());
     await client.query('SET plan_cache_mode = force_generic_plan');
   });
   after(async () => {
