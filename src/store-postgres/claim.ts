@@ -2,7 +2,7 @@ import { limits } from '../core/limits.ts';
 import { claimedBefore, type Operation } from '../core/operation.ts';
 import { decide } from '../core/transitions.ts';
 import type { ClaimedOperation, ClaimOperations, ClaimOutcome, ClaimTask } from '../store/store.ts';
-import { numberArray, textArray } from './array-literal.ts';
+import { arrayRowsSql, numberArray, textArray } from './array-literal.ts';
 import type { Row, Transaction } from './connection.ts';
 import { Ledger, type SlotEntry } from './ledger.ts';
 import { selectInputSql } from './operations.ts';
@@ -107,8 +107,9 @@ SET state = 'running',
     wait_until = NULL,
     give_up_at = NULL,
     progress = NULL
-FROM unnest($1::text[], $2::integer[], $3::integer[], $4::text[])
-  AS claimed (id, version, attempt, token)
+FROM (
+  ${arrayRowsSql('id text, version integer, attempt integer, token text')}
+) AS claimed
 WHERE operations.id = claimed.id
   AND operations.state = 'ready'
   AND operations.version = claimed.version - 1

@@ -1,5 +1,5 @@
 import type { Operation } from '../core/operation.ts';
-import { booleanArray, numberArray, textArray } from './array-literal.ts';
+import { arrayRowsSql, booleanArray, numberArray, textArray } from './array-literal.ts';
 import type { Row, Transaction } from './connection.ts';
 import type { Needs, WorkingSet } from './working-set.ts';
 
@@ -23,7 +23,7 @@ const clockOffMsMax = 250;
 export const guardSql = `
 WITH held AS MATERIALIZED (
   SELECT operations.id
-  FROM unnest($1::text[], $2::integer[], $3::text[]) AS foreseen (id, version, token)
+  FROM (${arrayRowsSql('id text, version integer, token text')}) AS foreseen
   JOIN @operations AS operations
     ON operations.id = foreseen.id
     AND operations.version = foreseen.version
@@ -33,7 +33,7 @@ WITH held AS MATERIALIZED (
 ), others AS MATERIALIZED (
   SELECT 1
   FROM @tasks AS tasks
-  LEFT JOIN unnest($4::text[], $5::boolean[], $6::bigint[]) AS foreseen (task, paused, pending_max)
+  LEFT JOIN (${arrayRowsSql('task text, paused boolean, pending_max bigint', 4)}) AS foreseen
     ON foreseen.task = tasks.task
   WHERE $7::boolean
     AND (foreseen.task IS NULL
