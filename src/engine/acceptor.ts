@@ -173,8 +173,11 @@ export class Acceptor {
       throw error;
     });
     if (outcome === undefined) throw new RaincheckError('internal', 'The store gave no outcome.');
-    offer?.end(operation, { outcome });
-    return this.#acceptedOf(task, outcome);
+    try {
+      return this.#acceptedOf(task, outcome);
+    } finally {
+      offer?.end(operation, { outcome });
+    }
   }
 
   #acceptedOf(task: Task, outcome: CreateOutcome): Accepted {

@@ -69,9 +69,12 @@ export class Executor {
       this.#finish(attempt, null);
       return;
     }
+    if (attempt.task.isolateModule === null) {
+      this.#startSoon(attempt);
+      return;
+    }
     this.#setAlarms(attempt);
-    if (attempt.task.isolateModule === null) this.#startSoon(attempt);
-    else void this.#run(attempt);
+    void this.#run(attempt);
   }
 
   /**
@@ -99,6 +102,7 @@ export class Executor {
 
   #start(attempt: Attempt): void {
     if (!attempt.live) return;
+    if (attempt.deadlineAt <= this.#p.clock.now()) attempt.abort('deadline');
     if (attempt.cause !== null) return this.#finish(attempt, null); // cancelled, lost or stopped before it began
     // One that stood behind others which did not give way has all of its time before it.
     attempt.handlerStarts(this.#elapsed.now());

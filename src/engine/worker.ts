@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { elapsedClock, type Clock } from '../core/clock.ts';
 import type { ClaimedOperation, ClaimOutcome, ClaimTask, Store } from '../store/store.ts';
 import { AcceptClaims } from './accept-claims.ts';
@@ -24,6 +23,7 @@ type WorkerParts = {
   readonly leaseMs: number;
   readonly pollMs: number;
   readonly worker: string;
+  /** The handler starts in the next turn: the commit may have accepted it, too, and its 202 leaves first. */
   readonly execute: (attempt: Attempt) => void;
   readonly changed: (id: string) => void;
   readonly tell: Tell;
@@ -122,10 +122,7 @@ export class Worker implements Service<ClaimRound> {
     const kept = open.reduce((sum, { isolated, limit }) => sum + (isolated ? 0 : limit), 0);
     this.#p.running.keepSlots(kept);
     try {
-      const outcomes = await Promise.all(open.map(({ tasks, limit }) => this.#call(tasks, limit)));
-      // The commit may have accepted them, too: their 202s leave first.
-      if (outcomes.some(({ claimed }) => claimed.length > 0)) await nextTurn();
-      return outcomes;
+      return await Promise.all(open.map(({ tasks, limit }) => this.#call(tasks, limit)));
     } finally {
       this.#p.running.keepSlots(-kept);
     }
