@@ -178,7 +178,6 @@ export class AcceptClaims {
     this.#isBehind ||= outcomes?.[0] === 'applied';
     this.#free();
   }
-
 }
 
 type Offered = { readonly id: string; readonly input: string; readonly token: string };
