@@ -61,6 +61,7 @@ export class AcceptClaims {
   /** Something may wait that could not be claimed yet. */
   #isBehind = true;
   #underWay = 0;
+  #begun: ClaimedOperation[] = [];
   #whenIdle: (() => void) | null = null;
 
   constructor(p: AcceptClaimsParts) {
@@ -137,9 +138,7 @@ export class AcceptClaims {
     }
     const { outcome } = answer;
     if (outcome.outcome === 'created' && outcome.operation.lease?.token === token) {
-      this.#p.running.keepSlots(-1);
-      this.#p.begin({ operation: outcome.operation, input });
-      this.#ended();
+      this.#beginSoon({ operation: outcome.operation, input });
       return;
     }
     this.#isBehind ||= outcome.outcome === 'created';
@@ -152,6 +151,19 @@ export class AcceptClaims {
     this.#p.running.keepSlots(-1);
     if (this.#isBehind) this.#p.wake();
     else this.#p.freed();
+  }
+
+  /** When all that this turn has to tell is told: nothing is done before a 202 that can be done behind it. */
+  #beginSoon(claimed: ClaimedOperation): void {
+    this.#begun.push(claimed);
+    if (this.#begun.length > 1) return;
+    process.nextTick(() => {
+      for (const one of this.#begun.splice(0)) {
+        this.#p.running.keepSlots(-1);
+        this.#p.begin(one);
+        this.#ended();
+      }
+    });
   }
 
   #ended(): void {

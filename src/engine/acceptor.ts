@@ -173,11 +173,8 @@ export class Acceptor {
       throw error;
     });
     if (outcome === undefined) throw new RaincheckError('internal', 'The store gave no outcome.');
-    try {
-      return this.#acceptedOf(task, outcome);
-    } finally {
-      offer?.end(operation, { outcome });
-    }
+    offer?.end(operation, { outcome });
+    return this.#acceptedOf(task, outcome);
   }
 
   #acceptedOf(task: Task, outcome: CreateOutcome): Accepted {

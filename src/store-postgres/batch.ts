@@ -78,7 +78,7 @@ export function batchClass({ Query }: Pick<PgDriver, 'Query'>): BatchClass {
     callback: (error: unknown) => void = (error) => this.#end(error);
 
     constructor({ isPrepared }: { readonly isPrepared: boolean }) {
-      super({ text: '' });
+      super('');
       this.isPrepared = isPrepared;
       this.answered.catch(() => undefined); // whoever added a statement hears of it
     }
