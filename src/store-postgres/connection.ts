@@ -28,9 +28,9 @@ export type { Row, Transaction, Value };
  * - **No session state.** Everything a transaction needs is set in it, by the message that begins it, so any
  *   pooler in transaction mode will do. Statements are prepared under names made of their text; a pooler that
  *   loses them (26000, 42P05) makes us go on without.
- * - **Pipelined.** A statement is sent without waiting for the answer to the one before: BEGIN and what is
- *   read first are one round trip, what is written and COMMIT another. When a statement fails, the server
- *   skips the rest and answers COMMIT with ROLLBACK.
+ * - **In few messages.** A statement is sent without waiting for the answer to the one before: BEGIN and what is
+ *   read first are one message, what is written and COMMIT another (batch.ts). When a statement fails, the server
+ *   skips the rest of its message.
  * - **No wait without an end**: for a connection, an answer, a lock, a statement, an idle transaction. A
  *   half-open link would hold node-postgres for ever.
  * - **A failed COMMIT is ambiguous**, everything before it is not: conflicts and lost connections before the
@@ -182,7 +182,7 @@ export class Database {
     try {
       outcome = await run(tx);
     } catch (error) {
-      const failure = await tx.rollBack(error);
+      const failure = tx.rollBack(error);
       client.release(tx.isSessionLost);
       throw failure;
     }

@@ -145,7 +145,7 @@ export class Transaction {
     } catch (failure) {
       const error = this.#causeOf(failure);
       await committed.catch(() => undefined);
-      const first = await this.rollBack(error);
+      const first = this.rollBack(error);
       // Without a word from the server the COMMIT behind it may have worked.
       throw isSessionLost(first) && sqlState(first) === null ? commitFailure(first) : first;
     }
@@ -163,15 +163,13 @@ export class Transaction {
   }
 
   /** Undoes everything; yields what to tell: the first failure, not what it led to. */
-  async rollBack(error: unknown): Promise<unknown> {
+  rollBack(error: unknown): unknown {
     this.#gathered = null;
     const first = this.#causeOf(error);
     this.isSessionLost ||= isSessionLost(first) || isSessionLost(error);
-    if (this.isSessionLost || !this.#hasSent) return first;
-    try {
-      await this.#client.query('ROLLBACK');
-    } catch {
-      this.isSessionLost = true;
+    // Nobody waits for it: whoever gets the connection next has his BEGIN behind it, and fails with it where that is lost.
+    if (!this.isSessionLost && this.#hasSent) {
+      this.#client.query('ROLLBACK').catch(() => undefined);
     }
     return first;
   }
