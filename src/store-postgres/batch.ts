@@ -34,14 +34,6 @@ type Wire = Connection & {
   readonly submittedNamedStatements: Record<string, string | undefined>;
 };
 
-type Entry = {
-  readonly statement: Statement;
-  readonly values: readonly Value[];
-  readonly answer: PromiseWithResolvers<Result>;
-  readonly rows: Row[];
-  result: Result | null;
-};
-
 /** Several statements in one message, for client.query(). */
 export type Batch = {
   /** By their names; else the server parses each anew. */
@@ -67,79 +59,50 @@ export type BatchClass = new (p: { readonly isPrepared: boolean }) => Batch;
 export function batchClass({ Query }: Pick<PgDriver, 'Query'>): BatchClass {
   return class extends Query implements Batch {
     readonly isPrepared: boolean;
-    readonly #entries: Entry[] = [];
-    readonly #answer = Promise.withResolvers<void>();
-    readonly answered = this.#answer.promise;
-    #at = 0;
+    readonly answered: Promise<void>;
+    readonly #statements: Statements;
     /** Of the statement that is answered next: node-postgres notes under that name that it is prepared. */
     name: string | undefined;
     text = '';
     /** node-postgres calls it at the end, and puts the timer for the answer around it. */
-    callback: (error: unknown) => void = (error) => this.#end(error);
+    callback: (error: unknown) => void;
 
     constructor({ isPrepared }: { readonly isPrepared: boolean }) {
       super('');
       this.isPrepared = isPrepared;
-      this.answered.catch(() => undefined); // whoever added a statement hears of it
+      const statements = new Statements(isPrepared);
+      this.#statements = statements;
+      this.answered = statements.answered;
+      this.callback = (error) => statements.end(error);
     }
 
     add(statement: Statement, values: readonly Value[]): Promise<Result> {
-      const answer = Promise.withResolvers<Result>();
-      this.#entries.push({ statement, values, answer, rows: [], result: null });
-      return answer.promise;
+      return this.#statements.add(statement, values);
     }
 
     submit(connection: Connection): null {
-      this.#expect(0);
-      connection.stream.cork();
-      for (const entry of this.#entries) this.#send(connection, entry);
-      connection.sync();
-      connection.stream.uncork();
+      this.#statements.send(connection as Wire);
+      this.#expectNext();
       return null;
     }
 
-    #send(connection: Connection, { statement, values }: Entry): void {
-      const { name, text } = statement;
-      const { parsedStatements, submittedNamedStatements } = connection as Wire;
-      const known = this.isPrepared && (parsedStatements[name] ?? submittedNamedStatements[name]);
-      if (known === undefined || known === false) {
-        connection.parse({ name: this.isPrepared ? name : '', text, types: [] }, true);
-        if (this.isPrepared) submittedNamedStatements[name] = text;
-      }
-      const bound = { statement: this.isPrepared ? name : '', values: values.map(wireValue) };
-      connection.bind(bound, true);
-      if (statement.parsers === null) connection.describe({ type: 'P' }, true);
-      connection.execute(null, true);
+    #expectNext(): void {
+      const { next } = this.#statements;
+      this.name = this.isPrepared ? next?.name : undefined;
+      this.text = next?.text ?? '';
     }
 
-    #expect(at: number): void {
-      this.#at = at;
-      const next = this.#entries[at];
-      this.name = this.isPrepared ? next?.statement.name : undefined;
-      this.text = next?.statement.text ?? '';
+    handleRowDescription({ fields }: { readonly fields: readonly Field[] }): void {
+      this.#statements.described(fields);
     }
 
-    handleRowDescription(message: { readonly fields: readonly { dataTypeID: number }[] }): void {
-      const entry = this.#entries[this.#at];
-      if (entry === undefined) return;
-      entry.statement.parsers = message.fields.map(({ dataTypeID }) => getTypeParser(dataTypeID));
-    }
-
-    handleDataRow(message: { readonly fields: readonly (string | null)[] }): void {
-      const entry = this.#entries[this.#at];
-      const parsers = entry?.statement.parsers;
-      entry?.rows.push(
-        message.fields.map((field, i) => (field === null ? null : parsers?.[i]?.(field))),
-      );
+    handleDataRow({ fields }: { readonly fields: readonly (string | null)[] }): void {
+      this.#statements.row(fields);
     }
 
     handleCommandComplete({ text }: { readonly text: string }): void {
-      const entry = this.#entries[this.#at];
-      if (entry === undefined) return;
-      entry.statement.parsers ??= []; // it has no columns
-      const [command = '', ...counts] = text.split(' ');
-      entry.result = { rows: entry.rows, command, rowCount: Number(counts.at(-1) ?? 0) };
-      this.#expect(this.#at + 1);
+      this.#statements.completed(text);
+      this.#expectNext();
     }
 
     handleReadyForQuery(): void {
@@ -147,21 +110,105 @@ export function batchClass({ Query }: Pick<PgDriver, 'Query'>): BatchClass {
     }
 
     handleError(error: unknown, connection?: Wire): void {
-      for (const { statement } of this.#entries.slice(this.#at)) {
-        delete connection?.submittedNamedStatements[statement.name];
-      }
+      this.#statements.skipped(connection);
       this.callback(error);
     }
-
-    #end(error: unknown): void {
-      if (error === null) this.#answer.resolve();
-      else this.#answer.reject(error);
-      for (const { answer, result } of this.#entries) {
-        if (result === null) answer.reject(error);
-        else answer.resolve(result);
-      }
-    }
   };
+}
+
+type Field = { readonly dataTypeID: number };
+
+type Entry = {
+  readonly statement: Statement;
+  readonly values: readonly Value[];
+  readonly answer: PromiseWithResolvers<Result>;
+  readonly rows: Row[];
+  result: Result | null;
+};
+
+class Statements {
+  readonly #isPrepared: boolean;
+  readonly #entries: Entry[] = [];
+  readonly #answer = Promise.withResolvers<void>();
+  readonly answered = this.#answer.promise;
+  /** Which is answered next. */
+  #at = 0;
+
+  constructor(isPrepared: boolean) {
+    this.#isPrepared = isPrepared;
+    this.answered.catch(() => undefined); // whoever added a statement hears of it
+  }
+
+  get next(): Statement | undefined {
+    return this.#entries[this.#at]?.statement;
+  }
+
+  add(statement: Statement, values: readonly Value[]): Promise<Result> {
+    const answer = Promise.withResolvers<Result>();
+    this.#entries.push({ statement, values, answer, rows: [], result: null });
+    return answer.promise;
+  }
+
+  send(wire: Wire): void {
+    wire.stream.cork();
+    for (const entry of this.#entries) this.#sendOne(wire, entry);
+    wire.sync();
+    wire.stream.uncork();
+  }
+
+  #sendOne(wire: Wire, { statement, values }: Entry): void {
+    const { text, parsers } = statement;
+    const name = this.#isPrepared ? statement.name : '';
+    if (!this.#isPrepared || !isKnown(wire, name)) {
+      wire.parse({ name, text, types: [] }, true);
+      if (this.#isPrepared) wire.submittedNamedStatements[name] = text;
+    }
+    wire.bind({ statement: name, values: values.map(wireValue) }, true);
+    if (parsers === null) wire.describe({ type: 'P' }, true);
+    wire.execute(null, true);
+  }
+
+  described(fields: readonly Field[]): void {
+    const entry = this.#entries[this.#at];
+    if (entry === undefined) return;
+    entry.statement.parsers = fields.map(({ dataTypeID }) => getTypeParser(dataTypeID));
+  }
+
+  row(fields: readonly (string | null)[]): void {
+    const entry = this.#entries[this.#at];
+    const parsers = entry?.statement.parsers;
+    entry?.rows.push(fields.map((field, i) => (field === null ? null : parsers?.[i]?.(field))));
+  }
+
+  /** `text`: what the server says it did, `UPDATE 3`. */
+  completed(text: string): void {
+    const entry = this.#entries[this.#at];
+    if (entry === undefined) return;
+    entry.statement.parsers ??= []; // it has no columns
+    const [command = '', ...counts] = text.split(' ');
+    entry.result = { rows: entry.rows, command, rowCount: Number(counts.at(-1) ?? 0) };
+    this.#at += 1;
+  }
+
+  /** The next one failed, and those behind it. */
+  skipped(wire: Wire | undefined): void {
+    for (const { statement } of this.#entries.slice(this.#at)) {
+      delete wire?.submittedNamedStatements[statement.name];
+    }
+  }
+
+  end(error: unknown): void {
+    if (error === null) this.#answer.resolve();
+    else this.#answer.reject(error);
+    for (const { answer, result } of this.#entries) {
+      if (result === null) answer.reject(error);
+      else answer.resolve(result);
+    }
+  }
+}
+
+function isKnown({ parsedStatements, submittedNamedStatements }: Wire, name: string): boolean {
+  return parsedStatements[name] !== undefined || submittedNamedStatements[name] !== undefined;
 }
 
 /** As the server reads them. */

@@ -163,10 +163,10 @@ export class Transaction {
   }
 
   /** Undoes everything; yields what to tell: the first failure, not what it led to. */
-  rollBack(error: unknown): unknown {
+  rollBack(failure: unknown): unknown {
     this.#gathered = null;
-    const first = this.#causeOf(error);
-    this.isSessionLost ||= isSessionLost(first) || isSessionLost(error);
+    const first = this.#causeOf(failure);
+    this.isSessionLost ||= isSessionLost(first) || isSessionLost(failure);
     // Nobody waits for it: whoever gets the connection next has his BEGIN behind it, and fails with it where that is lost.
     if (!this.isSessionLost && this.#hasSent) {
       this.#client.query('ROLLBACK').catch(() => undefined);
