@@ -1,16 +1,9 @@
-import type { Pool, PoolClient } from 'pg';
 import { batchClass, statementName, type Batch, type BatchClass, type Statement } from './batch.ts';
 import type { Row, Value } from './batch.ts';
 import { getTypeParser } from './column-types.ts';
+import { Connections } from './connections.ts';
 import { loadDriver, type PgDriver } from './pg-driver.ts';
-import {
-  isConflict,
-  isPreparedAway,
-  isSessionLost,
-  sqlState,
-  storeError,
-  unavailable,
-} from './postgres-error.ts';
+import { isConflict, isPreparedAway, isSessionLost, storeError } from './postgres-error.ts';
 import {
   beginLooseWrite,
   beginRead,
@@ -58,8 +51,8 @@ export class Database {
   readonly schema: string;
   readonly #options: DatabaseOptions;
   readonly #driver: PgDriver;
-  readonly #writers: Pool;
-  readonly #readers: Pool;
+  readonly #writers: Connections;
+  readonly #readers: Connections;
   readonly #batch: BatchClass;
   readonly #statements = new Map<string, Statement>();
   #prepare: boolean;
@@ -115,15 +108,15 @@ export class Database {
    */
   all(sql: string, ...values: readonly Value[]): Promise<Row[]> {
     return this.#readAgain(async () => {
-      const client = await connected(this.#readers);
+      const client = await this.#readers.take();
       try {
         this.roundTrips += 1;
         const query = { text: this.inSchema(sql), values: [...values], rowMode: 'array' as const };
         const { rows } = await client.query(query);
-        client.release();
+        this.#readers.give(client, false);
         return rows as Row[];
       } catch (error) {
-        client.release(isSessionLost(error));
+        this.#readers.give(client, isSessionLost(error));
         throw error;
       }
     });
@@ -132,7 +125,7 @@ export class Database {
   /** One quick read by an index that it has for itself, by the plan that is kept for writes: a single message as well. */
   find(sql: string, ...values: readonly Value[]): Promise<Row[]> {
     return this.#readAgain(async () => {
-      const client = await connected(this.#readers);
+      const client = await this.#readers.take();
       try {
         this.roundTrips += 1;
         const batch = this.batch();
@@ -140,10 +133,10 @@ export class Database {
         const found = batch.add(this.statement(sql), values);
         client.query(batch);
         const [, { rows }] = await Promise.all([set, found]);
-        client.release();
+        this.#readers.give(client, false);
         return rows;
       } catch (error) {
-        client.release(isSessionLost(error));
+        this.#readers.give(client, isSessionLost(error));
         throw error;
       }
     });
@@ -172,24 +165,24 @@ export class Database {
   }
 
   async #try<Outcome>(
-    pool: Pool,
+    pool: Connections,
     begin: BeginSql,
     run: (tx: Transaction) => Promise<Outcome>,
   ): Promise<Outcome> {
-    const client = await connected(pool);
+    const client = await pool.take();
     const tx = new Transaction(this, client, { begin, clock: this.#options.clock });
     let outcome: Outcome;
     try {
       outcome = await run(tx);
     } catch (error) {
       const failure = tx.rollBack(error);
-      client.release(tx.isSessionLost);
+      pool.give(client, tx.isSessionLost);
       throw failure;
     }
     try {
       await tx.commit();
     } finally {
-      client.release(tx.isSessionLost);
+      pool.give(client, tx.isSessionLost);
     }
     return outcome;
   }
@@ -217,12 +210,12 @@ export class Database {
 
   /** Statements without values, in a transaction of their own or with their own BEGIN. */
   async script(text: string): Promise<void> {
-    const client = await connected(this.#readers);
+    const client = await this.#readers.take();
     try {
       await client.query(text);
-      client.release();
+      this.#readers.give(client, false);
     } catch (error) {
-      client.release(true); // it may be in the middle of a transaction
+      this.#readers.give(client, true); // it may be in the middle of a transaction
       throw error;
     }
   }
@@ -232,12 +225,12 @@ export class Database {
     return new this.#driver.Client(this.#config());
   }
 
-  #pool(max: number): Pool {
+  #pool(max: number): Connections {
     const pool = new this.#driver.Pool({ ...this.#config(), max, idleTimeoutMillis: 60_000 });
     // A connection broke while nobody used it: it is out of the pool already.
     pool.on('error', () => undefined);
     pool.on('connect', (client) => client.on('error', () => undefined));
-    return pool;
+    return new Connections(pool);
   }
 
   #config() {
@@ -264,18 +257,4 @@ const statementsMax = 200;
 function pauseMs(tries: number): number {
   const ms = retryMs[Math.min(tries, retryMs.length) - 1] ?? 0;
   return ms * (0.5 + Math.random());
-}
-
-/** Nothing was sent yet, so a failure means that nothing was stored. */
-async function connected(pool: Pool): Promise<PoolClient> {
-  try {
-    return await pool.connect();
-  } catch (error) {
-    throw sqlState(error) === null ? connectFailure(error) : error;
-  }
-}
-
-function connectFailure(error: unknown): unknown {
-  const failure = storeError(error);
-  return failure === error ? unavailable('PostgreSQL cannot be reached.', error) : failure;
 }

@@ -30,11 +30,7 @@ type Guarded = Pick<Foreseen, 'tasks' | 'slack' | 'tenants' | 'now'> & {
 /** Of what is there to guard alone, so few statements in all: the rest would be set up for nothing. */
 export function guardOf({ operations, tasks, slack, tenants, now }: Guarded): Guard {
   const values: Value[] = [now];
-  const withs: string[] = [];
-  const conditions = [`abs(coalesce($1::bigint, n.now) - n.now) <= ${clockOffMsMax}`];
   if (operations.length > 0) {
-    withs.push(heldSql(values.length + 1));
-    conditions.push('(SELECT count(*) FROM held) = cardinality($2::text[])');
     values.push(
       textArray(operations.map(({ id }) => id)),
       numberArray(operations.map(({ version }) => version)),
@@ -42,22 +38,40 @@ export function guardOf({ operations, tasks, slack, tenants, now }: Guarded): Gu
     );
   }
   if (slack !== Infinity) {
-    conditions.push(`NOT EXISTS (${otherTasksSql(values.length + 1)})`);
     values.push(
       textArray(tasks.map((row) => row[0] as string)),
       booleanArray(tasks.map((row) => row[1] as boolean)),
       numberArray(tasks.map((row) => row[2] as number)),
     );
   }
-  if (tenants.length > 0) {
-    conditions.push(`NOT EXISTS (${registeredSql(values.length + 1)})`);
-    values.push(textArray(tenants));
-  }
-  return { values, sql: guardSql(withs, conditions) };
+  if (tenants.length > 0) values.push(textArray(tenants));
+  const which = [operations.length > 0, slack !== Infinity, tenants.length > 0] as const;
+  return { values, sql: guardSql(which) };
 }
 
-function guardSql(withs: readonly string[], conditions: readonly string[]): string {
-  return `${withs.length === 0 ? '' : `\nWITH ${withs.join(', ')}`}
+type Which = readonly [holds: boolean, counts: boolean, tells: boolean];
+
+const guards = new Map<string, string>();
+
+function guardSql(which: Which): string {
+  const name = String(which);
+  let sql = guards.get(name);
+  if (sql === undefined) {
+    sql = newGuardSql(which);
+    guards.set(name, sql);
+  }
+  return sql;
+}
+
+/** By $1 the clock, then by what there is of the others. */
+function newGuardSql([holds, counts, tells]: Which): string {
+  const conditions = [`abs(coalesce($1::bigint, n.now) - n.now) <= ${clockOffMsMax}`];
+  if (holds) conditions.push('(SELECT count(*) FROM held) = cardinality($2::text[])');
+  const countsFirst = holds ? 5 : 2;
+  if (counts) conditions.push(`NOT EXISTS (${otherTasksSql(countsFirst)})`);
+  const tellsFirst = countsFirst + (counts ? 3 : 0);
+  if (tells) conditions.push(`NOT EXISTS (${registeredSql(tellsFirst)})`);
+  return `${holds ? `\nWITH ${heldSql(2)}` : ''}
 SELECT CASE
   WHEN ${conditions.join('\n    AND ')}
   THEN 0
