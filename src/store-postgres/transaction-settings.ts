@@ -70,8 +70,12 @@ export const beginRead: BeginSql = {
   settings: settingsSql(commonSettings),
 };
 
-/** For a statement behind it in one message, which is a transaction without BEGIN. */
-export const keptPlanSql = settingsSql({ ...keptPlans, ...plannerSettings });
+/** For a statement behind it in one message, which is a transaction without BEGIN: one table, by one index. */
+export const keptPlanSql = settingsSql({
+  ...keptPlans,
+  enable_seqscan: plannerSettings.enable_seqscan,
+  enable_bitmapscan: plannerSettings.enable_bitmapscan,
+});
 
 /** Until the end of the transaction. Prepared, so that it is planned once a session; SET has to be parsed each time. */
 function settingsSql(settings: Readonly<Record<string, string>>): string {
