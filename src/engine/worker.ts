@@ -102,7 +102,19 @@ export class Worker implements Service<ClaimRound> {
 
   async #round(): Promise<ClaimRound> {
     const open = this.#openLanes();
-    const outcomes = await this.#callAll(open);
+    const kept = open.reduce((sum, { isolated, limit }) => sum + (isolated ? 0 : limit), 0);
+    let outcomes: ClaimOutcome[];
+    this.#p.running.keepSlots(kept);
+    try {
+      outcomes = await Promise.all(open.map(({ tasks, limit }) => this.#call(tasks, limit)));
+    } finally {
+      // What was claimed takes its slots below, before anybody else can.
+      this.#p.running.keepSlots(-kept);
+    }
+    return this.#beginAll(open, outcomes);
+  }
+
+  #beginAll(open: readonly OpenLane[], outcomes: readonly ClaimOutcome[]): ClaimRound {
     let nextDueAt = Infinity;
     let claimed = 0;
     let isFull = open.length < this.#lanes.length || !this.#p.running.mayBeginOwn;
@@ -115,17 +127,6 @@ export class Worker implements Service<ClaimRound> {
       if (open[i]?.isolated === false) this.atAccept.claimed(hasLeft);
     }
     return { claimed, nextDueAt: nextDueAt === Infinity ? null : nextDueAt, isFull };
-  }
-
-  /** The slots asked for are kept until what was claimed begins, in the turn of the caller: one behind the commit. */
-  async #callAll(open: readonly OpenLane[]): Promise<ClaimOutcome[]> {
-    const kept = open.reduce((sum, { isolated, limit }) => sum + (isolated ? 0 : limit), 0);
-    this.#p.running.keepSlots(kept);
-    try {
-      return await Promise.all(open.map(({ tasks, limit }) => this.#call(tasks, limit)));
-    } finally {
-      this.#p.running.keepSlots(-kept);
-    }
   }
 
   #openLanes(): OpenLane[] {
