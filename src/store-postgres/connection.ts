@@ -227,9 +227,6 @@ export class Database {
 
   #pool(max: number): Connections {
     const pool = new this.#driver.Pool({ ...this.#config(), max, idleTimeoutMillis: 60_000 });
-    // A connection broke while nobody used it: it is out of the pool already.
-    pool.on('error', () => undefined);
-    pool.on('connect', (client) => client.on('error', () => undefined));
     return new Connections(pool);
   }
 

@@ -12,12 +12,21 @@ const spareMs = 60_000;
 export class Connections {
   readonly #pool: Pool;
   /** Lent by the pool, and not used. */
-  #spare: PoolClient[] = [];
+  readonly #spare: PoolClient[] = [];
+  /** Broken, perhaps while nobody used them. */
+  readonly #broken = new WeakSet<object>();
   #wasUsed = false;
   #timer: NodeJS.Timeout | null = null;
 
   constructor(pool: Pool) {
     this.#pool = pool;
+    // The pool has taken it out already when it was idle there.
+    pool.on('error', () => undefined);
+    pool.on('connect', (client) => {
+      for (const event of ['error', 'end'] as const) {
+        client.on(event, () => this.#broken.add(client));
+      }
+    });
   }
 
   /** Nothing was sent yet when it rejects, so a failure means that nothing was stored. */
@@ -26,14 +35,15 @@ export class Connections {
     for (;;) {
       const client = this.#spare.pop();
       if (client === undefined) return connected(this.#pool);
-      if (client.connection.stream.writable) return client;
+      if (!this.#isBroken(client)) return client;
       client.release(true);
     }
   }
 
   give(client: PoolClient, isLost: boolean): void {
-    if (isLost || this.#pool.waitingCount > 0 || this.#pool.ending) {
-      client.release(isLost);
+    const isUseless = isLost || this.#isBroken(client);
+    if (isUseless || this.#pool.waitingCount > 0 || this.#pool.ending) {
+      client.release(isUseless);
       return;
     }
     this.#spare.push(client);
@@ -48,7 +58,11 @@ export class Connections {
   }
 
   #releaseAll(): void {
-    for (const client of this.#spare.splice(0)) client.release(!client.connection.stream.writable);
+    for (const client of this.#spare.splice(0)) client.release(this.#isBroken(client));
+  }
+
+  #isBroken(client: PoolClient): boolean {
+    return this.#broken.has(client) || !client.connection.stream.writable;
   }
 
   async end(): Promise<void> {

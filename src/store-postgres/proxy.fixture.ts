@@ -1,5 +1,4 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
-import { statementName } from './batch.ts';
 
 /** A way to the server that can be cut where a test wants it. */
 export type Proxy = {
@@ -40,7 +39,7 @@ export async function startProxy(serverUrl: string): Promise<Proxy> {
     };
     client.on('data', (bytes) => {
       if (frozen) return;
-      const isCut = cut !== null && bytes.includes(statementName('COMMIT'));
+      const isCut = cut !== null && bytes.includes('COMMIT\0');
       if (isCut && cut?.when === 'before') {
         end();
         return;

@@ -1,3 +1,5 @@
+import { unnamed, type Statement } from './batch.ts';
+
 /** How long each wait may take, in ms. A client gets its 503 within some seconds, whatever hangs. */
 export const waits = {
   connect: 4_000,
@@ -50,9 +52,9 @@ const keptPlans = { plan_cache_mode: 'force_generic_plan' } as const;
 const writeSettings = { ...keptPlans, ...commonSettings };
 
 /** What begins a transaction: two statements, of which the second yields the database's clock. */
-export type BeginSql = { readonly begin: string; readonly settings: string };
+export type BeginSql = { readonly begin: Statement; readonly settings: string };
 
-const beginWrite = 'BEGIN ISOLATION LEVEL READ COMMITTED';
+const beginWrite = unnamed('BEGIN ISOLATION LEVEL READ COMMITTED');
 
 export const beginStrictWrite: BeginSql = {
   begin: beginWrite,
@@ -66,7 +68,7 @@ export const beginLooseWrite: BeginSql = {
 };
 
 export const beginRead: BeginSql = {
-  begin: 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY',
+  begin: unnamed('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'),
   settings: settingsSql(commonSettings),
 };
 

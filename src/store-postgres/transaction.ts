@@ -1,5 +1,6 @@
 import type { PoolClient } from 'pg';
-import type { Batch, Result, Row, Value } from './batch.ts';
+import { unnamed, type Batch, type Result, type Row, type Statement } from './batch.ts';
+import type { Value } from './batch.ts';
 import type { Database, DatabaseOptions } from './connection.ts';
 import { commitFailure, isConflict, isSessionLost, sqlState } from './postgres-error.ts';
 import type { BeginSql } from './transaction-settings.ts';
@@ -36,7 +37,7 @@ export class Transaction {
 
   async #begin({ begin, settings }: BeginSql): Promise<number> {
     this.#add(begin, []).catch(() => undefined); // the next one fails with it
-    const { rows } = await this.#add(settings, []);
+    const { rows } = await this.#add(this.#database.statement(settings), []);
     const now = rows[0]?.[0] as number;
     this.begun = { now, at: performance.now() };
     return now;
@@ -85,7 +86,7 @@ export class Transaction {
    * Another number cannot be, since the rows were read and locked before; it is reported as a defect.
    */
   post(sql: string, values: readonly Value[], rows?: number): void {
-    const sent = this.#add(sql, values).then((result) => {
+    const sent = this.#add(this.#database.statement(sql), values).then((result) => {
       if (rows === undefined || result.rowCount === rows) return;
       throw new Error(`${result.rowCount} rows were changed instead of ${rows}.`);
     });
@@ -101,14 +102,14 @@ export class Transaction {
   }
 
   #ask(sql: string, values: readonly Value[]): Promise<Result> {
-    const answer = this.#add(sql, values);
+    const answer = this.#add(this.#database.statement(sql), values);
     if (!this.#isHeld) this.#send();
     return answer;
   }
 
-  #add(sql: string, values: readonly Value[]): Promise<Result> {
+  #add(statement: Statement, values: readonly Value[]): Promise<Result> {
     this.#gathered ??= this.#database.batch();
-    return this.#gathered.add(this.#database.statement(sql), values);
+    return this.#gathered.add(statement, values);
   }
 
   #send(): void {
@@ -136,7 +137,7 @@ export class Transaction {
   async commit(): Promise<void> {
     const posted = Promise.all(this.#posted);
     posted.catch(() => undefined);
-    const committed = this.#add('COMMIT', []);
+    const committed = this.#add(commitStatement, []);
     committed.catch(() => undefined);
     this.#send();
     try {
@@ -174,6 +175,8 @@ export class Transaction {
     return first;
   }
 }
+
+const commitStatement = unnamed('COMMIT');
 
 /** current transaction is aborted: says nothing about why. */
 const inFailedTransaction = '25P02';
