@@ -14,7 +14,6 @@ export function statementName(text: string): string {
 /** One text of SQL, and what is known of it. Kept, so that what is learnt of it is. */
 export type Statement = {
   readonly text: string;
-  /** '': it is parsed anew each time. */
   readonly name: string;
   /** How its columns are read; null until the server has described them. A statement cannot change them: it would fail. */
   parsers: readonly ((text: string) => unknown)[] | null;
@@ -34,14 +33,6 @@ type Wire = Connection & {
   readonly parsedStatements: Record<string, string | undefined>;
   readonly submittedNamedStatements: Record<string, string | undefined>;
 };
-
-/**
- * BEGIN, COMMIT: never by a name, which a pooler may have lost. A COMMIT that fails with that could not be told from one of
- * which nobody knows what became.
- */
-export function unnamed(text: string): Statement {
-  return { text, name: '', parsers: [] };
-}
 
 /** Several statements in one message, for client.query(). */
 export type Batch = {
@@ -168,9 +159,9 @@ class Statements {
   #sendOne(wire: Wire, { statement, values }: Entry): void {
     const { text, parsers } = statement;
     const name = this.#isPrepared ? statement.name : '';
-    if (name === '' || !isKnown(wire, name)) {
+    if (!this.#isPrepared || !isKnown(wire, name)) {
       wire.parse({ name, text, types: [] }, true);
-      if (name !== '') wire.submittedNamedStatements[name] = text;
+      if (this.#isPrepared) wire.submittedNamedStatements[name] = text;
     }
     wire.bind({ statement: name, values: values.map(wireValue) }, true);
     if (parsers === null) wire.describe({ type: 'P' }, true);

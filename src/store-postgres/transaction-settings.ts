@@ -1,5 +1,3 @@
-import { unnamed, type Statement } from './batch.ts';
-
 /** How long each wait may take, in ms. A client gets its 503 within some seconds, whatever hangs. */
 export const waits = {
   connect: 4_000,
@@ -52,9 +50,9 @@ const keptPlans = { plan_cache_mode: 'force_generic_plan' } as const;
 const writeSettings = { ...keptPlans, ...commonSettings };
 
 /** What begins a transaction: two statements, of which the second yields the database's clock. */
-export type BeginSql = { readonly begin: Statement; readonly settings: string };
+export type BeginSql = { readonly begin: string; readonly settings: string };
 
-const beginWrite = unnamed('BEGIN ISOLATION LEVEL READ COMMITTED');
+const beginWrite = 'BEGIN ISOLATION LEVEL READ COMMITTED';
 
 export const beginStrictWrite: BeginSql = {
   begin: beginWrite,
@@ -68,7 +66,7 @@ export const beginLooseWrite: BeginSql = {
 };
 
 export const beginRead: BeginSql = {
-  begin: unnamed('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'),
+  begin: 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY',
   settings: settingsSql(commonSettings),
 };
 

@@ -1,8 +1,13 @@
 import type { PoolClient } from 'pg';
-import { unnamed, type Batch, type Result, type Row, type Statement } from './batch.ts';
-import type { Value } from './batch.ts';
+import type { Batch, Result, Row, Value } from './batch.ts';
 import type { Database, DatabaseOptions } from './connection.ts';
-import { commitFailure, isConflict, isSessionLost, sqlState } from './postgres-error.ts';
+import {
+  commitFailure,
+  isConflict,
+  isPreparedAway,
+  isSessionLost,
+  sqlState,
+} from './postgres-error.ts';
 import type { BeginSql } from './transaction-settings.ts';
 
 /** One transaction on one connection. */
@@ -37,7 +42,7 @@ export class Transaction {
 
   async #begin({ begin, settings }: BeginSql): Promise<number> {
     this.#add(begin, []).catch(() => undefined); // the next one fails with it
-    const { rows } = await this.#add(this.#database.statement(settings), []);
+    const { rows } = await this.#add(settings, []);
     const now = rows[0]?.[0] as number;
     this.begun = { now, at: performance.now() };
     return now;
@@ -86,7 +91,7 @@ export class Transaction {
    * Another number cannot be, since the rows were read and locked before; it is reported as a defect.
    */
   post(sql: string, values: readonly Value[], rows?: number): void {
-    const sent = this.#add(this.#database.statement(sql), values).then((result) => {
+    const sent = this.#add(sql, values).then((result) => {
       if (rows === undefined || result.rowCount === rows) return;
       throw new Error(`${result.rowCount} rows were changed instead of ${rows}.`);
     });
@@ -102,14 +107,14 @@ export class Transaction {
   }
 
   #ask(sql: string, values: readonly Value[]): Promise<Result> {
-    const answer = this.#add(this.#database.statement(sql), values);
+    const answer = this.#add(sql, values);
     if (!this.#isHeld) this.#send();
     return answer;
   }
 
-  #add(statement: Statement, values: readonly Value[]): Promise<Result> {
+  #add(sql: string, values: readonly Value[]): Promise<Result> {
     this.#gathered ??= this.#database.batch();
-    return this.#gathered.add(statement, values);
+    return this.#gathered.add(this.#database.statement(sql), values);
   }
 
   #send(): void {
@@ -137,7 +142,7 @@ export class Transaction {
   async commit(): Promise<void> {
     const posted = Promise.all(this.#posted);
     posted.catch(() => undefined);
-    const committed = this.#add(commitStatement, []);
+    const committed = this.#add('COMMIT', []);
     committed.catch(() => undefined);
     this.#send();
     try {
@@ -154,6 +159,8 @@ export class Transaction {
       const { command } = await committed;
       if (command !== 'COMMIT') throw new Error(`COMMIT was answered with ${command}.`);
     } catch (error) {
+      // A pooler gave us a session that does not know it by that name: it has not run.
+      if (isPreparedAway(error)) throw this.rollBack(error);
       this.isSessionLost ||= isSessionLost(error);
       throw isConflict(error) ? error : commitFailure(error);
     }
@@ -175,8 +182,6 @@ export class Transaction {
     return first;
   }
 }
-
-const commitStatement = unnamed('COMMIT');
 
 /** current transaction is aborted: says nothing about why. */
 const inFailedTransaction = '25P02';
