@@ -84,6 +84,38 @@ test('with more than there are slots for, none runs beside the slots and none pa
   assert.ok(claimed() >= 3, 'those that had to wait were claimed');
 });
 
+test('a look at the queue leaves most slots to what is accepted meanwhile', async (t) => {
+  const { store: inner } = watched();
+  const [looks, answered] = [gate(), gate()];
+  let isSlow = false;
+  const store: Store = {
+    ...inner,
+    claimOperations: async (p) => {
+      if (isSlow) {
+        looks.open();
+        await answered.promise;
+      }
+      return inner.claimOperations(p);
+    },
+  };
+  const held = gate();
+  const task = defineTask('held', { run: () => held.promise });
+  const f = await engineFixture(t, [task], { store, concurrency: 8 });
+  await f.clock.advance(0);
+  isSlow = true;
+  await f.clock.advance(60_000);
+  await looks.promise;
+  const accepted: Operation[] = [];
+  for (let i = 0; i < 8; i += 1) accepted.push(await f.submit());
+  assert.deepEqual(
+    accepted.map(({ state }) => state),
+    [...Array.from({ length: 7 }, () => 'running'), 'ready'],
+  );
+  answered.open();
+  held.open();
+  for (const { id } of accepted) assert.equal((await f.final(id)).state, 'completed');
+});
+
 test('tasks with a limit are left to claims', async (t) => {
   const { store } = watched();
   const task = defineTask('single', { concurrency: 1, run: () => 1 });

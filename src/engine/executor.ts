@@ -73,9 +73,12 @@ export class Executor {
       this.#finish(attempt, null);
       return;
     }
+    if (attempt.task.isolateModule === null) {
+      this.#startSoon(attempt);
+      return;
+    }
     this.#setAlarms(attempt);
-    if (attempt.task.isolateModule === null) this.#startSoon(attempt);
-    else void this.#run(attempt);
+    void this.#run(attempt);
   }
 
   /**
@@ -106,6 +109,7 @@ export class Executor {
 
   #start(attempt: Attempt): void {
     if (!attempt.live) return;
+    if (attempt.deadlineAt <= this.#p.clock.now()) attempt.abort('deadline');
     if (attempt.cause !== null) return this.#finish(attempt, null); // cancelled, lost or stopped before it began
     // An attempt that waited behind blocking handlers still gets its whole timeout.
     attempt.handlerStarts(this.#elapsed.now());

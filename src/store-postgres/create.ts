@@ -9,67 +9,92 @@ import type {
   NewOperation,
 } from '../store/store.ts';
 import { jsonOrNull, membersText } from '../store/json-columns.ts';
-import { numberArray, textArray } from './array-literal.ts';
+import { arrayRowsSql, numberArray, textArray } from './array-literal.ts';
 import type { Transaction } from './connection.ts';
 import type { MemoryWrite } from './group-commit.ts';
 import { isWaiting } from './queue.ts';
 import type { WorkingSet } from './working-set.ts';
 
+export type Created = { readonly operation: Operation; readonly input: string };
+
+type Column = {
+  /** Name and type. */
+  readonly sql: string;
+  readonly array: (created: readonly Created[]) => string;
+  /** null: it is hardly ever without one. */
+  readonly isNull: ((created: Created) => boolean) | null;
+};
+
+function text(sql: string, of: (one: Operation) => string | null): Column {
+  return { ...columnOf(sql, of), array: (all) => textArray(all.map((one) => of(one.operation))) };
+}
+
+function number(sql: string, of: (one: Operation) => number | null): Column {
+  return { ...columnOf(sql, of), array: (all) => numberArray(all.map((one) => of(one.operation))) };
+}
+
+function columnOf(sql: string, of: (one: Operation) => unknown): Pick<Column, 'sql' | 'isNull'> {
+  return { sql, isNull: ({ operation }) => of(operation) === null };
+}
+
 /**
  * What may have happened to it in the transaction that creates it is that it was claimed or cancelled: those columns as
  * well. One that is claimed at accept is inserted as running and never enters the queue.
  */
-export const createOperationsSql = `
-INSERT INTO @operations
-  (id, task, state, version, created_at, finished_at, expires_at, retention_ms, attempts_max, priority,
-   ready_at, wait_until, deadline_at, give_up_at, cancel_requested_at, concurrency_key, tenant, retry_of,
-   traceparent, labels, error_code, error, webhook, input, attempt, started_at, attempt_started_at,
-   lease_expires_at, lease_token, lease_worker)
-SELECT *
-FROM unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::bigint[], $6::bigint[], $7::bigint[],
-  $8::bigint[], $9::integer[], $10::integer[], $11::bigint[], $12::bigint[], $13::bigint[],
-  $14::bigint[], $15::bigint[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[],
-  $21::text[], $22::text[], $23::text[], $24::text[], $25::integer[], $26::bigint[], $27::bigint[],
-  $28::bigint[], $29::text[], $30::text[])`;
+const columns: readonly Column[] = [
+  text('id text', ({ id }) => id),
+  text('task text', ({ task }) => task),
+  text('state text', ({ state }) => state),
+  number('version integer', ({ version }) => version),
+  number('created_at bigint', ({ createdAt }) => createdAt),
+  number('retention_ms bigint', ({ retentionMs }) => retentionMs),
+  number('attempts_max integer', ({ attemptsMax }) => attemptsMax),
+  number('priority integer', ({ priority }) => priority),
+  number('ready_at bigint', ({ readyAt }) => readyAt),
+  text('tenant text', ({ tenant }) => tenant),
+  { sql: 'input text', array: (all) => textArray(all.map(({ input }) => input)), isNull: null },
+  number('attempt integer', ({ attempt }) => attempt),
+  number('started_at bigint', ({ startedAt }) => startedAt),
+  number('attempt_started_at bigint', ({ attemptStartedAt }) => attemptStartedAt),
+  number('lease_expires_at bigint', ({ lease }) => lease && lease.expiresAt),
+  text('lease_token text', ({ lease }) => lease && lease.token),
+  text('lease_worker text', ({ lease }) => lease && lease.worker),
+];
 
-export type Created = { readonly operation: Operation; readonly input: string };
+/** Most operations have none of these. */
+const rareColumns: readonly Column[] = [
+  number('finished_at bigint', ({ finishedAt }) => finishedAt),
+  number('expires_at bigint', ({ expiresAt }) => expiresAt),
+  number('wait_until bigint', ({ waitUntil }) => waitUntil),
+  number('deadline_at bigint', ({ deadlineAt }) => deadlineAt),
+  number('give_up_at bigint', (one) => (isWaiting(one) ? giveUpAt(one) : null)),
+  number('cancel_requested_at bigint', ({ cancelRequestedAt }) => cancelRequestedAt),
+  text('concurrency_key text', ({ concurrencyKey }) => concurrencyKey),
+  text('retry_of text', ({ retryOf }) => retryOf),
+  text('traceparent text', ({ traceparent }) => traceparent),
+  text('labels text', ({ labels }) => membersText(labels)),
+  text('error_code text', ({ error }) => error && error.code),
+  text('error text', ({ error }) => jsonOrNull(error)),
+  text('webhook text', ({ webhook }) => jsonOrNull(webhook)),
+];
+
+type Insert = { readonly sql: string; readonly columns: readonly Column[] };
+
+function insertOf(all: readonly Column[]): Insert {
+  const names = all.map(({ sql }) => sql.split(' ')[0]);
+  const rows = arrayRowsSql(all.map(({ sql }) => sql).join(', '));
+  return { columns: all, sql: `\nINSERT INTO @operations (${names.join(', ')})\n${rows}` };
+}
+
+const insertAny = insertOf([...columns, ...rareColumns]);
+const insertUsual = insertOf(columns);
 
 export function postCreated(tx: Transaction, created: readonly Created[]): void {
   if (created.length === 0) return;
-  const made = created.map(({ operation }) => operation);
-  const values = [
-    textArray(made.map(({ id }) => id)),
-    textArray(made.map(({ task }) => task)),
-    textArray(made.map(({ state }) => state)),
-    numberArray(made.map(({ version }) => version)),
-    numberArray(made.map(({ createdAt }) => createdAt)),
-    numberArray(made.map(({ finishedAt }) => finishedAt)),
-    numberArray(made.map(({ expiresAt }) => expiresAt)),
-    numberArray(made.map(({ retentionMs }) => retentionMs)),
-    numberArray(made.map(({ attemptsMax }) => attemptsMax)),
-    numberArray(made.map(({ priority }) => priority)),
-    numberArray(made.map(({ readyAt }) => readyAt)),
-    numberArray(made.map(({ waitUntil }) => waitUntil)),
-    numberArray(made.map(({ deadlineAt }) => deadlineAt)),
-    numberArray(made.map((one) => (isWaiting(one) ? giveUpAt(one) : null))),
-    numberArray(made.map(({ cancelRequestedAt }) => cancelRequestedAt)),
-    textArray(made.map(({ concurrencyKey }) => concurrencyKey)),
-    textArray(made.map(({ tenant }) => tenant)),
-    textArray(made.map(({ retryOf }) => retryOf)),
-    textArray(made.map(({ traceparent }) => traceparent)),
-    textArray(made.map(({ labels }) => membersText(labels))),
-    textArray(made.map(({ error }) => error && error.code)),
-    textArray(made.map(({ error }) => jsonOrNull(error))),
-    textArray(made.map(({ webhook }) => jsonOrNull(webhook))),
-    textArray(created.map(({ input }) => input)),
-    numberArray(made.map(({ attempt }) => attempt)),
-    numberArray(made.map(({ startedAt }) => startedAt)),
-    numberArray(made.map(({ attemptStartedAt }) => attemptStartedAt)),
-    numberArray(made.map(({ lease }) => lease && lease.expiresAt)),
-    textArray(made.map(({ lease }) => lease && lease.token)),
-    textArray(made.map(({ lease }) => lease && lease.worker)),
-  ];
-  tx.post(createOperationsSql, values, created.length);
+  const isUsual = created.every((one) => rareColumns.every(({ isNull }) => isNull?.(one)));
+  const insert = isUsual ? insertUsual : insertAny;
+  const values = insert.columns.map(({ array }) => array(created));
+  tx.post(insert.sql, values, created.length);
 }
 
 export function createWrite(p: CreateOperations): MemoryWrite<CreateOutcome[]> {

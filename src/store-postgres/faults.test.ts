@@ -255,8 +255,8 @@ describe('faults', { timeout: 100_000 }, () => {
     t.after(() => Object.defineProperty(Client.prototype, 'query', descriptor));
     // What a pooler does that hands out another session: ours has prepared them, the server has not.
     Client.prototype.query = function lossy(this: Client, ...args: unknown[]) {
-      const [config] = args as [{ name?: string } | string];
-      if (typeof config === 'object' && config.name !== undefined) {
+      const [batch] = args as [{ isPrepared?: boolean } | string];
+      if (typeof batch === 'object' && batch.isPrepared === true) {
         named += 1;
         const lost = query.call(this, 'DEALLOCATE ALL') as Promise<unknown>;
         lost.catch(() => undefined); // behind what has failed already

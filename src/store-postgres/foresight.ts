@@ -1,6 +1,6 @@
 import type { Operation } from '../core/operation.ts';
-import { booleanArray, numberArray, textArray } from './array-literal.ts';
-import type { Row, Transaction } from './connection.ts';
+import { arrayRowsSql, booleanArray, numberArray, textArray } from './array-literal.ts';
+import type { Row, Transaction, Value } from './connection.ts';
 import type { Needs, WorkingSet } from './working-set.ts';
 
 /** By how much the database's clock may differ from what is believed of it. */
@@ -20,40 +20,98 @@ const clockOffMsMax = 250;
  * The counters may differ by a `slack`: what is decided by them (room in the queue, whether anybody waits for a slot)
  * is decided as if that many more waited, and what comes out well then does so with fewer.
  */
-export const guardSql = `
-WITH held AS MATERIALIZED (
+
+type Guard = { readonly sql: string; readonly values: readonly Value[] };
+
+type Guarded = Pick<Foreseen, 'tasks' | 'slack' | 'tenants' | 'now'> & {
+  readonly operations: readonly Pick<Operation, 'id' | 'version' | 'lease'>[];
+};
+
+/** Of what is there to guard alone, so few statements in all: the rest would be set up for nothing. */
+export function guardOf({ operations, tasks, slack, tenants, now }: Guarded): Guard {
+  const values: Value[] = [now];
+  if (operations.length > 0) {
+    values.push(
+      textArray(operations.map(({ id }) => id)),
+      numberArray(operations.map(({ version }) => version)),
+      textArray(operations.map(({ lease }) => lease && lease.token)),
+    );
+  }
+  if (slack !== Infinity) {
+    values.push(
+      textArray(tasks.map((row) => row[0] as string)),
+      booleanArray(tasks.map((row) => row[1] as boolean)),
+      numberArray(tasks.map((row) => row[2] as number)),
+    );
+  }
+  if (tenants.length > 0) values.push(textArray(tenants));
+  const which = [operations.length > 0, slack !== Infinity, tenants.length > 0] as const;
+  return { values, sql: guardSql(which) };
+}
+
+type Which = readonly [holds: boolean, counts: boolean, tells: boolean];
+
+const guards = new Map<string, string>();
+
+function guardSql(which: Which): string {
+  const name = String(which);
+  let sql = guards.get(name);
+  if (sql === undefined) {
+    sql = newGuardSql(which);
+    guards.set(name, sql);
+  }
+  return sql;
+}
+
+/** By $1 the clock, then by what there is of the others. */
+function newGuardSql([holds, counts, tells]: Which): string {
+  const conditions = [`abs(coalesce($1::bigint, n.now) - n.now) <= ${clockOffMsMax}`];
+  if (holds) conditions.push('(SELECT count(*) FROM held) = cardinality($2::text[])');
+  const countsFirst = holds ? 5 : 2;
+  if (counts) conditions.push(`NOT EXISTS (${otherTasksSql(countsFirst)})`);
+  const tellsFirst = countsFirst + (counts ? 3 : 0);
+  if (tells) conditions.push(`NOT EXISTS (${registeredSql(tellsFirst)})`);
+  return `${holds ? `\nWITH ${heldSql(2)}` : ''}
+SELECT CASE
+  WHEN ${conditions.join('\n    AND ')}
+  THEN 0
+  ELSE ('raincheck foresaw something else at ' || n.now || ' and tries again')::integer
+END
+FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now) AS n`;
+}
+
+function heldSql(first: number): string {
+  return `held AS MATERIALIZED (
   SELECT operations.id
-  FROM unnest($1::text[], $2::integer[], $3::text[]) AS foreseen (id, version, token)
+  FROM (${arrayRowsSql('id text, version integer, token text', first)}) AS foreseen
   JOIN @operations AS operations
     ON operations.id = foreseen.id
     AND operations.version = foreseen.version
     AND operations.lease_token = foreseen.token
   ORDER BY operations.id
   FOR UPDATE OF operations
-), others AS MATERIALIZED (
-  SELECT 1
-  FROM @tasks AS tasks
-  LEFT JOIN unnest($4::text[], $5::boolean[], $6::bigint[]) AS foreseen (task, paused, pending_max)
-    ON foreseen.task = tasks.task
-  WHERE $7::boolean
-    AND (foreseen.task IS NULL
-      OR tasks.paused <> foreseen.paused
-      OR tasks.pending > foreseen.pending_max)
-)
-SELECT CASE
-  WHEN (SELECT count(*) FROM held) = cardinality($1::text[])
-    AND NOT EXISTS (SELECT FROM others)
-    AND NOT EXISTS (
+)`;
+}
+
+function otherTasksSql(first: number): string {
+  return `
+      SELECT
+      FROM @tasks AS tasks
+      LEFT JOIN (${arrayRowsSql('task text, paused boolean, pending_max bigint', first)}) AS foreseen
+        ON foreseen.task = tasks.task
+      WHERE foreseen.task IS NULL
+        OR tasks.paused <> foreseen.paused
+        OR tasks.pending > foreseen.pending_max`;
+}
+
+function registeredSql(first: number): string {
+  return `
       SELECT
       FROM @endpoints
       WHERE kind = 'registered'
         AND removed_at IS NULL
-        AND tenant = ANY($8::text[]))
-    AND abs(coalesce($9::bigint, n.now) - n.now) <= ${clockOffMsMax}
-  THEN 0
-  ELSE ('raincheck foresaw something else at ' || n.now || ' and tries again')::integer
-END
-FROM (SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now) AS n`;
+        AND tenant = ANY($${first}::text[])`;
+}
 
 /** What a write lets be foreseen. */
 export type Foresee<Outcome> = {
@@ -185,21 +243,9 @@ export class Foresight {
   }
 }
 
-export function postGuard(
-  tx: Transaction,
-  { operations, tasks, slack, tenants, now }: Foreseen,
-): void {
-  tx.post(guardSql, [
-    textArray(operations.map(({ id }) => id)),
-    numberArray(operations.map(({ version }) => version)),
-    textArray(operations.map(({ lease }) => lease && lease.token)),
-    textArray(tasks.map((row) => row[0] as string)),
-    booleanArray(tasks.map((row) => row[1] as boolean)),
-    numberArray(tasks.map((row) => row[2] as number)),
-    slack !== Infinity,
-    textArray(tenants),
-    now,
-  ]);
+export function postGuard(tx: Transaction, foreseen: Foreseen): void {
+  const { sql, values } = guardOf(foreseen);
+  tx.post(sql, values);
 }
 
 function withPending(row: Row, more: number): Row {

@@ -224,9 +224,12 @@ export class GroupCommit {
       };
       const isLoose = writes.every(({ work }) => work.isLoose === true);
       const { outcomes, set, slack, ...news } = await this.#p.transact(run, { isLoose });
-      foresight.learn(set, slack);
       for (const [i, { resolve }] of writes.entries()) resolve(outcomes[i]);
-      this.#p.committed(news);
+      // When the callers have gone on, a 202 above all; and before the next group, which begins in a turn of its own.
+      process.nextTick(() => {
+        foresight.learn(set, slack);
+        this.#p.committed(news);
+      });
       return news.ready;
     } catch (error) {
       if (writes.length > 1 && !isUnavailable(error)) return this.#commitEach(writes);

@@ -1,4 +1,4 @@
-import { booleanArray, numberArray, textArray } from './array-literal.ts';
+import { arrayRowsSql, booleanArray, numberArray, textArray } from './array-literal.ts';
 import type { OperationState } from '../core/operation.ts';
 import { meanDurationMs } from '../store/durations.ts';
 import type { TaskRecord } from '../store/store.ts';
@@ -79,9 +79,10 @@ SET paused = coalesce(delta.paused, tasks.paused),
     completed = tasks.completed + delta.completed,
     failed = tasks.failed + delta.failed,
     mean_duration_ms = coalesce(delta.mean_duration_ms, tasks.mean_duration_ms)
-FROM unnest($1::text[], $2::boolean[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
-  $7::double precision[])
-  AS delta (task, paused, pending, processing, completed, failed, mean_duration_ms)
+FROM (
+  ${arrayRowsSql(`task text, paused boolean, pending bigint, processing bigint, completed bigint, failed bigint,
+    mean_duration_ms double precision`)}
+) AS delta
 WHERE tasks.task = delta.task`;
 
 /** Of keys that nothing ran with yet. Does not lock those that are there. */

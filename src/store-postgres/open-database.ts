@@ -63,6 +63,10 @@ export class OpenDatabase implements Queries {
     return (this.#opened ?? (await this.ready())).all(sql, ...values);
   }
 
+  async find(sql: string, ...values: readonly Value[]): Promise<Row[]> {
+    return (this.#opened ?? (await this.ready())).find(sql, ...values);
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     const database = await this.#opening?.catch(() => null);

@@ -2,7 +2,7 @@ import { giveUpAt } from '../store/give-up.ts';
 import { isFinal, type EndedAttempt, type Operation } from '../core/operation.ts';
 import { jsonOrNull } from '../store/json-columns.ts';
 import { operationColumns, operationOf } from '../store/operation-rows.ts';
-import { numberArray, textArray } from './array-literal.ts';
+import { arrayRowsSql, numberArray, textArray } from './array-literal.ts';
 import type { Queries, Transaction } from './connection.ts';
 import { ReadBatch } from './read-batch.ts';
 
@@ -42,12 +42,12 @@ SET state = changed.state,
     progress = changed.progress,
     error_code = changed.error_code,
     error = changed.error
-FROM unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::integer[], $6::bigint[],
-  $7::bigint[], $8::integer[], $9::integer[], $10::bigint[], $11::bigint[], $12::text[], $13::text[],
-  $14::bigint[], $15::bigint[], $16::bigint[], $17::text[], $18::text[], $19::text[])
-  AS changed (id, version_before, token_before, state, version, finished_at, expires_at, attempt,
-    recoveries, attempt_started_at, lease_expires_at, lease_token, lease_worker, ready_at, give_up_at,
-    cancel_requested_at, progress, error_code, error)
+FROM (
+  ${arrayRowsSql(`id text, version_before integer, token_before text, state text, version integer,
+    finished_at bigint, expires_at bigint, attempt integer, recoveries integer, attempt_started_at bigint,
+    lease_expires_at bigint, lease_token text, lease_worker text, ready_at bigint, give_up_at bigint,
+    cancel_requested_at bigint, progress text, error_code text, error text`)}
+) AS changed
 WHERE operations.id = changed.id
   AND operations.version = changed.version_before
   AND operations.lease_token IS NOT DISTINCT FROM changed.token_before`;
@@ -173,13 +173,13 @@ export type OperationReads = {
 /** Status reads of one turn are one query: a tick of a thousand long-polls is five. */
 export function operationReads(database: Queries): OperationReads {
   const batch = new ReadBatch(async (ids) => {
-    const rows = await database.all(selectOperationsSql, textArray(ids));
+    const rows = await database.find(selectOperationsSql, textArray(ids));
     return new Map(rows.map((row) => [row[0] as string, operationOf(row)]));
   });
   return {
     operation: (id) => batch.read(id),
     input: async (id) => {
-      const [row] = await database.all(selectInputSql, id);
+      const [row] = await database.find(selectInputSql, id);
       return (row?.[0] as string | undefined) ?? null;
     },
   };

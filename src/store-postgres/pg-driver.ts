@@ -5,6 +5,8 @@ import { RaincheckError } from '../core/errors.ts';
 export type PgDriver = {
   readonly Pool: new (config: PoolConfig) => Pool;
   readonly Client: typeof Client;
+  /** What its queries are made of; batch.ts makes its own of it. */
+  readonly Query: new (text: string) => object;
 };
 
 /** Loads `pg` at the first use. Throws `invalid_option` when it is not installed. */

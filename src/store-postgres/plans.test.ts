@@ -12,7 +12,7 @@ import {
   fillDeliveriesSql,
   hotDeliveryStatements,
 } from './delivery-plans.fixture.ts';
-import { guardSql } from './foresight.ts';
+import { guardOf } from './foresight.ts';
 import { findKeysSql, useKeysSql } from './idempotency.ts';
 import { insertSlotsSql, readTasksSql, updateSlotsSql, updateTasksSql } from './ledger.ts';
 import { pageOf } from './list.ts';
@@ -67,7 +67,13 @@ const hotStatements: Readonly<Record<string, readonly [sql: string, ...uses: Reg
   'slots with parked ones': [parkedSlotsSql, /using slots_pkey .*\n.*Index Cond: \(task = /],
   complete: [completeSql, /Index Scan using operations_pkey/],
   'guard of what is foreseen': [
-    guardSql,
+    guardOf({
+      operations: [{ id: 'op_1', version: 2, lease: null }],
+      tasks: [['reports', false, 1]],
+      slack: 1,
+      tenants: [''],
+      now: 1,
+    }).sql,
     /Index Scan using operations_pkey .*\n.*Index Cond: \(id = /,
     /Index Only Scan using endpoints_registered/,
   ],
@@ -155,7 +161,7 @@ describe(`with ${finishedCount} finished operations`, { timeout: 110_000 }, () =
     for (const table of ['operations', 'endpoints', 'deliveries']) {
       await client.query(`VACUUM ANALYZE "${options.schema}".${table}`);
     }
-    await client.query(setPlanner('SESSION'));
+    await client.query(setPlanner());
     await client.query('SET plan_cache_mode = force_generic_plan');
   });
   after(async () => {

@@ -1,4 +1,5 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { statementName } from './batch.ts';
 
 /** A way to the server that can be cut where a test wants it. */
 export type Proxy = {
@@ -39,7 +40,7 @@ export async function startProxy(serverUrl: string): Promise<Proxy> {
     };
     client.on('data', (bytes) => {
       if (frozen) return;
-      const isCut = cut !== null && bytes.includes('COMMIT\0');
+      const isCut = cut !== null && bytes.includes(statementName('COMMIT'));
       if (isCut && cut?.when === 'before') {
         end();
         return;

@@ -1,5 +1,5 @@
 import { isFinal, type Operation } from '../core/operation.ts';
-import { numberArray, textArray } from './array-literal.ts';
+import { arrayRowsSql, numberArray, textArray } from './array-literal.ts';
 import type { Transaction } from './connection.ts';
 
 /**
@@ -8,8 +8,7 @@ import type { Transaction } from './connection.ts';
  */
 const insertQueueSql = `
 INSERT INTO @queue (id, task, state, priority, ready_at, concurrency_key)
-SELECT *
-FROM unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::bigint[], $6::text[])`;
+${arrayRowsSql('id text, task text, state text, priority integer, ready_at bigint, concurrency_key text')}`;
 
 export const deleteQueueSql = `
 DELETE FROM @queue

@@ -1,6 +1,6 @@
 import type { Operation, Result } from '../core/operation.ts';
 import type { SettleAttempts, Settlement, SettleOutcome } from '../store/store.ts';
-import { numberArray, textArray } from './array-literal.ts';
+import { arrayRowsSql, numberArray, textArray } from './array-literal.ts';
 import type { Transaction } from './connection.ts';
 import { dueAt } from './create.ts';
 import type { MemoryWrite } from './group-commit.ts';
@@ -23,10 +23,10 @@ SET state = 'completed',
     result_size = completed.size,
     result_etag = completed.etag,
     result_inline = completed.inline
-FROM unnest($1::text[], $2::text[], $3::integer[], $4::bigint[], $5::bigint[], $6::bigint[],
-  $7::text[], $8::text[], $9::text[], $10::bigint[], $11::text[], $12::text[])
-  AS completed (id, token, version, finished_at, expires_at, cancel_requested_at, progress, type, name,
-    size, etag, inline)
+FROM (
+  ${arrayRowsSql(`id text, token text, version integer, finished_at bigint, expires_at bigint,
+    cancel_requested_at bigint, progress text, type text, name text, size bigint, etag text, inline text`)}
+) AS completed
 WHERE operations.id = completed.id
   AND operations.state = 'running'
   AND operations.lease_token = completed.token`;

@@ -26,15 +26,10 @@ const plannerSettings = {
   jit: 'off',
 } as const;
 
-/** `scope` LOCAL: until the end of the transaction. */
-export function setPlanner(scope: 'LOCAL' | 'SESSION'): string {
-  return setAll(scope, plannerSettings);
-}
-
-/** SET costs a transaction 50 µs, the same by SELECT set_config(…) 150. */
-function setAll(scope: 'LOCAL' | 'SESSION', settings: Readonly<Record<string, string>>): string {
-  const statements = Object.entries(settings).map(
-    ([name, value]) => `SET ${scope} ${name} = '${value}'`,
+/** For a session of a test that looks at plans. */
+export function setPlanner(): string {
+  const statements = Object.entries(plannerSettings).map(
+    ([name, value]) => `SET SESSION ${name} = '${value}'`,
   );
   return statements.join('; ');
 }
@@ -45,30 +40,49 @@ const commonSettings = {
   idle_in_transaction_session_timeout: String(waits.idleInTransaction),
   ...plannerSettings,
 };
+
 /**
  * Writes take the kept plan, which plans.test.ts looks at: for arrays the planner always found one of its own cheaper, and
  * made it anew for every statement. One operation at a time cost PostgreSQL 3.1 ms of CPU with that, 2.1 without, and
  * took 8.5 ms instead of 7.6 (medians of 9 interleaved pairs, a load of 5 on 2 cores).
  */
-const writeSettings = { plan_cache_mode: 'force_generic_plan', ...commonSettings };
+const keptPlans = { plan_cache_mode: 'force_generic_plan' } as const;
+const writeSettings = { ...keptPlans, ...commonSettings };
 
-const strictSettings = setAll('LOCAL', { synchronous_commit: 'on', ...writeSettings });
-const looseSettings = setAll('LOCAL', { synchronous_commit: 'off', ...writeSettings });
-const readSettings = setAll('LOCAL', commonSettings);
+/** What begins a transaction: two statements, of which the second yields the database's clock. */
+export type BeginSql = { readonly begin: string; readonly settings: string };
 
-const nowSql = 'SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint';
+const beginWrite = 'BEGIN ISOLATION LEVEL READ COMMITTED';
 
-export const beginWriteSql = `
-BEGIN ISOLATION LEVEL READ COMMITTED;
-${strictSettings};
-${nowSql}`;
+export const beginStrictWrite: BeginSql = {
+  begin: beginWrite,
+  settings: settingsSql({ synchronous_commit: 'on', ...writeSettings }),
+};
 
-export const beginLooseWriteSql = `
-BEGIN ISOLATION LEVEL READ COMMITTED;
-${looseSettings};
-${nowSql}`;
+/** Its COMMIT does not wait for the disk. */
+export const beginLooseWrite: BeginSql = {
+  begin: beginWrite,
+  settings: settingsSql({ synchronous_commit: 'off', ...writeSettings }),
+};
 
-export const beginReadSql = `
-BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
-${readSettings};
-${nowSql}`;
+export const beginRead: BeginSql = {
+  begin: 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY',
+  settings: settingsSql(commonSettings),
+};
+
+/** For a statement behind it in one message, which is a transaction without BEGIN: one table, by one index. */
+export const keptPlanSql = settingsSql({
+  ...keptPlans,
+  enable_seqscan: plannerSettings.enable_seqscan,
+  enable_bitmapscan: plannerSettings.enable_bitmapscan,
+});
+
+/** Until the end of the transaction. Prepared, so that it is planned once a session; SET has to be parsed each time. */
+function settingsSql(settings: Readonly<Record<string, string>>): string {
+  const calls = Object.entries(settings).map(
+    ([name, value]) => `set_config('${name}', '${value}', TRUE) IS NOT NULL`,
+  );
+  return `
+SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+WHERE ${calls.join('\n  AND ')}`;
+}

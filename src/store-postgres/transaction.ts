@@ -1,9 +1,14 @@
-import type { PoolClient, QueryArrayResult } from 'pg';
+import type { PoolClient } from 'pg';
+import type { Batch, Result, Row, Value } from './batch.ts';
 import type { Database, DatabaseOptions } from './connection.ts';
-import { commitFailure, isConflict, isSessionLost, sqlState } from './postgres-error.ts';
-
-export type Value = string | number | boolean | Uint8Array | null;
-export type Row = readonly unknown[];
+import {
+  commitFailure,
+  isConflict,
+  isPreparedAway,
+  isSessionLost,
+  sqlState,
+} from './postgres-error.ts';
+import type { BeginSql } from './transaction-settings.ts';
 
 /** One transaction on one connection. */
 export class Transaction {
@@ -12,10 +17,13 @@ export class Transaction {
   readonly #usesOwnClock: boolean;
   readonly #begun: Promise<number>;
   readonly #posted: Promise<unknown>[] = [];
+  /** What leaves in one message with what is waited for next. */
+  #gathered: Batch | null = null;
+  #isHeld = false;
+  #hasSent = false;
   #unanswered = 0;
   /** What failed first, whoever hears of it first: what was sent behind it failed because of it. */
   #firstFailure: unknown = null;
-  #isHeld = false;
   isSessionLost = false;
   /** What the database's clock said in answer to BEGIN, and when that was heard by performance.now(). */
   begun: { readonly now: number; readonly at: number } | null = null;
@@ -23,20 +31,19 @@ export class Transaction {
   constructor(
     database: Database,
     client: PoolClient,
-    p: { readonly beginSql: string; readonly clock: DatabaseOptions['clock'] },
+    p: { readonly begin: BeginSql; readonly clock: DatabaseOptions['clock'] },
   ) {
     this.#database = database;
     this.#client = client;
     this.#usesOwnClock = p.clock === 'database';
-    this.#begun = this.#begin(p.beginSql);
+    this.#begun = this.#begin(p.begin);
     this.#begun.catch(() => undefined); // whoever waits for anything hears of it
   }
 
-  async #begin(sql: string): Promise<number> {
-    this.#hold();
-    const query = this.#client.query({ text: sql, rowMode: 'array' });
-    const results = await this.#answer(query);
-    const now = (results as unknown as QueryArrayResult[]).at(-1)?.rows[0]?.[0] as number;
+  async #begin({ begin, settings }: BeginSql): Promise<number> {
+    this.#add(begin, []).catch(() => undefined); // the next one fails with it
+    const { rows } = await this.#add(settings, []);
+    const now = rows[0]?.[0] as number;
     this.begun = { now, at: performance.now() };
     return now;
   }
@@ -46,29 +53,37 @@ export class Transaction {
    * who holds a lease; in tests the caller's.
    */
   async now(callersNow: number): Promise<number> {
-    this.#release();
+    this.#send();
     const own = await this.#begun;
     return this.#usesOwnClock ? own : callersNow;
   }
 
   async all(sql: string, ...values: readonly Value[]): Promise<Row[]> {
-    const sent = this.#send(sql, values);
-    this.#release();
-    return (await sent).rows;
-  }
-
-  /** Several statements without values. */
-  async script(text: string): Promise<void> {
-    const sent = this.#answer(this.#client.query(text));
-    this.#release();
-    await sent;
+    return (await this.#ask(sql, values)).rows;
   }
 
   /** Number of rows changed. */
   async run(sql: string, ...values: readonly Value[]): Promise<number> {
-    const sent = this.#send(sql, values);
-    this.#release();
-    return (await sent).rowCount ?? 0;
+    return (await this.#ask(sql, values)).rowCount;
+  }
+
+  /** What `run` asks for before it first waits leaves in one message. */
+  together<Outcome>(run: () => Outcome): Outcome {
+    this.#isHeld = true;
+    try {
+      return run();
+    } finally {
+      this.#isHeld = false;
+      this.#send();
+    }
+  }
+
+  /** Several statements without values. */
+  async script(text: string): Promise<void> {
+    this.#send();
+    const answered = this.#client.query(text);
+    this.#awaitAnswer(answered);
+    await answered;
   }
 
   /**
@@ -76,8 +91,7 @@ export class Transaction {
    * Another number cannot be, since the rows were read and locked before; it is reported as a defect.
    */
   post(sql: string, values: readonly Value[], rows?: number): void {
-    this.#hold();
-    const sent = this.#send(sql, values).then((result) => {
+    const sent = this.#add(sql, values).then((result) => {
       if (rows === undefined || result.rowCount === rows) return;
       throw new Error(`${result.rowCount} rows were changed instead of ${rows}.`);
     });
@@ -87,66 +101,66 @@ export class Transaction {
 
   /** Resolves when everything posted has worked. */
   async settled(): Promise<void> {
-    this.#release();
+    this.#send();
     await Promise.all(this.#posted);
     this.#posted.length = 0;
   }
 
-  #send(sql: string, values: readonly Value[]): Promise<QueryArrayResult> {
-    return this.#answer(this.#client.query(this.#database.query(sql, values)));
+  #ask(sql: string, values: readonly Value[]): Promise<Result> {
+    const answer = this.#add(sql, values);
+    if (!this.#isHeld) this.#send();
+    return answer;
   }
 
-  /**
-   * What nobody waits for yet is held back, to leave in one write with what comes behind it: each write is a system
-   * call, and wakes the server on loopback. Until release(), at the latest with COMMIT. (Held to the end of the turn,
-   * which came after the work of hundreds of other operations, it cost more than half the throughput.)
-   */
-  #hold(): void {
-    if (this.#isHeld) return;
-    this.#isHeld = true;
-    this.#client.connection.stream.cork();
+  #add(sql: string, values: readonly Value[]): Promise<Result> {
+    this.#gathered ??= this.#database.batch();
+    return this.#gathered.add(this.#database.statement(sql), values);
   }
 
-  #release(): void {
-    if (!this.#isHeld) return;
-    this.#isHeld = false;
-    this.#client.connection.stream.uncork();
+  #send(): void {
+    const batch = this.#gathered;
+    if (batch === null) return;
+    this.#gathered = null;
+    this.#client.query(batch);
+    this.#awaitAnswer(batch.answered);
   }
 
-  async #answer<Result>(query: Promise<Result>): Promise<Result> {
+  #awaitAnswer(answered: Promise<unknown>): void {
     if (this.#unanswered === 0) this.#database.roundTrips += 1;
     this.#unanswered += 1;
-    try {
-      return await query;
-    } catch (error) {
-      this.#firstFailure ??= error;
-      throw error;
-    } finally {
+    this.#hasSent = true;
+    const ended = (): void => {
       this.#unanswered -= 1;
-    }
+    };
+    answered.then(ended, (error: unknown) => {
+      ended();
+      this.#firstFailure ??= error;
+    });
   }
 
-  /** Sent at once behind what was posted: when that fails, the server answers with ROLLBACK. */
+  /** In one message with what was posted: when that fails, the server skips it. */
   async commit(): Promise<void> {
     const posted = Promise.all(this.#posted);
     posted.catch(() => undefined);
-    const committed = this.#answer(this.#client.query('COMMIT'));
-    this.#release();
+    const committed = this.#add('COMMIT', []);
     committed.catch(() => undefined);
+    this.#send();
     try {
       await this.#begun;
       await posted;
     } catch (failure) {
       const error = this.#causeOf(failure);
-      this.isSessionLost ||= isSessionLost(error);
       await committed.catch(() => undefined);
+      const first = this.rollBack(error);
       // Without a word from the server the COMMIT behind it may have worked.
-      throw isSessionLost(error) && sqlState(error) === null ? commitFailure(error) : error;
+      throw isSessionLost(first) && sqlState(first) === null ? commitFailure(first) : first;
     }
     try {
       const { command } = await committed;
       if (command !== 'COMMIT') throw new Error(`COMMIT was answered with ${command}.`);
     } catch (error) {
+      // A pooler gave us a session that does not know it by that name: it has not run.
+      if (isPreparedAway(error)) throw this.rollBack(error);
       this.isSessionLost ||= isSessionLost(error);
       throw isConflict(error) ? error : commitFailure(error);
     }
@@ -157,15 +171,13 @@ export class Transaction {
   }
 
   /** Undoes everything; yields what to tell: the first failure, not what it led to. */
-  async rollBack(error: unknown): Promise<unknown> {
-    this.#release();
-    const first = this.#causeOf(error);
-    this.isSessionLost ||= isSessionLost(first) || isSessionLost(error);
-    if (this.isSessionLost) return first;
-    try {
-      await this.#client.query('ROLLBACK');
-    } catch {
-      this.isSessionLost = true;
+  rollBack(failure: unknown): unknown {
+    this.#gathered = null;
+    const first = this.#causeOf(failure);
+    this.isSessionLost ||= isSessionLost(first) || isSessionLost(failure);
+    // Nobody waits for it: whoever gets the connection next has his BEGIN behind it, and fails with it where that is lost.
+    if (!this.isSessionLost && this.#hasSent) {
+      this.#client.query('ROLLBACK').catch(() => undefined);
     }
     return first;
   }

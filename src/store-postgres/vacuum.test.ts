@@ -31,7 +31,7 @@ it('a claim reads few pages, however many operations have passed through the que
     .replaceAll(/@(?=[a-z])/g, `"${options.schema}".`)
     .replace('$1', "ARRAY['reports']")
     .replace('$2', 'ARRAY[1]');
-  const settings = setPlanner('SESSION');
+  const settings = setPlanner();
   const [row] = await runSql(
     `${server.url}?options=${encodeURIComponent(optionsOf(settings))}`,
     `EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${sql}`,

@@ -90,15 +90,17 @@ export class WorkingSet {
     const { tx } = this;
     const ids = [...needs.ids].filter((id) => !this.#entries.has(id));
     const told = [...needs.toldIds];
-    const [tasks, operations, keys, registered] = await Promise.all([
-      this.#hasTasks ? [] : tx.all(selectTasksSql),
-      ids.length === 0 ? [] : tx.all(lockOperationsSql, textArray(ids)),
-      needs.keys.length === 0 ? [] : IdempotencyKeys.find(tx, needs.keys),
-      told.length === 0 ? [] : tx.all(registeredOfOperationsSql, textArray(told)),
-      // Sent behind the operations, whose locks come first; when nobody is to be told, without knowing them.
-      told.length === 0 ? this.#loadWebhooks(needs, []) : null,
-      this.#logs.load(tx, needs.loggingIds),
-    ]);
+    const [tasks, operations, keys, registered] = await tx.together(() =>
+      Promise.all([
+        this.#hasTasks ? [] : tx.all(selectTasksSql),
+        ids.length === 0 ? [] : tx.all(lockOperationsSql, textArray(ids)),
+        needs.keys.length === 0 ? [] : IdempotencyKeys.find(tx, needs.keys),
+        told.length === 0 ? [] : tx.all(registeredOfOperationsSql, textArray(told)),
+        // Sent behind the operations, whose locks come first; when nobody is to be told, without knowing them.
+        told.length === 0 ? this.#loadWebhooks(needs, []) : null,
+        this.#logs.load(tx, needs.loggingIds),
+      ]),
+    );
     if (!this.#hasTasks) this.ledger.load(tasks);
     this.#hasTasks = true;
     this.adopt(operations);
