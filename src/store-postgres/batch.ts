@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Connection } from 'pg';
+import { RaincheckError } from '../core/errors.ts';
 import { getTypeParser } from './column-types.ts';
 import type { PgDriver } from './pg-driver.ts';
 
@@ -42,8 +43,8 @@ export type Batch = {
   add(statement: Statement, values: readonly Value[]): Promise<Result>;
   /** Resolves when all of it was answered, before what add() gave; rejects as that does. */
   readonly answered: Promise<void>;
-  /** node-postgres'. */
-  submit(connection: Connection): void;
+  /** Called by node-postgres, which passes what it returns on to add() and `answered`. */
+  submit(connection: Connection): Error | null;
 };
 
 export type BatchClass = new (p: { readonly isPrepared: boolean }) => Batch;
@@ -80,8 +81,9 @@ export function batchClass({ Query }: Pick<PgDriver, 'Query'>): BatchClass {
       return this.#statements.add(statement, values);
     }
 
-    submit(connection: Connection): null {
-      this.#statements.send(connection as Wire);
+    submit(connection: Connection): Error | null {
+      if (!isWire(connection)) return unknownDriver();
+      this.#statements.send(connection);
       this.#expectNext();
       return null;
     }
@@ -205,6 +207,18 @@ class Statements {
       else answer.resolve(result);
     }
   }
+}
+
+/** Whether the connection has what we use beside its public members: a later version of `pg` may not. */
+function isWire(connection: Connection): connection is Wire {
+  return 'parsedStatements' in connection && 'submittedNamedStatements' in connection;
+}
+
+function unknownDriver(): RaincheckError {
+  return new RaincheckError(
+    'store_incompatible',
+    'This version of the package `pg` is not supported yet. Run `npm install pg@8.23`.',
+  );
 }
 
 function isKnown({ parsedStatements, submittedNamedStatements }: Wire, name: string): boolean {
