@@ -39,7 +39,9 @@ export class EventDeliveries {
     const isTold = webhook !== null && webhook.events.includes(event);
     // Nobody asked, which is how most operations end.
     if (!isTold && registered.length === 0) return none;
-    const subscribers = registered.filter((endpoint) => this.isSubscribed(endpoint, event, operation));
+    const subscribers = registered.filter((endpoint) =>
+      this.isSubscribed(endpoint, event, operation),
+    );
     if (!isTold && subscribers.length === 0) return none;
     const common = this.#common(event, operation);
     const deliveries = subscribers.map((endpoint) => this.#toRegistered(endpoint, common));
