@@ -12,7 +12,10 @@ export const dateRange = z
   .regex(/^\d{4}-\d\d-\d\d\.\.\d{4}-\d\d-\d\d$/, 'Expected YYYY-MM-DD..YYYY-MM-DD')
   .meta({ examples: ['2026-01-01..2026-06-30'] })
   .transform((text): DateRange => ({ from: text.slice(0, 10), to: text.slice(12) }))
-  .refine(({ from, to }) => isDate(from) && isDate(to), 'No such date in the calendar')
+  .refine(({ from, to }) => isDate(from) && isDate(to), {
+    error: 'No such date in the calendar',
+    abort: true, // what follows reckons with dates
+  })
   .refine(({ from, to }) => from <= to, 'The first date is after the second')
   .refine((range) => dayCount(range) <= 3660, 'At most ten years');
 

@@ -22,7 +22,7 @@ export const reports = defineTask('reports', {
   }),
   timeout: '2m',
   attempts: 3,
-  estimate: '1s',
+  estimate: '250ms',
 
   async run({ input, progress, signal, log }) {
     const range = input.date_range;

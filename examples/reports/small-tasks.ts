@@ -12,9 +12,10 @@ export const countdown = defineTask('countdown', {
     fail: z.boolean().optional(),
   }),
   timeout: '2h',
-  async run({ input, progress, signal }) {
+  async run({ input, progress, signal, log }) {
     for (let gone = 0; gone < input.seconds; gone += 1) {
       progress({ current: gone, total: input.seconds }, `${input.seconds - gone} to go`);
+      log.info('counting', { left: input.seconds - gone });
       await sleep(1000, undefined, { signal }); // a cancelled countdown stops within the second
     }
     if (input.fail === true) {
@@ -31,7 +32,8 @@ export const flaky = defineTask('flaky', {
   input: z.strictObject({ failures: z.number().int().min(0).max(10).default(2) }),
   attempts: 4,
   retry: { base: '500ms', factor: 2, cap: '5s' },
-  run({ input, attempt }) {
+  run({ input, attempt, log }) {
+    log.info('asking upstream', { attempt });
     if (attempt <= input.failures) throw new Error(`Upstream answered 503 (attempt ${attempt}).`);
     return { attempts: attempt };
   },

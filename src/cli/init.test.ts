@@ -26,7 +26,7 @@ describe('init', () => {
     assert.equal(run.code, 0, run.stderr);
     assert.deepEqual(
       run.stdout.split('\n').map((line) => line.split(' ')[0]),
-      ['package.json', 'raincheck.config.ts', 'tasks/greeting.ts', ''],
+      ['package.json', '.gitignore', 'raincheck.config.ts', 'tasks/greeting.ts', ''],
     );
     assert.match(run.stderr, /npm install\n {2}npx raincheck dev\n/);
     assertBringsItsNode(folder);
@@ -48,7 +48,7 @@ describe('init', () => {
     assert.equal(run.code, 0, run.stderr);
     assert.deepEqual(
       run.stdout.split('\n').map((line) => line.split(' ')[0]),
-      ['raincheck.config.mts', 'tasks/greeting.mts', ''],
+      ['.gitignore', 'raincheck.config.mts', 'tasks/greeting.mts', ''],
     );
     await assertGreets(folder);
   });
@@ -64,7 +64,8 @@ describe('init', () => {
     assert.deepEqual(readdirSync(folder).sort(), ['package.json', 'raincheck.config.ts']);
     rmSync(path.join(folder, 'raincheck.config.ts'));
     const listed = await runCli(['init', '--dry-run', '--json'], { folder });
-    assert.deepEqual(JSON.parse(listed.stdout).files, ['raincheck.config.ts', 'tasks/greeting.ts']);
+    const files = ['.gitignore', 'raincheck.config.ts', 'tasks/greeting.ts'];
+    assert.deepEqual(JSON.parse(listed.stdout).files, files);
     assert.deepEqual(readdirSync(folder), ['package.json']);
     const written = await runCli(['init'], { folder });
     assert.equal(written.code, 0);
@@ -75,14 +76,15 @@ describe('init', () => {
 
 /** A Node that is enough for Raincheck and that the registry has, or the clone could not have been installed. */
 function assertBringsItsNode(folder: string): void {
-  type Manifest = { devDependencies: { node: string }; engines: { node: string } };
-  const { devDependencies, engines } = JSON.parse(
+  type Node = { node: string };
+  type Manifest = { dependencies: Node; devDependencies: Node; engines: Node };
+  const { dependencies, engines } = JSON.parse(
     readFileSync(path.join(folder, 'package.json'), 'utf8'),
   ) as Manifest;
-  assert.equal(devDependencies.node.replace('^', '>='), engines.node);
+  assert.equal(dependencies.node.replace('^', '>='), engines.node);
   const { node } = (JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')) as Manifest)
     .devDependencies;
-  assert.equal(node.split('.')[0], devDependencies.node.split('.')[0]);
+  assert.equal(node.split('.')[0], dependencies.node.split('.')[0]);
 }
 
 /** Serves what `init` wrote into `folder`, with node_modules as an install would leave them. */

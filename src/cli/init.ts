@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { version } from '../server/version.ts';
+import { dataFolder } from '../server/data-folder.ts';
 import type { GlobalOptions, Shell } from './context.ts';
 import { exitCodes, UsageError } from './exit-codes.ts';
 import { openOutput } from './output.ts';
@@ -37,7 +38,7 @@ export function addInit(program: Command, shell: Shell): void {
 type InitFile = { readonly name: string; readonly meaning: string; readonly text: string };
 
 /**
- * The files to write. A package.json that exists stays as it is, and nextSteps tells what to add to it. Where it
+ * The files to write. A package.json or .gitignore that exists stays as it is; nextSteps tells what to add to the former. Where it
  * says "type": "commonjs", as that of `npm init -y` does, Node reads only .mts as the modules that these are.
  */
 function filesFor(folder: string): readonly InitFile[] {
@@ -55,7 +56,13 @@ function filesFor(folder: string): readonly InitFile[] {
     },
     { name: `tasks/greeting.${ending}`, meaning: 'a task to begin with', text: taskText },
   ];
-  return existsSync(path.join(folder, manifest.name)) ? files : [manifest, ...files];
+  const ignored = {
+    name: '.gitignore',
+    meaning: 'what does not belong into a repository',
+    text: `node_modules/\n${dataFolder}/\n`,
+  };
+  const isThere = ({ name }: InitFile): boolean => existsSync(path.join(folder, name));
+  return [...[manifest, ignored].filter((file) => !isThere(file)), ...files];
 }
 
 /** A file that cannot be read counts as no CommonJS: npm will say what is wrong with it. */
@@ -108,7 +115,7 @@ function nextSteps(folder: string, files: readonly InitFile[]): string {
       ? ['  npm install']
       : [
           '  npm install raincheck zod',
-          '  npm install -D node@24     where Node is older than 24.15',
+          '  npm install node@24     where Node is older than 24.15',
         ]),
     '  npx raincheck dev',
     '  npx raincheck run greeting name=Ada     in a second terminal',
@@ -125,9 +132,8 @@ function packageText(folderName: string): string {
     private: true,
     type: 'module',
     scripts: { dev: 'raincheck dev', start: 'raincheck serve' },
-    dependencies: { raincheck: `^${version}`, zod: '^4.0.0' },
-    // The Node of the next machine may be older.
-    devDependencies: { node: '^24.15.0' },
+    // The Node of the next machine may be older, also where it runs in production.
+    dependencies: { node: '^24.15.0', raincheck: `^${version}`, zod: '^4.0.0' },
     engines: { node: '>=24.15.0' },
   };
   return `${JSON.stringify(manifest, null, 2)}\n`;

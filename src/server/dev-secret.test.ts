@@ -34,7 +34,7 @@ describe('The secret that dev keeps for listen', () => {
       [signs?.value],
     );
     assert.equal(statSync(file).mode & 0o777, 0o600);
-    assert.deepEqual(readdirSync(path.dirname(file)), [path.basename(file)]);
+    assert.deepEqual(readdirSync(path.dirname(file)), ['.gitignore', path.basename(file)]);
   });
 
   it('is what the store signs with, all of it, whatever the file said', async () => {

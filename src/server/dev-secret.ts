@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { dataFolder, makeDataFolder } from './data-folder.ts';
 import { limits } from '../core/limits.ts';
 import type { Store } from '../store/store.ts';
 import { tenantOwner } from '../store/webhook-secrets.ts';
@@ -12,7 +13,7 @@ import {
 } from '../webhooks/secrets.ts';
 
 /** Path of the file, relative to the folder in which `dev` and `listen` are started. */
-export const devSecretFile = path.join('.raincheck', 'webhook-secret');
+export const devSecretFile = path.join(dataFolder, 'webhook-secret');
 
 /**
  * Keeps the secrets that sign for addresses named by requests in a file that only its owner can
@@ -66,7 +67,7 @@ function isShared(text: string): boolean {
  * permissions.
  */
 function writeOwnOnly(file: string, text: string): void {
-  mkdirSync(path.dirname(file), { recursive: true });
+  makeDataFolder(path.dirname(file));
   const draft = `${file}.${process.pid}`;
   writeFileSync(draft, text, { mode: 0o600 });
   renameSync(draft, file);

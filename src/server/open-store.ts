@@ -1,3 +1,5 @@
+import path from 'node:path';
+import { makeDataFolder } from './data-folder.ts';
 import { expected } from '../core/options.ts';
 import { memoryStore } from '../store-memory/memory-store.ts';
 import { parsePostgresAddress, postgresLabel } from '../store-postgres/postgres-address.ts';
@@ -29,8 +31,8 @@ export function parseStoreAddress(address: string): StoreAddress {
   } else if (scheme === 'sqlite' || scheme === 'file') {
     // sqlite:///abs/path and sqlite:/abs/path mean the same; sqlite:rel/path is relative to the
     // working directory.
-    const path = (rest ?? '').replace(/^\/\/(?=\/)/, '');
-    if (path !== '' && !path.startsWith('//')) return { kind: 'sqlite', path };
+    const file = (rest ?? '').replace(/^\/\/(?=\/)/, '');
+    if (file !== '' && !file.startsWith('//')) return { kind: 'sqlite', path: file };
   } else if (scheme === 'postgres' || scheme === 'postgresql') {
     return { kind: 'postgres', options: parsePostgresAddress(address) };
   } else {
@@ -49,6 +51,7 @@ export function openStore(address: string): Store {
     case 'memory':
       return memoryStore();
     case 'sqlite':
+      makeDataFolder(path.dirname(parsed.path));
       return openSqliteStoreSync({ path: parsed.path });
     case 'postgres':
       return openPostgresStoreLater(parsed.options);

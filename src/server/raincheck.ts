@@ -16,6 +16,7 @@ import type { Store } from '../store/store.ts';
 import { createWebhooks, type WebhooksOptions } from '../webhooks/create-webhooks.ts';
 import { redriveTask } from '../webhooks/redrive-input.ts';
 import type { Webhooks } from '../webhooks/webhooks.ts';
+import { dataFolder } from './data-folder.ts';
 import { eventLoopLag } from './event-loop-lag.ts';
 import { consoleLogger } from './logger.ts';
 import { dashboardFiles } from './dashboard-files.ts';
@@ -298,7 +299,7 @@ function checkOptions(options: RaincheckOptions): void {
 }
 
 function openedStore(store: unknown): Store {
-  if (store === undefined) return openStore('sqlite:.raincheck/raincheck.db');
+  if (store === undefined) return openStore(`sqlite:${dataFolder}/raincheck.db`);
   if (typeof store === 'string') return openStore(store);
   if (typeof store === 'object' && store !== null && 'claimOperations' in store) {
     return store as Store;

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { limits } from '../core/limits.ts';
 import { checkedTokens, type AccessToken } from '../http/access.ts';
 import { checkedOrigins } from '../http/app.ts';
+import { dataFolder } from './data-folder.ts';
 import { logFormats, logLevels, type LogFormat, type LogLevel } from './logger.ts';
 import {
   duration,
@@ -310,7 +311,7 @@ export function settingsDocs(): string {
 }
 
 function fileOf(mode: Mode): string {
-  return `sqlite:${path.join('.raincheck', mode === 'dev' ? 'dev.db' : 'raincheck.db')}`;
+  return `sqlite:${path.join(dataFolder, mode === 'dev' ? 'dev.db' : 'raincheck.db')}`;
 }
 
 /**
