@@ -77,9 +77,15 @@ const names = [
 ] as const;
 
 const attemptMsMax = 600_000;
-/** With its jitter still shorter than the life of a delivery: what is due later than that counts as a wrong clock. */
+/**
+ * With its jitter still shorter than the life of a delivery: a later instant counts as a wrong
+ * clock.
+ */
 const pauseMsMax = 4 * 86_400_000;
-/** What the lease is longer than the attempt's deadline: for the commits around it and a busy event loop. */
+/**
+ * How much longer the lease is than the attempt's deadline, for the commits around it and a busy
+ * event loop.
+ */
 const leaseMarginMs = 15_000;
 
 /** Throws `invalid_option` for the first setting that is wrong. */
@@ -145,7 +151,7 @@ function originOption(value: unknown): string | null {
 
 function pausesOption(value: unknown): readonly number[] {
   if (value === undefined) return deliveryPausesMs;
-  // One less than attempts: the first one follows none.
+  // One less than attempts, because there is no pause before the first.
   const most = limits.deliveryFailuresMax - 1;
   if (!Array.isArray(value) || value.length === 0 || value.length > most) {
     const what = `a list of 1 to ${most} durations`;
@@ -176,7 +182,7 @@ function secretsOption(value: unknown): readonly string[] {
   return secrets.map((secret) => checkedSecret(secret));
 }
 
-/** The message never shows what came. */
+/** The message never shows the given value. */
 function checkedSecret(secret: unknown): string {
   const isPair = typeof secret === 'string' && secret.startsWith(privatePrefix);
   try {
