@@ -78,9 +78,7 @@ async function move(
   return tx.run(source.move, state, nextAt, nextReason, finishedAt, removeAt, entry.id, alignedMax);
 }
 
-/**
- * Aligns at most `limit` of the deliveries that were left, one by one, and returns them.
- */
+/** Aligns at most `limit` of the deliveries that were left, one by one, and returns them. */
 export async function alignSome(
   set: WebhookSet,
   entry: EndpointEntry,
