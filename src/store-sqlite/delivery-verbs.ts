@@ -76,7 +76,7 @@ export function deliveryWritingVerbs(
   };
 }
 
-/** Sees to it that what was delivered is written: until it is, there is one more commit. */
+/** Makes sure that recorded ends are written, by asking for commits until they are. */
 class EndBatches {
   readonly #commits: GroupCommit;
   readonly #driven = new WeakSet<EndBatch>();
@@ -85,7 +85,10 @@ class EndBatches {
     this.#commits = commits;
   }
 
-  /** Resolves when its ends are written; rejects when they are not: they can be told again. */
+  /**
+   * Resolves when the batch's ends are written; rejects when they are not, and then they can be
+   * settled again.
+   */
   over(batch: EndBatch): Promise<void> {
     if (!batch.isOver && !this.#driven.has(batch)) {
       this.#driven.add(batch);
@@ -120,7 +123,10 @@ export function deliveryReadingVerbs(
   const lists = prepareDeliveryLists(reader, unwritten);
   const endpoints = prepareEndpointReads(reader, unwritten);
   const readSecrets = prepareReadSecrets(reader);
-  /** Statements find deliveries by the state that their rows have. Not when the disk is full: then as far as they do. */
+  /**
+   * Writes deliveries first, because statements find them by the state in their rows. If the disk
+   * is full, they find them by what has been written.
+   */
   const written = async ({ states }: DeliveryFilter): Promise<void> => {
     requireOpen();
     if (unwritten.isEmpty || states === undefined) return;
