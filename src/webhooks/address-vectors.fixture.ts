@@ -1,4 +1,4 @@
-/** Addresses and what the guard must make of them with its defaults. */
+/** Addresses, and how the guard must classify them with its defaults. */
 export type AddressVector = readonly [text: string, is: 'public' | 'denied' | 'metadata' | 'none'];
 
 export const addressVectors: readonly AddressVector[] = [
