@@ -123,10 +123,7 @@ export function deliveryReadingVerbs(
   const lists = prepareDeliveryLists(reader, unwritten);
   const endpoints = prepareEndpointReads(reader, unwritten);
   const readSecrets = prepareReadSecrets(reader);
-  /**
-   * Writes deliveries first, because statements find them by the state in their rows. If the disk
-   * is full, they find them by what has been written.
-   */
+  /** Statements find deliveries by the state that their rows have. Not when the disk is full: then as far as they do. */
   const written = async ({ states }: DeliveryFilter): Promise<void> => {
     requireOpen();
     if (unwritten.isEmpty || states === undefined) return;

@@ -150,10 +150,7 @@ export class GroupCommit {
     return this.#enqueue(this.#lastWrites, run, true);
   }
 
-  /**
-   * Refuses all further writes with `error`; resolves when what was queued is on the disk or has
-   * failed.
-   */
+  /** Refuses all further writes with `error`; resolves when what was queued is on the disk, or could not be. */
   async close(error: Error): Promise<void> {
     this.#closed = error;
     do {

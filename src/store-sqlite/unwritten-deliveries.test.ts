@@ -10,7 +10,7 @@ import { openSqliteStore } from './sqlite-store.ts';
 
 type Bench = {
   readonly bench: StoreBench;
-  /** The store as if its process had died now. */
+  /** The store as it would be had its process died now. */
   readonly killed: () => Promise<StoreBench>;
 };
 

@@ -12,10 +12,7 @@ type KeptDeliveriesParts = {
   readonly wrote: () => void;
 };
 
-/**
- * What people do with deliveries, as the part of Webhooks that its members name. Deliveries of
- * another tenant count as missing.
- */
+/** What people do with deliveries: the part of Webhooks that it names. Another tenant's are not there. */
 export class KeptDeliveries {
   readonly #p: KeptDeliveriesParts;
 

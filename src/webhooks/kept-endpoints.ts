@@ -36,9 +36,7 @@ type KeptEndpointsParts = {
 
 type SecretTimes = Omit<WebhookSecret, 'value'>;
 
-/**
- * What people do with endpoints and their secrets, as the part of Webhooks that its members name.
- */
+/** What people do with endpoints and their secrets: the part of Webhooks that it names. */
 export class KeptEndpoints {
   readonly #p: KeptEndpointsParts;
   readonly #startedAt: number;

@@ -17,7 +17,7 @@ type ProgressEventsParts = {
   readonly outage: Outage;
   readonly deliveries: EventDeliveries;
   readonly asking: AskingEndpoints;
-  /** Called when there is something to send. */
+  /** There is something to send. */
   readonly wrote: () => void;
 };
 
