@@ -7,7 +7,7 @@ import type { CreateOutcome, NewOperation, Store } from '../store/store.ts';
 import type { Offer } from './accept-claims.ts';
 import type { Engine, Submission } from './engine.ts';
 import { handlerFailure } from './handler-error.ts';
-import { refuseStandIns, restoredFrom } from './kept-back.ts';
+import { refuseStandIns, restoredFrom } from './redaction.ts';
 import { IdMaker } from './id-maker.ts';
 import { validateInput, type Validated } from './input-validation.ts';
 import type { Task } from './task.ts';
@@ -25,9 +25,9 @@ type AcceptorParts = {
    * createOperations was called in this turn, without an offer: a claim called now shares its
    * commit.
    */
-  readonly accepted: (readyAt: number) => void;
+  readonly createCalled: (readyAt: number) => void;
   /** The operation is stored, as it was made. */
-  readonly created: (operation: Operation) => void;
+  readonly createCommitted: (operation: Operation) => void;
   /** How long a client should wait when the queue is full. */
   readonly retryAfterSeconds: (task: Task) => number;
 };
@@ -167,7 +167,7 @@ export class Acceptor {
       claim: offer?.claim,
       now: this.#p.clock.now(),
     });
-    if (offer === null) this.#p.accepted(operation.readyAt);
+    if (offer === null) this.#p.createCalled(operation.readyAt);
     const [outcome] = await creating.catch((error: unknown) => {
       offer?.end(operation, { error });
       throw error;
@@ -180,7 +180,7 @@ export class Acceptor {
   #acceptedOf(task: Task, outcome: CreateOutcome): Accepted {
     switch (outcome.outcome) {
       case 'created':
-        this.#p.created(outcome.operation);
+        this.#p.createCommitted(outcome.operation);
         return { operation: outcome.operation, replayed: false };
       case 'replayed':
         return { operation: outcome.operation, replayed: true };

@@ -12,7 +12,7 @@ import {
 import { isBatchable } from './batch-count.ts';
 import { defineTask } from './define-task.ts';
 import type { Engine } from './engine.ts';
-import { keptBackPath, refusal } from './kept-back.ts';
+import { keptBackPath, refusal } from './redaction.ts';
 import { scanOperations } from './operation-scan.ts';
 import type { Task, TaskContext } from './task.ts';
 

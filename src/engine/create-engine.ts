@@ -10,7 +10,7 @@ import { engineSettings, type EngineSettings } from './engine-settings.ts';
 import type { Engine, EngineOptions, OperationKey } from './engine.ts';
 import { Estimates } from './estimates.ts';
 import { Feed } from './feed.ts';
-import { searchable, shownInput } from './kept-back.ts';
+import { searchable, shownInput } from './redaction.ts';
 import { LogFollowers } from './log-followers.ts';
 import { Readiness } from './readiness.ts';
 import { Runtime } from './runtime.ts';
@@ -78,8 +78,8 @@ class RaincheckEngine implements Engine {
       pendingMax,
       task: (name) => this.#task(name),
       offer: (task, readyAt) => this.#runtime.offer(task, readyAt),
-      accepted: (readyAt) => this.#runtime.accepted(readyAt),
-      created: (operation) => {
+      createCalled: (readyAt) => this.#runtime.accepted(readyAt),
+      createCommitted: (operation) => {
         this.#estimates.submitted(operation);
         this.#feed.changed(operation.id);
         this.#activity.submitted(operation);

@@ -5,7 +5,7 @@ import {
   type BatchAction,
   type BatchInput,
 } from '../engine/batch-input.ts';
-import { keptBackPath, refusal } from '../engine/kept-back.ts';
+import { keptBackPath, refusal } from '../engine/redaction.ts';
 import { countBatch } from '../engine/batch-count.ts';
 import { RaincheckError } from '../core/errors.ts';
 import { jsonPointer } from '../core/json-pointer.ts';
@@ -38,7 +38,7 @@ function batch(
   return submit(context, request, {
     task: batchTasks[action].name,
     mayWait: true,
-    instead(body) {
+    answerWithoutStoring(body) {
       const input = batchInput(action, body);
       refuseKeptBack(context, input);
       return input.dryRun ? counted(context, input) : null;

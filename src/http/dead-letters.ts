@@ -62,7 +62,7 @@ export function redriveDeadLetters(
   return submit(context, request, {
     task: redriveTask.name,
     mayWait: true,
-    instead(body) {
+    answerWithoutStoring(body) {
       const input = redriveInput(body);
       return input.dryRun ? counted(context, input) : null;
     },

@@ -2,14 +2,14 @@ import { limits } from '../core/limits.ts';
 import { statusOf, type Operation } from '../core/operation.ts';
 import type { DescribedOperation } from '../webhooks/event-body.ts';
 import type { HttpContext } from './context.ts';
-import { operationJson, resultUrl, view, wireError } from './wire.ts';
+import { operationJson, resultUrl, shownOperation, wireError } from './wire.ts';
 
 /**
  * An operation as webhook bodies show it: as in a list, without attempts, but with its result when
  * that is small. Called inside the store's commits, so it does no I/O and does not throw.
  */
 export function describeOperation(context: HttpContext, operation: Operation): DescribedOperation {
-  const shown = { ...view(context, withSmallResult(operation)), attempts: null };
+  const shown = { ...shownOperation(context, withSmallResult(operation)), attempts: null };
   const { state } = operation;
   return {
     status: statusOf(state),

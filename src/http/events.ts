@@ -17,7 +17,7 @@ import { remainingLines, withLines, type OperationNews } from './log-events.ts';
 import { afterAsked, lastNumber, logsJson } from './logs.ts';
 import { invalid, single } from './query.ts';
 import { readOperation } from './results.ts';
-import { operationJson, wholeView } from './wire.ts';
+import { operationJson, wholeOperation } from './wire.ts';
 
 /** The shortest time between two looks at an estimate. */
 const lookMsMin = 1_000;
@@ -229,7 +229,7 @@ class Place {
     operation: Operation,
     before: Operation | null,
   ): Promise<string> {
-    const data = operationJson(context, await wholeView(context, operation));
+    const data = operationJson(context, await wholeOperation(context, operation));
     this.#version = operation.version;
     return `${this.#id()}event: ${eventName(operation, before)}\ndata: ${oneLine(data)}\n\n`;
   }
@@ -263,7 +263,7 @@ function isSame(a: OperationEstimate | null, b: OperationEstimate | null): boole
 
 /** An event without an id, because the version that the client has seen stays the same. */
 async function estimateText(context: HttpContext, operation: Operation): Promise<string> {
-  const data = operationJson(context, await wholeView(context, operation));
+  const data = operationJson(context, await wholeOperation(context, operation));
   return `event: estimate\ndata: ${oneLine(data)}\n\n`;
 }
 

@@ -19,8 +19,8 @@ import {
   notModifiedReply,
   replayedReply,
   statusReply,
-  view,
-  wholeView,
+  shownOperation,
+  wholeOperation,
 } from './wire.ts';
 
 /**
@@ -52,8 +52,8 @@ export async function readStatus(
     }
   }
   const shown = needsMoreReads(operation)
-    ? await wholeView(context, operation)
-    : view(context, operation);
+    ? await wholeOperation(context, operation)
+    : shownOperation(context, operation);
   const reply = matchesEtag(ifNoneMatch, etagOf(context, shown))
     ? notModifiedReply(context, shown)
     : statusReply(context, shown);
@@ -72,7 +72,7 @@ export async function cancelOperation(context: HttpContext, id: string): Promise
 }
 
 async function currentReply(context: HttpContext, operation: Operation): Promise<ExchangeReply> {
-  const shown = await wholeView(context, operation);
+  const shown = await wholeOperation(context, operation);
   return isFinal(operation.state) ? statusReply(context, shown) : acceptedReply(context, shown);
 }
 
@@ -115,7 +115,7 @@ export async function retryOperation(
     const { operation, replayed } = await context.engine.retry({ id, tenant, input, idempotency });
     return replayed
       ? await replayedReply(context, operation)
-      : acceptedReply(context, view(context, operation));
+      : acceptedReply(context, shownOperation(context, operation));
   } catch (error) {
     throw underInput(error);
   }

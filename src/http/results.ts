@@ -6,7 +6,7 @@ import { tenant, type HttpContext } from './context.ts';
 import type { ExchangeReply, ExchangeRequest } from './exchange.ts';
 import { problemReply, recordedProblemReply } from './problem.ts';
 import { parseRange, type ByteRange } from './ranges.ts';
-import { acceptedReply, view } from './wire.ts';
+import { acceptedReply, shownOperation } from './wire.ts';
 
 /**
  * `GET {task.path}/{id}`: 202 while there is no result, then the result itself or the recorded
@@ -21,7 +21,7 @@ export async function readResult(
   if (p.task !== null && operation.task !== p.task) throw operationNotFound();
   return isFinal(operation.state)
     ? finalResultReply(context, operation, request)
-    : acceptedReply(context, view(context, operation));
+    : acceptedReply(context, shownOperation(context, operation));
 }
 
 /** Malformed ids are refused here and never reach the store. */

@@ -15,7 +15,7 @@ import {
   replayedReply,
   resultUrl,
   statusUrl,
-  view,
+  shownOperation,
   type MutableReply,
 } from './wire.ts';
 
@@ -23,7 +23,7 @@ import {
 const emptyBody: JsonBody = { bytes: new Uint8Array(0), text: '{}', value: {} };
 
 /**
- * `POST {task.path}`, and `POST {task.path}/async`, which never waits. `instead` may look at the
+ * `POST {task.path}`, and `POST {task.path}/async`, which never waits. `answerWithoutStoring` may look at the
  * input (without its webhook members) and answer the request itself.
  */
 export async function submit(
@@ -32,11 +32,12 @@ export async function submit(
   p: {
     readonly task: string;
     readonly mayWait: boolean;
-    readonly instead?: (input: unknown) => Promise<ExchangeReply> | null;
+    readonly answerWithoutStoring?: (input: unknown) => Promise<ExchangeReply> | null;
   },
 ): Promise<ExchangeReply> {
   const given = await readGiven(context, request, p.task);
-  const answer = given.replay === null ? (p.instead?.(given.input.value) ?? null) : null;
+  const answer =
+    given.replay === null ? (p.answerWithoutStoring?.(given.input.value) ?? null) : null;
   if (answer !== null) return answer;
   const taken = await take(context, request, { task: p.task, given });
   const header = request.header('prefer');
@@ -138,7 +139,7 @@ function accepted(
     withOperationLocation(context, request, { reply, id: operation.id });
   return p.replayed
     ? replayedReply(context, operation).then(located)
-    : located(acceptedReply(context, view(context, operation)));
+    : located(acceptedReply(context, shownOperation(context, operation)));
 }
 
 async function submittedAndWaited(

@@ -20,7 +20,7 @@ import type { HttpContext } from './context.ts';
 import { iso } from './iso.ts';
 import type { ShownDelivery } from './webhook-wire.ts';
 import { estimateBases, estimateConfidences, estimateReasons } from '../core/operation-estimate.ts';
-import { operationJson, type OperationView } from './wire.ts';
+import { operationJson, type ShownOperation } from './wire.ts';
 
 const task = defineTask('reports.v1', { path: '/v1/reports', run: () => 1 });
 const context: HttpContext = {
@@ -170,7 +170,7 @@ function wireAttempt(attempt: EndedAttempt): WireAttempt {
   };
 }
 
-function plainWebhook({ operation, delivery: shown }: OperationView): WireOperationWebhook | null {
+function plainWebhook({ operation, delivery: shown }: ShownOperation): WireOperationWebhook | null {
   const { webhook } = operation;
   if (webhook === null) return null;
   const ended = isFinal(operation.state) ? 'none' : 'waiting';
@@ -190,7 +190,7 @@ function plainWebhook({ operation, delivery: shown }: OperationView): WireOperat
 }
 
 /** The same object built in the plain way. */
-function plainly(shown: OperationView): WireOperation {
+function plainly(shown: ShownOperation): WireOperation {
   const { operation, estimate, attempts } = shown;
   const at = (ms: number | null): string | null =>
     ms === null ? null : new Date(ms).toISOString();
@@ -270,7 +270,7 @@ describe('The JSON of an operation, written by hand', () => {
     });
     fc.assert(
       fc.property(lives, orNull(estimate), ([operation, attempts, delivery], estimate) => {
-        const shown: OperationView = { operation, estimate, attempts, delivery };
+        const shown: ShownOperation = { operation, estimate, attempts, delivery };
         const written = operationJson(context, shown);
         const plain = plainly(shown);
         assert.deepEqual(JSON.parse(written), JSON.parse(JSON.stringify(plain)));

@@ -16,7 +16,7 @@ import { operationDelivery, wireOperationWebhook, type ShownDelivery } from './w
 import { recordedProblem } from './problem.ts';
 
 /** An operation as shown at one moment. Its estimate belongs to that moment, so it is read once. */
-export type OperationView = {
+export type ShownOperation = {
   readonly operation: Operation;
   /** null once the operation is final. */
   readonly estimate: OperationEstimate | null;
@@ -34,8 +34,8 @@ export type OperationView = {
 
 const noAttempts: readonly EndedAttempt[] = [];
 
-/** The view of an operation that has just been accepted: no I/O, no attempts, no delivery. */
-export function view(context: HttpContext, operation: Operation): OperationView {
+/** An operation that has just been accepted, as shown: no I/O, no attempts, no delivery. */
+export function shownOperation(context: HttpContext, operation: Operation): ShownOperation {
   const estimate = context.engine.estimate(operation);
   return { operation, estimate, attempts: noAttempts, delivery: null };
 }
@@ -49,24 +49,24 @@ export function listedJson(context: HttpContext, operation: Operation): string {
   const { result } = operation;
   const listed =
     result === null ? operation : { ...operation, result: { ...result, inline: null } };
-  return operationJson(context, { ...view(context, listed), attempts: null });
+  return operationJson(context, { ...shownOperation(context, listed), attempts: null });
 }
 
-/** As view, with the ended attempts and the delivery. It reads them only where there can be any. */
-export async function wholeView(
+/** As shownOperation, with the ended attempts and the delivery. It reads them only where there can be any. */
+export async function wholeOperation(
   context: HttpContext,
   operation: Operation,
-): Promise<OperationView> {
+): Promise<ShownOperation> {
   const [attempts, delivery] = await Promise.all([
     mayHaveEndedAttempts(operation)
       ? context.engine.attempts({ id: operation.id, tenant })
       : noAttempts,
     mayHaveDelivery(operation) ? operationDelivery(context, operation.id) : null,
   ]);
-  return { ...view(context, operation), attempts, delivery };
+  return { ...shownOperation(context, operation), attempts, delivery };
 }
 
-/** Whether wholeView would show more than view. */
+/** Whether wholeOperation would show more than shownOperation. */
 export function needsMoreReads(operation: Operation): boolean {
   return mayHaveEndedAttempts(operation) || mayHaveDelivery(operation);
 }
@@ -107,7 +107,7 @@ export function resultUrl(context: HttpContext, operation: Operation): string {
  * paths, and task names as defineTask allows them. Everything else goes through JSON.stringify. A
  * test compares the text with that of JSON.stringify.
  */
-export function operationJson(context: HttpContext, shown: OperationView): string {
+export function operationJson(context: HttpContext, shown: ShownOperation): string {
   const { operation } = shown;
   const { id, result } = operation;
   const status = statusOf(operation.state);
@@ -147,19 +147,19 @@ function estimateJson(estimate: OperationEstimate | null): string {
   );
 }
 
-function attemptsJson({ operation, attempts }: OperationView): string {
+function attemptsJson({ operation, attempts }: ShownOperation): string {
   if (attempts === null || attempts.length === 0 || operation.state === 'failed') return '';
   return `,"attempts":${JSON.stringify(attempts.map(wireAttempt))}`;
 }
 
-function webhookJson(context: HttpContext, shown: OperationView): string {
+function webhookJson(context: HttpContext, shown: ShownOperation): string {
   if (shown.attempts === null) return '';
   return shown.operation.webhook === null
     ? ',"webhook":null'
     : `,"webhook":${JSON.stringify(wireWebhook(context, shown))}`;
 }
 
-function wireWebhook(context: HttpContext, { operation, delivery }: OperationView) {
+function wireWebhook(context: HttpContext, { operation, delivery }: ShownOperation) {
   const { webhook, state } = operation;
   return webhook && wireOperationWebhook(context, webhook, { final: isFinal(state), delivery });
 }
@@ -179,7 +179,7 @@ function wireProgress(progress: Progress): WireProgress {
   };
 }
 
-export function wireError(context: HttpContext, shown: OperationView): WireOperationError {
+export function wireError(context: HttpContext, shown: ShownOperation): WireOperationError {
   const { type, title, status, detail } = recordedProblem(context.basePath, shown.operation);
   const code = shown.operation.error?.code ?? 'task_error';
   const { attempts } = shown;
@@ -208,17 +208,17 @@ function wireAttempt(attempt: EndedAttempt): WireAttempt {
 export type MutableReply = ExchangeReply & { readonly headers: Record<string, string> };
 
 /** The status resource itself (RFC 9110: ETag, Vary). The 202 of a submit is `acceptedReply`. */
-export function statusReply(context: HttpContext, shown: OperationView): MutableReply {
+export function statusReply(context: HttpContext, shown: ShownOperation): MutableReply {
   const headers = statusHeaders(context, shown);
   headers['content-type'] = 'application/json';
   return { status: 200, headers, body: operationJson(context, shown) };
 }
 
-export function notModifiedReply(context: HttpContext, shown: OperationView): MutableReply {
+export function notModifiedReply(context: HttpContext, shown: ShownOperation): MutableReply {
   return { status: 304, headers: statusHeaders(context, shown), body: null };
 }
 
-function statusHeaders(context: HttpContext, shown: OperationView): Record<string, string> {
+function statusHeaders(context: HttpContext, shown: ShownOperation): Record<string, string> {
   const headers: Record<string, string> = {
     etag: etagOf(context, shown),
     // `private, no-cache`: a final status may be cached but must be revalidated, because it can be
@@ -251,7 +251,7 @@ export function withRetryAfter(
  * and its reason to wait may depend on its endpoint, so then the tag covers what is shown. That
  * rare case may cost a digest (64 bits are plenty for one operation).
  */
-export function etagOf(context: HttpContext, shown: OperationView): string {
+export function etagOf(context: HttpContext, shown: ShownOperation): string {
   const { operation, estimate, delivery } = shown;
   if (delivery === null) return statusEtag(operation.version, estimate);
   const digest = hash('sha256', JSON.stringify(wireWebhook(context, shown)), 'hex').slice(0, 16);
@@ -259,7 +259,7 @@ export function etagOf(context: HttpContext, shown: OperationView): string {
 }
 
 /** 202 with the operation, for every answer about an unfinished one. */
-export function acceptedReply(context: HttpContext, shown: OperationView): MutableReply {
+export function acceptedReply(context: HttpContext, shown: ShownOperation): MutableReply {
   const { operation } = shown;
   const headers: Record<string, string> = {
     'content-type': 'application/json',
@@ -279,7 +279,7 @@ export async function replayedReply(
   context: HttpContext,
   operation: Operation,
 ): Promise<MutableReply> {
-  const reply = acceptedReply(context, await wholeView(context, operation));
+  const reply = acceptedReply(context, await wholeOperation(context, operation));
   reply.headers['idempotent-replayed'] = 'true';
   return reply;
 }

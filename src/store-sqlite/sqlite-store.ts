@@ -125,7 +125,9 @@ function sqliteStore(file: OpenFile): Store {
       if (isClosed) return;
       isClosed = true;
       // The next start finds the rows whole. Where the disk is full it finds the claims.
-      await commits.writeLoosely(() => endpoints.unwritten.writeAll()).catch(() => undefined);
+      if (!endpoints.unwritten.isEmpty) {
+        await commits.writeLoosely(() => endpoints.unwritten.writeAll()).catch(() => undefined);
+      }
       await commits.close(unavailable('The store is closed.'));
       commits.checkpoint('truncate');
       log?.close();

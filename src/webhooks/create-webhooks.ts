@@ -9,7 +9,7 @@ import { Outage } from '../engine/outage.ts';
 import type { Task } from '../engine/task.ts';
 import type { Store } from '../store/store.ts';
 import { createAddressGuard, type AddressGuard } from './address-guard.ts';
-import { AskingEndpoints } from './asking-endpoints.ts';
+import { ProgressSubscribers } from './progress-subscribers.ts';
 import type { DeliveryObserver } from './delivery-observer.ts';
 import { DeliveryRuntime } from './delivery-runtime.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -17,12 +17,12 @@ import { EndpointTests } from './endpoint-tests.ts';
 import type { Describe } from './event-body.ts';
 import { EventDeliveries } from './event-deliveries.ts';
 import { Handshakes } from './handshake.ts';
-import { KeptDeliveries } from './kept-deliveries.ts';
+import { DeliveryActions } from './delivery-actions.ts';
 import type { Lookup } from './lookup.ts';
 import { createOutbox } from './outbox.ts';
 import { ProgressEvents } from './progress-events.ts';
 import { createRedriveTask } from './redrive-task.ts';
-import { KeptEndpoints } from './kept-endpoints.ts';
+import { EndpointActions } from './endpoint-actions.ts';
 import { refusalReason } from './refused-address.ts';
 import { createSender } from './sender.ts';
 import { checkSignature } from './signature-check.ts';
@@ -99,10 +99,10 @@ export function createWebhooks(options: WebhooksOptions): ComposedWebhooks {
   const events = eventParts(parts);
   const tests = new EndpointTests({ store, clock, ids, attemptMs: checked.attemptMs, wrote });
   const sending = sendingParts(parts, { events, tests });
-  const deliveries = new KeptDeliveries({ store, clock, wrote });
+  const deliveries = new DeliveryActions({ store, clock, wrote });
   const origin = checked.origin ?? options.origin ?? null;
   const handshakes = new Handshakes({ sender: sending.sender, clock, origin: origin ?? '' });
-  const endpoints = new KeptEndpoints({
+  const endpoints = new EndpointActions({
     store,
     clock,
     checkUrl,
@@ -114,7 +114,7 @@ export function createWebhooks(options: WebhooksOptions): ComposedWebhooks {
     origin,
     handshakes,
     changed: (tenant) => {
-      events.asking.changed(tenant);
+      events.subscribers.changed(tenant);
       wrote(); // one that was enabled again has something to get
     },
   });
@@ -156,7 +156,7 @@ function eventParts(p: Parts) {
     describe,
     failuresMax: checked.pausesMs.length + 1,
   });
-  const asking = new AskingEndpoints({
+  const subscribers = new ProgressSubscribers({
     store,
     clock,
     outage: new Outage(logger, 'read who asks for started and progress events'),
@@ -165,12 +165,12 @@ function eventParts(p: Parts) {
     store,
     clock,
     deliveries,
-    asking,
+    subscribers,
     outage: new Outage(logger, 'tell of starts and progress'),
     wrote,
   });
   const ended = (id: string): void => progress.ended(id);
-  return { asking, progress, outbox: createOutbox({ deliveries, ended, wrote }) };
+  return { subscribers, progress, outbox: createOutbox({ deliveries, ended, wrote }) };
 }
 
 /** Sends the deliveries. */

@@ -47,15 +47,17 @@ export class EventDeliveries {
     const isTold = webhook !== null && webhook.events.includes(event);
     // Most operations end this way: nobody asked for the event.
     if (!isTold && registered.length === 0) return none;
-    const asking = registered.filter((endpoint) => this.isAskedBy(endpoint, event, operation));
-    if (!isTold && asking.length === 0) return none;
+    const subscribers = registered.filter((endpoint) =>
+      this.isSubscribed(endpoint, event, operation),
+    );
+    if (!isTold && subscribers.length === 0) return none;
     const common = this.#common(event, operation);
-    const deliveries = asking.map((endpoint) => this.#toRegistered(endpoint, common));
+    const deliveries = subscribers.map((endpoint) => this.#toRegistered(endpoint, common));
     const own = isTold ? this.#toRequested(webhook, common) : null;
     return own === null ? deliveries : [own, ...deliveries];
   }
 
-  isAskedBy(endpoint: Endpoint, event: WebhookEvent, { task }: Operation): boolean {
+  isSubscribed(endpoint: Endpoint, event: WebhookEvent, { task }: Operation): boolean {
     if (!endpoint.events.includes(event)) return false;
     // Endpoints get events of Raincheck's own tasks only when they name these tasks.
     return endpoint.tasks === null ? !isOwnTask(task) : endpoint.tasks.includes(task);

@@ -8,7 +8,7 @@ import type { Tell } from '../engine/engine.ts';
 import type { Outage } from '../engine/outage.ts';
 import type { NewDelivery } from '../store/delivery-store.ts';
 import type { Store } from '../store/store.ts';
-import type { AskingEndpoints } from './asking-endpoints.ts';
+import type { ProgressSubscribers } from './progress-subscribers.ts';
 import type { EventDeliveries } from './event-deliveries.ts';
 
 type ProgressEventsParts = {
@@ -16,7 +16,7 @@ type ProgressEventsParts = {
   readonly clock: Clock;
   readonly outage: Outage;
   readonly deliveries: EventDeliveries;
-  readonly asking: AskingEndpoints;
+  readonly subscribers: ProgressSubscribers;
   /** There is something to send. */
   readonly wrote: () => void;
 };
@@ -50,9 +50,9 @@ export class ProgressEvents {
 
   readonly tell: Tell = (event, operation) => {
     const name = event === 'started' ? 'operation.started' : 'operation.progress';
-    const asking = this.#p.asking.of(operation.tenant);
-    if (asking === null) void this.#tellWhenKnown(name, operation);
-    else this.#tellTo(asking, name, operation);
+    const subscribers = this.#p.subscribers.of(operation.tenant);
+    if (subscribers === null) void this.#tellWhenKnown(name, operation);
+    else this.#tellTo(subscribers, name, operation);
   };
 
   ended(operationId: string): void {
@@ -65,16 +65,16 @@ export class ProgressEvents {
   }
 
   async #tellWhenKnown(event: WebhookEvent, operation: Operation): Promise<void> {
-    this.#tellTo(await this.#p.asking.load(operation.tenant), event, operation);
+    this.#tellTo(await this.#p.subscribers.load(operation.tenant), event, operation);
   }
 
-  #tellTo(asking: readonly Endpoint[], event: WebhookEvent, operation: Operation): void {
+  #tellTo(subscribers: readonly Endpoint[], event: WebhookEvent, operation: Operation): void {
     const isAsked =
       operation.webhook?.events.includes(event) === true ||
-      asking.some((endpoint) => this.#p.deliveries.isAskedBy(endpoint, event, operation));
+      subscribers.some((endpoint) => this.#p.deliveries.isSubscribed(endpoint, event, operation));
     if (!isAsked) return;
     if (event === 'operation.progress') this.#coalesce(operation);
-    else this.#create(asking, event, operation);
+    else this.#create(subscribers, event, operation);
   }
 
   #coalesce(operation: Operation): void {
@@ -113,12 +113,12 @@ export class ProgressEvents {
   }
 
   #createProgress(operation: Operation): void {
-    const asking = this.#p.asking.of(operation.tenant) ?? [];
-    this.#create(asking, 'operation.progress', operation);
+    const subscribers = this.#p.subscribers.of(operation.tenant) ?? [];
+    this.#create(subscribers, 'operation.progress', operation);
   }
 
-  #create(asking: readonly Endpoint[], event: WebhookEvent, operation: Operation): void {
-    const deliveries = this.#p.deliveries.of(event, operation, asking);
+  #create(subscribers: readonly Endpoint[], event: WebhookEvent, operation: Operation): void {
+    const deliveries = this.#p.deliveries.of(event, operation, subscribers);
     if (deliveries.length === 0) return;
     void this.#stored(deliveries);
   }

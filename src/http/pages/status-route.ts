@@ -5,7 +5,7 @@ import { originOf } from '../operation-location.ts';
 import { readOperation } from '../results.ts';
 import { pageHeaders } from './html-reply.ts';
 import { statusPage } from './status-page.ts';
-import { operationJson, statusUrl, wholeView } from '../wire.ts';
+import { operationJson, statusUrl, wholeOperation } from '../wire.ts';
 
 /** `GET /operations/{id}` with `Accept: text/html`: the status page. */
 export async function readStatusPage(
@@ -13,7 +13,7 @@ export async function readStatusPage(
   request: ExchangeRequest,
   id: string,
 ): Promise<ExchangeReply> {
-  const shown = await wholeView(context, await readOperation(context, id));
+  const shown = await wholeOperation(context, await readOperation(context, id));
   const operation = JSON.parse(operationJson(context, shown)) as WireOperation;
   const { basePath } = context;
   const origin = originOf(context, request) ?? '';

@@ -4,7 +4,7 @@ import type { ExchangeReply, ExchangeRequest } from '../exchange.ts';
 import { originOf } from '../operation-location.ts';
 import { finalResultReply, readOperation } from '../results.ts';
 import { submitForView } from '../submit.ts';
-import { acceptedReply, wholeView } from '../wire.ts';
+import { acceptedReply, wholeOperation } from '../wire.ts';
 
 /**
  * The status monitor of RFC 7240 (respond-async) and of FHIR's asynchronous pattern: 202 while the
@@ -42,7 +42,7 @@ export async function readMonitor(
 ): Promise<ExchangeReply> {
   const operation = await readOperation(context, id);
   if (isFinal(operation.state)) return finalResultReply(context, operation, request);
-  const reply = acceptedReply(context, await wholeView(context, operation));
+  const reply = acceptedReply(context, await wholeOperation(context, operation));
   const headers: Record<string, string> = {
     ...reply.headers,
     ...monitorHeaders(context, request, id),

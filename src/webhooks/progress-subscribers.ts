@@ -12,7 +12,7 @@ const freshMs = 10_000;
 /** Most tenants remembered; beyond that all are read anew. */
 const tenantsMax = 1_000;
 
-type AskingEndpointsParts = {
+type ProgressSubscribersParts = {
   readonly store: Pick<Store, 'listEndpoints'>;
   readonly clock: Clock;
   readonly outage: Outage;
@@ -27,15 +27,15 @@ type Known = { readonly endpoints: readonly Endpoint[]; readonly freshUntil: num
 
 /**
  * The registered endpoints that ask for events of operations that have not ended. Hardly anyone has one, and
- * every start of an attempt wants to know: so they are kept in memory, and asking costs a look into a map. Final
+ * every start of an attempt wants to know: so they are kept in memory, and subscribers costs a look into a map. Final
  * events do without: the store itself hands their endpoints to the outbox.
  */
-export class AskingEndpoints {
-  readonly #p: AskingEndpointsParts;
+export class ProgressSubscribers {
+  readonly #p: ProgressSubscribersParts;
   readonly #known = new Map<string, Known>();
   readonly #loading = new Map<string, Loading>();
 
-  constructor(p: AskingEndpointsParts) {
+  constructor(p: ProgressSubscribersParts) {
     this.#p = p;
   }
 

@@ -5,7 +5,7 @@ import type { SteerOutcome, StoredDelivery } from '../store/delivery-store.ts';
 import type { Store } from '../store/store.ts';
 import type { DeliveryKey } from './webhooks.ts';
 
-type KeptDeliveriesParts = {
+type DeliveryActionsParts = {
   readonly store: Store;
   readonly clock: Clock;
   /** Called when there is something to send. */
@@ -13,10 +13,10 @@ type KeptDeliveriesParts = {
 };
 
 /** What people do with deliveries: the part of Webhooks that it names. Another tenant's are not there. */
-export class KeptDeliveries {
-  readonly #p: KeptDeliveriesParts;
+export class DeliveryActions {
+  readonly #p: DeliveryActionsParts;
 
-  constructor(p: KeptDeliveriesParts) {
+  constructor(p: DeliveryActionsParts) {
     this.#p = p;
   }
 

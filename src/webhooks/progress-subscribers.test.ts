@@ -4,14 +4,14 @@ import type { Endpoint } from '../core/endpoint.ts';
 import { silentLogger } from '../engine/logger.ts';
 import { Outage } from '../engine/outage.ts';
 import { ManualClock } from '../testing/manual-clock.ts';
-import { AskingEndpoints } from './asking-endpoints.ts';
+import { ProgressSubscribers } from './progress-subscribers.ts';
 
 const asks = { id: 'ep_1', events: ['operation.progress'] } as unknown as Endpoint;
 
 /** A store whose answers the test gives, one for each read in order. */
 function held() {
   const reads: { tenant: string; answer: (endpoints: readonly Endpoint[]) => void }[] = [];
-  const asking = new AskingEndpoints({
+  const subscribers = new ProgressSubscribers({
     clock: new ManualClock(),
     outage: new Outage(silentLogger, 'read'),
     store: {
@@ -24,28 +24,28 @@ function held() {
         }),
     },
   });
-  return { asking, reads };
+  return { subscribers, reads };
 }
 
 it('a change of one tenant leaves what is read of another as it is', async () => {
-  const { asking, reads } = held();
-  const loading = asking.load('b');
-  asking.changed('a');
+  const { subscribers, reads } = held();
+  const loading = subscribers.load('b');
+  subscribers.changed('a');
   reads[0]!.answer([asks]);
   assert.deepEqual(await loading, [asks]);
-  assert.deepEqual(asking.of('b'), [asks]);
+  assert.deepEqual(subscribers.of('b'), [asks]);
 });
 
 it('what was read before a change is not kept, and the next to ask reads anew', async () => {
-  const { asking, reads } = held();
-  const before = asking.load('a');
-  asking.changed('a');
-  const after = asking.load('a');
+  const { subscribers, reads } = held();
+  const before = subscribers.load('a');
+  subscribers.changed('a');
+  const after = subscribers.load('a');
   reads[0]!.answer([]);
   assert.deepEqual(await before, []);
-  assert.equal(asking.of('a'), null);
+  assert.equal(subscribers.of('a'), null);
   reads[1]!.answer([asks]);
   assert.deepEqual(await after, [asks]);
-  assert.deepEqual(asking.of('a'), [asks]);
+  assert.deepEqual(subscribers.of('a'), [asks]);
   assert.equal(reads.length, 2);
 });

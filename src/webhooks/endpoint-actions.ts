@@ -20,7 +20,7 @@ import {
 import type { CheckUrl } from './target.ts';
 import type { EndpointInput, EndpointKey, SecretOwner, Webhooks } from './webhooks.ts';
 
-type KeptEndpointsParts = {
+type EndpointActionsParts = {
   readonly store: Store;
   readonly clock: Clock;
   readonly checkUrl: CheckUrl;
@@ -37,11 +37,11 @@ type KeptEndpointsParts = {
 type SecretTimes = Omit<WebhookSecret, 'value'>;
 
 /** What people do with endpoints and their secrets: the part of Webhooks that it names. */
-export class KeptEndpoints {
-  readonly #p: KeptEndpointsParts;
+export class EndpointActions {
+  readonly #p: EndpointActionsParts;
   readonly #startedAt: number;
 
-  constructor(p: KeptEndpointsParts) {
+  constructor(p: EndpointActionsParts) {
     this.#p = p;
     this.#startedAt = p.clock.now();
   }
