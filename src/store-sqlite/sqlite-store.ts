@@ -124,7 +124,7 @@ function sqliteStore(file: OpenFile): Store {
     close: async () => {
       if (isClosed) return;
       isClosed = true;
-      // The next start finds the rows whole. Where the disk is full it finds the claims.
+      // So the next start finds all rows written. If the disk is full, it finds the claims instead.
       if (!endpoints.unwritten.isEmpty) {
         await commits.writeLoosely(() => endpoints.unwritten.writeAll()).catch(() => undefined);
       }

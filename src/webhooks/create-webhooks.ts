@@ -115,7 +115,7 @@ export function createWebhooks(options: WebhooksOptions): ComposedWebhooks {
     handshakes,
     changed: (tenant) => {
       events.subscribers.changed(tenant);
-      wrote(); // one that was enabled again has something to get
+      wrote(); // an endpoint that was enabled again may have deliveries waiting
     },
   });
   return {

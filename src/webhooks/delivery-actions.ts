@@ -12,7 +12,10 @@ type DeliveryActionsParts = {
   readonly wrote: () => void;
 };
 
-/** What people do with deliveries: the part of Webhooks that it names. Another tenant's are not there. */
+/**
+ * What people do with deliveries, as the part of Webhooks that its members name. Deliveries of
+ * another tenant count as missing.
+ */
 export class DeliveryActions {
   readonly #p: DeliveryActionsParts;
 

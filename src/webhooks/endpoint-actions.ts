@@ -36,7 +36,9 @@ type EndpointActionsParts = {
 
 type SecretTimes = Omit<WebhookSecret, 'value'>;
 
-/** What people do with endpoints and their secrets: the part of Webhooks that it names. */
+/**
+ * What people do with endpoints and their secrets, as the part of Webhooks that its members name.
+ */
 export class EndpointActions {
   readonly #p: EndpointActionsParts;
   readonly #startedAt: number;

@@ -17,7 +17,7 @@ type ProgressEventsParts = {
   readonly outage: Outage;
   readonly deliveries: EventDeliveries;
   readonly subscribers: ProgressSubscribers;
-  /** There is something to send. */
+  /** Called when there is something to send. */
   readonly wrote: () => void;
 };
 

@@ -26,9 +26,10 @@ type Loading = { readonly endpoints: Promise<readonly Endpoint[]> };
 type Known = { readonly endpoints: readonly Endpoint[]; readonly freshUntil: number };
 
 /**
- * The registered endpoints that ask for events of operations that have not ended. Hardly anyone has one, and
- * every start of an attempt wants to know: so they are kept in memory, and subscribers costs a look into a map. Final
- * events do without: the store itself hands their endpoints to the outbox.
+ * The registered endpoints that ask for events of operations that have not ended. Few endpoints do,
+ * but every start of an attempt needs to know; so they are kept in memory, and a look-up costs one
+ * look into a map. Final events do not use this: the store itself hands their endpoints to the
+ * outbox.
  */
 export class ProgressSubscribers {
   readonly #p: ProgressSubscribersParts;
