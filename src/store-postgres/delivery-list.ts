@@ -91,7 +91,7 @@ const scanWhere = (condition: string): string => `
     AND id >= $2
   ORDER BY id DESC`;
 
-/** Its form is for the planner's sake: see the source of the same name in list.ts. */
+/** Written in this form for the planner: see the source of the same name in list.ts. */
 const unfinishedSource = `
   FROM (
     SELECT id, endpoint_id, tenant, state, event, last_error

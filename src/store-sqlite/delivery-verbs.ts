@@ -57,7 +57,7 @@ export function deliveryWritingVerbs(
       commits.write(() => {
         for (const delivery of p.deliveries) create(delivery, p.now);
       }),
-    // Of an attempt the power may take what was recorded: it is made again, with the same id.
+    // A loss of power may take the record of an attempt, which is then made again with the same id.
     claimDeliveries: (p) => commits.writeLastLoosely(() => claim.run(p)),
     settleDeliveries: async (p) => {
       const { outcomes, batches } = await commits.writeLoosely(() => settle(p));

@@ -27,9 +27,11 @@ export type WebhookSettings = {
   readonly endpointConcurrency?: number;
   /** Attempts at once to one origin (scheme, host, port), over all processes. Default 16. */
   readonly originConcurrency?: number;
-  /** For one attempt, from the name's resolution to the answer's end. Default 15 s, at most 10 m. */
+  /**
+   * For one attempt, from resolving the name to the end of the answer. Default 15 s, at most 10 m.
+   */
   readonly attemptTimeout?: Duration;
-  /** Of it for connection and TLS. Default 5 s. */
+  /** The part of that for connection and TLS. Default 5 s. */
   readonly connectTimeout?: Duration;
   /**
    * Pauses after the 1st, 2nd … failed attempt, each drawn from ±20 % of itself; one less than there are attempts.
