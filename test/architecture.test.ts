@@ -10,7 +10,7 @@ function read(name: string): string {
   return readFileSync(path.join(root, name), 'utf8');
 }
 
-/** What stands between ``` and ```, and what stands around it, line by line. */
+/** The lines between ``` and ```, and those around them. */
 function linesOf(text: string): { readonly inFence: boolean; readonly line: string }[] {
   let inFence = false;
   return text.split('\n').map((line) => {
@@ -25,7 +25,7 @@ describe('ARCHITECTURE.md', () => {
   it('names files and folders that exist', () => {
     const named = [...text.matchAll(/`([\w.*/-]+(?:\/|\.ts|\.md))`/g)].map(([, name = '']) => name);
     assert.ok(named.length > 20, `${named.length} names: does the pattern still fit?`);
-    // What is built need not be there.
+    // Built files need not exist.
     const missing = named.filter(
       (name) =>
         !name.startsWith('dist/') && globSync([name, `src/${name}`], { cwd: root }).length === 0,

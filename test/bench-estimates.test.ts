@@ -9,7 +9,10 @@ import type { TraceOperation } from '../bench/estimates/trace.ts';
 import { coursesOf } from '../bench/estimates/virtual-queue.ts';
 import { seededRandom } from '../src/core/estimator/seeded-random.fixture.ts';
 
-/** Three tasks in a queue of four workers, nine tenths busy; `shift`: one of them takes three times as long from the middle on. */
+/**
+ * Three tasks in a queue of four workers that are nine tenths busy. `shift`: one of them takes
+ * three times as long from the middle on.
+ */
 function load(p: { count: number; shift: boolean; seed: number }): TraceOperation[] {
   const random = seededRandom(p.seed);
   const normal = (): number =>

@@ -13,7 +13,7 @@ const root = path.join(import.meta.dirname, '..');
 const text = readFileSync(path.join(root, 'docs/webhooks.md'), 'utf8');
 const prose = text.replaceAll(/\s+/g, ' ');
 
-/** Rows of the table whose head is this, cell by cell. */
+/** Rows of the table with this head, cell by cell. */
 function tableAfter(head: string): string[][] {
   const lines = text.slice(text.indexOf(head)).split('\n');
   const end = lines.findIndex((line) => !line.startsWith('|'));
@@ -25,7 +25,7 @@ function tableAfter(head: string): string[][] {
   );
 }
 
-/** '5 s', '2 m', '15 m', '3 d 4 h': as formatDuration, without what is zero. */
+/** '5 s', '2 m', '15 m', '3 d 4 h': as formatDuration, without parts that are zero. */
 function shown(ms: number): string {
   return formatDuration(ms)
     .replace('.0 ', ' ')
@@ -105,7 +105,7 @@ describe('docs/webhooks.md', () => {
   });
 });
 
-/** As GitHub makes them of headings. */
+/** Anchors as GitHub makes them from headings. */
 function anchorsOf(file: string): ReadonlySet<string> {
   const headings = readFileSync(file, 'utf8').matchAll(/^#+ (.*)$/gm);
   return new Set(

@@ -12,6 +12,6 @@ LIMIT ${limits.attemptsShown}`;
 
 export async function listAttempts(database: Queries, id: string): Promise<EndedAttempt[]> {
   const rows = await database.read((tx) => tx.all(listAttemptsSql, id));
-  // Turned round here: a sort in SQL would be one more pass.
+  // Reversed here, because a sort in SQL would be one more pass.
   return rows.toReversed().map((row) => attemptOf(id, row));
 }

@@ -7,16 +7,19 @@ import type { PgDriver } from './pg-driver.ts';
 export type Value = string | number | boolean | Uint8Array | null;
 export type Row = readonly unknown[];
 
-/** By which it is prepared on every connection. */
+/** The name under which a statement is prepared on every connection. */
 export function statementName(text: string): string {
   return `rc_${createHash('sha256').update(text).digest('base64url').slice(0, 22)}`;
 }
 
-/** One text of SQL, and what is known of it. Kept, so that what is learnt of it is. */
+/** One text of SQL and what we have learnt about it. It is kept for reuse, with its parsers. */
 export type Statement = {
   readonly text: string;
   readonly name: string;
-  /** How its columns are read; null until the server has described them. A statement cannot change them: it would fail. */
+  /**
+   * How to read its columns; null until the server has described them. They cannot change later:
+   * the server would fail the prepared statement.
+   */
   parsers: readonly ((text: string) => unknown)[] | null;
 };
 
@@ -24,48 +27,61 @@ export type Result = {
   readonly rows: Row[];
   /** Rows read or changed. */
   readonly rowCount: number;
-  /** First word of what the server calls it: SELECT, COMMIT, ROLLBACK. */
+  /** First word of the server's command tag: SELECT, COMMIT, ROLLBACK. */
   readonly command: string;
 };
 
-/** node-postgres' connection, with what its own queries use of it. */
+/** A connection of node-postgres with the members that its own queries use. */
 type Wire = Connection & {
-  /** By name: prepared on this connection, and on the way to it. */
+  /**
+   * Statements by name: those prepared on this connection, and those sent to it but not yet
+   * answered.
+   */
   readonly parsedStatements: Record<string, string | undefined>;
   readonly submittedNamedStatements: Record<string, string | undefined>;
 };
 
 /** Several statements in one message, for client.query(). */
 export type Batch = {
-  /** By their names; else the server parses each anew. */
+  /** Whether statements are prepared under their names; otherwise the server parses each anew. */
   readonly isPrepared: boolean;
-  /** Rejects with the error of the first of the batch that failed: those behind it were skipped. */
+  /**
+   * The result of this statement. Rejects with the error of the first statement of the batch that
+   * failed, also for those behind it, which the server skipped.
+   */
   add(statement: Statement, values: readonly Value[]): Promise<Result>;
-  /** Resolves when all of it was answered, before what add() gave; rejects as that does. */
+  /**
+   * Settles when the whole batch is answered, before the promises that add() returned; rejects with
+   * the same error.
+   */
   readonly answered: Promise<void>;
-  /** Called by node-postgres, which passes what it returns on to add() and `answered`. */
+  /** Called by node-postgres, which then calls our handlers with what the server answers. */
   submit(connection: Connection): Error | null;
 };
 
 export type BatchClass = new (p: { readonly isPrepared: boolean }) => Batch;
 
 /**
- * A query of node-postgres that is many statements with one Sync behind them. Its own queries, pipelined, have one each, and
- * the server answers each Sync at once: a transaction of six statements was six packets from it, each of which woke this
- * process, instead of one. When a statement fails, the server skips the rest up to the Sync, COMMIT as well.
+ * A query of node-postgres that holds many statements with one Sync behind them. node-postgres' own
+ * pipelined queries have a Sync each, and the server answers each Sync at once: a transaction of
+ * six statements was six packets from the server, each of which woke this process, instead of one.
+ * When a statement fails, the server skips everything up to the Sync, COMMIT included.
  *
- * It is a subclass since node-postgres takes no other queries of our own on a pipelined connection, and is told of what
- * comes back as its own are.
+ * It is a subclass of Query, because node-postgres takes no other queries of ours on a pipelined
+ * connection; it hears of answers as node-postgres' own queries do.
  */
 export function batchClass({ Query }: Pick<PgDriver, 'Query'>): BatchClass {
   return class extends Query implements Batch {
     readonly isPrepared: boolean;
     readonly answered: Promise<void>;
     readonly #statements: Statements;
-    /** Of the statement that is answered next: node-postgres notes under that name that it is prepared. */
+    /**
+     * Name of the statement that is answered next: node-postgres records under this name that it is
+     * prepared.
+     */
     name: string | undefined;
     text = '';
-    /** node-postgres calls it at the end, and puts the timer for the answer around it. */
+    /** node-postgres calls it at the end, and wraps it in the timer for the answer. */
     callback: (error: unknown) => void;
 
     constructor({ isPrepared }: { readonly isPrepared: boolean }) {
@@ -133,12 +149,12 @@ class Statements {
   readonly #entries: Entry[] = [];
   readonly #answer = Promise.withResolvers<void>();
   readonly answered = this.#answer.promise;
-  /** Which is answered next. */
+  /** Index of the statement that is answered next. */
   #at = 0;
 
   constructor(isPrepared: boolean) {
     this.#isPrepared = isPrepared;
-    this.answered.catch(() => undefined); // whoever added a statement hears of it
+    this.answered.catch(() => undefined); // add() reports it to its caller
   }
 
   get next(): Statement | undefined {
@@ -182,7 +198,7 @@ class Statements {
     entry?.rows.push(fields.map((field, i) => (field === null ? null : parsers?.[i]?.(field))));
   }
 
-  /** `text`: what the server says it did, `UPDATE 3`. */
+  /** `text`: the server's command tag, such as `UPDATE 3`. */
   completed(text: string): void {
     const entry = this.#entries[this.#at];
     if (entry === undefined) return;
@@ -192,7 +208,10 @@ class Statements {
     this.#at += 1;
   }
 
-  /** The next one failed, and those behind it. */
+  /**
+   * The statement that is answered next failed, so the server skips those behind it: none of them
+   * was prepared.
+   */
   skipped(wire: Wire | undefined): void {
     for (const { statement } of this.#entries.slice(this.#at)) {
       delete wire?.submittedNamedStatements[statement.name];
@@ -209,7 +228,10 @@ class Statements {
   }
 }
 
-/** Whether the connection has what we use beside its public members: a later version of `pg` may not. */
+/**
+ * Whether the connection has the non-public members that we use; a later version of `pg` may lack
+ * them.
+ */
 function isWire(connection: Connection): connection is Wire {
   return 'parsedStatements' in connection && 'submittedNamedStatements' in connection;
 }
@@ -225,7 +247,7 @@ function isKnown({ parsedStatements, submittedNamedStatements }: Wire, name: str
   return parsedStatements[name] !== undefined || submittedNamedStatements[name] !== undefined;
 }
 
-/** As the server reads them. */
+/** A value in the text or binary form that the server reads. */
 function wireValue(value: Value): string | Buffer | null {
   if (typeof value !== 'object') return String(value);
   return value && Buffer.from(value.buffer, value.byteOffset, value.byteLength);

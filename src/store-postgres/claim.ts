@@ -10,24 +10,26 @@ import { selectInputSql } from './operations.ts';
 import { makeDueReady, Scan, storedLimit, unparkFree } from './ready-again.ts';
 
 /**
- * Claiming goes task by task: the best ready rows of each, by an index that ends at the ready ones, are
- * merged here by priority, readyAt, id. A row whose key has no free slot is parked, so that no later
- * claim meets it again: each row is parked at most once for each slot that frees, whatever the queue.
+ * Claiming goes task by task: the best ready rows of each task, read from an index that holds only
+ * ready ones, are merged here by priority, readyAt, id. A row whose key has no free slot is parked,
+ * so that no later claim looks at it again: each row is parked at most once for each slot that
+ * frees, however long the queue is.
  *
- *   1. claim_locks of limited tasks are locked: over all nodes one claims such a task at a time
+ *   1. claim_locks of limited tasks are locked: over all nodes, one claims such a task at a time
  *   2. scheduled rows whose time has come become ready
  *   3. parked rows become ready where slots are free although nobody freed one
- *   4. candidates are locked, those that another node has are passed by (SKIP LOCKED); those of tasks without limits
- *      are asked for together with 1 and 2, since nothing there bears on them but in rare cases
- *   5. lanes, one a task, are merged and their heads claimed or parked
+ *   4. candidates are locked; those that another node holds are skipped (SKIP LOCKED). Candidates of
+ *      tasks without limits are asked for together with 1 and 2, which rarely affect them
+ *   5. lanes, one for each task, are merged and their heads claimed or parked
  *   6. counters of slots and tasks are written, in one order everywhere
  *
- * The lock of step 1 is held to the COMMIT, and what it protects is counted after it was taken (READ
- * COMMITTED: a statement sees what was committed before it began): others may free slots meanwhile, which
- * is not seen, but cannot take any. So the limits are exact. Rows of slots are not locked before step 6: a
- * claim wants them bit by bit, and met the settles, which want them in order, in deadlocks of a second each.
- * What was parked although a slot was being freed is found in step 6. All of it looks at limits.claimScanRows
- * rows; then nextDueAt is `now`: ask again.
+ * The lock of step 1 is held until COMMIT, and what it protects is counted after it was taken (READ
+ * COMMITTED: a statement sees what was committed before it began). Meanwhile others may free slots,
+ * which goes unseen, but cannot take any. So the limits are exact. Rows of slots are not locked
+ * before step 6: a claim wants them bit by bit, while settles lock them in order, and the two met
+ * in deadlocks of a second each. Operations that were parked although a slot was being freed are
+ * found in step 6. One claim looks at limits.claimScanRows rows; when they are used up, nextDueAt
+ * is `now`, so that the caller asks again.
  */
 export const lockClaimsSql = `
 SELECT task
@@ -55,10 +57,13 @@ JOIN @claim_locks AS locks ON locks.task = wanted.task
 WHERE NOT tasks.paused
   AND tasks.pending > 0`;
 
-/** Not of the queue, which has columns of the same names. */
+/** Qualified, because the queue has columns of the same names. */
 const operationsColumns = operationColumns.replaceAll(/\w+/g, 'operations.$&');
 
-/** Longer inputs are read one by one: many of a mebibyte in one answer could take longer than an answer may. */
+/**
+ * Bytes up to which an input is read with its row. Longer inputs are read one by one: many of a
+ * mebibyte in one answer could take longer than an answer may.
+ */
 const inputBytesTogether = 65_536;
 
 export const readySql = `
@@ -77,7 +82,7 @@ CROSS JOIN LATERAL (
   FOR UPDATE OF queue, operations SKIP LOCKED
 ) AS ready`;
 
-/** No row: nothing runs with that key. */
+/** A key without a row has nothing running. */
 export const readSlotsSql = `
 SELECT slots.task, slots.key, running
 FROM unnest($1::text[], $2::text[]) AS wanted (task, key)
@@ -118,7 +123,9 @@ WHERE operations.id = claimed.id
   AND operations.version = claimed.version - 1
   AND operations.lease_token IS NULL`;
 
-/** One task in the merge. `rows` are its best ready ones, locked; `head` is rows[at] as a record. */
+/**
+ * One task in the merge. `rows` are its best ready rows, locked; `head` is rows[at] as a record.
+ */
 type Lane = {
   readonly task: ClaimTask;
   processing: number;
@@ -133,11 +140,11 @@ type Lanes = {
   readonly nextDueAt: number | null;
 };
 
-/** Rows of one task fetched again after some were parked. */
+/** Rows that are fetched at once for a task after some of its rows were parked. */
 const refillRows = 200;
 
 export type Claimed = ClaimOutcome & {
-  /** Locked here and left: other nodes passed them by. */
+  /** Some rows were locked here but not claimed: other nodes skipped them meanwhile. */
   readonly left: boolean;
 };
 
@@ -219,14 +226,14 @@ class Claim {
     );
     return {
       claimed,
-      // In the caller's time, which the database's need not be.
+      // In the caller's time, from which the database's may differ.
       nextDueAt:
         isCutShort || unparks
           ? this.#p.now
           : nextDueAt && Math.max(this.#p.now, nextDueAt - this.#now + this.#p.now),
       left:
         lanes.some((lane) => lane.at < lane.rows.length) ||
-        // Accepted between the two statements.
+        // A task's first operation was accepted between the two statements.
         opening.early.some((row) => !lanes.some((lane) => lane.task.name === row[1])),
     };
   }
@@ -250,7 +257,7 @@ class Claim {
       if (dueAt !== null) nextDueAt = Math.min(nextDueAt ?? Infinity, dueAt);
       const { concurrency, keyConcurrency } = task;
       if (concurrency !== null && processing >= concurrency) continue;
-      // Its first operation was accepted between the two statements.
+      // The task's first operation was accepted between the two statements.
       if (isLimited(task) && !lockedTasks.has(name)) {
         nextDueAt = now;
         continue;
@@ -262,14 +269,17 @@ class Claim {
         isSettled = false;
       }
       const lane: Lane = { task, processing, rows: [], at: 0, head: null, isExhausted: false };
-      // Else others may have become ready that come first.
+      // Otherwise other rows may have become ready that come before the early ones.
       if (isSettled && !isLimited(task)) this.#fill(lane, early, earlyCount(this.#p));
       lanes.push(lane);
     }
     return { lanes, nextDueAt };
   }
 
-  /** Fetches for lanes that have nothing left but may have more; false: there is nothing to merge. */
+  /**
+   * Fetches rows for lanes that have used up theirs but may have more. Returns whether there is
+   * something to merge.
+   */
   async #refill(lanes: readonly Lane[]): Promise<boolean> {
     const missing = this.#p.limit - this.#claimed.length;
     if (missing === 0) return false;
@@ -287,7 +297,10 @@ class Claim {
     return lanes.some((lane) => lane.at < lane.rows.length && slotsOf(lane) > 0);
   }
 
-  /** `rows`: `count` of the lane at most were asked for, and perhaps of others. */
+  /**
+   * `rows` holds at most `count` rows of the lane, the number asked for, and perhaps rows of
+   * others.
+   */
   #fill(lane: Lane, rows: readonly Row[], count: number): void {
     lane.rows = rows.filter((row) => row[1] === lane.task.name);
     lane.at = 0;
@@ -298,12 +311,12 @@ class Claim {
 
   #rowsFor(lane: Lane, missing: number): number {
     const wanted = Math.min(missing, slotsOf(lane));
-    // Where some were parked there are often many more.
+    // Where some rows were parked, many more often follow.
     const again = lane.rows.length > 0 && wanted > 0 ? Math.max(wanted, refillRows) : wanted;
     return Math.min(again, this.#scan.rowsLeft);
   }
 
-  /** How many run with the keys of what was fetched. */
+  /** Reads how many operations run with each key of the fetched rows. */
   async #readSlots(lanes: readonly Lane[]): Promise<void> {
     const wanted = new Map<string, SlotEntry>();
     for (const lane of lanes) {
@@ -329,7 +342,7 @@ class Claim {
     }
   }
 
-  /** Until the limit is reached, or a lane ran out that may have more. */
+  /** Merges until the limit is reached, or until a lane that may have more runs out. */
   #merge(lanes: readonly Lane[]): void {
     while (this.#claimed.length < this.#p.limit) {
       let best: { readonly lane: Lane; readonly head: Operation } | null = null;

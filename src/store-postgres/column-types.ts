@@ -5,7 +5,10 @@ const float8 = 701;
 const bool = 16;
 const bytea = 17;
 
-/** Whole numbers as numbers: ours are instants and counts, all of them safe. Everything else stays text. */
+/**
+ * Whole numbers become numbers: ours are instants and counts, all of them safe integers. Every type
+ * that is not listed stays text.
+ */
 export function getTypeParser(oid: number): (text: string) => unknown {
   switch (oid) {
     case int8:

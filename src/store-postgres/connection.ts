@@ -16,18 +16,18 @@ import { Transaction } from './transaction.ts';
 export type { Row, Transaction, Value };
 
 /**
- * The only place that talks to node-postgres. What it is about:
+ * The only place that talks to node-postgres. Its principles:
  *
- * - **No session state.** Everything a transaction needs is set in it, by the message that begins it, so any
- *   pooler in transaction mode will do. Statements are prepared under names made of their text; a pooler that
- *   loses them (26000, 42P05) makes us go on without.
- * - **In few messages.** A statement is sent without waiting for the answer to the one before: BEGIN and what is
- *   read first are one message, what is written and COMMIT another (batch.ts). When a statement fails, the server
- *   skips the rest of its message.
- * - **No wait without an end**: for a connection, an answer, a lock, a statement, an idle transaction. A
- *   half-open link would hold node-postgres for ever.
- * - **A failed COMMIT is ambiguous**, everything before it is not: conflicts and lost connections before the
- *   COMMIT are tried again here.
+ * - **No session state.** Everything a transaction needs is set in it, by the message that begins
+ *   it, so any pooler in transaction mode will do. Statements are prepared under names made of
+ *   their text; when a pooler loses them (26000, 42P05), we go on without prepared statements.
+ * - **Few messages.** A statement is sent without waiting for the answer to the one before: BEGIN
+ *   and the first reads are one message, the writes and COMMIT another (batch.ts). When a statement
+ *   fails, the server skips the rest of its message.
+ * - **Every wait ends**: for a connection, an answer, a lock, a statement, an idle transaction. A
+ *   half-open link would otherwise hold node-postgres for ever.
+ * - **A failed COMMIT is ambiguous**, everything before it is not: conflicts, and connections lost
+ *   before the COMMIT, are retried here.
  *
  * In SQL `@name` is our table `name`, in our schema.
  */
@@ -41,10 +41,13 @@ export type DatabaseOptions = {
   readonly prepare: boolean;
 };
 
-/** Conflicts with other nodes end in some ms; the first repetitions are at once, more or less. */
+/**
+ * Pauses before the retries. Conflicts with other nodes end within some ms, so the first retries
+ * come almost at once.
+ */
 const retryMs = [0, 5, 10, 20, 50, 100, 200] as const;
 
-/** What the verbs use of a Database. */
+/** The part of a Database that the verbs use. */
 export type Queries = Pick<Database, 'write' | 'read' | 'all' | 'find'>;
 
 export class Database {
@@ -56,7 +59,7 @@ export class Database {
   readonly #batch: BatchClass;
   readonly #statements = new Map<string, Statement>();
   #prepare: boolean;
-  /** How often something was sent while no answer was awaited: what the bench counts. */
+  /** How often something was sent while no answer was awaited; the benchmark counts these. */
   roundTrips = 0;
 
   /** Connects to nothing yet. Throws `invalid_option` when `pg` is not installed. */
@@ -75,8 +78,8 @@ export class Database {
   }
 
   /**
-   * Runs `run` in a transaction that may write; conflicts run it again, so it must be repeatable. `isLoose`: the
-   * COMMIT does not wait for the disk, so that a crash of the server may take it.
+   * Runs `run` in a transaction that may write. Conflicts run it again, so it must be repeatable.
+   * `isLoose`: the COMMIT does not wait for the disk, so a crash of the server may lose it.
    */
   async write<Outcome>(
     run: (tx: Transaction) => Promise<Outcome>,
@@ -97,14 +100,15 @@ export class Database {
     }
   }
 
-  /** Several reads of one moment, with a limit on the time they take. */
+  /** Several reads of one snapshot, with a limit on the time they take. */
   read<Outcome>(run: (tx: Transaction) => Promise<Outcome>): Promise<Outcome> {
     return this.#readAgain(() => this.#try(this.#readers, beginRead, run));
   }
 
   /**
-   * One quick read: a single message. Planned anew each time, with the size that the table has by then: a plan
-   * made for a table of one page and kept would read all of it when it has grown.
+   * One quick read in a single message. It is planned anew each time, for the size that the table
+   * has by then: a plan made for a table of one page, and kept, would read all of it when it has
+   * grown.
    */
   all(sql: string, ...values: readonly Value[]): Promise<Row[]> {
     return this.#readAgain(async () => {
@@ -122,7 +126,10 @@ export class Database {
     });
   }
 
-  /** One quick read by an index that it has for itself, by the plan that is kept for writes: a single message as well. */
+  /**
+   * One quick read by an index that serves this statement alone, with the kept plan that writes
+   * use; also a single message.
+   */
   find(sql: string, ...values: readonly Value[]): Promise<Row[]> {
     return this.#readAgain(async () => {
       const client = await this.#readers.take();
@@ -187,7 +194,7 @@ export class Database {
     return outcome;
   }
 
-  /** For client.query(). */
+  /** A new batch for client.query(). */
   batch(): Batch {
     return new this.#batch({ isPrepared: this.#prepare });
   }
@@ -208,7 +215,7 @@ export class Database {
     return statement;
   }
 
-  /** Statements without values, in a transaction of their own or with their own BEGIN. */
+  /** Runs statements without values, in a transaction of their own or with their own BEGIN. */
   async script(text: string): Promise<void> {
     const client = await this.#readers.take();
     try {
@@ -220,7 +227,7 @@ export class Database {
     }
   }
 
-  /** A connection of its own, outside of the pools, for LISTEN. */
+  /** A new connection outside of the pools, for LISTEN. */
   client(): InstanceType<PgDriver['Client']> {
     return new this.#driver.Client(this.#config());
   }
@@ -248,7 +255,7 @@ export class Database {
   }
 }
 
-/** Shapes of filters are few; this many statements are kept. */
+/** Statements that are kept; filters come in few shapes. */
 const statementsMax = 200;
 
 function pauseMs(tries: number): number {

@@ -1,26 +1,28 @@
 import type { Pool, PoolClient } from 'pg';
 import { sqlState, storeError, unavailable } from './postgres-error.ts';
 
-/** Those that nobody needed for so long go back to the pool, which closes them in its turn. */
+/**
+ * A connection that nobody needed for this long goes back to the pool, which closes it in its turn.
+ */
 const spareMs = 60_000;
 
 /**
- * A pool whose connections are at hand again in the turn in which they are given back. node-postgres' own pool takes a turn
- * through process.nextTick, two timers and two listeners to lend one it has: 50 µs of the 1.4 ms of an accept, when nothing
- * else goes on.
+ * A pool whose connections can be lent again in the turn in which they are given back.
+ * node-postgres' own pool takes a turn through process.nextTick, two timers and two listeners to
+ * lend one that it has: 50 µs of the 1.4 ms of an accept, when nothing else goes on.
  */
 export class Connections {
   readonly #pool: Pool;
-  /** Lent by the pool, and not used. */
+  /** Lent to us by the pool, and not in use. */
   readonly #spare: PoolClient[] = [];
-  /** Broken, perhaps while nobody used them. */
+  /** Broken connections, also those that broke while nobody used them. */
   readonly #broken = new WeakSet<object>();
   #wasUsed = false;
   #timer: NodeJS.Timeout | null = null;
 
   constructor(pool: Pool) {
     this.#pool = pool;
-    // The pool has taken it out already when it was idle there.
+    // When the connection was idle in the pool, the pool has already removed it.
     pool.on('error', () => undefined);
     pool.on('connect', (client) => {
       for (const event of ['error', 'end'] as const) {
@@ -29,7 +31,7 @@ export class Connections {
     });
   }
 
-  /** Nothing was sent yet when it rejects, so a failure means that nothing was stored. */
+  /** Rejects before anything is sent, so a failure means that nothing was stored. */
   take(): PoolClient | Promise<PoolClient> {
     this.#wasUsed = true;
     for (;;) {

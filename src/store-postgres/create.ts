@@ -21,7 +21,7 @@ type Column = {
   /** Name and type. */
   readonly sql: string;
   readonly array: (created: readonly Created[]) => string;
-  /** null: it is hardly ever without one. */
+  /** null: hardly any operation is without a value here. */
   readonly isNull: ((created: Created) => boolean) | null;
 };
 
@@ -38,8 +38,9 @@ function columnOf(sql: string, of: (one: Operation) => unknown): Pick<Column, 's
 }
 
 /**
- * What may have happened to it in the transaction that creates it is that it was claimed or cancelled: those columns as
- * well. One that is claimed at accept is inserted as running and never enters the queue.
+ * Columns of the INSERT. An operation can be claimed or cancelled in the very transaction that
+ * creates it, so the INSERT has those columns too. One that is claimed at accept is inserted as
+ * running and never enters the queue.
  */
 const columns: readonly Column[] = [
   text('id text', ({ id }) => id),
@@ -113,14 +114,16 @@ export function createWrite(p: CreateOperations): MemoryWrite<CreateOutcome[]> {
   };
 }
 
-/** So many fewer than a cap are accepted without a look at the counters first. */
+/**
+ * How far below a cap a create may be accepted without reading the counters first, in operations.
+ */
 const pendingSlack = 1_000;
 
 function isAsHoped(one: CreateOutcome, isClaimed: boolean): boolean {
   return one.outcome === 'created' && (one.operation.lease !== null || !isClaimed);
 }
 
-/** What the key says of a request that came before; null: nothing. */
+/** The outcome for a key that an earlier request used; null: none did. */
 function replay(set: WorkingSet, key: IdempotencyKey, now: number): CreateOutcome | null {
   const used = set.keys.find(key, now);
   if (used === null) return null;
@@ -132,8 +135,9 @@ function replay(set: WorkingSet, key: IdempotencyKey, now: number): CreateOutcom
 }
 
 /**
- * The caps are those of the moment: what other nodes accept in the same milliseconds is not counted yet.
- * Differs from store-sqlite, which is exact: here each group of each node may go beyond by its own size.
+ * The caps are those of the moment: what other nodes accept in the same milliseconds is not counted
+ * yet. Differs from store-sqlite, which is exact: here each group of each node may exceed a cap by
+ * its own size.
  */
 function create(
   set: WorkingSet,
@@ -159,10 +163,11 @@ function create(
 }
 
 /**
- * By the counters, which are there anyway: what is scheduled or parked counts as waiting, so that with very many of them
- * nothing is claimed here. null: it waits for a claim.
+ * Claims a new operation for the node that accepts it, if the node has slots to spare; null: the
+ * operation waits for a claim. Decided by the counters, which are loaded anyway. They count
+ * scheduled and parked operations as waiting, so with very many of those nothing is claimed here.
  *
- * Measured against accept, claim and settle as three transactions: see src/store-postgres/README.md.
+ * src/store-postgres/README.md compares this with accept, claim and settle as three transactions.
  */
 function claimNew(
   set: WorkingSet,
@@ -176,14 +181,17 @@ function claimNew(
     const entry = ledger.find(name);
     return sum + (entry === undefined || entry.paused ? 0 : entry.pending);
   }, 0);
-  // It is among them by now.
+  // By now the counters include this operation.
   if (waiting - 1 > p.spareSlots) return null;
   const { worker, leaseMs, tokenOf, now } = p;
   const decision = set.apply(id, { type: 'claimed', worker, leaseMs, token: tokenOf(id) }, now);
   return decision?.outcome === 'applied' ? decision.operation : null;
 }
 
-/** What was due for the caller is due, however far its clock is from the database's. */
+/**
+ * An instant that was due by the caller's clock is due, however far that clock is from the
+ * database's.
+ */
 export function dueAt(instant: number, callersNow: number, now: number): number {
   return instant <= callersNow ? Math.min(instant, now) : instant;
 }

@@ -14,9 +14,10 @@ import {
 import { noEndpoints, type EndpointEntry, type EndpointLedger } from './endpoint-ledger.ts';
 
 /**
- * The deliveries that one transaction touches, in memory. The one way by which one changes: the endpoint is locked,
- * the row read, decideAtEndpoint() in core asked, and what it says written with the rest, in batches. Rows of
- * deliveries need no lock of their own: whoever changes one holds its endpoint.
+ * The deliveries that one transaction touches, in memory. Every change takes the same way: the
+ * endpoint is locked, the row read, decideAtEndpoint() in core asked, and its decision written with
+ * the others, in batches. Rows of deliveries need no lock of their own: each change locks the
+ * endpoint.
  */
 export const selectDeliveriesSql = `
 SELECT ${deliveryColumns}
@@ -69,16 +70,16 @@ FROM unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::bigint[], $6:
 type Kept = Pick<NewDelivery, 'body' | 'headers' | 'secret'>;
 
 export type DeliveryEntry = {
-  /** As the database has it; null: not there yet. */
+  /** As the database has it; null: not inserted yet. */
   stored: Delivery | null;
   delivery: Delivery;
   attemptStartedAt: number | null;
-  /** What never changes, of one that is not there yet. */
+  /** The members that never change, of a delivery that is not inserted yet. */
   readonly kept: Kept | null;
 };
 
 export type DeliveryChange = {
-  /** As it is now, changed or not. */
+  /** The current record, changed or not. */
   readonly delivery: Delivery;
   readonly outcome: 'applied' | 'lost' | 'unchanged';
 };
@@ -86,11 +87,11 @@ export type DeliveryChange = {
 export class Deliveries {
   readonly #tx: Transaction;
   readonly #endpoints: EndpointLedger;
-  /** undefined: not looked for; null: there is none. */
+  /** By id. undefined: not looked for; null: there is none. */
   readonly #entries = new Map<string, DeliveryEntry | null>();
   readonly #dirty = new Set<DeliveryEntry>();
   readonly #ended: DeliveryAttempt[] = [];
-  /** Something waits to be sent that did not before. */
+  /** Whether something waits to be sent that did not before. */
   hasWaiting = false;
 
   constructor(tx: Transaction, endpoints: EndpointLedger) {
@@ -98,14 +99,14 @@ export class Deliveries {
     this.#endpoints = endpoints;
   }
 
-  /** Reads what is not known yet. Their endpoints must be locked. */
+  /** Reads the deliveries that are not known yet. Their endpoints must be locked. */
   async read(ids: Iterable<string>): Promise<void> {
     const missing = [...ids].filter((id) => !this.#entries.has(id));
     if (missing.length === 0) return;
     this.#adopt(missing, await this.#tx.all(selectDeliveriesSql, textArray(missing)));
   }
 
-  /** Locks the endpoints of what is not known yet, and reads it. */
+  /** Locks the endpoints of the deliveries that are not known yet, and reads these. */
   async load(ids: Iterable<string>): Promise<void> {
     const missing = new Set([...ids].filter((id) => !this.#entries.has(id)));
     if (missing.size === 0) return;
@@ -118,7 +119,7 @@ export class Deliveries {
     for (const id of wanted) if (!this.#entries.has(id)) this.#entries.set(id, null);
   }
 
-  /** A row of deliveryColumns, whose endpoint is locked. */
+  /** Takes in a row of deliveryColumns, whose endpoint is locked. */
   adopt(row: Row): DeliveryEntry {
     const known = this.#entries.get(row[0] as string);
     if (known !== undefined && known !== null) return known;
@@ -129,7 +130,7 @@ export class Deliveries {
     return entry;
   }
 
-  /** It must have been looked for. */
+  /** The delivery must have been looked for. */
   find(id: string): DeliveryEntry | undefined {
     return this.#entries.get(id) ?? undefined;
   }
@@ -145,7 +146,7 @@ export class Deliveries {
     this.#endpoints.added(endpoint, { at: nextAt, id, expiresAt }, delivery.createdAt);
   }
 
-  /** What `event` does to it, counted for its endpoint, which must be locked. */
+  /** Applies `event` to the delivery and marks its endpoint as changed, which must be locked. */
   apply(entry: DeliveryEntry, event: DeliveryTransition, now: number): DeliveryChange {
     const before = entry.delivery;
     const to = this.#endpoints.get(before.endpointId);
@@ -163,7 +164,7 @@ export class Deliveries {
     return { delivery: after, outcome: 'applied' };
   }
 
-  /** Sends what has changed, behind new endpoints. */
+  /** Sends what has changed, after the new endpoints. */
   post(): void {
     const dirty = [...this.#dirty];
     this.#dirty.clear();
@@ -174,12 +175,15 @@ export class Deliveries {
     for (const entry of dirty) entry.stored = entry.delivery;
   }
 
-  /** After post(): what comes is read anew, since statements of their own changed it. */
+  /**
+   * Forgets everything, after post(): statements outside of this set changed rows, so they are read
+   * anew.
+   */
   reset(): void {
     this.#entries.clear();
   }
 
-  /** As reset(), of one endpoint. */
+  /** As reset(), for the deliveries of one endpoint. */
   forget(endpointId: string): void {
     for (const [id, entry] of this.#entries) {
       if (entry?.delivery.endpointId === endpointId) this.#entries.delete(id);

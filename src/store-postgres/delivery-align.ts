@@ -5,10 +5,10 @@ import type { EndpointEntry } from './endpoint-ledger.ts';
 import type { WebhookSet } from './webhook-set.ts';
 
 /**
- * What waits at an endpoint that was disabled, enabled or removed is held, released or cancelled with it, in the
- * same commit: by one UPDATE, as what core decides for the first of them it decides for all. Of more than
- * `alignedMax` the rest is left to the sweeps that follow. Until they come, nothing is sent that must not be: the
- * place of the endpoint is idle.
+ * When an endpoint is disabled, enabled or removed, its waiting deliveries are held, released or
+ * cancelled in the same commit. One UPDATE does it, because core decides the same for all of them
+ * as for the first. Beyond `alignedMax` the rest is left to the sweeps that follow. Until then
+ * nothing is sent that must not be, because the place of the endpoint is idle.
  */
 const pendingSource = '@deliveries WHERE next_at IS NOT NULL';
 const heldSource = "@deliveries WHERE state = 'held'";
@@ -50,7 +50,7 @@ function sourcesOf({ removedAt, endpoint }: EndpointEntry): readonly Source[] {
   return endpoint.disabled === null ? [held] : [pending];
 }
 
-/** All of them, in this commit. */
+/** Aligns all deliveries of the endpoint in this commit, up to `alignedMax` of each source. */
 export async function alignAll(set: WebhookSet, entry: EndpointEntry, now: number): Promise<void> {
   set.post();
   let isBehind = false;
@@ -62,7 +62,7 @@ export async function alignAll(set: WebhookSet, entry: EndpointEntry, now: numbe
   set.endpoints.touch(entry);
 }
 
-/** What becomes of the first becomes of all; how many there were. */
+/** Applies to all what core decides for the first; returns how many there were. */
 async function move(
   { tx, deliveries }: WebhookSet,
   source: Source,
@@ -78,7 +78,7 @@ async function move(
   return tx.run(source.move, state, nextAt, nextReason, finishedAt, removeAt, entry.id, alignedMax);
 }
 
-/** At most `limit` of those that were left, one by one. */
+/** Aligns at most `limit` of the deliveries that were left, one by one, and returns them. */
 export async function alignSome(
   set: WebhookSet,
   entry: EndpointEntry,

@@ -20,16 +20,18 @@ import { WebhookSet } from './webhook-set.ts';
 /**
  * A claim of deliveries goes by endpoint, in the order (first_at, first_id) of those that are open:
  *
- *   1. over all nodes one claims at a time: row '' of claim_locks is locked to the COMMIT
+ *   1. over all nodes one claims at a time: row '' of claim_locks is locked until COMMIT
  *   2. attempts in flight are counted, from leases, and a first page of open endpoints is read
- *   3. endpoints whose place time has made wrong are placed anew (endpoint-place.ts), and that page is read again
- *   4. one delivery of each open endpoint, in order; endpoints that another node settles for are passed by
- *   5. the same endpoints round again, in the same order, until the limit or nothing is left
+ *   3. endpoints whose place has become wrong with time are placed anew (endpoint-place.ts), and that
+ *      page is read again
+ *   4. one delivery of each open endpoint, in order; endpoints that another node holds are skipped
+ *   5. the same endpoints again in rounds, in the same order, until the limit is reached or nothing is left
  *   6. deliveries and the new places of their endpoints are written
  *
- * Six round trips, and nobody waits for the disk. Differs from store-sqlite, which parks the endpoints of full
- * origins: here they are walked past. All of it looks at limits.deliveryScanEndpoints endpoints with a free slot;
- * then nextDueAt is `now`: ask again.
+ * A claim takes six round trips and does not wait for the disk. Differs from store-sqlite, which
+ * parks the endpoints of full origins: here they are skipped. One claim looks at
+ * limits.deliveryScanEndpoints endpoints with a free slot; when they are used up, nextDueAt is
+ * `now`, so that the caller asks again.
  */
 export const lockDeliveryClaimsSql = `
 SELECT task
@@ -44,7 +46,7 @@ WHERE place_until <= $1
 ORDER BY place_until
 LIMIT $2`;
 
-/** The clock went back. */
+/** Places that lie in the future, because the clock went back. */
 export const placesAheadSql = `
 SELECT id
 FROM @endpoints
@@ -74,11 +76,11 @@ WHERE open_at > $1
 ORDER BY open_at
 LIMIT 1`;
 
-/** What another node holds for the time of a commit is looked at again after this long. */
+/** How soon to look again at endpoints that another node holds, which lasts about one commit. */
 const passedByMs = 5;
 
 export type ClaimedDeliveries = ClaimDeliveriesOutcome & {
-  /** More may be due than was taken. */
+  /** More deliveries may be due than were claimed. */
   readonly left: boolean;
 };
 
@@ -185,7 +187,10 @@ class DeliveryClaim {
     });
   }
 
-  /** The sender ends its attempt before its lease does, by its own clock, which the database's need not be. */
+  /**
+   * The lease in the caller's time: the sender ends its attempt before its lease ends by its own
+   * clock, which may differ from the database's.
+   */
   #inCallersTime(delivery: Delivery): Delivery {
     const { lease } = delivery;
     if (lease === null || this.#now === this.#p.now) return delivery;

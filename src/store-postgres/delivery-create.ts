@@ -17,7 +17,10 @@ SELECT id
 FROM @deliveries
 WHERE id = ANY($1::text[])`;
 
-/** What is kept of operations that matters to a new delivery: final events, and what those make out of date. */
+/**
+ * The stored deliveries of operations that matter to a new one: final events, and events that a
+ * final one makes obsolete.
+ */
 export const siblingsSql = `
 SELECT operation_id, id, event
 FROM @deliveries
@@ -31,7 +34,10 @@ type Siblings = { hasFinal: boolean; readonly overtaken: string[] };
 
 type Parts = { readonly endpoints: EndpointLedger; readonly deliveries: Deliveries };
 
-/** Makes deliveries, and endpoints where it must; what is dropped, or there already, changes nothing. */
+/**
+ * Creates deliveries, and endpoints where they are missing. A delivery that is dropped, or stored
+ * already, changes nothing.
+ */
 export class DeliveryCreation {
   readonly #tx: Transaction;
   readonly #p: Parts;
@@ -49,7 +55,9 @@ export class DeliveryCreation {
     for (const plan of plans) this.#createOne(plan, now);
   }
 
-  /** All that creating these asks for: one round trip, or two when something is out of date by them. */
+  /**
+   * Reads all that creating these needs, in one round trip, or two when they make others obsolete.
+   */
   async #read(plans: readonly NewDelivery[]): Promise<void> {
     const ids = plans.map(({ id }) => id).filter((id) => !this.#there.has(id));
     const told = plans.flatMap(({ event, operationId }) =>
@@ -100,14 +108,15 @@ export class DeliveryCreation {
     }
   }
 
-  /** undefined: there is none, so nobody to send to. */
+  /** undefined: there is no endpoint, so nobody to send to. */
   #endpointOf(plan: NewDelivery): EndpointEntry | undefined {
     const { endpoints } = this.#p;
     const known = endpoints.find(plan.endpointId);
     const there = known?.removedAt === null ? known : undefined;
     if (plan.endpoint === null) return there;
     const kept = endpoints.findRequest(plan.endpoint);
-    // One that is there already needs no endpoint, and must not make one that would have no delivery.
+    // A delivery that is stored already needs no endpoint, and must not create one that stays
+    // without deliveries.
     if (kept !== undefined || this.#there.get(plan.id) === true) return kept;
     return there ?? endpoints.insert({ ...plan.endpoint, id: plan.endpointId });
   }
@@ -118,7 +127,7 @@ export class DeliveryCreation {
   }
 }
 
-/** The endpoints that creating these may change. */
+/** The endpoints that creating these deliveries may change. */
 export function endpointsOf(plans: readonly NewDelivery[]): EndpointNeeds {
   const needs = noEndpoints();
   for (const { endpointId, endpoint } of plans) {
@@ -128,7 +137,7 @@ export function endpointsOf(plans: readonly NewDelivery[]): EndpointNeeds {
   return needs;
 }
 
-/** Out of date once a final event is kept. */
+/** Whether the event is obsolete once a final event of its operation is stored. */
 export function isOvertaken(event: DeliveryEvent): boolean {
   return event === 'operation.started' || event === 'operation.progress';
 }

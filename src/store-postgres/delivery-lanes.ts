@@ -11,9 +11,9 @@ import type { Scan } from './ready-again.ts';
 import type { WebhookSet } from './webhook-set.ts';
 
 /**
- * The endpoints that a claim takes from, each a lane with its due deliveries, in the order of the first of them: an
- * index range. A second range follows for plans too far ahead to be true. Full origins ($5) and endpoints ($6) are
- * passed by on the way: 1 µs each.
+ * The endpoints that a claim takes from, each a lane with its due deliveries, in the order of their
+ * first deliveries, which is a range of an index. A second range holds plans that are too far ahead
+ * to be legal. Full origins ($5) and full endpoints ($6) are skipped on the way, at 1 µs each.
  */
 const openSql = (range: string): string => `
 SELECT id, first_at, first_id
@@ -30,7 +30,10 @@ LIMIT $4`;
 export const openEndpointsSql = openSql('<=');
 export const openTooFarSql = openSql('>');
 
-/** Pending rows that a lane looks at in search of those in time: the sweep removes the others. */
+/**
+ * Pending rows of a lane that are looked at in search of unexpired ones; the sweep removes the
+ * expired.
+ */
 const laneRowsMax = 100;
 
 const laneSql = (range: string): string => `
@@ -58,7 +61,7 @@ export type DeliveryLane = {
   /** Due deliveries as fetched; those before `at` are taken. */
   rows: readonly DeliveryEntry[];
   at: number;
-  /** There are no more than `rows`. */
+  /** There are no more due deliveries than `rows`. */
   isExhausted: boolean;
 };
 
@@ -68,7 +71,7 @@ export class DeliveryLanes {
   readonly #now: number;
   readonly #scan: Scan;
   readonly inFlight = new InFlight();
-  /** Something due belongs to an endpoint that another transaction holds. */
+  /** A due delivery belongs to an endpoint that another transaction holds. */
   hasPassedBy = false;
 
   constructor(set: WebhookSet, p: ClaimDeliveries, parts: { readonly now: number; scan: Scan }) {
@@ -86,7 +89,10 @@ export class DeliveryLanes {
     };
   }
 
-  /** The first page of each range, asked for before it is known who is full: a page of those is passed by. */
+  /**
+   * The first page of each range. It is asked for before it is known which endpoints are full, so a
+   * page full of those may be passed in vain.
+   */
   async firstPages(): Promise<FirstPages> {
     const count = Math.min(this.#p.limit, this.#scan.rowsLeft);
     const [due, tooFar] = await Promise.all([
@@ -110,7 +116,10 @@ export class DeliveryLanes {
     return this.#set.tx.all(sql, bound, lastAt as number, lastId as string, count, ...full);
   }
 
-  /** Every lane that has something to take, once. `missing` says how many deliveries are still wanted. */
+  /**
+   * Yields every lane that has something to claim, once. `missing` says how many deliveries are
+   * still wanted.
+   */
   async *inOrder(first: FirstPages, missing: () => number): AsyncGenerator<DeliveryLane> {
     const { due, tooFar } = this.#ranges;
     yield* this.#inRange({ ...due, first: first.due, missing });
@@ -123,7 +132,8 @@ export class DeliveryLanes {
     for (;;) {
       this.#scan.look(rows.length);
       const isLast = rows.length < count;
-      // One of each in turn: more are fetched at once only when there are too few endpoints for that.
+      // The first round takes one of each, so more are fetched only when there are too few
+      // endpoints.
       for (const lane of await this.#open(rows, isLast ? missing() : 1)) yield lane;
       const last = rows.at(-1);
       count = Math.min(missing(), this.#scan.rowsLeft);
@@ -149,7 +159,7 @@ export class DeliveryLanes {
       else if (this.freeOf(entry) > 0) {
         const lane = { entry, rows: [], at: 0, isExhausted: false };
         this.#fill(lane, rows, most);
-        // Its place was not right any more.
+        // The place of the endpoint was out of date.
         if (lane.rows.length === 0) endpoints.touch(entry);
         else lanes.push(lane);
       }
@@ -159,7 +169,7 @@ export class DeliveryLanes {
 
   async #read(wanted: readonly { readonly id: string; readonly count: number }[]): Promise<Row[]> {
     const { tx, deliveries } = this.#set;
-    deliveries.post(); // what was taken before is in flight
+    deliveries.post(); // deliveries taken before are in flight, so the query must not find them
     const lanes = [
       textArray(wanted.map(({ id }) => id)),
       numberArray(wanted.map(({ count }) => count)),
@@ -179,7 +189,9 @@ export class DeliveryLanes {
     lane.isExhausted = own.length < count;
   }
 
-  /** For the lanes that have nothing left but may have more, before a round. */
+  /**
+   * Fetches again, before a round, for the lanes that have used up their rows but may have more.
+   */
   async refill(lanes: readonly DeliveryLane[], missing: number): Promise<void> {
     const wanted = lanes
       .filter(({ at, rows, isExhausted }) => at >= rows.length && !isExhausted)
@@ -190,7 +202,7 @@ export class DeliveryLanes {
     for (const { lane, count } of wanted) this.#fill(lane, rows, count);
   }
 
-  /** The next delivery of a lane that may go out; undefined: there is none, or no slot. */
+  /** The next delivery of a lane that may be sent; undefined: there is none, or no free slot. */
   take(lane: DeliveryLane): DeliveryEntry | undefined {
     if (this.freeOf(lane.entry) === 0) return undefined;
     const found = lane.rows[lane.at];
@@ -208,16 +220,16 @@ export class DeliveryLanes {
 
 type Page = { readonly rows: Row[]; readonly count: number };
 
-/** By range. */
+/** The first page of each range. */
 export type FirstPages = { readonly due: Page; readonly tooFar: Page };
 
 type Range = {
   readonly sql: string;
-  /** first_at up to, or beyond, this instant. */
+  /** Endpoints whose first_at is up to this instant, or beyond it. */
   readonly bound: number;
   readonly first: Page;
   readonly missing: () => number;
 };
 
-/** Before every other. */
+/** Sorts before every other row. */
 const noRow: Row = ['', Number.MIN_SAFE_INTEGER, ''];

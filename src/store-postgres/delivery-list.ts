@@ -7,24 +7,31 @@ import type { Queries, Transaction, Value } from './connection.ts';
 import { deliveryColumns, deliveryOf } from './delivery-rows.ts';
 
 /**
- * One page of deliveries, newest first, by id, as list.ts has it for operations: what an index yields, filtered,
- * limits.pageScanRows rows at most. Those of one endpoint, of one operation, the dead letters and what is not over
- * have an index each, so that none of them walks past a million that were delivered.
+ * One page of deliveries, newest first by id, made as list.ts does for operations: rows from an
+ * index, filtered, at most limits.pageScanRows of them. There is an index each for one endpoint,
+ * for one operation, for dead letters and for unfinished deliveries, so that none of these lists
+ * walks past a million delivered ones.
  */
 export type DeliveryPageSql = {
   readonly sql: string;
-  /** How many of the rows that a page looks at are found. */
+  /** Counts the matching rows among those that a page looks at. */
   readonly countSql: string;
-  /** Where the scan ended: its last row, and whether there is one more. */
+  /** Where the scan ended: its last row, and one more row if there is one. */
   readonly endSql: string;
-  /** Bounds of the id, upper and lower: $1 and $2 of all three, and what the source needs. */
+  /**
+   * Bounds of the id, upper and lower, as $1 and $2 of all three statements, then the source's
+   * value.
+   */
   readonly sourceValues: readonly Value[];
   readonly conditions: readonly Value[];
 };
 
 type Asked = Pick<ListDeliveries, 'filter' | 'beforeId'> & { readonly limit?: number };
 
-/** `unfinished`: how many there are that are not over; past limits.pageScanRows it does not matter. */
+/**
+ * `unfinished`: how many deliveries are unfinished, counted up to limits.pageScanRows + 1; beyond
+ * that the number makes no difference.
+ */
 export function deliveryPageOf(p: Asked, unfinished: number): DeliveryPageSql {
   const { filter, beforeId, limit = 1 } = p;
   const source = sourceOf(filter, unfinished);
@@ -61,7 +68,7 @@ type Source = {
   /** The rows that are looked at, from FROM to ORDER BY. Its one value is $3. */
   readonly scan: string;
   readonly values: readonly Value[];
-  /** It yields what the filter's states ask for and nothing else. */
+  /** It yields exactly the rows in the filter's states, so no further condition is needed. */
   readonly isExact: boolean;
 };
 
@@ -84,7 +91,7 @@ const scanWhere = (condition: string): string => `
     AND id >= $2
   ORDER BY id DESC`;
 
-/** As it is written because of the planner: see the source of the same name in list.ts. */
+/** Written in this form for the planner: see the source of the same name in list.ts. */
 const unfinishedSource = `
   FROM (
     SELECT id, endpoint_id, tenant, state, event, last_error
@@ -144,7 +151,10 @@ export function listDeliveries(database: Queries, p: ListDeliveries): Promise<De
   });
 }
 
-/** At most limits.deliveryCountMax; each part looks at limits.pageScanRows rows, in a transaction of its own. */
+/**
+ * Counts up to limits.deliveryCountMax. Each part looks at limits.pageScanRows rows, in a
+ * transaction of its own.
+ */
 export async function countDeliveries(
   database: Queries,
   filter: DeliveryFilter,

@@ -51,7 +51,7 @@ import { countInFlightSql } from './in-flight.ts';
 import { registeredOfOperationsSql, registeredOfTenantsSql } from './outbox.ts';
 import { expiredSecretsSql, selectSecretsSql } from './secrets.ts';
 
-/** The hot statements about webhooks, and what their plans must say, as in plans.test.ts. */
+/** The hot statements about webhooks, and what their plans must contain, as in plans.test.ts. */
 export const hotDeliveryStatements: Readonly<
   Record<string, readonly [sql: string, ...uses: RegExp[]]>
 > = {
@@ -183,7 +183,7 @@ export const deliveryFilters: Readonly<Record<string, readonly [DeliveryFilter, 
   'failed since': [{ error: 'timeout', since: 5 }, /Scan Backward using deliveries_pkey/],
 };
 
-/** As many deliveries that are over as wanted ($1), to a tenth as many endpoints, every tenth dead. */
+/** Inserts $1 finished deliveries, every tenth dead, to a tenth as many endpoints. */
 export const fillDeliveriesSql = [
   `
 INSERT INTO @endpoints

@@ -6,7 +6,7 @@ import type { SqlWrite } from './group-commit.ts';
 import { pruneSecrets } from './secrets.ts';
 import type { WebhookSet } from './webhook-set.ts';
 
-/** Removal of deliveries that are over, and of what only they needed. */
+/** Removal of finished deliveries, and of what only they needed. */
 export const removableDeliveriesSql = `
 SELECT id, endpoint_id
 FROM @deliveries
@@ -14,7 +14,10 @@ WHERE remove_at <= $1
 ORDER BY remove_at
 LIMIT $2`;
 
-/** Of those that are still to be removed, now that their endpoints are locked. Reads no text: lengths only. */
+/**
+ * Sizes of those that are still to be removed, now that their endpoints are locked. Reads lengths
+ * only, no text.
+ */
 export const deliverySizesSql = `
 SELECT id, endpoint_id,
   octet_length(body) + coalesce(
@@ -46,7 +49,7 @@ export type PrunedDeliveries = {
   readonly more: boolean;
 };
 
-/** One commit's part of a prune: up to `limit` of each while limits.removeBytes last. */
+/** One commit's part of a prune: up to `limit` of each kind, and up to limits.removeBytes. */
 export function pruneDeliveriesWrite(
   callersNow: number,
   limit: number,
@@ -74,7 +77,7 @@ function endpointIds(rows: readonly Row[]): string[] {
   return [...new Set(rows.map((row) => row[1] as string))];
 }
 
-/** As many, in order, as fit into one commit. */
+/** As many rows, in order, as fit into one commit. */
 function takenOf(found: readonly Row[]): Row[] {
   const taken: Row[] = [];
   let bytesLeft: number = limits.removeBytes;
@@ -92,7 +95,10 @@ function remove(tx: Transaction, taken: readonly Row[]): void {
   for (const sql of removeStatements) tx.post(sql, [ids]);
 }
 
-/** Endpoints go with their last delivery, registered ones when they were removed; how many were there till now. */
+/**
+ * Removes endpoints that lost their last delivery; registered ones only if they were removed
+ * before. Returns how many were visible until now.
+ */
 async function forgetUnused(set: WebhookSet, ids: readonly string[]): Promise<number> {
   const { tx, endpoints } = set;
   const mayGo = ids

@@ -50,7 +50,7 @@ export async function readOperationDelivery(
   return row === undefined ? null : deliveryOf(row);
 }
 
-/** Of one moment: an attempt that ends meanwhile is told once. */
+/** Reads one snapshot, so that an attempt that ends meanwhile is listed once. */
 export async function listDeliveryAttempts(
   database: Queries,
   id: string,

@@ -12,13 +12,16 @@ import { jsonOrNull, membersOf, parsed } from '../store/json-columns.ts';
 import { numberArray, textArray } from './array-literal.ts';
 import type { Row } from './connection.ts';
 
-/** Rows to records and back, by position, as in rows.ts. What came from a receiver is kept as JSON: it may hold a U+0000. */
+/**
+ * Rows to records and back, by position, as in store/operation-rows.ts. Text from a receiver is
+ * stored as JSON, because it may hold a U+0000.
+ */
 export const deliveryColumns = `
   id, endpoint_id, state, version, created_at, attempts, failures, failures_max, next_at, expires_at,
   finished_at, remove_at, attempt_started_at, lease_expires_at, lease_token, lease_worker, trigger,
   last_status, last_error, next_reason, tenant, event, operation_id, url`;
 
-/** Where the columns that follow deliveryColumns in a SELECT begin. */
+/** The index of the first column that follows deliveryColumns in a SELECT. */
 export const deliveryColumnCount = 24;
 
 export const keptColumns = 'body, headers, secret';
@@ -63,7 +66,7 @@ export function deliveryOf(row: Row): Delivery {
   };
 }
 
-/** Of a row of keptColumns. */
+/** From a row of keptColumns. */
 export function storedDeliveryOf(delivery: Delivery, row: Row): StoredDelivery {
   return {
     delivery,
@@ -95,7 +98,7 @@ export function deliveryAttemptOf(deliveryId: string, row: Row): DeliveryAttempt
   };
 }
 
-/** A batch as arrays: the delivery's id, then deliveryAttemptColumns. */
+/** A batch of attempts as arrays: the delivery's id, then deliveryAttemptColumns. */
 export function deliveryAttemptArrays(attempts: readonly DeliveryAttempt[]): string[] {
   return [
     textArray(attempts.map(({ deliveryId }) => deliveryId)),

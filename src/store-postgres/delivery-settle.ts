@@ -32,7 +32,10 @@ export function settleDeliveriesWrite(p: Settle): StepWrite<SettleOutcome[]> {
   };
 }
 
-/** The health of the endpoint goes first: one that this very attempt disables holds the delivery as well. */
+/**
+ * The health of the endpoint is changed first: if this very attempt disables the endpoint, the
+ * delivery is held as well.
+ */
 async function settle(set: WebhookSet, p: DeliverySettlement, now: number): Promise<SettleOutcome> {
   const { endpoints, deliveries } = set;
   await deliveries.load([p.id]);

@@ -6,7 +6,10 @@ import { alignSome } from './delivery-align.ts';
 import type { SqlWrite } from './group-commit.ts';
 import type { WebhookSet } from './webhook-set.ts';
 
-/** Leases that ended, or that end further ahead than any legal lease, as in sweep.ts. */
+/**
+ * Leases that ended; tooFarDeliveriesSql finds those that end further ahead than any legal lease
+ * does, as in sweep.ts.
+ */
 export const lapsedDeliveriesSql = `
 SELECT id, endpoint_id
 FROM @deliveries
@@ -42,7 +45,7 @@ LIMIT $1`;
 type Sweep = Parameters<DeliveryStore['sweepDeliveries']>[0];
 type SweepOutcome = Awaited<ReturnType<DeliveryStore['sweepDeliveries']>>;
 
-/** Every node sweeps; what belongs to an endpoint that another one holds at this moment is passed by. */
+/** Every node sweeps; deliveries whose endpoint another node holds at this moment are skipped. */
 export function sweepDeliveriesWrite(p: Sweep): SqlWrite<SweepOutcome> {
   return {
     callersNow: p.now,
@@ -76,7 +79,7 @@ class Sweeping {
     return { changed: this.#changed, more: this.#more };
   }
 
-  /** One row more than may change tells whether there is more to do. */
+  /** Asks for one row more than may change, which tells whether there is more to do. */
   async #apply(sql: string, at: number, event: DeliveryTransition): Promise<void> {
     if (this.#more) return;
     const { tx, deliveries } = this.#set;
@@ -92,7 +95,10 @@ class Sweeping {
     }
   }
 
-  /** Those whose endpoint is ours, read anew. */
+  /**
+   * Locks the free endpoints of these rows, and reads their deliveries anew; returns the ids of
+   * these.
+   */
   async #lock(rows: readonly Row[]): Promise<string[]> {
     const { endpoints, deliveries } = this.#set;
     await endpoints.lockFree([...new Set(rows.map((row) => row[1] as string))]);

@@ -31,7 +31,7 @@ type DeliveryReads = Pick<
 
 type Params<Verb extends keyof DeliveryStore> = Parameters<DeliveryStore[Verb]>[0];
 
-/** As Database.write: in a transaction that need not be on the disk when it is answered. */
+/** As Database.write, in a transaction that need not be on the disk when it is answered. */
 type WriteLoosely = <Outcome>(run: (tx: Transaction) => Promise<Outcome>) => Promise<Outcome>;
 
 export function deliveryWritingVerbs(p: {
@@ -42,11 +42,11 @@ export function deliveryWritingVerbs(p: {
   const { commits, writeLoosely, notifier } = p;
   return {
     createDeliveries: (p) => commits.write(createDeliveriesWrite(p)),
-    // Of an attempt the power may take what was recorded: it is made again, with the same id.
+    // A loss of power may take the record of an attempt, which is then made again with the same id.
     claimDeliveries: (p) =>
       commits.claimAfterAll(async () => {
         const { claimed, nextDueAt, left } = await writeLoosely((tx) => claimDeliveries(tx, p));
-        // Others that looked meanwhile got what was left of the endpoints that were held here: nothing.
+        // Nodes that looked meanwhile found nothing, because this claim held the endpoints.
         if (left) notifier?.tell({ ready: true, changed: [] });
         return { claimed, nextDueAt };
       }),
@@ -78,7 +78,7 @@ function createDeliveriesWrite({
       const { ids: endpointIds, requests } = endpointsOf(deliveries);
       for (const id of endpointIds) endpoints.ids.add(id);
       for (const [name, request] of requests) endpoints.requests.set(name, request);
-      // Its lock tells whether the operation is over by now.
+      // The lock on the operation tells whether it has finished by now.
       for (const { event, operationId } of deliveries) {
         if (operationId !== null && isOvertaken(event)) ids.add(operationId);
       }

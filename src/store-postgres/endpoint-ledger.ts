@@ -20,39 +20,41 @@ import {
 import { sqlState } from './postgres-error.ts';
 
 /**
- * The endpoints that one transaction touches, in memory and each written once however many of its deliveries
- * change, with it its place in the order of claims. All of them are locked, whoever wants to change anything of an
- * endpoint or its deliveries.
+ * The endpoints that one transaction touches, in memory. Each is written once, however many of its
+ * deliveries change, together with its place in the order of claims. Every transaction locks an
+ * endpoint before it changes anything of it or of its deliveries.
  *
- * Two transactions never wait for each other: what is known when one begins is locked then, ascending by id; what
- * it comes to need later is locked without waiting, or else the transaction begins again, with those endpoints
- * among the first. Who looks for work of any endpoint (claims, sweeps, prunes) passes by what others hold.
+ * Two transactions never wait for each other in a circle: endpoints that are known to be needed
+ * when a transaction begins are locked then, ascending by id; those that turn out to be needed
+ * later are locked without waiting. If that fails, the transaction begins again, with those
+ * endpoints among the first. Claims, sweeps and prunes, which look for work of any endpoint, skip
+ * those that others hold.
  */
 export type EndpointEntry = {
   readonly id: string;
   endpoint: Endpoint;
-  /** When it was removed: it stays for its last deliveries. */
+  /** When it was removed; it stays until its last delivery is gone. */
   removedAt: number | null;
-  /** Some of its deliveries are still to be held, released or cancelled. */
+  /** Whether some of its deliveries are still to be held, released or cancelled. */
   isBehind: boolean;
   place: EndpointPlace;
-  /** As the database has it; null: not there yet. */
+  /** As the database has it; null: not inserted yet. */
   stored: {
     readonly endpoint: Endpoint;
     readonly removedAt: number | null;
     readonly isBehind: boolean;
     readonly place: EndpointPlace;
   } | null;
-  /** Its place follows from rows that this transaction changed. */
+  /** Whether its place must be read anew, because this transaction changed rows it follows from. */
   isMisplaced: boolean;
 };
 
-/** Endpoints by what is known of them. */
+/** Which endpoints are needed, by what is known of them. */
 export type EndpointNeeds = {
   readonly ids: Set<string>;
-  /** Those of these deliveries. */
+  /** The endpoints of these deliveries. */
   readonly deliveryIds: Set<string>;
-  /** Those of kind `request` of these addresses. */
+  /** The endpoints of kind `request` with these addresses. */
   readonly requests: Map<string, RequestAddress>;
 };
 
@@ -144,7 +146,7 @@ const lockedByAnother = '55P03';
 
 export class EndpointLedger {
   readonly #tx: Transaction;
-  /** What this transaction came to need, for when it must begin again. */
+  /** What this transaction turned out to need, for when it must begin again. */
   readonly #wanted: EndpointNeeds;
   readonly #entries = new Map<string, EndpointEntry>();
   readonly #absent = new Set<string>();
@@ -156,7 +158,7 @@ export class EndpointLedger {
     this.#wanted = wanted;
   }
 
-  /** At the beginning, when nothing of an endpoint is locked yet. */
+  /** Locks what is needed at the beginning, when no endpoint is locked yet. */
   async lockFirst(needs: EndpointNeeds): Promise<void> {
     await this.#lock(lockEndpointsSql, {
       ids: union(needs.ids, this.#wanted.ids),
@@ -165,7 +167,7 @@ export class EndpointLedger {
     });
   }
 
-  /** What is not known yet, without waiting for anybody. */
+  /** Locks what is not known yet, without waiting for another transaction. */
   async lockMore(needs: EndpointNeeds): Promise<void> {
     const missing = {
       ids: new Set([...needs.ids].filter((id) => !this.#entries.has(id) && !this.#absent.has(id))),
@@ -202,13 +204,13 @@ export class EndpointLedger {
     }
   }
 
-  /** Of those the ones that nobody else holds. */
+  /** Locks those of the endpoints that no other transaction holds, and returns them. */
   async lockFree(ids: readonly string[]): Promise<EndpointEntry[]> {
     if (ids.length === 0) return [];
     return this.adopt(await this.#tx.all(lockFreeEndpointsSql, textArray(ids)));
   }
 
-  /** Rows of lockColumns. */
+  /** Takes in rows of lockColumns. */
   adopt(rows: readonly Row[]): EndpointEntry[] {
     return rows.map((row) => {
       const known = this.#entries.get(row[0] as string);
@@ -226,7 +228,7 @@ export class EndpointLedger {
     return entry;
   }
 
-  /** Also one that was removed. It must have been locked. */
+  /** Finds removed endpoints as well. The endpoint must have been locked. */
   find(id: string): EndpointEntry | undefined {
     return this.#entries.get(id);
   }
@@ -237,12 +239,12 @@ export class EndpointLedger {
     return entry;
   }
 
-  /** The one of kind `request` that the tenant has for this address. */
+  /** The endpoint of kind `request` that the tenant has for this address. */
   findRequest(address: RequestAddress): EndpointEntry | undefined {
     return this.#requests.get(requestName(address)) ?? undefined;
   }
 
-  /** A removed one of the same id, kept for its last deliveries, is there again, with them. */
+  /** A removed endpoint of the same id, kept for its last deliveries, is restored with them. */
   insert(endpoint: Endpoint): EndpointEntry {
     const removed = this.#entries.get(endpoint.id);
     if (removed !== undefined && removed.removedAt === null) {
@@ -264,7 +266,7 @@ export class EndpointLedger {
     return this.#keep(entry);
   }
 
-  /** The record is another now. */
+  /** Replaces the record. */
   change(entry: EndpointEntry, endpoint: Endpoint): void {
     const before = entry.endpoint;
     entry.endpoint = endpoint;
@@ -275,13 +277,16 @@ export class EndpointLedger {
     this.touch(entry);
   }
 
-  /** Its deliveries are other ones now, or in other states. */
+  /** Marks that deliveries of the endpoint changed, so that its place is read anew. */
   touch(entry: EndpointEntry): void {
     entry.isMisplaced = true;
     this.#dirty.add(entry);
   }
 
-  /** A delivery waits as well. Spares the look at the rows where the place follows from what is known. */
+  /**
+   * Records that one more delivery waits. Where the place follows from what is known, this saves a
+   * read of the rows.
+   */
   added(entry: EndpointEntry, added: Planned, now: number): void {
     const { endpoint, place, isMisplaced } = entry;
     this.#dirty.add(entry);
@@ -295,14 +300,14 @@ export class EndpointLedger {
     this.#dirty.add(entry);
   }
 
-  /** Out of sight from now on. */
+  /** Removes it from sight; its row stays for its last deliveries. */
   remove(entry: EndpointEntry, now: number): void {
     entry.removedAt = now;
     if (entry.endpoint.kind === 'request') this.#requests.set(requestName(entry.endpoint), null);
     this.touch(entry);
   }
 
-  /** For good: it has no delivery left. */
+  /** Deletes endpoints that have no deliveries left. */
   forget(entries: readonly EndpointEntry[]): void {
     if (entries.length === 0) return;
     this.#tx.post(deleteEndpointsSql, [textArray(entries.map(({ id }) => id))], entries.length);
@@ -314,7 +319,7 @@ export class EndpointLedger {
     }
   }
 
-  /** What is new: before its deliveries, so that a place can be read of them. */
+  /** Sends new endpoints, before their deliveries, so that a place can be read from these. */
   postInserts(): void {
     const added = [...this.#dirty].filter(({ stored }) => stored === null).sort(byId);
     if (added.length === 0) return;
@@ -325,7 +330,10 @@ export class EndpointLedger {
     }
   }
 
-  /** Writes what has changed; its deliveries have been sent before. The last of it is on its way when this resolves. */
+  /**
+   * Writes what has changed; the deliveries must have been sent before. Its last statements are
+   * sent, not answered, when this resolves.
+   */
   async flush(now: number): Promise<void> {
     const dirty = [...this.#dirty].sort(byId);
     this.#dirty.clear();
@@ -351,7 +359,10 @@ export class EndpointLedger {
     }
   }
 
-  /** After flush(): what comes is read anew, since statements of their own changed it. */
+  /**
+   * Forgets everything, after flush(): statements outside of this ledger changed rows, so they are
+   * read anew.
+   */
   reset(): void {
     this.#entries.clear();
     this.#absent.clear();

@@ -6,16 +6,18 @@ import { textArray } from './array-literal.ts';
 import type { Row, Transaction } from './connection.ts';
 
 /**
- * Where an endpoint stands in the order of claims. It follows from the first of its pending deliveries that is in
- * time, or due although its plan is too far ahead to be true (isDue in core/delivery.ts), and from its gate:
+ * Where an endpoint stands in the order of claims. This follows from its gate and from its first
+ * pending delivery that has not expired, where a plan that is too far ahead to be legal counts as
+ * due (isDue in core/delivery.ts):
  *
- *   idle    firstAt null: nothing is pending, or nothing may be sent: disabled, removed
- *   open    may be claimed from once `firstAt` has come, by (firstAt, firstId)
- *   gated   openAt set: its gate stands; both that and its first delivery are over, or due, then
+ *   idle    firstAt null: nothing is pending, or nothing may be sent (disabled, removed)
+ *   open    may be claimed from once `firstAt` has come, in the order (firstAt, firstId)
+ *   gated   openAt set: its gate is closed; at openAt the gate is open and the first delivery due
  *
- * Time alone changes a place as well: it is right from `from` (inclusive) to `until` (exclusive), null: without end.
- * A claim finds those that are not by two indexes, also after the clock of the server went back, and places them
- * anew. Differs from store-sqlite, where one process keeps this in memory and audits all places at its start.
+ * Time alone changes a place as well: it is right from `from` (inclusive) to `until` (exclusive);
+ * null means without end. A claim finds those that are out of date by two indexes, also after the
+ * server's clock went back, and places them anew. Differs from store-sqlite, where one process
+ * keeps this in memory and audits all places at its start.
  */
 export type EndpointPlace = {
   readonly firstAt: number | null;
@@ -33,12 +35,15 @@ export const idle: EndpointPlace = {
   until: null,
 };
 
-/** Pending deliveries that are looked at in search of one in time. The sweep removes those that are not. */
+/**
+ * Pending deliveries that are looked at in search of an unexpired one; the sweep removes the
+ * expired.
+ */
 const outOfTimeMax = 100;
 
 /**
- * Of each endpoint: its first pending delivery in time, the last instant planned, the first plan beyond $3, and
- * until when those are out of time that stand before the first.
+ * For each endpoint: its first unexpired pending delivery, the last planned instant, the first plan
+ * beyond $3, and the latest expiry among the expired deliveries that stand before the first.
  */
 export const placesSql = `
 SELECT wanted.id, first.next_at, first.id, first.expires_at, last.next_at,
@@ -106,7 +111,7 @@ export type Waiting = {
 
 export type Planned = { readonly at: number; readonly id: string; readonly expiresAt: number };
 
-/** By endpoint id. */
+/** The result is by endpoint id. */
 export async function readWaiting(
   tx: Transaction,
   ids: readonly string[],
@@ -131,7 +136,7 @@ function plannedOf(row: Row, at: number): Planned | null {
   return { at: row[at] as number, id: row[at + 1] as string, expiresAt: row[at + 2] as number };
 }
 
-/** Of an endpoint that is not removed. */
+/** The place of an endpoint that is not removed. */
 export function placeOf(endpoint: Endpoint, waiting: Waiting, now: number): EndpointPlace {
   const { first, lastAt, tooFar, skippedUntil } = waiting;
   if (endpoint.disabled !== null) return idle;
@@ -153,7 +158,7 @@ export function placeOf(endpoint: Endpoint, waiting: Waiting, now: number): Endp
   return { firstAt: chosen.at, firstId: chosen.id, openAt, ...range.ends };
 }
 
-/** When both the gate and the first delivery are over, or due; null: no gate stands. */
+/** When the gate is open and the first delivery due; null: the gate is open now. */
 function gateOf(
   { health: { gateAt } }: Endpoint,
   range: Range,
@@ -174,7 +179,7 @@ function gateOf(
   return isPast(chosen.at, now, limits.deliveryTtlMs) ? gateAt : Math.max(gateAt, chosen.at);
 }
 
-/** In which a place is right. */
+/** The time in which a place is right. */
 class Range {
   #from = -Infinity;
   #until = Infinity;
@@ -208,7 +213,7 @@ export function placeWith(
   if (added.at > now || added.expiresAt <= now) return null;
   const isFirst =
     firstAt === null || added.at < firstAt || (added.at === firstAt && added.id < (firstId ?? ''));
-  // Its own time stands in `until` already.
+  // The expiry of the present first delivery is part of `place.until` already.
   const first = isFirst ? added : { at: firstAt, id: firstId ?? '', expiresAt: Infinity };
   const waiting = { first, lastAt: added.at, tooFar: null, skippedUntil: place.from };
   const alone = placeOf(endpoint, waiting, now);

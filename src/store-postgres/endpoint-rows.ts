@@ -9,14 +9,17 @@ import { jsonOrNull, membersOf, membersText, parsed } from '../store/json-column
 import { booleanArray, numberArray, textArray } from './array-literal.ts';
 import type { Row } from './connection.ts';
 
-/** Rows to records and back, by position, as in rows.ts. What people wrote is kept as JSON: it may hold a U+0000. */
+/**
+ * Rows to records and back, by position, as in store/operation-rows.ts. Text that people wrote is
+ * stored as JSON, because it may hold a U+0000.
+ */
 export const endpointColumns = `
   id, kind, version, created_at, disabled_at, disabled_reason, circuit, failures,
   first_failed_delivery, several_failed, probes, gate_at, gate_reason, in_flight_max, failing_since,
   last_success_at, last_failure_at, tenant, origin, url, events, tasks, headers, description,
   handshake`;
 
-/** Where the columns that follow endpointColumns in a SELECT begin. */
+/** The index of the first column that follows endpointColumns in a SELECT. */
 export const endpointColumnCount = 25;
 
 type Nullable<Kind> = Kind | null;
@@ -59,7 +62,7 @@ function healthOf(row: Row): EndpointHealth {
   };
 }
 
-/** A batch as arrays, in the order of endpointColumns and with their types. */
+/** A batch of endpoints as arrays, in the order and with the types of endpointColumns. */
 export function endpointArrays(endpoints: readonly Endpoint[]): string[] {
   const health = endpoints.map((endpoint) => endpoint.health);
   const disabled = endpoints.map((endpoint) => endpoint.disabled);

@@ -11,7 +11,7 @@ import type { SqlWrite } from './group-commit.ts';
 import { removeSecrets, rotateSecret } from './secrets.ts';
 import type { WebhookSet } from './webhook-set.ts';
 
-/** Endpoints as people see and change them. What attempts make of them is in delivery-settle.ts. */
+/** Endpoints as people see and change them. How attempts change them is in delivery-settle.ts. */
 const countOf = (condition: string): string => `
   (SELECT count(*) FROM (
     SELECT FROM @deliveries AS deliveries
@@ -26,7 +26,10 @@ FROM @endpoints AS endpoints
 WHERE id = $1
   AND removed_at IS NULL`;
 
-/** `id` as its index has it: by the primary key the planner would walk past the endpoints of all tenants. */
+/**
+ * `id` is the expression that the wanted index is on: by the primary key the planner would walk
+ * past the endpoints of all tenants.
+ */
 const listSql = (condition: string, id: string): string => `
 SELECT ${endpointColumns}
 FROM @endpoints
@@ -38,7 +41,7 @@ LIMIT $3`;
 
 export const listEndpointsSql = listSql('', "id || ''");
 export const listRegisteredSql = listSql("\n  AND kind = 'registered'", 'id');
-/** Walks past the registered ones of the tenant, limits.endpointsMax at most. */
+/** Walks past the registered endpoints of the tenant, limits.endpointsMax at most. */
 export const listRequestSql = listSql("\n  AND kind = 'request'", "id || ''");
 
 export const countRegisteredSql = `
@@ -48,15 +51,15 @@ WHERE kind = 'registered'
   AND removed_at IS NULL
   AND tenant = $1`;
 
-/** Longer than any id. */
+/** Sorts after every id. */
 const idMax = 'ep_~';
 
 type Params<Verb extends keyof DeliveryStore> = Parameters<DeliveryStore[Verb]>[0];
 type Outcome<Verb extends keyof DeliveryStore> = Awaited<ReturnType<DeliveryStore[Verb]>>;
 
 /**
- * The cap is that of the moment.
- * Differs from store-sqlite, which is exact: of nodes that register at the same instant each may go beyond by one.
+ * The cap is that of the moment. Differs from store-sqlite, which is exact: each node that
+ * registers at the same instant may exceed it by one.
  */
 export function createEndpointWrite({
   endpoint,

@@ -12,7 +12,10 @@ import { dropSchema, newSchema } from './postgres-schema.fixture.ts';
 import { startPostgres } from './postgres-server.fixture.ts';
 import { openPostgresStore } from './postgres-store.ts';
 
-/** What engine/shared-estimates.test.ts holds over a memory store, here over the real one and its clock. */
+/**
+ * What engine/shared-estimates.test.ts checks with a memory store, here with the real store and its
+ * clock.
+ */
 const server = await startPostgres();
 after(() => server.stop());
 
@@ -53,7 +56,7 @@ async function submit(engine: Engine, task: string, priority = 0): Promise<Opera
   return (await engine.submit({ task, tenant: '', input, priority })).operation;
 }
 
-/** Asked until `told` is: a node looks at what another foresaw four times a second. */
+/** Polls until `told` holds: a node looks four times a second at what another node estimated. */
 function estimated(
   engine: Engine,
   { id }: Operation,
@@ -86,7 +89,7 @@ test('two nodes on one PostgreSQL tell the same place and time, by what one of t
       queuePosition !== null && Math.abs(queuePosition - place) <= Math.max(1, 0.05 * place);
     const from: OperationEstimate[] = [];
     for (const engine of [one, two, worker]) from.push(await estimated(engine, all[i]!, near));
-    // The middle of a declared time is what it is; what is told may have been held for a tenth of what is left.
+    // The middle of a declared time is exact; the reported end may lag by a tenth of the time left.
     const ends = from.map(({ completesAt }) => completesAt!);
     const left = Math.min(...ends) - Date.now();
     const apart = Math.max(...ends) - Math.min(...ends);
@@ -112,7 +115,8 @@ test('what a worker learned the nodes that answer know, and the other way round'
     null,
   );
   await one.stop();
-  // It keeps what it knows and adds what all do; then the news of the worker are there.
+  // On stop it stores what it learned and takes in what all nodes stored, the worker's news
+  // included.
   await two.stop();
   assert.equal(two.taskEstimates('quick').durations?.samples, 8);
 });

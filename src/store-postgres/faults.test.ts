@@ -53,7 +53,7 @@ async function openProxied(
   return { bench, proxy, direct };
 }
 
-/** An own session in the database, ended with the test. */
+/** A session of the test's own in the database, ended with the test. */
 async function session(t: TestContext): Promise<Client> {
   const client = new Client({ connectionString: server.url });
   client.on('error', () => undefined);
@@ -147,14 +147,15 @@ describe('faults', { timeout: 100_000 }, () => {
     const operation = await bench.create();
     await bench.create({ task: 'exports' });
     const other = await session(t);
-    // Takes the counters first and then the row: the opposite of what the store does.
+    // Locks the counters first and then the row: the opposite of the store's order.
     await other.query(`BEGIN; SET LOCAL deadlock_timeout = '60s'`);
     await other.query(`UPDATE "${bench.schema}".tasks SET paused = FALSE`);
     const cancelled = bench.cancel(operation.id);
     const waiting = `
       SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'raincheck'`;
     while ((await runSql(server.url, waiting))[0]!['count'] === '0');
-    // The store's transaction is the one that notices, after deadlock_timeout, and the one that gives way.
+    // The store's transaction notices the deadlock, after deadlock_timeout, and is the one that is
+    // aborted.
     await other.query(`SELECT FROM "${bench.schema}".operations FOR UPDATE`);
     await other.query('COMMIT');
     assert.equal((await cancelled).outcome, 'cancelled');
@@ -204,7 +205,7 @@ describe('faults', { timeout: 100_000 }, () => {
       }
       hoard.push(client);
     }
-    // What it has goes on; it gets no more.
+    // The connections it has go on; it gets no more.
     await bench.create();
     const url = { url: server.url, schema: bench.schema, notify: false } as const;
     const late = openPostgresStoreLater(url);
@@ -232,7 +233,8 @@ describe('faults', { timeout: 100_000 }, () => {
       await store.close();
       await dropSchema(options);
     });
-    // The only one for reads and all for writes are busy for longer than anybody waits for one.
+    // The only connection for reads, and all for writes, are busy for longer than callers wait for
+    // one.
     const busy = 'SELECT pg_sleep(6)';
     const held = [1, 2, 3].map(() => database.write((tx) => tx.all(busy)));
     held.push(database.read((tx) => tx.all(busy)));
@@ -253,7 +255,8 @@ describe('faults', { timeout: 100_000 }, () => {
     const query = descriptor.value as (...args: unknown[]) => unknown;
     let named = 0;
     t.after(() => Object.defineProperty(Client.prototype, 'query', descriptor));
-    // What a pooler does that hands out another session: ours has prepared them, the server has not.
+    // A pooler that hands out another session does this: ours has prepared the statements, the
+    // server has not.
     Client.prototype.query = function lossy(this: Client, ...args: unknown[]) {
       const [batch] = args as [{ isPrepared?: boolean } | string];
       if (typeof batch === 'object' && batch.isPrepared === true) {

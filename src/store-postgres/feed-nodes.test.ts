@@ -9,11 +9,11 @@ import { dropSchema, newSchema } from './postgres-schema.fixture.ts';
 import { startPostgres } from './postgres-server.fixture.ts';
 import { openPostgresStore } from './postgres-store.ts';
 
-/** The feed of one process tells what another on the same schema does. */
+/** The feed of one process reports what another process on the same schema does. */
 const server = await startPostgres();
 after(() => server.stop());
 
-/** On which nothing happens by itself after a second: what is heard in spite of that was hinted at. */
+/** A clock whose sleeps of over a second never end, so that events arrive by hints only. */
 const hintsOnly: Clock = {
   now: () => systemClock.now(),
   sleep: (ms, signal) => systemClock.sleep(ms > 1_000 ? 2_000_000_000 : ms, signal),
@@ -47,7 +47,7 @@ async function twoNodes(t: TestContext, notify: boolean) {
   return { works, looksOn, release: () => gate.resolve() };
 }
 
-/** Goes on until an event of the operation fits. */
+/** Reads on until an event of the operation fits. */
 async function until(
   feed: AsyncGenerator<FeedEvent>,
   id: string,
@@ -82,7 +82,7 @@ describe('the feed over two nodes', { timeout: 60_000 }, () => {
       const id = await submit();
       await until(feed, id, ({ progress }) => progress?.message === 'half');
       release();
-      // Also the one that ran already when the feed began, of which nothing was told so far.
+      // Also the end of the operation that was running already when the feed began.
       const ended = new Set<string>();
       while (ended.size < 2) {
         const { value } = await feed.next();

@@ -7,8 +7,9 @@ import { startPostgres } from './postgres-server.fixture.ts';
 import { postgresStore } from './postgres-store.ts';
 
 /**
- * One node foresees, another one does what it could not: what is there decides, whatever was believed. Round trips tell
- * whether a guess was made (1), and that it failed (1 and 2 more).
+ * One node predicts, another one does what the first could not know: the rows decide, whatever was
+ * predicted. Round trips show whether a prediction was made (1), and whether it failed (1 and 2
+ * more).
  */
 const server = await startPostgres();
 after(() => server.stop());
@@ -20,7 +21,7 @@ type Pair = {
   readonly trips: (run: () => Promise<unknown>) => Promise<number>;
 };
 
-/** `bench` has just claimed at accept and recorded an end, so that it knows what there is to know. */
+/** Two nodes. `bench` has just claimed at accept and recorded an end, so that it can predict. */
 async function pair(t: TestContext): Promise<Pair> {
   const options = { url: server.url, schema: newSchema(), clock: 'caller', notify: false } as const;
   const opened = [postgresStore(options), postgresStore(options)] as const;
@@ -32,7 +33,7 @@ async function pair(t: TestContext): Promise<Pair> {
     ({ store }) => new StoreBench({ store, close: async () => {} }),
   ) as [StoreBench, StoreBench];
   const database = await opened[0].ready();
-  // Ids of two benches count alike.
+  // Both benches count ids alike.
   other.now += 1;
   await bench.completed();
   const trips = async (run: () => Promise<unknown>): Promise<number> => {

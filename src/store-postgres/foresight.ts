@@ -3,22 +3,25 @@ import { arrayRowsSql, booleanArray, numberArray, textArray } from './array-lite
 import type { Row, Transaction, Value } from './connection.ts';
 import type { Needs, WorkingSet } from './working-set.ts';
 
-/** By how much the database's clock may differ from what is believed of it. */
+/** By how much the database's clock may differ from our estimate of it, in ms. */
 const clockOffMsMax = 250;
 
 /**
- * What this process has reason to believe of the rows that its next transaction will read: the operations that it runs
- * are as it left them, the counters nearly so, nobody is to be told, the database's clock goes on. Then the transaction
- * need not read and wait before it writes: it is run on what is believed and sent in one message, BEGIN to COMMIT, with
- * a guard in front of the writes that reads and locks the rows after all and fails the transaction where they are
- * otherwise. So nothing is ever decided by a belief that does not hold; a guess that fails costs what it would have
- * saved, and the transaction runs again in two messages.
+ * Predicts the rows that this process's next transaction will read, so that the transaction need
+ * not read and wait before it writes. It assumes that the operations which run here are as we left
+ * them, that the counters changed little, that no endpoint is registered for the tenants, and that
+ * the database's clock goes on. The transaction runs on these assumptions and is sent in one
+ * message, BEGIN to COMMIT. A guard in front of the writes reads and locks the rows after all, and
+ * fails the transaction where they differ. So no decision is ever committed on a wrong assumption.
+ * A wrong prediction costs what it would have saved, and the transaction runs again in two
+ * messages.
  *
- *   foreseen:  BEGIN · guard · what changed · COMMIT                               1 round trip
- *   else:      BEGIN · what is needed, read and locked | what changed · COMMIT     2
+ *   foreseen:   BEGIN · guard · changes · COMMIT                               1 round trip
+ *   otherwise:  BEGIN · reads and locks of what is needed | changes · COMMIT   2
  *
- * The counters may differ by a `slack`: what is decided by them (room in the queue, whether anybody waits for a slot)
- * is decided as if that many more waited, and what comes out well then does so with fewer.
+ * The counters may differ by a `slack`. Decisions that depend on them (room in the queue, whether
+ * an operation waits for a slot) are made as if that many more operations were pending; an outcome
+ * that is good with so many is the same with fewer.
  */
 
 type Guard = { readonly sql: string; readonly values: readonly Value[] };
@@ -27,7 +30,10 @@ type Guarded = Pick<Foreseen, 'tasks' | 'slack' | 'tenants' | 'now'> & {
   readonly operations: readonly Pick<Operation, 'id' | 'version' | 'lease'>[];
 };
 
-/** Of what is there to guard alone, so few statements in all: the rest would be set up for nothing. */
+/**
+ * The guard's statement. It holds only the conditions that this transaction needs, because the
+ * server would set up the others for nothing; there are few such combinations, so few statements.
+ */
 export function guardOf({ operations, tasks, slack, tenants, now }: Guarded): Guard {
   const values: Value[] = [now];
   if (operations.length > 0) {
@@ -63,7 +69,7 @@ function guardSql(which: Which): string {
   return sql;
 }
 
-/** By $1 the clock, then by what there is of the others. */
+/** $1 is the clock, followed by the parameters of the conditions in use. */
 function newGuardSql([holds, counts, tells]: Which): string {
   const conditions = [`abs(coalesce($1::bigint, n.now) - n.now) <= ${clockOffMsMax}`];
   if (holds) conditions.push('(SELECT count(*) FROM held) = cardinality($2::text[])');
@@ -113,42 +119,54 @@ function registeredSql(first: number): string {
         AND tenant = ANY($${first}::text[])`;
 }
 
-/** What a write lets be foreseen. */
+/** What a write allows to be foreseen. */
 export type Foresee<Outcome> = {
-  /** How many more may wait than is believed, without another outcome. */
+  /** How many more operations may be pending than we believe before the outcome changes. */
   readonly slack: number;
-  /** Another outcome needs the truth. */
+  /**
+   * Whether `outcome` may be committed on assumptions; otherwise the write runs again on rows that
+   * were read.
+   */
   holds(outcome: Outcome): boolean;
 };
 
 export type Foreseen = {
   readonly needs: Needs;
   readonly operations: readonly Operation[];
-  /** Rows of selectTasksSql, with as many more pending as may be. */
+  /** Rows of selectTasksSql, with `slack` added to the pending count of each. */
   readonly tasks: readonly Row[];
-  /** Of each task. */
+  /** How far the pending count of each task may exceed what we believe. */
   readonly slack: number;
   readonly tenants: readonly string[];
   /** By the database's clock; null: the caller's decides. */
   readonly now: number | null;
 };
 
-/** Of these many more the guard would compare each with each. */
+/**
+ * Nothing is foreseen with more tasks than this: the guard may compare each row of the table with
+ * each expected row.
+ */
 const tasksMax = 50;
 
 const operationsMax = 20_000;
 const tenantsMax = 1_000;
 
-/** After a guess that failed: others are at work, and what they do is not known here. */
+/**
+ * Nothing is foreseen for this long after a wrong prediction: other nodes are at work, and what
+ * they do is not known here.
+ */
 const pauseMs = 50;
 
-/** The clocks of two machines part slowly. */
+/**
+ * For this long a quicker answer's reading of the clock is preferred to a later one; clocks drift
+ * slowly.
+ */
 const clockMsMax = 5_000;
 
 export class Foresight {
   readonly #usesOwnClock: boolean;
   readonly #running = new Map<string, Operation>();
-  /** Whether anybody is registered to be told. */
+  /** By tenant: whether an endpoint is registered. */
   readonly #tenants = new Map<string, boolean>();
   #tasks: readonly Row[] = [];
   #clock = { offsetMs: -Infinity, at: -Infinity };
@@ -159,7 +177,7 @@ export class Foresight {
     this.#usesOwnClock = p.usesOwnClock;
   }
 
-  /** null: something of it cannot be foreseen. `slack`: the least of the writes. */
+  /** null: something cannot be foreseen. `slack` is the smallest of the writes. */
   foresee(needs: Needs, slack: number): Foreseen | null {
     const { ids, keys, loggingIds, toldIds, endpoints, deliveryIds } = needs;
     const others = [
@@ -194,17 +212,20 @@ export class Foresight {
     const at = performance.now();
     if (!this.#usesOwnClock || at - this.#clock.at > 2 * clockMsMax) return null;
     const now = Math.floor(this.#clock.offsetMs + at);
-    // Never back, but where the database's clock was put back.
+    // The time never goes back, unless the database's clock was set back.
     if (now > this.#latest || now < this.#latest - clockOffMsMax) this.#latest = now;
     return this.#latest;
   }
 
-  /** It was otherwise. */
+  /** The prediction was wrong. */
   missed(): void {
     this.#pausedUntil = performance.now() + pauseMs;
   }
 
-  /** What the transaction of `set` read and wrote, now that it is committed; `slack`: it was foreseen with that. */
+  /**
+   * Learns what the transaction of `set` read and wrote, now that it is committed. `slack` is what
+   * was added to each pending count when it was foreseen.
+   */
   learn(set: WorkingSet, slack: number): void {
     const added = slack === Infinity ? 0 : slack;
     this.#tasks = set.ledger.rows().map((row) => withPending(row, -added));
@@ -216,12 +237,12 @@ export class Foresight {
     const { begun } = set.tx;
     if (begun === null) return;
     const offsetMs = begun.now - begun.at;
-    // The answer that came quickest tells best.
+    // The answer that came quickest gives the best estimate.
     if (offsetMs < this.#clock.offsetMs && begun.at - this.#clock.at < clockMsMax) return;
     this.#clock = { offsetMs, at: begun.at };
   }
 
-  /** A claim was committed, in which these left the queue. */
+  /** A claim was committed in which these operations left the queue. */
   claimed(operations: readonly Operation[]): void {
     this.#tasks = this.#tasks.map((row) => {
       const left = operations.filter(({ task }) => task === row[0]).length;
@@ -230,7 +251,7 @@ export class Foresight {
     this.#ran(operations);
   }
 
-  /** As they were committed. */
+  /** Remembers operations as they were committed. */
   #ran(operations: Iterable<Operation>): void {
     for (const operation of operations) {
       this.#running.delete(operation.id);

@@ -18,7 +18,10 @@ const groupBytesMax = 8 * 1_048_576;
 const line = { at: 0, attempt: 1, level: 'info', message: 'The last line', fields: null } as const;
 const progress = { fraction: 0.9, message: 'nearly', current: null, total: null, updatedAt: 0 };
 
-/** A store whose next write of the note waits until it is released: what shares its transaction waits with it. */
+/**
+ * A store whose next write of the note waits until it is released, together with its whole
+ * transaction.
+ */
 async function held(t: TestContext) {
   const options = { url: server.url, schema: newSchema(), clock: 'caller', notify: false } as const;
   const { store } = postgresStore(options);
@@ -64,11 +67,11 @@ describe('An end in a turn of more writes than one transaction takes', () => {
       const { now, leaseMs } = bench;
       const waiting = [writeNote()];
       while (waiting.length < before) waiting.push(store.ping());
-      // As the engine does when an attempt ends, in one turn.
+      // The engine does this in one turn when an attempt ends.
       const extended = store.extendLeases({ leases: [{ id, token, progress }], leaseMs, now });
       const appended = store.appendLogs({ entries: [{ id, token, from: 0, lines: [line] }], now });
       const settled = bench.settle(end(operation));
-      // By the other lane, before what waits for the note.
+      // Settled through the other lane, before the transaction that waits for the note.
       assert.deepEqual(await settled, ['applied']);
       await release();
       await Promise.all(waiting);

@@ -6,46 +6,53 @@ import { noNeeds, WorkingSet, type Needs } from './working-set.ts';
 
 /**
  * Group commit: all writes asked for in one turn of the event loop become one transaction, begun by
- * setImmediate, and nobody is told before it is committed.
+ * setImmediate, and no caller gets its outcome before that is committed.
  *
  *   write() … write() … claim()   asked for
  *   └─ setImmediate: BEGIN + what the writes need · the writes, in memory · what changed + COMMIT
  *      └─ resolve the writes · then the claims, a transaction each
  *
- * Nothing waits for company: a lone write is on its way at the end of its own turn. As long as fewer than
- * `lanes` transactions are under way, the next turn's begins at once; else what is asked for gathers until
- * one ends, so the groups grow with the load and the delay does not.
+ * Nothing waits for company: a lone write is sent at the end of its own turn. While fewer than
+ * `lanes` transactions are under way, the next turn's begins at once. Otherwise writes gather until
+ * a transaction ends, so the groups grow with the load and the delay does not.
  *
- * What is more than one transaction takes goes by several lanes, in no order. One thing keeps its own: the last lines and
- * the last progress of an attempt share the transaction of its end, which they would come too late for.
+ * A group too large for one transaction is split over several lanes, in no order, with one
+ * exception: the last lines and the last progress of an attempt share the transaction of its end,
+ * because after the end they would be refused.
  *
- * Claims come after the writes of their turn, so that they see them, and in transactions of their own:
- * they hold locks that limit a task over all nodes, for which nobody's 202 should wait.
+ * Claims come after the writes of their turn, so that they see them, and in transactions of their
+ * own: they hold locks that limit a task over all nodes, for which no caller's 202 should wait.
  *
- * When a write throws that should not (a defect, a duplicate id), everything is rolled back and each runs
- * again alone: only the culprit rejects. When the server is in trouble or a COMMIT has no answer, all of
- * them reject with `store_unavailable`.
+ * When a write throws that should not (a defect, a duplicate id), everything is rolled back and
+ * each write runs again alone, so that only the culprit rejects. When the server is in trouble, or
+ * a COMMIT has no answer, all of them reject with `store_unavailable`.
  */
 export type MemoryWrite<Outcome> = {
   readonly callersNow: number;
   readonly needs: (needs: Needs) => void;
-  /** Against the working set that holds what was needed. Never waits. */
+  /** Runs against the working set, which holds what was needed. Never waits. */
   readonly run: (set: WorkingSet, now: number) => Outcome;
-  /** It may make something ready that other nodes could claim; `queued`: it does where it puts something into the queue. */
+  /**
+   * Whether it may make something ready that other nodes could claim; `queued`: it does if it puts
+   * something into the queue.
+   */
   readonly hasReady?: boolean | 'queued';
-  /** About what it sends, where that may be much. */
+  /** Roughly how many bytes it sends; only given where it may be much. */
   readonly bytes?: number;
-  /** Absent: it is never run on what is believed. */
+  /** Absent: it never runs on assumptions (foresight.ts). */
   readonly foresee?: Foresee<Outcome>;
   /** As in StepWrite. */
   readonly isLoose?: boolean;
-  /** What an attempt tells; the end of that attempt may be the next write, and must not come before it. */
+  /**
+   * Whether it records what a running attempt reports. The end of that attempt may be the next
+   * write, and must not be committed before it.
+   */
   readonly isPrelude?: boolean;
 };
 
 /**
- * A write about webhooks, against the working set as well. It may wait for what could not be foreseen; where all
- * that it needs was, which is the rule, it does not.
+ * A write about webhooks, also against the working set. It waits only when it needs something that
+ * was not among its `needs`, which is rare.
  */
 export type StepWrite<Outcome> = {
   readonly callersNow: number;
@@ -57,7 +64,7 @@ export type StepWrite<Outcome> = {
   readonly isLoose?: boolean;
 };
 
-/** A write with statements of its own, in its place among the others. */
+/** A write with its own SQL statements, run in its place among the others. */
 export type SqlWrite<Outcome> = {
   readonly callersNow: number;
   readonly needs?: (needs: Needs) => void;
@@ -78,10 +85,10 @@ type Queued<Work> = {
 type QueuedWrite = Queued<Write<unknown>>;
 type QueuedClaim = Queued<() => Promise<unknown>>;
 
-/** Calls in one transaction: more would hold its locks for long and gain nothing. */
+/** Most calls in one transaction: more would hold its locks for long and gain nothing. */
 const groupMax = 500;
 
-/** And bytes: more than these in one statement could take longer than it may. */
+/** Most bytes in one transaction: more in one statement could take longer than it may. */
 const groupBytesMax = 8 * 1_048_576;
 
 export type News = {
@@ -89,12 +96,12 @@ export type News = {
   readonly ready: boolean;
   /** Operations that changed in a way that clients can see. */
   readonly changed: readonly string[];
-  /** How many left the queue. */
+  /** How many operations left the queue. */
   readonly unqueued: number;
 };
 
 export type GroupCommitParts = {
-  /** Transactions of writes that may be under way at once. */
+  /** How many transactions of writes may be under way at once. */
   readonly lanes: number;
   /** `isLoose`: the COMMIT need not wait for the disk. */
   readonly transact: <Outcome>(
@@ -102,7 +109,7 @@ export type GroupCommitParts = {
     p: { readonly isLoose: boolean },
   ) => Promise<Outcome>;
   readonly foresight: Foresight;
-  /** What other processes may want to know, when it is committed. */
+  /** Called after the commit with what other processes may want to know. */
   readonly committed: (news: News) => void;
 };
 
@@ -114,7 +121,10 @@ export class GroupCommit {
   #lanesBusy = 0;
   readonly #underWay = new Set<Promise<void>>();
   readonly #committing = new Set<Promise<boolean>>();
-  /** Of those the ones after which there may be more to claim, and whether there is. */
+  /**
+   * Those of #committing that may make something ready; each resolves with whether it may have done
+   * so.
+   */
   readonly #readying = new Set<Promise<boolean>>();
   #closed: Error | null = null;
 
@@ -127,14 +137,14 @@ export class GroupCommit {
     return this.#enqueue(this.#writes, work);
   }
 
-  /** As write(), after all writes of the turn, in transactions of its own. */
+  /** As write(), but after all writes of the turn and in transactions of its own. */
   claim<Outcome>(work: () => Promise<Outcome>): Promise<Outcome> {
     return this.#enqueue(this.#claims, work);
   }
 
   /**
-   * As claim(), and not before the transactions that are under way have ended: what is asked for because of one of
-   * them, by an outbox that it called, comes after it.
+   * As claim(), but not before the transactions now under way have ended: a claim that is asked for
+   * because of one of them, through the outbox that it called, comes after it.
    */
   claimAfterAll<Outcome>(work: () => Promise<Outcome>): Promise<Outcome> {
     const before = [...this.#committing];
@@ -145,15 +155,18 @@ export class GroupCommit {
   }
 
   /**
-   * Transactions under way now that may make something ready, and whether they did. Who asked for a claim because of one
-   * of them, while an earlier claim was under way, asks it in the other lane: it may come before their COMMIT, and nobody
-   * asks again.
+   * The transactions now under way that may make something ready; each resolves with whether it may
+   * have done so. A claim that is asked for because of one of them, while an earlier claim is under
+   * way, goes to the other lane. There it may run before their COMMIT, and nobody would ask again.
    */
   readying(): readonly Promise<boolean>[] {
     return [...this.#readying];
   }
 
-  /** Refuses all further writes with `error`; resolves when what was queued is committed, or could not be. */
+  /**
+   * Refuses all further writes with `error`; resolves when what was queued is committed or has
+   * failed.
+   */
   async close(reason: Error): Promise<void> {
     this.#closed = reason;
     for (;;) {
@@ -204,11 +217,14 @@ export class GroupCommit {
     void work.finally(() => this.#underWay.delete(work));
   }
 
-  /** Whether something may be ready now. Never rejects: every write hears of its outcome. */
+  /**
+   * Resolves with whether something may be ready now. Never rejects: each write gets its own
+   * outcome.
+   */
   async #commit(writes: readonly QueuedWrite[]): Promise<boolean> {
     if (writes.length === 0) return false;
     try {
-      // What a try came to need beyond what could be foreseen, the next one locks first.
+      // Endpoints that one try turned out to need; the next try locks them first.
       const wanted = noEndpoints();
       const { foresight } = this.#p;
       const foreseen = foresee(writes, foresight);
@@ -225,7 +241,8 @@ export class GroupCommit {
       const isLoose = writes.every(({ work }) => work.isLoose === true);
       const { outcomes, set, slack, ...news } = await this.#p.transact(run, { isLoose });
       for (const [i, { resolve }] of writes.entries()) resolve(outcomes[i]);
-      // When the callers have gone on, a 202 above all; and before the next group, which begins in a turn of its own.
+      // This runs after the callers have gone on (a 202 above all) and before the next group, which
+      // begins in a turn of its own.
       process.nextTick(() => {
         foresight.learn(set, slack);
         this.#p.committed(news);
@@ -245,13 +262,16 @@ export class GroupCommit {
   }
 }
 
-/** How many of the first go into one transaction: as many as fit, a prelude never last, one at least. */
+/**
+ * How many of the first writes go into one transaction: as many as fit, never ending with a
+ * prelude, and at least one.
+ */
 function groupSize(writes: readonly QueuedWrite[]): number {
   const fitting = fittingSize(writes);
   let size = fitting;
   while (size > 0 && size < writes.length && isPreludeAt(writes, size - 1)) size -= 1;
   if (size > 0) return size;
-  // Nothing but preludes: what they precede comes along, however large it is.
+  // There are only preludes: the write that they precede comes along, however large it is.
   size = fitting;
   while (size < writes.length && isPreludeAt(writes, size - 1)) size += 1;
   return size;
@@ -282,11 +302,11 @@ async function claimAll(claims: readonly QueuedClaim[]): Promise<void> {
 type GroupOutcome = News & {
   readonly outcomes: readonly unknown[];
   readonly set: WorkingSet;
-  /** Of what was foreseen; 0: nothing was. */
+  /** The `slack` that was foreseen with; 0: nothing was foreseen. */
   readonly slack: number;
 };
 
-/** null: it has to be read first what they need. */
+/** null: what the writes need must be read first. */
 function foresee(writes: readonly QueuedWrite[], foresight: Foresight): Foreseen | null {
   const needs = noNeeds();
   let slack = Infinity;
@@ -298,7 +318,10 @@ function foresee(writes: readonly QueuedWrite[], foresight: Foresight): Foreseen
   return foresight.foresee(needs, slack);
 }
 
-/** On what is believed, with nothing to wait for; null: one has an outcome that needs the truth, and nothing was sent. */
+/**
+ * Runs the writes on assumptions, without waiting. null: the outcome of one needs rows that were
+ * read, and nothing was sent.
+ */
 async function runForeseen(
   tx: Transaction,
   writes: readonly QueuedWrite[],
@@ -320,7 +343,7 @@ async function runForeseen(
   return finished(set, writes, { outcomes, slack: foreseen.slack });
 }
 
-/** In order. What can be foreseen of all of them is read and locked at once. */
+/** Runs the writes in order. All that they are known to need is read and locked at once. */
 async function runGroup(
   tx: Transaction,
   writes: readonly QueuedWrite[],
@@ -340,7 +363,7 @@ async function runGroup(
   return finished(set, writes, { outcomes, slack: 0 });
 }
 
-/** The counters last. */
+/** Writes the counters, which come last. */
 async function finished(
   set: WorkingSet,
   writes: readonly QueuedWrite[],

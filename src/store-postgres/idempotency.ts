@@ -9,8 +9,9 @@ FROM unnest($1::text[], $2::text[]) AS wanted (scope, key)
 JOIN @idempotency_keys AS keys ON keys.scope = wanted.scope AND keys.key = wanted.key`;
 
 /**
- * An expired key is taken over. A key that another node is using at this moment makes this wait for the
- * end of that transaction; one that it used is left alone, and the count tells. In one order everywhere.
+ * Takes over expired keys. A key that another node is using at this moment makes this wait for the
+ * end of that transaction. A key that another node has used is left alone, which the row count
+ * shows. Rows are written in one order everywhere.
  */
 export const useKeysSql = `
 INSERT INTO @idempotency_keys AS keys (scope, key, fingerprint, operation_id, expires_at)
@@ -61,7 +62,7 @@ export class IdempotencyKeys {
     return [...this.#found.values()].map(({ operationId }) => operationId);
   }
 
-  /** The request that used this key before; null: none, or the key has expired. */
+  /** The earlier use of this key; null: there is none, or the key has expired. */
   find(key: IdempotencyKey, now: number): UsedKey | null {
     const found = this.#found.get(nameOf(key));
     return found !== undefined && found.expiresAt > now ? found : null;
@@ -73,7 +74,7 @@ export class IdempotencyKeys {
     this.#used.set(nameOf(key), { key, operationId });
   }
 
-  /** Throws LostRace when another node used one of them since they were read. */
+  /** Throws LostRace when another node used one of the keys since they were read. */
   async flush(tx: Transaction, now: number): Promise<void> {
     const used = [...this.#used.values()];
     if (used.length === 0) return;

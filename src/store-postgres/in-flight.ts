@@ -1,8 +1,9 @@
 import type { Row } from './connection.ts';
 
 /**
- * Attempts in flight to endpoints that are there, over all nodes, by endpoint and by origin, counted from leases.
- * Read by a claim once it holds the lock of claims: from then on only it adds to them, so that the limits are exact.
+ * Attempts in flight to endpoints that are not removed, over all nodes, by endpoint and by origin,
+ * counted from leases. A claim reads them once it holds the lock of claims. From then on only this
+ * claim adds to them, so the limits are exact.
  */
 export const countInFlightSql = `
 SELECT endpoints.id, endpoints.origin, count(*)
@@ -23,7 +24,7 @@ export class InFlight {
     }
   }
 
-  /** How many endpoints have any. */
+  /** The number of endpoints with attempts in flight. */
   get endpoints(): number {
     return this.#byEndpoint.size;
   }

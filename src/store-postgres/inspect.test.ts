@@ -22,7 +22,7 @@ it('says what is right and wrong with the server and the schema', async (t) => {
     of('postgres')!.detail,
     /^PostgreSQL \d+\.\d+; schema raincheck_test_\w+ has version \d+$/,
   );
-  // The tests do without fsync, which nobody else should.
+  // The tests run without fsync, which nothing else should.
   assert.equal(of('settings')!.ok, false);
   assert.match(of('settings')!.detail, /^fsync is off: .*loss of power; full_page_writes is off: /);
   assert.match(of('connections')!.detail, /^\d+ of 57 are in use$/);

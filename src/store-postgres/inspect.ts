@@ -2,7 +2,7 @@ import type { Database } from './connection.ts';
 import { migrations } from './migrations.ts';
 import { oldSnapshots } from './old-snapshots.ts';
 
-/** One thing that was looked at. */
+/** One result of an inspection. */
 export type Finding = {
   readonly ok: boolean;
   /** One word. */
@@ -11,15 +11,19 @@ export type Finding = {
   readonly detail: string;
 };
 
-/** More than this and notes of the node's own clock (progress, ids) are out of step with the rest. */
+/**
+ * Beyond this difference, what is noted by the node's own clock (progress, ids) is out of step with
+ * the rest.
+ */
 const skewMsMax = 2_000;
 
-/** Below this much a table is as it should be, whatever the share. */
+/** With fewer dead rows than this a table is healthy, whatever their share. */
 const deadRowsMin = 50_000;
 
 /**
- * Looks at the server and the schema the way `raincheck doctor` reports it: versions, settings that would break a
- * promise, clocks, room for connections, dead rows and what keeps them. Reads only. Rejects with `store_unavailable`.
+ * Inspects the server and the schema for `raincheck doctor`: versions, settings that would break a
+ * promise, clocks, room for connections, dead rows and what keeps them. Reads only. Rejects with
+ * `store_unavailable`.
  */
 export async function inspect(database: Database): Promise<Finding[]> {
   return [

@@ -1,7 +1,10 @@
 import type { ExtendLeases, ExtendOutcome } from '../store/store.ts';
 import type { MemoryWrite } from './group-commit.ts';
 
-/** The heartbeat. It locks the rows, so it is fenced as everything else is, and writes them in one statement. */
+/**
+ * The heartbeat. It locks the rows, so it is fenced like every other change, and writes them in one
+ * statement.
+ */
 export function extendWrite(p: ExtendLeases): MemoryWrite<ExtendOutcome[]> {
   const { leases, leaseMs } = p;
   return {

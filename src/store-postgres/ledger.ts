@@ -7,12 +7,12 @@ import { unparkSql } from './operations.ts';
 import { LostRace } from './postgres-error.ts';
 
 /**
- * What one transaction does to the counters of tasks and to the slots of concurrency keys, gathered and
- * written once. Nothing is kept between transactions: other nodes write too.
+ * What one transaction does to the counters of tasks and to the slots of concurrency keys, gathered
+ * and written once. Nothing is kept between transactions, because other nodes write too.
  *
- * Rows that many transactions want are locked last and in one order, so that two never wait for each other
- * and none is held for longer than its COMMIT takes: operations first, then slots by (task, key), then
- * tasks by name.
+ * Rows that many transactions want are locked last and in one order, so that transactions never
+ * deadlock and no such row is locked for longer than a COMMIT takes: operations first, then slots
+ * by (task, key), then tasks by name.
  */
 export type TaskEntry = {
   readonly task: string;
@@ -21,7 +21,7 @@ export type TaskEntry = {
   processing: number;
   completed: number;
   meanDurationMs: number | null;
-  /** The row is not there yet. */
+  /** The task has no row yet. */
   isNew: boolean;
   readonly delta: {
     pending: number;
@@ -39,15 +39,15 @@ export type SlotEntry = {
   /** As a claim read it, plus what this transaction did; 0 while unknown. */
   running: number;
   readonly delta: { running: number; parked: number };
-  /** Slots that this transaction freed: as many parked ones become ready. */
+  /** How many slots this transaction freed: as many parked operations become ready. */
   freed: number;
-  /** One that is perhaps the one a slot was kept for will never run. */
+  /** An operation failed without running that a free slot may have been meant for. */
   needsCheck: boolean;
-  /** All parked ones that could be made ready were. */
+  /** Whether all parked operations that could be made ready were. */
   isChecked: boolean;
 };
 
-/** One operation's step from state to state; null: not there yet. */
+/** One operation's step from state to state; `from` null: it is created. */
 export type Move = {
   readonly task: string;
   readonly key: string | null;
@@ -55,7 +55,7 @@ export type Move = {
   readonly to: OperationState;
 };
 
-/** All of them, since the cap on the queue is over all tasks. */
+/** Reads all tasks, because the cap on the queue is over all of them. */
 export const selectTasksSql = `
 SELECT task, paused, pending, processing, completed, mean_duration_ms
 FROM @tasks`;
@@ -70,7 +70,7 @@ INSERT INTO @claim_locks (task)
 SELECT unnest($1::text[])
 ON CONFLICT (task) DO NOTHING`;
 
-/** The mean is a hint: of two nodes that complete at the same moment, the later one's stands. */
+/** The mean is a hint: when two nodes complete at the same moment, the later one's value stays. */
 export const updateTasksSql = `
 UPDATE @tasks AS tasks
 SET paused = coalesce(delta.paused, tasks.paused),
@@ -85,7 +85,7 @@ FROM (
 ) AS delta
 WHERE tasks.task = delta.task`;
 
-/** Of keys that nothing ran with yet. Does not lock those that are there. */
+/** Inserts slots of keys that have none yet. Does not lock those that exist. */
 export const insertSlotsSql = `
 INSERT INTO @slots (task, key)
 SELECT *
@@ -93,7 +93,9 @@ FROM unnest($1::text[], $2::text[]) AS wanted (task, key)
 ORDER BY task, key
 ON CONFLICT (task, key) DO NOTHING`;
 
-/** Locks them in the order given, and yields what is free and what is parked from then on. */
+/**
+ * Locks the slots in the order given, and returns how many then run and are parked with each key.
+ */
 export const updateSlotsSql = `
 UPDATE @slots AS slots
 SET running = slots.running + delta.running,
@@ -142,7 +144,7 @@ export class Ledger {
     }
   }
 
-  /** As load() takes them: what was read, with what was done here. */
+  /** Rows as load() takes them: what was read, plus what this transaction did. */
   rows(): Row[] {
     return [...this.#tasks.values()].map((entry) => [
       entry.task,
@@ -154,7 +156,7 @@ export class Ledger {
     ]);
   }
 
-  /** Its row is there. */
+  /** Notes that the task has a row. */
   know(task: string): void {
     if (!this.#tasks.has(task)) this.#tasks.set(task, newEntry(task, false));
   }
@@ -163,7 +165,7 @@ export class Ledger {
     return this.#tasks.get(task);
   }
 
-  /** The task's entry; from now on the task is known for good. */
+  /** The task's entry, created when missing; from now on the task has a row. */
   entry(task: string): TaskEntry {
     let entry = this.#tasks.get(task);
     if (entry === undefined) {
@@ -199,7 +201,7 @@ export class Ledger {
     return entry;
   }
 
-  /** Call before moved() to `completed`: the mean counts what came before. */
+  /** Call it before moved() to `completed`: the mean is weighted by the completions before. */
   took(task: string, durationMs: number): void {
     const entry = this.entry(task);
     entry.meanDurationMs = meanDurationMs(entry.meanDurationMs, entry.completed, durationMs);
@@ -217,7 +219,7 @@ export class Ledger {
         if (key !== null) this.#count(task, key, { parked: -1 });
         break;
       case 'ready':
-        // Perhaps a slot was kept for this one: another may have it.
+        // A slot may have been kept for this operation; then another one may have it.
         if (key !== null && to === 'failed') this.slot(task, key).needsCheck = true;
         break;
       case 'scheduled':
@@ -252,7 +254,7 @@ export class Ledger {
     this.#countPending(entry, 1);
   }
 
-  /** Parked ones became ready, which is pending as before. */
+  /** Counts parked operations that became ready; they are pending as before. */
   unparked(task: string, key: string, count: number): void {
     this.#count(task, key, { parked: -count });
   }
@@ -273,9 +275,10 @@ export class Ledger {
   }
 
   /**
-   * Writes everything; the last of it is on its way when this resolves, for the COMMIT to follow. `limitOf`: a
-   * claim's, which may have parked operations while a slot was being freed that it did not see yet: they are
-   * made ready again here, where the row is locked. Yields whether any were.
+   * Writes everything; its last statements are sent, not answered, when this resolves, so that
+   * COMMIT follows them. `limitOf` is passed by a claim. A claim may have parked operations while a
+   * slot was being freed, which it could not see; they are made ready again here, where the slot's
+   * row is locked. Returns whether parked operations were made ready.
    */
   async flush(tx: Transaction, limitOf?: KeyLimit): Promise<boolean> {
     const unparks = await this.#flushSlots(tx, limitOf);
@@ -318,7 +321,7 @@ export class Ledger {
       booleanArray(changed.map(({ needsCheck }) => needsCheck)),
       booleanArray(changed.map(({ isChecked }) => isChecked)),
     );
-    // A prune took an unused one away in between.
+    // A prune removed an unused slot in between.
     if (limitOf !== undefined && rows.length < changed.length) throw new LostRace('slots');
     const wanted: Unpark[] = [];
     for (const row of rows) {
@@ -334,7 +337,7 @@ export class Ledger {
   }
 }
 
-/** Attempts with one key that may run at once; null: any number. */
+/** How many attempts with one key may run at once; null: any number. */
 type KeyLimit = (task: string) => number | null;
 
 type Unpark = { readonly task: string; readonly key: string; readonly count: number };
@@ -364,7 +367,7 @@ function isChanged({ delta, needsCheck, isChecked, freed }: SlotEntry): boolean 
   return delta.running !== 0 || delta.parked !== 0 || needsCheck || isChecked || freed > 0;
 }
 
-/** As the database sorts: by code point; what matters is that all nodes do the same. */
+/** By code point, as the database sorts; what matters is that all nodes do the same. */
 export function bySlot(
   a: { readonly task: string; readonly key: string },
   b: { readonly task: string; readonly key: string },

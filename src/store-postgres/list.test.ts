@@ -32,7 +32,7 @@ describe('the list, filtered by text', () => {
     assert.notEqual(page.nextBeforeId, null);
     assert.deepEqual(await bench.listIds(filter), ids);
     assert.deepEqual(await bench.listIds(filter, 1), ids);
-    // What another filter leaves out costs nothing.
+    // Rows that another filter leaves out cost nothing.
     const all = { task: 'reports', since: bench.now, text: 'no such text' };
     let pages = 0;
     let beforeId: string | null = null;

@@ -7,19 +7,19 @@ import { textArray } from './array-literal.ts';
 import type { Queries, Transaction, Value } from './connection.ts';
 
 /**
- * One page, newest first, by id. A filter is applied to the rows an index yields, limits.pageScanRows
- * at most, and limits.pageScanBytes of their texts; a page that ends there is short and goes on at the last
- * row looked at. What is rare has a way of its own, so that nobody walks past a million completed
- * operations to see what failed or is under way.
+ * One page, newest first, by id. A filter is applied to the rows that an index yields: at most
+ * limits.pageScanRows of them, and limits.pageScanBytes of their texts. A page that ends there is
+ * short, and the next one goes on after the last row looked at. Rare kinds (failed, unfinished)
+ * have indexes of their own, so that their lists do not walk past a million completed operations.
  */
 const textBytes = `
   ${limits.pageScanRowBytes} + coalesce(octet_length(result_inline), 0) + coalesce(octet_length(error), 0) + octet_length(input)`;
 
 export type Page = {
   readonly sql: string;
-  /** Where the scan ended: its last row, and whether there is one more. */
+  /** Where the scan ended: its last row, and one more row if there is one. */
   readonly endSql: string;
-  /** Where the budget of bytes ends; null: only what is small is looked at. */
+  /** Where the budget of bytes ends; null: no texts are looked at. */
   readonly budgetSql: string | null;
   /** Bounds of the id, upper and lower: $1 and $2 of all three. */
   readonly bounds: PageBounds;
@@ -32,7 +32,7 @@ export function pageOf({ filter, beforeId, limit }: ListOperations, unfinished: 
   const { scan, isExact } = sourceOf(filter, unfinished);
   const plain = conditionsOf(filter, isExact);
   const text = textConditionsOf(filter, 2 + plain.values.length);
-  // Texts are read of those only that fit otherwise: they stand out of line.
+  // Texts are stored out of line, so they are read only of rows that fit otherwise.
   const found = `
 FROM (
   SELECT id AS found
@@ -72,7 +72,7 @@ LIMIT 2 OFFSET ${limits.pageScanRows - 1}`;
 type Source = {
   /** The rows that are looked at, from FROM to ORDER BY. */
   readonly scan: string;
-  /** It yields what the filter's states ask for and nothing else. */
+  /** It yields exactly the rows in the filter's states, so no further condition is needed. */
   readonly isExact: boolean;
 };
 
@@ -86,9 +86,10 @@ const scanWhere = (condition: string): string => `
 const failedSource: Source = { scan: scanWhere("state = 'failed'"), isExact: true };
 
 /**
- * All unfinished operations: those that wait, and those with a lease. The bounds stand in the parts, and OFFSET 0
- * keeps the join as it is written: with `id IN (…)` the planner, who takes `id < $1` for half a percent of the table,
- * went through all of it and looked for each row in the list (20,000 finished, 2,000 pending: 480 ms a page; now 1).
+ * All unfinished operations: those that wait, and those with a lease. The bounds are inside the
+ * parts, and OFFSET 0 keeps the join as it is written. With `id IN (…)` the planner, which takes
+ * `id < $1` for half a percent of the table, went through all of it and looked for each row in the
+ * list (20,000 finished, 2,000 pending: 480 ms a page; now 1).
  */
 const unfinishedSource: Source = {
   scan: `
@@ -120,7 +121,10 @@ function isUnfinishedOnly({ states }: OperationFilter): boolean {
   return states !== undefined && !states.some(isFinal);
 }
 
-/** `unfinished`: how many there are. When they are many, the newest operations are mostly theirs. */
+/**
+ * `unfinished`: how many unfinished operations there are. When there are many, they are most of the
+ * newest operations, so the general scan finds them soon.
+ */
 function sourceOf(filter: OperationFilter, unfinished: number): Source {
   const { states, code, error } = filter;
   const hasError = code !== undefined || error !== undefined;
@@ -163,16 +167,16 @@ const memberText = (names: string): string => String.raw`(
     FROM (SELECT replace(input, '\u0000', '\ufffd')::json #> ${names} OFFSET 0) AS found (member)
   )`;
 
-/** JSON may hold an escaped U+0000, which ->> cannot make a text of. */
+/** JSON may hold an escaped U+0000, which ->> cannot convert to text. */
 const errorDetail = String.raw`coalesce(replace(error, '\u0000', '\ufffd')::json ->> 'detail', '')`;
 
-/** `parameters`: how many come before. */
+/** `parameters`: the number of parameters that come before. */
 function textConditionsOf(filter: OperationFilter, parameters: number): Conditions {
   const { text, textInputTasks, error, input } = filter;
   const conditions: string[] = [];
   const values: Value[] = [];
   const bind = (value: Value): string => `$${values.push(value) + parameters}`;
-  // In this collation lower() changes ASCII only, as the contract wants.
+  // In this collation lower() changes ASCII only, as the contract demands.
   const lower = (value: string): string => `lower((${value}) COLLATE "C")`;
   const has = (parameter: string) => (field: string) =>
     `strpos(${lower(field)}, ${lower(`${parameter}::text`)}) > 0`;
@@ -214,7 +218,7 @@ async function listPage(tx: Transaction, p: ListOperations): Promise<OperationPa
   const operations: Operation[] = rows.slice(0, p.limit).map(operationOf);
   if (rows.length > p.limit) return { operations, nextBeforeId: operations.at(-1)?.id ?? null };
   if (stopId !== null) return { operations, nextBeforeId: stopId };
-  // The scan ended before the page was full: at its limit, or at the last row?
+  // The scan ended before the page was full, either at its limit or at the last row.
   const end = await tx.all(page.endSql, ...bounds);
   return { operations, nextBeforeId: end.length < 2 ? null : String(end[0]?.[0]) };
 }

@@ -6,7 +6,7 @@ import { numberArray, textArray } from './array-literal.ts';
 import type { Queries, Row, Transaction } from './connection.ts';
 import type { MemoryWrite } from './group-commit.ts';
 
-/** Of many operations at once, by one step in the index for each. */
+/** The last chunks of many operations at once, by one step in the index for each. */
 export const lastChunksSql = `
 SELECT wanted.id, last.position, last.lines, last.writer_token, last.writer_lines, last.text
 FROM unnest($1::text[]) AS wanted (id)
@@ -42,7 +42,7 @@ CROSS JOIN LATERAL (
 WHERE chunks.operation_id = wanted.id
   AND chunks.position <= oldest.position`;
 
-/** From the chunk that holds the line after `after` on. */
+/** The chunks from the one that holds the line after `after`. */
 export const readChunksSql = `
 SELECT position, text
 FROM @log_chunks
@@ -58,8 +58,9 @@ WHERE operation_id = $1
 ORDER BY position`;
 
 /**
- * What one transaction appends. Read after the rows of the operations are locked, so that the last chunk is the last:
- * an attempt that lost its lease, and the one that has it now, do not write at once.
+ * The log lines that one transaction appends. Chunks are read after the rows of the operations are
+ * locked, so that the last chunk is current: an attempt that lost its lease and the one that holds
+ * it now do not write at once.
  */
 export class LogSet {
   readonly #last = new Map<string, LogChunk | null>();
@@ -75,7 +76,7 @@ export class LogSet {
     }
   }
 
-  /** Whether there is news in it. */
+  /** Returns whether any of the lines were new. */
   append(entry: LogEntry): boolean {
     const { id } = entry;
     const last = this.#last.get(id) ?? null;
@@ -88,7 +89,7 @@ export class LogSet {
     return chunks.length > 0;
   }
 
-  /** Its operation was removed. */
+  /** Drops the lines of an operation that was removed. */
   forget(id: string): void {
     this.#last.delete(id);
     this.#changed.delete(id);

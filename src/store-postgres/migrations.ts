@@ -4,36 +4,39 @@ import { LostRace, sqlState } from './postgres-error.ts';
 import { webhookTables } from './webhook-tables.ts';
 
 /**
- * The schema, as numbered steps that only go forward. Each runs in one transaction together with its
- * number in `schema_version`; a lock on that table lets ten nodes start at once. A released step is never
- * edited; a test compares a fresh schema with a migrated one.
+ * The schema, as numbered steps that only go forward. Each runs in one transaction together with
+ * its number in `schema_version`; a lock on that table lets ten nodes start at once. A released
+ * step is never edited; a test compares a fresh schema with a migrated one.
  *
- * **Rolling upgrade**: a step must leave the schema such that the code of the release before works on it:
- * new tables, new columns with a default and new indexes only. A node refuses a schema that is further
- * ahead than the version it knows plus `versionsAhead`.
+ * **Rolling upgrade**: the code of the release before must work on the schema that a step leaves,
+ * so steps add only new tables, new columns with a default and new indexes. A node refuses a schema
+ * that is further ahead than the version it knows plus `versionsAhead`.
  *
  * Layout:
- * - One wide row of an operation in `operations`, with partial indexes: one that has ended is in none but
- *   those for its id and its expiry.
- * - Beside it a narrow row in `queue` as long as it waits, which claims look at. Why not a partial index of
- *   the ready ones: every claim leaves a dead entry at its head, which is walked by all later claims until
- *   VACUUM comes, and a VACUUM of `operations` reads the ids of all that ever finished. Measured: 90,000
- *   operations after the last one, a claim read 1,500 pages and took 4 to 10 ms. `queue` is small, and
- *   vacuum.ts cleans it in some ms. It costs an insert and a delete (bench/postgres-layout.ts).
- * - Only one index of `queue` fits the query of a claim, whatever the planner believes: `queue_oldest` would,
- *   with a sort of all that is ready, but for its expression.
- * - A changed row is written anew, so what is large and never changes must not be in it: texts over some
- *   hundred bytes go out of line (TOAST), where they stay as they are; results over
- *   limits.resultInlineBytes stand in chunks.
+ * - Each operation has one wide row in `operations`, with partial indexes: a finished operation is
+ *   only in those for its id and its expiry.
+ * - While it waits it also has a narrow row in `queue`, which claims look at. A partial index of
+ *   the ready operations would not do: every claim leaves a dead entry at its head, which all later
+ *   claims walk past until VACUUM, and a VACUUM of `operations` reads the ids of all that ever
+ *   finished. Measured: 90,000 operations after the last VACUUM, a claim read 1,500 pages and took
+ *   4 to 10 ms. `queue` is small, and vacuum.ts cleans it in some ms. It costs an insert and a
+ *   delete (bench/postgres-layout.ts).
+ * - Only one index of `queue` fits the query of a claim, whatever the planner believes.
+ *   `queue_oldest` is on an expression, because otherwise it would fit too, with a sort of all
+ *   ready rows.
+ * - A changed row is written anew, so large values that never change must not be in it: texts over
+ *   some hundred bytes go out of line (TOAST), where they stay as they are; results over
+ *   limits.resultInlineBytes are stored in chunks.
  * - Texts compare as bytes (COLLATE "C"): ids sort as they do everywhere else, and faster.
  * - `give_up_at` is the earlier of wait_until and deadline_at while no attempt runs, else NULL.
- * - `tasks` holds the counters, written once a commit. `slots` counts the attempts of a concurrency key and
- *   is what makes its limit exact over nodes: who claims holds the row. `claim_locks` does so for a task, and its row
- *   '' for deliveries.
- * - A delivery changes only under the row lock of its endpoint, so that neither its lease, nor the health of the
- *   endpoint, nor the place of the endpoint in the order of claims (endpoint-place.ts) is written by two at once.
- * - Rows change often: fillfactor leaves room for the next version of a row on its page, and autovacuum
- *   comes after some thousand changes instead of a fifth of the table.
+ * - `tasks` holds the counters, written once a commit. `slots` counts the attempts of a concurrency
+ *   key, which makes its limit exact over nodes, since a claim locks the row. `claim_locks` does
+ *   the same for a task, and its row '' for deliveries.
+ * - A delivery changes only under the row lock of its endpoint, so that two transactions never
+ *   write at once its lease, the health of the endpoint or the endpoint's place in the order of
+ *   claims (endpoint-place.ts).
+ * - Rows change often: fillfactor leaves room for the next version of a row on its page, and
+ *   autovacuum comes after some thousand changes instead of a fifth of the table.
  */
 const step1 = `
 CREATE TABLE @operations (
@@ -234,9 +237,10 @@ CREATE TABLE @notes (
 ${webhookTables}`;
 
 /**
- * Notes tell when they were written: the release before writes them without it, and then it is when the note was first
- * written, or when this step was taken. And what an endpoint said when it was asked for its consent, which the release
- * before leaves as it is. And what handlers log, by the number of the first line of each chunk.
+ * Adds three things. Notes record when they were written; the release before writes them without
+ * it, and then it is when the note was first written, or when this step ran. Endpoints keep their
+ * answer to the consent handshake, which the release before leaves unchanged. Log lines of handlers
+ * are stored in chunks, by the number of the first line of each.
  */
 const step2 = `
 ALTER TABLE @notes
@@ -258,10 +262,13 @@ CREATE TABLE @log_chunks (
 );
 `;
 
-/** In order; the version of a schema is the number of steps it has taken. */
+/** The steps in order; the version of a schema is the number of steps it has taken. */
 export const migrations: readonly string[] = [step1, step2];
 
-/** How many versions ahead of this code a schema may be: newer nodes of a rolling upgrade. */
+/**
+ * How many versions a schema may be ahead of this code, as newer nodes of a rolling upgrade make
+ * it.
+ */
 const versionsAhead = 1;
 
 const makeVersionTableSql = `
@@ -274,12 +281,12 @@ const readVersionSql = `
 SELECT version
 FROM @schema_version`;
 
-/** Older than this is not tested: MERGE and security fixes end. */
+/** PostgreSQL 15. Older versions are untested: they lack MERGE, and their security fixes end. */
 const serverVersionMin = 150_000;
 
 /**
- * Brings the schema up to date. Throws `store_incompatible` for a server that is too old, a schema that is not
- * ours or too new, and a role that may not make it.
+ * Brings the schema up to date. Throws `store_incompatible` for a server that is too old, a schema
+ * that is not ours or too new, and a role that may not create or change it.
  */
 export async function migrate(database: Database, steps = migrations): Promise<void> {
   try {
@@ -315,11 +322,15 @@ export async function currentVersion(database: Database): Promise<number> {
   );
 }
 
-/** IF NOT EXISTS is no lock: of nodes that start at once, some meet a duplicate and look again. */
+/**
+ * IF NOT EXISTS takes no lock: when several nodes start at once, some get a duplicate error and
+ * look again.
+ */
 async function makeSchema(database: Database): Promise<void> {
   await database.write(async (tx) => {
     try {
-      // A role may use a schema without the right to make one, for which IF NOT EXISTS asks all the same.
+      // A role may use a schema without the right to create one, which IF NOT EXISTS demands in any
+      // case.
       const [found] = await tx.all('SELECT to_regnamespace($1)::text', `"${database.schema}"`);
       if (found?.[0] === null) await tx.run(`CREATE SCHEMA "${database.schema}"`);
       await tx.run(makeVersionTableSql);
@@ -333,7 +344,7 @@ async function makeSchema(database: Database): Promise<void> {
 /** unique_violation (in the catalogue), duplicate_schema, duplicate_table, duplicate_object. */
 const duplicates: ReadonlySet<string> = new Set(['23505', '42P06', '42P07', '42710']);
 
-/** Whether there was a step to take. */
+/** Returns whether there was a step to take. */
 async function migrateOneStep(database: Database, steps: readonly string[]): Promise<boolean> {
   return database.write(async (tx) => {
     await tx.run(lockSql);

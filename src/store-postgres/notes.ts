@@ -46,7 +46,7 @@ export async function readNote(database: Queries, name: string): Promise<string 
   return row === undefined ? null : (row[0] as string);
 }
 
-/** In a transaction, for its clock: the one that wrote them. */
+/** Reads in a transaction for its clock, which is the one that the notes were written by. */
 export function readNotes(
   database: Queries,
   { prefix, now: callersNow }: Parameters<Store['readNotes']>[0],

@@ -5,18 +5,22 @@ import type { News } from './group-commit.ts';
 import type { OpenDatabase } from './open-database.ts';
 
 /**
- * Tells other processes that there is something to do, by NOTIFY, so that they need not wait for their next
- * poll. It is a hint: nothing depends on it, and a failure is no error.
+ * Tells other processes by NOTIFY that there is something to do, so that they need not wait for
+ * their next poll. It is a hint: nothing depends on it, and a failure is no error.
  *
- * NOTIFY takes a lock over the whole server until its transaction has ended, so it is not part of ours: it
- * goes out after the commit, in a transaction of its own that does not wait for the disk, and at most once
- * every `intervalMs` a process, whatever was committed meanwhile.
+ * NOTIFY takes a lock over the whole server until its transaction has ended, so it is not part of
+ * our writes. It is sent after the commit, in a transaction of its own that does not wait for the
+ * disk, and at most once every `intervalMs` in a process, whatever was committed meanwhile.
  *
- * LISTEN needs a session of its own, which a pooler in transaction mode cannot give: there it hears nothing.
+ * LISTEN needs a session of its own, which a pooler in transaction mode cannot give; behind one, no
+ * hints arrive.
  */
 const intervalMs = 20;
 
-/** More than these in one interval are left to the polls of those who wait: a payload may have 8,000 bytes. */
+/**
+ * Most ids in one payload, which may have 8,000 bytes. When more change in one interval, none is
+ * sent, and the clients that wait for them find out by polling.
+ */
 const idsMax = 150;
 
 const reconnectMsMin = 500;
@@ -27,7 +31,7 @@ type Payload = { readonly from: string; readonly ready: boolean; readonly ids: r
 export class Notifier implements StoreHints {
   readonly #database: OpenDatabase;
   readonly #channel: string;
-  /** What this process said itself is no news to it. */
+  /** Identifies this process, which ignores its own notifications. */
   readonly #self = randomBytes(6).toString('base64url');
   readonly #listeners = new Set<(hint: StoreHint) => void>();
   #ready = false;
@@ -65,7 +69,7 @@ export class Notifier implements StoreHints {
         `BEGIN; SET LOCAL synchronous_commit = off; NOTIFY "${this.#channel}", '${JSON.stringify(payload)}'; COMMIT`,
       );
     } catch {
-      // They poll.
+      // The other processes poll.
     }
   }
 
@@ -90,7 +94,7 @@ export class Notifier implements StoreHints {
       await session.connect();
       await session.query(`LISTEN "${this.#channel}"`);
       this.#reconnectMs = reconnectMsMin;
-      // Whatever was said while nobody listened.
+      // Notifications may have been missed while this process did not listen.
       this.#tellListeners({ type: 'ready' });
     } catch {
       if (this.#session === null) this.#connectLater();
@@ -138,7 +142,7 @@ export class Notifier implements StoreHints {
   }
 }
 
-/** Fits between quotes. */
+/** Whether the id can stand between quotes in SQL and JSON. */
 function isPlain(id: string): boolean {
   return /^\w{1,60}$/.test(id);
 }
@@ -149,6 +153,6 @@ function parsedPayload(text: string | undefined): Payload | null {
     if (typeof from !== 'string' || !Array.isArray(ids)) return null;
     return { from, ready: ready === true, ids };
   } catch {
-    return null; // Somebody else's, on our channel.
+    return null; // Another program's, on our channel.
   }
 }

@@ -1,8 +1,9 @@
 import type { Queries } from './connection.ts';
 
 /**
- * What keeps dead rows from being removed: whatever could still see them. While there is one, each claim walks past
- * all that left the queue since. Sessions of other roles are seen by members of pg_monitor only.
+ * What keeps dead rows from being removed: every snapshot that could still see them. While there is
+ * one, each claim walks past all rows that left the queue since. Only members of pg_monitor see the
+ * sessions of other roles.
  */
 const oldSnapshotsSql = `
 SELECT kind, name, state, age_ms
@@ -28,13 +29,19 @@ WHERE age_ms >= $1
 ORDER BY rows_age DESC
 LIMIT 5`;
 
-/** Transactions since, where no time is known: of standbys and replication slots. */
+/**
+ * Least age in transactions to be reported, for standbys and replication slots, whose age in time
+ * is unknown.
+ */
 const transactionsMin = 100_000;
 
-/** Open for longer than this is more than any backup of a small database or report should take unseen. */
+/**
+ * Transactions open for longer than this are reported; no backup of a small database and no report
+ * should take that long unnoticed.
+ */
 const openMsMax = 5 * 60_000;
 
-/** A sentence for each, the oldest first, five at most. */
+/** Returns a sentence for each, the oldest first, five at most. */
 export async function oldSnapshots(database: Queries, openMs = openMsMax): Promise<string[]> {
   const rows = await database.all(oldSnapshotsSql, openMs, transactionsMin);
   return rows.map((row) => {

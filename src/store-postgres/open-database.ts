@@ -9,13 +9,15 @@ import {
 import { migrate } from './migrations.ts';
 import { unavailable } from './postgres-error.ts';
 
-/** After a failure to open, callers get the same answer for this long, instead of a try each. */
+/**
+ * For this long after a failure to open, all callers get that failure instead of a new try each.
+ */
 const pauseMs = 500;
 
 /**
- * The database, opened by whoever needs it first: a program composes its parts before it can wait, and a
- * server that is not up yet is a reason to answer 503, not to give up. Every use tries again until one has
- * connected and found, or made, the schema.
+ * The database, opened at its first use: a program composes its parts before it can wait, and a
+ * server that is not up yet is a reason to answer 503, not to give up. Every use tries again until
+ * one has connected and has found, or created, the schema.
  */
 export class OpenDatabase implements Queries {
   readonly #options: DatabaseOptions;
@@ -27,7 +29,9 @@ export class OpenDatabase implements Queries {
     this.#options = options;
   }
 
-  /** Rejects with `store_unavailable`, or for good with `store_incompatible` or `invalid_option`. */
+  /**
+   * Rejects with `store_unavailable`, or permanently with `store_incompatible` or `invalid_option`.
+   */
   ready(): Promise<Database> {
     if (this.#opened !== null) return Promise.resolve(this.#opened);
     this.#opening ??= this.#open();

@@ -7,16 +7,17 @@ import type { Queries, Transaction } from './connection.ts';
 import { ReadBatch } from './read-batch.ts';
 
 /**
- * The statements by which operations are read and changed, each for a batch. The one way by which one
- * changes is working-set.ts: read and lock the rows, decide() in core, write what it says. Their WHERE
- * repeats the fence, although the rows are locked: version and lease token are what was read.
+ * The statements that read and change operations, each for a batch. Every change goes through
+ * working-set.ts: it reads and locks the rows, asks decide() in core, and writes the decision. The
+ * WHERE of these statements repeats the fence, although the rows are locked: version and lease
+ * token must be what was read.
  */
 export const selectOperationsSql = `
 SELECT ${operationColumns}
 FROM @operations
 WHERE id = ANY($1::text[])`;
 
-/** In one order everywhere, so that two transactions never wait for each other. */
+/** Locks in one order everywhere, so that transactions never deadlock. */
 export const lockOperationsSql = `
 SELECT ${operationColumns}
 FROM @operations
@@ -60,8 +61,8 @@ FROM unnest($1::text[], $2::integer[], $3::text[], $4::bigint[], $5::bigint[], $
   $7::bigint[], $8::text[])`;
 
 /**
- * Makes the best that are parked ready, for every freed slot one. What another transaction holds at this
- * moment is passed by: then the key is looked at again at the next claim.
+ * Makes the best parked operations ready, one for every freed slot. Rows that another transaction
+ * holds at this moment are skipped; then the next claim looks at the key again.
  */
 const unparkRows = `
 WITH freed AS (
@@ -108,7 +109,7 @@ WHERE slots.task = counted.task
   AND slots.key = counted.key
 RETURNING counted.count`;
 
-/** Without the count of their slots, which a claim writes at its end. */
+/** Leaves out the count in `slots`, which a claim writes at its end. */
 export const unparkRowsSql = `${unparkRows}
 SELECT task, key, count
 FROM counted`;
@@ -170,7 +171,10 @@ export type OperationReads = {
   readonly input: (id: string) => Promise<string | null>;
 };
 
-/** Status reads of one turn are one query: a tick of a thousand long-polls is five. */
+/**
+ * All status reads of one turn are batched: a thousand long-polls that end at once take five
+ * queries.
+ */
 export function operationReads(database: Queries): OperationReads {
   const batch = new ReadBatch(async (ids) => {
     const rows = await database.find(selectOperationsSql, textArray(ids));

@@ -13,9 +13,9 @@ import {
 import { endpointColumns, endpointOf } from './endpoint-rows.ts';
 
 /**
- * What becomes of a final state: within the transaction that makes an operation final the caller's outbox says which
- * deliveries follow, and they are written there. When nobody is to be told, that costs one statement more in a message
- * that is sent anyway.
+ * The deliveries that follow from a final state. Within the transaction that makes an operation
+ * final, the caller's outbox says which deliveries follow, and they are created there. When no
+ * endpoint wants the event, that costs one more statement in a message that is sent anyway.
  */
 const registered = `
 SELECT ${endpointColumns}
@@ -27,7 +27,7 @@ export const registeredOfTenantsSql = `${registered}
   AND tenant = ANY($1::text[])
 ORDER BY tenant, id`;
 
-/** Asked together with the operations, whose tenants are not known yet. */
+/** Asked for together with the operations, whose tenants are not known yet. */
 export const registeredOfOperationsSql = `${registered}
   AND tenant IN (
     SELECT tenant
@@ -49,17 +49,17 @@ export class OutboxQueue {
     this.#p = p;
   }
 
-  /** Rows of registeredOfOperationsSql, for the tenants of those operations. */
+  /** Takes in rows of registeredOfOperationsSql, for the tenants of those operations. */
   load(operations: readonly Operation[], rows: readonly Row[]): void {
     this.#adopt(new Set(operations.map(({ tenant }) => tenant)), rows);
   }
 
-  /** It is believed that nobody is registered to be told of these (foresight.ts). */
+  /** Assumes that no endpoint is registered for these tenants (foresight.ts). */
   assumeNobody(tenants: readonly string[]): void {
     this.#adopt(tenants, []);
   }
 
-  /** The tenants that were looked at, and whether anybody is registered there. */
+  /** The tenants that were looked at, and whether any endpoint is registered for each. */
   *tenants(): Generator<[tenant: string, isTold: boolean]> {
     for (const [tenant, endpoints] of this.#registered) yield [tenant, endpoints.length > 0];
   }
@@ -73,8 +73,9 @@ export class OutboxQueue {
   }
 
   /**
-   * Which endpoints will be written to when these end, as far as that can be told: to be locked with the rest at the
-   * beginning. What it misses, or names too much, costs time and nothing else (endpoint-ledger.ts).
+   * The endpoints that will probably get a delivery when these operations end, so that they are
+   * locked with the rest at the beginning. An endpoint missed, or named in vain, costs time and
+   * nothing else (endpoint-ledger.ts).
    */
   likely(operations: readonly Operation[]): EndpointNeeds {
     const needs = noEndpoints();
@@ -92,12 +93,12 @@ export class OutboxQueue {
     return needs;
   }
 
-  /** This change may have made it final. */
+  /** Records a change that may have made the operation final. */
   changed(operation: Operation, outbox: Outbox | undefined): void {
     if (outbox !== undefined && isFinal(operation.state)) this.#ended.push({ operation, outbox });
   }
 
-  /** Creates what follows from all that ended so far. */
+  /** Creates the deliveries that follow from all operations that ended so far. */
   async drain(now: number): Promise<void> {
     const ended = this.#ended.splice(0);
     if (ended.length === 0) return;
@@ -115,7 +116,7 @@ export class OutboxQueue {
     await this.#p.creation.create(plans, now);
   }
 
-  /** As this transaction has them. */
+  /** The registered endpoints, as this transaction has them. */
   #registeredOf(tenant: string): Endpoint[] {
     const found = this.#registered.get(tenant) ?? [];
     return found.map((endpoint) => this.#p.endpoints.find(endpoint.id)?.endpoint ?? endpoint);

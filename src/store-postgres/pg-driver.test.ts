@@ -10,7 +10,7 @@ it('the package pg is asked for when a PostgreSQL store is used, and not before'
     resolve: (specifier, context, next) => {
       if (specifier !== 'pg') return next(specifier, context);
       asked.push(specifier);
-      // As where it is not installed.
+      // As where the package is not installed.
       return next('pg-that-is-not-installed', context);
     },
   });

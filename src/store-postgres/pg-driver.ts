@@ -1,11 +1,11 @@
 import type { Client, Pool, PoolConfig } from 'pg';
 import { RaincheckError } from '../core/errors.ts';
 
-/** What is used of the package `pg`, which only those need who use PostgreSQL. */
+/** The parts that we use of the package `pg`, which only users of PostgreSQL need to install. */
 export type PgDriver = {
   readonly Pool: new (config: PoolConfig) => Pool;
   readonly Client: typeof Client;
-  /** What its queries are made of; batch.ts makes its own of it. */
+  /** Base class of its queries; batch.ts extends it. */
   readonly Query: new (text: string) => object;
 };
 

@@ -40,12 +40,12 @@ import { completeSql } from './settle.ts';
 import { lapsedLeasesSql, tooFarLeasesSql, waitedTooLongSql } from './sweep.ts';
 
 /**
- * A finished operation costs later work nothing: every hot statement is held to its index, with the plan
- * that is kept for all values, and with as many finished rows as RAINCHECK_TEST_FINISHED says.
+ * A finished operation must not slow later work: every hot statement must use its index, with the
+ * plan that is kept for all values, and with RAINCHECK_TEST_FINISHED finished rows.
  */
 const finishedCount = Number(process.env['RAINCHECK_TEST_FINISHED'] ?? 100_000);
 
-/** SQL, and what its plan must say. */
+/** SQL, and what its plan must contain. */
 const hotStatements: Readonly<Record<string, readonly [sql: string, ...uses: RegExp[]]>> = {
   'status reads': [selectOperationsSql, /Index Scan using operations_pkey/],
   'an input': [selectInputSql, /Index Scan using operations_pkey/],
@@ -104,7 +104,7 @@ const hotStatements: Readonly<Record<string, readonly [sql: string, ...uses: Reg
   'log, what is too old': [
     dropChunksSql,
     /Scan Backward using log_chunks_pkey/,
-    // By the operation alone: it has one chunk more than are kept at most.
+    // By the operation alone: it has at most one chunk more than are kept.
     /Index Scan using log_chunks_pkey on log_chunks chunks .*\n.*Index Cond: \(operation_id = /,
   ],
   'log, read': [
@@ -116,7 +116,7 @@ const hotStatements: Readonly<Record<string, readonly [sql: string, ...uses: Reg
   ...hotDeliveryStatements,
 };
 
-/** Few enough to be found by the indexes of what is unfinished. */
+/** Few enough to be found by the indexes of unfinished operations. */
 const unfinished = 100;
 
 const filters: Readonly<Record<string, readonly [OperationFilter, RegExp]>> = {
@@ -127,7 +127,7 @@ const filters: Readonly<Record<string, readonly [OperationFilter, RegExp]>> = {
   'a text': [{ text: 'x', task: 'reports' }, /Scan Backward using operations_pkey/],
 };
 
-/** As many finished operations as wanted, every tenth failed, none expired. */
+/** Inserts finished operations, every tenth failed, none expired. */
 const fillSql = `
 INSERT INTO @operations
   (id, task, state, created_at, started_at, finished_at, expires_at, retention_ms, attempt,

@@ -1,7 +1,10 @@
 import { expected, refuseUnknownKeys } from '../core/options.ts';
 import type { PostgresStoreOptions } from './postgres-store.ts';
 
-/** What an address may say to us rather than to node-postgres: `postgres://host/db?schema=orders&notify=off`. */
+/**
+ * Parameters of an address that are for us, not for node-postgres:
+ * `postgres://host/db?schema=orders&notify=off`.
+ */
 const parameterNames = ['schema', 'connections', 'prepare', 'notify'] as const;
 
 /** Parameters that node-postgres reads from an address. */
@@ -49,7 +52,7 @@ function onOrOff(name: string, text: string): boolean {
   throw expected(name, '`on` or `off`', text);
 }
 
-/** Where it is, for people: host, database and schema; never who logs in with what. */
+/** Where the store is, for people to read: host, database and schema, never user or password. */
 export function postgresLabel({ url, schema = 'raincheck' }: PostgresStoreOptions): string {
   const { hostname, port, pathname } = new URL(url);
   const host = hostname === '' ? 'localhost' : hostname;

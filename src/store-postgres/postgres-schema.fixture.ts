@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
 
-/** A schema for one test: the server may be shared, and may be somebody's. */
+/** The name of a schema for one test; the server may be shared, or in use by others. */
 export function newSchema(): string {
   return `raincheck_test_${randomBytes(6).toString('hex')}`;
 }
@@ -13,7 +13,7 @@ export async function dropSchema(p: {
   await runSql(p.url, `DROP SCHEMA IF EXISTS "${p.schema}" CASCADE`);
 }
 
-/** As it was made. */
+/** Empties the schema, as if just created. */
 export async function emptySchema(p: {
   readonly url: string;
   readonly schema: string;

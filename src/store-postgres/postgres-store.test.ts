@@ -9,7 +9,10 @@ import { openPostgresStore } from './postgres-store.ts';
 
 const server = await startPostgres();
 const schemas: string[] = [];
-/** Not in use: emptied and used again, since making one takes 100 ms, emptying it 8. */
+/**
+ * Schemas that are not in use: emptied and used again, since creating one takes 100 ms, emptying it
+ * 8.
+ */
 const free: string[] = [];
 after(async () => {
   for (const schema of schemas) await dropSchema({ url: server.url, schema });

@@ -29,17 +29,23 @@ import { QueueVacuum } from './vacuum.ts';
 export type PostgresStoreOptions = {
   /** `postgres://user:password@host:port/database`, with the parameters that node-postgres knows. */
   readonly url: string;
-  /** Where the tables stand. Made when missing. Default `raincheck`. */
+  /** The schema of the tables, created when missing. Default `raincheck`. */
   readonly schema?: string | undefined;
-  /** Connections of this process at most, 4 to 100; a third of them write. Default 10. */
+  /** Most connections of this process, 4 to 100; a third of them write. Default 10. */
   readonly connections?: number | undefined;
-  /** Prepared statements. Turn off behind a pooler that loses them silently. Default true. */
+  /**
+   * Whether to use prepared statements. Turn off behind a pooler that loses them silently. Default
+   * true.
+   */
   readonly prepare?: boolean | undefined;
-  /** Tell other processes at once (NOTIFY) instead of letting them find out by polling. Default true. */
+  /**
+   * Whether to notify other processes at once (NOTIFY) instead of leaving them to poll. Default
+   * true.
+   */
   readonly notify?: boolean | undefined;
   /**
-   * By whose clock leases, delays and expiry are decided. `database` (the default): one clock for all nodes.
-   * `caller`: the `now` of each call, for tests.
+   * Whose clock decides on leases, delays and expiry. `database` (the default): one clock for all
+   * nodes. `caller`: the `now` of each call, for tests.
    */
   readonly clock?: 'database' | 'caller' | undefined;
 };
@@ -63,15 +69,17 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
 }
 
 /**
- * As openPostgresStore, but connects at the first use: for programs that compose at the top of a module. While
- * the server cannot be reached every verb rejects with `store_unavailable`, and the next one tries again.
+ * As openPostgresStore, but connects at the first use, for programs that compose at the top of a
+ * module. While the server cannot be reached every verb rejects with `store_unavailable`, and the
+ * next one tries again.
  */
 export function openPostgresStoreLater(options: PostgresStoreOptions): Store {
   return postgresStore(options).store;
 }
 
 /**
- * Makes the schema or brings it up to date, and tells from which version to which. Throws as openPostgresStore does.
+ * Creates the schema or brings it up to date; returns its versions before and after. Throws as
+ * openPostgresStore does.
  */
 export async function migratePostgres(
   options: PostgresStoreOptions,
@@ -86,7 +94,10 @@ export async function migratePostgres(
   }
 }
 
-/** What `raincheck doctor` says of the server and the schema, which must be there. Throws as openPostgresStore does. */
+/**
+ * What `raincheck doctor` reports on the server and the schema, which must exist. Throws as
+ * openPostgresStore does.
+ */
 export async function inspectPostgres(options: PostgresStoreOptions): Promise<Finding[]> {
   const database = await Database.load(databaseOptions(options));
   try {
@@ -96,7 +107,7 @@ export async function inspectPostgres(options: PostgresStoreOptions): Promise<Fi
   }
 }
 
-/** Transactions of writes under way at once in one process. */
+/** How many transactions of writes may be under way at once in one process. */
 const lanes = 2;
 
 function databaseOptions(options: PostgresStoreOptions): DatabaseOptions {
@@ -121,7 +132,7 @@ function databaseOptions(options: PostgresStoreOptions): DatabaseOptions {
   return { url, schema, clock, prepare, writers, readers: connections - writers };
 }
 
-/** The store, and the database under it when that is open: its round trips are what the bench counts. */
+/** The store, and the database under it once that is open; the benchmark counts its round trips. */
 export function postgresStore(options: PostgresStoreOptions): {
   readonly store: Store;
   readonly ready: () => Promise<Database>;
@@ -203,10 +214,10 @@ function writingVerbs(p: {
         const { claimed, nextDueAt, left } = await database.write((tx) => claim(tx, p));
         vacuum.left(claimed.length);
         foresight.claimed(claimed.map(({ operation }) => operation));
-        // Others that looked meanwhile were kept from what is left.
+        // Nodes that looked meanwhile could not get the rows that this claim locked and left.
         if (left) notifier?.tell({ ready: true, changed: [] });
         if (readying.length === 0 || claimed.length === p.limit) return { claimed, nextDueAt };
-        // What they make ready came too late for this one.
+        // What these transactions make ready came too late for this claim.
         if (claimed.length > 0) return { claimed, nextDueAt: p.now };
         const readied = await Promise.all(readying);
         return { claimed, nextDueAt: readied.includes(true) ? p.now : nextDueAt };
@@ -258,7 +269,7 @@ INSERT INTO @meta AS meta (name, value)
 VALUES ('pings', 1)
 ON CONFLICT (name) DO UPDATE SET value = meta.value + 1`;
 
-/** A write, since a standby or a full disk shows in nothing less. */
+/** A write, because only a write reveals a standby or a full disk. */
 const pingWrite: SqlWrite<void> = {
   callersNow: 0,
   execute: async ({ tx }) => tx.post(pingSql, []),

@@ -1,17 +1,18 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { statementName } from './batch.ts';
 
-/** A way to the server that can be cut where a test wants it. */
+/** A proxy before the server that a test can cut where it wants. */
 export type Proxy = {
   readonly url: string;
   /**
-   * What becomes of the next COMMIT: `before`: it never arrives; `after`: it works, and its answer is lost.
-   * Resolves when that has happened; both ends of the connection are closed then.
+   * Cuts the connection at the next COMMIT. `before`: COMMIT never arrives; `after`: it succeeds,
+   * and its answer is lost. Resolves when that has happened; then both ends of the connection are
+   * closed.
    */
   cutAtCommit(when: 'before' | 'after'): Promise<void>;
-  /** From now on nothing goes through, and nobody is told: a half-open link. */
+  /** From now on nothing goes through, and neither end is told: a half-open link. */
   freeze(): void;
-  /** Everything as before, for new connections. */
+  /** New connections work again. */
   thaw(): void;
   close(): Promise<void>;
 };
@@ -47,7 +48,7 @@ export async function startProxy(serverUrl: string): Promise<Proxy> {
       }
       upstream.write(bytes);
       if (!isCut) return;
-      // Once the server has answered that it has committed; all that it answers from here on goes nowhere.
+      // The server has answered that it committed; this answer and all further ones are dropped.
       upstream.removeAllListeners('data').on('data', (answer) => {
         if (answer.includes('COMMIT\0')) end();
       });

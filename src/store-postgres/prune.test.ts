@@ -27,7 +27,7 @@ async function openBench(t: TestContext): Promise<StoreBench & { readonly schema
   return Object.assign(bench, { schema });
 }
 
-/** Completed, with a result of `sizeBytes` that expires in 100 ms. */
+/** Creates a completed operation with a result of `sizeBytes` that expires in 100 ms. */
 async function withResult(bench: StoreBench, sizeBytes: number): Promise<string> {
   const running = await bench.running({ retentionMs: 100 });
   const { id, lease } = running;
@@ -38,7 +38,7 @@ async function withResult(bench: StoreBench, sizeBytes: number): Promise<string>
   return id;
 }
 
-/** Commits of others while `work` is under way, one after the other. */
+/** How many commits of other calls, one after the other, go through while `work` is under way. */
 async function commitsBeside(bench: StoreBench, work: Promise<unknown>): Promise<number> {
   const over = work.then(() => 'over');
   const ping = () => bench.store.ping();

@@ -9,7 +9,7 @@ import type { GroupCommit, SqlWrite } from './group-commit.ts';
 import { lockOperationsSql } from './operations.ts';
 import type { WorkingSet } from './working-set.ts';
 
-/** Removal: on request, and of what has expired. Counters of a task do not go down with it. */
+/** Removal, on request and of what has expired. It does not lower the counters of a task. */
 export const expiredOperationsSql = `
 SELECT id, expires_at + retention_ms
 FROM @operations
@@ -39,7 +39,10 @@ SELECT *
 FROM unnest($1::text[], $2::bigint[])
 ON CONFLICT (id) DO UPDATE SET gone_until = excluded.gone_until`;
 
-/** MATERIALIZED, here and below: as the inner side of a nested loop the LIMIT began anew for every row outside. */
+/**
+ * MATERIALIZED, here and below: as the inner side of a nested loop the LIMIT began anew for every
+ * outer row.
+ */
 export const pruneGoneIdsSql = `
 WITH expired AS MATERIALIZED (
   SELECT id
@@ -68,8 +71,8 @@ WHERE keys.scope = expired.scope
   AND keys.key = expired.key`;
 
 /**
- * Slots of keys that nothing runs or waits with, among the next rows after ($1, $2): there may be as many
- * keys as customers, and an index of the unused ones would cost every claim and settle.
+ * Removes slots of keys that nothing runs or waits with, among the next rows after ($1, $2). There
+ * may be as many keys as customers, and an index of unused slots would slow every claim and settle.
  */
 export const pruneSlotsSql = `
 WITH looked AS MATERIALIZED (
@@ -102,7 +105,10 @@ SELECT 1
 FROM @gone_ids
 WHERE id = $1`;
 
-/** Bytes of input, errors and logs, and where the last chunk of the result stands. Reads no text: lengths only. */
+/**
+ * Bytes of input, errors and logs, and the position of the result's last chunk. Reads lengths only,
+ * no text.
+ */
 const selectSizesSql = `
 SELECT operations.id,
   octet_length(input)
@@ -119,7 +125,10 @@ DELETE FROM @result_chunks
 WHERE operation_id = $1
   AND position > $2`;
 
-/** What is removed in several commits expires at once: cut short, the next prune finishes it. */
+/**
+ * An operation that is removed in several commits expires at once, so that the next prune finishes
+ * a removal that was cut short.
+ */
 const expireSql = `
 UPDATE @operations
 SET expires_at = least(expires_at, $1)
@@ -131,7 +140,7 @@ type Removable = { readonly id: string; readonly goneUntil: number };
 
 /**
  * Both verbs take several commits when there is much to remove, each of limits.removeBytes, as
- * store-sqlite does. The last one takes the operation itself.
+ * store-sqlite does. The last one removes the operation itself.
  */
 export function pruneVerbs(commits: GroupCommit): Pick<Store, 'pruneExpired' | 'removeOperation'> {
   let slotsAfter: readonly [task: string, key: string] = ['', ''];
@@ -184,7 +193,7 @@ async function pruneDeliveries(commits: GroupCommit, now: number, limit: number)
   return pruned;
 }
 
-/** What has expired, apart from operations and deliveries. */
+/** Removes expired gone ids and idempotency keys. */
 async function removeRest(
   tx: Transaction,
   now: number,
@@ -197,7 +206,7 @@ async function removeRest(
   return { goneIds, idempotencyKeys };
 }
 
-/** Removes expired operations while the bytes of one commit last. */
+/** Removes as many expired operations as fit into one commit. */
 async function removeExpired(
   set: WorkingSet,
   now: number,
@@ -224,8 +233,8 @@ async function removePart(
 }
 
 /**
- * As many of them, in order, as fit into one commit; how many. Of one that is too large by itself only
- * the end of its result is removed.
+ * Removes as many of them, in order, as fit into one commit, and returns their number. If one is
+ * too large by itself, only the end of its result is removed.
  */
 async function remove(set: WorkingSet, found: readonly Removable[]): Promise<number> {
   const { tx } = set;

@@ -3,8 +3,9 @@ import { arrayRowsSql, numberArray, textArray } from './array-literal.ts';
 import type { Transaction } from './connection.ts';
 
 /**
- * The narrow rows of operations that wait, in the same transaction as their wide ones; their state is
- * the same. Whoever takes both locks the wide row first, or takes neither (SKIP LOCKED).
+ * The narrow rows of operations that wait, written in the same transaction as their wide rows and
+ * with the same state. A transaction that locks both locks the wide row first, or waits for neither
+ * (SKIP LOCKED).
  */
 const insertQueueSql = `
 INSERT INTO @queue (id, task, state, priority, ready_at, concurrency_key)

@@ -3,7 +3,7 @@ type Waiting<Found> = {
   readonly reject: (error: unknown) => void;
 };
 
-/** Ids in one query: enough to make its round trip cheap, few enough to be quick. */
+/** Most ids in one query: enough to make its round trip cheap, few enough to be quick. */
 const idsMax = 200;
 
 /** Gathers the reads of one turn of the event loop, and reads the same id once. */

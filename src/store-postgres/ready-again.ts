@@ -5,10 +5,10 @@ import { unparkValues, type Ledger } from './ledger.ts';
 import { unparkRowsSql } from './operations.ts';
 
 /**
- * What must be done before a claim so that everything that may run is ready: scheduled rows whose time
- * has come, and parked rows whose key has free slots although no attempt with the key just ended (limits
- * were raised, or the operation that was to take the slot never ran). In the common case lanesSql says
- * that there is nothing of the kind, and none of these runs.
+ * What must be done before a claim so that everything that may run is ready: scheduled rows whose
+ * time has come, and parked rows whose key has free slots although no attempt with the key just
+ * ended (limits were raised, or the operation that was to take the slot never ran). Usually
+ * lanesSql shows that there are none, and these statements do not run.
  */
 function makeReadySql(which: string, order: string): string {
   return `
@@ -45,7 +45,7 @@ WHERE state = 'scheduled'
 ORDER BY ready_at
 LIMIT 1`;
 
-/** Without a lock: claims lock slots at their end only, all at once and in order. */
+/** Takes no lock: claims lock slots only at their end, all at once and in order. */
 export const slotsToCheckSql = `
 SELECT key, running, parked
 FROM @slots
@@ -54,7 +54,7 @@ WHERE needs_check
 ORDER BY key
 LIMIT $2`;
 
-/** The limit is another one than at the last claim: every key may have free slots now. */
+/** For a limit that differs from the last claim's: every key may have free slots now. */
 export const parkedSlotsSql = `
 SELECT key, running, parked
 FROM @slots
@@ -69,7 +69,7 @@ UPDATE @claim_locks
 SET key_concurrency_checked = $2
 WHERE task = $1`;
 
-/** The rows a claim may still look at. */
+/** Counts the rows that a claim may still look at. */
 export class Scan {
   rowsLeft: number;
 
@@ -82,7 +82,7 @@ export class Scan {
   }
 }
 
-/** Yields when the next scheduled one is due; null: there is none. */
+/** Returns when the next scheduled operation is due; null: there is none. */
 export async function makeDueReady(
   tx: Transaction,
   task: string,
@@ -99,15 +99,15 @@ export async function makeDueReady(
   return (row?.[0] as number | undefined) ?? null;
 }
 
-/** How a limit is written down; there is always one to compare with. */
+/** A limit as it is stored; -1 stands for no limit. */
 export function storedLimit(keyConcurrency: number | null): number {
   return keyConcurrency ?? -1;
 }
 
-/** Keys looked at in one claim. */
+/** Most keys looked at in one claim. */
 const keysMax = 200;
 
-/** Makes as many parked ones ready as their keys have free slots. */
+/** Makes as many parked operations ready as their keys have free slots. */
 export async function unparkFree(
   tx: Transaction,
   task: ClaimTask,
@@ -126,7 +126,7 @@ export async function unparkFree(
     const count = Math.min(free, parked, scan.rowsLeft);
     scan.look(Math.max(0, count));
     if (count > 0) wanted.push({ task: task.name, key, count });
-    // Else it stays to be checked.
+    // Otherwise the slot stays marked for another check.
     if (count === Math.min(free, parked) || free <= 0) ledger.slot(task.name, key).isChecked = true;
     else isDone = false;
   }

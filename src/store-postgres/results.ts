@@ -2,7 +2,10 @@ import { limits } from '../core/limits.ts';
 import type { Operation } from '../core/operation.ts';
 import type { Queries, Transaction } from './connection.ts';
 
-/** Results that are not inline, in rows of at most limits.resultChunkBytes, by position in the whole. */
+/**
+ * Results that are not inline, in rows of at most limits.resultChunkBytes, by position in the
+ * whole.
+ */
 const insertChunkSql = `
 INSERT INTO @result_chunks (operation_id, position, bytes)
 VALUES ($1, $2, $3)`;
@@ -13,7 +16,7 @@ FROM @result_chunks
 WHERE operation_id = $1
   AND position = $2`;
 
-/** Chunks on their way at once: 4 MiB must arrive within the time that an answer may take. */
+/** Chunks that may be unanswered at once: 4 MiB must arrive within the time an answer may take. */
 const chunksTogether = 16;
 
 export async function writeChunks(
@@ -38,7 +41,7 @@ export type ReadRange = {
 };
 
 /**
- * Each chunk is a query of its own, by key: nothing stays open while the reader is slow, so a slow
+ * Each chunk is a query of its own, by key. Nothing stays open while the reader is slow, so a slow
  * download holds neither a connection nor the removal of old row versions.
  */
 export async function* readResult(

@@ -37,7 +37,7 @@ it('calls of one turn share their round trips: 1 to accept, 2 to claim, 1 to end
     );
   }
   await trips(2, async () => assert.deepEqual(await bench.claim(), [])); // nothing waits
-  // Claimed at accept; and with a key, which has to be looked at first.
+  // Claimed at accept; and with an idempotency key, which has to be read first.
   const claim = { ...bench.atAccept(), spareSlots: 4 };
   const atOnce = await trips(1, () => bench.submit({}, { claim }));
   assert.ok(atOnce.outcome === 'created');
@@ -46,7 +46,7 @@ it('calls of one turn share their round trips: 1 to accept, 2 to claim, 1 to end
   await trips(3, () => bench.submit({ idempotency }));
   for (const { operation } of await bench.claim()) await bench.complete(operation);
 
-  // Told to webhooks: the endpoint and what is there of the delivery are asked for; then a claim, and its end.
+  // With a webhook, the endpoint and its stored deliveries are read; then a claim, and its end.
   const { webhooks } = bench;
   await webhooks.endpoint();
   bench.outbox = webhooks.outbox();

@@ -7,7 +7,9 @@ export type SchemaDescription = {
   readonly constraints: Facts;
 };
 
-/** Everything that makes a schema: columns, indexes, constraints, storage and settings of tables. */
+/**
+ * Everything that makes a schema: columns, indexes, constraints, storage and settings of tables.
+ */
 export async function describeSchema({
   url,
   schema,
@@ -43,7 +45,10 @@ export async function describeSchema({
   return { columns, indexes, constraints };
 }
 
-/** What a step did that the code of the release before would not survive: migrations.ts, "Rolling upgrade". */
+/**
+ * Changes by a step that the code of the release before would not survive: migrations.ts, "Rolling
+ * upgrade".
+ */
 export function forbiddenChanges(before: SchemaDescription, after: SchemaDescription): string[] {
   const tables = new Set(before.columns.map(({ relname }) => relname));
   const known = (facts: Facts) => new Set(facts.map((fact) => JSON.stringify(fact)));
@@ -63,7 +68,7 @@ export function forbiddenChanges(before: SchemaDescription, after: SchemaDescrip
     (fact) =>
       tables.has(fact['relname']) &&
       !oldConstraints.has(JSON.stringify(fact)) &&
-      // PostgreSQL 18 lists these as well; `demanding` has them.
+      // PostgreSQL 18 lists these as well; they are in `demanding`.
       !String(fact['definition']).startsWith('NOT NULL'),
   );
   return [...lost, ...demanding, ...strict].map((fact) => JSON.stringify(fact));

@@ -3,7 +3,10 @@ import { liveSecrets, rotatedSecrets } from '../store/webhook-secrets.ts';
 import { textArray } from './array-literal.ts';
 import type { Queries, Transaction } from './connection.ts';
 
-/** What signs: one row an owner, a handful of secrets in it as JSON, the newest first. So one lock orders rotations. */
+/**
+ * Signing secrets: one row for each owner, with a handful of secrets as JSON, the newest first. So
+ * one row lock orders rotations.
+ */
 export const selectSecretsSql = `
 SELECT owner, secrets
 FROM @webhook_secrets
@@ -63,7 +66,7 @@ function post(tx: Transaction, owner: string, secrets: readonly WebhookSecret[])
   tx.post(saveSecretsSql, [owner, JSON.stringify(secrets), first === Infinity ? null : first]);
 }
 
-/** Live ones of each owner, newest first. */
+/** The live secrets of each owner, newest first. */
 export async function readSecretsOf(
   tx: Pick<Transaction, 'all'>,
   owners: Iterable<string>,

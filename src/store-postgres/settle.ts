@@ -6,7 +6,10 @@ import { dueAt } from './create.ts';
 import type { MemoryWrite } from './group-commit.ts';
 import type { WorkingSet } from './working-set.ts';
 
-/** Completion is the hot way out: half the columns of the general statement. The fence is in the WHERE. */
+/**
+ * Completion is the most frequent end, so it has its own statement with half the columns of the
+ * general one. The fence is in the WHERE.
+ */
 export const completeSql = `
 UPDATE @operations AS operations
 SET state = 'completed',

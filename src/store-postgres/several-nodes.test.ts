@@ -9,7 +9,7 @@ import { dropSchema, newSchema, runSql } from './postgres-schema.fixture.ts';
 import { startPostgres } from './postgres-server.fixture.ts';
 import { openPostgresStore, type PostgresStoreOptions } from './postgres-store.ts';
 
-/** What only shows with several stores on one schema, as several processes have it. */
+/** Behaviour that only shows with several stores on one schema, as with several processes. */
 const server = await startPostgres();
 after(() => server.stop());
 
@@ -28,7 +28,7 @@ async function openNodes(
   return { benches, schema: options.schema };
 }
 
-/** Small and fast; what matters is that a failure can be run again. */
+/** A small, fast random generator with a seed, so that a failure can be run again. */
 function randomFrom(seed: number): () => number {
   let state = seed;
   return () => {
@@ -38,9 +38,9 @@ function randomFrom(seed: number): () => number {
 }
 
 /**
- * Claims on a node and ends some of what it holds, until nothing is left anywhere. Attempts last over a few
- * claims, so that those of the nodes overlap; each is counted from when its claim was answered to when its
- * settle is called, which is less than the store counts.
+ * Claims on a node and ends some of what it holds, until no node has anything left. Attempts last
+ * over a few claims, so that those of the nodes overlap. Each is counted from the answer of its
+ * claim to the call of its settle, which is less than the store counts.
  */
 async function work(
   bench: StoreBench,
@@ -80,7 +80,7 @@ describe('several nodes on one schema', { timeout: 90_000 }, () => {
     t.diagnostic(`seed ${seed}`);
     const { benches, schema } = await openNodes(t, { nodes: 3 });
     const [first] = benches as [StoreBench];
-    // Each has its own counter for tokens; they must not meet.
+    // Each bench has its own counter for tokens, which must not produce the same ones.
     for (const [i, bench] of benches.entries()) {
       let tokens = 0;
       bench.newToken = () => `node-${i}-${(tokens += 1)}`;
@@ -183,7 +183,7 @@ describe('several nodes on one schema', { timeout: 90_000 }, () => {
     assert.equal((await other.sweep()).changed.length, 1);
     const [again] = await other.claim({ worker: 'w2' });
     assert.notEqual(again!.operation.lease!.token, 'x');
-    // The tokens of two benches count alike; in truth they never meet.
+    // Two benches count tokens alike, so another is used here; real tokens are never equal.
     const stale = { ...operation, lease: { ...operation.lease!, token: 'stale' } };
     assert.deepEqual(await paused.settle(completedBy(stale)), ['lost']);
     const extended = await paused.store.extendLeases({

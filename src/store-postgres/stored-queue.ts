@@ -3,8 +3,9 @@ import type { StoredQueue } from '../store/store.ts';
 import type { Queries } from './connection.ts';
 
 /**
- * Sorted by the server: 100,000 rows take some 150 ms there, once for all nodes and never while a request waits. Those
- * that wait again after an attempt are few; their first start is in the wide row.
+ * The server sorts: 100,000 rows take some 150 ms there, once for all nodes and never while a
+ * request waits. Operations that wait again after an attempt are few; their first start is in the
+ * wide row.
  */
 const waitingSql = `
 SELECT queue.id, queue.task, queue.priority, queue.ready_at, queue.concurrency_key,

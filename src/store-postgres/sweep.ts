@@ -7,8 +7,9 @@ import type { Row } from './connection.ts';
 import type { SqlWrite } from './group-commit.ts';
 
 /**
- * Every node sweeps; rows that another one has at this moment are passed by (SKIP LOCKED), so they share
- * the work. What holds a row may also be the heartbeat of its worker: then it was not lost at all.
+ * Every node sweeps; rows that another transaction holds at this moment are skipped (SKIP LOCKED),
+ * so the nodes share the work. A row may also be held by the heartbeat of its worker; then its
+ * lease was not lost at all.
  */
 export const lapsedLeasesSql = `
 SELECT ${operationColumns}
@@ -50,7 +51,7 @@ export function sweepWrite(p: SweepExpired): SqlWrite<SweepOutcome> {
     execute: async (set, now) => {
       const changed: Operation[] = [];
       let more = false;
-      // One row more than may change tells whether there is more to do.
+      // Asks for one row more than may change, which tells whether there is more to do.
       const find = (sql: string, at: number): Promise<Row[]> =>
         set.tx.all(sql, at, limit + 1 - changed.length);
       const apply = (rows: readonly Row[], event: OperationEvent): void => {
@@ -63,7 +64,7 @@ export function sweepWrite(p: SweepExpired): SqlWrite<SweepOutcome> {
           set.webhooks.outbox.changed(decision.operation, p.outbox);
         }
       };
-      // A dead worker's lease is over whenever it would have ended.
+      // The lease of a dead worker is over, whenever it would have ended.
       const lapsedAt = workerDead ? Number.MAX_SAFE_INTEGER : now;
       const [lapsed, tooFar] = await Promise.all([
         find(lapsedLeasesSql, lapsedAt),
@@ -71,7 +72,8 @@ export function sweepWrite(p: SweepExpired): SqlWrite<SweepOutcome> {
       ]);
       apply([...lapsed, ...tooFar], leaseExpired);
       if (more) return { changed, more };
-      // What just changed may have waited too long by now; the index must know of it first.
+      // Operations that just changed may have waited too long by now, so they are written before
+      // the query.
       await set.flush(now);
       apply(await find(waitedTooLongSql, now), { type: 'waited_too_long' });
       return { changed, more };

@@ -1,22 +1,28 @@
-/** How long each wait may take, in ms. A client gets its 503 within some seconds, whatever hangs. */
+/**
+ * The longest that each wait may take, in ms. A client gets its 503 within some seconds, whatever
+ * hangs.
+ */
 export const waits = {
   connect: 4_000,
-  /** For a lock, each time. */
+  /** For one lock. */
   lock: 2_000,
-  /** For all tries of a transaction that meets others. */
+  /** For all tries together of a transaction that conflicts with others. */
   conflicts: 5_000,
   statement: 5_000,
-  /** For an answer, when the server does not keep to `statement`. */
+  /** For an answer, in case the server does not enforce `statement`. */
   answer: 6_000,
-  /** A connection that was dead before it was used shows it at once; only then another one is tried. */
+  /**
+   * A connection that was dead before it was used shows that at once; only within this time is
+   * another one tried.
+   */
   stale: 1_000,
-  /** A client of ours that froze lets go of its locks. */
+  /** After this long a process of ours that froze loses its locks. */
   idleInTransaction: 10_000,
 } as const;
 
 /**
- * Plans are made when tables may be empty, and kept: everything goes by an index, in a nested loop, however
- * large or small the planner believes a table to be.
+ * Plans are made when tables may be empty, and kept. So every plan uses an index and nested loops,
+ * however large or small the planner believes a table to be.
  */
 const plannerSettings = {
   enable_seqscan: 'off',
@@ -26,7 +32,7 @@ const plannerSettings = {
   jit: 'off',
 } as const;
 
-/** For a session of a test that looks at plans. */
+/** For sessions of tests that look at plans. */
 export function setPlanner(): string {
   const statements = Object.entries(plannerSettings).map(
     ([name, value]) => `SET SESSION ${name} = '${value}'`,
@@ -42,14 +48,15 @@ const commonSettings = {
 };
 
 /**
- * Writes take the kept plan, which plans.test.ts looks at: for arrays the planner always found one of its own cheaper, and
- * made it anew for every statement. One operation at a time cost PostgreSQL 3.1 ms of CPU with that, 2.1 without, and
- * took 8.5 ms instead of 7.6 (medians of 9 interleaved pairs, a load of 5 on 2 cores).
+ * Writes use the kept plan, which plans.test.ts checks. For arrays the planner always found a plan
+ * of its own cheaper, and made it anew for every statement. One operation at a time cost PostgreSQL
+ * 3.1 ms of CPU that way and 2.1 with kept plans, and took 8.5 ms instead of 7.6 (medians of 9
+ * interleaved pairs, a load of 5 on 2 cores).
  */
 const keptPlans = { plan_cache_mode: 'force_generic_plan' } as const;
 const writeSettings = { ...keptPlans, ...commonSettings };
 
-/** What begins a transaction: two statements, of which the second yields the database's clock. */
+/** The two statements that begin a transaction; the second returns the database's clock. */
 export type BeginSql = { readonly begin: string; readonly settings: string };
 
 const beginWrite = 'BEGIN ISOLATION LEVEL READ COMMITTED';
@@ -70,14 +77,20 @@ export const beginRead: BeginSql = {
   settings: settingsSql(commonSettings),
 };
 
-/** For a statement behind it in one message, which is a transaction without BEGIN: one table, by one index. */
+/**
+ * For a statement behind it in the same message, which is a transaction without BEGIN; that
+ * statement reads one table by one index.
+ */
 export const keptPlanSql = settingsSql({
   ...keptPlans,
   enable_seqscan: plannerSettings.enable_seqscan,
   enable_bitmapscan: plannerSettings.enable_bitmapscan,
 });
 
-/** Until the end of the transaction. Prepared, so that it is planned once a session; SET has to be parsed each time. */
+/**
+ * Settings until the end of the transaction. As a SELECT it can be prepared, and so planned once a
+ * session; SET has to be parsed each time.
+ */
 function settingsSql(settings: Readonly<Record<string, string>>): string {
   const calls = Object.entries(settings).map(
     ([name, value]) => `set_config('${name}', '${value}', TRUE) IS NOT NULL`,

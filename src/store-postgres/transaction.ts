@@ -17,15 +17,17 @@ export class Transaction {
   readonly #usesOwnClock: boolean;
   readonly #begun: Promise<number>;
   readonly #posted: Promise<unknown>[] = [];
-  /** What leaves in one message with what is waited for next. */
+  /** Statements that leave in one message with the next one whose answer is awaited. */
   #gathered: Batch | null = null;
   #isHeld = false;
   #hasSent = false;
   #unanswered = 0;
-  /** What failed first, whoever hears of it first: what was sent behind it failed because of it. */
+  /**
+   * The first failure, whichever promise reported it: what was sent behind it failed because of it.
+   */
   #firstFailure: unknown = null;
   isSessionLost = false;
-  /** What the database's clock said in answer to BEGIN, and when that was heard by performance.now(). */
+  /** The database's clock in the answer to BEGIN, and when that arrived by performance.now(). */
   begun: { readonly now: number; readonly at: number } | null = null;
 
   constructor(
@@ -37,11 +39,11 @@ export class Transaction {
     this.#client = client;
     this.#usesOwnClock = p.clock === 'database';
     this.#begun = this.#begin(p.begin);
-    this.#begun.catch(() => undefined); // whoever waits for anything hears of it
+    this.#begun.catch(() => undefined); // reported to whoever awaits now(), a statement or commit()
   }
 
   async #begin({ begin, settings }: BeginSql): Promise<number> {
-    this.#add(begin, []).catch(() => undefined); // the next one fails with it
+    this.#add(begin, []).catch(() => undefined); // the next statement fails with it
     const { rows } = await this.#add(settings, []);
     const now = rows[0]?.[0] as number;
     this.begun = { now, at: performance.now() };
@@ -49,8 +51,8 @@ export class Transaction {
   }
 
   /**
-   * The instant this transaction decides by: the database's, so that nodes with clocks that differ agree on
-   * who holds a lease; in tests the caller's.
+   * The instant that this transaction decides by. It is the database's, so that nodes whose clocks
+   * differ agree on who holds a lease; in tests it is the caller's.
    */
   async now(callersNow: number): Promise<number> {
     this.#send();
@@ -62,12 +64,12 @@ export class Transaction {
     return (await this.#ask(sql, values)).rows;
   }
 
-  /** Number of rows changed. */
+  /** Returns the number of rows changed. */
   async run(sql: string, ...values: readonly Value[]): Promise<number> {
     return (await this.#ask(sql, values)).rowCount;
   }
 
-  /** What `run` asks for before it first waits leaves in one message. */
+  /** Everything that `run` asks for synchronously leaves in one message. */
   together<Outcome>(run: () => Outcome): Outcome {
     this.#isHeld = true;
     try {
@@ -78,7 +80,7 @@ export class Transaction {
     }
   }
 
-  /** Several statements without values. */
+  /** Runs several statements without values. */
   async script(text: string): Promise<void> {
     this.#send();
     const answered = this.#client.query(text);
@@ -87,8 +89,8 @@ export class Transaction {
   }
 
   /**
-   * Sends without waiting; the COMMIT behind it holds only if it works. `rows`: how many it must change.
-   * Another number cannot be, since the rows were read and locked before; it is reported as a defect.
+   * Sends without waiting; the COMMIT behind it succeeds only if this does. `rows`: how many rows
+   * it must change. They were read and locked before, so another number is reported as a defect.
    */
   post(sql: string, values: readonly Value[], rows?: number): void {
     const sent = this.#add(sql, values).then((result) => {
@@ -99,7 +101,7 @@ export class Transaction {
     this.#posted.push(sent);
   }
 
-  /** Resolves when everything posted has worked. */
+  /** Resolves when every posted statement has succeeded. */
   async settled(): Promise<void> {
     this.#send();
     await Promise.all(this.#posted);
@@ -138,7 +140,7 @@ export class Transaction {
     });
   }
 
-  /** In one message with what was posted: when that fails, the server skips it. */
+  /** Sends COMMIT in one message with what was posted; when that fails, the server skips COMMIT. */
   async commit(): Promise<void> {
     const posted = Promise.all(this.#posted);
     posted.catch(() => undefined);
@@ -152,14 +154,15 @@ export class Transaction {
       const error = this.#causeOf(failure);
       await committed.catch(() => undefined);
       const first = this.rollBack(error);
-      // Without a word from the server the COMMIT behind it may have worked.
+      // If the server did not answer, the COMMIT behind it may have succeeded.
       throw isSessionLost(first) && sqlState(first) === null ? commitFailure(first) : first;
     }
     try {
       const { command } = await committed;
       if (command !== 'COMMIT') throw new Error(`COMMIT was answered with ${command}.`);
     } catch (error) {
-      // A pooler gave us a session that does not know it by that name: it has not run.
+      // A pooler gave us a session that does not know the statement by that name, so it has not
+      // run.
       if (isPreparedAway(error)) throw this.rollBack(error);
       this.isSessionLost ||= isSessionLost(error);
       throw isConflict(error) ? error : commitFailure(error);
@@ -170,12 +173,16 @@ export class Transaction {
     return sqlState(error) === inFailedTransaction ? (this.#firstFailure ?? error) : error;
   }
 
-  /** Undoes everything; yields what to tell: the first failure, not what it led to. */
+  /**
+   * Undoes everything; returns the error to report, which is the first failure, not its
+   * consequences.
+   */
   rollBack(failure: unknown): unknown {
     this.#gathered = null;
     const first = this.#causeOf(failure);
     this.isSessionLost ||= isSessionLost(first) || isSessionLost(failure);
-    // Nobody waits for it: whoever gets the connection next has his BEGIN behind it, and fails with it where that is lost.
+    // Nothing waits for ROLLBACK: the next user of the connection has its BEGIN behind it, and
+    // fails with it if the connection is lost.
     if (!this.isSessionLost && this.#hasSent) {
       this.#client.query('ROLLBACK').catch(() => undefined);
     }
@@ -183,5 +190,5 @@ export class Transaction {
   }
 }
 
-/** current transaction is aborted: says nothing about why. */
+/** in_failed_sql_transaction: the transaction is aborted, for a reason that this does not tell. */
 const inFailedTransaction = '25P02';

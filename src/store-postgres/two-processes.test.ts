@@ -57,7 +57,7 @@ it('two processes share the work, exactly to the limit, and one is killed in the
   const workers = await Promise.all(
     [0, 1].map(() => startWorker(t, options.url, options.schema, log)),
   );
-  // Accepts and asks; it is never started, so it runs nothing.
+  // This engine accepts and reads; it is never started, so it runs nothing.
   const engine = createEngine({ store, tasks: [keyedTask(() => undefined)], poll: 50 });
   const submitted = await Promise.all(
     Array.from({ length: count }, (_, i) => {
@@ -65,7 +65,7 @@ it('two processes share the work, exactly to the limit, and one is killed in the
       const idempotency = { key: `request-${i}`, fingerprint: 'f' };
       const input = { value, text: JSON.stringify(value) };
       const submit = () => engine.submit({ task: 'keyed', tenant: '', input, idempotency });
-      // A client that sends everything twice.
+      // A client that sends every request twice.
       return Promise.all([submit(), submit()]);
     }),
   );

@@ -7,7 +7,7 @@ import { dropSchema, newSchema, runSql } from './postgres-schema.fixture.ts';
 import { startPostgres } from './postgres-server.fixture.ts';
 import { openPostgresStore } from './postgres-store.ts';
 
-// Without autovacuum, which might come to help: it looks once a minute.
+// Without autovacuum, which looks once a minute and might hide a missing vacuum of ours.
 const server = await startPostgres({ settings: { autovacuum: 'off' } });
 after(() => server.stop());
 
@@ -39,11 +39,11 @@ it('a claim reads few pages, however many operations have passed through the que
   const [{ Plan: plan }] = row!['QUERY PLAN'] as [{ Plan: Record<string, number> }];
   const pages = plan['Shared Hit Blocks']! + plan['Shared Read Blocks']!;
   t.diagnostic(`${pages} pages`);
-  // 10 in a clean queue, 31 here; 217 without the vacuum.
+  // 10 in a clean queue, 31 here; 217 without our vacuum.
   assert.ok(pages < 100, `${pages} pages`);
 });
 
-/** `SET SESSION a = 'b'; …` as command line options of a session. */
+/** Turns `SET SESSION a = 'b'; …` into command line options of a session. */
 function optionsOf(settings: string): string {
   return settings.replaceAll(/SET SESSION (\w+) = '(\w+)';?/g, '-c $1=$2');
 }

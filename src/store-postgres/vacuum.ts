@@ -1,16 +1,20 @@
 import type { OpenDatabase } from './open-database.ts';
 
-/** Rows that may be dead in `queue` before it is cleaned: a claim walks past them, 5 µs a hundred. */
+/**
+ * How many rows of `queue` may be dead before it is cleaned; a claim walks past them at 5 µs a
+ * hundred.
+ */
 const deadRowsMax = 5_000;
 
 const vacuumSql = 'VACUUM (SKIP_LOCKED, TRUNCATE FALSE, INDEX_CLEANUP ON) @queue';
 
 /**
- * Cleans `queue` after every so many operations that left it, since autovacuum looks once a minute: at 5,000
- * operations a second claims would walk past 300,000 dead entries by then. The table is small, so it takes
- * some ms (of 5,000 dead rows: 10). Nodes do not wait for each other (SKIP_LOCKED), and where it fails, e.g. for a
- * role that does not own the table, autovacuum is the floor. Nothing helps against a transaction that is open
- * for long anywhere in the database: what it could still see stays (docs/postgres.md tells how to find it).
+ * Cleans `queue` each time that many operations have left it, since autovacuum looks once a minute:
+ * at 5,000 operations a second claims would walk past 300,000 dead entries by then. The table is
+ * small, so it takes some ms (10 for 5,000 dead rows). Nodes do not wait for each other
+ * (SKIP_LOCKED). Where it fails, for example because the role does not own the table, autovacuum
+ * remains. Nothing helps while a transaction stays open for long anywhere in the database: rows
+ * that it could still see stay (docs/postgres.md tells how to find it).
  */
 export class QueueVacuum {
   readonly #database: OpenDatabase;
@@ -21,7 +25,7 @@ export class QueueVacuum {
     this.#database = database;
   }
 
-  /** `count` rows were deleted or changed, and it is committed. */
+  /** Counts rows that were deleted or changed by a committed transaction. */
   left(count: number): void {
     this.#dead += count;
     if (this.#dead < deadRowsMax || this.#underWay !== null) return;
@@ -34,7 +38,7 @@ export class QueueVacuum {
       const database = await this.#database.ready();
       await database.script(database.inSchema(vacuumSql));
     } catch {
-      // Not needed for anything to be right; the next one may work.
+      // Nothing depends on it, and the next one may succeed.
     }
   }
 

@@ -10,11 +10,11 @@ import { dropSchema, newSchema, runSql } from './postgres-schema.fixture.ts';
 import { startPostgres } from './postgres-server.fixture.ts';
 import { openPostgresStore } from './postgres-store.ts';
 
-/** Webhooks, as several processes on one schema have them. */
+/** Webhooks with several processes on one schema. */
 const server = await startPostgres();
 after(() => server.stop());
 
-/** Where each stands. */
+/** The schema of each bench. */
 const schemas = new WeakMap<StoreBench, string>();
 
 async function openNodes(t: TestContext, nodes: number, notify = false): Promise<StoreBench[]> {
@@ -26,7 +26,7 @@ async function openNodes(t: TestContext, nodes: number, notify = false): Promise
   });
   return stores.map((store, i) => {
     const bench = new StoreBench({ store, close: async () => {} });
-    // Each has its own counter for tokens; they must not meet.
+    // Each bench has its own counter for tokens, which must not produce the same ones.
     let tokens = 0;
     bench.newToken = () => `node-${i}-${(tokens += 1)}`;
     schemas.set(bench, options.schema);
@@ -56,7 +56,10 @@ async function requestAddresses({ store }: StoreBench): Promise<string[]> {
   return (await store.listEndpoints(p)).endpoints.map(({ url }) => url).sort();
 }
 
-/** Operations that end on all nodes at once, told to the registered endpoints and to `told` of their address; their ids. */
+/**
+ * Ends operations on all nodes at once, with deliveries to the registered endpoints and to `told`
+ * addresses of their own; returns their ids.
+ */
 async function endMany(
   benches: StoreBench[],
   told: (url: string) => readonly string[],
@@ -83,7 +86,7 @@ async function endMany(
       for (;;) {
         const claimed = await bench.claim({ limit: 4 });
         if (claimed.length === 0) return;
-        // Calls of their own; more than one transaction is under way at once.
+        // Separate calls, so that more than one transaction is under way at once.
         await Promise.all(
           claimed.map(({ operation }) =>
             bench.store.settleAttempts({ settlements: [completedBy(operation)], outbox, now }),
@@ -175,7 +178,7 @@ describe('webhooks over several nodes', { timeout: 90_000 }, () => {
 
   it('get on when an outbox names endpoints that nobody could foresee, in any order', async (t) => {
     const benches = await openNodes(t, 3);
-    // Who has locked the one it was asked for wants the next one, round in a circle.
+    // Each transaction that has locked one endpoint wants the next one, round in a circle.
     const next = (url: string): string =>
       addresses[(addresses.indexOf(url) + 2) % addresses.length]!;
     const ids = await endMany(benches, (url) => [url, next(url)]);
@@ -244,7 +247,7 @@ describe('webhooks over several nodes', { timeout: 90_000 }, () => {
     const write = bench.webhooks.outbox();
     const asked = new Promise<Promise<string[]>[]>((resolve) => {
       bench.outbox = (operation, registered) => {
-        // As the sender does, which is woken by the outbox.
+        // As the sender does, which the outbox wakes.
         resolve([bench.webhooks.claimIds()]);
         return write(operation, registered);
       };

@@ -12,7 +12,7 @@ export class WebhookSet {
   readonly creation: DeliveryCreation;
   readonly outbox: OutboxQueue;
 
-  /** `wanted`: endpoints that a former try of the same transaction came to need. */
+  /** `wanted`: endpoints that an earlier try of the same transaction turned out to need. */
   constructor(tx: Transaction, wanted: EndpointNeeds = noEndpoints()) {
     this.tx = tx;
     this.endpoints = new EndpointLedger(tx, wanted);
@@ -21,20 +21,20 @@ export class WebhookSet {
     this.outbox = new OutboxQueue(tx, this);
   }
 
-  /** Sends what changed of endpoints that are new, and of deliveries, so that statements see it. */
+  /** Sends changes of new endpoints and of deliveries, so that later statements see them. */
   post(): void {
     this.endpoints.postInserts();
     this.deliveries.post();
   }
 
-  /** Writes everything, the deliveries of what became final too. */
+  /** Writes everything, including the deliveries of operations that became final. */
   async flush(now: number): Promise<void> {
     await this.outbox.drain(now);
     this.post();
     await this.endpoints.flush(now);
   }
 
-  /** After flush(): statements of their own change what is in here. */
+  /** Forgets everything, after flush(): statements outside of this set change these rows. */
   reset(): void {
     this.endpoints.reset();
     this.deliveries.reset();

@@ -1,6 +1,7 @@
 /**
- * The part of the schema that keeps webhooks. What is asked of `endpoints` by claims is derived (endpoint-place.ts),
- * and indexed apart: who is open, who is gated, whose place time alone has made wrong.
+ * The part of the schema that keeps webhooks. Claims ask `endpoints` for derived columns
+ * (endpoint-place.ts), which have indexes of their own: for open endpoints, for gated ones, and for
+ * those whose place has become wrong with time.
  */
 export const webhookTables = `
 CREATE TABLE @endpoints (

@@ -27,10 +27,10 @@ import { WebhookSet } from './webhook-set.ts';
 export type Needs = {
   /** Operations that may change. */
   readonly ids: Set<string>;
-  /** Of `ids` those whose logs grow. */
+  /** Those of `ids` whose logs grow. */
   readonly loggingIds: Set<string>;
   readonly keys: IdempotencyKey[];
-  /** Of `ids` those whose end may be told to webhooks. */
+  /** Those of `ids` whose end may be reported to webhooks. */
   readonly toldIds: Set<string>;
   readonly endpoints: EndpointNeeds;
   /** Deliveries that may change. */
@@ -49,18 +49,18 @@ export function noNeeds(): Needs {
 }
 
 type Entry = {
-  /** As the database has it; null: not there yet. */
+  /** As the database has it; null: not inserted yet. */
   readonly stored: Operation | null;
   operation: Operation;
-  /** When the last change was a completion, which has a statement of its own. */
+  /** Set when the last change was a completion, which has its own statement. */
   completed: Completed | null;
 };
 
 /**
- * The part of the database that one transaction works on, in memory: all writes of a group run against it
- * one after the other, by the rules of core, whatever their kinds; then all that changed is written at
- * once. So a group of a hundred calls takes as many round trips as one call, and its calls see each other
- * as if each had been a commit of its own.
+ * The part of the database that one transaction works on, in memory. All writes of a group run
+ * against it one after the other, by the rules of core, whatever their kinds; then all changes are
+ * written at once. So a group of a hundred calls takes as many round trips as one call, and its
+ * calls see each other as if each had been a commit of its own.
  */
 export class WorkingSet {
   readonly tx: Transaction;
@@ -74,13 +74,13 @@ export class WorkingSet {
   readonly #created: Created[] = [];
   readonly #ended: EndedAttempt[] = [];
   #hasTasks = false;
-  /** Operations, not new, that changed in a way that clients can see. */
+  /** Operations that existed before and changed in a way that clients can see. */
   readonly changed: string[] = [];
-  /** Operations that entered the queue, and that left it. */
+  /** How many operations entered the queue, and how many left it. */
   queued = 0;
   unqueued = 0;
 
-  /** `wanted`: endpoints that a former try of the same transaction came to need. */
+  /** `wanted`: endpoints that an earlier try of the same transaction turned out to need. */
   constructor(tx: Transaction, wanted: EndpointNeeds) {
     this.tx = tx;
     this.webhooks = new WebhookSet(tx, wanted);
@@ -96,7 +96,8 @@ export class WorkingSet {
         ids.length === 0 ? [] : tx.all(lockOperationsSql, textArray(ids)),
         needs.keys.length === 0 ? [] : IdempotencyKeys.find(tx, needs.keys),
         told.length === 0 ? [] : tx.all(registeredOfOperationsSql, textArray(told)),
-        // Sent behind the operations, whose locks come first; when nobody is to be told, without knowing them.
+        // Sent after the operations, whose locks come first. When no end is to be reported, this
+        // need not wait for the operations' rows.
         told.length === 0 ? this.#loadWebhooks(needs, []) : null,
         this.#logs.load(tx, needs.loggingIds),
       ]),
@@ -111,7 +112,7 @@ export class WorkingSet {
     ]);
   }
 
-  /** Instead of load(): what is believed, for a guard to hold it to what is there. */
+  /** Replaces load() by assumptions, which a guard compares with the rows. */
   assume({ tasks, operations, tenants }: Foreseen): void {
     this.ledger.load(tasks);
     this.#hasTasks = true;
@@ -121,7 +122,7 @@ export class WorkingSet {
     this.webhooks.outbox.assumeNobody(tenants);
   }
 
-  /** As they are now, with what this transaction did to them. */
+  /** The operations as they are now, with what this transaction did to them. */
   *operations(): Generator<Operation> {
     for (const { operation } of this.#entries.values()) yield operation;
   }
@@ -136,7 +137,9 @@ export class WorkingSet {
     }
   }
 
-  /** After the operations, as everywhere: so nobody waits for one who waits for him. */
+  /**
+   * Locks endpoints after operations, as every transaction does, so that there are no deadlocks.
+   */
   async #loadWebhooks(needs: Needs, registered: readonly Row[]): Promise<void> {
     const { endpoints, deliveries, outbox } = this.webhooks;
     const told = [...needs.toldIds].flatMap((id) => this.find(id) ?? []);
@@ -152,7 +155,7 @@ export class WorkingSet {
     ]);
   }
 
-  /** Rows that this transaction has locked. */
+  /** Takes in rows that this transaction has locked. */
   adopt(rows: readonly Row[]): Operation[] {
     return rows.map((row) => {
       const operation = operationOf(row);
@@ -163,19 +166,22 @@ export class WorkingSet {
     });
   }
 
-  /** As it is now, with what this transaction did to it. */
+  /** The operation as it is now, with what this transaction did to it. */
   find(id: string): Operation | undefined {
     return this.#entries.get(id)?.operation ?? this.#seen.get(id);
   }
 
-  /** It was removed by a statement of its own. */
+  /** Forgets an operation that another statement removed. */
   forget(id: string): void {
     this.#entries.delete(id);
     this.#seen.delete(id);
     this.#logs.forget(id);
   }
 
-  /** Throws when there is one with that id in this transaction; the database tells of all others. */
+  /**
+   * Throws when this transaction has an operation of that id; for all others the database reports
+   * it.
+   */
   create(created: Created): void {
     const { operation } = created;
     const { id, task, concurrencyKey: key, state } = operation;
@@ -185,7 +191,9 @@ export class WorkingSet {
     this.ledger.moved({ task, key, from: null, to: state });
   }
 
-  /** What `event` does to the operation, counted; undefined: there is none. */
+  /**
+   * Applies `event` to the operation and counts the change; undefined: there is no such operation.
+   */
   apply(id: string, event: OperationEvent, now: number): Decision | undefined {
     const entry = this.#entries.get(id);
     if (entry === undefined) return undefined;
@@ -199,11 +207,11 @@ export class WorkingSet {
     return decision;
   }
 
-  /** false: the lease is another's. */
+  /** Returns false when another attempt holds the lease. */
   appendLogs(entry: LogEntry): boolean {
     const operation = this.#entries.get(entry.id)?.operation;
     if (operation === undefined || !holds(operation, entry.token)) return false;
-    // Those who follow the lines of it elsewhere look again.
+    // Clients of other nodes that follow these lines look again.
     if (this.#logs.append(entry)) this.changed.push(entry.id);
     return true;
   }
@@ -227,7 +235,7 @@ export class WorkingSet {
     this.ledger.moved({ task, key, from: before.state, to: after.state });
   }
 
-  /** Writes what has changed, but for the counters: those come last in the transaction. */
+  /** Writes what has changed, except for the counters, which come last in the transaction. */
   async flush(now: number): Promise<void> {
     await this.#flushOperations(now);
     await this.webhooks.flush(now);
@@ -236,7 +244,7 @@ export class WorkingSet {
   async #flushOperations(now: number): Promise<void> {
     const { tx } = this;
     const created = this.#created.splice(0);
-    // One that was created and changed in the same group is inserted as it is at the end.
+    // An operation that was created and changed in the same group is inserted in its last state.
     postCreated(
       tx,
       created.map((one) => ({ ...one, operation: this.find(one.operation.id) ?? one.operation })),

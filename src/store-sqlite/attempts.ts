@@ -12,7 +12,7 @@ LIMIT ${limits.attemptsShown}`;
 
 export function prepareListAttempts(reader: ReadConnection): (id: string) => EndedAttempt[] {
   const list = reader.prepare(listAttemptsSql);
-  // Turned round here: a sort in SQL would be one more pass.
+  // Reversed here, because a sort in SQL would be one more pass.
   return (id) => {
     const rows = list.all(id).toReversed();
     return rows.map((row) => attemptOf(id, row));

@@ -19,7 +19,7 @@ const shapes: Readonly<Record<string, Partial<NewOperation>>> = {
   'nothing but what it needs': { input: 'null' },
 };
 
-/** What a claim gives, after a look at whether the record says the same. */
+/** The claim returns the operation with this input, equal to the record as it is read. */
 async function claimedAs(bench: StoreBench, id: string, input: string): Promise<void> {
   const [claimed, ...others] = await bench.claim({ limit: 1 });
   assert.deepEqual(others, []);
@@ -71,7 +71,7 @@ describe('a claim of what this process has just created', () => {
     const [row] = look('SELECT seq FROM operations');
     await bench.cancel(former);
     await bench.remove(former);
-    // Not kept in memory: it is long.
+    // Not kept in memory, because the input is long.
     const { id } = await bench.create({ input: longInput });
     assert.deepEqual(look('SELECT seq FROM operations'), [row]);
     await claimedAs(bench, id, longInput);

@@ -12,16 +12,18 @@ import { ReadyAgain, Scan } from './ready-again.ts';
 import { operationRowColumnCount, operationRowColumns, operationSeqOf } from './rows.ts';
 
 /**
- * Claiming goes task by task: the best ready rows of each, by an index that ends at the ready ones, are
- * merged here by priority, readyAt, id. A row whose key has no free slot is parked, so that no later
- * claim meets it again: each row is parked at most once for each slot that frees, whatever the queue.
+ * Claiming goes task by task: the best ready rows of each task, read from an index that holds only
+ * ready ones, are merged here by priority, readyAt, id. A row whose key has no free slot is parked,
+ * so that no later claim looks at it again: each row is parked at most once for each slot that
+ * frees, however long the queue is.
  *
  *   1. scheduled rows whose time has come become ready
  *   2. parked rows become ready where slots are free although nobody freed one: limits were raised, or
- *      the one that was to take the slot never ran
- *   3. lanes, one a task, are merged and their heads claimed or parked
+ *      the operation that was to take the slot never ran
+ *   3. lanes, one for each task, are merged and their heads claimed or parked
  *
- * All of it looks at limits.claimScanRows rows at most; then nextDueAt is `now`: ask again.
+ * One claim looks at limits.claimScanRows rows at most; when they are used up, nextDueAt is `now`,
+ * so that the caller asks again.
  */
 export const readySql = `
 SELECT ${operationRowColumns}, input
@@ -31,7 +33,7 @@ WHERE state = 'ready'
 ORDER BY priority DESC, ready_at, id
 LIMIT ? + 0`;
 
-/** The same rows, from the index alone. */
+/** Finds the same rows from the index alone. */
 export const freshSql = `
 SELECT seq, id
 FROM operations
@@ -66,7 +68,10 @@ SELECT input
 FROM inputs
 WHERE operation_seq = ?`;
 
-/** Rows of one task fetched ahead when several tasks compete: most of a smaller batch gets used. */
+/**
+ * Rows of one task that are fetched at once when several tasks compete: most of a smaller batch is
+ * used.
+ */
 const laneRowsMin = 8;
 
 export class Claim {
@@ -122,7 +127,10 @@ export class Claim {
     return { claimed, nextDueAt: isCutShort ? p.now : nextDueAt };
   }
 
-  /** The tasks that may have something to claim, and when a scheduled operation of any of them is due. */
+  /**
+   * The tasks that may have something to claim, and when a scheduled operation of any of them is
+   * due.
+   */
   #openLanes(p: ClaimOperations, scan: Scan): { lanes: Lane[]; nextDueAt: number | null } {
     const lanes: Lane[] = [];
     let nextDueAt: number | null = null;
@@ -161,7 +169,9 @@ export class Claim {
     return best;
   }
 
-  /** What was fetched before has left the index by now, claimed or parked: the same query goes on. */
+  /**
+   * Rows fetched before have left the index by now, claimed or parked, so the same query continues.
+   */
   #refill(lane: Lane, wanted: number, scan: Scan): void {
     lane.at = 0;
     lane.candidates = [];
@@ -172,7 +182,10 @@ export class Claim {
     if (lane.candidates.length < count) lane.isExhausted = true;
   }
 
-  /** null: not all of them are known here, for certain where more wait than can be. */
+  /**
+   * The candidates as `fresh` has them; null: it does not have all of them. It cannot when more
+   * operations are pending than it holds, so then the index is not asked.
+   */
   #freshOnes({ task, pending }: TaskEntry, count: number): Candidate[] | null {
     if (pending > this.#fresh.size) return null;
     return this.#fresh.all(this.#readyFresh.all(task, count));
@@ -218,7 +231,7 @@ export class Claim {
   }
 }
 
-/** One task in the merge, with its best ready ones, as fetched. */
+/** One task in the merge, with its best ready operations as fetched. */
 type Lane = {
   readonly entry: TaskEntry;
   readonly task: ClaimTask;

@@ -3,26 +3,33 @@ import { DatabaseSync } from './sqlite.ts';
 import { storeError, unavailable } from './sqlite-error.ts';
 
 /**
- * The only place that touches node:sqlite's handles, wrapped so that a swallowed commit is impossible.
+ * The only place that touches node:sqlite's handles, wrapped so that no failed commit goes
+ * unnoticed.
  *
- * `StatementSync.get()` (and `.iterate()` left early) ignores an error of the implicit COMMIT: measured
- * on Node 24, an autocommit `INSERT … RETURNING` read with `.get()` "succeeds" on a full disk with
- * nothing stored. So writes exist only between `begin` and `commit`, which run through `.run()` and
- * throw, and a statement of the writer used outside them is a programming error.
+ * `StatementSync.get()` (and `.iterate()` left early) ignores an error of the implicit COMMIT:
+ * measured on Node 24, an autocommit `INSERT … RETURNING` read with `.get()` "succeeds" on a full
+ * disk with nothing stored. So writes exist only between `begin` and `commit`, which run through
+ * `.run()` and throw, and a statement of the writer used outside them is a programming error.
  *
- * Rows come as arrays in the order of the SELECT: an object of 33 columns costs 7 µs more per row than
- * an array (18.5 against 11.7 µs, 2 cores of a 2026 cloud VM).
+ * Rows come as arrays in the order of the SELECT: an object of 33 columns costs 7 µs more per row
+ * than an array (18.5 against 11.7 µs, 2 cores of a 2026 cloud VM).
  *
- * Limits are written `LIMIT ? + 0`: the planner looks at the value of a bare `LIMIT ?`, so that every
- * binding compiles the statement anew (sqlite3Reprepare, 7 % of all CPU at one operation a commit).
+ * Limits are written `LIMIT ? + 0`: the planner looks at the value of a bare `LIMIT ?`, so that
+ * every binding compiles the statement anew (sqlite3Reprepare, 7 % of all CPU at one operation a
+ * commit).
  */
 export type Value = SQLInputValue;
 export type Row = readonly SQLOutputValue[];
 
-/** At start only: how long a statement waits for another process that holds a lock on the file. */
+/**
+ * How long a statement waits for another process's lock on the file while the store opens, in ms.
+ */
 const busyMsAtOpen = 2_000;
 
-/** SQLite waits inside the one thread: from then on only as long as nobody notices. GroupCommit does the rest. */
+/**
+ * The same once the store is open. SQLite waits inside the one thread, so this is too short to be
+ * noticed; GroupCommit retries.
+ */
 const busyMs = 10;
 
 export class WriteConnection {
@@ -37,7 +44,8 @@ export class WriteConnection {
   constructor(path: string, p: { readonly synchronous: 'full' | 'normal' }) {
     this.#db = openDatabase(path, false);
     try {
-      // Checkpoints are ours (checkpoint()): the automatic one swallows fsync errors.
+      // We run checkpoints ourselves (checkpoint()), because the automatic one swallows fsync
+      // errors.
       this.#db.exec(`PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = ${p.synchronous};`);
       this.#db.exec('PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY;');
       this.#begin = this.#db.prepare('BEGIN IMMEDIATE');
@@ -55,7 +63,7 @@ export class WriteConnection {
     return this.#inTransaction;
   }
 
-  /** Opening is over: from here on no statement waits long for another process. */
+  /** Ends the opening: from here on no statement waits long for another process. */
   waitBriefly(): void {
     this.#db.exec(`PRAGMA busy_timeout = ${busyMs}`);
   }
@@ -65,19 +73,22 @@ export class WriteConnection {
     this.#inTransaction = true;
   }
 
-  /** A transaction that only reads: it needs no lock that another process could hold. */
+  /** Begins a transaction that only reads; it needs no lock that another process could hold. */
   beginRead(): void {
     this.#beginRead.run();
     this.#inTransaction = true;
   }
 
-  /** Throws what SQLite reports; whether it is on disk is unknown then. */
+  /** Throws what SQLite reports; then it is unknown whether the commit is on the disk. */
   commit(): void {
     this.#commit.run();
     this.#inTransaction = false;
   }
 
-  /** SQLite has rolled back by itself after some errors (full disk, I/O): both ways lead to no transaction. */
+  /**
+   * After some errors (full disk, I/O) SQLite has rolled back by itself. In any case no transaction
+   * is open afterwards.
+   */
   rollback(): void {
     this.#inTransaction = false;
     if (this.#db.isTransaction) this.#rollback.run();
@@ -98,15 +109,15 @@ export class WriteConnection {
     return rows[0]?.[0];
   }
 
-  /** Frames in the write-ahead log. A checkpoint that does nothing: 2 µs. */
+  /** The number of frames in the write-ahead log, from a checkpoint that does nothing: 2 µs. */
   logFrames(): number {
     const [row] = this.#logFrames.all() as unknown as Row[];
     return Number(row?.[1] ?? 0);
   }
 
   /**
-   * Moves the log into the file. `passive` never waits; `truncate` waits for readers and empties the log.
-   * Throws when the disk fails.
+   * Moves the log into the file. `passive` never waits; `truncate` waits for readers and empties
+   * the log. Throws when the disk fails.
    */
   checkpoint(mode: 'passive' | 'truncate'): void {
     this.#db.exec(`PRAGMA wal_checkpoint(${mode.toUpperCase()})`);
@@ -127,13 +138,13 @@ export class WriteStatement {
     this.#statement = statement;
   }
 
-  /** Number of rows changed. */
+  /** Returns the number of rows changed. */
   run(...values: Value[]): number {
     this.#requireTransaction();
     return Number(this.#statement.run(...values).changes);
   }
 
-  /** The rowid of the row that it inserts. */
+  /** Returns the rowid of the row that it inserts. */
   insert(...values: Value[]): number {
     this.#requireTransaction();
     return Number(this.#statement.run(...values).lastInsertRowid);
@@ -157,13 +168,14 @@ export class WriteStatement {
 }
 
 /**
- * Reads, on a connection of their own that cannot write and goes on when the disk is full. The reads of
- * one turn of the event loop share a snapshot: opening and closing one for every statement costs 4 µs of
- * 9. The group commit holds it while a commit is on its way to the disk and ends it then, so that whoever reads
- * after a commit was acknowledged sees it, and nobody sees it before.
+ * Reads, on a connection of their own that cannot write and works on when the disk is full. The
+ * reads of one turn of the event loop share a snapshot: opening and closing one for every statement
+ * costs 4 µs of 9. The group commit holds the snapshot while a commit is on its way to the disk and
+ * ends it then. So a read after a commit was acknowledged sees it, and no read sees it before.
  *
- * After some errors (I/O, memory) SQLite ends the transaction by itself. A snapshot lost while it is held is not
- * taken anew, as that would show what is not on the disk yet: reads fail until release().
+ * After some errors (I/O, memory) SQLite ends the transaction by itself. A snapshot lost while it
+ * is held is not replaced, because a new one would show what is not on the disk yet: reads fail
+ * until release().
  */
 export class ReadConnection {
   readonly #db: DatabaseSync;
@@ -206,7 +218,10 @@ export class ReadConnection {
     setImmediate(this.#end);
   }
 
-  /** Keeps this very snapshot, over turns and commits, until release(). Throws when not even a read works. */
+  /**
+   * Keeps this very snapshot, over turns and commits, until release(). Throws when not even a read
+   * works.
+   */
   hold(): void {
     try {
       this.enter();
@@ -223,7 +238,10 @@ export class ReadConnection {
     this.endSnapshot();
   }
 
-  /** Never throws: it runs in turns of its own and after commits, where nobody could do anything about it. */
+  /**
+   * Never throws: it runs in turns of its own and after commits, where nobody could handle an
+   * error.
+   */
   endSnapshot(): void {
     if (!this.#inSnapshot || this.#held || this.#closed) return;
     this.#inSnapshot = false;
@@ -234,12 +252,14 @@ export class ReadConnection {
     }
   }
 
-  /** After an error of a statement: the snapshot may be lost. */
+  /** Call after an error of a statement: the snapshot may be lost. */
   noteFailure(): void {
     if (!this.#db.isTransaction) this.#inSnapshot = false;
   }
 
-  /** Reading has changed nothing that could be lost; should it fail, the next turn tries again. */
+  /**
+   * A read transaction has nothing to lose, so if the rollback fails, the next turn tries again.
+   */
   #rollBack(): void {
     try {
       if (this.#db.isTransaction) this.#rollback.run();

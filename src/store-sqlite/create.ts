@@ -26,8 +26,8 @@ INSERT INTO inputs (operation_seq, input)
 VALUES (?, ?)`;
 
 /**
- * Longer inputs stand in a table of their own: claim and settle write their row again, and with a
- * 1 MiB input in it that would be 2 MiB of log for every operation.
+ * Longer inputs are stored in a table of their own: claim and settle write their row again, and
+ * with a 1 MiB input in it that would be 2 MiB of log for every operation.
  */
 const inlineInputChars = 1_024;
 
@@ -69,7 +69,7 @@ export function prepareCreate(
     else if (operation.state === 'ready') fresh.add({ seq, operation, input }, ledger.pending);
   }
 
-  /** What the key says of a request that came before; null: nothing. */
+  /** The outcome for a key that an earlier request used; null: none did. */
   function replay(key: IdempotencyKey, now: number): CreateOutcome | null {
     const used = keys.find(key, now);
     if (used === null) return null;

@@ -15,14 +15,17 @@ import { nodeNeeded } from './sqlite.ts';
 import { isBusy, isDenied, isFull, isOutage, sqliteCode, unavailable } from './sqlite-error.ts';
 
 /**
- * What is checked of the file before SQLite touches it: a file that is not ours is left as it is, not
+ * Checks of the file before SQLite touches it: a file that is not ours stays unchanged, and not
  * even a lock file appears beside it.
  */
 
 /** 'RAIN' as SQLite's application_id (https://sqlite.org/pragma.html#pragma_application_id). */
 export const applicationId = 0x5241494e;
 
-/** Before 3.51.3 a checkpoint at the wrong moment could corrupt a WAL database (sqlite.org/wal.html#walresetbug). */
+/**
+ * Before 3.51.3 a checkpoint at the wrong moment could corrupt a WAL database
+ * (sqlite.org/wal.html#walresetbug).
+ */
 const sqliteVersionMin = '3.51.3';
 
 /** File systems whose locks or shared memory do not hold between machines (linux/magic.h). */
@@ -42,15 +45,18 @@ export function requireSqliteVersion(version: string): void {
   );
 }
 
-/** Node 22 may have a good SQLite, but reads rows in another shape, so that every file looks like a foreign one. */
+/**
+ * Node 22 may have a good SQLite, but returns rows in another shape, so that every file would look
+ * like a foreign one.
+ */
 export function requireNodeVersion(version: string): void {
   if (compareVersions(version, '24.0.0') >= 0) return;
   throw incompatible(nodeNeeded(version));
 }
 
 /**
- * The absolute path, links resolved so that one file has one lock. Creates missing folders and the file.
- * `refuse` gets the path before the file is opened for the first time.
+ * The absolute path, with links resolved so that one file has one lock. Creates missing folders and
+ * the file. Calls `refuse` with the path before the file is opened for the first time.
  */
 export function prepareFile(path: string, refuse: (real: string) => void): string {
   if (path === '' || path.startsWith(':')) {
@@ -64,7 +70,7 @@ export function prepareFile(path: string, refuse: (real: string) => void): strin
     mkdirSync(dirname(absolute), { recursive: true });
     refuseNetwork(absolute);
     if (existsSync(absolute)) refuse(realpathSync(absolute));
-    // Opens for writing, makes it when missing, changes nothing.
+    // Opens for writing, creates the file when missing, and changes nothing.
     closeSync(openSync(absolute, 'a'));
     const real = realpathSync(absolute);
     refuseForeign(real);
@@ -74,17 +80,20 @@ export function prepareFile(path: string, refuse: (real: string) => void): strin
   }
 }
 
-/** What opening throws for `error`: what a person can act on, or a defect as it is. */
+/** What opening throws for `error`: an error that a person can act on, or a defect unchanged. */
 export function openFailure(path: string, error: unknown): unknown {
   const isTold = error instanceof RaincheckError;
   const isDefect = sqliteCode(error) === null && systemCode(error) === '';
   return isTold || isDefect ? error : unusable(path, error);
 }
 
-/** Less than this is no space for the files SQLite needs beside the database. */
+/** With less free space than this SQLite cannot create the files it needs beside the database. */
 const freeBytesMin = 1_048_576;
 
-/** What a person can do about a file that cannot be opened: free space, try later, or grant access. */
+/**
+ * An error that says what a person can do about a file that cannot be opened: free space, try
+ * later, or grant access.
+ */
 function unusable(path: string, error: unknown): RaincheckError {
   const why = error instanceof Error ? error.message : String(error);
   if (isDiskFull(path, error)) {
@@ -102,7 +111,7 @@ function unusable(path: string, error: unknown): RaincheckError {
   );
 }
 
-/** Errors of system calls that say nothing of access. */
+/** Errors of system calls that may pass, and that say nothing about access. */
 const passingCodes = new Set(['EIO', 'EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EBUSY', 'EINTR']);
 const fullCodes = new Set(['ENOSPC', 'EDQUOT']);
 
@@ -111,7 +120,10 @@ function systemCode(error: unknown): string {
   return typeof error.code === 'string' && /^E[A-Z0-9]+$/.test(error.code) ? error.code : '';
 }
 
-/** SQLite tells of a full disk as an I/O error where it makes the file it shares with its readers. */
+/**
+ * SQLite reports a full disk as an I/O error when it creates the file that it shares with its
+ * readers.
+ */
 function isDiskFull(path: string, error: unknown): boolean {
   if (isFull(error) || fullCodes.has(systemCode(error))) return true;
   if (!isOutage(error) || isBusy(error)) return false;
@@ -147,8 +159,9 @@ export function refuseNetwork(path: string): void {
 }
 
 /**
- * Reads the 100-byte header (https://sqlite.org/fileformat.html#the_database_header). Only a file of ours
- * that lost power while it was made lacks our mark; then its rollback journal is still there.
+ * Reads the 100-byte header (https://sqlite.org/fileformat.html#the_database_header). A file of
+ * ours lacks our mark only if the power failed while it was created; then its rollback journal
+ * still exists.
  */
 function refuseForeign(path: string): void {
   if (statSync(path).size === 0) return;

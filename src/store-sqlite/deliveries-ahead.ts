@@ -2,32 +2,34 @@ import type { Row } from './connection.ts';
 import { pendingColumn } from './delivery-rows.ts';
 
 /**
- * Due deliveries that a claim has read and left, by endpoint, in the order in which they are to be taken. An endpoint that is
- * being sent to is claimed from again when one of its attempts has ended, and a row read with fifteen others costs less
- * than half of one read alone. The first of them is also what the endpoint's place follows from.
+ * Due deliveries that a claim has read but not taken, by endpoint, in the order in which they are
+ * to be taken. An endpoint with attempts in flight is claimed from again when one of them has
+ * ended, and a row read with fifteen others costs less than half of one read alone. The endpoint's
+ * place also follows from the first of them.
  *
- * A queue begins with the first of what waits in time, without a gap: what is written among it, or takes something out of it but a
- * claim from its front, must be told here.
+ * A queue begins with the first waiting delivery that has not expired, and has no gaps. So this
+ * class must be told of everything that is written among its deliveries, or that takes one out
+ * other than a claim from the front.
  */
 type Queue = {
-  /** Those that are left, the next one last. */
+  /** The deliveries that are left, the next one last. */
   rows: Row[];
-  /** The last one that was read, whether or not it is still here; undefined: none was. */
+  /** The last delivery that was read, whether or not it is still here; undefined: none was read. */
   after: Key | undefined;
-  /** Nothing else was due at this instant; null: there may be more. */
+  /** The instant at which no other delivery was due; null: there may be more. */
   wholeAt: number | null;
 };
 
 type Key = readonly [at: number, id: string];
 
-/** Rows, of all queues; and queues. 4 MiB of bodies as they are. */
+/** Most rows of all queues together, and most queues; 4 MiB of bodies of the usual size. */
 const rowsMax = 1_024;
 
 export class DeliveriesAhead {
   readonly #queues = new Map<number, Queue>();
   #rows = 0;
 
-  /** The next one of the endpoint that is in time at `now`; undefined: none is known. */
+  /** The next delivery of the endpoint that has not expired at `now`; undefined: none is known. */
   first(seq: number, now: number): Row | undefined {
     const queue = this.#queues.get(seq);
     if (queue === undefined) return undefined;
@@ -38,17 +40,20 @@ export class DeliveriesAhead {
     return undefined;
   }
 
-  /** Whether there is nothing behind the last one that is known. */
+  /** Whether no delivery is due behind the last one that is known. */
   isWhole(seq: number, now: number): boolean {
     return this.#queues.get(seq)?.wholeAt === now;
   }
 
-  /** What first() gave is claimed. */
+  /** The delivery that first() returned is claimed. */
   taken(seq: number): void {
     if (this.#queues.get(seq)?.rows.pop() !== undefined) this.#rows -= 1;
   }
 
-  /** All that the endpoint has due now, up to so many; `wholeAt`: and that is all. */
+  /**
+   * Keeps due deliveries of the endpoint, read in order; `wholeAt`: the instant at which no more
+   * were due.
+   */
   keep(seq: number, rows: readonly Row[], wholeAt: number | null): void {
     const known = this.#queues.get(seq);
     const last = rows.at(-1);
@@ -58,8 +63,8 @@ export class DeliveriesAhead {
       wholeAt,
     };
     this.#rows += rows.length - (known?.rows.length ?? 0);
-    // Not in the place of another in the map: a map that is moved to a larger table keeps what was in the one before, as long
-    // as the collector has not looked at that, and so all that was ever in it.
+    // The known queue is changed, not replaced in the map: a Map that grows into a larger table keeps
+    // its former table alive until a full collection, and so everything that was ever in it.
     if (known !== undefined) Object.assign(known, kept);
     else this.#add(seq, kept);
   }
@@ -72,17 +77,17 @@ export class DeliveriesAhead {
     this.#queues.set(seq, queue);
   }
 
-  /** Where to read on; undefined: from the first on. */
+  /** Where to read on; undefined: from the first delivery on. */
   after(seq: number): Key | undefined {
     return this.#queues.get(seq)?.after;
   }
 
-  /** How many more rows may be kept of one endpoint. */
+  /** How many rows may be kept for one more endpoint. */
   get room(): number {
     return Math.floor(rowsMax / (this.#queues.size + 1));
   }
 
-  /** Another one waits from now on. */
+  /** Another delivery waits from now on. */
   planned(seq: number, nextAt: number, id: string): void {
     const queue = this.#queues.get(seq);
     if (queue === undefined) return;
@@ -91,7 +96,7 @@ export class DeliveriesAhead {
     else this.drop(seq);
   }
 
-  /** What waits at the endpoint is other than is known. */
+  /** What is known of the endpoint is out of date. */
   drop(seq: number): void {
     const queue = this.#queues.get(seq);
     if (queue === undefined) return;

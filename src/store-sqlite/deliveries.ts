@@ -12,9 +12,9 @@ import type { EndpointLedger } from './endpoint-ledger.ts';
 import type { EndBatch, Unwritten } from './unwritten-deliveries.ts';
 
 /**
- * The one way by which a delivery changes: read the row, decideAtEndpoint() in core, write what it says, and note it
- * with its endpoint. Several statements write, so that each touches the indexes it must and no others: SQLite writes
- * the index of every column in a SET anew, whether its value is another or not.
+ * How every delivery changes: read the row, ask decideAtEndpoint() in core, write its decision, and
+ * note it with the endpoint. Several statements write, so that each touches only the indexes it
+ * must: SQLite rewrites the index of every column in a SET, whether its value changes or not.
  */
 export const selectDeliverySql = `
 SELECT ${deliveryColumns}
@@ -22,8 +22,9 @@ FROM deliveries
 WHERE id = ?`;
 
 /**
- * Stands in the place of a worker in what waits, as long as a lease is: a claim that made the row longer split every
- * full page of the table. 26 to 28 pages are logged a commit of 20 claims and 20 ends, not 30 to 32.
+ * Fills the column of the worker while a delivery waits, with as many characters as a lease needs:
+ * a claim that made the row longer split every full page of the table. With it, a commit of 20
+ * claims and 20 ends logs 26 to 28 pages, not 30 to 32.
  */
 export const leaseRoom = '-'.repeat(32);
 
@@ -86,7 +87,7 @@ UPDATE deliveries
 SET expires_at = ?
 WHERE seq = ?`;
 
-/** Before its delivery is, which then knows it as the latest. */
+/** Runs before the update of its delivery, which then refers to it as the latest. */
 export const insertAttemptSql = `
 INSERT INTO delivery_attempts
   (number, previous, trigger, worker, started_at, ended_at, outcome, error, detail, next_at, next_reason,
@@ -94,22 +95,28 @@ INSERT INTO delivery_attempts
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 export type DeliveryChange = {
-  /** As it is now, changed or not. */
+  /** The current record, changed or not. */
   readonly delivery: Delivery;
   readonly outcome: 'applied' | 'lost' | 'unchanged';
 };
 
 export type Deliveries = {
   readonly find: (id: string) => DeliveryRow | undefined;
-  /** What `event` does to the delivery of this row, written and counted. */
+  /** Applies `event` to the delivery of this row, writes and counts the change. */
   readonly apply: (row: DeliveryRow, event: DeliveryTransition, now: number) => DeliveryChange;
-  /** A claim of the delivery of this row, which is due, kept as `claim` (unwritten-deliveries.ts). */
+  /**
+   * Claims the delivery of this row, which is due; it is kept under `claim`
+   * (unwritten-deliveries.ts).
+   */
   readonly claim: (
     row: DeliveryRow,
     event: Claimed,
     p: { claim: ClaimRow; now: number },
   ) => Delivery;
-  /** What was delivered is written with others, in this commit or one of the next; undefined: it is no such end, so that apply() is to be called. */
+  /**
+   * Records the end of a successful attempt, which is written with others, in this commit or one of
+   * the next. undefined: it is not such an end, so call apply().
+   */
   readonly delivered: (row: DeliveryRow, event: Ended, now: number) => EndBatch | undefined;
 };
 
@@ -117,7 +124,7 @@ type Claimed = DeliveryTransition & { readonly type: 'claimed' };
 type Ended = DeliveryTransition & { readonly type: 'ended' };
 type ClaimRow = Unwritten['claim'];
 
-/** What is counted of the endpoint follows the delivery. */
+/** Updates what is counted of the endpoint after a change of the delivery. */
 function count(
   endpoints: EndpointLedger,
   entry: EndpointEntry,
@@ -128,10 +135,10 @@ function count(
     endpoints.inFlight.change(entry.seq, entry.endpoint.origin, by);
   }
   const { id, nextAt } = after;
-  // A claim takes what is first, and has told so itself.
+  // A claim takes the first delivery, and tells `ahead` itself.
   if (before.nextAt !== null && after.lease === null) endpoints.ahead.drop(entry.seq);
   if (nextAt !== null) endpoints.places.planned(entry.seq, { id, nextAt }, now);
-  // What waits decides the place of an endpoint, not what is in flight or over.
+  // The place follows from waiting deliveries only, not from those in flight or finished.
   if (before.nextAt !== null || after.nextAt !== null) endpoints.touch(entry, now);
 }
 
@@ -140,7 +147,7 @@ export function prepareDeliveries(writer: WriteConnection, endpoints: EndpointLe
   const save = prepareSave(writer);
   const { unwritten } = endpoints;
 
-  /** What the row says, or more, and by then the row says it as well. */
+  /** The row as the file has it, after what was unwritten of this delivery has been written. */
   function written(row: DeliveryRow): DeliveryRow {
     const known = unwritten.get(row.delivery.id);
     if (known === undefined) return row;

@@ -7,10 +7,10 @@ import type { EndpointEntry } from './endpoint-entry.ts';
 import type { EndpointLedger } from './endpoint-ledger.ts';
 
 /**
- * What waits at an endpoint that was disabled, enabled or removed is held, released or cancelled with it, in the
- * same commit: by one UPDATE, as what core decides for the first of them it decides for all. 3 µs each, so that of
- * more than `alignedMax` the rest is left to the sweeps that follow. Until they come, nothing is sent that must not
- * be: the endpoint stands in no lane.
+ * When an endpoint is disabled, enabled or removed, its waiting deliveries are held, released or
+ * cancelled in the same commit. One UPDATE does it, because core decides the same for all of them
+ * as for the first. They take 3 µs each, so beyond `alignedMax` the rest is left to the sweeps that
+ * follow. Until then nothing is sent that must not be, because the endpoint is in no lane.
  */
 const pendingSource = 'deliveries INDEXED BY deliveries_pending WHERE next_at IS NOT NULL';
 const heldSource = "deliveries INDEXED BY deliveries_held WHERE state = 'held'";
@@ -45,9 +45,9 @@ export const moveHeldSql = moveSql(heldSource);
 const alignedMax = 20_000;
 
 export type Align = {
-  /** All of them, in this commit. */
+  /** Aligns all deliveries of the endpoint in this commit, up to `alignedMax` of each source. */
   readonly all: (entry: EndpointEntry, now: number) => void;
-  /** At most `limit` of those that were left, one by one. */
+  /** Aligns at most `limit` of the deliveries that were left, one by one, and returns them. */
   readonly some: (entry: EndpointEntry, now: number, limit: number) => Delivery[];
 };
 
@@ -70,7 +70,7 @@ export function prepareAlign(
     return endpoint.disabled === null ? [held] : [pending];
   }
 
-  /** What becomes of the first becomes of all; how many there were. */
+  /** Applies to all what core decides for the first; returns how many there were. */
   function move({ select, move }: Source, entry: EndpointEntry, now: number): number {
     const [row] = select.all(entry.seq, 1);
     if (row === undefined) return 0;

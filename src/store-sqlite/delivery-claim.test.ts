@@ -28,7 +28,7 @@ describe('claims of deliveries in SQLite', () => {
       claimed = await webhooks.claimIds(full);
     }
     assert.deepEqual(parked(), [2_498]);
-    // From now on they stand in nobody's way, and come in their order as slots are free.
+    // From now on they hold up no other endpoint, and are claimed in order as slots become free.
     const { id: second } = await webhooks.create(quiet);
     const { claimed, nextDueAt } = await webhooks.ask(full);
     assert.deepEqual([claimed.map(({ delivery }) => delivery.id), nextDueAt], [[second], null]);

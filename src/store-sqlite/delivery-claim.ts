@@ -19,14 +19,18 @@ import type { SecretWrites } from './secrets.ts';
 /**
  * A claim of deliveries goes by endpoint, in the order (first_at, first_id) of those that are open:
  *
- *   1. endpoints whose gate is over become open (endpoint-time.ts), and as many parked ones of an origin as it has free slots
- *   2. one delivery of each open endpoint, in order; one whose origin is full is parked, and so no later claim meets
- *      it again before a slot of the origin is free: each is parked at most once for each slot that frees
- *   3. the same endpoints round again, in the same order, until the limit or nothing is left
+ *   1. endpoints whose gate is over become open (endpoint-time.ts), and of an origin's parked endpoints
+ *      as many as it has free slots
+ *   2. one delivery of each open endpoint, in order. An endpoint whose origin is full is parked, so that
+ *      no later claim looks at it before a slot of the origin is free: each is parked at most once for
+ *      each slot that frees
+ *   3. the same endpoints again in rounds, in the same order, until the limit is reached or nothing is left
  *
- * So nobody starves: what stands in the way of an endpoint is at most what has waited longer, and of full origins
- * each endpoint once. All of it looks at limits.deliveryScanEndpoints endpoints, and those with attempts in flight
- * that may be passed over for it; then nextDueAt is `now`: ask again, and the next claim goes on where this one parked.
+ * So no endpoint starves: ahead of it are only endpoints that have waited longer, and each endpoint
+ * of a full origin once. One claim looks at limits.deliveryScanEndpoints endpoints, and in addition
+ * at those with attempts in flight, which it may have to skip. When these are used up, nextDueAt is
+ * `now`, so that the caller asks again, and the next claim continues behind the endpoints that this
+ * one parked.
  */
 export const parkedSql = `
 SELECT seq
@@ -110,14 +114,14 @@ export class DeliveryClaim {
         for (const row of rows) {
           const entry = this.#endpoints.bySeq(seqOf(row));
           this.#endpoints.unpark(entry);
-          // One that may send nothing now, full by itself, must not keep the slot from the next.
+          // An endpoint that is full itself must not keep the slot from the next one.
           if (this.#lanes.ownSlots(entry, p) > 0) free -= 1;
         }
       }
     }
   }
 
-  /** One more of each lane, in order; how many there were. */
+  /** Claims one more of each lane, in order; returns how many it claimed. */
   #claimRound(lanes: readonly DeliveryLane[], claiming: Claiming): number {
     const { p, claimed } = claiming;
     const before = claimed.length;
@@ -177,6 +181,6 @@ type Claiming = {
   readonly p: ClaimDeliveries;
   readonly claimed: ClaimedDelivery[];
   readonly claim: { seq: number; left: number };
-  /** As read so far, by owner. */
+  /** The secrets read so far, by owner. */
   readonly secrets: Map<string, readonly string[]>;
 };

@@ -26,7 +26,7 @@ WHERE operation_id = ?
   AND event IN ('operation.completed', 'operation.failed')
 LIMIT 1`;
 
-/** What is out of date once a final event is kept. */
+/** Deliveries that are obsolete once a final event of their operation is stored. */
 export const overtakenSql = `
 SELECT ${deliveryColumns}
 FROM deliveries
@@ -34,7 +34,10 @@ WHERE operation_id = ?
   AND state IN ('pending', 'held')
   AND event IN ('operation.started', 'operation.progress')`;
 
-/** Makes a delivery, and its endpoint when it must; one that is dropped, or there already, changes nothing. */
+/**
+ * Creates a delivery, and its endpoint when it is missing. A delivery that is dropped, or stored
+ * already, changes nothing.
+ */
 export type CreateDelivery = (p: NewDelivery, now: number) => void;
 
 export function prepareCreateDelivery(
@@ -47,14 +50,15 @@ export function prepareCreateDelivery(
   const hasFinalEvent = writer.prepare(hasFinalEventSql);
   const overtaken = writer.prepare(overtakenSql);
 
-  /** undefined: there is none, so nobody to send to. */
+  /** undefined: there is no endpoint, so nobody to send to. */
   function endpointOf(p: NewDelivery, now: number): EndpointEntry | undefined {
     if (p.endpoint === null) {
       const entry = endpoints.find(p.endpointId);
       return entry?.removedAt === null ? entry : undefined;
     }
     const kept = endpoints.findRequest(p.endpoint.tenant, p.endpoint.url);
-    // One that is there already needs no endpoint, and must not make one that would have no delivery.
+    // A delivery that is stored already needs no endpoint, and must not create one that stays
+    // without deliveries.
     if (kept !== undefined || deliveries.find(p.id) !== undefined) return kept;
     const known = endpoints.find(p.endpointId);
     if (known?.removedAt === null) return known;

@@ -9,9 +9,9 @@ import type { Scan } from './ready-again.ts';
 import { seqOf } from './rows.ts';
 
 /**
- * The endpoints that a claim takes from, each a lane with its due deliveries, in the order of the first of them: an
- * index range. A second range follows for plans too far ahead to be true; after a start with a clock that is right
- * it is not looked at.
+ * The endpoints that a claim takes from, each a lane with its due deliveries, in the order of their
+ * first deliveries, which is a range of an index. A second range holds plans that are too far ahead
+ * to be legal; as long as the clock has been right since the start, it is not looked at.
  */
 const openSql = (range: string): string => `
 SELECT seq, first_at, first_id
@@ -25,7 +25,10 @@ LIMIT ? + 0`;
 export const openEndpointsSql = openSql('<=');
 export const openTooFarSql = openSql('>');
 
-/** Pending rows that a lane looks at in search of those in time: the sweep removes the others. */
+/**
+ * Pending rows of a lane that are looked at in search of unexpired ones; the sweep removes the
+ * expired.
+ */
 const laneRowsMax = 100;
 
 const laneSql = (range: string, from = ''): string => `
@@ -48,7 +51,10 @@ export const laneTooFarSql = laneSql('>');
 
 export type DeliveryLane = { readonly entry: EndpointEntry };
 
-/** Read at once of an endpoint that has attempts in flight: it is claimed from again when one of them has ended. */
+/**
+ * Rows that are read at once of an endpoint with attempts in flight, because it is claimed from
+ * again when one of these has ended.
+ */
 const aheadRows = 16;
 
 export class DeliveryLanes {
@@ -66,7 +72,10 @@ export class DeliveryLanes {
     this.#tooFar = writer.prepare(laneTooFarSql);
   }
 
-  /** Every lane that has something to take, once. `missing` says how many deliveries are still wanted. */
+  /**
+   * Yields every lane that has something to claim, once. `missing` says how many deliveries are
+   * still wanted.
+   */
   *inOrder(p: ClaimDeliveries, scan: Scan, missing: () => number): Generator<DeliveryLane> {
     const due = { statement: this.#open, bound: p.now, isBeyond: false, scan, missing };
     yield* this.#inRange(due, p);
@@ -103,7 +112,7 @@ export class DeliveryLanes {
     }
   }
 
-  /** Those whose rows do not say where they stand. */
+  /** Endpoints in this range whose rows do not have their present place. */
   #unplacedIn({ bound, isBeyond }: Range): { entry: EndpointEntry; place: Place }[] {
     const found: { entry: EndpointEntry; place: Place }[] = [];
     for (const { entry, firstAt, firstId } of this.#endpoints.unplaced()) {
@@ -112,17 +121,23 @@ export class DeliveryLanes {
     return found.sort((a, b) => (isBefore(a.place, b.place) ? -1 : 1));
   }
 
-  /** One of each in turn: more are fetched at once only when there are too few endpoints for that. */
+  /**
+   * The lane of the endpoint, if it has a delivery to claim. `wanted` is 1 in the first round,
+   * which takes one of each; more are fetched only when there are too few endpoints.
+   */
   *#laneOf(entry: EndpointEntry, p: ClaimDeliveries, wanted: number): Generator<DeliveryLane> {
     const free = this.#freeOf(entry, p);
     if (free === 0) return;
-    // What is too far ahead now may not be in a moment.
+    // A plan that is too far ahead now may be legal in a moment.
     if (this.#endpoints.places.tooFar.has(entry.seq)) this.#endpoints.ahead.drop(entry.seq);
     if (this.#next(entry, p, Math.min(free, wanted)) !== undefined) yield { entry };
     else this.#endpoints.touch(entry, p.now); // its place was not right any more
   }
 
-  /** The next delivery of a lane that may go out, of `wanted`; undefined: there is none, or no slot. */
+  /**
+   * The next delivery of a lane that may be sent, fetched with up to `wanted` others; undefined:
+   * there is none, or no free slot.
+   */
   take({ entry }: DeliveryLane, p: ClaimDeliveries, wanted: number): Row | undefined {
     const free = this.#freeOf(entry, p);
     if (free === 0) return undefined;
@@ -131,7 +146,7 @@ export class DeliveryLanes {
     return row;
   }
 
-  /** Slots for it now. One whose origin is full is parked. */
+  /** The endpoint's free slots now. An endpoint whose origin is full is parked. */
   #freeOf(entry: EndpointEntry, p: ClaimDeliveries): number {
     const own = this.ownSlots(entry, p);
     if (own === 0) return 0;
@@ -140,13 +155,16 @@ export class DeliveryLanes {
     return Math.max(0, Math.min(own, ofOrigin));
   }
 
-  /** Whatever its origin has. */
+  /** The endpoint's own free slots, whatever its origin has. */
   ownSlots({ endpoint, seq }: EndpointEntry, p: ClaimDeliveries): number {
     const allowed = inFlightAllowed(endpoint, p.endpointInFlightMax, p.now);
     return Math.max(0, allowed - this.#endpoints.inFlight.ofEndpoint(seq));
   }
 
-  /** The first that is due; of more the same query goes on, as what was taken before is in flight by now. */
+  /**
+   * The first due delivery. When more are needed, the same query continues, because those taken
+   * before are in flight by now.
+   */
   #next({ seq }: EndpointEntry, { now }: ClaimDeliveries, wanted: number): Row | undefined {
     const { ahead, inFlight, places } = this.#endpoints;
     const known = ahead.first(seq, now);
@@ -171,7 +189,7 @@ function isBefore([at, id]: Place, [otherAt, otherId]: Place): boolean {
 
 type Range = {
   readonly statement: WriteStatement;
-  /** first_at up to, or beyond, this instant. */
+  /** Endpoints whose first_at is up to this instant, or beyond it. */
   readonly bound: number;
   readonly isBeyond: boolean;
   readonly scan: Scan;

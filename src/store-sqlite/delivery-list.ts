@@ -8,23 +8,27 @@ import { filterStatements } from './filter-statements.ts';
 import type { UnwrittenDeliveries } from './unwritten-deliveries.ts';
 
 /**
- * One page of deliveries, newest first, by id, as list.ts has it for operations: what an index yields, filtered,
- * limits.pageScanRows rows at most. Those of one endpoint, of one operation, the dead letters and what is not over
- * have an index each, so that none of them walks past a million that were delivered.
+ * One page of deliveries, newest first by id, made as list.ts does for operations: rows from an
+ * index, filtered, at most limits.pageScanRows of them. There is an index each for one endpoint,
+ * for one operation, for dead letters and for unfinished deliveries, so that none of these lists
+ * walks past a million delivered ones.
  */
 export type DeliveryPageSql = {
   readonly sql: string;
-  /** How many of the rows that a page looks at are found. */
+  /** Counts the matching rows among those that a page looks at. */
   readonly countSql: string;
-  /** Where the scan ended: its last row, and whether there is one more. */
+  /** Where the scan ended: its last row, and one more row if there is one. */
   readonly endSql: string;
-  /** What comes before the bounds of the id, upper and lower. */
+  /** The values of the source, before the bounds of the id (upper and lower). */
   readonly sourceValues: readonly Value[];
   readonly bounds: PageBounds;
   readonly conditions: readonly Value[];
 };
 
-/** `unfinished`: how many there are that are not over; past limits.pageScanRows it does not matter. */
+/**
+ * `unfinished`: how many deliveries are unfinished, counted up to limits.pageScanRows + 1; beyond
+ * that the number makes no difference.
+ */
 export function deliveryPageOf(
   { filter, beforeId }: Pick<ListDeliveries, 'filter' | 'beforeId'>,
   unfinished: number,
@@ -63,10 +67,10 @@ LIMIT 2 OFFSET ${limits.pageScanRows - 1}`,
 }
 
 type Source = {
-  /** What stands between FROM and the bounds. */
+  /** The SQL between FROM and the bounds. */
   readonly sql: string;
   readonly values: readonly Value[];
-  /** It yields what the filter's states ask for and nothing else. */
+  /** It yields exactly the rows in the filter's states, so no further condition is needed. */
   readonly isExact: boolean;
 };
 
@@ -133,7 +137,8 @@ function conditionsOf(filter: DeliveryFilter, isExact: boolean) {
 export type DeliveryLists = {
   readonly list: (p: ListDeliveries) => DeliveryPage;
   /**
-   * Of at most limits.pageScanRows rows from `beforeId` on how many are found; `nextBeforeId` null: there were no more.
+   * How many of at most limits.pageScanRows rows from `beforeId` on match; `nextBeforeId` null:
+   * there were no more rows.
    */
   readonly count: (p: { readonly filter: DeliveryFilter; readonly beforeId: string | null }) => {
     readonly count: number;

@@ -54,8 +54,9 @@ import { selectSecretsSql } from './secrets.ts';
 import { openSqliteStore } from './sqlite-store.ts';
 
 /**
- * What has been delivered costs later work nothing, nor does an endpoint with nothing to send: every hot statement is
- * held to its index and, on Linux, to the pages it reads with 100,000 deliveries that are over, to 10,000 endpoints.
+ * Delivered deliveries must not slow later work, nor must an endpoint with nothing to send. Every
+ * hot statement must use its index and, on Linux, read few enough pages with 100,000 finished
+ * deliveries to 10,000 endpoints.
  */
 const overCount = 100_000;
 const endpointCount = 10_000;
@@ -63,7 +64,10 @@ const folder = mkdtempSync(path.join(tmpdir(), 'raincheck-delivery-plans-'));
 const full = path.join(folder, 'full.db');
 const empty = path.join(folder, 'empty.db');
 
-/** As many deliveries that are over as wanted, every tenth dead, none to be removed yet; and some of each other kind. */
+/**
+ * Fills the file with finished deliveries, every tenth dead, none due for removal, and some of each
+ * other kind.
+ */
 async function fill(file: string, over: number): Promise<void> {
   await (await openSqliteStore({ path: file, synchronous: 'normal' })).close();
   const db = new DatabaseSync(file);
@@ -108,7 +112,7 @@ async function fill(file: string, over: number): Promise<void> {
 
 type Expectation = readonly [sql: string, ...uses: RegExp[]];
 
-/** SQL, and what its plan must say, as in plans.test.ts. */
+/** SQL, and what its plan must contain, as in plans.test.ts. */
 const hotStatements: Readonly<Record<string, Expectation>> = {
   'a delivery': [selectDeliverySql, /INDEX sqlite_autoindex_deliveries_1 \(id=\?\)/],
   'a body': [keptOfDeliverySql, /USING INTEGER PRIMARY KEY/],
@@ -194,7 +198,7 @@ const hotStatements: Readonly<Record<string, Expectation>> = {
   'count of unfinished': [countUnfinishedSql, /COVERING INDEX deliveries_unfinished/],
 };
 
-/** What few rows stand in: walked whole where all of them are meant. */
+/** Indexes with few rows, which are walked whole where all of these are wanted. */
 const partialIndexes =
   /SCAN (deliveries|endpoints) USING (COVERING )?INDEX \w+_(sending|parked|registered|behind|unfinished)/g;
 

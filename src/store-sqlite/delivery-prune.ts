@@ -5,7 +5,7 @@ import { hasDeliverySql } from './endpoints.ts';
 import { seqOf } from './rows.ts';
 import { deleteSecretsSql } from './secrets.ts';
 
-/** Removal of deliveries that are over, and of what only they needed. */
+/** Removal of finished deliveries, and of what only they needed. */
 export const removableDeliveriesSql = `
 SELECT seq, endpoint_seq, last_attempt
 FROM deliveries
@@ -13,7 +13,7 @@ WHERE remove_at <= ?
 ORDER BY remove_at
 LIMIT ? + 0`;
 
-/** These read no text: lengths only. */
+/** These statements read lengths only, no text. */
 const bodySizeSql = `
 SELECT octet_length(body)
 FROM delivery_bodies
@@ -53,7 +53,7 @@ export type PrunedDeliveries = {
   readonly more: boolean;
 };
 
-/** One commit's part of a prune: up to `limit` of each while limits.removeBytes last. */
+/** One commit's part of a prune: up to `limit` of each kind, and up to limits.removeBytes. */
 export type PruneDeliveries = (now: number, limit: number) => PrunedDeliveries;
 
 export function preparePruneDeliveries(
@@ -69,7 +69,10 @@ export function preparePruneDeliveries(
   const removeSecrets = writer.prepare(deleteSecretsSql);
   const pruneSecrets = writer.prepare(pruneSecretsSql);
 
-  /** Whether an endpoint went with its last delivery that nobody had removed before. */
+  /**
+   * Removes the endpoint if it has lost its last delivery. Returns whether it was visible until
+   * now.
+   */
   function forgetUnused(endpointSeq: number): boolean {
     const entry = endpoints.bySeq(endpointSeq);
     const isRemoved = entry.removedAt !== null;
@@ -81,7 +84,9 @@ export function preparePruneDeliveries(
     return !isRemoved;
   }
 
-  /** From the latest on, which is `seq`, back to the first; the bytes that were in them. */
+  /**
+   * Removes the attempts from the latest, which is `seq`, back to the first; returns their bytes.
+   */
   function removeAttempts(seq: number | null): number {
     let bytes = 0;
     for (let at = seq; at !== null;) {

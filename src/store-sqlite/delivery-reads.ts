@@ -54,7 +54,7 @@ export function prepareDeliveryReads(
     return unwritten.shown(read.delivery.id)?.row ?? read;
   };
 
-  /** From the latest on, which is `seq`, back to the first; at most `count`. */
+  /** Ended attempts from the latest, which is `seq`, back to the first; at most `count`. */
   function ended(seq: number | null, count: number): Row[] {
     const rows: Row[] = [];
     for (let at = seq; at !== null && rows.length < count;) {

@@ -1,7 +1,10 @@
 import type { WriteConnection } from './connection.ts';
 import { claimDeliverySql } from './deliveries.ts';
 
-/** Claims whose deliveries were not all written when the process that made them ended (unwritten-deliveries.ts). */
+/**
+ * Claims whose deliveries were not all written when the process that made them ended
+ * (unwritten-deliveries.ts).
+ */
 export const selectClaimsSql = `
 SELECT claimed_at, expires_at, worker, members
 FROM delivery_claims
@@ -16,8 +19,10 @@ const deleteClaimsSql = `
 DELETE FROM delivery_claims`;
 
 /**
- * Before anything else looks at deliveries. One that has changed since it was claimed was written then, or after: its version
- * tells. Its address is that of its last attempt, not of this one, if its endpoint has moved between the two.
+ * Writes the claims of a former process into the rows of their deliveries; call it before anything
+ * else looks at deliveries. A delivery that has changed since it was claimed has been written,
+ * which its version shows. If its endpoint has moved since the attempt before, the row gets the
+ * address of that attempt, not of this one.
  */
 export function recoverClaims(writer: WriteConnection): void {
   const claims = writer.prepare(selectClaimsSql);

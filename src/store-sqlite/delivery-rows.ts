@@ -11,7 +11,7 @@ import type { StoredDelivery } from '../store/delivery-store.ts';
 import { jsonOrNull, membersOf, parsed } from '../store/json-columns.ts';
 import type { Row, Value } from './connection.ts';
 
-/** Rows to records and back, by position, as in rows.ts. */
+/** Rows to records and back, by position, as in store/operation-rows.ts. */
 export const deliveryColumns = `
   seq, endpoint_seq, id, state, version, created_at, attempts, failures, failures_max, next_at,
   expires_at, finished_at, remove_at, attempt_started_at, lease_expires_at, lease_token, lease_worker,
@@ -74,15 +74,18 @@ export function deliveryOf(row: Row): Delivery {
   };
 }
 
-/** Of a pending delivery whose endpoint is known: what the others have besides costs a fifth of what reading one does. */
+/**
+ * Columns of a pending delivery whose endpoint is known. The other columns cost a fifth of what
+ * reading a delivery does.
+ */
 export const pendingColumns = `
   seq, id, version, created_at, attempts, failures, failures_max, next_at, expires_at, trigger,
   last_status, last_error, next_reason, tenant, event, operation_id, url, last_attempt`;
 
-/** Of these by name, what is asked for without the whole record. */
+/** Positions in these columns of what is read without the whole record. */
 export const pendingColumn = { id: 1, nextAt: 7, expiresAt: 8 } as const;
 
-/** Where the columns that follow pendingColumns in a SELECT begin. */
+/** The index of the first column that follows pendingColumns in a SELECT. */
 export const pendingColumnCount = 18;
 
 export function pendingRowOf(
@@ -121,7 +124,7 @@ export function pendingRowOf(
   };
 }
 
-/** Of a row that has body, headers and secret of delivery_bodies from column `at` on. */
+/** From a row that has body, headers and secret of delivery_bodies from column `at` on. */
 export function storedDeliveryOf(delivery: Delivery, row: Row, at = 0): StoredDelivery {
   return {
     delivery,
@@ -135,7 +138,10 @@ export const deliveryAttemptColumns = `
   number, trigger, worker, started_at, ended_at, outcome, error, detail, next_at, next_reason, timings, answer,
   previous`;
 
-/** The one before it of its delivery, of a row of deliveryAttemptColumns; null: it was the first. */
+/**
+ * The seq of the attempt before this one of the same delivery, from a row of
+ * deliveryAttemptColumns; null: it was the first.
+ */
 export function previousAttempt(row: Row): number | null {
   return row[12] as Nullable<number>;
 }

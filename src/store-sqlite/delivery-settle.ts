@@ -6,7 +6,10 @@ import type { Align } from './delivery-align.ts';
 import type { EndpointLedger } from './endpoint-ledger.ts';
 import type { EndBatch } from './unwritten-deliveries.ts';
 
-/** What became of each, and what they wait for before anyone is told. */
+/**
+ * The outcome of each settlement, and the batches of ends that must be over before it may be
+ * reported.
+ */
 export type Settled = { readonly outcomes: SettleOutcome[]; readonly batches: EndBatch[] };
 
 export type SettleDeliveries = (p: {
@@ -14,7 +17,10 @@ export type SettleDeliveries = (p: {
   readonly now: number;
 }) => Settled;
 
-/** The health of the endpoint goes first: one that this very attempt disables holds the delivery as well. */
+/**
+ * The health of the endpoint is changed first: if this very attempt disables the endpoint, the
+ * delivery is held as well.
+ */
 export function prepareSettleDeliveries(
   endpoints: EndpointLedger,
   p: { readonly deliveries: Deliveries; readonly align: Align },

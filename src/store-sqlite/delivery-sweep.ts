@@ -8,7 +8,10 @@ import { deliveryColumns, deliveryRowOf } from './delivery-rows.ts';
 import type { EndpointLedger } from './endpoint-ledger.ts';
 import { seqOf } from './rows.ts';
 
-/** Leases that ended, or that end further ahead than any legal lease, as in sweep.ts. */
+/**
+ * Leases that ended; tooFarDeliveriesSql finds those that end further ahead than any legal lease
+ * does, as in sweep.ts.
+ */
 export const lapsedDeliveriesSql = `
 SELECT ${deliveryColumns}
 FROM deliveries
@@ -75,7 +78,7 @@ export function prepareSweepDeliveries(
       return lease.expiresAt <= now || lease.expiresAt > now + limits.leaseMsMax;
     });
     const leaseExpired = { type: 'lease_expired', workerDead } as const;
-    // A dead worker's lease is over whenever it would have ended.
+    // The lease of a dead worker is over, whenever it would have ended.
     const lapsedAt = workerDead ? Number.MAX_SAFE_INTEGER : now;
     apply(lapsed.all(lapsedAt, rowsLeft()), leaseExpired);
     if (!more) apply(tooFar.all(now + limits.leaseMsMax, rowsLeft()), leaseExpired);

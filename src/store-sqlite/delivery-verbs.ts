@@ -57,7 +57,7 @@ export function deliveryWritingVerbs(
       commits.write(() => {
         for (const delivery of p.deliveries) create(delivery, p.now);
       }),
-    // Of an attempt the power may take what was recorded: it is made again, with the same id.
+    // A loss of power may take the record of an attempt, which is then made again with the same id.
     claimDeliveries: (p) => commits.writeLastLoosely(() => claim.run(p)),
     settleDeliveries: async (p) => {
       const { outcomes, batches } = await commits.writeLoosely(() => settle(p));
@@ -76,7 +76,7 @@ export function deliveryWritingVerbs(
   };
 }
 
-/** Sees to it that what was delivered is written: until it is, there is one more commit. */
+/** Makes sure that recorded ends are written, by asking for commits until they are. */
 class EndBatches {
   readonly #commits: GroupCommit;
   readonly #driven = new WeakSet<EndBatch>();
@@ -85,7 +85,10 @@ class EndBatches {
     this.#commits = commits;
   }
 
-  /** Resolves when its ends are written; rejects when they are not: they can be told again. */
+  /**
+   * Resolves when the batch's ends are written; rejects when they are not, and then they can be
+   * settled again.
+   */
   over(batch: EndBatch): Promise<void> {
     if (!batch.isOver && !this.#driven.has(batch)) {
       this.#driven.add(batch);

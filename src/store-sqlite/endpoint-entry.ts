@@ -1,24 +1,32 @@
 import type { Endpoint } from '../core/endpoint.ts';
 import { idle, type EndpointPlace } from './endpoint-place.ts';
 
-/** An endpoint in memory, and what of it is to be written (endpoint-ledger.ts). */
+/** An endpoint in memory, and what of it is still to be written (endpoint-ledger.ts). */
 export type EndpointEntry = {
   readonly seq: number;
   endpoint: Endpoint;
-  /** When it was removed: it stays for its last deliveries. */
+  /** When it was removed; it stays until its last delivery is gone. */
   removedAt: number | null;
-  /** Some of its deliveries are still to be held, released or cancelled. */
+  /** Whether some of its deliveries are still to be held, released or cancelled. */
   isBehind: boolean;
   place: EndpointPlace;
-  /** The same as its row has it. */
+  /** The place as its row has it. */
   placeWritten: EndpointPlace;
-  /** The record is to be written with this commit. */
+  /** Whether the record must be written with this commit. */
   isChanged: boolean;
-  /** Only what its last attempts tell of it is to be written: nothing that finds endpoints by statement looks at that. */
+  /**
+   * Whether only the health, which its last attempts changed, must be written. No statement
+   * searches endpoints by health.
+   */
   isHealthChanged: boolean;
-  /** The same, but with deliveries that are unwritten yet. */
+  /**
+   * As isHealthChanged, but it may wait and be written with the deliveries that are unwritten yet.
+   */
   isHealthBehind: boolean;
-  /** Its deliveries or its health changed at this instant: its place is to be found anew; null: it is right. */
+  /**
+   * When its deliveries or its health last changed, so that its place must be found anew; null: its
+   * place is right.
+   */
   touchedAt: number | null;
 };
 

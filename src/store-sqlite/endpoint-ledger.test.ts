@@ -5,7 +5,7 @@ import type { StoreBench } from '../testing/store-bench.ts';
 import { failStatement } from './failing-statement.fixture.ts';
 import { openSqliteBench } from './sqlite-bench.fixture.ts';
 
-/** `work` is done and then undone, as its COMMIT finds no space. */
+/** Does `work` and has it undone, because its COMMIT finds no space. */
 async function undone(work: () => Promise<unknown>): Promise<void> {
   const failing = failStatement({ nth: 'commit', with: 'full', when: 'before' });
   try {
@@ -15,7 +15,7 @@ async function undone(work: () => Promise<unknown>): Promise<void> {
   }
 }
 
-/** The registered endpoints that the outbox is told of at the next end of an operation. */
+/** The registered endpoints that the outbox gets at the next end of an operation. */
 async function registeredAt(bench: StoreBench): Promise<readonly Endpoint[]> {
   let told: readonly Endpoint[] = [];
   bench.outbox = (_operation, registered) => {
@@ -101,7 +101,7 @@ describe('what SQLite knows of endpoints without asking the file', () => {
         claimed.push(endpoint.id);
       }
     }
-    // The second delivery of each has been due as long, and has a greater id.
+    // The second delivery of each has been due for as long, and has a greater id.
     const inTurn = [...many, ...many].map(({ id }) => id);
     assert.deepEqual(claimed, inTurn.slice(0, 2_000));
     await bench.webhooks.assertSound();

@@ -24,11 +24,11 @@ import { seqOf } from './rows.ts';
 import { UnwrittenDeliveries } from './unwritten-deliveries.ts';
 
 /**
- * The endpoints that a transaction touches, in memory, each written once however many of its deliveries change, and
- * with it its place in the order of claims (endpoint-place.ts).
+ * The endpoints that a transaction touches, in memory. Each is written once, however many of its
+ * deliveries change, together with its place in the order of claims (endpoint-place.ts).
  *
- * This process alone writes, so that what is kept here holds over commits; after a rollback everything is read
- * again. Reading costs O(in flight + registered + parked).
+ * Only this process writes, so what is kept here stays valid over commits; after a rollback
+ * everything is read again. Reading costs O(in flight + registered + parked).
  */
 const derivedColumns = 'removed_at, is_behind, lane, first_at, first_id, open_at';
 
@@ -95,7 +95,7 @@ SET version = ?,
     ${placeColumns}
 WHERE seq = ?`;
 
-/** Touches no index, which the columns of updateEndpointSql do whether they change or not. */
+/** Touches no index; the columns of updateEndpointSql do, whether they change or not. */
 const updateHealthSql = `
 UPDATE endpoints
 SET ${healthColumns}
@@ -123,18 +123,23 @@ FROM endpoints
 WHERE lane = 'parked'
 GROUP BY origin`;
 
-/** Entries kept over commits; a busy store has its endpoints at hand, a bulk one does not keep a million. */
+/**
+ * Entries kept over commits: enough for the endpoints of a busy store, but not for a million in
+ * bulk.
+ */
 const entriesMax = 1_000;
 
 export class EndpointLedger {
   readonly inFlight: InFlight;
   readonly ahead = new DeliveriesAhead();
   readonly unwritten: UnwrittenDeliveries;
-  /** As secrets.ts has read them, by owner. */
+  /** The secrets that secrets.ts has read, by owner. */
   readonly secrets = new Map<string, readonly WebhookSecret[]>();
   readonly registered: RegisteredEndpoints;
   readonly places: EndpointPlaces;
-  /** As of when all places are right (endpoint-time.ts); null: they must be audited. */
+  /**
+   * The instant as of which all places are right (endpoint-time.ts); null: they must be audited.
+   */
   placedAt: number | null = null;
   readonly #writer: WriteConnection;
   readonly #selectBySeq: WriteStatement;
@@ -152,7 +157,7 @@ export class EndpointLedger {
   readonly #seqs = new Map<string, number>();
   readonly #parked = new Map<string, number>();
   readonly #dirty = new Set<EndpointEntry>();
-  /** Those whose place in the file is another: they have deliveries that are unwritten. */
+  /** Endpoints whose row has an outdated place, because they have unwritten deliveries. */
   readonly #unplaced = new Map<number, EndpointEntry>();
 
   constructor(writer: WriteConnection) {
@@ -184,7 +189,7 @@ export class EndpointLedger {
     return this.#keep(row);
   }
 
-  /** Also one that was removed. */
+  /** Finds removed endpoints as well. */
   find(id: string): EndpointEntry | undefined {
     const seq = this.#seqs.get(id);
     if (seq !== undefined) return this.bySeq(seq);
@@ -192,7 +197,7 @@ export class EndpointLedger {
     return row && (this.#entries.get(seqOf(row)) ?? this.#keep(row));
   }
 
-  /** The one of kind `request` that the tenant has for this address. */
+  /** The endpoint of kind `request` that the tenant has for this address. */
   findRequest(tenant: string, url: string): EndpointEntry | undefined {
     const row = this.#selectRequest.first(tenant, url);
     return row && this.bySeq(seqOf(row));
@@ -202,7 +207,7 @@ export class EndpointLedger {
     return this.registered.of(tenant, (seq) => this.bySeq(seq).endpoint);
   }
 
-  /** A removed one of the same id, kept for its last deliveries, is there again, with them. */
+  /** A removed endpoint of the same id, kept for its last deliveries, is restored with them. */
   insert(endpoint: Endpoint, now: number): EndpointEntry {
     const { id, kind, tenant, createdAt } = endpoint;
     const removed = this.find(id);
@@ -218,8 +223,8 @@ export class EndpointLedger {
   }
 
   /**
-   * The record is another now: one of the same version in its health alone, which is written with the deliveries of the
-   * endpoint that are unwritten if it `isLater`.
+   * Replaces the record. With the same version only its health differs; if `isLater`, that is
+   * written with the endpoint's unwritten deliveries.
    */
   change(entry: EndpointEntry, { endpoint, now, isLater = false }: EndpointRecordChange): void {
     const { origin } = entry.endpoint;
@@ -246,20 +251,23 @@ export class EndpointLedger {
     if (endpoint.health.gateAt !== before.health.gateAt) this.touch(entry, now);
   }
 
-  /** Its deliveries are other ones now, or in other states. */
+  /** Marks that deliveries of the endpoint changed, so that its place is found anew. */
   touch(entry: EndpointEntry, now: number): void {
     entry.touchedAt = now;
     this.#dirty.add(entry);
   }
 
-  /** One of its deliveries that were unwritten is written. */
+  /** One of its unwritten deliveries has been written. */
   released(entry: EndpointEntry): void {
     if (entry.isHealthBehind) entry.isHealthChanged = true;
     entry.isHealthBehind = false;
     this.#dirty.add(entry);
   }
 
-  /** Those whose place is not as their row says, and which may be claimed from: it counts, not the row. */
+  /**
+   * Endpoints that may be claimed from, whose present place differs from their row; the place given
+   * here counts.
+   */
   *unplaced(): Generator<{ entry: EndpointEntry; firstAt: number; firstId: string }> {
     for (const entry of this.#unplaced.values()) {
       const { lane, firstAt, firstId } = entry.place;
@@ -276,7 +284,7 @@ export class EndpointLedger {
     return this.#unplaced.size;
   }
 
-  /** From now on `isBehind` is this. */
+  /** Sets `isBehind`. */
   behind(entry: EndpointEntry, isBehind: boolean): void {
     if (entry.isBehind === isBehind) return;
     entry.isBehind = isBehind;
@@ -284,7 +292,10 @@ export class EndpointLedger {
     this.#dirty.add(entry);
   }
 
-  /** Out of sight from now on; what finds endpoints by statement sees it at once. */
+  /**
+   * Removes it from sight, for statements that find endpoints as well; its row stays for its last
+   * deliveries.
+   */
   remove(entry: EndpointEntry, now: number): void {
     entry.removedAt = now;
     this.inFlight.dropped(entry.seq, entry.endpoint.origin);
@@ -294,7 +305,7 @@ export class EndpointLedger {
     this.#write(entry);
   }
 
-  /** For good: it has no delivery left. */
+  /** Deletes an endpoint that has no deliveries left. */
   forget(entry: EndpointEntry): void {
     if (entry.removedAt === null && entry.endpoint.kind === 'registered') {
       this.registered.removed(entry.endpoint);
@@ -309,7 +320,7 @@ export class EndpointLedger {
     this.places.tooFar.delete(entry.seq);
   }
 
-  /** Its origin has no slot left. */
+  /** Parks an endpoint whose origin has no free slot. */
   park(entry: EndpointEntry): void {
     this.#move(entry, { ...entry.place, lane: 'parked', openAt: null });
   }
@@ -328,7 +339,10 @@ export class EndpointLedger {
     for (const entry of this.#dirty) this.#write(entry);
   }
 
-  /** Writes of it what decides who is claimed from, so that statements see it: the health can wait for flush(). */
+  /**
+   * Writes what decides who is claimed from, so that statements see it; the health can wait for
+   * flush().
+   */
   place(): void {
     for (const entry of this.#dirty) {
       if (entry.isChanged) this.#write(entry);
@@ -339,7 +353,7 @@ export class EndpointLedger {
   /** What flush() wrote is committed. */
   committed(): void {
     if (this.#entries.size <= entriesMax) return;
-    // What is known of those with unwritten deliveries is nowhere else.
+    // Entries with unwritten deliveries hold what is stored nowhere else.
     for (const [seq, { endpoint }] of this.#entries) {
       if (this.unwritten.of(seq) > 0) continue;
       this.#entries.delete(seq);
@@ -347,7 +361,10 @@ export class EndpointLedger {
     }
   }
 
-  /** Reads everything anew, as Ledger.reload() does and for its reason. When it throws, call it again. */
+  /**
+   * Reads everything anew, through the writer as Ledger.reload() does. When it throws, call it
+   * again.
+   */
   reload(): void {
     this.#writer.beginRead();
     try {
@@ -434,7 +451,7 @@ export class EndpointLedger {
     else this.#unplaced.set(entry.seq, entry);
   }
 
-  /** Found anew when something has happened to it. */
+  /** Finds the place anew if the endpoint was touched. */
   #placeNow(entry: EndpointEntry): EndpointPlace {
     const { touchedAt } = entry;
     entry.touchedAt = null;

@@ -8,15 +8,16 @@ import { pendingColumn } from './delivery-rows.ts';
 import type { UnwrittenDeliveries } from './unwritten-deliveries.ts';
 
 /**
- * Where an endpoint stands in the order of claims, as of an instant. It follows from the first of its pending
- * deliveries that is in time, or due although its plan is too far ahead to be true (isDue in core/delivery.ts):
+ * Where an endpoint stands in the order of claims at an instant. This follows from its first
+ * pending delivery that has not expired, where a plan that is too far ahead to be legal counts as
+ * due (isDue in core/delivery.ts):
  *
- *   idle    nothing is pending, or nothing may be sent: disabled, removed
- *   open    may be claimed from once `firstAt` has come, by (firstAt, firstId)
- *   gated   its gate stands; both that and its first delivery are over, or due, at `openAt`
- *   parked  is due, and its origin had no slot when a claim looked at it; open again when one is free
+ *   idle    nothing is pending, or nothing may be sent (disabled, removed)
+ *   open    may be claimed from once `firstAt` has come, in the order (firstAt, firstId)
+ *   gated   its gate is closed; at `openAt` the gate is open and the first delivery due
+ *   parked  is due, but its origin had no slot when a claim looked at it; open again when one is free
  *
- * Time alone changes a place as well: endpoint-time.ts sees to that.
+ * Time alone changes a place as well: endpoint-time.ts handles that.
  */
 export type EndpointPlace = {
   readonly lane: 'idle' | 'open' | 'gated' | 'parked';
@@ -25,7 +26,10 @@ export type EndpointPlace = {
   readonly openAt: number | null;
 };
 
-/** Pending deliveries that are looked at in search of one in time. The sweep removes those that are not. */
+/**
+ * Pending deliveries that are looked at in search of an unexpired one; the sweep removes the
+ * expired.
+ */
 const outOfTimeMax = 100;
 
 const firstSql = (range: string): string => `
@@ -73,7 +77,7 @@ export class EndpointPlaces {
     if (nextAt > now + limits.deliveryTtlMs) this.tooFar.add(seq);
   }
 
-  /** Of an endpoint that is not removed, at `now`; `before`: where it stood. */
+  /** The place at `now` of an endpoint that is not removed; `before`: its place until now. */
   of(p: { seq: number; endpoint: Endpoint; before: EndpointPlace }, now: number): EndpointPlace {
     const { disabled, health } = p.endpoint;
     const first = disabled === null ? this.#firstOf(p.seq, now) : undefined;
@@ -88,10 +92,13 @@ export class EndpointPlaces {
     return { lane, firstAt, firstId, openAt: null };
   }
 
-  /** Whatever of the endpoint waits comes after this one in the order of its deliveries, and what comes after it waits. */
+  /**
+   * A position in the order of the endpoint's deliveries. All of its waiting deliveries come after
+   * this position, and all deliveries after it wait.
+   */
   waitsAfter(seq: number): readonly [at: number, id: string] {
     const after = this.#ahead.after(seq);
-    // Those that are unwritten would be among the others.
+    // Deliveries with unwritten states would be among the others, so they are written first.
     if (after === undefined) this.#unwritten.writeOf(seq);
     return after ?? fromTheFirst;
   }
@@ -118,7 +125,10 @@ export function isSamePlace(a: EndpointPlace, b: EndpointPlace): boolean {
   );
 }
 
-/** A place that a claim need not find by statement, and neither the passing of time. */
+/**
+ * Whether the place can be written later, because neither claims nor the passing of time look for
+ * it by statement.
+ */
 export function mayWait({ lane }: EndpointPlace, written: EndpointPlace): boolean {
   return (
     (lane === 'open' || lane === 'idle') && (written.lane === 'open' || written.lane === 'idle')

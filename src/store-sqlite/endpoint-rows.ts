@@ -8,14 +8,14 @@ import type {
 import { jsonOrNull, membersOf, membersText, parsed } from '../store/json-columns.ts';
 import type { Row, Value } from './connection.ts';
 
-/** Rows to records and back, by position, as in rows.ts. */
+/** Rows to records and back, by position, as in store/operation-rows.ts. */
 export const endpointColumns = `
   seq, id, kind, version, created_at, disabled_at, disabled_reason, circuit, failures,
   first_failed_delivery, several_failed, probes, gate_at, gate_reason, in_flight_max, failing_since,
   last_success_at, last_failure_at, tenant, origin, url, events, tasks, headers, description,
   handshake`;
 
-/** Where the columns that follow endpointColumns in a SELECT begin. */
+/** The index of the first column that follows endpointColumns in a SELECT. */
 export const endpointColumnCount = 26;
 
 type Nullable<Kind> = Kind | null;
@@ -58,7 +58,7 @@ function healthOf(row: Row): EndpointHealth {
   };
 }
 
-/** What may change, in the order of the statements of endpoint-ledger.ts. */
+/** The values that may change, in the order of the statements of endpoint-ledger.ts. */
 export function endpointValues({ health, disabled, ...endpoint }: Endpoint): Value[] {
   return [
     endpoint.version,

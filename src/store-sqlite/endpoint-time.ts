@@ -5,11 +5,11 @@ import type { Scan } from './ready-again.ts';
 import { seqOf } from './rows.ts';
 
 /**
- * What the passing of time does to the places of endpoints, before a claim reads them: gates end, the time of a
- * delivery runs out. One step in an index each when nothing did.
+ * How the passing of time changes the places of endpoints, before a claim reads them: gates open,
+ * and deliveries expire. When nothing happened, each takes one step in an index.
  *
- * After a start, and whenever the clock went back, every endpoint that has anything pending is audited once: 1.2 µs
- * each, measured with 10,000.
+ * After a start, and whenever the clock went back, every endpoint with pending deliveries is
+ * audited once: 1.2 µs each, measured with 10,000.
  */
 export const gatesOverSql = `
 SELECT seq
@@ -37,7 +37,10 @@ WHERE endpoint_seq = ?
 ORDER BY next_at DESC
 LIMIT 1`;
 
-/** Those whose place at ?1 is another than is written; plans after ?2 and gates after ?3 are too far ahead. */
+/**
+ * Endpoints whose place at ?1 differs from the written one; plans after ?2 and gates after ?3 are
+ * too far ahead to be legal.
+ */
 export const misplacedSql = `
 WITH RECURSIVE pending (seq) AS (
   SELECT min(endpoint_seq)
@@ -119,7 +122,10 @@ export class EndpointTime {
     this.#touch(rows, now);
   }
 
-  /** What is too far ahead now may be no more in a moment: the place of these changes with every claim. */
+  /**
+   * A plan that is too far ahead at this instant may be legal at the next, so these endpoints are
+   * placed anew at every claim.
+   */
   #keepTooFar(now: number): void {
     const { tooFar } = this.#endpoints.places;
     for (const seq of tooFar) {

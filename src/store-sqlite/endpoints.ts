@@ -10,7 +10,7 @@ import { seqOf } from './rows.ts';
 import type { SecretWrites } from './secrets.ts';
 import type { UnwrittenDeliveries } from './unwritten-deliveries.ts';
 
-/** Endpoints as people see and change them. What attempts make of them is in delivery-settle.ts. */
+/** Endpoints as people see and change them. How attempts change them is in delivery-settle.ts. */
 export const readEndpointSql = `
 SELECT ${endpointColumns}
 FROM endpoints
@@ -36,7 +36,7 @@ WHERE kind = 'registered'
 ORDER BY id DESC
 LIMIT ? + 0`;
 
-/** Walks past the registered ones of the tenant, limits.endpointsMax at most. */
+/** Walks past the registered endpoints of the tenant, limits.endpointsMax at most. */
 export const listRequestSql = `
 SELECT ${endpointColumns}
 FROM endpoints INDEXED BY endpoints_tenant
@@ -61,7 +61,7 @@ FROM deliveries
 WHERE endpoint_seq = ?
 LIMIT 1`;
 
-/** Longer than any id. */
+/** Sorts after every id. */
 const idMax = 'ep_~';
 
 type Params<Verb extends keyof DeliveryStore> = Parameters<DeliveryStore[Verb]>[0];
@@ -145,7 +145,8 @@ export function prepareEndpointReads(
       const [waiting, held, dead] = (counts.first(seqOf(row)) ?? []) as number[];
       return {
         endpoint: endpointOf(row),
-        // Up to limits.deliveryCountMax, whatever of them is in flight.
+        // Rows in flight whose state is unwritten still count as pending in the file; they are
+        // subtracted. The count stops at limits.deliveryCountMax.
         waiting: Math.max(0, (waiting ?? 0) - unwritten.shownOf(seqOf(row))),
         held: held ?? 0,
         dead: dead ?? 0,

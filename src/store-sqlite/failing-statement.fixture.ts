@@ -1,6 +1,6 @@
 import { StatementSync } from 'node:sqlite';
 
-/** As SQLite reports it: a full disk, or a row that breaks a rule of its table. */
+/** Errors as SQLite reports them: a full disk, or a row that breaks a rule of its table. */
 export const failures = {
   full: { message: 'database or disk is full', errcode: 13, errstr: 'database or disk is full' },
   constraint: { message: 'CHECK constraint failed', errcode: 275, errstr: 'constraint failed' },
@@ -9,9 +9,9 @@ export const failures = {
 const ways = ['run', 'all', 'get'] as const;
 
 /**
- * Lets the `nth` statement that SQLite is given, from 1, or every COMMIT, fail as told: `before` it did anything, or `after` it took
- * effect, as a COMMIT whose answer is lost; a BEGIN does not fail once it has begun. Counts on until `stop`, which yields
- * how many there were.
+ * Makes the `nth` statement that SQLite is given (from 1), or every COMMIT, fail: `before` it did
+ * anything, or `after` it took effect, like a COMMIT whose answer is lost. A BEGIN does not fail
+ * once it has begun. Counts statements until `stop`, which returns their number.
  */
 export function failStatement(p: {
   readonly nth: number | 'commit';

@@ -11,13 +11,13 @@ import { completedBy, StoreBench } from '../testing/store-bench.ts';
 import { openSqliteStore } from './sqlite-store.ts';
 
 /**
- * What a store in one process cannot show: this file starts itself as a child with a role, and breaks
- * that child for real.
+ * Faults that a store in one process cannot show: this file starts itself as a child with a role,
+ * and breaks that child for real.
  */
 const [role, childPath = ''] = process.argv.slice(2);
 
 const roles: Readonly<Record<string, (file: string) => Promise<void>>> = {
-  /** Says every id it was told is stored; runs until it is killed. */
+  /** Prints every id that was acknowledged as stored; runs until it is killed. */
   async submitter(file) {
     const bench = new StoreBench({ store: await openSqliteStore({ path: file }), close });
     bench.now = Date.now();
@@ -27,7 +27,10 @@ const roles: Readonly<Record<string, (file: string) => Promise<void>>> = {
     }
   },
 
-  /** Ends operations, each with a webhook, and says every id it was told is over; runs until it is killed. */
+  /**
+   * Ends operations, each with a webhook, and prints every id whose end was acknowledged; runs
+   * until killed.
+   */
   async completer(file) {
     const bench = new StoreBench({ store: await openSqliteStore({ path: file }), close });
     bench.now = Date.now();
@@ -44,18 +47,18 @@ const roles: Readonly<Record<string, (file: string) => Promise<void>>> = {
   async holder(file) {
     const store = await openSqliteStore({ path: file });
     say('open');
-    // Somebody must have the store: one that is collected as garbage gives up its lock.
+    // The store must stay referenced: one that is collected as garbage gives up its lock.
     process.stdin.once('end', () => void store.close()).resume();
   },
 
-  /** Says why the file cannot be opened. */
+  /** Prints why the file cannot be opened. */
   async opener(file) {
     const opened = await openSqliteStore({ path: file }).catch((error: unknown) => error);
     say(opened instanceof RaincheckError ? `${opened.code}: ${opened.message}` : 'open');
     process.exit();
   },
 
-  /** Reads what it writes until a read fails, then says how it goes on. */
+  /** Reads what it writes until a read fails, then prints how it goes on. */
   async untilReadFails(file) {
     const store = await openSqliteStore({ path: file, synchronous: 'normal' });
     const bench = new StoreBench({ store, close });
@@ -75,9 +78,9 @@ const roles: Readonly<Record<string, (file: string) => Promise<void>>> = {
     say('closed');
   },
 
-  /** Writes until a write fails, then says how it goes on. */
+  /** Writes until a write fails, then prints how it goes on. */
   async untilFailure(file) {
-    // The kernel's way to say "file too large": without a listener it ends the process.
+    // The kernel signals "file too large" so: without a listener it ends the process.
     process.on('SIGXFSZ', () => {});
     const store = await openSqliteStore({ path: file });
     const bench = new StoreBench({ store, close });
@@ -91,7 +94,7 @@ const roles: Readonly<Record<string, (file: string) => Promise<void>>> = {
       }
     };
     let failure: unknown;
-    // Never more than the fault needs: a fault that does not come must not fill the disk.
+    // Bounded, because a fault that does not come must not fill the disk.
     for (let i = 0; i < 500; i += 1) {
       failure = await write();
       if (failure !== undefined) break;
@@ -99,7 +102,7 @@ const roles: Readonly<Record<string, (file: string) => Promise<void>>> = {
     say(failureLine('first', failure));
     const reads = await Promise.all(ids.map((id) => store.readOperation({ id })));
     const [task] = await store.readTasks();
-    // Whether the one that failed counts is unknown, as it may have been stored.
+    // Whether the failed one counts is unknown, because it may have been stored.
     const unknown = (task?.pending ?? 0) - ids.length;
     say(`reads ${reads.every((found) => found !== null)} ${unknown === 0 || unknown === 1}`);
     say(failureLine('again', await write()));
@@ -152,7 +155,10 @@ function startChild(t: TestContext, p: { role: string; file: string; under?: rea
   return { child, nextLine, errors: () => errors };
 }
 
-/** What makes system calls fail: `fault` as in strace's inject, of the file at `only` when given. */
+/**
+ * A command that makes system calls fail: `fault` as in strace's inject, only on the file `only` if
+ * given.
+ */
 function strace(fault: string, only?: string): string[] {
   const calls = fault.slice(0, fault.indexOf(':'));
   const filter = only === undefined ? [] : ['-P', only];
@@ -279,7 +285,7 @@ function defineTests(): void {
       { skip: missing('prlimit') },
       async (t) => {
         const file = temporaryFile(t);
-        // A limit on file size: the log cannot grow, so it is the COMMIT that fails.
+        // A limit on file size: the log cannot grow, so the COMMIT fails.
         const under = ['sh', '-c', 'ulimit -S -f 800 && exec "$@"', 'sh'];
         const { child, nextLine, errors } = startChild(t, { role: 'untilFailure', file, under });
         assert.equal(await nextLine(), 'first store_unavailable', errors());
@@ -311,7 +317,7 @@ function defineTests(): void {
         const [, acknowledged] = (await nextLine())?.split(' ') ?? [];
         const store = await openSqliteStore({ path: file });
         const [task] = await store.readTasks();
-        // The one that failed may be there or not.
+        // The failed one may be stored or not.
         const found = (task?.pending ?? 0) - Number(acknowledged);
         assert.ok(found === 0 || found === 1, `${task?.pending} of ${acknowledged}`);
         await store.close();

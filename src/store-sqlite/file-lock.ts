@@ -4,28 +4,34 @@ import { DatabaseSync } from './sqlite.ts';
 import { isBusy, unavailable } from './sqlite-error.ts';
 
 /**
- * One process per file. The lock is an exclusive transaction on a second, empty database beside it, held
- * as long as the store is open: it is the kernel's lock on that file (fcntl), so it ends with the process
- * however that ends, kill -9 included, and it cannot go stale the way a file with a pid does.
+ * One process per file. The lock is an exclusive transaction on a second, empty database beside it,
+ * held as long as the store is open. It is the kernel's lock on that file (fcntl), so it ends with
+ * the process however that ends, kill -9 included, and cannot go stale the way a file with a pid
+ * does.
  *
  * A lock on the database itself would shut out readers, too: backups and the sqlite3 shell.
  *
- * The kernel locks the file, not its name: whoever removes the lock file lets a second process in. Two things
- * stand against that: the holder looks whether its lock is still there (lost()), and a process that finds a
- * new lock file asks whether the holder noted in the database lives (holder.ts).
+ * The kernel locks the file, not its name: if somebody removes the lock file, a second process
+ * could get in. Two things prevent that: the holder checks that its lock file still exists
+ * (lost()), and a process that creates a new lock file checks whether the holder noted in the
+ * database is alive (holder.ts).
  */
 export type FileLock = {
-  /** Which file is locked, as inodeOf() has it. */
+  /** Identifies the locked file, as inodeOf() does. */
   readonly inode: string;
-  /** Why this process must not write any more; null: it may. A stat, once a second at most. */
+  /**
+   * Why this process must not write any more; null: it may. Costs a stat, once a second at most.
+   */
   lost(): Error | null;
   release(): void;
 };
 
-/** How long a look at the lock file counts. */
+/** For how long the last check of the lock file counts, in ms. */
 const lookMs = 1_000;
 
-/** Throws `store_locked` when another holder has it. `whoHolds` says who, for the message. */
+/**
+ * Throws `store_locked` when another process holds the lock. `whoHolds` names it, for the message.
+ */
 export function lockFile(path: string, whoHolds: () => string): FileLock {
   const lockPath = `${path}.lock`;
   const db = new DatabaseSync(lockPath, { timeout: 0 });
@@ -44,7 +50,7 @@ export function lockFile(path: string, whoHolds: () => string): FileLock {
       const now = performance.now();
       if (now - lookedAt < lookMs) return null;
       lookedAt = now;
-      // The one we hold open keeps its number, even removed: no other file can have it.
+      // The file that we hold open keeps its inode, even when removed: no other file can get it.
       if (inodeOf(lockPath) === inode) return null;
       return unavailable(
         `The lock file ${lockPath} was removed or replaced, so another process may have the database: nothing is written until this one (pid ${process.pid}) is restarted.`,

@@ -1,9 +1,12 @@
 import type { ReadConnection, ReadStatement } from './connection.ts';
 
-/** Shapes of filters are few; this many statements are kept. */
+/** Statements that are kept; filters come in few shapes. */
 const statementsMax = 64;
 
-/** Prepares what a filter's shape makes of a list's SQL, once for each text. */
+/**
+ * Prepares the statements of lists, whose SQL depends on the shape of the filter, once for each
+ * text.
+ */
 export function filterStatements(reader: ReadConnection): (sql: string) => ReadStatement {
   const statements = new Map<string, ReadStatement>();
   return (sql) => {

@@ -1,24 +1,25 @@
 import type { Operation } from '../core/operation.ts';
 import type { Row } from './connection.ts';
 
-/** What a claim needs to know of an operation; `input` null: it stands in the table of the long ones. */
+/** What a claim needs to know of an operation; `input` null: it is in the table of long inputs. */
 export type Candidate = {
   readonly seq: number;
   readonly operation: Operation;
   readonly input: string | null;
 };
 
-/** Some commits of what may come at once; a MiB of inputs. */
+/** Enough for some commits of what may arrive at once; a MiB of inputs. */
 const freshMax = 1_000;
 
 /**
- * Operations that were made ready here a moment ago, as they were made, by seq: most are claimed in the same commit, and
- * the claim need not read 36 columns of what this process has just written. A claim costs 3.4 µs so instead of 4.5 (batches
- * of 32, quartile of 2,000, 2 shared cores).
+ * Operations that were created ready by this process a moment ago, as they were created, by seq.
+ * Most are claimed in the same commit, and then the claim need not read 36 columns that this
+ * process has just written. So a claim costs 3.4 µs instead of 4.5 (batches of 32, quartile of
+ * 2,000, 2 shared cores).
  *
- * True of an operation that is ready and was never claimed: only its state has changed since, if anything. So
- * whoever asks has found its row ready, and the claim forgets it. An id is compared, as a seq may be given again after a
- * removal or a rollback.
+ * The copy is valid while the operation is ready and was never claimed, because until then only its
+ * state can have changed. So callers must have found its row ready, and the claim forgets it. The
+ * id is compared too, since a seq may be reused after a removal or a rollback.
  */
 export class FreshOperations {
   readonly #bySeq = new Map<number, Candidate>();
@@ -27,15 +28,22 @@ export class FreshOperations {
     return this.#bySeq.size;
   }
 
-  /** `pending` wait in all: behind more than are kept here it will not be claimed soon, and is not kept. */
+  /**
+   * `pending` operations wait in all. When that is more than are kept here, this one will not be
+   * claimed soon and is not kept.
+   */
   add(made: Candidate, pending: number): void {
     if (pending >= freshMax) return;
-    // Of those that will never be claimed. Not the oldest alone: a Map looks for its first past all that were deleted.
+    // Full of operations that will never be claimed. All are dropped, not only the oldest: a Map
+    // looks for its first entry past all that were deleted.
     if (this.#bySeq.size >= freshMax) this.#bySeq.clear();
     this.#bySeq.set(made.seq, made);
   }
 
-  /** All of `rows` (seq, id), which are ready; null: one of them is not known here. */
+  /**
+   * The candidates for all of `rows` (seq, id), which are ready; null: one of them is not known
+   * here.
+   */
   all(rows: readonly Row[]): Candidate[] | null {
     const found: Candidate[] = [];
     for (const [seq, id] of rows) {
@@ -46,7 +54,7 @@ export class FreshOperations {
     return found;
   }
 
-  /** It is claimed: when it is ready again, it is another. */
+  /** The operation is claimed: when it is ready again, its record differs. */
   forget(seq: number): void {
     this.#bySeq.delete(seq);
   }

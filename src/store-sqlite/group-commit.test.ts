@@ -7,7 +7,7 @@ import { RaincheckError } from '../core/errors.ts';
 import { ReadConnection, WriteConnection } from './connection.ts';
 import { GroupCommit, type GroupCommitHooks, type Sync } from './group-commit.ts';
 
-/** A table of words under group commit, and how many commits and rollbacks there were. */
+/** A table of words under group commit, with counts of commits and rollbacks. */
 function openWords(t: TestContext, sync: Sync | null = null) {
   const folder = mkdtempSync(path.join(tmpdir(), 'raincheck-commit-'));
   const file = path.join(folder, 'words.db');
@@ -188,7 +188,8 @@ describe('group commit', () => {
   it('writes nothing more after a failed fsync inside a write', async (t) => {
     const { add, words, commits } = openWords(t);
     await add('before');
-    // As SQLite has it when a transaction outgrows the cache and is spilled into a log that starts anew.
+    // SQLite reports this when a transaction outgrows the cache and is spilled into a log that
+    // starts anew.
     const fsyncFailure = Object.assign(new Error('disk I/O error'), {
       errcode: 1034,
       errstr: 'disk I/O error',
@@ -352,7 +353,7 @@ describe('group commit', () => {
     const insert = writer.prepare('INSERT INTO blobs (bytes) VALUES (zeroblob(1000000))');
     const write = (): Promise<unknown> => commits.writeLoosely(() => insert.run());
     while (syncs.length === 0) await write();
-    // Nobody waits for it, and one is enough.
+    // No call waits for it, and one is enough.
     const committed = counts.commits;
     await write();
     await write();

@@ -9,31 +9,33 @@ import {
 } from './sqlite-error.ts';
 
 /**
- * Group commit: all writes asked for in one turn of the event loop become one transaction, flushed by
- * setImmediate, and nobody is told before it is on the disk.
+ * Group commit: all writes asked for in one turn of the event loop become one transaction, flushed
+ * by setImmediate, and no caller gets its outcome before that is on the disk.
  *
  *   write() … write() … writeLast()   asked for
  *   └─ setImmediate: BEGIN IMMEDIATE · hold reads · writes in order, then the claims, counters, COMMIT
  *      └─ log.sync(), beside the event loop; writes asked for meanwhile gather for the next round
  *         └─ release reads · resolve all · flush what has gathered
  *
- * Nothing waits for company: a lone write is flushed at the end of its own turn, a loose one a turn later if no more come. Reads are held at what is
- * on the disk until the sync is over, so that nobody sees what the power could still take. Claims run last so
- * that they see what the same round created and settled. What the power may take (writeLoosely) waits for no sync
- * of its own: a round of nothing else is told as soon as it is committed.
+ * A lone write does not wait for others: it is flushed at the end of its own turn, a loose one a
+ * turn later if no more come. Reads are held at what is on the disk until the sync is over, so that
+ * no reader sees what a loss of power could still take. Claims run last, so that they see what the
+ * same round created and settled. Writes that a loss of power may take (writeLoosely) wait for no
+ * sync of their own: a round of nothing else resolves as soon as it is committed.
  *
- * When a write throws that should not (a defect, a duplicate id), everything is rolled back and each
- * runs again alone: only the culprit rejects. When SQLite reports an outage (full disk, I/O error) or the
- * COMMIT fails, all of them reject with `store_unavailable`: what became of them is unknown until
- * someone looks. After a failed sync nothing is written any more: see isFsyncFailure.
+ * When a write throws that should not (a defect, a duplicate id), everything is rolled back and
+ * each write runs again alone, so that only the culprit rejects. When SQLite reports an outage
+ * (full disk, I/O error) or the COMMIT fails, all of them reject with `store_unavailable`: whether
+ * they were stored is unknown until they are read again. After a failed sync nothing is written any
+ * more: see isFsyncFailure.
  *
- * While another process (a shell, a migration) holds the write lock, what is queued waits for it beside the
- * event loop: BEGIN is tried again by timer, for lockWaitMs in all; then what is queued is refused, and stored
- * for certain is none of it.
+ * While another process (a shell, a migration) holds the write lock, queued writes wait for it
+ * beside the event loop: BEGIN is tried again by timer, for lockWaitMs in all. After that they are
+ * rejected, and certainly none of them is stored.
  */
 type QueuedWrite = {
   readonly run: () => unknown;
-  /** Whether the power may take it. */
+  /** Whether a loss of power may take it. */
   readonly isLoose: boolean;
   readonly resolve: (value: unknown) => void;
   readonly reject: (reason: unknown) => void;
@@ -42,17 +44,26 @@ type QueuedWrite = {
 type Committed = { readonly write: QueuedWrite; readonly outcome: unknown };
 
 export type GroupCommitHooks = {
-  /** In the transaction, after all writes: what is written once per commit. */
+  /** Runs in the transaction, after all writes, to write what is written once per commit. */
   readonly beforeCommit: () => void;
-  /** SQLite has taken the commit; it may not be on the disk yet. Must not throw: what is stored is stored. */
+  /**
+   * SQLite has taken the commit; it may not be on the disk yet. Must not throw, because the commit
+   * stands.
+   */
   readonly afterCommit: () => void;
-  /** What was done in memory alongside the writes is void. When it throws, it is called again before the next write. */
+  /**
+   * Undoes changes in memory that went with the writes. When it throws, it is called again before
+   * the next write.
+   */
   readonly afterRollback: () => void;
-  /** From here on reads see what is there now, whatever is committed. */
+  /** From here on reads see the present state, whatever is committed. */
   readonly holdReads: () => void;
   /** The next read sees everything that is committed. */
   readonly releaseReads: () => void;
-  /** Why this process may not write to the file any more; null: it may. Asked before every transaction. */
+  /**
+   * Why this process may not write to the file any more; null: it may. Called before every
+   * transaction.
+   */
   readonly lost: () => Error | null;
 };
 
@@ -60,14 +71,18 @@ export type GroupCommitHooks = {
 export type Sync = (done: (error: Error | null) => void) => void;
 
 /**
- * Pages in the write-ahead log at which it is moved into the file: 16 MiB. Every page goes once, however often it is in
- * the log, and indexes are in it with every commit. No more than one block of the index to the log has room for (4,062).
+ * At this many pages the write-ahead log is moved into the file: 16 MiB. A checkpoint moves every
+ * page once, however often it is in the log, and pages of indexes are logged with every commit. It
+ * is no more than one block of the log's own index has room for (4,062).
  */
 export const checkpointFrames = 4_000;
 
 const gatheredMax = 64;
 
-/** How long writes wait for another process that holds the write lock, and between two tries at most. */
+/**
+ * How long writes wait for another process that holds the write lock; the other two bound the
+ * pauses between tries.
+ */
 const lockWaitMs = 2_000;
 const lockDelayMsMin = 10;
 const lockDelayMsMax = 250;
@@ -84,16 +99,16 @@ export class GroupCommit {
   #writes: QueuedWrite[] = [];
   #lastWrites: QueuedWrite[] = [];
   #flushScheduled = false;
-  /** Loose writes that were queued when this was last looked at. */
+  /** How many loose writes were queued at the last look. */
   #gathered = 0;
   #checkpointScheduled = false;
   /** Resolves when the sync under way, or the wait for the write lock, is over. */
   #waiting: Promise<void> | null = null;
   /** Resolves when the last sync before a checkpoint is over. */
   #syncing: Promise<void> = Promise.resolve();
-  /** How long what is queued has waited for the write lock. */
+  /** How long queued writes have waited for the write lock. */
   #waitedMs = 0;
-  /** What is kept in memory alongside must be read anew before the next write. */
+  /** Whether what is kept in memory must be read anew before the next write. */
   #isStale = false;
   /** Why nothing can be written any more. */
   #broken: Error | null = null;
@@ -106,30 +121,31 @@ export class GroupCommit {
     this.#sync = sync;
   }
 
-  /** The disk failed in a way after which this process may not write to the file again. */
+  /** The disk failed in such a way that this process may not write to the file again. */
   get isBroken(): boolean {
     return this.#broken !== null;
   }
 
-  /** Runs `run` in the next transaction and resolves with what it returns once that is on disk. */
+  /** Runs `run` in the next transaction and resolves with its outcome once that is on the disk. */
   write<Outcome>(run: () => Outcome): Promise<Outcome> {
     return this.#enqueue(this.#writes, run);
   }
 
-  /** As write(), after all writes of the transaction. */
+  /** As write(), but after all other writes of the transaction. */
   writeLast<Outcome>(run: () => Outcome): Promise<Outcome> {
     return this.#enqueue(this.#lastWrites, run);
   }
 
   /**
-   * As write(), for what may be lost when the power fails, and only then: a transaction of nothing else is not
-   * brought to the disk before its writes resolve, but with the next one that is.
+   * As write(), for a write that a loss of power may take, but nothing else: a transaction with no
+   * other writes resolves before it is on the disk, and gets there with the next one that is
+   * synced.
    */
   writeLoosely<Outcome>(run: () => Outcome): Promise<Outcome> {
     return this.#enqueue(this.#writes, run, true);
   }
 
-  /** As writeLoosely(), after all writes of the transaction. */
+  /** As writeLoosely(), but after all other writes of the transaction. */
   writeLastLoosely<Outcome>(run: () => Outcome): Promise<Outcome> {
     return this.#enqueue(this.#lastWrites, run, true);
   }
@@ -144,7 +160,10 @@ export class GroupCommit {
     await this.#syncing;
   }
 
-  /** Commits what is queued, now, unless it must wait. Never throws: every write hears of its outcome. */
+  /**
+   * Commits queued writes now, unless they must wait. Never throws: each write gets its own
+   * outcome.
+   */
   flush(): void {
     if (this.#waiting !== null || !this.#hasQueued() || !this.#openRound()) return;
     const committed: Committed[] = [];
@@ -155,12 +174,15 @@ export class GroupCommit {
     if (this.#hasQueued()) this.#scheduleFlush();
   }
 
-  /** Of what the power may take nobody needs to be kept from seeing it. */
+  /** A round with only loose writes needs no sync, so its writes may be seen at once. */
   #mustSync(): boolean {
     return !this.#writes.every(mayBeLost) || !this.#lastWrites.every(mayBeLost);
   }
 
-  /** Loose writes wait for more of them while every turn brings some; whoever reads, or claims, waits for nothing. */
+  /**
+   * Whether loose writes wait for more of them, which they do while every turn brings some. Rounds
+   * with claims or strict writes wait for nothing.
+   */
   #mayGather(): boolean {
     const { length } = this.#writes;
     const mayGather =
@@ -184,7 +206,10 @@ export class GroupCommit {
     return writes;
   }
 
-  /** Whether a transaction is open and reads are held; if not, what is queued was refused, or waits. */
+  /**
+   * Returns whether a transaction is open and reads are held; if not, queued writes were rejected,
+   * or wait.
+   */
   #openRound(): boolean {
     try {
       this.#begin();
@@ -253,9 +278,10 @@ export class GroupCommit {
   }
 
   /**
-   * What has gathered meanwhile is committed before the callers of this round are told, so that its way to the
-   * disk and their answers go on side by side: 34,000 submits a second instead of 30,000 (64 clients, medians of
-   * 15 alternating rounds). Not when a checkpoint is due, which needs a moment without a sync under way.
+   * Commits what has gathered meanwhile before the callers of this round are answered, so that its
+   * sync and their answers overlap: 34,000 submits a second instead of 30,000 (64 clients, medians
+   * of 15 alternating rounds). Not when a checkpoint is due, which needs a moment without a sync
+   * under way.
    */
   #synced(committed: readonly Committed[]): void {
     this.#hooks.releaseReads();
@@ -275,13 +301,13 @@ export class GroupCommit {
     for (const { write, outcome } of committed) write.resolve(outcome);
   }
 
-  /** Reads stay held: they go on showing what is known to be on the disk. */
+  /** Reads stay held: they continue to show what is known to be on the disk. */
   #syncFailed(committed: readonly Committed[], error: Error): void {
     const broken = this.#breakDown(error);
     for (const { write } of committed) write.reject(broken);
   }
 
-  /** In the transaction that is open. */
+  /** Runs the writes in the open transaction and commits it. */
   #commitTogether(writes: readonly QueuedWrite[], committed: Committed[]): void {
     const outcomes: unknown[] = [];
     try {
@@ -355,8 +381,8 @@ export class GroupCommit {
   }
 
   /**
-   * In the turn after the commit, so that its callers are answered first, and before the next one: as long as
-   * reads are held, the log cannot be moved whole and so not start anew.
+   * Runs in the turn after the commit, so that its callers are answered first, and before the next
+   * commit: while reads are held, the log cannot be moved as a whole and so cannot start anew.
    */
   #scheduleCheckpoint(): void {
     if (this.#checkpointScheduled || this.#logFrames() < checkpointFrames) return;
@@ -368,8 +394,9 @@ export class GroupCommit {
   }
 
   /**
-   * A checkpoint brings the log to the disk first, inside the one thread: 11 to 17 ms of its 20 to 35 when all of it was
-   * written loosely. So most of that is done beside the event loop, while commits go on.
+   * A checkpoint first brings the log to the disk, inside the one thread: 11 to 17 ms of its 20 to
+   * 35 when all of it was written loosely. So most of that is done beside the event loop, while
+   * commits go on.
    */
   #syncThenCheckpoint(sync: Sync): void {
     if (this.#checkpointScheduled || this.#logFrames() < checkpointFrames) return;
@@ -393,8 +420,8 @@ export class GroupCommit {
   }
 
   /**
-   * A checkpoint that fails loses nothing, the log stays; the next commit tries again. Not so after an
-   * fsync error: the log must not be reused then, so nothing may be written.
+   * A checkpoint that fails loses nothing: the log stays, and the next commit tries again. After an
+   * fsync error, however, the log must not be reused, so nothing may be written.
    */
   checkpoint(mode: 'passive' | 'truncate'): void {
     if (this.#broken !== null || this.#waiting !== null) return;

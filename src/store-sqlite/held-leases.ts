@@ -1,4 +1,7 @@
-/** What a settle needs to know of the attempt that it ends. None of it changes while the lease is held. */
+/**
+ * What a settle needs to know of the attempt that it ends. None of it changes while the lease is
+ * held.
+ */
 export type HeldLease = {
   readonly id: string;
   readonly seq: number;
@@ -9,13 +12,14 @@ export type HeldLease = {
   readonly hasWebhook: boolean;
 };
 
-/** More than attempts run at once; what is dropped is read from its row. */
+/** More than the attempts that run at once; a lease that was dropped is read from its row. */
 const leasesMax = 10_000;
 
 /**
- * Leases that were claimed here, by token, so that a completion needs no look at its row before it writes it. This is no fence:
- * that one is the WHERE of the write, so what stands here of a lease that was lost, or of a claim that was rolled back, does no
- * harm. An attempt of a former process is not here.
+ * Leases that were claimed here, by token, so that a completion need not read its row before it
+ * writes it. This is not the fence, which is the WHERE of the write: an entry of a lease that was
+ * lost, or of a claim that was rolled back, does no harm. Attempts that were claimed before this
+ * process began are not here.
  */
 export class HeldLeases {
   readonly #byToken = new Map<string, HeldLease>();
@@ -25,7 +29,7 @@ export class HeldLeases {
     this.#byToken.set(token, lease);
   }
 
-  /** From now on it is not known any more; undefined: it was not. */
+  /** Removes the lease and returns it; undefined: it was not known. */
   take(id: string, token: string): HeldLease | undefined {
     const lease = this.#byToken.get(token);
     if (lease === undefined) return undefined;

@@ -4,16 +4,20 @@ import { inodeOf, lockedBy, type FileLock } from './file-lock.ts';
 import { DatabaseSync } from './sqlite.ts';
 
 /**
- * Which process has the file, noted in the file itself: for the message of those who find it locked, and for
- * the one who finds a new lock file because somebody removed the one that is held.
+ * Which process has the file, noted in the file itself. The note is for the message to a process
+ * that finds the file locked, and for a process that finds a new lock file because somebody removed
+ * the one that is held.
  */
 type Holder = {
   readonly pid: number;
   /** ISO, for people. */
   readonly startedAt: string;
-  /** Tells it from a later process with the same pid: processStart(). */
+  /** Distinguishes it from a later process with the same pid: processStart(). */
   readonly process: string | null;
-  /** The database, so that a copy of it (a backup) is nobody's; and the lock file. As inodeOf() has them. */
+  /**
+   * The database, so that a copy of it (a backup) counts as held by nobody; and the lock file. Both
+   * as inodeOf() gives them.
+   */
   readonly file: string | null;
   readonly lock: string;
 };
@@ -43,7 +47,7 @@ export function noteHolder(path: string, writer: WriteConnection, lock: FileLock
   writeMeta(writer, setHolderSql, JSON.stringify(holder));
 }
 
-/** For an orderly close. Whatever hinders it, the kernel's lock ends all the same. */
+/** For an orderly close. If this fails, the kernel's lock ends all the same. */
 export function clearHolder(writer: WriteConnection): void {
   try {
     writeMeta(writer, clearHolderSql);
@@ -63,16 +67,21 @@ function writeMeta(writer: WriteConnection, sql: string, ...values: string[]): v
   }
 }
 
-/** Throws `store_locked` when the process that was noted lives and what it locked is not what we locked. */
+/**
+ * Throws `store_locked` when the noted process is alive and locked another lock file than we did.
+ */
 export function refuseHeld(path: string, writer: WriteConnection, lock: FileLock): void {
   const holder = parsed(writer.scalar(selectHolderSql));
   if (holder === null || holder.pid === process.pid) return;
-  // The same lock file, and we have it: the other has let go of it.
+  // It is the same lock file, and we hold its lock: the other process has released it.
   if (holder.lock === lock.inode || holder.file !== inodeOf(path)) return;
   if (isAlive(holder)) throw lockedBy(path, described(holder));
 }
 
-/** For people: which process has the file. It may just have begun or ended, then nobody knows. */
+/**
+ * Which process has the file, for people to read; a process that is just starting or ending is
+ * unknown.
+ */
 export function holderOf(path: string): string {
   try {
     const db = new DatabaseSync(path, { readOnly: true, timeout: 500 });
@@ -92,7 +101,7 @@ function described({ pid, startedAt }: Holder): string {
   return `the process with pid ${pid} (running since ${startedAt})`;
 }
 
-/** null: none, or one that an older version noted with less. */
+/** null: there is no note, or an older version wrote one with less. */
 function parsed(json: unknown): Holder | null {
   if (typeof json !== 'string') return null;
   const holder: unknown = JSON.parse(json);
@@ -110,7 +119,10 @@ function isAlive(holder: Holder): boolean {
   }
 }
 
-/** The boot and the tick at which a process started (proc(5)); null where /proc does not tell, or it has ended. */
+/**
+ * The boot and the tick at which a process started (proc(5)); null where /proc does not tell, or
+ * when the process has ended.
+ */
 function processStart(pid: number): string | null {
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();

@@ -8,7 +8,7 @@ WHERE scope = ?
   AND key = ?
   AND expires_at > ?`;
 
-/** An expired key is taken over. */
+/** Takes over expired keys. */
 const useKeySql = `
 INSERT INTO idempotency_keys (scope, key, fingerprint, operation_id, expires_at)
 VALUES (?, ?, ?, ?, ?)
@@ -18,7 +18,7 @@ SET fingerprint = excluded.fingerprint,
     expires_at = excluded.expires_at`;
 
 export type IdempotencyKeys = {
-  /** The request that used this key before; null: none, or the key has expired. */
+  /** The earlier use of this key; null: there is none, or the key has expired. */
   readonly find: (
     key: IdempotencyKey,
     now: number,

@@ -1,8 +1,9 @@
 import type { WriteConnection, WriteStatement } from './connection.ts';
 
 /**
- * Attempts in flight to endpoints that are there, by endpoint and by origin, counted from leases: what a claim asks of every endpoint it looks
- * at. Kept in memory like ledger.ts, and taken from the rows again after a rollback: O(in flight).
+ * Attempts in flight to endpoints that are not removed, by endpoint and by origin, counted from
+ * leases. A claim asks for these counts of every endpoint it looks at. They are kept in memory like
+ * ledger.ts, and counted again from the rows after a rollback, in O(in flight).
  */
 export const countInFlightSql = `
 SELECT endpoint_seq, endpoints.origin, count(*)
@@ -29,7 +30,7 @@ export class InFlight {
     this.#countOf = writer.prepare(countOfEndpointSql);
   }
 
-  /** In a transaction. When it throws, everything is as it was. */
+  /** Call it in a transaction. When it throws, everything is as it was. */
   reload(): void {
     const rows = this.#count.all();
     this.#byEndpoint.clear();
@@ -39,7 +40,7 @@ export class InFlight {
     }
   }
 
-  /** How many endpoints have any. */
+  /** The number of endpoints with attempts in flight. */
   get endpoints(): number {
     return this.#byEndpoint.size;
   }
@@ -57,17 +58,17 @@ export class InFlight {
     add(this.#byOrigin, origin, by);
   }
 
-  /** The endpoint is there again, with what is still in flight to it. */
+  /** The endpoint is restored, with the attempts that are still in flight to it. */
   recount(seq: number, origin: string): void {
     this.change(seq, origin, Number(this.#countOf.first(seq)?.[0] ?? 0));
   }
 
-  /** The endpoint was removed: what is in flight to it counts no more. */
+  /** The endpoint was removed: attempts in flight to it no longer count. */
   dropped(seq: number, origin: string): void {
     this.change(seq, origin, -this.ofEndpoint(seq));
   }
 
-  /** The endpoint has another address now; what is in flight to it counts there. */
+  /** The endpoint has another address now, and attempts in flight to it count there. */
   moved(seq: number, from: string, to: string): void {
     const count = this.ofEndpoint(seq);
     add(this.#byOrigin, from, -count);

@@ -3,7 +3,10 @@ import type { WriteConnection } from './connection.ts';
 import { seqOf } from './rows.ts';
 import { findLeaseSql } from './settle.ts';
 
-/** Both repeat decide()'s rule for `extended`: the version counts only what a client can see. */
+/**
+ * Both repeat decide()'s rule for `extended`: the version counts only changes that a client can
+ * see.
+ */
 export const extendSql = `
 UPDATE operations
 SET lease_expires_at = ?

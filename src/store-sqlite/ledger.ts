@@ -10,12 +10,13 @@ import type {
 } from './connection.ts';
 
 /**
- * What is known of every task without asking the database: its counters, the attempts per concurrency
- * key, and hints that spare a claim its look into empty indexes. This process alone writes to the file
- * (file-lock.ts), so memory and file agree after every commit: counters are written back once per commit
- * and task, and after a rollback everything is read again. Reading costs O(tasks + running + parked).
+ * What is known of every task without asking the database: its counters, the attempts per
+ * concurrency key, and hints that save a claim its look into empty indexes. Only this process
+ * writes to the file (file-lock.ts), so memory and file agree after every commit: counters are
+ * written back once per commit and task, and after a rollback everything is read again. Reading
+ * costs O(tasks + running + parked).
  *
- * The rows remain the truth: counts of running and parked operations are taken from them at start.
+ * The rows are authoritative: counts of running and parked operations are taken from them at start.
  */
 export type TaskEntry = {
   readonly task: string;
@@ -25,24 +26,27 @@ export type TaskEntry = {
   completed: number;
   failed: number;
   meanDurationMs: number | null;
-  /** Attempts that run, by concurrency key; no entry: none. */
+  /** Running attempts by concurrency key; no entry: none. */
   readonly runningByKey: Map<string, number>;
   readonly parkedByKey: Map<string, number>;
   /** Keys whose parked operations may have free slots although no attempt with the key ended. */
   readonly keysToCheck: Set<string>;
   /** The limit at which all keys were checked last; undefined: not yet. */
   keyConcurrencyChecked: number | null | undefined;
-  /** No row of this task is ready, for certain. */
+  /** Whether certainly no row of this task is ready. */
   noneReady: boolean;
   /** Earliest readyAt of a scheduled operation, null: none, undefined: ask the index. */
   nextDueAt: number | null | undefined;
-  /** There may be one scheduled further ahead than any legal delay: it is due (isPast). */
+  /**
+   * Whether an operation may be scheduled further ahead than any legal delay; it counts as due
+   * (isPast).
+   */
   mayBeTooFar: boolean;
   isNew: boolean;
   isChanged: boolean;
 };
 
-/** One operation's step from state to state; null: not there yet. */
+/** One operation's step from state to state; `from` null: it is created. */
 export type Move = {
   readonly task: string;
   readonly key: string | null;
@@ -82,8 +86,8 @@ SET paused = ?,
 WHERE task = ?`;
 
 /**
- * The longest ready, one look for each priority in use (201 at most): an index by age would be one more tree
- * to write for every accept and every claim.
+ * The operation that has been ready longest, by one look for each priority in use (201 at most): an
+ * index by age would be one more tree to write for every accept and every claim.
  */
 export const oldestPendingSql = `
 WITH RECURSIVE heads (priority, ready_at) AS (
@@ -165,7 +169,7 @@ export class Ledger {
     return this.#entries.get(task);
   }
 
-  /** The task's entry; from now on the task is known for good. */
+  /** The task's entry, created when missing; from now on the task has a row. */
   entry(task: string): TaskEntry {
     let entry = this.#entries.get(task);
     if (entry === undefined) {
@@ -180,7 +184,7 @@ export class Ledger {
     return entry;
   }
 
-  /** `entry` is to be written with this commit. */
+  /** Marks `entry` to be written with this commit. */
   change(entry: TaskEntry): void {
     if (entry.isChanged) return;
     entry.isChanged = true;
@@ -201,7 +205,7 @@ export class Ledger {
     entry.nextDueAt = entry.nextDueAt === null ? readyAt : Math.min(entry.nextDueAt, readyAt);
   }
 
-  /** Call before moved() to `completed`: the mean counts what came before. */
+  /** Call it before moved() to `completed`: the mean is weighted by the completions before. */
   took(entry: TaskEntry, durationMs: number): void {
     entry.meanDurationMs = meanDurationMs(entry.meanDurationMs, entry.completed, durationMs);
   }
@@ -219,7 +223,7 @@ export class Ledger {
         if (key !== null) add(entry.parkedByKey, key, -1);
         break;
       case 'ready':
-        // Perhaps a slot was kept for this one: another may have it.
+        // A slot may have been kept for this operation; then another one may have it.
         if (key !== null && to === 'failed' && entry.parkedByKey.has(key)) {
           entry.keysToCheck.add(key);
         }
@@ -282,8 +286,9 @@ export class Ledger {
   }
 
   /**
-   * Reads everything anew, through the writer: reads may be held at what is on the disk, while a part of a round
-   * is committed and only on its way there. When it throws, everything is as it was.
+   * Reads everything anew, through the writer. The reader may be held at what is on the disk while
+   * a part of a round is committed and still on its way there. When this throws, everything is as
+   * it was.
    */
   reload(): void {
     this.#writer.beginRead();
@@ -320,7 +325,7 @@ export class Ledger {
     }
   }
 
-  /** Between commits, so memory holds what the file holds. */
+  /** Called between commits, so memory holds what the file holds. */
   records(): TaskRecord[] {
     const entries = [...this.#entries.values()].filter((entry) => !entry.isNew);
     entries.sort((a, b) => (a.task < b.task ? -1 : 1));

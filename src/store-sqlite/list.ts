@@ -8,15 +8,16 @@ import { filterStatements } from './filter-statements.ts';
 import type { Ledger } from './ledger.ts';
 
 /**
- * One page, newest first, by id. A filter is applied to the rows an index yields, limits.pageScanRows
- * at most, and limits.pageScanBytes of their texts (500 MB held up everything for 2 s); a page that ends
- * there is short and goes on at the last row looked at. What is rare has a way
- * of its own, so that nobody walks past a million completed operations to see what failed or is under way.
+ * One page, newest first, by id. A filter is applied to the rows that an index yields: at most
+ * limits.pageScanRows of them, and limits.pageScanBytes of their texts (500 MB blocked everything
+ * for 2 s). A page that ends there is short, and the next one goes on after the last row looked at.
+ * Rare kinds (failed, unfinished) have indexes of their own, so that their lists do not walk past a
+ * million completed operations.
  */
 const inputText = `
 coalesce(input, (SELECT inputs.input FROM inputs WHERE operation_seq = operations.seq))`;
 
-/** What a row's text is read with; the lengths are known without reading it. */
+/** Bytes that are read with a row's texts; the lengths are known without reading these. */
 const textBytes = `
     ${limits.pageScanRowBytes}
     + coalesce(octet_length(result_inline), 0)
@@ -26,9 +27,9 @@ const textBytes = `
 
 export type Page = {
   readonly sql: string;
-  /** Where the scan ended: its last row, and whether there is one more. */
+  /** Where the scan ended: its last row, and one more row if there is one. */
   readonly endSql: string;
-  /** Where the budget of bytes ends; null: only what is small is looked at. */
+  /** Where the budget of bytes ends; null: no texts are looked at. */
   readonly budgetSql: string | null;
   /** Bounds of the id, upper and lower. */
   readonly bounds: PageBounds;
@@ -46,7 +47,7 @@ export function pageOf({ filter, beforeId }: ListOperations, unfinished: number)
   ORDER BY id DESC`;
   const plain = conditionsOf(filter, isExact);
   const text = textConditionsOf(filter);
-  // Texts are read of those only that fit otherwise: in a row they stand behind its result.
+  // In a row, texts come after its result, so they are read only of rows that fit otherwise.
   const found = `
 FROM (
   SELECT seq AS found
@@ -82,9 +83,9 @@ LIMIT 2 OFFSET ${limits.pageScanRows - 1}`;
 }
 
 type Source = {
-  /** What stands between FROM and the bounds. */
+  /** The SQL between FROM and the bounds. */
   readonly source: string;
-  /** It yields what the filter's states ask for and nothing else. */
+  /** It yields exactly the rows in the filter's states, so no further condition is needed. */
   readonly isExact: boolean;
 };
 
@@ -108,7 +109,10 @@ const unfinishedSource: Source = {
   isExact: false,
 };
 
-/** `unfinished`: how many there are. When they are many, the newest operations are mostly theirs. */
+/**
+ * `unfinished`: how many unfinished operations there are. When there are many, they are most of the
+ * newest operations, so the general scan finds them soon.
+ */
 function sourceOf({ states, code, error }: OperationFilter, unfinished: number): Source {
   const hasError = code !== undefined || error !== undefined;
   const failedOnly = states === undefined ? hasError : states.join() === 'failed';
@@ -124,7 +128,7 @@ function whereOf(conditions: readonly string[]): string {
   return conditions.length === 0 ? '' : `WHERE ${conditions.join('\n  AND ')}`;
 }
 
-/** By one value, so that statements do not part by how many there are. */
+/** Takes one value, so that there is one statement for any number of tasks. */
 const isOneOf = 'task IN (SELECT value FROM json_each(?))';
 
 function conditionsOf(filter: OperationFilter, isExact: boolean): Conditions {
@@ -149,7 +153,10 @@ function conditionsOf(filter: OperationFilter, isExact: boolean): Conditions {
 
 const errorDetail = "coalesce(json_extract(error, '$.detail'), '')";
 
-/** As inputMemberText(): `->` gives a number as it was sent, `->>` would give 1.5 for 1.50 and 1 for true. */
+/**
+ * As inputMemberText(): `->` gives a number as it was sent, `->>` would give 1.5 for 1.50 and 1 for
+ * true.
+ */
 const memberText = `(
     SELECT CASE json_type(text, path)
       WHEN 'text' THEN text ->> path
@@ -165,7 +172,7 @@ function textConditionsOf(filter: OperationFilter): Conditions {
   const { text, textInputTasks, error, input } = filter;
   const conditions: string[] = [];
   const values: Value[] = [];
-  // lower() changes ASCII only, as the contract wants.
+  // lower() changes ASCII only, as the contract demands.
   const has = (field: string): string => `instr(lower(${field}), lower(?)) > 0`;
   if (text !== undefined) {
     const inInput = textInputTasks === undefined ? '' : `${isOneOf} AND `;
@@ -205,7 +212,7 @@ export function prepareList(
     const operations = rows.slice(0, p.limit).map(operationOf);
     if (rows.length > p.limit) return { operations, nextBeforeId: operations.at(-1)?.id ?? null };
     if (stopId !== null) return { operations, nextBeforeId: stopId };
-    // The scan ended before the page was full: at its limit, or at the last row?
+    // The scan ended before the page was full, either at its limit or at the last row.
     const end = prepared(page.endSql).all(...bounds);
     return { operations, nextBeforeId: end.length < 2 ? null : String(end[0]?.[0]) };
   };

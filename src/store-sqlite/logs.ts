@@ -33,7 +33,10 @@ WHERE operation_seq = ?1
     LIMIT 1 OFFSET ${limits.logChunks}
   )`;
 
-/** From the chunk that holds the line after `after` on. By id, not by seq: a seq may be given again after a removal. */
+/**
+ * The chunks from the one that holds the line after `after`. By id, not by seq, which may be reused
+ * after a removal.
+ */
 export const readChunksSql = `
 SELECT position, text
 FROM log_chunks

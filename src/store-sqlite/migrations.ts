@@ -6,17 +6,18 @@ import {
 } from './webhook-tables.ts';
 
 /**
- * The schema, as numbered steps that only go forward. Each step runs in one transaction together with its
- * user_version. A released step is never edited; a test compares a fresh file with a migrated one.
+ * The schema, as numbered steps that only go forward. Each step runs in one transaction together
+ * with its user_version. A released step is never edited; a test compares a fresh file with a
+ * migrated one.
  *
  * Layout:
- * - `operations` is a rowid table: rowids make the secondary indexes small, and rows of some hundred
- *   bytes would spoil the fan-out of a WITHOUT ROWID tree. Times and counters stand first, texts last,
- *   so that a status read does not walk past them.
- * - Every hot index is partial: an operation that has ended is in none but the one for its expiry, so a
+ * - `operations` is a rowid table: rowids make the secondary indexes small, and rows of some
+ *   hundred bytes would spoil the fan-out of a WITHOUT ROWID tree. Times and counters come first,
+ *   texts last, so that a status read does not walk past them.
+ * - Every hot index is partial: a finished operation is only in the one for its expiry, so a
  *   million finished rows make a claim neither slower nor larger.
- * - An UPDATE writes its whole row again, so what is large and never changes stands apart: inputs over
- *   `inlineInputChars`, results over limits.resultInlineBytes in chunks.
+ * - An UPDATE writes its whole row again, so large values that never change are stored apart:
+ *   inputs over `inlineInputChars`, results over limits.resultInlineBytes in chunks.
  * - `give_up_at` is the earlier of wait_until and deadline_at while no attempt runs, else NULL.
  * - `tasks` holds the counters, written once per commit (ledger.ts).
  */
@@ -172,7 +173,10 @@ CREATE TABLE meta (
 ) STRICT, WITHOUT ROWID;
 `;
 
-/** oldestPendingAt asks the index of the ready ones (ledger.ts); of the parked ones it needs its own. */
+/**
+ * oldestPendingAt now uses the index of ready operations (ledger.ts); parked ones need an index of
+ * their own.
+ */
 const step3 = `
 DROP INDEX operations_oldest;
 CREATE INDEX operations_parked_oldest
@@ -180,7 +184,10 @@ CREATE INDEX operations_parked_oldest
   WHERE state = 'parked';
 `;
 
-/** Notes say when they were written and can be listed; they stood in `meta`, under names with a prefix. */
+/**
+ * Notes record when they were written and can be listed. Before, they were in `meta`, under names
+ * with a prefix.
+ */
 const step4 = `
 CREATE TABLE notes (
   name TEXT PRIMARY KEY,
@@ -195,7 +202,7 @@ DELETE FROM meta
 WHERE name >= 'note.' AND name < 'note/';
 `;
 
-/** What handlers log, by the number of the first line of each chunk. */
+/** Log lines of handlers in chunks, by the number of the first line of each. */
 const step6 = `
 CREATE TABLE log_chunks (
   operation_seq INTEGER NOT NULL,
@@ -210,7 +217,7 @@ CREATE UNIQUE INDEX log_chunks_position
   ON log_chunks (operation_seq, position);
 `;
 
-/** In order; the user_version of a file is the number of steps it has taken. */
+/** The steps in order; the user_version of a file is the number of steps it has taken. */
 export const migrations: readonly string[] = [
   step1,
   webhookTables,

@@ -30,7 +30,7 @@ function temporaryFolder(t: TestContext): string {
 
 async function close(): Promise<void> {}
 
-/** It is refused with `code`, and the folder is as it was, to the byte. */
+/** Opening must be refused with `code`, and the folder must stay unchanged, to the byte. */
 async function assertRefused(
   file: string,
   p: { readonly code: string; readonly message: RegExp },
@@ -114,7 +114,7 @@ describe('opening a SQLite store', () => {
     const expected = { code: 'store_incompatible', message: /must be writable/ };
     await assertRefused(path.join(folder, 'file', 'raincheck.db'), expected).catch(
       (error: NodeJS.ErrnoException) => {
-        // Listing "a folder" that is a file is not what this is about.
+        // A listing that fails because "the folder" is a file does not matter here.
         if (error.code !== 'ENOTDIR') throw error;
       },
     );

@@ -24,22 +24,25 @@ export type OpenFile = {
   readonly synchronous: 'full' | 'normal';
 };
 
-/** Larger files are not checked page by page at start: that reads all of it, about 1 s per GB. */
+/**
+ * Larger files are not checked page by page at start, which would read all of it, at about 1 s per
+ * GB.
+ */
 const quickCheckBytesMax = 64 * 1_048_576;
 
-/** Disk space that the log keeps between checkpoints; a larger burst gives the rest back. */
+/** Disk space that the log keeps between checkpoints; after a larger burst the rest is freed. */
 const logBytesMax = 64 * 1_048_576;
 
 /**
- * Real paths that this process has open. Closing any handle of a file drops all locks the process has on
- * it (POSIX), so a second opening must be refused before it touches the file.
+ * Real paths that this process has open. Closing any handle of a file drops all locks the process
+ * has on it (POSIX), so a second opening must be refused before it touches the file.
  */
 const openPaths = new Set<string>();
 
 /**
- * Checks, locks, opens and migrates the file. Throws `store_incompatible` and leaves the file as it is
- * when it is not ours, damaged, newer or not writable; `store_locked` when a process has it;
- * `store_unavailable` when the disk is full or fails, so that a later try may work.
+ * Checks, locks, opens and migrates the file. Throws `store_incompatible` and leaves the file
+ * unchanged when it is not ours, damaged, newer or not writable; `store_locked` when another
+ * process has it; `store_unavailable` when the disk is full or fails, so that a later try may work.
  */
 export function openFile(path: string, p: { readonly synchronous: 'full' | 'normal' }): OpenFile {
   requireNodeVersion(process.versions.node);
@@ -54,7 +57,7 @@ export function openFile(path: string, p: { readonly synchronous: 'full' | 'norm
     migrate(writer);
     noteHolder(real, writer, lock);
     const reader = new ReadConnection(real);
-    // From here on LogSync brings commits to the disk where `full` asks for it.
+    // From here on LogSync brings commits to the disk when the option is `full`.
     writer.exec('PRAGMA synchronous = NORMAL');
     writer.waitBriefly();
     openPaths.add(real);
@@ -67,8 +70,8 @@ export function openFile(path: string, p: { readonly synchronous: 'full' | 'norm
 }
 
 /**
- * The last connection to a file checkpoints it as it closes. After a failed fsync that must not happen:
- * then the last one is the reader, which cannot.
+ * The last connection to a file checkpoints it when it closes. After a failed fsync that must not
+ * happen; then the reader is closed last, because it cannot checkpoint.
  */
 export function closeFile(file: OpenFile, p: { readonly mayCheckpoint: boolean }): void {
   const { writer, reader } = file;
@@ -102,7 +105,10 @@ function refuseUnusable(path: string, writer: WriteConnection, lock: FileLock): 
   if (found !== 'ok') throw unsound(path, String(found));
 }
 
-/** The check tells of pages it could not read in the same way as of pages that are wrong, but for the code. */
+/**
+ * quick_check reports unreadable pages in the same way as damaged ones; only the error code
+ * differs.
+ */
 function unsound(path: string, found: string): RaincheckError {
   const cause = new Error(found);
   const code = /error code=(\d+)/.exec(found)?.[1];
@@ -118,15 +124,15 @@ function damaged(path: string, cause: unknown): RaincheckError {
 }
 
 /**
- * A new file gets its first step before it becomes a WAL database, so that it is either empty or whole
- * and marked as ours, whenever the power fails.
+ * A new file gets its first steps before it becomes a WAL database. So, whenever the power fails,
+ * it is either empty, or complete and marked as ours.
  */
 function migrate(writer: WriteConnection): void {
   migrateTo(writer, schemaVersion);
   writer.exec(`PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = ${logBytesMax};`);
 }
 
-/** Takes the steps that are missing up to `version`. */
+/** Runs the missing steps up to `version`. */
 export function migrateTo(writer: WriteConnection, version: number): void {
   const from = Number(writer.scalar('PRAGMA user_version'));
   for (const [i, sql] of migrations.slice(0, version).entries()) {

@@ -9,8 +9,8 @@ import { attemptValues, operationRowColumns, operationSeqOf } from './rows.ts';
 import type { Row } from './connection.ts';
 
 /**
- * The one way by which an operation changes: read the row, decide() in core, write what it says. The
- * hot steps have statements of their own (claim.ts, settle.ts, leases.ts), whose WHERE is the rule.
+ * How every operation changes: read the row, ask decide() in core, write its decision. The hot
+ * steps have statements of their own (claim.ts, settle.ts, leases.ts), whose WHERE is the rule.
  */
 export const selectOperationSql = `
 SELECT ${operationRowColumns}
@@ -56,16 +56,19 @@ WHERE seq IN (
 )`;
 
 export type Change = {
-  /** As it is now, changed or not. */
+  /** The current record, changed or not. */
   readonly operation: Operation;
   readonly outcome: 'applied' | 'lost' | 'unchanged';
 };
 
 export type Operations = {
   readonly find: (id: string) => Row | undefined;
-  /** What `event` does to the operation of this row, written and counted. */
+  /** Applies `event` to the operation of this row, writes and counts the change. */
   readonly apply: (row: Row, event: OperationEvent, now: number) => Change;
-  /** Makes ready at most `limit` of the best that are parked under `key`; how many there were. */
+  /**
+   * Makes at most `limit` of the best operations parked under `key` ready; returns how many there
+   * were.
+   */
   readonly unpark: (entry: TaskEntry, key: string, limit: number) => number;
   /** A slot of `key` is free: its best parked operation may run. */
   readonly slotFreed: (entry: TaskEntry, key: string | null) => void;

@@ -14,7 +14,10 @@ const target: WebhookTarget = {
   secret: null,
 };
 
-/** To a registered endpoint and to one of its own, which the first delivery makes. */
+/**
+ * A store whose operations have two deliveries each: one to a registered endpoint, one to an
+ * endpoint of their own, which its first delivery creates.
+ */
 async function openWithEndpoint(t: TestContext): Promise<StoreBench> {
   const { bench } = await openSqliteBench(t);
   bench.webhook = target;
@@ -27,7 +30,7 @@ async function openWithEndpoint(t: TestContext): Promise<StoreBench> {
   return bench;
 }
 
-/** Running, with news of its start on their way. */
+/** A running operation whose started event is waiting to be sent. */
 async function running(bench: StoreBench): Promise<{ operation: Operation; startedId: string }> {
   const operation = await bench.running();
   const [to] = (
@@ -42,7 +45,7 @@ async function running(bench: StoreBench): Promise<{ operation: Operation; start
   return { operation, startedId: id };
 }
 
-/** Whether it is final; then its deliveries are there, all of them, and else none. */
+/** If the operation is final, all of its deliveries must exist; otherwise none. */
 async function assertBothOrNeither(
   bench: StoreBench,
   { operation, startedId }: { operation: Operation; startedId: string },
@@ -60,7 +63,7 @@ async function assertBothOrNeither(
 
 type Way = {
   readonly title: string;
-  /** What makes the operation final. */
+  /** Makes the operation final. */
   readonly end: (bench: StoreBench, operation: Operation) => Promise<unknown>;
 };
 
@@ -97,7 +100,7 @@ describe('the outbox in SQLite', () => {
           const isFinal = await assertBothOrNeither(bench, one);
           if (outcome === 'fulfilled') assert.ok(isFinal, `statement ${nth}`);
           else failed += 1;
-          // Told of the failure, a worker tries again; then all is as if nothing had happened.
+          // After the failure a worker tries again; then all is as if nothing had happened.
           await end(bench, one.operation);
           assert.ok(await assertBothOrNeither(bench, one), `statement ${nth}`);
         }

@@ -6,16 +6,20 @@ import type { EndpointLedger } from './endpoint-ledger.ts';
 import type { Change, Operations } from './operations.ts';
 
 /**
- * What becomes of a final state: within the transaction that makes an operation final the caller's outbox says which
- * deliveries follow, and they are written there. An operation that nobody asked to be told of costs a look into
- * memory. What the outbox throws is the caller's write's, as of any write (group-commit.ts).
+ * The deliveries that follow from a final state. Within the transaction that makes an operation
+ * final, the caller's outbox says which deliveries follow, and they are created there. An operation
+ * whose end nobody wants to hear of costs one look into memory. An error that the outbox throws
+ * fails the caller's write, like an error of any write (group-commit.ts).
  */
 export type OutboxWrites = {
-  /** Whether anyone may want to be told of an operation of this tenant. */
+  /** Whether an endpoint may want an event of an operation of this tenant. */
   readonly concerns: (tenant: string, hasWebhook: boolean) => boolean;
-  /** Writes the deliveries that follow from a completion in this transaction, by a statement that told no record. */
+  /**
+   * Creates the deliveries that follow from a completion in this transaction. Its statement
+   * returned no record, so the row is read again.
+   */
   readonly completed: (id: string, outbox: Outbox, now: number) => void;
-  /** Writes the deliveries that follow when this change made an operation final. */
+  /** Creates the deliveries that follow if this change made an operation final. */
   readonly changed: (change: Change, outbox: Outbox | undefined, now: number) => void;
 };
 

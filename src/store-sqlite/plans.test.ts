@@ -23,15 +23,15 @@ import { openSqliteStore } from './sqlite-store.ts';
 import { lapsedLeasesSql, tooFarLeasesSql, waitedTooLongSql } from './sweep.ts';
 
 /**
- * A finished operation costs later work nothing: every hot statement is held to its index and, on Linux,
- * to the pages it reads with 100,000 finished operations in the file.
+ * A finished operation must not slow later work: every hot statement must use its index and, on
+ * Linux, read few enough pages with 100,000 finished operations in the file.
  */
 const finishedCount = 100_000;
 const folder = mkdtempSync(path.join(tmpdir(), 'raincheck-plans-'));
 const full = path.join(folder, 'full.db');
 const empty = path.join(folder, 'empty.db');
 
-/** As many finished operations as wanted, every tenth failed, none expired, and 100 ready ones. */
+/** Inserts finished operations, every tenth failed, none expired, and 100 ready ones. */
 async function fill(file: string, finished: number): Promise<void> {
   await (await openSqliteStore({ path: file, synchronous: 'normal' })).close();
   const db = new DatabaseSync(file);
@@ -54,7 +54,10 @@ async function fill(file: string, finished: number): Promise<void> {
   await store.close();
 }
 
-/** SQL, and what its plan must say. INDEX means the one that is meant, and nothing is walked or sorted. */
+/**
+ * SQL, and what its plan must contain. INDEX stands for the intended one: nothing is scanned or
+ * sorted.
+ */
 const hotStatements: Readonly<Record<string, readonly [sql: string, ...uses: RegExp[]]>> = {
   'status read': [selectOperationSql, /SEARCH operations USING INDEX sqlite_autoindex.*\(id=\?\)/],
   'idempotency key': [findKeySql, /USING PRIMARY KEY \(scope=\? AND key=\?\)/],
@@ -98,7 +101,7 @@ const hotStatements: Readonly<Record<string, readonly [sql: string, ...uses: Reg
   attempts: [listAttemptsSql, /INDEX attempts_operation \(operation_seq=\?\)/],
 };
 
-/** Few enough to be found by the index of what is unfinished. */
+/** Few enough to be found by the indexes of unfinished operations. */
 const unfinished = 100;
 
 const filters: Readonly<Record<string, readonly [OperationFilter, RegExp]>> = {

@@ -8,7 +8,7 @@ import type { GroupCommit } from './group-commit.ts';
 import type { Operations } from './operations.ts';
 import { operationSeqOf, seqOf } from './rows.ts';
 
-/** Removal: on request, and of what has expired. Counters of a task do not go down with it. */
+/** Removal, on request and of what has expired. It does not lower the counters of a task. */
 const selectOfOperation = `
 SELECT seq, id, expires_at + retention_ms`;
 
@@ -66,7 +66,10 @@ SELECT 1
 FROM gone_ids
 WHERE id = ?`;
 
-/** Bytes of input, errors and logs, and where the last chunk of the result stands. Reads no text: lengths only. */
+/**
+ * Bytes of input, errors and logs, and the position of the result's last chunk. Reads lengths only,
+ * no text.
+ */
 const selectSizeSql = `
 SELECT
   coalesce((SELECT octet_length(input) FROM inputs WHERE operation_seq = ?1), 0)
@@ -79,7 +82,10 @@ DELETE FROM result_chunks
 WHERE operation_seq = ?
   AND position > ?`;
 
-/** What is removed in several commits expires at once: cut short, the next prune finishes it. */
+/**
+ * An operation that is removed in several commits expires at once, so that the next prune finishes
+ * a removal that was cut short.
+ */
 const expireSql = `
 UPDATE operations
 SET expires_at = min(expires_at, ?)
@@ -92,8 +98,9 @@ type RemoveOutcome = Awaited<ReturnType<Store['removeOperation']>>;
 type Removable = { readonly seq: number; readonly id: string; readonly goneUntil: number };
 
 /**
- * Both verbs take several commits when there is much to remove, each of limits.removeBytes: deleting 450 MB
- * in one held up everything else for 0.7 s. The last one takes the operation itself.
+ * Both verbs take several commits when there is much to remove, each of limits.removeBytes:
+ * deleting 450 MB in one blocked everything else for 0.7 s. The last one removes the operation
+ * itself.
  */
 export function preparePrune(
   writer: WriteConnection,
@@ -148,7 +155,10 @@ function prepareRemovals(writer: WriteConnection, operations: Operations) {
   const removeChunksAfter = writer.prepare(removeChunksAfterSql);
   const expire = writer.prepare(expireSql);
 
-  /** The bytes left of `bytesMax` afterwards; null: it was too large, only the end of its result is removed. */
+  /**
+   * Returns the bytes then left of `bytesMax`; null: the operation was too large, so only the end
+   * of its result was removed.
+   */
   function remove({ seq, id, goneUntil }: Removable, bytesMax: number): number | null {
     const [bytes, lastChunkAt] = (selectSize.first(seq) ?? []) as [number, number | null];
     const resultBytes = lastChunkAt === null ? 0 : lastChunkAt + limits.resultChunkBytes;
@@ -161,7 +171,7 @@ function prepareRemovals(writer: WriteConnection, operations: Operations) {
     return bytesMax - resultBytes - bytes;
   }
 
-  /** Removes expired operations while their bytes last. */
+  /** Removes as many expired operations as fit into one commit. */
   function removeExpired(now: number, limit: number): { removed: number; more: boolean } {
     let bytesLeft: number = limits.removeBytes;
     let removed = 0;
@@ -176,7 +186,7 @@ function prepareRemovals(writer: WriteConnection, operations: Operations) {
     return { removed, more: false };
   }
 
-  /** What has expired, apart from operations. */
+  /** Removes expired gone ids and idempotency keys. */
   function removeRest(now: number, limit: number): PruneRest {
     return {
       goneIds: pruneGoneIds.run(now, limit),

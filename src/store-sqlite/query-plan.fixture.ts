@@ -1,19 +1,22 @@
 import { readFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 
-/** What SQLite says it will do, a line a step. */
+/** SQLite's plan for a statement, one step a line. */
 export function planOf(db: DatabaseSync, sql: string): string {
   const rows = db.prepare(`EXPLAIN QUERY PLAN ${sql}`).all();
   return rows.map(({ detail }) => String(detail)).join('\n');
 }
 
-/** The instructions of its program, in order. */
+/** The instructions of the statement's program, in order. */
 export function stepsOf(db: DatabaseSync, sql: string): string[] {
   const rows = db.prepare(`EXPLAIN ${sql}`).all();
   return rows.map(({ opcode }) => String(opcode));
 }
 
-/** Pages that a query of a file reads once its statement is warm; undefined where /proc does not tell. */
+/**
+ * Pages that a query of a file reads once its statement is warm; undefined where /proc does not
+ * tell.
+ */
 export function pagesReadBy(
   file: string,
   sql: string,
@@ -28,7 +31,7 @@ export function pagesReadBy(
   return pages;
 }
 
-/** System calls of a connection without a cache. */
+/** The read system calls of a connection without a cache. */
 function pagesRead(run: () => void): number | undefined {
   const reads = (): number =>
     Number(/^syscr: (\d+)/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1] ?? 0);

@@ -4,10 +4,10 @@ import type { Ledger, TaskEntry } from './ledger.ts';
 import type { Operations } from './operations.ts';
 
 /**
- * What must be done before a claim so that everything that may run is ready: scheduled rows whose time
- * has come, and parked rows whose key has free slots although no attempt with the key just ended (limits
- * were raised, or the operation that was to take the slot never ran). In the common case memory knows
- * that there is nothing of the kind, and no statement runs.
+ * What must be done before a claim so that everything that may run is ready: scheduled rows whose
+ * time has come, and parked rows whose key has free slots although no attempt with the key just
+ * ended (limits were raised, or the operation that was to take the slot never ran). Usually memory
+ * shows that there are none, and no statement runs.
  */
 export const dueSql = `
 UPDATE operations
@@ -43,7 +43,7 @@ WHERE state = 'scheduled'
 ORDER BY ready_at
 LIMIT 1`;
 
-/** The rows a claim may still look at. */
+/** Counts the rows that a claim may still look at. */
 export class Scan {
   rowsLeft: number;
 
@@ -86,7 +86,7 @@ export class ReadyAgain {
     const count = scan.rowsLeft === 0 ? 0 : statement.run(entry.task, p.at, scan.rowsLeft);
     scan.look(count);
     for (let i = 0; i < count; i += 1) {
-      // Whatever their keys: neither state counts by key.
+      // Their keys do not matter, because neither state counts by key.
       this.#ledger.moved({ task: entry.task, key: null, from: 'scheduled', to: 'ready' });
     }
   }

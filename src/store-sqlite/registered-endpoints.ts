@@ -2,9 +2,10 @@ import type { Endpoint } from '../core/endpoint.ts';
 import type { WriteConnection, WriteStatement } from './connection.ts';
 
 /**
- * Which tenants have registered endpoints, and those of the tenants that are asked for: every final state asks, and
- * one of a tenant without must cost no statement. Kept in memory like ledger.ts; how many there are is always
- * known, the records are read when they are first wanted.
+ * How many registered endpoints each tenant has, and the records of those tenants that were asked
+ * for. Every final state asks, and a tenant without endpoints must cost no statement. Kept in
+ * memory like ledger.ts: the counts are always known, the records are read when they are first
+ * needed.
  */
 export const countRegisteredSql = `
 SELECT tenant, count(*)
@@ -23,7 +24,7 @@ ORDER BY id`;
 
 type Group = { count: number; endpoints: readonly Endpoint[] | null };
 
-/** Records kept over all tenants: some MB. */
+/** Most records kept, over all tenants; they take some MB. */
 const recordsMax = 10_000;
 
 export class RegisteredEndpoints {
@@ -37,7 +38,7 @@ export class RegisteredEndpoints {
     this.#select = writer.prepare(selectRegisteredSql);
   }
 
-  /** In a transaction. When it throws, everything is as it was. */
+  /** Call it in a transaction. When it throws, everything is as it was. */
   reload(): void {
     const rows = this.#count.all();
     this.#groups.clear();
@@ -55,7 +56,7 @@ export class RegisteredEndpoints {
     return this.#groups.get(tenant)?.count ?? 0;
   }
 
-  /** Ascending by id; `bySeq` knows the record as this transaction has it. */
+  /** Ascending by id; `bySeq` returns the record as this transaction has it. */
   of(tenant: string, bySeq: (seq: number) => Endpoint): readonly Endpoint[] {
     const group = this.#groups.get(tenant);
     if (group === undefined) return [];

@@ -6,7 +6,7 @@ const insertChunkSql = `
 INSERT INTO result_chunks (operation_seq, position, bytes)
 VALUES (?, ?, ?)`;
 
-/** By id, not by seq: a seq may be given again after a removal. */
+/** By id, not by seq, which may be reused after a removal. */
 export const readChunkSql = `
 SELECT bytes
 FROM result_chunks
@@ -35,7 +35,7 @@ export type ReadRange = {
 };
 
 /**
- * Each chunk is a query of its own, by key: nothing stays open while the reader is slow, so a slow
+ * Each chunk is a query of its own, by key. Nothing stays open while the reader is slow, so a slow
  * download holds back neither writes nor the checkpoint.
  */
 export function prepareReadResult(

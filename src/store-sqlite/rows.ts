@@ -3,18 +3,18 @@ import { jsonOrNull } from '../store/json-columns.ts';
 import { operationColumns, operationColumnCount } from '../store/operation-rows.ts';
 import type { Row, Value } from './connection.ts';
 
-/** A row of an operation with the number that its other rows know it by. */
+/** The columns of an operation, and its seq, by which rows of other tables refer to it. */
 export const operationRowColumns = `${operationColumns}, seq`;
 
-/** Where the columns that follow operationRowColumns in a SELECT begin. */
+/** The index of the first column that follows operationRowColumns in a SELECT. */
 export const operationRowColumnCount = operationColumnCount + 1;
 
-/** Of a row of operationRowColumns. */
+/** From a row of operationRowColumns. */
 export function operationSeqOf(row: Row): number {
   return row[operationColumnCount] as number;
 }
 
-/** Of a row that begins with it. */
+/** From a row that begins with the seq. */
 export function seqOf(row: Row): number {
   return row[0] as number;
 }

@@ -2,7 +2,10 @@ import type { DeliveryStore, WebhookSecret } from '../store/delivery-store.ts';
 import { liveSecrets, rotatedSecrets } from '../store/webhook-secrets.ts';
 import type { ReadConnection, Row, WriteConnection } from './connection.ts';
 
-/** What signs: a handful of rows an owner, the newest last, written anew with every rotation. */
+/**
+ * Signing secrets: a handful of rows for each owner, the newest last, written anew with every
+ * rotation.
+ */
 export const selectSecretsSql = `
 SELECT value, created_at, expires_at
 FROM webhook_secrets
@@ -22,13 +25,16 @@ const ownersMax = 1_000;
 type Rotate = Parameters<DeliveryStore['rotateSecret']>[0];
 
 export type SecretWrites = {
-  /** Live ones, newest first. */
+  /** The live secrets, newest first. */
   readonly read: (owner: string, now: number) => WebhookSecret[];
   readonly rotate: (p: Rotate) => WebhookSecret[];
   readonly remove: (owner: string) => void;
 };
 
-/** `known`: of owners that were read; whoever else writes secrets, or undoes it, takes them out. */
+/**
+ * `known`: the secrets of owners that were read. Other code that writes secrets, or rolls that
+ * back, removes their owners from it.
+ */
 export function prepareSecretWrites(
   writer: WriteConnection,
   known: Map<string, readonly WebhookSecret[]>,

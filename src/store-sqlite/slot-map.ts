@@ -1,8 +1,10 @@
 /**
- * A map for what comes and goes all the time. A Map that is moved to a larger table leaves the former one pointing to the new one; once
- * the collector has made the first of them old, all that follow stay until it looks at the old ones, with whatever was in
- * them. Deliveries that were kept by such a chain made its short rounds take 3.4 ms each, not 1.3 (12 a second), and the
- * long ones frequent. Here the tables hold numbers, and what they stand for is in an array that is written over.
+ * A map for entries that come and go all the time. When a Map grows into a larger table, its former
+ * table keeps a reference to the new one. Once the collector has made the first of these tables
+ * old, all that follow, and whatever they held, stay until a full collection. Deliveries that such
+ * a chain kept alive made the collector's short rounds take 3.4 ms each, not 1.3 (12 a second), and
+ * the long ones frequent. Here the tables hold numbers, which point into an array whose slots are
+ * reused.
  */
 export class SlotMap<Value> {
   readonly #slotOf = new Map<string, number>();
@@ -36,7 +38,7 @@ export class SlotMap<Value> {
     return true;
   }
 
-  /** In no particular order; what is deleted meanwhile is left out. */
+  /** In no particular order; entries that are deleted meanwhile are left out. */
   *values(): Generator<Value> {
     for (const value of this.#slots) if (value !== undefined) yield value;
   }

@@ -8,11 +8,11 @@ import { openSqliteStore } from './sqlite-store.ts';
 
 export type SqliteBench = {
   readonly bench: StoreBench;
-  /** The first column of what a query finds in the file, beside the store. */
+  /** The first column of the rows that a query finds in the file, read beside the store. */
   readonly look: (sql: string) => unknown[];
 };
 
-/** A store in a file of its own, which goes with the test. */
+/** A store in a file of its own, which is removed with the test. */
 export async function openSqliteBench(t: TestContext): Promise<SqliteBench> {
   const folder = mkdtempSync(path.join(tmpdir(), 'raincheck-sqlite-'));
   const file = path.join(folder, 'raincheck.db');

@@ -27,7 +27,10 @@ export function sqliteCode(error: unknown): number | null {
   return typeof error.errcode === 'number' ? error.errcode : null;
 }
 
-/** The disk, the file or another process is in the way: nothing that a call's arguments could have caused. */
+/**
+ * Whether the disk, the file or another process is at fault, which no argument of a call could
+ * cause.
+ */
 export function isOutage(error: unknown): boolean {
   const code = sqliteCode(error);
   return code !== null && outage.has(code & 0xff);
@@ -49,23 +52,26 @@ export function isFull(error: unknown): boolean {
   return ((sqliteCode(error) ?? 0) & 0xff) === primary.full;
 }
 
-/** The file or its folder is not there, or not ours to write. */
+/** Whether the file or its folder is missing, or not writable for us. */
 export function isDenied(error: unknown): boolean {
   const code = (sqliteCode(error) ?? 0) & 0xff;
   return code === primary.readOnly || code === primary.cannotOpen;
 }
 
 /**
- * The kernel could not bring pages to the disk. It may have marked them clean all the same, so that the
- * next fsync succeeds without them ("fsyncgate", 2018): only a new process, which reads the log again
- * from the disk, knows what is there.
+ * Whether the kernel failed to bring pages to the disk. It may have marked them clean all the same,
+ * so that the next fsync succeeds without them ("fsyncgate", 2018). Only a new process, which reads
+ * the log again from the disk, knows what is there.
  */
 export function isFsyncFailure(error: unknown): boolean {
   const code = sqliteCode(error);
   return code === ioErrorFsync || code === ioErrorDirFsync;
 }
 
-/** `store_unavailable` for an outage; anything else stays what it is, a defect of ours or the caller's. */
+/**
+ * `store_unavailable` for an outage; any other error, a defect of ours or of the caller's, is
+ * returned unchanged.
+ */
 export function storeError(error: unknown): unknown {
   if (!isOutage(error)) return error;
   return unavailable(`The database file cannot be used now: ${reason(error)}.`, error);

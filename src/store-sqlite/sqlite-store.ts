@@ -33,7 +33,10 @@ import { unavailable } from './sqlite-error.ts';
 import { prepareSweep } from './sweep.ts';
 
 export type SqliteStoreOptions = {
-  /** The database file. It and its folders are made when missing; a relative path is from the working directory. */
+  /**
+   * The database file. It and its folders are created when missing; a relative path is from the
+   * working directory.
+   */
   readonly path: string;
   /**
    * `full` (the default): a commit is on the disk before it is acknowledged; survives power loss.
@@ -121,7 +124,7 @@ function sqliteStore(file: OpenFile): Store {
     close: async () => {
       if (isClosed) return;
       isClosed = true;
-      // The next start finds the rows whole. Where the disk is full it finds the claims.
+      // So the next start finds all rows written. If the disk is full, it finds the claims instead.
       if (!endpoints.unwritten.isEmpty) {
         await commits.writeLoosely(() => endpoints.unwritten.writeAll()).catch(() => undefined);
       }
@@ -185,7 +188,7 @@ function writingVerbs(p: {
     claimOperations: (p) => commits.writeLast(() => claim.run(p)),
     settleAttempts: (p) => commits.write(() => settle(p)),
     extendLeases: (p) => commits.write(() => extend(p)),
-    // With the settle that follows, where there is one; nobody waits for these alone.
+    // Written with the settle that follows, if there is one; no caller waits for these alone.
     appendLogs: (p) => commits.writeLoosely(() => appendLogs(p)),
     sweepExpired: (p) => commits.write(() => sweep(p)),
     requestCancel: (p) =>
@@ -207,7 +210,7 @@ function writingVerbs(p: {
     writeNote: (p) => commits.write(() => notes.write(p)),
     replaceNote: (p) => commits.write(() => notes.replace(p)),
     removeNotes: (p) => commits.write(() => notes.remove(p)),
-    // A write, since a full disk shows in nothing less.
+    // A write, because only a write reveals a full disk.
     ping: () =>
       commits.write(() => {
         ping.run();

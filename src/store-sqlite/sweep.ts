@@ -63,7 +63,7 @@ export function prepareSweep(
       }
     }
 
-    // A dead worker's lease is over whenever it would have ended.
+    // The lease of a dead worker is over, whenever it would have ended.
     const lapsedAt = workerDead ? Number.MAX_SAFE_INTEGER : now;
     apply(lapsedLeases.all(lapsedAt, rowsLeft()), leaseExpired);
     if (!more) apply(tooFarLeases.all(now + limits.leaseMsMax, rowsLeft()), leaseExpired);

@@ -4,8 +4,9 @@ import type { DeliveryRow } from './delivery-rows.ts';
 import { SlotMap } from './slot-map.ts';
 
 /**
- * Deliveries whose row says less than is known: claimed, and perhaps delivered since. To write each claim into its row cost as much
- * as to write its end, and the ends of one turn touch almost as many pages as those of eight. So
+ * Deliveries whose row says less than is known: they were claimed, and perhaps delivered since.
+ * Writing each claim into its row cost as much as writing its end, and the ends of one turn touch
+ * almost as many pages as those of eight. So
  *
  *   - a claim is one row of delivery_claims, for all deliveries that it took, committed before the first byte leaves: after the
  *     death of the process it is written into their rows (recoverClaims), and all is as if it had been there all the time
@@ -13,14 +14,15 @@ import { SlotMap } from './slot-map.ts';
  *     not acknowledged before: until then it is in flight for everyone but the caps, as it is for a process that dies now
  *   - whoever needs to find the truth by statement has it written first (writeOf, writeAll); all other ends do that by themselves
  *
- * After a rollback what was delivered and is not written counts as in flight again, and its settlement is refused: it is repeated.
- * Readers see what is known as of the last commit that was told (`shown`).
+ * After a rollback a delivery with an unwritten end counts as in flight again, and its settlement
+ * is rejected, so that it is repeated. Readers see the state as of the last commit that was
+ * reported (`shown`).
  */
 export type Unwritten = {
-  /** As it is in flight. */
+  /** The delivery as it is in flight. */
   readonly row: DeliveryRow;
   readonly claim: ClaimRow;
-  /** It was delivered; null: not yet. */
+  /** The successful end; null: there is none yet. */
   end: DeliveredEnd | null;
 };
 
@@ -29,9 +31,9 @@ export type DeliveredEnd = { readonly after: Delivery; readonly attempt: Deliver
 /** A row of delivery_claims, and how many of its deliveries have not been written. */
 type ClaimRow = { seq: number; left: number };
 
-/** Ends that share a write. */
+/** Ends that are written together. */
 export type EndBatch = {
-  /** Written and told, or undone. */
+  /** Whether they were written and reported, or undone. */
   isOver: boolean;
   readonly over: Promise<void>;
   readonly resolve: () => void;
@@ -48,7 +50,7 @@ const deleteClaimSql = `
 DELETE FROM delivery_claims
 WHERE seq = ?`;
 
-/** Ends that are written at once, and turns that the first of them waits for others. */
+/** Most ends that wait to be written, and most turns that the first of them waits for others. */
 const endsMax = 256;
 const roundsMax = 8;
 
@@ -58,7 +60,9 @@ export class UnwrittenDeliveries {
   readonly #byId = new SlotMap<Unwritten>();
   readonly #counts = new Map<number, number>();
   readonly #shown = new SlotMap<Unwritten>();
-  /** The row is written from now on, and the place of its endpoint with it. */
+  /**
+   * Writes the row of a delivery; #released then hears of its endpoint, whose place can be written.
+   */
   #write: WriteRow = () => undefined;
   #released: (endpointSeq: number) => void = () => undefined;
   #ends: Unwritten[] = [];
@@ -69,7 +73,7 @@ export class UnwrittenDeliveries {
   #claimedNow: Unwritten[] = [];
   #writtenNow: Unwritten[] = [];
   #batchesNow: EndBatch[] = [];
-  /** What is committed, but not told. */
+  /** What is committed, but not reported yet. */
   #claimed: Unwritten[] = [];
   #written: Unwritten[] = [];
   #batches: EndBatch[] = [];
@@ -79,7 +83,7 @@ export class UnwrittenDeliveries {
     this.#deleteClaim = writer.prepare(deleteClaimSql);
   }
 
-  /** How a row is written, and who is to hear of it. */
+  /** Sets how a row is written, and what is called after that. */
   connect(p: { readonly write: WriteRow; readonly released: (endpointSeq: number) => void }): void {
     this.#write = p.write;
     this.#released = p.released;
@@ -89,19 +93,22 @@ export class UnwrittenDeliveries {
     return this.#byId.get(id);
   }
 
-  /** As readers see it. */
+  /** The delivery as readers see it. */
   shown(id: string): Unwritten | undefined {
     return this.#shown.get(id);
   }
 
-  /** How many readers see in flight whose rows say that they wait. */
+  /**
+   * How many deliveries of the endpoint readers see in flight although their rows say that they
+   * wait.
+   */
   shownOf(endpointSeq: number): number {
     let count = 0;
     for (const { row } of this.#shown.values()) if (row.endpointSeq === endpointSeq) count += 1;
     return count;
   }
 
-  /** In flight; those that have ended are not. */
+  /** Deliveries in flight, without those whose end is recorded. */
   *inFlight(): Generator<DeliveryRow> {
     for (const { row, end } of this.#byId.values()) if (end === null) yield row;
   }
@@ -114,7 +121,7 @@ export class UnwrittenDeliveries {
     return this.#byId.size === 0;
   }
 
-  /** From now on it is in flight; written by the claim that claimed() tells. */
+  /** From now on the delivery is in flight; claimed() writes its claim. */
   add(row: DeliveryRow, claim: ClaimRow): void {
     const unwritten = { row, claim, end: null };
     claim.left += 1;
@@ -122,7 +129,7 @@ export class UnwrittenDeliveries {
     this.#claimedNow.push(unwritten);
   }
 
-  /** A claim has taken all that it takes: those that were added with `claim`. */
+  /** Writes a claim that is complete, with the deliveries that were added under `claim`. */
   claimed(claim: ClaimRow, now: number): void {
     if (claim.left === 0) return; // All of them were written meanwhile, or there are none.
     const members: string[] = [];
@@ -137,7 +144,7 @@ export class UnwrittenDeliveries {
     claim.seq = this.#insertClaim.insert(now, expiresAt, worker, members.join());
   }
 
-  /** It was delivered. */
+  /** Records a successful end. */
   ended(unwritten: Unwritten, end: DeliveredEnd): EndBatch {
     unwritten.end = end;
     this.#ends.push(unwritten);
@@ -145,7 +152,7 @@ export class UnwrittenDeliveries {
     return (this.#batch ??= newBatch());
   }
 
-  /** Before each commit: what was delivered is written when nothing more comes, or enough has. */
+  /** Call before each commit: writes recorded ends when no more come, or enough have. */
   round(): void {
     if (this.#ends.length === 0) return;
     const { length } = this.#ends;
@@ -163,7 +170,7 @@ export class UnwrittenDeliveries {
     for (const unwritten of ends) this.#writeOne(unwritten);
   }
 
-  /** All that is known of an endpoint. */
+  /** Writes all that is unwritten of an endpoint. */
   writeOf(endpointSeq: number): void {
     if (this.of(endpointSeq) === 0) return;
     this.writeEnds();
@@ -172,7 +179,7 @@ export class UnwrittenDeliveries {
     }
   }
 
-  /** Those of which it is true as they are in flight. */
+  /** Writes those for which `isMeant` holds, given the delivery as it is in flight. */
   writeWhere(isMeant: (delivery: Delivery) => boolean): void {
     for (const unwritten of this.#byId.values()) {
       if (!isMeant(unwritten.row.delivery)) continue;
@@ -185,7 +192,7 @@ export class UnwrittenDeliveries {
     this.writeWhere(() => true);
   }
 
-  /** Its claim; it has not ended. */
+  /** Writes the claim of a delivery that has not ended. */
   write(unwritten: Unwritten): void {
     this.#writeOne(unwritten);
   }
@@ -197,7 +204,7 @@ export class UnwrittenDeliveries {
     this.#beginAnew();
   }
 
-  /** Who reads from now on sees what is committed. */
+  /** From now on readers see what is committed. */
   told(): void {
     for (const unwritten of this.#claimed) this.#shown.set(unwritten.row.delivery.id, unwritten);
     for (const unwritten of this.#written) {

@@ -1,17 +1,19 @@
 /**
  * The steps of migrations.ts for webhooks:
  *
- * - What has ended is in none of the hot indexes of `deliveries`, and an endpoint that has nothing to send, or may
- *   send nothing, is in none of `endpoints`. `lane`, `first_at`, `first_id` and `open_at` say where an endpoint
- *   stands in the order of claims; they follow from its deliveries, its health and the slots of its origin, and are
- *   written with every commit that changes those (endpoint-ledger.ts). So a claim is one range of endpoints_open and
- *   a few rows of each.
- * - Bodies stand apart, as they never change: with 1,500 bytes in the row a claim and a settlement log 1.7 times
- *   as many pages at 16 a commit, 2.8 times at 64.
- * - An attempt gets its row when it has ended; until then the delivery tells it (`attempt_started_at`). That saves
- *   one write of two.
- * - A removed endpoint stays, out of sight, for its last deliveries. `is_behind`: some of its deliveries are still to
- *   be held, released or cancelled, as there were more than one commit changes.
+ * - A finished delivery is in none of the hot indexes of `deliveries`, and an endpoint that has
+ *   nothing to send, or may send nothing, is in none of those of `endpoints`. `lane`, `first_at`,
+ *   `first_id` and `open_at` say where an endpoint stands in the order of claims. They follow from
+ *   its deliveries, its health and the slots of its origin, and are written with every commit that
+ *   changes those (endpoint-ledger.ts). So a claim is one range of endpoints_open and a few rows of
+ *   each.
+ * - Bodies are stored apart, because they never change: with 1,500 bytes in the row a claim and a
+ *   settlement log 1.7 times as many pages at 16 a commit, 2.8 times at 64.
+ * - An attempt gets its row when it has ended; until then it is in the delivery's row
+ *   (`attempt_started_at`). That saves one write of two.
+ * - A removed endpoint stays, out of sight, for its last deliveries. `is_behind`: some of its
+ *   deliveries are still to be held, released or cancelled, because there were more than one commit
+ *   changes.
  */
 const deliveryIndexes = `
 CREATE INDEX deliveries_pending
@@ -205,8 +207,9 @@ CREATE INDEX webhook_secrets_expiry
 `;
 
 /**
- * What an endpoint said when it was asked for its consent. The attempts of a delivery stand under its seq and their
- * number in one (attemptSeqBits of delivery-rows.ts), which spares an index that every attempt had to write.
+ * Adds an endpoint's answer to the consent handshake. An attempt's key becomes the seq of its
+ * delivery and its own number in one integer (seq << 20 | number), which saves an index that every
+ * attempt had to write.
  */
 export const handshakesAndAttempts = `
 ALTER TABLE endpoints ADD COLUMN handshake TEXT;
@@ -236,12 +239,12 @@ DROP TABLE former_attempts;
 `;
 
 /**
- * Without an `IN (…)` of three or more in a CHECK: of each such list SQLite makes a tree in memory for every row that
- * is written, which was four for each delivery.
+ * Removes each `IN (…)` of three or more from the CHECKs: SQLite makes a tree in memory of each
+ * such list for every row that is written, which was four for each delivery.
  *
- * Attempts stand in the order in which they ended, each with the one before it of its delivery (`previous`), and the
- * delivery knows its latest (`last_attempt`): a new one goes to the end of the table, not among the others. Those
- * that were there keep their seq.
+ * Attempts are stored in the order in which they ended. Each refers to the attempt before it of its
+ * delivery (`previous`), and the delivery to its latest (`last_attempt`), so a new one goes to the
+ * end of the table, not among the others. Existing attempts keep their seq.
  */
 export const plainChecksAndChains = `
 ALTER TABLE deliveries RENAME TO former_deliveries;
@@ -332,7 +335,10 @@ ORDER BY seq;
 DROP TABLE former_attempts;
 `;
 
-/** Claims whose deliveries are not all written yet, each of them as its seq and the version that the claim gave it. */
+/**
+ * Claims whose deliveries are not all written yet; `members` holds the seq of each delivery and the
+ * version that the claim gave it.
+ */
 export const unwrittenClaims = `
 CREATE TABLE delivery_claims (
   seq INTEGER PRIMARY KEY,

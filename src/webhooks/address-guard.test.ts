@@ -28,7 +28,7 @@ function senderOf(lookup: Lookup, options: AddressPolicyOptions = {}, clock = sy
   return sender;
 }
 
-/** Accepted, or the code of the refusal. */
+/** 'accepted', or the code of the refusal. */
 async function registered(lookup: Lookup, options: AddressPolicyOptions = {}): Promise<string> {
   try {
     await guardOf(lookup, options).resolveAndCheck(url, '/url');
@@ -204,7 +204,7 @@ describe('At a connect', () => {
   });
 
   it('an address that leads elsewhere is found out before anything is sent', async () => {
-    // Connecting to 0.0.0.0 ends at 127.0.0.1, whatever the policy says of that.
+    // Connecting to 0.0.0.0 ends at 127.0.0.1, whatever the policy says about that address.
     const canary = await receiver();
     const sender = senderOf(giving(), { allowedCidrs: ['0.0.0.0/32'] });
     const result = await sender.send(sendRequest(`http://0.0.0.0:${canary.port}/`));

@@ -10,25 +10,30 @@ import { errorText, SendFailure } from './send-failure.ts';
 import { checkWebhookUrl, fixedAddresses, isNameAllowed, urlBlocked } from './webhook-url.ts';
 
 /**
- * Keeps webhooks out of our own network. An address that a tenant gives is checked twice: at registration, so that
- * the tenant is told, and at every connect, since a name may resolve to something else by then (DNS rebinding).
- * Every socket of the sender comes from connect(), for http and https alike; it dials only addresses that it has
- * checked itself, as numbers, so that nothing resolves them again.
+ * Keeps webhooks out of our own network. An address that a tenant gives is checked twice: at
+ * registration, so that the tenant gets an error, and at every connect, because a name may resolve
+ * to something else by then (DNS rebinding). Every socket of the sender comes from connect(), for
+ * http and https alike. It dials only addresses that it has checked itself, as numbers, so that
+ * nothing resolves them again.
  */
 export type AddressGuard = {
   /**
-   * Shape, name and literal address. Throws `validation_failed` or `webhook_url_blocked`, both naming `pointer`.
+   * Checks shape, name and literal address, without resolving. Throws `validation_failed` or
+   * `webhook_url_blocked`, both naming `pointer`.
    */
   checkUrl(text: unknown, pointer: string): URL;
   /**
-   * checkUrl(), then the addresses of its name: every one must be allowed. A name server that does not answer
-   * within `registrationMs`, or that too many wait for, refuses nothing: connect() checks again.
+   * Does checkUrl(), then resolves the name and checks that every address is allowed. Accepts when
+   * no name server answers within `registrationMs`, or when too many look-ups are under way:
+   * connect() checks again.
    */
   resolveAndCheck(text: unknown, pointer: string): Promise<URL>;
-  /** A TCP connection for `url`. Rejects with a SendFailure, or with the reason of `signal`. */
+  /**
+   * Opens a TCP connection for `url`. Rejects with a SendFailure, or with the reason of `signal`.
+   */
   connect(p: {
     readonly url: URL;
-    /** For the connection, the name not included. */
+    /** For the connection; the time to resolve the name is not included. */
     readonly timeoutMs: number;
     readonly signal: AbortSignal;
   }): Promise<GuardedSocket>;
@@ -41,19 +46,21 @@ export type GuardedSocket = {
   readonly connectMs: number;
 };
 
-/** What a client that registers, or submits, waits for a name server. */
+/** How long a client that registers or submits waits for a name server, in ms. */
 const registrationMsDefault = 2_000;
-/** Addresses of one name that are tried. */
+/** How many addresses of one name are tried. */
 const dialsMax = 6;
 
 export function createAddressGuard(p: {
   readonly policy: AddressPolicy;
   readonly clock: Clock;
-  /** Default: name servers, and for names of allowedHosts the system. */
+  /** Default: name servers, or the system's resolver for names of allowedHosts. */
   readonly lookup?: Lookup | undefined;
   /** How long resolveAndCheck() waits for a name server. Default 2 s. */
   readonly registrationMs?: number | undefined;
-  /** Hears of what resolveAndCheck() refuses, with more than the error may tell. */
+  /**
+   * Called with each address that resolveAndCheck() refuses, with more than the error may disclose.
+   */
   readonly refused?: ((address: RefusedAddress) => void) | undefined;
 }): AddressGuard {
   const { policy, registrationMs = registrationMsDefault } = p;
@@ -80,7 +87,9 @@ export function createAddressGuard(p: {
   };
 }
 
-/** Strict where a tenant can still be told: one private address among public ones is refused. */
+/**
+ * Strict, because the tenant can still be told: one private address among public ones is refused.
+ */
 function isRegistrable(
   policy: AddressPolicy,
   hostname: string,
@@ -90,7 +99,7 @@ function isRegistrable(
   return found.length > 0 && allowed(policy, hostname, found).length === found.length;
 }
 
-/** The addresses that a name has; null: it needs none, or nobody could tell in time. */
+/** The addresses of a name; null: it needs no look-up, or no answer came in time. */
 async function findWithin(
   cache: LookupCache,
   hostname: string,
@@ -145,7 +154,7 @@ async function connectGuarded(
   };
 }
 
-/** Those of `found` that may be dialled, in their order; what is no address is none of them. */
+/** Those of `found` that may be dialled, in their order, without texts that are no addresses. */
 function allowed(
   policy: AddressPolicy,
   hostname: string,
@@ -158,7 +167,10 @@ function allowed(
     ) as IpAddress[];
 }
 
-/** Some addresses lead elsewhere: 0.0.0.0 connects to loopback. Nothing has been sent yet. */
+/**
+ * Whether the socket is connected to the address that was dialled. Some addresses lead elsewhere:
+ * 0.0.0.0 connects to loopback. Nothing has been sent yet.
+ */
 function isWhatWasDialled(socket: Socket, address: IpAddress): boolean {
   const remote = parseIpAddress(socket.remoteAddress ?? '');
   return remote !== null && isSameAddress(remote, address);
@@ -177,7 +189,9 @@ async function resolved(
   return found;
 }
 
-/** The lookup itself goes on: others may wait for it as well. */
+/**
+ * Rejects when `signal` aborts. The lookup itself goes on, because others may wait for it as well.
+ */
 function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const abandon = (): void => reject(signal.reason as Error);
@@ -187,7 +201,7 @@ function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   });
 }
 
-/** The same for every reason. */
+/** The error is the same for every reason. */
 function blocked(): SendFailure {
   return new SendFailure('blocked_address', null);
 }

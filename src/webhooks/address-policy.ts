@@ -12,25 +12,31 @@ import {
 
 /** Where webhooks may go beyond public addresses over https. */
 export type AddressPolicyOptions = {
-  /** Also plain http. Default false. */
+  /** Whether plain http is allowed as well. Default false. */
   readonly httpAllowed?: boolean | undefined;
-  /** Addresses that are allowed although they are not public: `10.20.0.0/16`, `fd00:1::/64`, `192.168.1.7`. */
+  /**
+   * Addresses that are allowed although they are not public: `10.20.0.0/16`, `fd00:1::/64`,
+   * `192.168.1.7`.
+   */
   readonly allowedCidrs?: readonly string[] | undefined;
-  /** Names that are allowed whatever their address is; `*.corp.example` stands for all below it. */
+  /**
+   * Names that are allowed whatever their address is; `*.corp.example` stands for all names below
+   * it.
+   */
   readonly allowedHosts?: readonly string[] | undefined;
 };
 
 export type AddressPolicy = {
   readonly httpAllowed: boolean;
   readonly allowedRanges: readonly IpRange[];
-  /** Lower case, without a dot at the end; of `*.corp.example` the part from the dot. */
+  /** Lower case, without a dot at the end; for `*.corp.example` the part from the dot on. */
   readonly allowedHosts: readonly string[];
 };
 
 /** What `raincheck dev` adds to allowedCidrs: receivers on the same machine. */
 export const loopbackCidrs: readonly string[] = ['127.0.0.0/8', '::1/128'];
 
-/** Checked; throws `invalid_option` with `name` before the option. */
+/** Checks the options; throws `invalid_option` with `name` before the option. */
 export function addressPolicy(options: AddressPolicyOptions, name = 'webhooks'): AddressPolicy {
   refuseUnknownKeys(name, options, ['httpAllowed', 'allowedCidrs', 'allowedHosts']);
   const { httpAllowed = false, allowedCidrs = [], allowedHosts = [] } = options;
@@ -62,8 +68,8 @@ export function isHostAllowed(policy: AddressPolicy, hostname: string): boolean 
 }
 
 /**
- * Whether to connect to `address` for `hostname`. Metadata services are out of reach of a range and of a name:
- * they must be listed one by one.
+ * Whether to connect to `address` for `hostname`. Neither a range nor a name allows a metadata
+ * service: each must be listed as a single address.
  */
 export function isAddressAllowed(
   policy: AddressPolicy,
@@ -81,12 +87,15 @@ export function isAddressAllowed(
   );
 }
 
-/** Without the brackets of an IPv6 address and the dot of the root. */
+/** The hostname without the brackets of an IPv6 address and without the dot of the root. */
 export function bareHostname(hostname: string): string {
   return hostname.replace(/^\[(.*)\]$/, '$1').replace(/\.$/, '');
 }
 
-/** As URLs write names, so that they compare: lower case, international names in ASCII. */
+/**
+ * The name as URLs write it, so that names compare: lower case, international names in ASCII; null:
+ * it is no name.
+ */
 function hostPattern(text: string): string | null {
   const isWildcard = text.startsWith('*.');
   const name = isWildcard ? text.slice(2) : text;

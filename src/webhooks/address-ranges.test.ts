@@ -70,7 +70,7 @@ describe('Ranges', () => {
     assert.ok(isWithin(range, address('10.23.255.255')));
     assert.ok(!isWithin(range, address('10.24.0.0')));
     assert.ok(!isWithin(range, address('::a14:0')));
-    // net.BlockList gets this wrong: a short IPv6 prefix there matches every IPv4 address.
+    // net.BlockList gets this wrong: there a short IPv6 prefix matches every IPv4 address.
     assert.ok(!isWithin(parseIpRange('::/3')!, address('8.8.8.8')));
     assert.ok(isWithin(parseIpRange('::ffff:10.0.0.0/104')!, address('10.9.9.9')));
     assert.ok(isWithin(parseIpRange('0.0.0.0/0')!, address('8.8.8.8')));
@@ -133,7 +133,7 @@ describe('The address policy', () => {
     }
     for (const one of listed('169.254.169.254')) assert.ok(allows('169.254.169.254', [one]));
     assert.ok(!allows('169.254.169.254', ['169.254.169.254/31']));
-    // Behind a gateway it is another address, to be listed by itself.
+    // Behind a gateway it is another address, which must be listed by itself.
     assert.ok(!allows('64:ff9b::a9fe:a9fe', ['169.254.169.254']));
   });
 

@@ -1,14 +1,14 @@
 import { ipRange, isSameAddress, isWithin, type IpAddress } from './ip-address.ts';
 
 /**
- * Which addresses are nobody's on the public internet. Sources: the IANA special-purpose registries for IPv4
- * and IPv6 (RFC 6890 and its updates) and the metadata services of the clouds. Ranges are our own numbers and not
- * a net.BlockList: an IPv6 rule of a short prefix there matches every IPv4 address, and `tls.connect` and undici
- * ignore the list altogether.
+ * Which addresses are not public on the internet. Sources: the IANA special-purpose registries for
+ * IPv4 and IPv6 (RFC 6890 and its updates) and the metadata services of the clouds. Ranges are
+ * numbers of our own and not a net.BlockList: there an IPv6 rule with a short prefix matches every
+ * IPv4 address, and `tls.connect` and undici ignore the list altogether.
  *
- * What carries an IPv4 address inside (NAT64, 6to4, Teredo, IPv4-compatible, translated) is denied whole: what
- * stands behind it depends on a gateway that we do not know. Only IPv4-mapped addresses are the IPv4 address
- * itself (ip-address.ts).
+ * IPv6 addresses that carry an IPv4 address (NAT64, 6to4, Teredo, IPv4-compatible, translated) are
+ * all denied, because what they reach depends on a gateway that we do not know. Only an IPv4-mapped
+ * address is the IPv4 address itself (ip-address.ts).
  */
 const deniedIpv4 = [
   '0.0.0.0/8', // this network; 0.0.0.0 reaches loopback
@@ -29,7 +29,10 @@ const deniedIpv4 = [
   '240.0.0.0/4', // reserved, broadcast included
 ].map(ipRange);
 
-/** All global unicast there is: what lies outside (loopback, mapped, NAT64, ULA, link-local, multicast) is denied. */
+/**
+ * All of global unicast; addresses outside (loopback, mapped, NAT64, ULA, link-local, multicast)
+ * are denied.
+ */
 const globalIpv6 = ipRange('2000::/3');
 const deniedIpv6 = [
   '2001::/23', // protocol assignments: Teredo, benchmarks, ORCHID
@@ -43,7 +46,10 @@ export function isGlobalUnicast(address: IpAddress): boolean {
   return isWithin(globalIpv6, address) && !deniedIpv6.some((range) => isWithin(range, address));
 }
 
-/** Give away the credentials of the machine to who asks: open only when listed one by one. */
+/**
+ * Metadata services give the machine's credentials to anyone who asks, so each must be listed as a
+ * single address to be allowed.
+ */
 const metadata = [
   '169.254.169.254', // AWS, Azure, Google, Oracle, DigitalOcean …
   '169.254.170.2', // AWS ECS
@@ -59,7 +65,10 @@ const metadata = [
   'fe80::a9fe:a9fe', // OpenStack
 ].map(ipRange);
 
-/** Also behind NAT64, 6to4, Teredo and the other ways to carry an IPv4 address. */
+/**
+ * Also recognises an address behind NAT64, 6to4, Teredo and the other ways to carry an IPv4
+ * address.
+ */
 export function isMetadata(address: IpAddress): boolean {
   return [address, ...carried(address)].some((one) =>
     metadata.some((range) => isSameAddress(range, one)),

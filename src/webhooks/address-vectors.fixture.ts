@@ -1,8 +1,8 @@
-/** Addresses and what the guard must make of them with its defaults. */
+/** Addresses, and how the guard must classify them with its defaults. */
 export type AddressVector = readonly [text: string, is: 'public' | 'denied' | 'metadata' | 'none'];
 
 export const addressVectors: readonly AddressVector[] = [
-  // Public IPv4, and the neighbours of what is not.
+  // Public IPv4, and the neighbours of ranges that are not public.
   ['1.1.1.1', 'public'],
   ['8.8.8.8', 'public'],
   ['9.255.255.255', 'public'],
@@ -25,7 +25,7 @@ export const addressVectors: readonly AddressVector[] = [
   ['198.20.0.0', 'public'],
   ['203.0.112.255', 'public'],
   ['223.255.255.255', 'public'],
-  // IPv4 that is nobody's.
+  // IPv4 that is not public.
   ['0.0.0.0', 'denied'],
   ['0.255.255.255', 'denied'],
   ['10.0.0.0', 'denied'],
@@ -80,7 +80,7 @@ export const addressVectors: readonly AddressVector[] = [
   ['2002:a9fe:a9fe::1', 'metadata'],
   ['2001:0:a9fe:a9fe::1', 'metadata'],
   ['2001:0:1:2:3:4:5601:5601', 'metadata'],
-  // Public IPv6, and the neighbours of what is not.
+  // Public IPv6, and the neighbours of ranges that are not public.
   ['2000::1', 'public'],
   ['2001:200::1', 'public'],
   ['2001:4860:4860::8888', 'public'],
@@ -93,7 +93,7 @@ export const addressVectors: readonly AddressVector[] = [
   ['3fff:1000::', 'public'],
   ['::ffff:8.8.8.8', 'public'],
   ['::ffff:808:808', 'public'],
-  // IPv6 that is nobody's.
+  // IPv6 that is not public.
   ['::', 'denied'],
   ['::1', 'denied'],
   ['0:0:0:0:0:0:0:1', 'denied'],

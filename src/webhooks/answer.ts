@@ -3,7 +3,7 @@ import { limits } from '../core/limits.ts';
 import type { Exchanged } from './exchange.ts';
 import { parseHttpDate } from './http-date.ts';
 
-/** What is kept of the answer for people, and what it asks of us. */
+/** The part of an answer that is stored for people to read. */
 export function deliveryAnswer(status: number, exchanged: Exchanged): DeliveryAnswer {
   return {
     status,
@@ -12,7 +12,10 @@ export function deliveryAnswer(status: number, exchanged: Exchanged): DeliveryAn
   };
 }
 
-/** When the endpoint wants the next attempt at the earliest: 429 and 503 with Retry-After; null: it did not say. */
+/**
+ * The earliest instant at which the endpoint wants the next attempt, from Retry-After of a 429 or
+ * 503; null: it named none.
+ */
 export function retryAfterAt(
   status: number,
   headers: Exchanged['headers'],
@@ -25,7 +28,7 @@ export function retryAfterAt(
   return Math.min(at, now + limits.retryAfterGateMsMax);
 }
 
-/** Whether the answer's `webhook-delivery` holds `word`. */
+/** Whether the answer's `webhook-delivery` header holds `word`. */
 export function asksFor(headers: Exchanged['headers'], word: 'disable' | 'abort-message'): boolean {
   return [headers['webhook-delivery'] ?? []]
     .flat()
@@ -33,7 +36,9 @@ export function asksFor(headers: Exchanged['headers'], word: 'disable' | 'abort-
     .some((value) => value.trim().toLowerCase() === word);
 }
 
-/** First what decides something, so that it is not what falls out. */
+/**
+ * Headers that decide something are kept first, so that they are not the ones that find no room.
+ */
 const keptFirst = new Set([
   'location',
   'retry-after',
@@ -42,7 +47,7 @@ const keptFirst = new Set([
   'webhook-allowed-rate',
   'content-type',
 ]);
-/** May hold what its owner would not like to find in our database. */
+/** Headers that may hold values their owner would not want in our database. */
 const leftOut = new Set(['set-cookie', 'set-cookie2', '__proto__']);
 
 function keptHeaders(headers: Exchanged['headers']): Record<string, string> {
@@ -66,11 +71,14 @@ function excerptOf({ excerpt, bodyBytes }: Exchanged): { text: string } | { base
   return text === null ? { base64: excerpt.toString('base64') } : { text };
 }
 
-/** null: not UTF-8, or with a NUL, which databases refuse in text. A cut may go through a last character. */
+/**
+ * null: not UTF-8, or with a NUL, which databases refuse in text. `isCut`: the last character may
+ * be cut.
+ */
 function utf8Text(bytes: Buffer, isCut: boolean): string | null {
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   try {
-    // `stream` keeps back the bytes of a character that has not ended, and says nothing of them.
+    // `stream` holds back the bytes of an incomplete character at the end, without an error.
     const text = decoder.decode(bytes, { stream: isCut });
     return text.includes('\0') ? null : text;
   } catch {

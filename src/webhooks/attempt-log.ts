@@ -12,9 +12,10 @@ type LoggedAttempt = {
 };
 
 /**
- * One wide line for every attempt; the last one's is that of the delivery's end. Paths and queries of addresses
- * may be secrets (many receivers' are), so of an address only the origin is told; bodies, headers and secrets
- * never are. Gives when the next attempt is due, null when there is none.
+ * Logs one wide line for every attempt; the line of the last attempt is also that of the delivery's
+ * end. Paths and queries of addresses may be secrets (many receivers' are), so only the origin of
+ * an address is logged, and bodies, headers and secrets never are. Returns when the next attempt is
+ * due; null: there is none.
  */
 export function logAttempt(logger: Logger, p: LoggedAttempt): number | null {
   const { delivery } = p.attempt.claimed;
@@ -67,13 +68,13 @@ function attemptFields({ attempt, settlement, now }: LoggedAttempt) {
     detail: result.detail,
     ms: Math.max(0, now - attempt.startedAt),
     ...result.timings,
-    /** Since the event, which the first attempt is measured by. */
+    /** Since the event, from which the delay of the first attempt is measured. */
     ageMs: Math.max(0, now - delivery.createdAt),
     disable: result.disable,
   };
 }
 
-/** A delivery that a sweep changed. */
+/** Logs a delivery that a sweep changed. */
 export function logSwept(logger: Logger, delivery: Delivery): void {
   const { id, operationId, event, endpointId, attempts, state } = delivery;
   const fields = {

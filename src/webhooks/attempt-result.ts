@@ -3,7 +3,10 @@ import { asksFor, deliveryAnswer, retryAfterAt } from './answer.ts';
 import { BodyTooLong, type Exchanged } from './exchange.ts';
 import { errorText, SendFailure } from './send-failure.ts';
 
-/** What an attempt that got an answer means for the delivery and its endpoint; `now` is when it ended. */
+/**
+ * What an attempt that got an answer means for the delivery and its endpoint; `now` is when it
+ * ended.
+ */
 export function answeredResult(
   status: number,
   exchanged: Exchanged,
@@ -24,7 +27,7 @@ export function answeredResult(
   };
 }
 
-/** The same for one that got none. */
+/** The same for an attempt without an answer. */
 export function failedResult(failure: SendFailure, timings: DeliveryTimings): AttemptResult {
   return {
     delivered: false,
@@ -39,15 +42,16 @@ export function failedResult(failure: SendFailure, timings: DeliveryTimings): At
   };
 }
 
-/** What a connection that gave no answer died of. */
+/** The failure of a connection that gave no answer. */
 export function exchangeFailure(error: unknown): SendFailure {
   if (error instanceof SendFailure) return error;
   const { code, message } = error as NodeJS.ErrnoException;
-  // Of undici for a status like 000: its message is a line of its source.
+  // undici throws this for a status like 000; its message is a line of undici's source.
   if (code === 'ERR_ASSERTION') {
     return new SendFailure('protocol', 'The answer is not HTTP/1.1.', { cause: error });
   }
-  // undici gives the same code to a peer that hangs up and to one that answers with 100 or 101 unasked.
+  // undici gives the same code to a peer that hangs up and to one that answers with 100 or 101
+  // unasked.
   const isReset = code !== undefined && resetCodes.has(code) && !message.startsWith('bad ');
   return new SendFailure(isReset ? 'reset' : 'protocol', errorText(error), { cause: error });
 }
@@ -61,7 +65,10 @@ const resetCodes = new Set([
   'UND_ERR_DESTROYED',
 ]);
 
-/** The status stands, but a person may want to know why the body in the excerpt is short. */
+/**
+ * The status is valid in any case, but a person may want to know why the body in the excerpt is
+ * short.
+ */
 function bodyDetail(error: Error | null): string | null {
   if (error === null) return null;
   if (error instanceof BodyTooLong) return 'The body of the answer is longer than what is read.';

@@ -14,9 +14,10 @@ import { createSender } from './sender.ts';
 import { urlVectors } from './url-vectors.fixture.ts';
 
 /**
- * The guard as a whole: real listeners on loopback, http and https, IPv4 and IPv6, and everything in the tables sent
- * at them through the sender, as if it had come past registration. Nothing may even connect. The same attempts with
- * loopback allowed do connect, so that the test is able to fail.
+ * The guard as a whole: real listeners on loopback, http and https, IPv4 and IPv6. Every entry of
+ * the tables is sent at them through the sender, as if it had come past registration. No attempt
+ * may even connect. The same attempts with loopback allowed do connect, which proves that the test
+ * can fail.
  */
 const tls = selfSigned(['localhost', '127.0.0.1', '::1']);
 const canaries: readonly Receiver[] = [
@@ -26,7 +27,10 @@ const canaries: readonly Receiver[] = [
   await receiver({ host: '::1', tls }),
 ];
 after(() => Promise.all(canaries.map((one) => one.close())));
-/** Each scheme at its own listeners: https at the others would wait for a handshake that never comes. */
+/**
+ * Each scheme goes to its own listeners: https at the others would wait for a handshake that never
+ * comes.
+ */
 const httpPorts = [canaries[0]!.port, canaries[2]!.port];
 const httpsPorts = [canaries[1]!.port, canaries[3]!.port];
 
@@ -39,7 +43,7 @@ function at(host: string): string[] {
 
 const connections = (): number[] => canaries.map((one) => one.connections);
 
-/** Every URL of the table at the canaries' ports. */
+/** Every URL of the table, at the canaries' ports. */
 function urlsOfTable(): string[] {
   return urlVectors.flatMap(([template, is]) =>
     [0, 1].map((index) => {
@@ -67,7 +71,7 @@ function urlsOfAddresses(): string[] {
     });
 }
 
-/** A name for each such address, and names that change or mix what they mean. */
+/** A name for each such address, and names whose answers change or mix addresses. */
 const trapNames: Readonly<Record<string, readonly (readonly string[])[]>> = Object.fromEntries([
   ...addressVectors
     .filter(([, is]) => is !== 'public')
@@ -80,7 +84,7 @@ const trapNames: Readonly<Record<string, readonly (readonly string[])[]>> = Obje
   ['huge.example', [Array.from({ length: 5_000 }, (_, n) => (n % 2 === 0 ? '127.0.0.1' : '::1'))]],
 ]);
 
-/** Asks for the traps; every other name means this machine. */
+/** Resolves the trap names; every other name means this machine. */
 function trapLookup(): Lookup {
   const times = new Map<string, number>();
   return async (hostname) => {
@@ -94,7 +98,7 @@ function trapLookup(): Lookup {
 async function sendEverything(options: AddressPolicyOptions): Promise<Map<string, number>> {
   const clock = new ManualClock();
   const guard = createAddressGuard({ policy: addressPolicy(options), clock, lookup: trapLookup() });
-  // No connection is kept: each attempt has to pass the guard.
+  // No connection is kept idle, so that each attempt has to pass the guard.
   const connectionLimits = { ageMs: 0 };
   const sender = createSender({
     guard,
@@ -124,7 +128,7 @@ describe('Canaries on loopback', () => {
   it('see no connection over all vectors with the defaults of serve', async () => {
     const errors = await sendEverything({});
     assert.deepEqual(connections(), [0, 0, 0, 0]);
-    // Nothing but refusals: not delivered, not refused by a peer, not timed out.
+    // Refusals only: not delivered, not refused by a peer, not timed out.
     const allowed = ['blocked_address', 'protocol', 'dns'];
     assert.deepEqual(
       [...errors.keys()].filter((error) => !allowed.includes(error)),

@@ -2,13 +2,14 @@ import { generateKeyPairSync, randomUUID, sign } from 'node:crypto';
 import { ipAddressText, parseIpAddress } from './ip-address.ts';
 
 /**
- * A self-signed certificate for names and addresses, made here so that no key lies in the repository. DER by hand:
- * Node reads certificates but cannot make one (RFC 5280 section 4.1; X.690).
+ * A self-signed certificate for names and addresses, made here so that no key is in the repository.
+ * The DER is written by hand, because Node reads certificates but cannot make one (RFC 5280 section
+ * 4.1; X.690).
  */
 export function selfSigned(names: readonly string[]): { key: string; cert: string } {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const algorithm = sequence(objectId('2a8648ce3d040302')); // ecdsa-with-SHA256
-  // Two authorities of one name would be taken for each other.
+  // Two authorities with the same name would be confused.
   const commonName = sequence(objectId('550403'), der(0x0c, Buffer.from(`test ${randomUUID()}`)));
   const name = sequence(der(0x31, commonName));
   const day = 86_400_000;

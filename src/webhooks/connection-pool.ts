@@ -2,8 +2,8 @@ import { Connection, type ConnectionLimits } from './connection.ts';
 import type { Connector } from './connector.ts';
 
 /**
- * Connections by origin: at most `perOriginMax` open to one, the last used first, at most `idleMax` idle in all.
- * Who comes when all are taken waits in line.
+ * Connections by origin: at most `perOriginMax` open to one origin, and at most `idleMax` idle in
+ * all. The last used one is taken first. When all are in use, callers wait in line.
  */
 export class ConnectionPool {
   readonly #connector: Connector;
@@ -18,7 +18,7 @@ export class ConnectionPool {
     this.#bounds = bounds;
   }
 
-  /** An idle connection to the origin of `url`; null: acquire() has to open one, or to wait. */
+  /** An idle connection to `origin`; null: acquire() has to open one, or to wait. */
   takeIdle(origin: string): Connection | null {
     const idle = this.#origins.get(origin)?.idle;
     for (let one = idle?.pop(); one !== undefined; one = idle?.pop()) {
@@ -29,7 +29,7 @@ export class ConnectionPool {
     return null;
   }
 
-  /** A connection, kept or new. Rejects as the connector does. */
+  /** An idle or new connection. Rejects as the connector does. */
   async acquire(url: URL, signal: AbortSignal): Promise<Connection> {
     const { origin } = url;
     for (;;) {
@@ -44,13 +44,16 @@ export class ConnectionPool {
     }
   }
 
-  /** A new connection in the place of one that turned out to be dead: others that were idle may be as dead. */
+  /**
+   * Opens a new connection in place of one that turned out to be dead; other idle ones may be dead
+   * too.
+   */
   replace(dead: Connection, url: URL, signal: AbortSignal): Promise<Connection> {
     dead.close();
     return this.#openIn(url, signal);
   }
 
-  /** Gives back what acquire() gave. */
+  /** Returns a connection that acquire() gave. */
   release(connection: Connection): void {
     const pool = this.#originPool(connection.origin);
     if (this.#isClosed || !connection.isReusable) {
@@ -66,13 +69,13 @@ export class ConnectionPool {
     pool.waiting.shift()?.();
   }
 
-  /** Closes what is idle now, and what is in use when it is released. */
+  /** Closes connections that are idle now, and those in use when they are released. */
   close(): void {
     this.#isClosed = true;
     for (const connection of this.#idle) this.#drop(connection);
   }
 
-  /** The place is counted already. */
+  /** Opens a connection that is counted in `open` already. */
   async #openIn(url: URL, signal: AbortSignal): Promise<Connection> {
     try {
       const opened = await this.#connector(url, signal);
@@ -118,14 +121,14 @@ export class ConnectionPool {
 }
 
 type OriginPool = {
-  /** Those being opened included. */
+  /** Open connections, including those being opened. */
   open: number;
-  /** Last used last. */
+  /** The last used one is last. */
   readonly idle: Connection[];
   readonly waiting: (() => void)[];
 };
 
-/** Resolves when it is called on, rejects when the signal aborts. */
+/** Resolves when this caller's turn comes, rejects when the signal aborts. */
 function turn(waiting: (() => void)[], signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const called = (): void => {

@@ -3,15 +3,18 @@ import { limits } from '../core/limits.ts';
 import type { OpenedSocket } from './connector.ts';
 import { SendFailure } from './send-failure.ts';
 
-/** What a sender keeps of connections; the defaults are limits.webhookConnectionsMax and its neighbours. */
+/**
+ * How many connections a sender keeps, and how long; the defaults are limits.webhookConnectionsMax
+ * and its neighbours.
+ */
 export type ConnectionLimits = {
-  /** Open to one origin, those in use included. */
+  /** Open to one origin, including those in use. */
   readonly perOriginMax: number;
   /** Idle, over all origins. */
   readonly idleMax: number;
-  /** How long one stays idle, unless its peer says otherwise. */
+  /** How long a connection stays idle, unless its peer says otherwise. */
   readonly idleMs: number;
-  /** How old one may be when it is taken up again: names move to other addresses. */
+  /** How old a connection may be when it is used again; names move to other addresses. */
   readonly ageMs: number;
 };
 
@@ -27,9 +30,9 @@ const idleMarginMs = 1_000;
 const idleMsMax = 30_000;
 
 /**
- * One open connection, and the undici client that speaks HTTP/1.1 over it, one request at a time. A client would
- * connect again by itself; this one has a single socket and nothing else to offer, so that every socket is one that
- * the guard gave, and a request on it either gets an answer or fails.
+ * One open connection, and the undici client that speaks HTTP/1.1 over it, one request at a time.
+ * An undici client would reconnect by itself. This one is given a single socket and no other, so
+ * every socket comes from the guard, and a request either gets an answer or fails.
  */
 export class Connection {
   readonly origin: string;
@@ -37,9 +40,9 @@ export class Connection {
   readonly opened: OpenedSocket;
   readonly #openedAt = performance.now();
   readonly #ageMs: number;
-  /** Bytes read when the exchange under way began. */
+  /** The socket's bytesRead when the exchange under way began. */
   #readBefore = 0;
-  /** Requests it was taken for. */
+  /** How many exchanges began on it. */
   uses = 0;
 
   constructor(origin: string, opened: OpenedSocket, bounds: ConnectionLimits) {
@@ -59,7 +62,7 @@ export class Connection {
         });
       },
       allowH2: false,
-      // The deadline of the attempt is the only one: it covers all phases at once.
+      // The deadline of the attempt is the only one; it covers all phases together.
       headersTimeout: 0,
       bodyTimeout: 0,
       maxHeaderSize: limits.headerBytes,
@@ -71,7 +74,7 @@ export class Connection {
     socket.on('readable', () => this.#limitWire());
   }
 
-  /** Before each exchange. */
+  /** Call before each exchange. */
   begin(): void {
     this.uses += 1;
     this.#readBefore = this.opened.socket.bytesRead;
@@ -87,13 +90,16 @@ export class Connection {
     );
   }
 
-  /** Ends what is under way, without ceremony. */
+  /** Ends the exchange under way at once. */
   close(error: Error | null = null): void {
     void this.client.destroy(error);
     this.opened.socket.destroy();
   }
 
-  /** Interim answers, chunk extensions and trailers come without any event that a handler would see. */
+  /**
+   * Closes the socket when an answer is too long on the wire. Interim answers, chunk extensions and
+   * trailers cause no event in a handler, so bytes are counted here.
+   */
   #limitWire(): void {
     const { socket } = this.opened;
     if (socket.bytesRead - this.#readBefore <= limits.deliveryWireBytes) return;

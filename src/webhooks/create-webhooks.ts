@@ -38,27 +38,30 @@ import type { Sender, Webhooks } from './webhooks.ts';
 export type WebhooksOptions = {
   readonly store: Store;
   readonly settings: WebhookSettings;
-  /** The operation in the words of the HTTP API. Called in the store's commits. */
+  /** Describes the operation in the words of the HTTP API. Called in the store's commits. */
   readonly describe: Describe;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Shown to receivers. */
+  /** Sent to receivers. */
   readonly userAgent: string;
   /** Names that the `tasks` of an endpoint may hold. Default: any. */
   readonly taskNames?: readonly string[];
-  /** Uniform in [0, 1); for the jitter. Default Math.random. */
+  /** Uniform in [0, 1), for the jitter. Default Math.random. */
   readonly random?: () => number;
   /** Resolves the names of receivers. Default: the machine's name servers. */
   readonly lookup?: Lookup;
-  /** Default: nobody is told. */
+  /** Called after each attempt. Default: not called. */
   readonly observer?: DeliveryObserver;
-  /** By which endpoints are asked for their consent, unless `webhooks.origin` says another. Default: none. */
+  /**
+   * The name by which endpoints are asked for their consent, unless `webhooks.origin` gives
+   * another. Default: none.
+   */
   readonly origin?: string;
   /** Makes the attempts. Default: HTTP through the guard. */
   readonly sender?: Sender;
 };
 
-/** Webhooks, with the tasks of their own that the engine is to run. */
+/** Webhooks, with their own tasks that the engine is to run. */
 export type ComposedWebhooks = Webhooks & { readonly tasks: readonly Task[] };
 
 const drainMsDefault = 10_000;
@@ -68,13 +71,13 @@ type Parts = WebhooksOptions & {
   readonly checked: CheckedWebhookSettings;
   readonly guard: AddressGuard;
   readonly ids: IdMaker;
-  /** There is something to send. */
+  /** Called when there is something to send. */
   readonly wrote: () => void;
 };
 
 /**
- * Webhooks over `store`: everything works at once but the sending, which begins with start(). The store stays the
- * caller's to close, after stop(). Throws `invalid_option`.
+ * Webhooks over `store`. Everything works at once except sending, which begins with start(). The
+ * caller closes the store, after stop(). Throws `invalid_option`.
  */
 export function createWebhooks(options: WebhooksOptions): ComposedWebhooks {
   const { store, clock, settings } = options;
@@ -85,7 +88,7 @@ export function createWebhooks(options: WebhooksOptions): ComposedWebhooks {
     ...(options.lookup !== undefined && { lookup: options.lookup }),
     refused: (address) => {
       const reason = refusalReason(checked.policy, address);
-      // Clients can cause as many as they like: no warning.
+      // Clients can cause as many of these as they like, so this is no warning.
       if (reason !== null) options.logger.info({}, `Webhook address refused: ${reason}.`);
     },
   });
@@ -112,7 +115,7 @@ export function createWebhooks(options: WebhooksOptions): ComposedWebhooks {
     handshakes,
     changed: (tenant) => {
       events.subscribers.changed(tenant);
-      wrote(); // one that was enabled again has something to get
+      wrote(); // an endpoint that was enabled again may have deliveries waiting
     },
   });
   return {
@@ -145,7 +148,7 @@ export function createWebhooks(options: WebhooksOptions): ComposedWebhooks {
   };
 }
 
-/** What makes deliveries: the outbox of final states, and news before the end. */
+/** Makes deliveries: the outbox of final states, and events before the end. */
 function eventParts(p: Parts) {
   const { store, clock, logger, ids, wrote, describe, checked } = p;
   const deliveries = new EventDeliveries({
@@ -170,7 +173,7 @@ function eventParts(p: Parts) {
   return { subscribers, progress, outbox: createOutbox({ deliveries, ended, wrote }) };
 }
 
-/** What sends them. */
+/** Sends the deliveries. */
 function sendingParts(
   p: Parts,
   { events, tests }: { events: ReturnType<typeof eventParts>; tests: EndpointTests },

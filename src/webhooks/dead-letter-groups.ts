@@ -4,21 +4,29 @@ import { limits } from '../core/limits.ts';
 import type { DeliveryFilter, DeliveryPage } from '../store/delivery-store.ts';
 import type { Webhooks } from './webhooks.ts';
 
-/** Dead letters to one endpoint with one class of error: what a redrive takes by `endpoint` and `error`. */
+/**
+ * Dead letters of one endpoint with one class of error, as a redrive selects them by `endpoint` and
+ * `error`.
+ */
 export type DeadLetterGroup = {
   readonly fingerprint: string;
   readonly endpointId: string;
-  /** The class of the latest attempt: `timeout`, `http_500` …; '' where there was none. */
+  /**
+   * The error class of the latest attempt: `timeout`, `http_500` …; '' when there was no attempt.
+   */
   readonly error: string;
   readonly count: number;
-  /** When they died: the first of them and the last. */
+  /** When the first and the last of them died. */
   readonly firstAt: number;
   readonly lastAt: number;
-  /** The newest. */
+  /** The newest of them. */
   readonly sampleDeliveryId: string;
 };
 
-/** The dead letters by kind, the most frequent first: of the newest limits.errorScanMax, on limits.errorScanPages pages at most. */
+/**
+ * Dead letters by group, the most frequent first. Reads the newest limits.errorScanMax, on at most
+ * limits.errorScanPages pages.
+ */
 export async function groupDeadLetters(
   webhooks: Pick<Webhooks, 'listDeliveries'>,
   filter: Omit<DeliveryFilter, 'states'>,

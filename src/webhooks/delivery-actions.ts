@@ -8,11 +8,14 @@ import type { DeliveryKey } from './webhooks.ts';
 type DeliveryActionsParts = {
   readonly store: Store;
   readonly clock: Clock;
-  /** There is something to send. */
+  /** Called when there is something to send. */
   readonly wrote: () => void;
 };
 
-/** What people do with deliveries: the part of Webhooks that it names. Another tenant's are not there. */
+/**
+ * What people do with deliveries, as the part of Webhooks that its members name. Deliveries of
+ * another tenant count as missing.
+ */
 export class DeliveryActions {
   readonly #p: DeliveryActionsParts;
 

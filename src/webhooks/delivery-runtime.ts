@@ -13,11 +13,14 @@ type DeliveryRuntimeParts = {
   readonly logger: Logger;
   readonly dispatcher: Dispatcher;
   readonly sender: Sender;
-  /** What else must end. */
+  /** Stops the other parts. */
   readonly stopped: () => void;
 };
 
-/** The half of webhooks that sends: dispatcher and sweeper, started after recovery and stopped in the reverse. */
+/**
+ * The half of webhooks that sends: dispatcher and sweeper, started after recovery and stopped in
+ * reverse order.
+ */
 export class DeliveryRuntime {
   readonly #p: DeliveryRuntimeParts;
   readonly #sweeper: Service<unknown>;
@@ -37,7 +40,7 @@ export class DeliveryRuntime {
     this.#sweeper = createDeliverySweeper(this.#sweeping);
   }
 
-  /** Idempotent; one that failed may be called again. */
+  /** Idempotent; may be called again after it failed. */
   start(): Promise<void> {
     if (this.#stopping !== null) {
       const stopped = 'These webhooks were stopped; make new ones.';
@@ -63,7 +66,8 @@ export class DeliveryRuntime {
     if (this.#stopping !== null) return; // stopped meanwhile
     this.#sweeper.start();
     dispatcher.start();
-    // Other processes share this store: what they wrote is found at the next poll, or now.
+    // Other processes share this store: what they wrote is found at a hint, or else at the next
+    // poll.
     const stop = store.hints?.listen(({ type }) => {
       if (type === 'ready') dispatcher.wake();
     });

@@ -16,19 +16,21 @@ type DeliverySettlerParts = {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly random: () => number;
-  /** core/delivery-schedule.ts, or what a setting has in its place. */
+  /** The pauses of core/delivery-schedule.ts, or those of the setting that replaces them. */
   readonly pausesMs: readonly number[];
   readonly attempts: SendingAttempts;
   readonly observer: DeliveryObserver;
   /** A slot became free. */
   readonly freed: () => void;
-  /** The end of the attempt is durable; the next one, if there is one, is due then. */
+  /**
+   * The end of the attempt is durable. `nextAt`: when the next attempt is due; null: there is none.
+   */
   readonly settled: (deliveryId: string, nextAt: number | null) => void;
 };
 
 /**
- * Records how attempts of deliveries ended. When the process dies before the store has it, the lease ends and the
- * delivery is sent again, with the same id.
+ * Records how delivery attempts ended. When the process dies before the store has recorded an end,
+ * the lease ends and the delivery is sent again, with the same id.
  */
 export class DeliverySettler {
   readonly #p: DeliverySettlerParts;
@@ -64,7 +66,7 @@ export class DeliverySettler {
     this.#ends.record(attempt, this.#settlement(attempt, result));
   }
 
-  /** No more repetitions. */
+  /** Stops retrying to record ends. */
   abandon(): void {
     this.#ends.abandon();
   }
@@ -98,7 +100,10 @@ export class DeliverySettler {
     else observer({ outcome: nextAt === null ? 'given_up' : 'failed', ms });
   }
 
-  /** What others wrote may be what the store refuses. */
+  /**
+   * A settlement that the store accepts, in place of one that it refuses because of what a receiver
+   * sent.
+   */
   #storable(settlement: DeliverySettlement, error: unknown): DeliverySettlement {
     this.#p.logger.error(
       { delivery: settlement.id, err: describeThrown(error) },

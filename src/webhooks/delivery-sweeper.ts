@@ -12,15 +12,21 @@ type DeliverySweeperParts = {
   readonly store: Pick<Store, 'sweepDeliveries' | 'capabilities'>;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Cuts off attempts of this process whose lease is nearly over: else they would be swept while they run. */
+  /**
+   * Cuts off attempts of this process whose lease is nearly over, so that they are not swept while
+   * they run.
+   */
   readonly cutOffOverdue: () => void;
-  /** There is something to send. */
+  /** Called when there is something to send. */
   readonly wrote: () => void;
 };
 
 export type DeliverySweep = { readonly changed: number; readonly more: boolean };
 
-/** Every second: deliveries whose worker is lost wait again, those that waited past their time expire. */
+/**
+ * Every second: deliveries whose worker is lost wait again, and those that waited past their time
+ * expire.
+ */
 export function createDeliverySweeper(p: DeliverySweeperParts): Service<DeliverySweep> {
   return periodicService({
     clock: p.clock,
@@ -34,7 +40,10 @@ export function createDeliverySweeper(p: DeliverySweeperParts): Service<Delivery
   });
 }
 
-/** Recovers what former processes left, before the first claim. Rejects when the store does. */
+/**
+ * Recovers deliveries that former processes left, before the first claim. Rejects when the store
+ * does.
+ */
 export async function recoverDeliveries(p: DeliverySweeperParts): Promise<number> {
   let changed = 0;
   for (;;) {

@@ -11,13 +11,14 @@ type Dial = {
   readonly port: number;
   /** For all addresses together. */
   readonly timeoutMs: number;
-  /** Ends it; its reason is what the promise rejects with. */
+  /** Ends the dialling; the promise rejects with its reason. */
   readonly signal: AbortSignal;
 };
 
 /**
- * A TCP connection to the first of `addresses` that answers; the next one is tried when one fails, or beside it
- * when it is slow. Rejects with a SendFailure. Only the address guard calls this: it is where sockets come from.
+ * A TCP connection to the first of `addresses` that answers. The next one is tried when one fails,
+ * or beside it when it is slow. Rejects with a SendFailure. Only the address guard calls this: it
+ * is the source of all sockets.
  */
 export function dial(addresses: readonly IpAddress[], p: Dial): Promise<Dialled> {
   const { promise, resolve, reject } = Promise.withResolvers<Dialled>();
@@ -67,7 +68,7 @@ export function dial(addresses: readonly IpAddress[], p: Dial): Promise<Dialled>
   return promise;
 }
 
-/** What this machine lacks or forbids, whoever is at the other end. */
+/** Errors for what this machine lacks or forbids, whatever is at the other end. */
 const localCodes = new Set([
   'EMFILE',
   'ENFILE',
@@ -78,7 +79,7 @@ const localCodes = new Set([
   'EACCES',
 ]);
 
-/** There is no class for a host or network that cannot be reached: it refuses as well. */
+/** A host or network that cannot be reached has no class of its own; it counts as refused. */
 function connectFailure(error: NodeJS.ErrnoException): SendFailure {
   const code = error.code ?? '';
   const failure =

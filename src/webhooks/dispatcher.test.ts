@@ -24,7 +24,7 @@ describe('Receivers that hang', () => {
     assert.equal(f.sent.length, 8, 'as many as there are slots');
     await f.clock.advance(limits.deliverySlotMs - 1);
     assert.equal(f.sent.length, 8);
-    // 100 in front of it, 8 at a time.
+    // 100 are ahead of it, 8 at a time.
     await f.clock.advance(Math.ceil(100 / 8) * limits.deliverySlotMs);
     const [healthy] = await f.deliveries({ states: ['delivered'] });
     assert.equal(healthy?.url, hook);
@@ -44,7 +44,7 @@ describe('Receivers that hang', () => {
 
 describe('The schedule of a delivery', () => {
   it('is twelve attempts, each gap within ±20 % of its pause, with one id and the same bytes', async (t) => {
-    // The extremes of the jitter, and what lies between them.
+    // The extremes of the jitter, and values between them.
     const draws = [0, 0.999_999, 0.5, 0.25, 0.75, 0.1, 0.9, 0, 0.999_999, 0.3, 0.7];
     let drawn = 0;
     const random = (): number => draws[drawn++ % draws.length]!;
@@ -206,7 +206,7 @@ describe('A slot', () => {
         return 200;
       },
     });
-    // At once: one after the other each would be sent before the next one is there.
+    // Submitted together: one after the other, each would be sent before the next exists.
     const urls = Array.from({ length: 60 }, (_, i) => `https://hooks.example/${i % 6}`);
     await Promise.all(urls.map((url) => f.complete({ url })));
     await until(
@@ -238,7 +238,7 @@ describe('A slot', () => {
   });
 });
 
-/** Writes down the calls of two verbs, and where a turn of the event loop ended. */
+/** Records the calls of two verbs, and where a turn of the event loop ended. */
 function recording(calls: string[]): Store {
   return new Proxy(memoryStore(), {
     get(inner, verb) {
@@ -368,7 +368,7 @@ describe('A stop', () => {
 });
 
 describe('A store that fails at the Nth call', () => {
-  // Not the sweeps: there is one every second, whatever happens.
+  // Without sweeps, of which there is one every second, whatever happens.
   const verbs: readonly StoreVerb[] = ['claimDeliveries', 'settleDeliveries'];
   for (const when of ['before', 'after'] as const) {
     it(`loses no delivery and overlaps no attempts: ${when} the call took effect`, async (t) => {

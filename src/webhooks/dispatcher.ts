@@ -21,7 +21,7 @@ type DispatcherParts = {
   readonly logger: Logger;
   readonly random: () => number;
   readonly sender: Sender;
-  /** Those that sign a delivery; rejects when there are none to be had. */
+  /** The secrets that sign a delivery; rejects when they cannot be read. */
   readonly secretsOf: (claimed: ClaimedDelivery) => readonly string[] | Promise<readonly string[]>;
   readonly worker: string;
   readonly settings: Pick<
@@ -33,25 +33,27 @@ type DispatcherParts = {
   readonly observer: DeliveryObserver;
 };
 
-/** One endpoint may take this share of the slots, however much waits for it. */
+/** The largest share of the slots for one endpoint, however much waits for it. */
 const endpointShare = 0.25;
-/** So many free slots are claimed for at once. */
+/** A claim is made at once when this share of the slots is free. */
 const gatheredShare = 0.5;
 /** An attempt is cut off this long before its lease ends, and not begun when less is left. */
 const leaseReserveMs = 2_000;
 
 /**
- * Sends what is due: claims as many deliveries as there are free slots, makes one HTTP request of each, and records
- * how it ended. It looks when the outbox wrote, when a slot is free, when the store said the next one is due, and
- * every `pollMs`. A slot is free as soon as the settle has been called, and the next claim is asked for in the same
- * turn: both share a commit. It is free, too, when the receiver takes its time (SendingAttempts).
+ * Sends what is due: claims as many deliveries as there are free slots, makes one HTTP request of
+ * each, and records how it ended. It looks for work when the outbox wrote, when a slot is free,
+ * when the store said that the next delivery is due, and every `pollMs`. A slot is free as soon as
+ * the settle has been called, and the next claim is asked for in the same turn, so that both share
+ * a commit. A slot also becomes free when the receiver takes its time (SendingAttempts).
  *
- * Who may be sent to is the store's to say (claimDeliveries): so many to one endpoint, none to one that is
- * disabled or whose circuit is open. Nothing here remembers an endpoint.
+ * The store decides which endpoints may be sent to (claimDeliveries): so many attempts at once to
+ * one endpoint, none to one that is disabled or whose circuit is open. Nothing here remembers an
+ * endpoint.
  *
- * Two attempts of one delivery never overlap, since an attempt ends before its lease does: it has its deadline
- * (the sender's), the lease is longer than that, and what a blocked event loop or a slow commit has held up until
- * the lease is nearly over is cut off.
+ * Two attempts of one delivery never overlap, since an attempt ends before its lease does: the
+ * sender's deadline is shorter than the lease, and an attempt that a blocked event loop or a slow
+ * commit has held up until its lease is nearly over is cut off.
  */
 export class Dispatcher implements Service<ClaimRound> {
   readonly #p: DispatcherParts;
@@ -111,8 +113,8 @@ export class Dispatcher implements Service<ClaimRound> {
   }
 
   /**
-   * A slot is free. A claim costs as much as what it brings, so that it waits for more of them while every turn of the event loop
-   * frees some.
+   * A slot is free. A claim has a fixed cost as large as that of a delivery, so it waits for more
+   * slots while every turn of the event loop frees some.
    */
   #wakeSoon(): void {
     if (this.#attempts.free >= this.#gatherSlots) this.wake();
@@ -129,17 +131,17 @@ export class Dispatcher implements Service<ClaimRound> {
     });
   }
 
-  /** Claims no more; what is under way goes on. */
+  /** Claims no more; attempts under way go on. */
   stop(): Promise<void> {
     return this.#loop.stop();
   }
 
-  /** Resolves when nothing is under way any more, after `ms`, or when `cut` aborts. */
+  /** Resolves when no attempt is under way any more, after `ms`, or when `cut` aborts. */
   idleWithin(ms: number, cut: AbortSignal): Promise<void> {
     return this.#attempts.idleWithin(ms, { clock: this.#p.clock, cut });
   }
 
-  /** Cuts off what is under way: it is sent again when its lease is over. */
+  /** Cuts off attempts under way; their deliveries are sent again when the leases are over. */
   giveUp(): void {
     this.#settler.abandon();
     this.#leaseAlarm.clear();
@@ -154,8 +156,8 @@ export class Dispatcher implements Service<ClaimRound> {
   }
 
   /**
-   * Cuts off attempts whose lease is nearly over; run before every sweep, so that nothing is on the wire twice
-   * after a blocked event loop or a suspended machine.
+   * Cuts off attempts whose lease is nearly over. Runs before every sweep, so that no delivery is
+   * on the wire twice after a blocked event loop or a suspended machine.
    */
   cutOffOverdue(): void {
     const now = this.#p.clock.now();
@@ -169,7 +171,10 @@ export class Dispatcher implements Service<ClaimRound> {
     this.#leaseAlarm.setEarlier(next);
   }
 
-  /** What is not answered soon goes on without its slot: others need not wait for it. */
+  /**
+   * Frees the slots of attempts that are not answered soon; they go on without one, so that others
+   * need not wait for them.
+   */
   #overtakeSlow(): void {
     const { freed, nextBegunAt } = this.#attempts.freeSlow(
       this.#elapsed.now() - limits.deliverySlotMs,
@@ -215,7 +220,7 @@ export class Dispatcher implements Service<ClaimRound> {
     void this.#send(attempt);
   }
 
-  /** Without a record: its lease ends, and it is sent again. */
+  /** Ends the attempt without a record: its lease ends, and the delivery is sent again. */
   #drop(attempt: SendingAttempt): void {
     attempt.abort();
     this.#attempts.freeSlot(attempt);
@@ -228,7 +233,8 @@ export class Dispatcher implements Service<ClaimRound> {
       this.#outage.ended();
       if (attempt.phase === 'sending') this.#settler.settle(attempt, result);
     } catch (error) {
-      // No secret to sign with: whatever the receiver would say to that is no answer of its.
+      // The secrets could not be read. An unsigned request would be refused, and that would say
+      // nothing about the receiver.
       this.#outage.failed(error);
       if (attempt.phase === 'sending') this.#drop(attempt);
     }
@@ -236,7 +242,8 @@ export class Dispatcher implements Service<ClaimRound> {
 
   async #request({ claimed, signal }: SendingAttempt): Promise<AttemptResult> {
     const { delivery, endpoint, body } = claimed;
-    // The claim has put the endpoint's address of now into it, as its headers are: they may be for nobody else.
+    // The claim has set `url` to the endpoint's present address, which its headers belong to: they
+    // may be meant for no other receiver.
     const { id, event, url } = delivery;
     const secrets = await this.#p.secretsOf(claimed);
     const { traceparent, headers: own } = takeTraceparent(claimed.headers);

@@ -25,18 +25,20 @@ type EndpointActionsParts = {
   readonly clock: Clock;
   readonly checkUrl: CheckUrl;
   readonly taskNames: readonly string[] | null;
-  /** By which this system asks for consent; null: it has no name to ask by. */
+  /** The name by which this system asks for consent; null: it has none. */
   readonly origin: string | null;
   readonly handshakes: Handshakes;
-  /** Of the setting `webhooks.secret`, newest first. */
+  /** The secrets of the setting `webhooks.secret`, newest first. */
   readonly configured: readonly string[];
-  /** An endpoint of the tenant was made, changed or removed. */
+  /** An endpoint of the tenant was created, changed or removed. */
   readonly changed: (tenant: string) => void;
 };
 
 type SecretTimes = Omit<WebhookSecret, 'value'>;
 
-/** What people do with endpoints and their secrets: the part of Webhooks that it names. */
+/**
+ * What people do with endpoints and their secrets, as the part of Webhooks that its members name.
+ */
 export class EndpointActions {
   readonly #p: EndpointActionsParts;
   readonly #startedAt: number;
@@ -101,7 +103,10 @@ export class EndpointActions {
     throw new RaincheckError('validation_failed', detail, { errors: [{ pointer: '', detail }] });
   }
 
-  /** As it is once it was asked; it may be elsewhere by then, or gone. */
+  /**
+   * Asks the endpoint for its consent, if it is one to ask, and resolves with its record after
+   * that. Meanwhile it may have changed, or been removed.
+   */
   async #asked(endpoint: Endpoint): Promise<Endpoint> {
     const { id, tenant } = endpoint;
     if (endpoint.handshake === null) return endpoint;
@@ -113,7 +118,7 @@ export class EndpointActions {
     return updated;
   }
 
-  /** `endpoint_not_found`, also when it is another tenant's. */
+  /** Rejects with `endpoint_not_found`, also when the endpoint is another tenant's. */
   async read({ id, tenant }: EndpointKey): Promise<EndpointWithCounts> {
     const found = await this.#p.store.readEndpoint({ id });
     if (found === null || found.endpoint.tenant !== tenant) throw missing(id);

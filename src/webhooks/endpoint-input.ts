@@ -10,7 +10,7 @@ type EndpointChecks = {
   readonly checkUrl: CheckUrl;
   /** Names that `tasks` may hold; null: any. */
   readonly taskNames: readonly string[] | null;
-  /** By which this system asks for consent; null: it has no name to ask by. */
+  /** The name by which this system asks for consent; null: it has none. */
   readonly origin: string | null;
 };
 
@@ -26,7 +26,10 @@ const changeMembers = [
 const inputMembers = [...changeMembers, 'secret', 'signature'] as const;
 const rotationMembers = ['secret', 'grace_seconds'] as const;
 
-/** The body of a new endpoint. Throws `validation_failed` or `webhook_url_blocked` for all that is wrong. */
+/**
+ * Reads the body of a new endpoint. Throws `validation_failed` or `webhook_url_blocked` for
+ * everything that is wrong.
+ */
 export async function readEndpointInput(
   body: unknown,
   checks: EndpointChecks,
@@ -54,7 +57,7 @@ export async function readEndpointInput(
   return { url: String(given['url']), ...rest };
 }
 
-/** The body of a change: what is not given stays. Throws as readEndpointInput. */
+/** Reads the body of a change; members that are not given stay. Throws as readEndpointInput. */
 export async function readEndpointChange(
   body: unknown,
   checks: EndpointChecks,
@@ -80,7 +83,10 @@ export async function readEndpointChange(
   return { ...change, url: { url: String(given['url']), origin: url.origin } };
 }
 
-/** The body of a rotation: a secret that is brought along, and how long those before it go on signing. */
+/**
+ * Reads the body of a rotation: an optional secret, and how long the secrets before it go on
+ * signing.
+ */
 export function readRotation(
   body: unknown,
   signature: SignatureVersion,
@@ -97,7 +103,9 @@ export function readRotation(
   return { secret, graceMs: graceSeconds * 1_000 };
 }
 
-/** A secret is not changed but rotated, so that the receiver need not change it in the same instant. */
+/**
+ * A secret is rotated, not changed, so that the receiver need not change it in the same instant.
+ */
 function withoutSecret(reading: BodyReading, body: unknown): unknown {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return body;
   const { secret, signature, ...rest } = body as Members;
@@ -138,7 +146,7 @@ function readTasks(
   return [...new Set(tasks.filter((task) => task !== null))];
 }
 
-/** A name that no task has would wait for ever without a word. */
+/** An endpoint with the name of a task that does not exist would silently get nothing for ever. */
 function readTask(
   reading: BodyReading,
   path: readonly string[],

@@ -15,16 +15,19 @@ type EndpointTestsParts = {
   readonly clock: Clock;
   readonly ids: IdMaker;
   readonly attemptMs: number;
-  /** There is something to send. */
+  /** Called when there is something to send. */
   readonly wrote: () => void;
 };
 
-/** For the commits around the attempt and a free slot. */
+/** Time for the commits around the attempt and for a free slot. */
 const patienceMs = 5_000;
-/** Another process may make the attempt, of which nobody tells us. */
+/**
+ * Another process may make the attempt, which this one hears nothing of, so it looks again after
+ * this long.
+ */
 const lookMs = 500;
 
-/** Sends `webhook.test` to an endpoint and waits for how it goes. */
+/** Sends `webhook.test` to an endpoint and waits for the outcome. */
 export class EndpointTests {
   readonly #p: EndpointTestsParts;
   readonly #waiting = new Map<string, AbortController>();
@@ -71,7 +74,7 @@ export class EndpointTests {
     } as const;
   }
 
-  /** The delivery once its attempt has ended; null when there will be none in time. */
+  /** The delivery once its attempt has ended; null: it will not end in time. */
   async #awaited(
     id: string,
     p: { readonly until: number; readonly endpoint: Endpoint },

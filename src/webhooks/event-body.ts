@@ -1,24 +1,24 @@
 import type { WebhookEvent } from '../core/delivery.ts';
 import type { Operation, OperationStatus } from '../core/operation.ts';
 
-/** What an event tells of its operation; http/ owns the words. */
+/** What an event says about its operation; http/ chooses the words. */
 export type DescribedOperation = {
   readonly status: OperationStatus;
   /** Root-relative; null until completed. */
   readonly resultUrl: string | null;
-  /** The recorded problem as JSON text, `null` when there is none. */
+  /** The recorded problem as JSON text; `null` when there is none. */
   readonly error: string;
-  /** The status resource as JSON text: without attempts, the result inside when it is small. */
+  /** The status resource as JSON text, without attempts, and with the result when it is small. */
   readonly operation: string;
 };
 
-/** Must not throw. `operation` is as the event says it, perhaps not yet stored so. */
+/** Must not throw. `operation` is as the event reports it, perhaps not yet stored so. */
 export type Describe = (operation: Operation) => DescribedOperation;
 
 /**
- * The body of an event (a WireOperationEvent) as JSON text: made once, stored, and sent as these bytes however
- * often. Written by hand, as every final state pays for it: all parts are JSON already, or of characters that
- * JSON never escapes.
+ * The body of an event (a WireOperationEvent) as JSON text: made once, stored, and sent as these
+ * bytes every time. It is concatenated by hand because every final state pays for it; all parts are
+ * JSON already, or of characters that JSON never escapes.
  */
 export function eventBody(
   event: WebhookEvent,
@@ -40,7 +40,7 @@ export function testBody(endpointId: string, now: number): string {
   return JSON.stringify({ type: 'webhook.test', timestamp, data: { endpoint_id: endpointId } });
 }
 
-/** When it happened, which is what receivers order by. */
+/** When the event happened; receivers order by it. */
 export function happenedAt(event: WebhookEvent, operation: Operation): number {
   switch (event) {
     case 'operation.started':

@@ -9,19 +9,24 @@ import type { IdMaker } from '../engine/id-maker.ts';
 import { requestEndpointId } from './request-endpoint-id.ts';
 import { eventBody, happenedAt, type Describe } from './event-body.ts';
 
-/** Carries the trace context of the operation among the headers of a delivery (see takeTraceparent). */
+/**
+ * Carries the trace context of the operation among the headers of a delivery (see takeTraceparent).
+ */
 const traceHeader = 'traceparent';
 
 type EventDeliveriesParts = {
   readonly ids: IdMaker;
   readonly describe: Describe;
-  /** Attempts of a final event, the first included. */
+  /** Attempts of a final event, including the first. */
   readonly failuresMax: number;
 };
 
 const none: readonly NewDelivery[] = [];
 
-/** Makes the deliveries of an event, one for each endpoint that asked for it, all with the same body. */
+/**
+ * Makes the deliveries of an event, one for each endpoint that asked for it, all with the same
+ * body.
+ */
 export class EventDeliveries {
   readonly #p: EventDeliveriesParts;
 
@@ -29,7 +34,10 @@ export class EventDeliveries {
     this.#p = p;
   }
 
-  /** `registered` are endpoints of the operation's tenant. Must not throw: a store calls it in its commit. */
+  /**
+   * `registered` are endpoints of the operation's tenant. Must not throw: a store calls it in its
+   * commit.
+   */
   of(
     event: WebhookEvent,
     operation: Operation,
@@ -37,7 +45,7 @@ export class EventDeliveries {
   ): readonly NewDelivery[] {
     const { webhook } = operation;
     const isTold = webhook !== null && webhook.events.includes(event);
-    // Nobody asked, which is how most operations end.
+    // Most operations end this way: nobody asked for the event.
     if (!isTold && registered.length === 0) return none;
     const subscribers = registered.filter((endpoint) =>
       this.isSubscribed(endpoint, event, operation),
@@ -51,7 +59,7 @@ export class EventDeliveries {
 
   isSubscribed(endpoint: Endpoint, event: WebhookEvent, { task }: Operation): boolean {
     if (!endpoint.events.includes(event)) return false;
-    // Of our own they hear only when they name them.
+    // Endpoints get events of Raincheck's own tasks only when they name these tasks.
     return endpoint.tasks === null ? !isOwnTask(task) : endpoint.tasks.includes(task);
   }
 
@@ -66,7 +74,7 @@ export class EventDeliveries {
       event,
       traceHeaders: traceparent === null ? {} : { [traceHeader]: traceparent },
       body: eventBody(event, operation, this.#p.describe(operation)),
-      // What is not final is never retried, and soon out of date.
+      // An event that is not final is never retried, because it is soon out of date.
       failuresMax: isFinal ? this.#p.failuresMax : 1,
       expiresAt: at + (isFinal ? limits.deliveryTtlMs : limits.progressEventTtlMs),
     };
@@ -85,7 +93,7 @@ export class EventDeliveries {
     };
   }
 
-  /** null: the address cannot be read, which accept has seen to. */
+  /** null: the address cannot be parsed, which the check at accept rules out. */
   #toRequested(webhook: WebhookTarget, common: Common): NewDelivery | null {
     const { at, traceHeaders, ...rest } = common;
     const endpoint = requestEndpoint({ url: webhook.url, tenant: common.tenant, now: at });
@@ -107,7 +115,7 @@ type Common = Pick<
   'tenant' | 'operationId' | 'event' | 'body' | 'failuresMax' | 'expiresAt'
 > & { readonly at: number; readonly traceHeaders: Readonly<Record<string, string>> };
 
-/** The endpoint that stands for the address a request names; null when it is none. */
+/** The endpoint that stands for the address that a request names; null: it is no address. */
 export function requestEndpoint(p: {
   readonly url: string;
   readonly tenant: string;
@@ -134,7 +142,7 @@ export function requestEndpoint(p: {
   };
 }
 
-/** The trace context of a delivery and its other headers apart. */
+/** Separates the trace context of a delivery from its other headers. */
 export function takeTraceparent(headers: Readonly<Record<string, string>>): {
   readonly traceparent: string | null;
   readonly headers: Readonly<Record<string, string>>;

@@ -12,34 +12,35 @@ export type ExchangeRequest = {
   readonly body: Buffer | null;
 };
 
-/** What came back over the connection, as far as it came. */
+/** What came back over the connection, complete or not. */
 export type Exchanged = {
-  /** null: no final status. */
+  /** null: no final status came. */
   readonly status: number | null;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   /** The first limits.deliveryExcerptBytes of the body. */
   readonly excerpt: Buffer;
   /** Bytes of the body that came, up to limits.deliveryResponseBytes and the rest of one chunk. */
   readonly bodyBytes: number;
-  /** Whether any byte of an answer came, an interim one included. */
+  /** Whether any byte of an answer came, also of an interim one. */
   readonly hasStarted: boolean;
   readonly firstByteMs: number | null;
   /**
-   * Why it did not come to its end; null when it did. The connection is of no further use then.
+   * Why the answer is incomplete; null when it is complete. Otherwise the connection cannot be
+   * reused.
    */
   readonly error: Error | null;
 };
 
 const noBytes = Buffer.alloc(0);
 
-/** Of the body only: the status and headers stand. */
+/** Concerns the body only: status and headers are valid. */
 export class BodyTooLong extends Error {
   override readonly name = 'BodyTooLong';
 }
 
 /**
- * Sends one request and reads the answer, at most limits.deliveryResponseBytes of its body, never decompressed.
- * `ended` is called once, when the answer is whole or will not become it.
+ * Sends one request and reads the answer, at most limits.deliveryResponseBytes of its body, never
+ * decompressed. `ended` is called once, when the answer is complete or will never be.
  */
 export class Exchange implements Dispatcher.DispatchHandler {
   readonly #connection: Connection;
@@ -68,14 +69,14 @@ export class Exchange implements Dispatcher.DispatchHandler {
     }
   }
 
-  /** Ends it now with what there is; the connection is closed. */
+  /** Ends it now with what has come; the connection is closed. */
   cut(reason: Error): void {
     if (this.#isOver) return;
     this.#end(reason);
     this.#connection.close(reason);
   }
 
-  // What undici calls.
+  // Called by undici:
 
   onRequestStart(): void {}
 
@@ -95,7 +96,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     const room = limits.deliveryExcerptBytes - this.#bodyBytes;
-    // Copied: the parser's buffer is larger and used again.
+    // Copied, because the parser's buffer is larger and is reused.
     if (room > 0) this.#chunks.push(Buffer.from(chunk.subarray(0, room)));
     this.#bodyBytes += chunk.length;
     if (this.#bodyBytes > limits.deliveryResponseBytes) this.cut(new BodyTooLong());

@@ -62,7 +62,7 @@ describe('The handshake', () => {
       [consenting({ [origin]: '*', [rate]: '0' }), 'awaited', null],
       [consenting({ [origin]: '*', [rate]: 'many' }), 'awaited', null],
       [consenting({ [origin]: 'RAINCHECK.example', [rate]: '120' }), 'given', 120],
-      // Nobody knows better: what it said before stands.
+      // No answer says anything about consent, so the previous answer stands.
       [result({ error: 'timeout' }), 'given', 120],
       [consenting({ [origin]: '*' }, 503), 'given', 120],
       [consenting({ [origin]: '*', [rate]: '*' }, 204), 'given', null],

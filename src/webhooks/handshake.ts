@@ -8,18 +8,20 @@ import type { Sender } from './webhooks.ts';
 type HandshakesParts = {
   readonly sender: Sender;
   readonly clock: Clock;
-  /** Who asks: the name of this system. */
+  /** The name of this system, which asks. */
   readonly origin: string;
 };
 
 /**
- * Asks endpoints whether they want to be sent to: the validation handshake of CloudEvents 1.0, "HTTP 1.1 Web Hooks",
- * section 4. One OPTIONS with `webhook-request-origin` and `webhook-request-rate`, made as any attempt is (guard,
- * deadline, bounded answer). Who consents answers 2xx with `webhook-allowed-origin`, that very name or `*`. What it
- * allows a minute is `webhook-allowed-rate`; `*` is any; when it does not say, it is what was asked for.
+ * Asks endpoints whether they consent to deliveries: the validation handshake of CloudEvents 1.0,
+ * "HTTP 1.1 Web Hooks", section 4. It sends one OPTIONS with `webhook-request-origin` and
+ * `webhook-request-rate`, made like any attempt (guard, deadline, bounded answer). An endpoint
+ * consents by a 2xx with `webhook-allowed-origin`, which must be that very name or `*`.
+ * `webhook-allowed-rate` is how many deliveries a minute it allows; `*` is any number, and without
+ * the header it is the number that was asked for.
  *
- * An endpoint that wants to consent later, by a callback, is not offered one (`webhook-request-callback` is not
- * sent): a person asks it again.
+ * An endpoint cannot consent later by a callback, because `webhook-request-callback` is not sent: a
+ * person asks it again.
  */
 export class Handshakes {
   readonly #p: HandshakesParts;
@@ -30,7 +32,7 @@ export class Handshakes {
     this.#p = p;
   }
 
-  /** Never rejects: who cannot be reached has not consented. */
+  /** Never rejects: an endpoint that cannot be reached has not consented. */
   async ask({ url, headers }: Endpoint): Promise<HandshakeAnswer> {
     const { sender, clock, origin } = this.#p;
     const askedAt = clock.now();
@@ -48,7 +50,7 @@ export class Handshakes {
     }
   }
 
-  /** Ends what is under way. */
+  /** Ends handshakes under way. */
   stop(): void {
     this.#stop.abort();
   }
@@ -60,7 +62,7 @@ function answerOf(
 ): HandshakeAnswer {
   const { url, askedAt, origin } = p;
   if (answer === null) return unsaid(url, askedAt, `It did not answer: ${error ?? 'unknown'}.`);
-  // What a proxy says while its receiver is away.
+  // A proxy may answer so while its receiver is away, which says nothing about consent.
   if (answer.status >= 500) return unsaid(url, askedAt, `It answered ${answer.status}.`);
   const refused = (detail: string) => ({ url, consents: false, askedAt, detail, perMinute: null });
   if (!delivered) return refused(`It answered ${answer.status}.`);
@@ -74,7 +76,7 @@ function answerOf(
   return { url, consents: true, askedAt, detail: null, perMinute: rate };
 }
 
-/** null: any; undefined: it says nothing that can be understood. */
+/** Deliveries a minute; null: any number; undefined: the header makes no sense. */
 function rateOf(text: string | undefined): number | null | undefined {
   if (text === undefined) return limits.webhookRequestRate;
   if (text === '*') return null;

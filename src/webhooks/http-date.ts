@@ -13,7 +13,10 @@ const forms = [
   new RegExp(`^${days} ${month} (?<day>[ \\d]\\d) ${time} (?<year>\\d{4})$`),
 ];
 
-/** Milliseconds since 1970; null: none of the forms, or no such day. `now` tells the century of a short year. */
+/**
+ * Milliseconds since 1970; null: none of the forms, or no such day. `now` decides the century of a
+ * short year.
+ */
 export function parseHttpDate(text: string, now: number): number | null {
   for (const form of forms) {
     const groups = form.exec(text)?.groups;

@@ -1,6 +1,8 @@
 import { isIPv4, isIPv6 } from 'node:net';
 
-/** An address as a number, so that ranges compare. An IPv4-mapped IPv6 address is the IPv4 address. */
+/**
+ * An address as a number, so that ranges compare. An IPv4-mapped IPv6 address is the IPv4 address.
+ */
 export type IpAddress = { readonly family: 4 | 6; readonly value: bigint };
 
 /** The addresses whose first `prefix` bits are those of `value`. */
@@ -9,14 +11,18 @@ export type IpRange = IpAddress & { readonly prefix: number };
 const bitsOf = { 4: 32, 6: 128 } as const;
 const mappedPrefix = 0xffffn << 32n;
 
-/** null: not an address, or one with a zone (`fe80::1%eth0`), which only makes sense on one link. */
+/**
+ * null: not an address, or one with a zone (`fe80::1%eth0`), which only makes sense on one link.
+ */
 export function parseIpAddress(text: string): IpAddress | null {
   if (isIPv4(text)) return { family: 4, value: fourBytes(text) };
   if (!isIPv6(text) || text.includes('%')) return null;
   return unmapped({ family: 6, value: sixteenBytes(text) });
 }
 
-/** `10.0.0.0/8`, `fd00::/8`, or one address. null: not a range, or bits are set behind the prefix. */
+/**
+ * `10.0.0.0/8`, `fd00::/8`, or one address. null: not a range, or bits are set behind the prefix.
+ */
 export function parseIpRange(text: string): IpRange | null {
   const [start = '', length, ...rest] = text.split('/');
   const isMapped = isIPv6(start) && parseIpAddress(start)?.family === 4;
@@ -54,7 +60,7 @@ export function isSameAddress(a: IpAddress, b: IpAddress): boolean {
   return a.family === b.family && a.value === b.value;
 }
 
-/** As a socket takes it; IPv6 in full groups. */
+/** The text that a socket takes; IPv6 in full groups. */
 export function ipAddressText({ family, value }: IpAddress): string {
   const [count, bits, radix, separator] =
     family === 4 ? ([4, 8n, 10, '.'] as const) : ([8, 16n, 16, ':'] as const);
@@ -73,7 +79,7 @@ function fourBytes(text: string): bigint {
   return text.split('.').reduce((value, byte) => (value << 8n) | BigInt(byte), 0n);
 }
 
-/** `text` is valid; a dotted tail counts as two groups. */
+/** `text` must be valid; a dotted tail counts as two groups. */
 function sixteenBytes(text: string): bigint {
   const dotted = /[^:]*\.[^:]*$/.exec(text)?.[0];
   const hex =

@@ -3,9 +3,9 @@ import { limits } from '../core/limits.ts';
 import type { Lookup } from './lookup.ts';
 
 /**
- * Remembers the addresses of a name for limits.webhookLookupMs, so that a burst to one receiver asks once, and lets
- * those who ask at the same time share one answer. Failures are not remembered. What it gives is only what the
- * lookup gave: every connect checks the addresses again.
+ * Remembers the addresses of a name for limits.webhookLookupMs, so that a burst to one receiver
+ * asks once, and lets callers that ask at the same time share one answer. Failures are not
+ * remembered. It returns just what the lookup returned: every connect checks the addresses again.
  */
 export class LookupCache {
   readonly #lookup: Lookup;
@@ -31,7 +31,7 @@ export class LookupCache {
     return found;
   }
 
-  /** As find(); null when so many look-ups are under way that nobody should wait for one more. */
+  /** As find(); null: so many look-ups are under way that nobody should wait for one more. */
   tryFind(hostname: string): Found | null {
     const isKnown = (this.#answers.get(hostname)?.until ?? 0) > this.#clock.now();
     return isKnown || this.#underWay < limits.webhookLookups ? this.find(hostname) : null;

@@ -34,12 +34,12 @@ describe('A lookup of name servers', () => {
   });
 
   it('tells no address from no answer', async () => {
-    // The last two are no names at all: nobody needs to be asked.
+    // The last two are no names at all, so no server needs to be asked.
     const longLabel = `${'a'.repeat(64)}.example`;
     for (const name of ['none.example', 'missing.example', 'a..example', longLabel]) {
       await assert.rejects(lookup(name), (error) => isWithoutAddress(error), name);
     }
-    // Nobody listens there.
+    // No server listens there.
     const refused = lookupInDns('four.example', ['127.0.0.1:1']);
     await assert.rejects(refused, (error) => !isWithoutAddress(error));
   });

@@ -1,30 +1,32 @@
 import { lookup as systemLookup, Resolver } from 'node:dns/promises';
 
 /**
- * The addresses of a name, as text, in the order to try them. Rejects with an error whose `code` says why not:
- * `ENOTFOUND`, `ENODATA` and `EBADNAME` (an empty or too long label) mean that there are none, all others that
- * nobody could tell.
+ * The addresses of a name, as text, in the order to try them. Rejects with an error whose `code`
+ * tells why: `ENOTFOUND`, `ENODATA` and `EBADNAME` (an empty or too long label) mean that the name
+ * has none, all others that no answer could be had.
  */
 export type Lookup = (hostname: string) => Promise<readonly string[]>;
 
-/** Per question and server, and how often. */
+/** For one question to one server, and how often it is asked. */
 const serverTimeoutMs = 1_500;
 const triesMax = 2;
-/** All of it; past it the lookup fails with `ECANCELLED`. */
+/** For the whole lookup, which then fails with `ECANCELLED`. */
 const lookupMsMax = 5_000;
 /** How long the addresses of one family wait for those of the other (as in RFC 8305 section 3). */
 const otherFamilyMs = 250;
 
 /**
- * Asks the name servers of the machine itself. Not through getaddrinfo, which takes one of the four threads
- * that also bring commits to the disk, for as long as a name server that somebody else runs likes to hang. The
- * price: the hosts file and other sources of the system are not read (`lookupInSystem` does).
+ * Asks the machine's name servers itself. It does not use getaddrinfo, which occupies one of the
+ * four threads that also bring commits to the disk, for as long as somebody else's name server
+ * hangs. In return, it does not read the hosts file and other sources of the system
+ * (`lookupInSystem` does).
  */
 export async function lookupInDns(
   hostname: string,
   servers?: readonly string[],
 ): Promise<readonly string[]> {
-  // One a lookup: it reads the configuration anew, and can be cancelled without the others.
+  // A new one for each lookup: it reads the configuration anew, and is cancelled without the
+  // others.
   const resolver = new Resolver({ timeout: serverTimeoutMs, tries: triesMax });
   if (servers !== undefined) resolver.setServers(servers);
   const cancel = (): void => resolver.cancel();
@@ -45,13 +47,13 @@ export async function lookupInDns(
   throw failures.find((failure) => !isWithoutAddress(failure)) ?? failures[0];
 }
 
-/** As the system resolves names, hosts file included. */
+/** Resolves names as the system does, hosts file included. */
 export async function lookupInSystem(hostname: string): Promise<readonly string[]> {
   const answers = await systemLookup(hostname, { all: true, order: 'verbatim' });
   return answers.map(({ address }) => address);
 }
 
-/** Whether the name has no address, rather than that nobody could tell. */
+/** Whether the error means that the name has no address, not that no answer could be had. */
 export function isWithoutAddress(error: unknown): boolean {
   const code = (error as NodeJS.ErrnoException | null)?.code;
   return code === 'ENOTFOUND' || code === 'ENODATA' || code === 'EBADNAME';

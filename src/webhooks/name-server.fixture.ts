@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 
-/** What a name has; a name that is not there does not exist. `drop`: no answer at all. */
+/** The records of each name; a name that is not listed does not exist. `drop`: no answer at all. */
 export type Zone = Readonly<
   Record<
     string,
@@ -16,7 +16,7 @@ export type Zone = Readonly<
 
 const types = { a: 1, cname: 5, aaaa: 28 } as const;
 
-/** A name server on loopback, over UDP: as much of RFC 1035 as a stub resolver asks for. */
+/** A name server on loopback, over UDP, with the part of RFC 1035 that a stub resolver uses. */
 export async function nameServer(
   zone: Zone,
 ): Promise<{ readonly server: string; readonly asked: string[]; close(): void }> {

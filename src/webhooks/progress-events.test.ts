@@ -9,7 +9,7 @@ import { memoryStore } from '../store-memory/memory-store.ts';
 import type { Store } from '../store/store.ts';
 import { hook, target, webhooksFixture, type Sent } from './webhooks.fixture.ts';
 
-/** A task whose progress the test reports, until it lets it end. */
+/** A task whose progress the test reports until the test lets it end. */
 function steered() {
   const context = gate<TaskContext>();
   const work = gate<null>();
@@ -96,7 +96,7 @@ describe('Events before the end', () => {
 
   it('come no more once the end is on its way, not even what was held back', async (t) => {
     const { task, context, work } = steered();
-    // Nothing is sent yet: what waits when the end comes is overtaken by it.
+    // Nothing is sent yet: events that wait when the end comes are overtaken by it.
     const f = await webhooksFixture(t, { tasks: [task], start: false });
     const webhook = target(hook, webhookEvents);
     await f.engine.submit({ task: 'steered', tenant: '', input, webhook });

@@ -17,29 +17,29 @@ type ProgressEventsParts = {
   readonly outage: Outage;
   readonly deliveries: EventDeliveries;
   readonly subscribers: ProgressSubscribers;
-  /** There is something to send. */
+  /** Called when there is something to send. */
   readonly wrote: () => void;
 };
 
 type Recent = {
-  /** Not before this instant is progress of the operation told again. */
+  /** Until this instant no further progress event of the operation is made. */
   dueAt: number;
-  /** What was held back until then; null: nothing. */
+  /** The latest progress held back until then; null: none. */
   latest: Operation | null;
 };
 
 /**
- * Makes `operation.started` and `operation.progress` for those who asked. Best effort, unlike final events: what
- * the store does not take, or a crash cuts off, is not told.
+ * Makes `operation.started` and `operation.progress` for endpoints that asked. This is best effort,
+ * unlike final events: an event that the store refuses, or that a crash cuts off, is lost.
  *
- * Progress of one operation goes out at once and then at most every limits.progressEventMs, the last
- * value winning. Nothing follows its end: what was held back is dropped when the outbox hears of the end, and what
- * was made before or comes too late the store cancels or drops (store/delivery-store.ts). Only an attempt that is under
- * way then goes on.
+ * Progress of one operation is sent at once and then at most every limits.progressEventMs, with the
+ * latest value. Nothing follows its end: progress held back is dropped when the outbox hears of the
+ * end, and the store cancels or drops deliveries that were made before or come too late
+ * (store/delivery-store.ts). Only an attempt that is then under way goes on.
  */
 export class ProgressEvents {
   readonly #p: ProgressEventsParts;
-  /** Operations whose progress was told within the last progressEventMs. */
+  /** Operations with a progress event within the last progressEventMs. */
   readonly #recent = new Map<string, Recent>();
   readonly #alarm: Alarm;
 

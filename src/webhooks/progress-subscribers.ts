@@ -5,9 +5,11 @@ import { limits } from '../core/limits.ts';
 import type { Outage } from '../engine/outage.ts';
 import type { Store } from '../store/store.ts';
 
-/** What other processes changed is seen after at most this long; what this one changes, at once. */
+/**
+ * How soon changes made by other processes are seen; changes made by this process are seen at once.
+ */
 const freshMs = 10_000;
-/** Tenants remembered; past it all are read anew. */
+/** Most tenants remembered; beyond that all are read anew. */
 const tenantsMax = 1_000;
 
 type ProgressSubscribersParts = {
@@ -16,14 +18,18 @@ type ProgressSubscribersParts = {
   readonly outage: Outage;
 };
 
-/** One read under way; another object once an endpoint of the tenant was changed. */
+/**
+ * One read under way. A change of the tenant's endpoints forgets it, and the next load is a new
+ * object.
+ */
 type Loading = { readonly endpoints: Promise<readonly Endpoint[]> };
 type Known = { readonly endpoints: readonly Endpoint[]; readonly freshUntil: number };
 
 /**
- * The registered endpoints that ask for events of operations that have not ended. Hardly anyone has one, and
- * every start of an attempt wants to know: so they are kept in memory, and subscribers costs a look into a map. Final
- * events do without: the store itself hands their endpoints to the outbox.
+ * The registered endpoints that ask for events of operations that have not ended. Few endpoints do,
+ * but every start of an attempt needs to know; so they are kept in memory, and a look-up costs one
+ * look into a map. Final events do not use this: the store itself hands their endpoints to the
+ * outbox.
  */
 export class ProgressSubscribers {
   readonly #p: ProgressSubscribersParts;
@@ -34,7 +40,10 @@ export class ProgressSubscribers {
     this.#p = p;
   }
 
-  /** null: not known yet, see load(). What is stale is given all the same, and read anew. */
+  /**
+   * null: not known yet, see load(). A stale answer is returned all the same, and read anew
+   * meanwhile.
+   */
   of(tenant: string): readonly Endpoint[] | null {
     const known = this.#known.get(tenant);
     if (known === undefined) return null;
@@ -42,7 +51,10 @@ export class ProgressSubscribers {
     return known.endpoints;
   }
 
-  /** Reads them, once however many ask. Never rejects: when the store cannot tell, those known before, or none. */
+  /**
+   * Reads the endpoints, once for all callers at the same time. Never rejects: when the store
+   * fails, it resolves with those known before, or with none.
+   */
   load(tenant: string): Promise<readonly Endpoint[]> {
     const loading = this.#loading.get(tenant);
     if (loading !== undefined) return loading.endpoints;
@@ -53,13 +65,13 @@ export class ProgressSubscribers {
     return started.endpoints;
   }
 
-  /** An endpoint was made, changed or removed here. */
+  /** An endpoint of the tenant was created, changed or removed by this process. */
   changed(tenant: string): void {
     this.#known.delete(tenant);
     this.#loading.delete(tenant);
   }
 
-  /** `isStale`: an endpoint of the tenant was changed since this load began. */
+  /** `isStale`: tells whether an endpoint of the tenant changed since this load began. */
   async #load(tenant: string, isStale: () => boolean): Promise<readonly Endpoint[]> {
     let endpoints = this.#known.get(tenant)?.endpoints ?? [];
     try {
@@ -68,7 +80,7 @@ export class ProgressSubscribers {
     } catch (error) {
       this.#p.outage.failed(error);
     }
-    // It may be of before the change: good enough for who waits for it, but not to be kept.
+    // It may be older than the change: good enough for its waiting callers, but not to be kept.
     if (isStale()) return endpoints;
     this.#loading.delete(tenant);
     if (this.#known.size >= tenantsMax) this.#known.clear();

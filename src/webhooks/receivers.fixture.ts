@@ -27,12 +27,15 @@ export type Receiver = {
   close(): Promise<void>;
 };
 
-/** Answers one request, over the bare socket: may be no HTTP at all. `number` counts requests, from 1. */
+/**
+ * Answers one request over the bare socket, not necessarily with HTTP. `number` counts requests,
+ * from 1.
+ */
 export type Answer = (socket: Socket, request: Received, number: number) => void;
 
 export const ok = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok';
 
-/** A server that says whatever `answer` writes; default: 200. https with `tls`. */
+/** A server that sends whatever `answer` writes; default: 200. https with `tls`. */
 export async function receiver(
   p: {
     readonly answer?: Answer;
@@ -78,7 +81,7 @@ export async function receiver(
   };
 }
 
-/** As if the process had died; over TLS without its farewell. */
+/** As if the process had died; over TLS without a close_notify. */
 export function reset(socket: Socket): void {
   if (socket instanceof TLSSocket) socket.destroy();
   else socket.resetAndDestroy();
@@ -120,8 +123,8 @@ function splitOnce(text: string, separator: string): [string, string | null] {
 }
 
 /**
- * A port that takes no connection and refuses none: a listener whose thread sleeps and whose queue is full, so that
- * Linux drops what comes.
+ * A port that neither accepts nor refuses connections: a listener whose thread sleeps and whose
+ * queue is full, so that Linux drops what arrives.
  */
 export async function silentPort(): Promise<{ port: number; close(): Promise<void> }> {
   const script = `
@@ -144,7 +147,7 @@ export async function silentPort(): Promise<{ port: number; close(): Promise<voi
   };
 }
 
-/** `answers` by name: the first time the first list, and so on; the last one for ever. */
+/** `answers` by name: the first look-up gets the first list, and so on; the last list repeats. */
 export function scriptedLookup(
   answers: Readonly<Record<string, readonly (readonly string[])[]>>,
 ): Lookup & { readonly asked: string[] } {
@@ -159,7 +162,7 @@ export function scriptedLookup(
   return Object.assign(lookup, { asked });
 }
 
-/** With receivers on loopback allowed, over http too. */
+/** A guard that allows receivers on loopback, over http too. */
 export function openGuard(options: AddressPolicyOptions = {}, lookup?: Lookup): AddressGuard {
   const policy = addressPolicy({ httpAllowed: true, allowedCidrs: loopbackCidrs, ...options });
   return createAddressGuard({ policy, clock: systemClock, lookup });

@@ -6,25 +6,32 @@ import { ownTaskNames } from '../engine/own-tasks.ts';
 import type { StandardJsonSchema, StandardSchema } from '../engine/standard-schema.ts';
 
 /**
- * A bulk redrive is an operation like any other, of a task of our own: progress, pace, cancel and retry come with
- * it. The task has no other address than this one; its results are read at `/operations/{id}/result`.
+ * A bulk redrive is an operation like any other, of a task of our own, so it has progress, pace,
+ * cancel and retry. This is the only address of the task; its results are read at
+ * `/operations/{id}/result`.
  */
 export const redriveTask = {
   name: ownTaskNames.redrive,
   path: '/webhooks/dead-letters/redrive',
 } as const;
 
-/** What a bulk redrive is to do: the body of its submit, checked. */
+/** What a bulk redrive is to do: the checked body of its submit. */
 export type RedriveInput = {
-  /** Sends again with the same ids, or gives up for good. */
+  /** Whether to send again with the same ids, or to give up for good. */
   readonly action: 'redrive' | 'discard';
   readonly filter: RedriveFilter;
   readonly perSecond: number;
-  /** Only count. Answered by the route itself (http/dead-letters.ts) and never stored. */
+  /**
+   * Whether only to count. The route itself answers that (http/dead-letters.ts), and it is never
+   * stored.
+   */
   readonly dryRun: boolean;
 };
 
-/** `state` is what an undelivered delivery can end as; all else as in DeliveryFilter. */
+/**
+ * `state` is a state in which a delivery ends undelivered; the other members are as in
+ * DeliveryFilter.
+ */
 export type RedriveFilter = Omit<DeliveryFilter, 'tenant' | 'states'> & {
   readonly state: 'dead' | 'expired';
 };
@@ -49,7 +56,7 @@ const filterMembers = [
   'until',
 ] as const;
 
-/** The body as checked. Throws `validation_failed` with a pointer for everything that is wrong. */
+/** Checks the body. Throws `validation_failed` with a pointer for everything that is wrong. */
 export function redriveInput(body: unknown): RedriveInput {
   const reading = new BodyReading();
   const input = readInput(reading, body);
@@ -59,8 +66,9 @@ export function redriveInput(body: unknown): RedriveInput {
 }
 
 /**
- * For defineTask: the same check as a Standard Schema, and what OpenAPI and the command line show of it. It takes what may
- * be stored, so no `dry_run`: a retry with an edited input comes here too.
+ * For defineTask: the same check as a Standard Schema, and the JSON Schema that OpenAPI and the
+ * command line show. It accepts only what may be stored, so no `dry_run`: a retry with an edited
+ * input comes here too.
  */
 export const redriveSchema = {
   '~standard': {
@@ -111,7 +119,7 @@ const redriveJsonSchema = {
   additionalProperties: false,
 } as const;
 
-/** null: it could not be read, which `reading` then tells of. */
+/** null: it could not be read, and `reading` has the errors. */
 function readInput(reading: BodyReading, body: unknown): RedriveInput | null {
   const given = reading.object([], body, members);
   if (given === null) return null;

@@ -7,9 +7,9 @@ const prefix = 'redrive:';
 /** How far a redrive has come, over all its attempts. */
 type Tally = {
   readonly changed: number;
-  /** Skipped, and nothing that the filter finds again. */
+  /** Deliveries that were skipped and that the filter does not find again. */
   readonly passed: number;
-  /** What was about to be changed when this was written. */
+  /** Deliveries that were about to be changed when this was written. */
   readonly underWay: readonly string[];
 };
 
@@ -18,18 +18,20 @@ type TallyParts = {
     Store,
     'readDelivery' | 'readOperation' | 'readNotes' | 'writeNote' | 'removeNotes'
   >;
-  /** Of the operation. */
+  /** The id of the operation. */
   readonly id: string;
-  /** Whether the filter finds it, and it is this redrive's to change. */
+  /** Whether the filter finds the delivery and this redrive may change it. */
   readonly isWaiting: (delivery: Delivery) => Promise<boolean>;
 };
 
 /**
- * What a redrive did, kept in a note of the store, so that the attempt after a crash tells of all that was done and
- * not of its own part. Before each change the note says what is about to be changed; whoever finds it looks what became
- * of that, and what does not wait any more counts as changed.
+ * What a redrive did, kept in a note of the store, so that the attempt after a crash reports all
+ * that was done and not only its own part. Before each change the note names the deliveries about
+ * to be changed. The attempt that finds the note looks at them: those that no longer wait count as
+ * changed.
  *
- * The note of a redrive that is over is removed by the next redrive: until its result is stored it may be needed yet.
+ * The note of a finished redrive is removed by the next redrive, since it may be needed until the
+ * result is stored.
  */
 export class RedriveTally {
   changed = 0;
@@ -40,7 +42,7 @@ export class RedriveTally {
     this.#p = p;
   }
 
-  /** Takes up what attempts before this one did. */
+  /** Takes over the counts of earlier attempts. */
   async load(now: number): Promise<void> {
     const { store, id } = this.#p;
     const own = prefix + id;
@@ -52,7 +54,7 @@ export class RedriveTally {
     if (over.length > 0) await store.removeNotes({ names: over, unwrittenMs: 0, now });
   }
 
-  /** `underWay` is changed next, once this has resolved. */
+  /** Notes that the deliveries `underWay` are changed next, once this has resolved. */
   begin(underWay: readonly string[], now: number): Promise<void> {
     const { store, id } = this.#p;
     const tally: Tally = { changed: this.changed, passed: this.passed, underWay };

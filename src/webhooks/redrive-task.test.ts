@@ -12,7 +12,7 @@ import {
   type WebhooksFixture,
 } from './webhooks.fixture.ts';
 
-/** `count` dead letters, and a receiver that takes everything from then on. */
+/** `count` dead letters, and a receiver that accepts everything from then on. */
 async function withDeadLetters(
   t: TestContext,
   count: number,
@@ -144,7 +144,8 @@ describe('A bulk redrive', () => {
       const f = await withDeadLetters(t, 10, { store, later });
       const operation = await redrive(f, { filter: {}, per_second: 1 });
       await f.clock.advance(3_500);
-      // A graceful stop hands it back; a kill does the same by the lease (test/chaos).
+      // A graceful stop hands the attempt back; a kill does the same when the lease ends
+      // (test/chaos).
       await f.engine.stop({ now: true });
       await f.webhooks.stop({ now: true });
       const next = await webhooksFixture(t, { store, clock: f.clock, script: later });
@@ -219,7 +220,7 @@ describe('A bulk redrive', () => {
   it('is of no task that anyone can see, pause or submit by its name', async (t) => {
     const f = await webhooksFixture(t);
     assert.deepEqual([...f.engine.tasks.keys()], ['quick']);
-    // Registered endpoints hear of it only when they name it.
+    // Registered endpoints get its events only when they name the task.
     await f.register();
     await redrive(f, { filter: {} });
     await f.clock.advance(1_000);

@@ -25,30 +25,31 @@ type RedriveParts = {
     | 'discardDeliveries'
   >;
   readonly clock: Clock;
-  /** There is something to send. */
+  /** Called when there is something to send. */
   readonly wrote: () => void;
 };
 
-/** What the operation gives as its result, over all its attempts. */
+/** The result of the operation, over all its attempts. */
 export type Redriven = {
   readonly action: 'redrive' | 'discard';
   /** Sent again, or given up for good. */
   readonly changed: number;
-  /** Left alone: somebody else was faster, or the endpoint was removed. */
+  /** Left alone: another change was faster, or the endpoint was removed. */
   readonly skipped: number;
 };
 
-/** Chunks a second: what one commit changes follows from the pace. */
+/** Chunks a second; the pace divided by it is how many deliveries one commit changes. */
 const chunksPerSecond = 4;
 const chunkMax = 100;
 
 /**
- * The task behind a bulk redrive. It goes through the dead letters that its filter names, newest first, at the
- * pace that was asked for; ids and bodies of what is sent again stay as they are.
+ * The task behind a bulk redrive. It goes through the dead letters that its filter selects, newest
+ * first, at the given pace; ids and bodies of those sent again stay as they are.
  *
- * It may be cut off anywhere and run again: what has been redriven is no dead letter any more and is not found
- * again. What has died again since is one, but of later than the operation, and is left to the next redrive:
- * else a receiver that is still down would keep it going for ever. What it did is counted on (redrive-tally.ts).
+ * It may be cut off anywhere and run again: a redriven delivery is no dead letter any more and is
+ * not found again. One that has died again since died after the redrive was asked for, and is left
+ * to the next redrive; otherwise a receiver that is still down would keep this one going for ever.
+ * Counts go on over attempts (redrive-tally.ts).
  */
 export function createRedriveTask(p: RedriveParts): Task {
   return defineTask(redriveTask.name, {
@@ -82,7 +83,7 @@ export function createRedriveTask(p: RedriveParts): Task {
 
 type IsWaiting = (delivery: Delivery) => Promise<boolean>;
 
-/** Whether it is in the state that was asked for, and was when that was asked, at `askedAt`. */
+/** Whether a delivery is in the state that was asked for, and was so already at `askedAt`. */
 function waitsFor(
   store: RedriveParts['store'],
   { state, askedAt }: { readonly state: Delivery['state']; readonly askedAt: number },
@@ -93,7 +94,10 @@ function waitsFor(
   };
 }
 
-/** Page by page the ids of what the filter names and what had died when it was asked for. */
+/**
+ * Page by page, the ids of deliveries that the filter selects and that had died by the time of the
+ * request.
+ */
 async function* waiting(
   { store }: RedriveParts,
   p: { readonly filter: DeliveryFilter; readonly isWaiting: IsWaiting },
@@ -114,13 +118,19 @@ async function* waiting(
   } while (beforeId !== null);
 }
 
-/** In the very millisecond of the request that tells this operation's own from what a client has just seen die. */
+/**
+ * Whether a redrive caused the last attempt. For a delivery that died in the very millisecond of
+ * the request, this tells a death that this operation caused from one that the client had just
+ * seen.
+ */
 async function diedOfRedrive(store: RedriveParts['store'], id: string): Promise<boolean> {
   const attempts = await store.listDeliveryAttempts({ id });
   return attempts.at(-1)?.trigger === 'redrive';
 }
 
-/** The count stops at a limit, and then there is no total to tell. `before`: done by the attempts before this one. */
+/**
+ * The count stops at a limit, and then no total is reported. `before`: done by earlier attempts.
+ */
 function told(p: {
   readonly before: number;
   readonly done: number;
@@ -139,10 +149,10 @@ type RoundParts = Pick<RedriveInput, 'action' | 'perSecond'> & {
   readonly tally: RedriveTally;
 };
 
-/** Changes chunk after chunk, each when it is its turn. */
+/** Changes chunk after chunk, each when it is due. */
 class Round {
   readonly chunk: number;
-  /** Changed or skipped by this attempt. */
+  /** Deliveries changed or skipped by this attempt. */
   done = 0;
   readonly #parts: RedriveParts;
   readonly #p: RoundParts;
@@ -155,7 +165,7 @@ class Round {
     this.chunk = Math.max(1, Math.min(chunkMax, Math.floor(p.perSecond / chunksPerSecond)));
   }
 
-  /** Changes these, when it is their turn. Rejects with the reason of the signal. */
+  /** Changes these when they are due. Rejects with the reason of the signal. */
   async change(ids: readonly string[]): Promise<void> {
     const { clock, wrote } = this.#parts;
     const { perSecond, signal, tally } = this.#p;
@@ -166,7 +176,7 @@ class Round {
     try {
       await tally.add(await this.#call(ids));
     } finally {
-      // Also when no answer came: it may have happened.
+      // Also when no answer came, because the change may have been made.
       if (this.#p.action === 'redrive') wrote();
     }
     this.done += ids.length;

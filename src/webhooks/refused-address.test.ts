@@ -12,7 +12,7 @@ const resolving: Lookup = async (hostname) => {
   throw Object.assign(new Error('not there'), { code: 'ENOTFOUND' });
 };
 
-/** What the client and what the log are told of a submit that asks for this address. */
+/** What the client and the log are told about a submit with this address. */
 async function refused(url: string, settings: WebhookSettings = {}) {
   const { logger, lines } = collectingLogger();
   const webhooks = createWebhooks({

@@ -13,13 +13,16 @@ const byHttp = 'webhooks.httpAllowed (RAINCHECK_WEBHOOK_HTTP=true)';
 const byCidrs = 'webhooks.allowedCidrs (RAINCHECK_WEBHOOK_CIDRS)';
 const byHosts = 'webhooks.allowedHosts (RAINCHECK_WEBHOOK_HOSTS)';
 
-/** An address as it was asked for, and what its name resolved to; null: it was not, or nobody could tell. */
+/**
+ * An address as it was given, and what its name resolved to; null: it was not resolved, or no
+ * answer could be had.
+ */
 export type RefusedAddress = { readonly text: unknown; readonly found: readonly string[] | null };
 
 /**
- * Why it was refused, and which setting would allow it: for the operator's log alone, since it would tell a client
- * about our network. Without path and query, which hold other people's tokens. null: for its shape, which the client
- * is told.
+ * Why an address was refused, and which setting would allow it. It is for the operator's log only,
+ * because it would tell a client about our network. It leaves out path and query, which hold other
+ * people's tokens. null: refused for its shape, which the client is told.
  */
 export function refusalReason(policy: AddressPolicy, p: RefusedAddress): string | null {
   const { text, found } = p;

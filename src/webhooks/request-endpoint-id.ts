@@ -4,9 +4,10 @@ import { endpointId, randomBytesPerId } from '../core/id.ts';
 const timeBytes = 6;
 
 /**
- * The id of the endpoint that a request names by its address: the same for the same tenant, origin and path, on
- * every node and for ever, so that the health of an address is known to whoever sends there next. 128 bits of
- * SHA-256 in the form of every id; unlike those of registered endpoints it tells no time.
+ * The id of the endpoint that stands for an address in a request: always the same for the same
+ * tenant, origin and path, on every node, so that all later deliveries there share one health. It
+ * is 128 bits of SHA-256 in the form of every id; unlike ids of registered endpoints it contains no
+ * time.
  */
 export function requestEndpointId(p: {
   readonly tenant: string;

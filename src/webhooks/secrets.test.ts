@@ -17,7 +17,7 @@ function refusal(text: unknown, version: SignatureVersion): RaincheckError {
 }
 
 const shared = (bytes: number): string => `whsec_${Buffer.alloc(bytes, 0xfb).toString('base64')}`;
-/** The key pair that the documents of Svix show. */
+/** The key pair in Svix's documentation. */
 const pair =
   'whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg==';
 const publicKey = 'whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=';
@@ -86,7 +86,7 @@ describe('Secrets', () => {
     it(`of ${version} are refused: ${detail.source}`, () => {
       const error = refusal(secret, version);
       assert.match(error.errors?.[0]?.detail ?? '', detail);
-      // What came may be a real secret: it is not repeated to anyone.
+      // The value may be a real secret, so no message repeats it.
       const key = String(secret).replace(/^wh\w+_/, '');
       if (key.length > 20) assert.ok(!JSON.stringify([error, error.message]).includes(key));
     });

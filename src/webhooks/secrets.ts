@@ -2,9 +2,10 @@ import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { RaincheckError } from '../core/errors.ts';
 
 /**
- * The keys that sign deliveries, as Standard Webhooks 1.0 writes them: base64 behind a prefix that says what it
- * is. `whsec_` 24 to 64 bytes, shared (v1, HMAC-SHA256); `whsk_` an ed25519 secret key (v1a), seed and public
- * key one after the other, 64 bytes, of which the receiver gets only the public half, `whpk_`.
+ * The keys that sign deliveries, as Standard Webhooks 1.0 writes them: base64 behind a prefix that
+ * names the kind. `whsec_` is a shared key of 24 to 64 bytes (v1, HMAC-SHA256). `whsk_` is an
+ * ed25519 secret key (v1a), seed and public key one after the other, 64 bytes; the receiver gets
+ * only its public half, `whpk_`.
  */
 export type SignatureVersion = 'v1' | 'v1a';
 
@@ -27,15 +28,18 @@ export function makeSecret(version: SignatureVersion, random: Uint8Array): strin
   return privatePrefix + Buffer.concat([seed, publicHalf(seed)]).toString('base64');
 }
 
-/** What a receiver verifies with: of a shared secret itself, of a key pair the public half, `whpk_…`. */
+/**
+ * What a receiver verifies with: a shared secret itself, or the public half of a key pair,
+ * `whpk_…`.
+ */
 export function verificationKey(secret: string): string {
   if (!secret.startsWith(privatePrefix)) return secret;
   return publicPrefix + publicHalf(privateSeed(secret)).toString('base64');
 }
 
 /**
- * `text` as a secret that a customer brings for `version`. Throws `validation_failed` that names `pointer` and
- * never quotes what came.
+ * Checks `text` as a secret that a customer brings for `version`. Throws `validation_failed` that
+ * names `pointer` and never quotes the text.
  */
 export function checkSecret(
   text: unknown,
@@ -88,7 +92,7 @@ function privateSeed(secret: string): Buffer {
   return Buffer.from(secret.slice(privatePrefix.length), 'base64').subarray(0, seedBytes);
 }
 
-/** RFC 8410 section 7: PrivateKeyInfo of an ed25519 seed, all of it but the seed. */
+/** RFC 8410 section 7: the PrivateKeyInfo of an ed25519 key without its seed, which comes last. */
 const pkcs8Head = Buffer.from('302e020100300506032b657004220420', 'hex');
 
 function keyOfSeed(seed: Buffer): KeyObject {

@@ -1,4 +1,7 @@
-/** Why an attempt got no answer: the `error` of a DeliveryAttempt. An answer gives `http_NNN` instead. */
+/**
+ * Why an attempt got no answer: the `error` of a DeliveryAttempt. An attempt with an answer has
+ * `http_NNN` instead.
+ */
 export type SendFailureClass =
   | 'blocked_address'
   | 'dns'
@@ -13,9 +16,12 @@ export type SendFailureClass =
 export class SendFailure extends Error {
   override readonly name = 'SendFailure';
   readonly failure: SendFailureClass;
-  /** For operators; null for a blocked address, of which nothing is told. */
+  /** For operators; null for a blocked address, about which nothing is disclosed. */
   readonly detail: string | null;
-  /** Our own doing or want (the attempt was called off, no sockets left): says nothing about the endpoint. */
+  /**
+   * Whether the cause is on our side (the attempt was called off, no sockets are left), so that it
+   * says nothing about the endpoint.
+   */
   readonly isLocal: boolean;
 
   constructor(
@@ -30,7 +36,10 @@ export class SendFailure extends Error {
   }
 }
 
-/** `CODE: message` of what a system call, OpenSSL or the HTTP parser says; cut, since a peer may shape it. */
+/**
+ * `CODE: message` of an error from a system call, OpenSSL or the HTTP parser. It is cut, because a
+ * peer may influence it.
+ */
 export function errorText(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown';
   const { code } = error as NodeJS.ErrnoException;

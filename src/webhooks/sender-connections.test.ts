@@ -23,7 +23,7 @@ function sender(options: Partial<SenderOptions> = {}): Sender {
 }
 after(() => Promise.all(senders.map((one) => one.close())));
 
-/** Answers the first request; what follows on the same connection is left to `then`. */
+/** Answers the first request, and leaves what follows on the same connection to `then`. */
 function firstThen(then: Answer): Answer {
   return (socket, request, number) => {
     if (number === 1) socket.write(ok);
@@ -52,7 +52,7 @@ describe('A kept connection', () => {
         );
         assert.deepEqual([target.received.length, target.connections], [3, 2]);
         assert.deepEqual(target.received[1]?.body, target.received[2]?.body);
-        // A new connection, so its phases are told.
+        // A new connection, so the durations of its phases are reported.
         assert.notEqual(results[1]?.timings?.connectMs, null);
       }
     });

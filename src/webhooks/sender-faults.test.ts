@@ -39,12 +39,13 @@ function sender(options: Partial<SenderOptions> = {}, lookup?: Lookup): Sender {
 after(() => Promise.all(senders.map((one) => one.close())));
 
 const patient = sender();
-/** For peers that never end: they wait for this deadline and nothing else. */
+/** For peers that never end: this deadline is the only end of the wait. */
 const hasty = sender({ attemptMs: 1_000 });
 
 async function sent(by: Sender, p: Parameters<typeof receiver>[0]): Promise<AttemptResult> {
   let { result, received, connections } = await sentOnce(by, p);
-  // On a busy machine a deadline can pass before the connection is there: then it was none of the peer.
+  // On a busy machine a deadline can pass before the connection is open; then the peer did not
+  // cause it.
   const longer = by === hasty ? [2_000, 4_000, 8_000, 16_000] : [];
   for (const ms of longer) {
     if (received > 0) break;
@@ -71,7 +72,7 @@ function flood(socket: Socket, text: string, everyMs: number): void {
   socket.once('close', () => clearInterval(timer));
 }
 
-/** As fast as the peer takes it, for ever. */
+/** Writes as fast as the peer reads, for ever. */
 function gush(socket: Socket, text: string): void {
   const more = (): void => {
     while (!socket.destroyed && socket.write(text));

@@ -79,7 +79,7 @@ describe('An attempt', () => {
   });
 
   it('tells receivers the time of the machine, also after it was set back', async () => {
-    // It was an hour ahead for a moment, and now() never goes back.
+    // The wall clock was an hour ahead for a moment, and now() never goes back.
     let wall = newYear + 3_600_000;
     const clock = makeClock(
       () => 0,
@@ -171,7 +171,7 @@ describe('An attempt', () => {
   });
 });
 
-/** Status, other lines of the head, and what must be said of it. */
+/** Status, other lines of the head, and the expected result. */
 type Case = {
   readonly status: number;
   readonly head?: string;
@@ -224,7 +224,7 @@ describe('The answer', () => {
       assert.deepEqual({ ...result, ...says }, result);
       assert.equal(result.answer?.status, status);
       assert.equal(result.detail, null);
-      // Redirects are not followed, whoever they lead to.
+      // Redirects are not followed, wherever they lead.
       assert.equal(target.received.length, 1);
       const location = /location: (.*)/.exec(head ?? '')?.[1];
       assert.equal(result.answer?.headers['location'], location);

@@ -16,28 +16,32 @@ export type SenderOptions = {
   readonly clock: Clock;
   /** `raincheck/<version> (+webhooks)` */
   readonly userAgent: string;
-  /** For a whole attempt: name, connection, TLS, request and answer. */
+  /** Time for a whole attempt: name, connection, TLS, request and answer. */
   readonly attemptMs?: number | undefined;
-  /** For a question after consent, if that is less: a client waits for what it says. Default limits.webhookHandshakeMs. */
+  /**
+   * Time for asking for consent, if that is less; a client waits for the answer. Default
+   * limits.webhookHandshakeMs.
+   */
   readonly askMs?: number | undefined;
-  /** Of either for connection and TLS. */
+  /** The part of either for connection and TLS. */
   readonly connectMs?: number | undefined;
-  /** Certificates of authorities to trust instead of Node's own, PEM. */
+  /** Certificate authorities to trust instead of Node's own, as PEM. */
   readonly ca?: string | readonly string[] | undefined;
   readonly connections?: Partial<ConnectionLimits> | undefined;
 };
 
 /**
- * Makes each attempt one HTTP/1.1 POST, and each end of it an AttemptResult. Steps: take a kept connection, or open
- * one (connector.ts); sign; exchange; give the connection back when the answer is whole.
+ * Makes each attempt one HTTP/1.1 POST, and each end of it an AttemptResult. Steps: take an idle
+ * connection, or open one (connector.ts); sign; exchange; give the connection back when the answer
+ * is complete.
  *
- * One deadline covers all of it, since nothing else ends a peer that sends a byte a second, or interim answers
- * for ever. A status 2xx is a success whatever becomes of the body. Redirects are answers like others. Proxy
- * variables of the environment have no say: nothing here reads them.
+ * One deadline covers all of it, because nothing else ends a peer that sends a byte a second, or
+ * interim answers for ever. A 2xx status is a success whatever becomes of the body. Redirects are
+ * not followed: they are answers like others. Proxy variables of the environment are not read.
  *
- * A kept connection may have been closed by the peer while the request was on its way: when it died before any
- * byte of an answer, the request is sent once more, at once, over a new connection. It may then arrive twice, as
- * any delivery may.
+ * An idle connection may have been closed by the peer while the request was on its way. When it
+ * died before any byte of an answer, the request is sent once more, at once, over a new connection.
+ * It may then arrive twice, as any delivery may.
  */
 export function createSender(options: SenderOptions): Sender {
   const { guard, ca, clock, userAgent } = options;
@@ -66,7 +70,10 @@ type SenderParts = {
   readonly deadlines: Deadlines;
 };
 
-/** Of attempts that all may take as long, and so end in the order in which they begin: one timer for all of them. */
+/**
+ * Deadlines of attempts that all have the same time limit, and so expire in the order in which they
+ * began: one timer for all of them.
+ */
 class Deadlines {
   readonly #ms: number;
   readonly #underWay = new Set<Attempt>();
@@ -105,14 +112,14 @@ class Deadlines {
 
 type AttemptParts = SenderParts & {
   readonly request: Pick<SendRequest, 'url' | 'signal'>;
-  /** What goes over the wire; asked for when a connection is there. */
+  /** The request to send; called when a connection is ready. */
   readonly message: (url: URL) => ExchangeRequest;
 };
 
 class Attempt {
   readonly #parts: AttemptParts;
   readonly startedAt = performance.now();
-  /** Of the connection under way; a kept one needs none. */
+  /** Aborts the opening of a connection; null: an idle one is used. */
   #opening: AbortController | null = null;
   #cutBy: SendFailure | null = null;
   #exchange: Exchange | null = null;
@@ -186,7 +193,7 @@ class Attempt {
     return this.#opening.signal;
   }
 
-  /** Whole milliseconds, as all durations that are stored. */
+  /** Whole milliseconds, like all durations that are stored. */
   #timings(): DeliveryTimings {
     const opened = this.#opened;
     return {
@@ -199,7 +206,10 @@ class Attempt {
   }
 }
 
-/** As those sent to last: one endpoint has one address, and parsing it takes as long as signing. */
+/**
+ * Parsed URLs of recent attempts: an endpoint has one address, and parsing it takes as long as
+ * signing.
+ */
 const urls = new Map<string, URL>();
 const urlsMax = 1_000;
 
@@ -212,7 +222,7 @@ function parsedUrl(text: string): URL {
   return parsed;
 }
 
-/** Name, value, name, value …; of a name in both it is the one of `own`. */
+/** Name, value, name, value …; a name in both gets the value of `own`. */
 function headerList(
   others: Readonly<Record<string, string>>,
   own: Readonly<Record<string, string>>,
@@ -225,7 +235,7 @@ function headerList(
   return list;
 }
 
-/** A delivery. */
+/** The request of a delivery. */
 function posted(
   url: URL,
   request: SendRequest,
@@ -233,7 +243,8 @@ function posted(
 ): ExchangeRequest {
   const { id, secrets, traceparent } = request;
   const body = Buffer.from(request.body);
-  // Receivers refuse what is minutes off their clock, as all would be after a jump forward that was wrong.
+  // Receivers refuse a timestamp that is minutes off their clock. now() never goes back, so after a
+  // wrong jump forward its timestamps would all be refused; the wall clock's are not.
   const timestamp = Math.floor((clock.wall?.() ?? clock.now()) / 1_000);
   const own: Record<string, string> = {
     'content-type': 'application/json',

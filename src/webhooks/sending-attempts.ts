@@ -9,15 +9,19 @@ import type { CallOff } from './webhooks.ts';
  *   sending --the sender answered--> settling --recorded or lost--> ended
  *      \--given up at a stop, or begun too late--------------------/
  *
- * `settling` is entered once; what the sender still answers to an attempt that was given up is dropped.
+ * `settling` is entered once; a result that the sender still returns for an attempt that was given
+ * up is dropped.
  */
 export class SendingAttempt {
   readonly claimed: ClaimedDelivery;
   readonly startedAt: number;
-  /** The same in elapsed time. */
+  /** `startedAt` in elapsed time. */
   readonly begunAt: number;
   readonly token: string;
-  /** Past it the delivery may be another's, so nothing of this attempt may still be on the wire. */
+  /**
+   * After this instant another process may claim the delivery, so nothing of this attempt may still
+   * be on the wire.
+   */
   readonly leaseEndsAt: number;
   phase: 'sending' | 'settling' | 'ended' = 'sending';
   readonly signal = new LocalCallOff();
@@ -40,12 +44,14 @@ export class SendingAttempt {
   }
 }
 
-/** What an AbortController would be: making one, and listening to it, costs as much as a signature. */
+/**
+ * Does what an AbortController would do, whose creation and listener cost as much as a signature.
+ */
 class LocalCallOff implements CallOff {
   aborted = false;
   #listener: (() => void) | null = null;
 
-  /** One at a time. */
+  /** Takes one listener at a time. */
   addEventListener(_type: 'abort', listener: () => void): void {
     this.#listener = listener;
   }
@@ -62,15 +68,15 @@ class LocalCallOff implements CallOff {
 }
 
 /**
- * The attempts under way here, and the slots they take. An attempt holds a slot while it is quick: one that has not
- * been answered within limits.deliverySlotMs gives it up and goes on without, so that a thousand receivers that hang
- * cost the others moments and not the whole deadline of each. What all may be at once is bounded too: sockets and
- * bodies are memory.
+ * The attempts under way here, and the slots they take. An attempt holds a slot while it is quick:
+ * one that is not answered within limits.deliverySlotMs gives its slot up and goes on without. So a
+ * thousand receivers that hang cost the others moments, and not the whole deadline of each. The
+ * number of attempts under way is bounded too, because sockets and bodies take memory.
  */
 export class SendingAttempts extends UnderWay<SendingAttempt> {
   readonly slots: number;
   readonly #underWayMax: number;
-  /** In the order in which they took their slot. */
+  /** Attempts with a slot, in the order in which they took it. */
   readonly #holders = new Set<SendingAttempt>();
 
   constructor(slots: number) {
@@ -92,7 +98,10 @@ export class SendingAttempts extends UnderWay<SendingAttempt> {
     this.#holders.delete(attempt);
   }
 
-  /** Takes the slots of those that began at `instant` of elapsed time or before; when the next one's time will be. */
+  /**
+   * Frees the slots of attempts that began at `instant` of elapsed time or before. `nextBegunAt` is
+   * when the oldest of the others began; null: there are none.
+   */
   freeSlow(instant: number): { readonly freed: number; readonly nextBegunAt: number | null } {
     let freed = 0;
     for (const attempt of this.#holders) {

@@ -6,20 +6,21 @@ import { tenantOwner } from '../store/webhook-secrets.ts';
 import { webhookSignature } from './signature.ts';
 import type { ReceivedSignature, SignatureCheck } from './webhooks.ts';
 
-/** As receivers are told to have it (docs/webhooks.md). */
+/** The tolerance that receivers are told to use (docs/webhooks.md). */
 const toleranceSeconds = 300;
 const signaturesMax = 16;
 
 type SignatureCheckParts = {
   readonly store: Pick<Store, 'readDelivery' | 'readSecrets'>;
   readonly clock: Clock;
-  /** Of the setting `webhooks.secret`. */
+  /** The secrets of the setting `webhooks.secret`. */
   readonly configured: readonly string[];
 };
 
 /**
- * Whether one of our own secrets signed what came: that of the delivery, of its endpoint, or of the tenant. It signs
- * anew and compares, as both of our signatures are the same each time. Rejects with `store_unavailable`.
+ * Checks whether one of our own secrets signed the request: that of the delivery, of its endpoint,
+ * or of the tenant. It signs again and compares, since both of our signature schemes are
+ * deterministic. Rejects with `store_unavailable`.
  */
 export async function checkSignature(
   p: SignatureCheckParts,
@@ -55,7 +56,10 @@ function missingHeader({ id, timestamp }: ReceivedSignature): string {
   return timestamp === null ? 'webhook-timestamp' : 'webhook-signature';
 }
 
-/** All that may have signed: a person who looks wants to know that it is ours, not which of them it was. */
+/**
+ * All secrets that may have signed: a person wants to know that the request is ours, not which
+ * secret signed it.
+ */
 async function secretsOf(
   { store, clock, configured }: SignatureCheckParts,
   tenant: string,

@@ -2,9 +2,10 @@ import { hash, sign, type KeyObject } from 'node:crypto';
 import { privateKey, privatePrefix, sharedKey } from './secrets.ts';
 
 /**
- * The `webhook-signature` of one attempt, as Standard Webhooks 1.0 has it: for each secret, in the order given,
- * a signature of `id.timestamp.body`, separated by spaces. `v1` is HMAC-SHA256, `v1a` ed25519; the prefix of a
- * secret says which. `body` is the bytes that are sent; `timestamp` is in whole seconds since 1970.
+ * The `webhook-signature` of one attempt, as Standard Webhooks 1.0 defines it: for each secret, in
+ * the given order, a signature of `id.timestamp.body`, separated by spaces. `v1` is HMAC-SHA256,
+ * `v1a` ed25519; the prefix of a secret says which. `body` is the bytes that are sent; `timestamp`
+ * is in whole seconds since 1970.
  */
 export function webhookSignature(p: {
   readonly id: string;
@@ -22,7 +23,10 @@ export function webhookSignature(p: {
     .join(' ');
 }
 
-/** Of the secrets used last: making one takes as long as signing with it, and of ed25519 ten times that. */
+/**
+ * Keys of recent secrets: making one takes as long as signing with it, and for ed25519 ten times
+ * that.
+ */
 const sharedKeys = new Map<string, HmacKey>();
 const privateKeys = new Map<string, KeyObject>();
 const keysMax = 1_000;
@@ -36,7 +40,10 @@ function keyOf<Key>(keys: Map<string, Key>, secret: string, make: (secret: strin
   return made;
 }
 
-/** The two blocks that a key makes of HMAC (RFC 2104), the outer one with room for the digest behind it. */
+/**
+ * The two blocks that HMAC makes of a key (RFC 2104), the outer one with room for the digest behind
+ * it.
+ */
 type HmacKey = { readonly inner: Buffer; readonly outer: Buffer };
 
 const blockBytes = 64;
@@ -54,12 +61,12 @@ function hmacKey(secret: string): HmacKey {
   return { inner, outer };
 }
 
-/** What is hashed, one after the other; a larger body takes one of its own. */
+/** Buffer for what is hashed, reused; a larger body gets one of its own. */
 const scratch = Buffer.allocUnsafeSlow(16_384);
 
 /**
- * HMAC-SHA256 as two hashes of one call each: createHmac makes an object that lives outside of the heap, which the
- * collector has to see to. 1.5 µs for 1,500 bytes instead of 2.3.
+ * HMAC-SHA256 as two hashes of one call each: createHmac makes an object outside of the heap, which
+ * the collector has to handle separately. 1.5 µs for 1,500 bytes instead of 2.3.
  */
 function symmetric(secret: string, head: string, body: Buffer): string {
   const { inner, outer } = keyOf(sharedKeys, secret, hmacKey);

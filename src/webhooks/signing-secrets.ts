@@ -9,13 +9,17 @@ import { makeSecret, randomBytesPerSecret } from './secrets.ts';
 type SigningSecretsParts = {
   readonly store: Pick<Store, 'readSecrets' | 'rotateSecret'>;
   readonly clock: Clock;
-  /** Of the setting `webhooks.secret`, newest first; none: they are kept in the store. */
+  /**
+   * The secrets of the setting `webhooks.secret`, newest first; empty: secrets are kept in the
+   * store.
+   */
   readonly configured: readonly string[];
 };
 
 /**
- * Which secrets sign a delivery: its own, given by the request; else those of its registered endpoint; else the
- * tenant's, which come from the setting or, when there is none, are made when first needed.
+ * Which secrets sign a delivery: its own, given by the request; else those of its registered
+ * endpoint; else the tenant's, which come from the setting or, without it, are made when first
+ * needed.
  */
 export class SigningSecrets {
   readonly #p: SigningSecretsParts;
@@ -29,12 +33,12 @@ export class SigningSecrets {
   of(claimed: ClaimedDelivery): readonly string[] | Promise<readonly string[]> {
     if (claimed.secret !== null) return [claimed.secret];
     const { configured } = this.#p;
-    // A registered endpoint has its own from the day it was made.
+    // A registered endpoint has had its own since it was created.
     if (claimed.endpoint.kind === 'request' && configured.length > 0) return configured;
     return claimed.secrets.length > 0 ? claimed.secrets : this.#made(claimed.delivery.tenant);
   }
 
-  /** Once, however many ask for it. */
+  /** Makes a secret once, however many deliveries need it at the same time. */
   #made(tenant: string): Promise<readonly string[]> {
     let making = this.#making.get(tenant);
     if (making === undefined) {

@@ -2,7 +2,7 @@ import { RaincheckError, type FieldError } from '../core/errors.ts';
 import { jsonPointer } from '../core/json-pointer.ts';
 import { limits } from '../core/limits.ts';
 
-/** What HTTP, the connection or we ourselves say about a delivery. */
+/** Headers that HTTP, the connection or Raincheck itself sets. */
 const deniedNames = new Set([
   'host',
   'transfer-encoding',
@@ -18,12 +18,15 @@ const deniedPrefixes = ['content-', 'proxy-', 'webhook-'];
 
 /** RFC 9110 section 5.6.2. */
 const tokenPattern = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-/** Printable ASCII, inside also blanks and tabs. Others arrive differently at different receivers. */
+/**
+ * Printable ASCII, with blanks and tabs only inside. Other characters arrive differently at
+ * different receivers.
+ */
 const valuePattern = /^(?:[\x21-\x7e](?:[\t\x20-\x7e]*[\x21-\x7e])?)?$/;
 
 /**
- * `value` as headers that go with every delivery, names in lower case. Throws `validation_failed` with all that is
- * wrong; `pointer` is where `value` stands in the body.
+ * Checks `value` as the headers that go with every delivery; returns them with names in lower case.
+ * Throws `validation_failed` with all that is wrong; `pointer` is where `value` stands in the body.
  */
 export function checkStaticHeaders(
   value: unknown,

@@ -25,7 +25,7 @@ const checkUrl: CheckUrl = (text, pointer) => guard.resolveAndCheck(text, pointe
 const url = 'https://public.example.com/hook?x=1';
 const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 
-/** Rejects with the code and exactly these pointers. */
+/** Must reject with this code and exactly these pointers. */
 function refused(promise: Promise<unknown>, code: ErrorCode, pointers: readonly string[]) {
   return assert.rejects(promise, (error) => {
     assert.ok(error instanceof RaincheckError);

@@ -3,14 +3,15 @@ import { BodyReading } from '../engine/body-reading.ts';
 import { checkSecret } from './secrets.ts';
 import { checkStaticHeaders } from './static-headers.ts';
 
-/** Shape and address; throws as AddressGuard.resolveAndCheck does. */
+/** Checks shape and address; throws as AddressGuard.resolveAndCheck does. */
 export type CheckUrl = (text: unknown, pointer: string) => Promise<URL>;
 
 const targetMembers = ['url', 'events', 'headers', 'secret'] as const;
 
 /**
- * What a submitted body asks to be told: `"webhook_url": "…"`, or `"webhook": {url, events, headers, secret}` for
- * more; null for neither. Throws `validation_failed` or `webhook_url_blocked` that name every member that is wrong.
+ * Reads which webhook a submitted body asks for: `"webhook_url": "…"`, or `"webhook": {url, events,
+ * headers, secret}` for more; null for neither. Throws `validation_failed` or `webhook_url_blocked`
+ * that name every member that is wrong.
  */
 export async function readTarget(
   p: { readonly webhookUrl: unknown; readonly webhook: unknown },
@@ -47,7 +48,8 @@ async function fullTarget(
   const given = reading.object(['webhook'], webhook, targetMembers);
   if (given === null) return null;
   const { url, events, headers, secret } = given;
-  // Last, as it alone may take a while; but a wrong address is told with all else.
+  // The address is checked last, because only that may take a while; its error is reported with the
+  // others.
   const rest = {
     events: readEvents(reading, ['webhook', 'events'], events),
     headers: readHeaders(reading, ['webhook', 'headers'], headers),
@@ -70,7 +72,7 @@ export function readEvents(
     reading.fail(path, `Expected a list of ${webhookEvents.join(', ')}.`);
     return [];
   }
-  // A list of a million is refused as soon as it is longer than what can be asked for.
+  // A list of a million is refused as soon as it is longer than the list of all events.
   if (value.length > webhookEvents.length) {
     reading.fail(path, `Expected at most ${webhookEvents.length} events.`);
     return [];
@@ -91,6 +93,6 @@ export function readHeaders(
 function readSecret(reading: BodyReading, path: Path, value: unknown): string | null {
   if (value === undefined || value === null) return null;
   const pointer = `/${path.join('/')}`;
-  // A request brings what both sides know: a key pair belongs to a registered endpoint.
+  // The secret of a request is shared by both sides: a key pair belongs to a registered endpoint.
   return reading.checked(() => checkSecret(value, { version: 'v1', pointer })) ?? null;
 }

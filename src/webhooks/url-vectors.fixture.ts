@@ -1,6 +1,7 @@
 /**
- * Webhook addresses and what becomes of each with the defaults of `serve`, before its name is resolved. Those that
- * could reach this machine if anything were missed carry {port} or {httpsPort}, where a canary listens.
+ * Webhook addresses, and the result for each with the defaults of `serve`, before its name is
+ * resolved. Those that could reach this machine if a check were missing carry {port} or
+ * {httpsPort}, where a canary listens.
  */
 export type UrlVector = readonly [text: string, is: 'fine' | 'invalid' | 'blocked'];
 

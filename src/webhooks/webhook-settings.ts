@@ -27,9 +27,11 @@ export type WebhookSettings = {
   readonly endpointConcurrency?: number;
   /** Attempts at once to one origin (scheme, host, port), over all processes. Default 16. */
   readonly originConcurrency?: number;
-  /** For one attempt, from the name's resolution to the answer's end. Default 15 s, at most 10 m. */
+  /**
+   * For one attempt, from resolving the name to the end of the answer. Default 15 s, at most 10 m.
+   */
   readonly attemptTimeout?: Duration;
-  /** Of it for connection and TLS. Default 5 s. */
+  /** The part of that for connection and TLS. Default 5 s. */
   readonly connectTimeout?: Duration;
   /**
    * Pauses after the 1st, 2nd … failed attempt, each drawn from ±20 % of itself; one less than there are attempts.
@@ -77,9 +79,15 @@ const names = [
 ] as const;
 
 const attemptMsMax = 600_000;
-/** With its jitter still shorter than the life of a delivery: what is due later than that counts as a wrong clock. */
+/**
+ * With its jitter still shorter than the life of a delivery: a later instant counts as a wrong
+ * clock.
+ */
 const pauseMsMax = 4 * 86_400_000;
-/** What the lease is longer than the attempt's deadline: for the commits around it and a busy event loop. */
+/**
+ * How much longer the lease is than the attempt's deadline, for the commits around it and a busy
+ * event loop.
+ */
 const leaseMarginMs = 15_000;
 
 /** Throws `invalid_option` for the first setting that is wrong. */
@@ -145,7 +153,7 @@ function originOption(value: unknown): string | null {
 
 function pausesOption(value: unknown): readonly number[] {
   if (value === undefined) return deliveryPausesMs;
-  // One less than attempts: the first one follows none.
+  // One less than attempts, because there is no pause before the first.
   const most = limits.deliveryFailuresMax - 1;
   if (!Array.isArray(value) || value.length === 0 || value.length > most) {
     const what = `a list of 1 to ${most} durations`;
@@ -176,7 +184,7 @@ function secretsOption(value: unknown): readonly string[] {
   return secrets.map((secret) => checkedSecret(secret));
 }
 
-/** The message never shows what came. */
+/** The message never shows the given value. */
 function checkedSecret(secret: unknown): string {
   const isPair = typeof secret === 'string' && secret.startsWith(privatePrefix);
   try {

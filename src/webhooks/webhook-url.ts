@@ -14,24 +14,25 @@ const badPorts = new Set([
   6679, 6697, 10080,
 ]);
 
-/** Names that never mean a host on the internet, whatever they resolve to. */
+/** Suffixes of names that never mean a host on the internet, whatever they resolve to. */
 const localSuffixes = ['.local', '.internal', '.home.arpa'];
 
-/** What a name of this machine resolves to (RFC 6761 section 6.3), without asking anybody. */
+/** What a name of this machine resolves to (RFC 6761 section 6.3), without a lookup. */
 const loopback: readonly IpAddress[] = [
   { family: 4, value: 0x7f00_0001n },
   { family: 6, value: 1n },
 ];
 
 /**
- * The one sentence for every address that is refused, and for names that do not resolve: which of them it is
- * would tell a tenant about our network.
+ * The one sentence for every address that is refused, and for names that do not resolve: the exact
+ * reason would tell a tenant about our network.
  */
 const blockedDetail = 'Webhooks go to public addresses under names that resolve; this is not one.';
 
 /**
- * `text` as a URL that webhooks may be sent to, as far as it can be told without resolving its name. Throws
- * `validation_failed`, or `webhook_url_blocked` for a name or an address that is refused; both name `pointer`.
+ * Checks `text` as a URL that webhooks may be sent to, as far as possible without resolving its
+ * name. Throws `validation_failed`, or `webhook_url_blocked` for a name or an address that is
+ * refused; both name `pointer`.
  */
 export function checkWebhookUrl(
   text: unknown,
@@ -60,7 +61,9 @@ export function isNameAllowed(policy: AddressPolicy, hostname: string): boolean 
   return name.includes('.') && !localSuffixes.some((suffix) => `.${name}`.endsWith(suffix));
 }
 
-/** The addresses of an IP literal, or of a name of this machine; null: the name must be resolved. */
+/**
+ * The addresses of an IP literal, or of a name of this machine; null: the name must be resolved.
+ */
 export function fixedAddresses(hostname: string): readonly IpAddress[] | null {
   const name = bareHostname(hostname);
   const literal = parseIpAddress(name);
@@ -73,7 +76,10 @@ export function urlBlocked(pointer: string): RaincheckError {
   return new RaincheckError('webhook_url_blocked', blockedDetail, { errors });
 }
 
-/** What the parser would repair or lose: it drops line breaks, turns `\` into `/` and forgets an empty userinfo. */
+/**
+ * Faults that the URL parser would repair or lose: it drops line breaks, turns `\` into `/` and
+ * forgets an empty userinfo.
+ */
 function textFault(text: string, policy: AddressPolicy): string | null {
   if (text.length > limits.webhookUrlChars) return tooLong();
   const authority = /^https?:\/\/([^/?#]+)/i.exec(text)?.[1];
@@ -92,7 +98,7 @@ function textFault(text: string, policy: AddressPolicy): string | null {
 }
 
 function urlFault(url: URL, policy: AddressPolicy): string | null {
-  // Escapes make it longer than it came.
+  // Escapes make it longer than it was given.
   if (url.href.length > limits.webhookUrlChars) return tooLong();
   if (url.protocol !== 'https:' && !policy.httpAllowed) {
     return 'Must begin with https://: the setting `webhooks.httpAllowed` of this server does not allow http://.';

@@ -21,11 +21,11 @@ import type { AskRequest, Sender, SendRequest } from './webhooks.ts';
 /** One attempt as a scripted receiver saw it. */
 export type Sent = SendRequest & {
   readonly at: number;
-  /** Of this delivery, from 1. */
+  /** The number of this attempt of its delivery, from 1. */
   readonly nth: number;
 };
 
-/** What it answers: a status, or a whole result. */
+/** The receiver's answer: a status, or a whole result. */
 export type Answer = number | AttemptResult;
 export type Script = (sent: Sent) => Answer | Promise<Answer>;
 
@@ -44,7 +44,7 @@ export function result(p: Partial<AttemptResult> = {}): AttemptResult {
   };
 }
 
-/** As the sender would have it. */
+/** The result that the sender would return. */
 export function answered(status: number, more: Partial<AttemptResult> = {}): AttemptResult {
   const delivered = status >= 200 && status <= 299;
   return result({
@@ -57,7 +57,10 @@ export function answered(status: number, more: Partial<AttemptResult> = {}): Att
   });
 }
 
-/** A sender without a network, which writes down what it is given and checks that no delivery is under way twice. */
+/**
+ * A sender without a network, which records its requests and checks that no delivery is sent twice
+ * at once.
+ */
 export class ScriptedSender implements Sender {
   readonly sent: Sent[] = [];
   readonly underWay = new Set<string>();
@@ -65,7 +68,7 @@ export class ScriptedSender implements Sender {
   peak = 0;
   isClosed = false;
   readonly asked: AskRequest[] = [];
-  /** What who is asked for consent answers. */
+  /** The answer of an endpoint that is asked for its consent. */
   consent: (request: AskRequest) => AttemptResult | Promise<AttemptResult> = () => answered(405);
   readonly #script: Script;
   readonly #clock: ManualClock;
@@ -110,12 +113,12 @@ export type WebhooksFixture = {
   readonly lines: LogLine[];
   readonly sender: ScriptedSender;
   readonly sent: readonly Sent[];
-  /** Submits, runs to the end, and gives the operation. */
+  /** Submits an operation, runs it to its end, and returns it. */
   complete(p?: Partial<Submission> & { readonly url?: string }): Promise<Operation>;
   /** Newest first. */
   deliveries(filter?: DeliveryFilter): Promise<readonly Delivery[]>;
   register(body?: object): Promise<Endpoint>;
-  /** Moves the clock to `at` in one step and wakes whoever should have woken since. */
+  /** Moves the clock to `at` in one step and wakes everything that should have woken since. */
   jumpTo(at: number): Promise<void>;
 };
 
@@ -146,13 +149,16 @@ type FixtureOptions = {
   readonly store?: Store;
   readonly clock?: ManualClock;
   readonly engine?: Partial<EngineOptions>;
-  /** Without it what is made waits. Default true. */
+  /** Without it deliveries wait unsent. Default true. */
   readonly start?: boolean;
   /** Default 0.5: no jitter. */
   readonly random?: () => number;
 };
 
-/** Engine, webhooks and app over a memory store, put together as the server does it; stopped when the test ends. */
+/**
+ * Engine, webhooks and app over a memory store, composed as the server does it; stopped when the
+ * test ends.
+ */
 export async function webhooksFixture(
   t: TestContext,
   p: FixtureOptions = {},

@@ -19,23 +19,27 @@ import type {
 } from '../store/delivery-store.ts';
 
 /**
- * The in-process API of webhooks: everything a client can ask of them over HTTP, without HTTP, and the loops
- * that send. All verbs reject with a RaincheckError whose code is named beside them, any of them with
- * `store_unavailable`. Bodies come as parsed JSON and are checked here: `validation_failed` names each field.
+ * The in-process API of webhooks: everything that a client can do with them over HTTP, without
+ * HTTP, and the loops that send. All verbs reject with a RaincheckError whose code is named at the
+ * verb, and any of them with `store_unavailable`. Bodies come as parsed JSON and are checked here:
+ * `validation_failed` names each field.
  */
 export type Webhooks = {
-  /** Given to the engine: writes deliveries in the commit of a final state. */
+  /** For the engine: creates deliveries in the commit of a final state. */
   readonly outbox: Outbox;
-  /** Given to the engine. */
+  /** For the engine: reports starts and progress. */
   readonly tell: Tell;
 
   start(): Promise<void>;
-  /** Claims no more, waits up to `drainMs` for attempts under way, then hands them back by their lease. */
+  /**
+   * Claims no more, waits up to `drainMs` for attempts under way, then leaves the rest to the end
+   * of their leases.
+   */
   stop(p?: { readonly drainMs?: number; readonly now?: boolean }): Promise<void>;
 
   /**
-   * What the reserved members of a submitted body ask for; null when there is neither. Checks shape and address
-   * before anything is stored. `validation_failed`, `webhook_url_blocked`.
+   * What the reserved members of a submitted body ask for; null when there are none. Checks shape
+   * and address before anything is stored. `validation_failed`, `webhook_url_blocked`.
    */
   target(p: {
     readonly webhookUrl: unknown;
@@ -43,8 +47,8 @@ export type Webhooks = {
   }): Promise<WebhookTarget | null>;
 
   /**
-   * `secret` is what a receiver verifies with (of a key pair the public half), told this once. `validation_failed`,
-   * `webhook_url_blocked`, `endpoints_full`.
+   * `secret` is what a receiver verifies with (the public half of a key pair), and is returned only
+   * here. `validation_failed`, `webhook_url_blocked`, `endpoints_full`.
    */
   createEndpoint(p: {
     readonly tenant: string;
@@ -60,19 +64,29 @@ export type Webhooks = {
     readonly limit: number;
     readonly beforeId: string | null;
   }): Promise<EndpointPage>;
-  /** Asks it for its consent, again if need be; resolves with what it is then. `endpoint_not_found`, `validation_failed`: it is not one to ask. */
+  /**
+   * Asks the endpoint for its consent, again if need be; resolves with its record after that.
+   * `endpoint_not_found`, `validation_failed` when it is not one to ask.
+   */
   validateEndpoint(p: EndpointKey): Promise<Endpoint>;
   /** `endpoint_not_found`. */
   removeEndpoint(p: EndpointKey): Promise<void>;
   /**
-   * Sends `webhook.test` and resolves with the attempt once it has ended; null when none could be made in time,
-   * as the endpoint is disabled or waits: then the delivery is cancelled. `endpoint_not_found`.
+   * Sends `webhook.test` and resolves with the attempt once it has ended. The attempt is null when
+   * none could be made in time, because the endpoint is disabled or waits; then the delivery is
+   * cancelled. `endpoint_not_found`.
    */
   testEndpoint(p: EndpointKey): Promise<TestedDelivery>;
 
-  /** Creation and expiry of the live secrets, newest first; never their values. Of an endpoint: `endpoint_not_found`. */
+  /**
+   * Creation and expiry of the live secrets, newest first, never their values. `endpoint_not_found`
+   * when an endpoint is given.
+   */
   listSecrets(p: SecretOwner): Promise<readonly Omit<WebhookSecret, 'value'>[]>;
-  /** The new secret, told this once. `body`: {secret?, grace_seconds?}. `endpoint_not_found`, `validation_failed`. */
+  /**
+   * The new secret, which is returned only here. `body`: {secret?, grace_seconds?}.
+   * `endpoint_not_found`, `validation_failed`.
+   */
   rotateSecret(p: SecretOwner & { readonly body: unknown }): Promise<{
     readonly secret: string;
     readonly secrets: readonly Omit<WebhookSecret, 'value'>[];
@@ -80,7 +94,10 @@ export type Webhooks = {
 
   /** `delivery_not_found`. */
   readDelivery(p: DeliveryKey): Promise<StoredDelivery>;
-  /** Of the operation's own address; null: it has none, or is not final. No check of the tenant: the caller has the operation. */
+  /**
+   * The delivery to the operation's own address; null: it has none, or is not final. The tenant is
+   * not checked, because the caller has the operation.
+   */
   readOperationDelivery(p: { readonly operationId: string }): Promise<Delivery | null>;
   listDeliveries(p: {
     readonly filter: DeliveryFilter;
@@ -95,11 +112,14 @@ export type Webhooks = {
   /** `delivery_not_found`, `delivery_not_waiting`. */
   discard(p: DeliveryKey): Promise<Delivery>;
 
-  /** Whether a secret of ours signed what came; for a receiver within this server. */
+  /** Whether one of our secrets signed the request; for a receiver within this server. */
   checkSignature(p: ReceivedSignature): Promise<SignatureCheck>;
 };
 
-/** A delivery as a receiver has it: the headers of Standard Webhooks, null where they did not come. */
+/**
+ * A delivery as a receiver gets it: the headers of Standard Webhooks, null for those that are
+ * missing.
+ */
 export type ReceivedSignature = {
   readonly tenant: string;
   readonly id: string | null;
@@ -111,13 +131,13 @@ export type ReceivedSignature = {
 
 export type SignatureCheck = {
   readonly state: 'valid' | 'invalid' | 'unsigned';
-  /** Why it does not fit, for people; null when it does. */
+  /** Why the signature does not fit, for people; null when it does. */
   readonly detail: string | null;
 };
 
 export type EndpointKey = { readonly id: string; readonly tenant: string };
 export type DeliveryKey = { readonly id: string; readonly tenant: string };
-/** `endpointId` null: the tenant's own. */
+/** `endpointId` null: the tenant's own secrets. */
 export type SecretOwner = { readonly tenant: string; readonly endpointId: string | null };
 
 export type TestedDelivery = {
@@ -125,7 +145,7 @@ export type TestedDelivery = {
   readonly attempt: DeliveryAttempt | null;
 };
 
-/** The body of POST /webhooks/endpoints, as checked. */
+/** The checked body of POST /webhooks/endpoints. */
 export type EndpointInput = {
   readonly url: string;
   /** Default: both final events. */
@@ -134,23 +154,26 @@ export type EndpointInput = {
   readonly headers: Readonly<Record<string, string>>;
   readonly description: string | null;
   readonly enabled: boolean;
-  /** Nothing is sent before it consents. */
+  /** Whether nothing is sent before the endpoint consents. */
   readonly handshake: boolean;
-  /** Brought along, or null: one is made. */
+  /** The secret that the client brings; null: one is made. */
   readonly secret: string | null;
   readonly signature: 'v1' | 'v1a';
 };
 
-/** What one attempt needs: webhooks/sender.ts makes it one HTTP request and one AttemptResult. Never rejects. */
+/**
+ * Makes the attempts; webhooks/sender.ts makes each one HTTP request with one AttemptResult. Never
+ * rejects.
+ */
 export type Sender = {
   send(p: SendRequest): Promise<AttemptResult>;
-  /** The question of the handshake (webhooks/handshake.ts). `delivered`: the answer is 2xx. */
+  /** Asks the question of the handshake (webhooks/handshake.ts). `delivered`: the answer is 2xx. */
   ask(p: AskRequest): Promise<AttemptResult>;
-  /** Closes kept connections. */
+  /** Closes idle connections. */
   close(): Promise<void>;
 };
 
-/** As much of an AbortSignal as a sender needs. */
+/** The part of an AbortSignal that a sender needs. */
 export type CallOff = {
   readonly aborted: boolean;
   addEventListener(type: 'abort', listener: () => void): void;

@@ -10,10 +10,13 @@ import { openPage } from './watched-page.ts';
 
 const executable = findChromium();
 
-/** A path below the dashboard, and what is there once the view is whole. */
+/** A path below the dashboard, and a selector that exists once the view is complete. */
 type View = readonly [path: string, ready: string];
 
-/** Every view, with something in it, through axe-core: nothing may be found, nothing may be wider than the window. */
+/**
+ * Every view, with content, through axe-core: it must find nothing, and nothing may be wider than
+ * the window.
+ */
 describe('the views of the dashboard', { skip: executable === null && noChromium }, () => {
   let browser: Browser;
   let site: Site;
@@ -89,7 +92,7 @@ describe('the views of the dashboard', { skip: executable === null && noChromium
   });
 });
 
-/** As its own links lead there, without loading it anew. */
+/** Goes there as its own links do, without reloading the page. */
 async function visit(page: Page, path: string): Promise<void> {
   const url = JSON.stringify(path === '' ? './' : path);
   await page.evaluate(
@@ -97,7 +100,7 @@ async function visit(page: Page, path: string): Promise<void> {
   );
 }
 
-/** Something of each kind, and where it is seen. */
+/** Something of each kind, and the view that shows it. */
 async function filled(site: Site): Promise<readonly View[]> {
   const { client, receiver } = site;
   const webhookUrl = `${receiver.origin}/done`;

@@ -8,7 +8,7 @@ export const axe = readFileSync(
   'utf8',
 );
 
-/** What axe-core finds on the page as it is. */
+/** What axe-core finds on the page in its current state. */
 export async function violations(page: Page): Promise<readonly string[]> {
   type Found = { violations: { id: string; nodes: { html: string; failureSummary: string }[] }[] };
   const result = await page.evaluate<Found>('axe.run({ resultTypes: ["violations"] })');

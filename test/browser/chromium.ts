@@ -1,6 +1,6 @@
 import { chromium, type Browser } from 'playwright-core';
 
-/** Nothing that a browser does unasked: no updates, no downloads, no QUIC. */
+/** Turns off everything that a browser does unasked: updates, downloads, QUIC. */
 const args = [
   '--headless',
   '--no-sandbox',

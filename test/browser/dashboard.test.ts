@@ -131,7 +131,7 @@ describe('the dashboard', { skip: executable === null && noChromium }, () => {
     await page.getByRole('button', { name: 'Edit and retry' }).click();
     const field = page.getByRole('dialog').getByLabel('Input');
     await page.getByRole('dialog').getByText('the stored value is used').waitFor();
-    // The sentence comes with the task, the input by a request of its own.
+    // The sentence comes with the task; the input comes by a request of its own.
     const shown = await until('the input is shown', () => field.inputValue());
     assert.deepEqual(JSON.parse(shown), { good: false, key: '[redacted]' });
     await field.fill(shown.replace('false', 'true'));
@@ -370,7 +370,7 @@ describe('the dashboard', { skip: executable === null && noChromium }, () => {
       await row.scrollIntoViewIfNeeded();
       const box = await row.boundingBox();
       assert.ok(box !== null);
-      // A person takes as long to press as it takes for some rows to come.
+      // A person takes as long to press as some rows take to arrive.
       await page.locator('.pill', { hasText: /^\s*(?:[4-9]|\d{2,}) new/ }).waitFor();
       await page.mouse.click(box.x + 400, box.y + box.height / 2);
       await page.waitForURL(/operations\/op_/);
@@ -468,7 +468,7 @@ describe('the dashboard', { skip: executable === null && noChromium }, () => {
 
 const root = path.join(import.meta.dirname, '../..');
 
-/** Runs what stands there, with the sources in the place of the installed package. */
+/** Runs the displayed command, with the sources in place of the installed package. */
 async function runAs(language: string, command: string) {
   const node = [
     process.execPath,
@@ -492,7 +492,7 @@ async function hrefOf(page: Page): Promise<string> {
   return new URL(href ?? '', page.url()).href;
 }
 
-/** 20 new operations a second, until it is left. */
+/** 20 new operations a second, until disposed. */
 function flood({ client }: Site): Disposable {
   const timer = setInterval(() => void client.submit('noop', {}), 50);
   return { [Symbol.dispose]: () => clearInterval(timer) };

@@ -9,16 +9,22 @@ const places = [
   '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
 ];
 
-/** Where a Chromium is: as RAINCHECK_TEST_CHROMIUM says, or where systems have it. null: there is none. */
+/**
+ * The path of a Chromium: from RAINCHECK_TEST_CHROMIUM, or where systems have it. null: there is
+ * none.
+ */
 export function findChromium(): string | null {
   return places.find((place) => place !== undefined && existsSync(place)) ?? null;
 }
 
-/** Where there is none, the tests are skipped and say so. */
+/** Without a Chromium the tests are skipped and say so. */
 export const noChromium =
   'There is no Chromium: install one (apt-get install chromium) or name one in RAINCHECK_TEST_CHROMIUM.';
 
-/** Debian's, where there is none and we are root (CI). Before the tests: it takes longer than one of them may. */
+/**
+ * Installs Debian's Chromium where there is none and we are root (CI). Runs before the tests,
+ * because it takes longer than one of them may.
+ */
 export function installChromium(): void {
   if (findChromium() !== null) return;
   if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return;

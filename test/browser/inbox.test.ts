@@ -29,7 +29,10 @@ describe('the inbox', { skip: executable === null && noChromium }, () => {
     await site[Symbol.asyncDispose]();
   });
 
-  /** Each of what can be shown of a webhook: signed, refused, wrongly signed, not signed, no text at all. */
+  /**
+   * One webhook of each kind that can be shown: signed, refused, wrongly signed, not signed, not a
+   * text at all.
+   */
   async function fill(): Promise<void> {
     await site.client.run('noop', { text: 'long'.repeat(200) }, { webhookUrl: `${inbox}/shop` });
     const stamp = String(Math.floor(Date.now() / 1000));

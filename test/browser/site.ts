@@ -15,17 +15,19 @@ import { assembledRaincheck, type Raincheck } from '../../src/server/raincheck.t
 import { silentLogger } from '../../src/engine/logger.ts';
 import { WebhookReceiver } from '../support/webhook-receiver.ts';
 
-/** A server with the dashboard as it is built from the sources, and tasks that do what a test asks of them. */
+/**
+ * A server with the dashboard built from the sources, and tasks that do what a test asks of them.
+ */
 export type Site = AsyncDisposable & {
-  /** Of the dashboard, with its slash. */
+  /** The address of the dashboard, with its slash. */
   readonly url: string;
   readonly client: Client;
   readonly rc: Raincheck;
-  /** Where webhooks may go; answers 503 until `heal`. */
+  /** Receives webhooks; answers 503 until `heal`. */
   readonly receiver: WebhookReceiver;
-  /** From now on the receiver takes what it is sent. */
+  /** From now on the receiver accepts what it is sent. */
   heal(): void;
-  /** Breaks every connection there is. */
+  /** Breaks every open connection. */
   hangUp(): void;
   /** Lets `steps` go on to its next step. */
   step(): void;
@@ -34,11 +36,11 @@ export type Site = AsyncDisposable & {
 export async function startSite(
   options: Pick<RaincheckOptions, 'basePath' | 'token' | 'tokens'> & {
     readonly dev?: boolean;
-    /** Between attempts of a webhook. */
+    /** Pauses between attempts of a webhook. */
     readonly pauses?: readonly (`${number}ms` | `${number}h`)[];
   } = {},
 ): Promise<Site> {
-  // What was opened is closed again where the rest does not come about: the run of the tests would never end.
+  // What was opened is closed again if a later part fails; otherwise the test run would never end.
   await using opened = new AsyncDisposableStack();
   const folder = mkdtempSync(path.join(tmpdir(), 'raincheck-dashboard-'));
   opened.defer(() => rmSync(folder, { recursive: true, force: true }));
@@ -91,7 +93,7 @@ export async function startSite(
   };
 }
 
-/** Who is gone takes no step from those who wait. */
+/** Resolves at the next step; a run that is aborted takes no step from others that wait. */
 function nextStep(gates: (() => void)[], signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     gates.push(resolve);

@@ -23,7 +23,7 @@ describe('the status page', { skip: executable === null && noChromium }, () => {
     await site[Symbol.asyncDispose]();
   });
 
-  /** One that has taken its first step and waits for the next. */
+  /** An operation that has taken its first step and waits for the next. */
   async function running() {
     const operation = await site.client.submit('steps', { count: 2 });
     for await (const { operation: seen } of operation.events()) if (seen.progress !== null) break;

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 
-/** A page of a browser of its own that writes down everything it complains about. */
+/** A page in a browser of its own that records everything it complains about. */
 export type WatchedPage = AsyncDisposable & {
   readonly page: Page;
-  /** Fails when there was any message of the console, an error of the script, or a request that went wrong. */
+  /** Fails if there was a console message, a script error, or a failed request. */
   assertQuiet(): void;
 };
 
@@ -24,7 +24,7 @@ export async function openPage(
   page.on('pageerror', (error) => faults.push(`script: ${error.message}`));
   page.on('requestfailed', (request) => {
     const text = request.failure()?.errorText ?? '';
-    // A page that is left gives up what it was asking for.
+    // A page that is left aborts its requests.
     if (text !== 'net::ERR_ABORTED') faults.push(`request: ${request.url()} ${text}`);
   });
   page.on('response', (response) => {

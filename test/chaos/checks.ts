@@ -8,7 +8,10 @@ import type { Ledger, Meant } from './ledger.ts';
 import { attemptsMax, bulkChars, keyLimit } from './raincheck.config.ts';
 import type { Run } from './run.ts';
 
-/** With the server up and idle: reads every acknowledged operation once more, and what its handler wrote. */
+/**
+ * With the server up and idle: reads every acknowledged operation once more, and what its handler
+ * recorded.
+ */
 export async function checkAtTheEnd({ ledger, clients, log }: Run): Promise<void> {
   const handlerLog = readHandlerLog(log);
   for (const [id, meant] of ledger.acknowledged) {
@@ -34,7 +37,10 @@ export async function checkAtTheEnd({ ledger, clients, log }: Run): Promise<void
   }
 }
 
-/** An operation ends as its input says, or with worker_lost when kills used up its recoveries (checkStored). */
+/**
+ * An operation ends as its input says, or with worker_lost when kills used up its recoveries
+ * (checkStored).
+ */
 function checkOutcome(ledger: Ledger, meant: Meant, operation: WireOperation): void {
   const { id, status, error, result } = operation;
   if (status === 'failed' && error?.code === 'worker_lost') return;
@@ -50,8 +56,8 @@ function checkOutcome(ledger: Ledger, meant: Meant, operation: WireOperation): v
 }
 
 /**
- * With the server stopped: the file itself. It alone knows how many recoveries an operation had, and the
- * operations whose 202 was lost.
+ * With the server stopped: checks the file itself. Only the file shows how many recoveries an
+ * operation had, and the operations whose 202 was lost.
  */
 export async function checkStore(p: {
   readonly db: string;
@@ -83,7 +89,10 @@ export async function checkStore(p: {
   return { ...counts, recoveries };
 }
 
-/** One operation as the file has it, long after the last kill. `starts` is what its handler wrote. */
+/**
+ * Checks one operation as the file has it, long after the last kill. `starts`: how often its
+ * handler started.
+ */
 export function checkStored(ledger: Ledger, operation: Operation, starts: number): void {
   const { id, attempt, recoveries, state, error } = operation;
   if (!isFinal(state)) ledger.violate(`${id} is still ${state} at the end.`);

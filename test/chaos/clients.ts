@@ -4,12 +4,12 @@ import type { Ledger, Meant } from './ledger.ts';
 
 const requestMsMax = 5_000;
 
-/** Clients that submit, repeat and look, whatever happens to the server, until they are stopped. */
+/** Clients that submit, repeat and read, whatever happens to the server, until they are stopped. */
 export class Clients {
   readonly #base: string;
   readonly #ledger: Ledger;
   readonly #random: () => number;
-  /** Sent under a key before; repeated now and then. */
+  /** Requests sent under an idempotency key before; repeated now and then. */
   readonly #keyed: Meant[] = [];
   #submitting = true;
   #observing = true;
@@ -35,7 +35,7 @@ export class Clients {
     await Promise.all(this.#loops);
   }
 
-  /** The status of an operation as it is now; null when the server did not answer. */
+  /** The current status of an operation; null when the server did not answer. */
   async read(id: string): Promise<WireOperation | null> {
     const answer = await this.#request('GET', `/operations/${id}`, {});
     if (answer === null || answer.status === 503) return null;
@@ -55,7 +55,10 @@ export class Clients {
     return answer?.status === 200 ? answer.text : null;
   }
 
-  /** How many operations are not final, whoever knows of them; null when the server did not answer. */
+  /**
+   * How many operations are not final, known to clients or not; null when the server did not
+   * answer.
+   */
   async unfinished(): Promise<number | null> {
     const answer = await this.#request('GET', '/tasks', {});
     if (answer?.status !== 200) return null;
@@ -79,7 +82,7 @@ export class Clients {
     await Promise.all([this.#submit(meant), this.#submit(meant), this.#submit(meant)]);
   }
 
-  /** Sends until it is answered when there is a key, as a careful client does; else once. */
+  /** With a key, sends until it is answered, as a careful client does; otherwise sends once. */
   async #submit(meant: Meant): Promise<void> {
     const headers: Record<string, string> = { 'content-type': 'application/json' };
     if (meant.key !== null) headers['idempotency-key'] = meant.key;
@@ -105,7 +108,7 @@ export class Clients {
   async #observeLoop(): Promise<void> {
     while (this.#observing) {
       const ids = [...this.#ledger.acknowledged.keys()];
-      // Mostly young ones, whose final state is fresh; the rest from all.
+      // Mostly young operations, whose final state is fresh; the rest from all.
       const from = this.#random() < 0.7 ? Math.max(0, ids.length - 200) : 0;
       const id = ids[from + Math.floor(this.#random() * (ids.length - from))];
       if (id !== undefined) await this.read(id);
@@ -133,7 +136,9 @@ export class Clients {
     return meant;
   }
 
-  /** null: no answer, as when the server was killed. A live server that hangs is a broken promise. */
+  /**
+   * null: no answer, as when the server was killed. A live server that hangs is a broken promise.
+   */
   async #request(
     method: string,
     path: string,

@@ -1,12 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs';
 
-/** What the handlers themselves wrote (raincheck.config.ts), read back. */
+/** What the handlers recorded themselves (raincheck.config.ts), read back. */
 export type HandlerLog = {
-  /** Times the handler of an operation was started. */
+  /** How often the handler of an operation was started. */
   readonly starts: ReadonlyMap<string, number>;
-  /** The operations that were started for one request a client meant: more than one is a duplicate. */
+  /**
+   * The operations started for one request that a client meant once: more than one is a duplicate.
+   */
   readonly idsByMarker: ReadonlyMap<string, ReadonlySet<string>>;
-  /** Most handlers of `keyed` that ran at once for one key, and for which. */
+  /** The most handlers of `keyed` that ran at once for one key, and that key. */
   readonly keyPeak: { readonly key: string; readonly count: number };
   readonly boots: number;
   /** Operations whose handler was running when the last process died. */
@@ -15,7 +17,10 @@ export type HandlerLog = {
   readonly startedSinceBoot: ReadonlySet<string>;
 };
 
-/** Everything so far. A process is dead before the next one boots, so a boot ends whatever ran. */
+/**
+ * Everything so far. A process is dead before the next one boots, so a boot ends every running
+ * handler.
+ */
 export function readHandlerLog(file: string): HandlerLog {
   const starts = new Map<string, number>();
   const idsByMarker = new Map<string, Set<string>>();

@@ -10,14 +10,14 @@ export type Meant = {
   readonly failures: number;
 };
 
-/** What a client was told and saw, and every broken promise as a sentence. */
+/** What clients were told and saw, and every broken promise as a sentence. */
 export class Ledger {
   readonly violations: string[] = [];
   /** By id: every operation whose 202 arrived. */
   readonly acknowledged = new Map<string, Meant>();
   readonly #idByKey = new Map<string, string>();
   readonly #finals = new Map<string, string>();
-  /** Acknowledged, and then unknown to the server: nothing more is asked about them. */
+  /** Acknowledged, and then unknown to the server: they are not read again. */
   readonly lost = new Set<string>();
   replays = 0;
   lostAnswers = 0;
@@ -49,7 +49,7 @@ export class Ledger {
     return this.#finals.has(id);
   }
 
-  /** A status as it was read: once final it must stay as it is, result included. */
+  /** Records a status that was read: once final it must not change, result included. */
   observed(operation: WireOperation): void {
     this.observations += 1;
     const { id, status, finished_at, error, result } = operation;

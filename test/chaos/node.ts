@@ -9,14 +9,17 @@ const root = path.join(import.meta.dirname, '..', '..');
 
 type NodeParts = {
   readonly kind: 'api' | 'worker';
-  /** Of the API, or of a worker's health. */
+  /** The port of the API, or of a worker's health check. */
   readonly port: number;
   readonly store: string;
   readonly log: string;
   readonly env: NodeJS.ProcessEnv;
 };
 
-/** One process of several on one database: `raincheck serve --role api` or `raincheck worker`, killed and started again. */
+/**
+ * One process of several on one database: `raincheck serve --role api` or `raincheck worker`,
+ * killed and started again.
+ */
 export class Node {
   readonly kind: 'api' | 'worker';
   readonly base: string;
@@ -50,7 +53,7 @@ export class Node {
         cwd: root,
         env: {
           ...process.env,
-          // Half of each start is stripping types: what was stripped once is kept.
+          // Half of each start is stripping types, so stripped files are cached.
           NODE_COMPILE_CACHE: path.join(os.tmpdir(), 'raincheck-test-compile-cache'),
           CHAOS_LOG: log,
           DATABASE_URL: store,
@@ -84,7 +87,7 @@ export class Node {
     }
   }
 
-  /** kill -9; what its handlers did ends with it, and the log says so. */
+  /** kill -9; its handlers end with it, and the log says so. */
   async kill(): Promise<void> {
     const pid = this.#child?.pid;
     if (await this.#end('SIGKILL')) appendFileSync(this.#p.log, `${pid} killed\n`);

@@ -19,21 +19,26 @@ import { freePort } from './server.ts';
 import { Told } from './told.ts';
 
 /**
- * API nodes and workers as processes on one PostgreSQL; clients go round the API nodes and send some requests twice
- * at once; every so often a node, whichever, is killed and started again. Afterwards: every acknowledged operation is
- * final, once; its end was told, verified by the receivers' own library and never twice at once; no key ran more often
- * at once than it may, by what the handlers wrote down themselves; and a status asked of another node right after the
- * 202 was found. The seed decides who sends what and who is killed; how the processes interleave is the machine's.
+ * API nodes and workers as processes on one PostgreSQL. Clients go round the API nodes and send
+ * some requests twice at once; every so often a random node is killed and started again. Afterwards
+ * the run checks that every acknowledged operation is final, once; that its end was delivered,
+ * verified by the receivers' own library and never twice at once; that no key ran more often at
+ * once than it may, by what the handlers recorded themselves; and that a status read at another
+ * node right after the 202 found the operation. The seed decides which client sends what and which
+ * node is killed; how the processes interleave depends on the machine.
  */
 export type NodesChaosOptions = {
   readonly apis: number;
   readonly workers: number;
   readonly operations: number;
-  /** Sent over this time. */
+  /** Requests are spread over this time. */
   readonly sendMs: number;
   readonly kills: number;
   readonly killEveryMs: number;
-  /** Of the database, spread over `sendMs`; without kills every request must be answered all the same. */
+  /**
+   * Restarts of the database, spread over `sendMs`; without kills every request must still be
+   * answered.
+   */
   readonly restarts?: number;
   readonly seed: number;
   readonly report: (line: string) => void;
@@ -108,7 +113,7 @@ async function nodesOf(
   return nodes;
 }
 
-/** What is not final, of operations, and not done, of deliveries. */
+/** Operations that are not final and deliveries that are not done. */
 async function leftIn(store: Store): Promise<number> {
   const tasks = await store.readTasks();
   const unfinished = tasks.reduce((sum, one) => sum + one.pending + one.processing, 0);
@@ -121,7 +126,10 @@ async function startAll(nodes: readonly Node[]): Promise<void> {
   await Promise.all(nodes.map((node) => node.ready()));
 }
 
-/** Counters go up once for each operation that becomes final: every one did once, and none was made twice. */
+/**
+ * Counters go up once for each operation that becomes final: each became final once, and none was
+ * created twice.
+ */
 async function checkCounters(store: Store, run: Run, stored: number): Promise<void> {
   const tasks = await store.readTasks();
   const finals = tasks.reduce((sum, { completed, failed }) => sum + completed + failed, 0);
@@ -175,7 +183,7 @@ class Run extends Told {
     }
   }
 
-  /** In good order and as a crash, in turn. */
+  /** Restarts in good order and as a crash, in turn. */
   async restart({ control }: TestServer): Promise<void> {
     const { restarts = 0, sendMs } = this.#p;
     if (restarts > 0 && control === null) throw new Error('The server is not ours to restart.');
@@ -217,7 +225,7 @@ class Run extends Told {
     const input: NodesInput = {
       marker: `m${n}`,
       key: `k${n % keys}`,
-      // A few fail for good: that is told as well.
+      // A few fail for good, which is delivered as well.
       failures: dice > 0.9 ? Math.floor(this.#random() * 4) : 0,
     };
     const webhook_url = `${receiver}/${n % paths}`;
@@ -234,7 +242,10 @@ class Run extends Told {
     await this.#readElsewhere(bases, n + 1, id);
   }
 
-  /** Round the nodes until it is answered, as a careful client does: the key makes it one operation. */
+  /**
+   * Sends round the nodes until it is answered, as a careful client does; the key makes it one
+   * operation.
+   */
   async #send(
     bases: readonly string[],
     first: number,
@@ -255,7 +266,7 @@ class Run extends Told {
     }
   }
 
-  /** The first of the other nodes that answers must know it. */
+  /** The first of the other nodes that answers must know the operation. */
   async #readElsewhere(bases: readonly string[], first: number, id: string): Promise<void> {
     for (let at = first; at < first + bases.length; at += 1) {
       const answer = await this.#ask(`${bases[at % bases.length]}/operations/${id}`, {});
@@ -282,7 +293,7 @@ class Run extends Told {
     }
   }
 
-  /** By what the handlers wrote down themselves; those of a killed process ended with it. */
+  /** By what the handlers recorded themselves; those of a killed process ended with it. */
   checkHandlers(file: string): Record<string, number> {
     const running = new Map<string, { readonly pid: string; readonly key: string }>();
     const byKey = new Map<string, number>();

@@ -4,8 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { defineConfig, defineTask, TaskError, type TaskContext } from 'raincheck';
 
 /**
- * The tasks of the run over many nodes. Every handler writes when it starts and when it ends into one file that all
- * processes share (CHAOS_LOG): what is there is the truth about what ran, whatever the store says.
+ * The tasks of the run over many nodes. Every handler writes when it starts and when it ends into
+ * one file that all processes share (CHAOS_LOG). That file shows what really ran, whatever the
+ * store says.
  */
 export type NodesInput = {
   readonly marker: string;
@@ -27,7 +28,7 @@ function note(word: 'start' | 'end', { operation, input }: TaskContext<NodesInpu
 async function run(context: TaskContext<NodesInput>): Promise<{ marker: string }> {
   note('start', context);
   try {
-    // Longer than nothing, so that attempts overlap: that is what is to be limited.
+    // Takes some time, so that attempts overlap and the limit matters.
     await sleep(10);
     if (context.attempt <= context.input.failures) throw new TaskError('not yet');
     return { marker: context.input.marker };

@@ -4,12 +4,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { defineConfig, defineTask, TaskError, type TaskContext } from 'raincheck';
 
 /**
- * The tasks of the chaos run. Every handler writes when it starts and when it ends into a file of its own
- * (CHAOS_LOG), synchronously: what kill -9 leaves there is the truth about what ran, whatever the store says.
+ * The tasks of the chaos run. Every handler writes when it starts and when it ends into a file of
+ * its own (CHAOS_LOG), synchronously. What kill -9 leaves there shows what really ran, whatever the
+ * store says.
  */
 const file = process.env['CHAOS_LOG'] ?? '';
 
-/** `marker` is one for each request that the client means, however often it is sent. */
+/** `marker` is the same for all copies of a request that the client means once. */
 export type ChaosInput = {
   readonly marker: string;
   readonly ms: number;

@@ -10,10 +10,10 @@ import { randomOf } from './random.ts';
 import { freePort, Server } from './server.ts';
 
 /**
- * Load, kill -9 at a random instant, restart on the same file; again and again. Afterwards every promise
- * of the README is checked against what the clients were told, what the handlers wrote down themselves,
- * and what the file holds. The seed decides who sends what and when the kills fall; how the processes
- * interleave is the machine's, so a seed repeats a run only roughly.
+ * Load, kill -9 at a random instant, restart on the same file; again and again. Afterwards every
+ * promise of the README is checked against what the clients were told, what the handlers recorded
+ * themselves, and what the file holds. The seed decides which client sends what and when the kills
+ * fall. How the processes interleave depends on the machine, so a seed repeats a run only roughly.
  */
 export type ChaosOptions = {
   readonly kills: number;
@@ -30,7 +30,7 @@ export type ChaosSummary = {
 
 const resumeMsMax = 10_000;
 const drainMsMax = 60_000;
-/** Fewer say nothing about a promise; waited for before the last kill. */
+/** Fewer acknowledged operations prove nothing; the last kill waits for them. */
 const acknowledgedMin = 100;
 const acknowledgedMsMax = 60_000;
 
@@ -82,8 +82,8 @@ export type Run = ChaosOptions & {
 };
 
 /**
- * Starts the server again and gives the ms until work that the kill interrupted goes on. One time in
- * five the next kill falls while it starts; then it counts from the start after that.
+ * Starts the server again and returns the ms until work that the kill interrupted goes on. One time
+ * in five the next kill comes while it starts; then the time counts from the start after that.
  */
 async function restart(run: Run, kill: number): Promise<number> {
   const { server, random, report } = run;
@@ -107,7 +107,9 @@ async function restart(run: Run, kill: number): Promise<number> {
   return resumeMs;
 }
 
-/** Waits until one interrupted operation runs again or is final; how many there were. */
+/**
+ * Waits until one interrupted operation runs again or is final; returns how many were interrupted.
+ */
 async function resumed({ log, clients, ledger }: Run, since: number): Promise<number> {
   for (;;) {
     const { interrupted, startedSinceBoot } = readHandlerLog(log);
@@ -139,7 +141,8 @@ async function drain({ ledger, clients }: Run): Promise<void> {
       await sleep(20);
     }
   }
-  // Those whose 202 was lost were promised nothing, but what is stored comes to its end as well.
+  // Operations whose 202 was lost were promised nothing, but what is stored comes to its end as
+  // well.
   while (performance.now() < until && (await clients.unfinished()) !== 0) await sleep(20);
 }
 

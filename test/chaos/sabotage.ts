@@ -2,11 +2,12 @@ import { StatementSync, type SQLInputValue, type StatementResultingChanges } fro
 import process from 'node:process';
 
 /**
- * Breaks durability on purpose, to prove that the chaos run notices: loaded into the server with --import
- * it makes every COMMIT return at once and take place later, so that answers leave before their commit.
+ * Breaks durability on purpose, to prove that the chaos run notices. Loaded into the server with
+ * --import, it makes every COMMIT return at once and take place later, so that answers leave before
+ * their commit.
  */
 const lateMs = 150;
-/** Before the first operation there is only the schema, which no one was promised. */
+/** Before the first operation there is only the schema, which was promised to no client. */
 const firstPromise = /INSERT INTO operations\b/i;
 let armed = false;
 
@@ -16,7 +17,7 @@ type Run = (this: StatementSync, ...values: SQLInputValue[]) => StatementResulti
 const original = StatementSync.prototype.run as Run;
 const nothing: StatementResultingChanges = { changes: 0, lastInsertRowid: 0 };
 let late: (() => void) | null = null;
-/** Between the writer's BEGIN and COMMIT; the reader commits too, and is left alone. */
+/** Between the writer's BEGIN and COMMIT; the reader's commits are left alone. */
 let writing = false;
 
 const run: Run = function run(...values) {

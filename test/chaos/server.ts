@@ -12,7 +12,7 @@ type ServerParts = {
   readonly db: string;
   readonly log: string;
   readonly preload: string | null;
-  /** Beside what every run sets. */
+  /** In addition to what every run sets. */
   readonly env?: NodeJS.ProcessEnv;
 };
 
@@ -28,7 +28,7 @@ export class Server {
     this.base = `http://127.0.0.1:${p.port}`;
   }
 
-  /** Whatever the servers wrote to stderr; the end of it. */
+  /** The end of what the servers wrote to stderr. */
   get stderr(): string {
     return this.#stderr;
   }

@@ -6,12 +6,15 @@ import type { WireOperationEvent } from '../../src/core/wire-webhook.ts';
 import type { OperationPage, Store } from '../../src/store/store.ts';
 import type { Received } from '../support/webhook-receiver.ts';
 
-/** A receiver in trouble now and then, what it was told, and what that must agree with in the store. */
+/**
+ * A receiver with occasional trouble, a record of what it was told, and a check of that against the
+ * store.
+ */
 export class Told {
   readonly violations: string[] = [];
-  /** By operation: the webhook-id that told its end, once that was acknowledged. */
+  /** By operation: the webhook-id that reported its end, once that was acknowledged. */
   readonly told = new Map<string, string>();
-  /** Requests that were reacted to. */
+  /** Requests that the receiver reacted to. */
   requests = 0;
   readonly #dice: () => number;
   #news = Promise.withResolvers<void>();
@@ -24,7 +27,7 @@ export class Told {
     if (this.violations.length < 100) this.violations.push(sentence);
   }
 
-  /** Looks at every request whether `isDone`; false: it was not within `msMax`. */
+  /** Checks `isDone` at every request; false: it did not become true within `msMax`. */
   async until(isDone: () => boolean, msMax: number): Promise<boolean> {
     const late = Promise.withResolvers<'late'>();
     const timer = setTimeout(() => late.resolve('late'), Math.max(0, msMax));
@@ -39,15 +42,19 @@ export class Told {
   }
 
   /**
-   * Until the end of each of `ids` was told and that is recorded. What a killed process had told and not recorded is
-   * told again, by whoever runs then: so all of them are stopped in good order, and started again while something is left.
+   * Waits until the end of each of `ids` was delivered, and that is recorded. An end that a killed
+   * process delivered but did not record is delivered again by another process. So all of them are
+   * stopped in good order, and started again while something is left.
    */
   async drain(p: {
     readonly ids: Iterable<string>;
     readonly msMax: number;
-    /** In good order: what is under way is recorded. */
+    /** Stops in good order: attempts under way are recorded. */
     readonly stop: () => Promise<void>;
-    /** Operations that are not final and deliveries that are not done, while all are stopped. */
+    /**
+     * Operations that are not final and deliveries that are not done, while all processes are
+     * stopped.
+     */
     readonly left: () => Promise<number>;
     readonly start: () => Promise<void>;
   }): Promise<void> {
@@ -80,7 +87,7 @@ export class Told {
     return status;
   }
 
-  /** Mostly in good health; now and then it fails, hangs up, or takes its time. */
+  /** Mostly healthy; now and then it fails, hangs up, or takes its time. */
   async #reaction({ id, body }: Received, response: ServerResponse): Promise<number | void> {
     const dice = this.#dice();
     if (dice < 0.06) return 500;
@@ -99,7 +106,10 @@ export class Told {
     return 200;
   }
 
-  /** When nothing runs any more: every operation is final and delivered, and no two attempts of a delivery overlap. */
+  /**
+   * Once nothing runs any more: every operation is final and delivered, and no two attempts of a
+   * delivery overlap.
+   */
   async checkStore(store: Store): Promise<Record<string, number>> {
     const counts = { stored: 0, delivered: 0, attempts: 0, unknown: 0 };
     let beforeId: string | null = null;

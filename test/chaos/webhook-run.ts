@@ -11,9 +11,10 @@ import { freePort, Server } from './server.ts';
 import { Told } from './told.ts';
 
 /**
- * Operations that ask for a webhook, a receiver in trouble now and then, kill -9 of the server at random instants.
- * Afterwards every final operation must have been told to the receiver, which verifies what it gets with the
- * receivers' own library and notes every delivery that came twice at once.
+ * Operations that ask for a webhook, a receiver with occasional trouble, kill -9 of the server at
+ * random instants. Afterwards the end of every operation must have been delivered to the receiver,
+ * which verifies requests with the receivers' own library and records every delivery that arrived
+ * twice at once.
  */
 export type WebhookChaosOptions = {
   readonly operations: number;
@@ -88,7 +89,7 @@ export async function runWebhookChaos(p: WebhookChaosOptions): Promise<ChaosSumm
   }
 }
 
-/** Deliveries that are not done in a file that nobody has open. */
+/** Deliveries that are not done in a file that no process has open. */
 async function leftIn(db: string): Promise<number> {
   const store = await openSqliteStore({ path: db });
   try {
@@ -122,14 +123,17 @@ class Run extends Told {
     );
   }
 
-  /** Sends until it is answered, as a careful client does: the key makes it one operation. */
+  /**
+   * Sends until it is answered, as a careful client does; the idempotency key makes it one
+   * operation.
+   */
   async #submit(
     base: string,
     p: { readonly marker: string; readonly receiver: string },
   ): Promise<void> {
     const task = this.#random() < 0.8 ? 'quick' : 'flaky';
     const webhook_url = `${p.receiver}/${Math.floor(this.#random() * paths)}`;
-    // A third of what is flaky fails for good: that is told as well.
+    // A third of the flaky ones fail for good, which is delivered as well.
     const failures = Math.floor(this.#random() * 4);
     const body = JSON.stringify({ marker: p.marker, ms: 0, failures, key: 'k', webhook_url });
     const headers = { 'content-type': 'application/json', 'idempotency-key': p.marker };
@@ -148,7 +152,7 @@ class Run extends Told {
           return;
         }
       } catch {
-        // It was killed, and has not come up yet.
+        // The server was killed, and is not up yet.
       }
       await sleep(20 + this.#random() * 50);
     }

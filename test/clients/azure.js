@@ -13,8 +13,8 @@ import {
 import { base, idIn, play, signal } from './scenarios.js';
 
 /**
- * node azure.js <base>: submits as generated Azure clients do, over Azure's own HTTP pipeline with its retries, and
- * polls with @azure/core-lro.
+ * node azure.js <base>: submits as generated Azure clients do, over Azure's own HTTP pipeline with
+ * its retries, and polls with @azure/core-lro.
  */
 const http = createDefaultHttpClient();
 const pipelineWith = (maxRetries) =>
@@ -22,7 +22,10 @@ const pipelineWith = (maxRetries) =>
     retryOptions: { maxRetries, retryDelayInMs: 100, maxRetryDelayInMs: 500 },
   });
 const usual = pipelineWith(3);
-/** For the server that is killed and started again: its end in Location mode may be a 504, which is retried as well. */
+/**
+ * For the server that is killed and started again: in Location mode its end may be a 504, which is
+ * retried too.
+ */
 const patient = pipelineWith(100);
 
 async function send(target, init, pipeline = usual) {
@@ -48,8 +51,9 @@ async function send(target, init, pipeline = usual) {
 }
 
 /**
- * A client that Microsoft's generator wrote, as it is published: its own types of requests, pipeline and poller. A
- * policy changes one thing, where its first request goes; after that it follows the answers.
+ * A client that Microsoft's generator wrote, as it is published: its own types of requests,
+ * pipeline and poller. A policy changes only where its first request goes; after that it follows
+ * the answers.
  */
 function documentClient(maxRetries) {
   const options = { maxRetries, retryDelayInMs: 100, maxRetryDelayInMs: 500 };
@@ -95,7 +99,7 @@ async function analyzed(task, input, scenario) {
 }
 
 const packages = { 2: '@azure/core-lro-2', 3: '@azure/core-lro' };
-/** A poller of version 3 is a promise of its result: it must not come out of an async function. */
+/** A poller of version 3 is a promise of its result, so an async function must not return it. */
 const pollUntilDone = {
   2: async (lro, options) => (await poller2(lro, options)).pollUntilDone(),
   3: (lro, options) => poller3(lro, options).pollUntilDone(),
@@ -126,7 +130,7 @@ function followed(version, { url, input, options, scenario }) {
   return { polled: polled.promise, submitted: submitted.promise, ended };
 }
 
-/** The monitor's own address in whichever header it stands. */
+/** The monitor's own address, from whichever header holds it. */
 const monitorOf = ({ rawResponse: { headers } }) =>
   headers['operation-location'] ?? new URL(headers.location, base).href;
 
@@ -154,7 +158,8 @@ await Promise.all([
         return { ...one, id: idIn(monitor), cancel: () => cancel(monitor) };
       }),
     ),
-    // A poller that was written down knows the monitor alone: no header, and no PUT of ours to begin with.
+    // A poller restored from a stored state knows only the monitor: no header, and no PUT of ours
+    // to begin with.
     play(packages[version], 'Body, from a state that was kept', async (task, input, scenario) => {
       const answer = await send(`${base}/azure/${task}`, {
         method: 'POST',

@@ -14,10 +14,11 @@ import { postJson, ServerProcess } from '../e2e/server-process.ts';
 import { AlternatingProxy } from '../support/alternating-proxy.ts';
 
 /**
- * Clients of others against a real server on SQLite below a path prefix, which is killed while each of them follows
- * an operation; and once more against two nodes on one PostgreSQL that take turns with every request, of which one and
- * then the other is killed. Each script of this folder is one process for all modes of its clients; scenarios.js tells
- * what it prints. The table in docs/compatibility.md is what comes out, row by row.
+ * Other people's clients against a real server on SQLite below a path prefix, which is killed while
+ * each of them follows an operation. Then once more against two nodes on one PostgreSQL that take
+ * turns with every request, of which one and then the other is killed. Each script of this folder
+ * is one process for all modes of its clients; scenarios.js says what it prints. The result is the
+ * table in docs/compatibility.md, row by row.
  */
 const folder = import.meta.dirname;
 const config = path.join(folder, '..', 'e2e', 'fixtures', 'clients.config.ts');
@@ -38,7 +39,7 @@ type Line = {
   ready?: true;
 };
 
-/** The columns of the table behind client, version and mode. */
+/** The columns of the table after client, version and mode. */
 const scenarios = [
   'succeeded',
   'failed',
@@ -116,7 +117,7 @@ describe('Clients of others', () => {
   });
 });
 
-/** Ten times what it takes where the machine has nothing else to do. */
+/** Ten times what it takes on a machine with nothing else to do. */
 const longestMs = 90_000;
 
 const made = 'result {"made":"report"}';
@@ -127,7 +128,7 @@ function clientCells(client: string): readonly [string, string] {
   return entry === undefined ? [client, ''] : [entry.name ?? client, entry.version];
 }
 
-/** Once: what is there already, in the version of the lockfile, stays. */
+/** Installs once; packages that are there already, in the version of the lockfile, stay. */
 async function install(): Promise<void> {
   const wanted = Object.keys(lock.packages['']?.dependencies ?? {});
   const present = wanted.every((name) => {
@@ -158,7 +159,10 @@ function cellsOf(lines: readonly Line[]): Told {
   return cells;
 }
 
-/** The server is killed once all clients wait for it, and started again when every one of them has missed it. */
+/**
+ * The server is killed once all clients wait for it, and started again when every one of them has
+ * missed it.
+ */
 async function withOneServer(file: string, env: Gates): Promise<Line[]> {
   const args = ['serve', '--config', config, '--store', `sqlite:${file}`, '--base-path', '/ops'];
   await using first = new ServerProcess([...args, '--port', '0'], { env });
@@ -179,9 +183,9 @@ async function withOneServer(file: string, env: Gates): Promise<Line[]> {
 }
 
 /**
- * Two nodes on one PostgreSQL, both answering and working. Once all clients wait, one is killed, and when each has asked
- * the other, a third takes its place and the other is killed too: nobody keeps its connection, and no operation the
- * process that ran it.
+ * Two nodes on one PostgreSQL, both answering and working. Once all clients wait, one is killed.
+ * When each client has asked the other, a third takes the place of the first and the other is
+ * killed too: no client keeps its connection, and no operation keeps the process that ran it.
  */
 async function withTwoNodes(gates: Gates): Promise<Line[]> {
   const database = await startPostgres();
@@ -218,13 +222,16 @@ async function withTwoNodes(gates: Gates): Promise<Line[]> {
   }
 }
 
-/** Everything the scripts print. `loseServer` is called with the operations that all of them follow at that time. */
+/**
+ * Everything the scripts print. `loseServer` is called with the operations that all of them follow
+ * at that time.
+ */
 async function played(
   base: string,
   loseServer: (ids: readonly string[], done: Promise<unknown>) => Promise<void>,
 ): Promise<Line[]> {
   const clients = scripts.map((script) => new ClientProcess(script, base));
-  // What never ends is ended with its client, and fails as such.
+  // A client that never ends is ended here, and the test fails.
   const tooLong = setTimeout(() => clients.forEach((client) => client.stop()), longestMs);
   try {
     await Promise.all(clients.map((client) => client.ready));
@@ -246,7 +253,7 @@ class ClientProcess {
   readonly lines: Line[] = [];
   /** Resolves when it prints that everything waits for the server to be killed. */
   readonly ready: Promise<void>;
-  /** Resolves when it ends well. Rejects, as `ready`, when it does not. */
+  /** Resolves when it ends well. Both reject when it does not. */
   readonly done: Promise<void>;
   readonly #child: ChildProcess;
 
@@ -283,8 +290,9 @@ class ClientProcess {
 }
 
 /**
- * Listens where the server was and breaks off every connection once it has asked for something, until every one of
- * these operations has been asked for: nobody comes through the restart by having slept.
+ * Listens in the server's place and breaks off every connection once it has sent a request, until
+ * every one of these operations has been asked for: no client survives the restart just by having
+ * slept.
  */
 async function askedInVain(port: number, ids: readonly string[]): Promise<void> {
   const missing = new Set(ids);

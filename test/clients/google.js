@@ -3,8 +3,8 @@ import gax from 'google-gax';
 import { base, idIn, play, print, signal } from './scenarios.js';
 
 /**
- * node google.js <base>: what the generator of Google's clients writes for a service of ours, by hand: its protos as
- * JSON, the operation wrapped by google-gax, which polls it over REST.
+ * node google.js <base>: what the generator of Google's clients writes for a service of ours, here
+ * by hand: its protos as JSON, the operation wrapped by google-gax, which polls it over REST.
  */
 const protos = new URL('node_modules/google-gax/build/protos/operations.json', import.meta.url);
 const { google } = JSON.parse(readFileSync(protos, 'utf8')).nested;
@@ -24,7 +24,8 @@ const root = gax.protobuf.Root.fromJSON({
     google: {
       nested: {
         ...google.nested,
-        // What every operation of ours holds: a generated client has it by `import "google/protobuf/struct.proto"`.
+        // Every operation of ours holds these: a generated client has them by `import
+        // "google/protobuf/struct.proto"`.
         protobuf: { nested: { ...protobuf, Struct, Value, NullValue, ListValue } },
       },
     },

@@ -3,8 +3,9 @@ import { fetch as undiciFetch, Agent, RetryAgent } from 'undici';
 import { base, idIn, play, signal } from './scenarios.js';
 
 /**
- * node medplum.js <base>: FHIR's asynchronous pattern, which is RFC 7240's respond-async. Medplum tries a request that
- * failed again at once and three times: to live through a restart it is given a fetch that is more patient.
+ * node medplum.js <base>: FHIR's asynchronous pattern, which is RFC 7240's respond-async. Medplum
+ * retries a failed request at once and three times, so to survive a restart it gets a fetch that is
+ * more patient.
  */
 const dispatcher = new RetryAgent(new Agent(), {
   maxRetries: 100,

@@ -8,8 +8,8 @@ import { Agent, request, RetryAgent } from 'undici';
 import { base, play, signal } from './scenarios.js';
 
 /**
- * node plain.js <base>: HTTP clients that know no pattern, each with the loop that docs/http.md describes and with its
- * own way of trying again, and EventSource, which needs no loop.
+ * node plain.js <base>: HTTP clients that know no pattern, each with the loop that docs/http.md
+ * describes and with its own retries, and EventSource, which needs no loop.
  */
 const posted = (input) => ({
   method: 'POST',
@@ -24,7 +24,7 @@ const dispatcher = new RetryAgent(new Agent(), {
 });
 const run = promisify(execFile);
 
-/** Of each client: (url, {method, headers, body}) => {headers: {name: value}, body: object}. */
+/** For each client: (url, {method, headers, body}) => {headers: {name: value}, body: object}. */
 const clients = {
   async got(url, init) {
     const response = await got(url, { ...init, retry: patience, throwHttpErrors: false });
@@ -52,10 +52,13 @@ const clients = {
   },
 };
 
-/** What to ask with and how long to wait before, given the answer before and whether it was of the status. */
+/**
+ * What to ask with and how long to wait before, given the previous answer and whether it was of the
+ * status.
+ */
 const modes = {
   polling: (headers) => [{}, Number(headers['retry-after']) * 1000],
-  // Answered when something changes after what is known by then.
+  // Answered when something changes after the state known by then.
   'long-polling': (_, known) => [known ? { prefer: 'wait=30' } : {}, 0],
 };
 
@@ -102,7 +105,7 @@ async function followEvents([task, input]) {
   return { id: body.id, polled: polled.promise, ended, cancel };
 }
 
-// Whatever a client does between two tries: the script lives until all have ended.
+// Whatever a client does between two tries, the script lives until all have ended.
 const alive = setInterval(() => undefined, 1_000);
 await Promise.all([
   ...Object.entries(clients).flatMap(([client, send]) =>

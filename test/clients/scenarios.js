@@ -5,19 +5,21 @@ export const base = process.argv[2];
 let playing = 0;
 
 /**
- * Lets one client, named as in the lockfile, in one of its modes follow an operation to each of its ends, all at once,
- * and prints a line for each: {client, mode, scenario, told}, in the client's own words. Then it prints {client, mode,
- * waiting}, the id of one more that still runs: now the server is killed and started again, and a last line tells how
- * that ended. When all that the script plays wait so, it prints {ready: true}.
+ * Lets one client, named as in the lockfile, follow an operation to each of its ends in one of its
+ * modes, all at once, and prints a line for each: {client, mode, scenario, told}, in the client's
+ * own words. Then it prints {client, mode, waiting} with the id of one more that still runs: now
+ * the server is killed and started again, and a last line says how that ended. When all that the
+ * script plays wait so, it prints {ready: true}.
  *
- * `follow(task, input, scenario)` submits and gives {id, polled, ended, cancel}: `polled` resolves when the client has
- * seen that it is not done, `ended` with what it says at the end.
+ * `follow(task, input, scenario)` submits and returns {id, polled, ended, cancel}. `polled`
+ * resolves when the client has seen that the operation is not done, `ended` with what the client
+ * says at the end.
  */
 export async function play(client, mode, follow) {
   playing += 1;
   const scenario = async (name, [task, input], during) => {
     const operation = await follow(task, input, name);
-    // A client that takes something else for the end never says that it polled.
+    // A client that takes another state for the end never says that it polled.
     if (during) await Promise.race([during(operation), operation.ended]);
     print({ client, mode, scenario: name, told: await operation.ended });
   };
@@ -58,7 +60,7 @@ export function print(line) {
   process.stdout.write(`${JSON.stringify(line)}\n`);
 }
 
-/** A promise, and what fulfils it: `polled` of those clients that tell by a callback. */
+/** A promise and its resolver: for `polled` of clients that report by a callback. */
 export function signal() {
   const { promise, resolve } = Promise.withResolvers();
   return { promise, fire: () => resolve() };

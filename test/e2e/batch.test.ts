@@ -25,8 +25,8 @@ const stores = {
   PostgreSQL: `${database.url}?schema=${schema}`,
 };
 /**
- * More than a batch changes at once: PostgreSQL's cap on a queue is that of the moment, so all of the first chunk may get
- * in when its writes go by two lanes; none of the second does.
+ * More than a batch changes at once. PostgreSQL's cap on a queue is that of the moment, so all of
+ * the first chunk may get in when its writes take two lanes; none of the second does.
  */
 const failedCount = limits.batchChunk + 20;
 
@@ -63,7 +63,8 @@ for (const [name, store] of Object.entries(stores)) {
         await using server = start(store);
         const url = await server.url();
         failed = await failSome(url);
-        // Nothing of it runs any more, so that the queue fills and the batch waits with a part of its work done.
+        // Nothing of it runs any more, so that the queue fills and the batch waits with a part of
+        // its work done.
         await steer(url, 'pause');
         const accepted = await postJson(`${url}/operations:batch-retry`, { filter: {} });
         assert.equal(accepted.status, 202);

@@ -8,8 +8,9 @@ import { startPostgres } from '../../src/store-postgres/postgres-server.fixture.
 import { ServerProcess, statusWhen } from './server-process.ts';
 
 /**
- * examples/postgres/compose.yaml as far as it goes without a container engine: the file is read as Compose reads it, and
- * the commands of its services are started as processes, with their variables, against one database.
+ * examples/postgres/compose.yaml as far as it goes without a container engine: the file is read as
+ * Compose reads it, and the commands of its services are started as processes, with their
+ * variables, against one database.
  */
 type Service = {
   readonly command?: readonly string[];

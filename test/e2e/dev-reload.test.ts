@@ -9,7 +9,7 @@ const root = path.join(import.meta.dirname, '..', '..');
 
 type Project = {
   readonly folder: string;
-  /** As editors save: a new file in the place of the old one. */
+  /** Saves as editors do: a new file in place of the old one. */
   readonly save: (name: string, text: string) => void;
 };
 
@@ -74,7 +74,7 @@ describe('dev, when a file of its tasks is saved,', () => {
     save('tasks/hello.ts', hello('}'));
     await server.printed(/could not be loaded: .*tasks\/hello\.ts:2[\s\S]*goes on as it was/);
     assert.equal(await answered(url), 'one');
-    // A file that is not there yet.
+    // A file that does not exist yet.
     save('raincheck.config.ts', `import './tasks/more/new.ts';\n${config}`);
     save('tasks/hello.ts', hello("'two'"));
     await server.printed(/Cannot find module .*new\.ts/);
@@ -138,7 +138,7 @@ describe('dev, when a file of its tasks is saved,', () => {
     const url = await server.url();
     save('tasks/hello.ts', hello("setImmediate(() => { throw new Error('boom'); })"));
     await server.printed(/Reloaded/);
-    // It may be gone before it answers.
+    // The process may be gone before it answers.
     await postJson(`${url}/hello`, null).catch(() => undefined);
     await server.printed(/boom[\s\S]*No server is up\. The next save/);
     assert.doesNotMatch(server.output, /by itself/);
@@ -153,7 +153,7 @@ describe('dev, when a file of its tasks is saved,', () => {
     const url = await server.url();
     save('tasks/hello.ts', hello("{ console.log('busy'); for (;;); }"));
     await server.printed(/Reloaded/);
-    // Its answer never comes: the loop is in its way.
+    // Its answer never comes, because the task's loop blocks it.
     postJson(`${url}/hello`, null).catch(() => undefined);
     await server.printed(/busy/);
     save('tasks/hello.ts', hello("'free'"));
@@ -179,7 +179,7 @@ describe('dev, when a file of its tasks is saved,', () => {
       await assert.rejects(fetch(url));
     }
     {
-      // As by a terminal that is closed.
+      // As when a terminal is closed.
       await using server = new ServerProcess(args, { folder });
       await server.url();
       server.kill('SIGHUP');
@@ -208,7 +208,7 @@ describe('dev, when a file of its tasks is saved,', () => {
   });
 });
 
-/** Across the moment in which nobody listens. */
+/** Reads the status across the moment in which no process listens. */
 async function statusWhenUp(status: string): ReturnType<typeof statusWhen> {
   for (;;) {
     try {

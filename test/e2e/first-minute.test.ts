@@ -77,7 +77,8 @@ describe('the first minute', () => {
       await server.printed(/hanging/);
       server.kill('SIGINT');
       await server.printed(/stopping:/);
-      // A sleep, as time itself is the subject: signals less than 200 ms apart count as one key press.
+      // A sleep, because time itself is tested: signals less than 200 ms apart count as one key
+      // press.
       await new Promise((resolve) => setTimeout(resolve, 250));
       server.kill('SIGINT');
       assert.equal(await server.exited, 130, server.output);

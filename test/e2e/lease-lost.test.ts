@@ -33,7 +33,7 @@ async function begun(t: TestContext, workerUrl: string) {
   return { worker, location, schema, another: () => startWorker(database.url, 'second') };
 }
 
-/** What stands in the database is what the second worker made of it, to the last column. */
+/** The row in the database must stay as the second worker left it, to the last column. */
 async function checkUnchanged(schema: string, act: () => Promise<unknown>): Promise<void> {
   const rows = () => runSql(database.url, `SELECT * FROM "${schema}".operations`);
   const before = await rows();

@@ -16,7 +16,7 @@ import { openStoreAt } from './fixtures/open-store-at.ts';
 const server = await startPostgres();
 after(() => server.stop());
 
-/** A worker whose one operation logs; `next` gives what it says, a line at a time. */
+/** A worker whose one operation logs; `next` returns its output, a line at a time. */
 async function startWorker(t: TestContext, place: string) {
   const file = path.join(import.meta.dirname, 'fixtures', 'logging-worker.ts');
   const child = spawn(process.execPath, ['--conditions=raincheck-source', file, place], {
@@ -28,7 +28,10 @@ async function startWorker(t: TestContext, place: string) {
   return { child, id: await next(), next };
 }
 
-/** Kills the worker once it knows that lines are stored; gives the operation and how many those were. */
+/**
+ * Kills the worker once lines are known to be stored; returns the operation and the number of those
+ * lines.
+ */
 async function killedWhileItLogs(t: TestContext, place: string) {
   const { child, id, next } = await startWorker(t, place);
   let stored = 0;
@@ -47,8 +50,8 @@ async function assertGoesOn(t: TestContext, place: string): Promise<void> {
   for (const [i, { message, number }] of kept.entries()) {
     assert.deepEqual([number, message], [i + 1, `line ${i + 1}`]);
   }
-  // Whoever recovers the operation goes on behind them; handed back uncounted, its attempt is not the first.
-  // Whoever recovers the operation goes on behind them. The lost attempt does not count: it is the first again.
+  // Another worker recovers the operation and logs after the stored lines. The lost attempt does
+  // not count, so its attempt is the first again.
   const heir = defineTask('talker', { run: ({ log }) => log.warn('once more') });
   const engine = createEngine({ store, tasks: [heir], lease: 1_000, poll: 50 });
   t.after(() => engine.stop({ now: true }).then(() => store.close()));
@@ -84,7 +87,7 @@ test('a process without workers follows what another one logs', async (t) => {
   t.after(() => dropSchema(options));
   const place = `${options.schema}@${options.url}`;
   const store = await openStoreAt(place);
-  // It would look every minute: what it hears sooner, it is told.
+  // It would poll every minute, so what arrives sooner was notified.
   const engine = createEngine({ store, tasks: [endlessTalker], poll: '1m' });
   t.after(() => engine.stop({ now: true }).then(() => store.close()));
   engine.listen();

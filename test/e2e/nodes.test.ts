@@ -84,7 +84,7 @@ it(
       (now) => states(now)[worker.id] === 'dead',
     );
     const tookMs = performance.now() - killedAt;
-    // 12.5 to 18.5 s, and what a busy machine adds.
+    // 12.5 to 18.5 s, plus what a busy machine adds.
     assert.ok(tookMs > 10_000 && tookMs < 60_000, String(tookMs));
     assert.equal(states(found)[front.id], 'live');
     const after = await client.stats();

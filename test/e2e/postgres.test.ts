@@ -20,7 +20,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** The answer of /readyz; null while nobody listens. */
+/** The answer of /readyz; null while no server listens. */
 async function readiness(url: string): Promise<Response | null> {
   try {
     return await fetch(`${url}/readyz`);

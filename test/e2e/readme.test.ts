@@ -20,16 +20,18 @@ import { ServerProcess } from './server-process.ts';
 const root = path.join(import.meta.dirname, '..', '..');
 
 /**
- * What the documents tell people to type is typed here. A fenced block is taken when its info string says so:
+ * The commands and programs that the documents tell people to type are run here. A fenced block is
+ * taken when its info string says so:
  *
  *   ```sh run        run by bash -eu against a server with the example's tasks; must end with 0
  *   ```console run   the same for the lines after `$ `; each `HTTP/1.1 …` line below them must be answered
  *   ```ts run        type-checked, then run by node; must end with 0
  *   ```ts check      type-checked
  *
- * `http://127.0.0.1:7333` stands for that server, port 9000 for one that is free, `npx raincheck` for this version, an id in a console for the
- * newest operation (of the task in the address), which is waited for where only its end makes sense; curl fails at an error's status. The
- * blocks of one document run in order, in one folder, which is empty at first.
+ * `http://127.0.0.1:7333` stands for that server, port 9000 for a free one, `npx raincheck` for
+ * this version. An id in a console stands for the newest operation (of the task in the address),
+ * and its end is awaited where only that makes sense. curl fails at an error's status. The blocks
+ * of one document run in order, in one folder, which is empty at first.
  */
 type Snippet = { file: string; line: number; language: string; mode: string; code: string };
 

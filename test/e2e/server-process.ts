@@ -86,7 +86,7 @@ export type Status = {
   error: { code: string } | null;
 };
 
-/** Long-polls the status until `wanted` says yes. */
+/** Long-polls the status until `wanted` returns true. */
 export async function statusWhen(
   url: string,
   wanted: (status: Status) => boolean,

@@ -12,7 +12,8 @@ import {
 import { ServerProcess } from './server-process.ts';
 
 /**
- * What `npm run bench -- --only streams` weighs with a thousand of each, in small: nobody who watches misses the end.
+ * What `npm run bench -- --only streams` measures with a thousand of each, on a small scale: no
+ * watcher misses the end.
  */
 const watchers = 100;
 const config = ['--config', path.join(import.meta.dirname, '../../bench/raincheck.config.ts')];

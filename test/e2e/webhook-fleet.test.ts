@@ -13,21 +13,22 @@ import { until } from '../../src/testing/until.fixture.ts';
 import { WebhookReceiver } from '../support/webhook-receiver.ts';
 
 /**
- * One of the few tests that must measure time: what a few receivers in trouble do to all others is a matter of
- * how long those wait. A first wave without those in trouble tells how long that is on this machine as busy as it is.
+ * One of the few tests that must measure time: what a few receivers in trouble do to the others
+ * shows in how long these wait. A first wave without those in trouble tells how long that is on
+ * this machine at its present load.
  */
 const healthyCount = 20;
 const waves = 6;
-/** Of every wave and receiver. */
+/** In every wave, for every receiver. */
 const perReceiver = 10;
 const p99MsMax = 2_000;
-/** Where the machine itself takes longer: so many times as long as without those in trouble. */
+/** On a slow machine the bound is this many times the wait without those in trouble. */
 const slowerMax = 3;
 const growthBytesMax = 8 * 1_048_576;
 
 type Bad = { readonly url: string; readonly openMax: () => number; close(): Promise<void> };
 
-/** A receiver below HTTP: `react` is given the socket once a request has begun. */
+/** A receiver below HTTP: `react` gets the socket once a request has begun. */
 async function rawReceiver(react: (socket: net.Socket) => void): Promise<Bad> {
   const sockets = new Set<net.Socket>();
   let most = 0;
@@ -60,7 +61,7 @@ function drip(socket: net.Socket): void {
   socket.on('close', () => clearInterval(timer));
 }
 
-/** As fast as it is taken, for ever. */
+/** Writes as fast as it is read, for ever. */
 function endless(socket: net.Socket): void {
   const chunk = Buffer.alloc(65_536, 'x');
   socket.write('HTTP/1.1 500 Oh\r\ncontent-type: text/plain\r\n\r\n');
@@ -96,7 +97,7 @@ async function deliveries(rc: Raincheck): Promise<WireDelivery[]> {
   return all;
 }
 
-/** What is still there after a full collection. */
+/** Memory still in use after a full collection. */
 function heldBytes(): number {
   v8.setFlagsFromString('--expose-gc');
   (vm.runInNewContext('gc') as () => void)();
@@ -167,7 +168,10 @@ it('Twenty healthy receivers hear within 2 s (p99) whatever five others do, and 
   }
 });
 
-/** From the end of the operation to the acknowledgement, once `each` healthy receiver has all of its; oldest first. */
+/**
+ * Waits from the end of the operation to the acknowledgement, once each healthy receiver has all of
+ * its `each` deliveries; oldest first.
+ */
 async function waitsOf(
   rc: Raincheck,
   healthy: readonly WebhookReceiver[],

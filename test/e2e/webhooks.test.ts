@@ -22,7 +22,7 @@ const quick = defineTask('quick', {
   run: ({ input }) => ({ got: (input as { type: string }).type }),
 });
 
-/** The whole of raincheck() over a file, as a program embeds it, that may send to this machine. */
+/** All of raincheck() over a file, as a program embeds it, allowed to send to this machine. */
 function embedded(t: TestContext, p: Partial<RaincheckOptions> = {}): Raincheck {
   const folder = mkdtempSync(path.join(tmpdir(), 'raincheck-'));
   const rc = raincheck({
@@ -59,7 +59,7 @@ async function answerOf(response: Response): Promise<{ status: number; text: str
   return { status: response.status, text: await response.text() };
 }
 
-/** What the tests look at, of whatever it is. */
+/** The members that the tests look at, of any resource. */
 type Shown = WireOperation &
   WireDeliveryPage &
   Pick<WireOperationPage, 'operations'> &
@@ -118,7 +118,7 @@ describe('A webhook', () => {
     const { id } = json;
     const delivery = async (): Promise<WireDelivery | undefined> => {
       const target = `/webhooks/deliveries?operation=${id}`;
-      // Commits take real time; who sleeps until now is woken by the next look.
+      // Commits take real time; a sleep until now ends at the next look.
       await clock.advance(0);
       const page = await ask(rc, `GET ${target}`);
       return page.json.deliveries[0];
@@ -143,7 +143,7 @@ describe('A webhook', () => {
     assert.equal(new Set(received.map((one) => one.body)).size, 1);
     assert.equal(new Set(received.map((one) => one.headers['webhook-signature'])).size, 3);
     const [first = 0, second = 0, third = 0] = received.map((one) => one.timestamp);
-    // 5 s and 30 s, each ±20 %, and the seconds are cut.
+    // 5 s and 30 s, each ±20 %, and the seconds are rounded down.
     assert.ok(second - first >= 3 && second - first <= 7, `${second - first} s`);
     assert.ok(third - second >= 23 && third - second <= 37, `${third - second} s`);
   });

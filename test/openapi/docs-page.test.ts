@@ -7,8 +7,8 @@ import { chromium, type Browser, type BrowserContextOptions, type Page } from 'p
 import { ServerProcess } from '../e2e/server-process.ts';
 
 /**
- * /docs in a real browser, Debian's chromium, with the example's tasks: as people see it, with and without a script,
- * wide and on a phone, light and dark.
+ * /docs in a real browser, Debian's chromium, with the example's tasks: as people see it, with and
+ * without a script, wide and on a phone, light and dark.
  */
 const executablePath = process.env['RAINCHECK_TEST_CHROMIUM'] ?? '/usr/bin/chromium';
 const missing = existsSync(executablePath)
@@ -29,8 +29,8 @@ const flags = [
 ];
 
 /**
- * One of each kind with all that is in it: axe-core takes 20 s for the whole, which is more of the same. In words, as
- * the types of a browser are not those of this project.
+ * Opens one item of each kind with all that is in it: axe-core takes 20 s for the whole page, which
+ * is more of the same. It is a string because this project does not have the types of a browser.
  */
 const openSome = `for (const id of ['submit_reports', 'readOperation', 'createEndpoint', 'webhook_operation_failed', 'schema-Operation']) {
   for (const one of document.querySelectorAll('#op-' + id + ', #op-' + id + ' details')) one.open = true;
@@ -52,7 +52,10 @@ describe('The API docs in a browser', { skip: missing }, () => {
     await server[Symbol.asyncDispose]();
   });
 
-  /** Runs `look` on the page; fails on whatever the browser complains of, and on a request to another server. */
+  /**
+   * Runs `look` on the page; fails on every complaint of the browser, and on a request to another
+   * server.
+   */
   const opened = async (
     options: BrowserContextOptions,
     look: (page: Page) => Promise<void>,
@@ -87,7 +90,7 @@ describe('The API docs in a browser', { skip: missing }, () => {
     ['dark', 1440],
   ] as const) {
     it(`have nothing for axe-core to say and nothing cut off: ${colorScheme}, ${width} px`, async () => {
-      // Only axe itself, which is put into the page, needs more than its policy allows.
+      // Only axe itself, which is put into the page, needs more than the page's policy allows.
       const options = { viewport: { width, height: 900 }, colorScheme, bypassCSP: true };
       await opened(options, async (page) => {
         await page.evaluate(openSome);

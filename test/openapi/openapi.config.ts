@@ -2,14 +2,14 @@ import { setTimeout } from 'node:timers/promises';
 import { defineConfig, defineTask, file, TaskError } from 'raincheck';
 import { z } from 'zod';
 
-/** A task for each way a workflow of the Arazzo document can go. */
+/** A task for each outcome that a workflow of the Arazzo document can have. */
 const small = defineTask('small.sum', {
   description: 'Adds two numbers.',
   input: z.object({ a: z.number().default(1), b: z.number().default(2) }),
   run: ({ input }) => ({ sum: input.a + input.b }),
 });
 
-/** Longer than one look: a runner waits a second before the next. */
+/** Takes longer than one poll: a runner waits a second before the next. */
 const slow = defineTask('slow', {
   async run({ signal }) {
     await setTimeout(1_500, null, { signal });

@@ -7,8 +7,9 @@ import { after, before, describe, it } from 'node:test';
 import { ServerProcess } from '../e2e/server-process.ts';
 
 /**
- * The documents of a running server as a tool of others sees them: `redocly lint` over both (redocly.yaml), and
- * `redocly respect`, which runs the workflows of the Arazzo document and holds each answer to the OpenAPI document.
+ * The documents of a running server as other people's tools see them: `redocly lint` over both
+ * (redocly.yaml), and `redocly respect`, which runs the workflows of the Arazzo document and checks
+ * each answer against the OpenAPI document.
  */
 const config = path.join(import.meta.dirname, 'openapi.config.ts');
 const rules = path.join(import.meta.dirname, 'redocly.yaml');
@@ -46,7 +47,7 @@ for (const secured of [false, true]) {
       rmSync(folder, { recursive: true, force: true });
     });
 
-    /** Runs one workflow; its steps as the runner tells them. */
+    /** Runs one workflow; returns its steps as the runner reports them. */
     const respect = async (workflow: string): Promise<{ code: number; steps: Step[] }> => {
       const file = path.join(folder, `${workflow}.json`);
       const { code, output } = await run(folder, [

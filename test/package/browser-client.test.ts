@@ -16,7 +16,7 @@ type Bundle = {
   readonly files: string[];
 };
 
-/** As an app's bundler does it: for browsers, minified, what is not used left out. */
+/** Bundles as an app's bundler does: for browsers, minified, unused code left out. */
 async function bundled(code: string): Promise<Bundle> {
   const { outputFiles, metafile }: BuildResult<{ write: false; metafile: true }> = await build({
     stdin: { contents: code, resolveDir: root, loader: 'ts' },

@@ -9,7 +9,7 @@ const manifest = JSON.parse(
   readFileSync(path.join(import.meta.dirname, '..', '..', 'package.json'), 'utf8'),
 ) as { readonly exports: Readonly<Record<string, { readonly 'raincheck-source'?: string }>> };
 
-/** By what is imported, like `raincheck/client`. */
+/** By import specifier, like `raincheck/client`. */
 const modules = new Map(
   Object.entries(manifest.exports).flatMap(([entry, { 'raincheck-source': source }]) =>
     source === undefined ? [] : [[path.join('raincheck', entry), path.normalize(source)] as const],
@@ -18,7 +18,10 @@ const modules = new Map(
 const planted = 'test/package/planted-entry.fixture.ts';
 const found = publicNames([...modules.values(), planted]);
 
-/** Types that a public declaration names and nobody has to: parts of another, spelled out where they stand. */
+/**
+ * Types that a public declaration names but users never have to: parts of another type, spelled out
+ * there.
+ */
 const unnamed: Readonly<Record<string, string>> = {
   'Unit (src/core/duration.ts)': 'the units of Duration',
   'SchemaOutcome (src/engine/standard-schema.ts)': "Standard Schema's own",
@@ -42,7 +45,7 @@ function undocumented(names: readonly PublicName[]): string[] {
   return names.filter((one) => !one.isDocumented).map((one) => one.declaration);
 }
 
-/** Types that `names` name and that none of `homes` exports. */
+/** Types that `names` refer to and that none of `homes` exports. */
 function unexported(names: readonly PublicName[], homes: readonly PublicName[]): string[] {
   const exported = new Set(homes.map((one) => one.declaration));
   return names.flatMap((one) =>
@@ -70,7 +73,7 @@ describe('the entries of the package', () => {
     });
 
     it(`${entry} names no type that its users cannot import`, () => {
-      // raincheck/client stands for itself, in a browser; a program has all three.
+      // raincheck/client stands alone, in a browser; other programs have all three.
       const beside =
         entry === 'raincheck/client' ? [] : ['raincheck', 'raincheck/client', 'raincheck/store'];
       const homes = [entry, ...beside].flatMap((home) => namesIn(modules.get(home)));

@@ -1,6 +1,6 @@
 /**
- * Every name that each entry of the package exports, types too, by the alphabet. A name more is a promise more, a name less a
- * program that breaks: entries.test.ts lets neither come about by the way.
+ * Every name that each entry of the package exports, types too, in alphabetical order. A new name
+ * is a new promise, a missing name breaks programs: entries.test.ts lets neither happen unnoticed.
  */
 export const entryNames: Readonly<Record<string, string>> = {
   raincheck: `

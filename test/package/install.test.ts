@@ -13,15 +13,16 @@ const npmInstall = [
   '--no-audit',
   '--no-fund',
   '--ignore-scripts',
-  // A connection that went dead is given up after half a minute and tried again, not after npm's five.
+  // A dead connection is given up after half a minute and retried, not after npm's five minutes.
   '--fetch-timeout=30000',
 ];
 
 type Lock = { packages: Record<string, object> };
 
 /**
- * The package as npm installs it from where packages come from, into a project that was empty: what comes with it,
- * what of that a program loads, whether its types hold, and the way of a newcomer in docs/library.md.
+ * The package as npm installs it from a registry into an empty project: what is installed with it,
+ * which parts a program loads, whether its types are valid, and the steps for newcomers in
+ * docs/library.md.
  */
 describe('the installed package', () => {
   let packed: PackedPackage;
@@ -55,7 +56,8 @@ describe('the installed package', () => {
     const before = installed();
     runIn(project, 'npm', [...npmInstall, packed.tarball]);
     const added = [...installed()].filter((name) => !before.has(name) && name !== 'raincheck');
-    // A native part of piscina, optional: the thing itself and what fits the platform, where there is one.
+    // A native part of piscina, optional: the package itself and the one for the platform, where
+    // there is one.
     const native = added.filter((name) => name.startsWith('@napi-rs/nice'));
     assert.ok(added.length <= 8, added.join());
     assert.deepEqual(added.filter((name) => !native.includes(name)).toSorted(), [
@@ -140,7 +142,10 @@ describe('the installed package', () => {
   });
 });
 
-/** Types every entry with what most programs use of it, the libraries' own declarations checked as well. */
+/**
+ * Type-checks every entry with what most programs use of it, including the libraries' own
+ * declarations.
+ */
 const serverProgram = `
   import { createServer } from 'node:http';
   import { accept, defineConfig, defineTask, fastifyRaincheck, file, raincheck, TaskError } from 'raincheck';
@@ -172,8 +177,9 @@ const pageProgram = `
 `;
 
 /**
- * Types a session: each command after \`$ \`, whose output must have the lines below it in their order (\`…\` stands for
- * anything). \`raincheck\` is installed from the tarball, port 3000 is a free one, an id the one that came first.
+ * Plays a session: types each command after `$ `, whose output must contain the lines below it in
+ * their order (`…` stands for anything). `raincheck` is installed from the tarball, port 3000
+ * becomes a free one, and an id the one that came first.
  */
 async function played(folder: string, session: string, tarball: string): Promise<void> {
   const probe = createServer().listen(0, '127.0.0.1');

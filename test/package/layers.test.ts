@@ -17,7 +17,7 @@ import { layerViolation } from '../../scripts/layer-rule.ts';
 
 const root = path.join(import.meta.dirname, '..', '..');
 
-/** Lines that must not pass, by the file they are planted in; and lines that must. */
+/** Lines that must be refused, by the file they are planted in; lines that must pass follow. */
 const forbidden: Record<string, string> = {
   'core/node.ts': "import { readFileSync } from 'node:fs'; export const f = readFileSync;",
   'core/package.ts': "import { z } from 'zod'; export const s = z.string();",

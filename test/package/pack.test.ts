@@ -15,8 +15,8 @@ const root = path.join(import.meta.dirname, '..', '..');
 const olderNode = findOlderNode();
 
 /**
- * The package as a user gets it: built and packed from a copy, unpacked as node_modules/raincheck of an
- * empty project. Its dependencies are ours, so that the test needs no network.
+ * The package as a user gets it: built and packed from a copy, unpacked as node_modules/raincheck
+ * of an empty project. Its dependencies are ours, so the test needs no network.
  */
 describe('the packed package', () => {
   let packed: PackedPackage;
@@ -39,7 +39,10 @@ describe('the packed package', () => {
   });
   after(() => packed.remove());
 
-  /** As npm would install them for a user: beside the package, without what only our own development needs. */
+  /**
+   * Links dependencies as npm would install them for a user: beside the package, without our
+   * development dependencies.
+   */
   function symlinkDependencies(target: string): void {
     const { packages } = JSON.parse(readFileSync(path.join(root, 'package-lock.json'), 'utf8')) as {
       packages: Record<string, { dev?: boolean }>;
@@ -235,7 +238,7 @@ describe('the packed package', () => {
       env: packageEnvironment(),
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    // Both hold the pipe: it closes when the last of them is gone.
+    // Both processes hold the pipe, which closes when the last of them has ended.
     const closed = once(npx.stdout, 'close');
     let output = '';
     npx.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
@@ -247,7 +250,7 @@ describe('the packed package', () => {
   });
 });
 
-/** One that has no node:sqlite, as those before 22.5; null: there is none on the PATH. */
+/** A Node without node:sqlite, that is, older than 22.5; null: there is none on the PATH. */
 function findOlderNode(): string | null {
   const hasNone = "process.exit(process.getBuiltinModule?.('node:sqlite') === undefined ? 0 : 1)";
   const files = (process.env['PATH'] ?? '')

@@ -11,19 +11,23 @@ import { API, SymbolFlags, type Project, type Symbol } from 'typescript/unstable
 
 const root = path.join(import.meta.dirname, '..', '..');
 
-/** One name that a module exports, and what is said and named where it is declared. */
+/** One name that a module exports, with its doc comment and the types it refers to. */
 export type PublicName = {
   readonly name: string;
-  /** What it is called where it is declared, as `name (file)`. */
+  /** Its name and file where it is declared, as `name (file)`. */
   readonly declaration: string;
   readonly isDocumented: boolean;
-  /** Types of ours that its declaration names, as `name (file)`, bodies and private members left out. */
+  /**
+   * Our types that its declaration refers to, as `name (file)`, except in bodies and private
+   * members.
+   */
   readonly names: readonly string[];
 };
 
 /**
- * What modules export, by the compiler itself: re-exports and `export *` followed to the declaration. Its API is called
- * unstable as long as TypeScript 7 is young; the lock file holds the version, and this file is all that depends on it.
+ * The exports of modules as the compiler sees them: re-exports and `export *` are followed to the
+ * declaration. The compiler's API counts as unstable while TypeScript 7 is young; the lock file
+ * holds the version, and only this file depends on it.
  */
 export function publicNames(modules: readonly string[]): Map<string, readonly PublicName[]> {
   const config = path.join(root, 'tsconfig.json');

@@ -3,15 +3,16 @@ import { createServer, request, type IncomingMessage, type ServerResponse } from
 import type { AddressInfo } from 'node:net';
 
 /**
- * Stands before several nodes as a load balancer does: each request goes to the next node in turn, over a connection of
- * its own. What a node that dies was about to answer breaks off; a node that refuses connections is passed over.
+ * A load balancer before several nodes: each request goes to the next node in turn, over a
+ * connection of its own. The answer of a node that dies breaks off; a node that refuses connections
+ * is skipped.
  */
 export class AlternatingProxy {
   readonly #server = createServer((req, res) => void this.#forward(req, res));
   /** Ports of the nodes. */
   #nodes: readonly number[] = [];
   #turn = 0;
-  /** Requests that have no answer yet, or not all of it, by node. */
+  /** Requests, by node, that have no complete answer yet. */
   readonly #open = new Set<{ readonly node: number; readonly url: string }>();
   #watch: { readonly missing: Set<string>; readonly done: () => void } | null = null;
   /** How many requests each node has had. */
@@ -27,7 +28,9 @@ export class AlternatingProxy {
     this.#nodes = nodes;
   }
 
-  /** Resolves once each of these texts was in the address of a request to a node that is used now. */
+  /**
+   * Resolves once each of these texts was in the address of a request to a node that is used now.
+   */
   async asked(texts: readonly string[]): Promise<void> {
     const missing = new Set(texts);
     const { promise, resolve } = Promise.withResolvers<void>();

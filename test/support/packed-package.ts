@@ -7,18 +7,21 @@ import path from 'node:path';
 const root = path.join(import.meta.dirname, '..', '..');
 
 export type PackedPackage = {
-  /** A temporary folder of the test's. */
+  /** A temporary folder of the test. */
   readonly folder: string;
   /** The .tgz in it. */
   readonly tarball: string;
-  /** What it was packed from, built. */
+  /** The built copy that was packed. */
   readonly copy: string;
   /** Paths in it. */
   readonly files: readonly string[];
   remove(): void;
 };
 
-/** Built from a copy of the sources, as there may be a build here that somebody uses, and packed as for publishing. */
+/**
+ * Builds and packs a copy of the sources as for publishing; a copy, because a build here may be in
+ * use.
+ */
 export function packedPackage(): PackedPackage {
   const folder = mkdtempSync(path.join(tmpdir(), 'raincheck-pack-'));
   const copy = path.join(folder, 'copy');
@@ -41,14 +44,17 @@ export function packedPackage(): PackedPackage {
   };
 }
 
-/** Gives what it printed; fails with all of that when it does not end with 0. */
+/** Returns what it printed; fails with all of that when the exit code is not 0. */
 export function runIn(cwd: string, command: string, args: readonly string[]): string {
   const result = spawnSync(command, args, { cwd, encoding: 'utf8', env: packageEnvironment() });
   assert.equal(result.status, 0, `${command} ${args.join(' ')}\n${result.stdout}${result.stderr}`);
   return result.stdout;
 }
 
-/** `npm test` hands its own settings down; the inner npm must not take them for its own, but for where packages come from. */
+/**
+ * `npm test` passes its own settings down. The inner npm must not use them, except for the
+ * registry.
+ */
 export function packageEnvironment(): NodeJS.ProcessEnv {
   const bin = [path.join(root, 'node_modules/.bin'), process.env['PATH']].join(path.delimiter);
   const inherited = Object.entries(process.env).filter(

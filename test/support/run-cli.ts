@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 const program = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
-/** Hints then begin with `npx raincheck` on every machine. */
+/** With this, hints begin with `npx raincheck` on every machine. */
 const asByNpx = { npm_execpath: 'npm-cli.js' };
 
 export type CliRun = {
@@ -33,7 +33,8 @@ export function startCli(
   } = {},
 ): StartedCli {
   const { RAINCHECK_TOKEN: _token, NODE_TEST_CONTEXT: _context, ...inherited } = process.env;
-  // Stripping the types of every file again costs half of each start: 0.43 s of CPU, 0.19 s with the cache.
+  // Stripping the types of every file again costs half of each start: 0.43 s of CPU, 0.19 s with
+  // the cache.
   const cache = path.join(os.tmpdir(), 'raincheck-test-compile-cache');
   const own = { NODE_COMPILE_CACHE: cache, RAINCHECK_URL: p.url ?? 'http://127.0.0.1:1' };
   const env = { ...inherited, ...own, ...asByNpx, ...p.env };

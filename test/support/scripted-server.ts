@@ -27,8 +27,8 @@ export type ScriptedServer = AsyncDisposable & {
 };
 
 /**
- * A server that answers what the test says, for what a real one does only in bad hours: lost answers,
- * overload, proxies with pages of their own.
+ * A server that answers what the test says, for what a real one does only in bad hours: lost
+ * answers, overload, proxies with pages of their own.
  */
 export async function scriptedServer(
   answer: (request: Seen, number: number) => Scripted | Promise<Scripted>,

@@ -12,7 +12,7 @@ export type SignedDelivery = {
   readonly headers: Readonly<Record<string, string>>;
 };
 
-/** The event of an operation that ended, as a server tells it. */
+/** The event of an operation that ended, as a server sends it. */
 export function operationEvent(operation: WireOperation = completed({ ok: true })) {
   const { operation_id, status, result_url, error } = operation;
   return {

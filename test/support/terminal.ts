@@ -8,14 +8,17 @@ const recorder = 'script';
 export const hasTerminal =
   spawnSync(recorder, ['--version'], { encoding: 'utf8' }).stdout?.includes('util-linux') ?? false;
 
-/** What the command writes to a terminal of 80 columns, or of `columns`. No word of `args` may need quotes. */
+/**
+ * What the command writes to a terminal of 80 columns, or of `columns`. No word of `args` may need
+ * quotes.
+ */
 export async function onTerminal(
   args: readonly string[],
   p: {
     readonly url: string;
     readonly env?: NodeJS.ProcessEnv;
     readonly columns?: number;
-    /** What somebody types at the first question, or once `typedAt` is to be seen. */
+    /** What is typed at the first question, or once `typedAt` has appeared. */
     readonly typed?: string;
     readonly typedAt?: RegExp;
   },
@@ -36,12 +39,12 @@ export async function onTerminal(
   let isTyped = false;
   child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
     text += chunk;
-    // Not before: what is typed ahead of a program that sets up its terminal is lost.
+    // Not before: input typed ahead of a program that sets up its terminal is lost.
     if (isTyped || !(p.typedAt ?? /\[y\/N\] /).test(text)) return;
     isTyped = true;
     child.stdin?.write(p.typed);
   });
   await once(child, 'close');
-  // Made visible, for regular expressions and for whoever reads a failure.
+  // Made visible, for regular expressions and for readers of a failure.
   return text.replaceAll('\u001b', '␛').replaceAll('\u0007', '␇');
 }

@@ -10,7 +10,7 @@ export type Received = {
   /** `webhook-timestamp`, seconds. */
   readonly timestamp: number;
   readonly body: string;
-  /** Of this id, from 1. */
+  /** The number of this request with its id, from 1. */
   readonly nth: number;
   readonly headers: IncomingMessage['headers'];
 };
@@ -21,12 +21,13 @@ export type Reaction = (
 ) => number | void | Promise<number | void>;
 
 /**
- * A receiver on loopback that writes down what it gets, verifies it with the receivers' own library, and notes every
- * delivery of which two requests were open at once. A reaction that returns a status is answered with it.
+ * A receiver on loopback that records what it gets, verifies it with the receivers' own library,
+ * and notes every delivery of which two requests were open at once. A status that a reaction
+ * returns is the answer.
  */
 export class WebhookReceiver {
   readonly received: Received[] = [];
-  /** Ids that got a 2xx, which the sender may or may not have read. */
+  /** Ids that were answered 2xx, which the sender may or may not have read. */
   readonly acknowledged = new Set<string>();
   readonly faults: string[] = [];
   openMax = 0;
@@ -45,7 +46,7 @@ export class WebhookReceiver {
   }
 
   static async open(p: {
-    /** null: signatures are not looked at. */
+    /** null: signatures are not checked. */
     readonly secret?: string | null;
     readonly react?: Reaction;
     /** Default: any free one. */
@@ -64,7 +65,7 @@ export class WebhookReceiver {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  /** Resolves once so many ids got a 2xx. */
+  /** Resolves once `count` ids were answered 2xx. */
   acknowledgedBy(count: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#waiting.push({ count, resolve });

@@ -4,7 +4,7 @@ import type { WireDelivery, WireEndpoint } from '../../src/core/wire-webhook.ts'
 
 export const sampleId = 'op_01M833QKVJTQ91318PAAN2267W';
 
-/** A pending operation as the server writes it, with what the test is about. */
+/** A pending operation as the server writes it, with the members that a test is about. */
 export function wireOperation(members: Partial<WireOperation> = {}): WireOperation {
   const id = members.id ?? sampleId;
   return {
