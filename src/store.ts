@@ -93,6 +93,7 @@ export type {
   ExtendLeases,
   ExtendOutcome,
   IdempotencyKey,
+  UsedIdempotencyKey,
   ListOperations,
   LogEntry,
   NewOperation,

@@ -69,25 +69,20 @@ export class Acceptor {
    */
   async findReplay(p: Parameters<Engine['findReplay']>[0]): Promise<Operation | null> {
     const task = this.#p.task(p.task);
-    checkIdempotencyKey(p.idempotency.key);
+    const { key, fingerprint } = p.idempotency;
+    checkIdempotencyKey(key);
     const { store, clock } = this.#p;
-    const now = clock.now();
-    const probe = {
-      ...this.#base(task, now),
-      ...times(task, {}, now),
-      tenant: p.tenant,
-      input: '{}',
-      priority: task.priority,
-      concurrencyKey: null,
-      labels: {},
-      traceparent: null,
-      webhook: null,
-      idempotency: storedKey(p.idempotency, p.tenant, now),
-    };
-    // A queue without room: the store looks up keys before it checks for room, so this can only
-    // find a replay.
-    const [outcome] = await store.createOperations({ operations: [probe], pendingMax: 0, now });
-    if (outcome === undefined || outcome.outcome === 'queue_full') return null;
+    const used = await store.readIdempotencyKey({ scope: p.tenant, key, now: clock.now() });
+    if (used === null) return null;
+    if (used.fingerprint !== fingerprint) {
+      return this.#acceptedOf(task, { outcome: 'key_reused' }).operation;
+    }
+    const { operationId } = used;
+    const operation = await store.readOperation({ id: operationId });
+    const outcome: CreateOutcome =
+      operation === null
+        ? { outcome: 'replayed_gone', operationId }
+        : { outcome: 'replayed', operation };
     return this.#acceptedOf(task, outcome).operation;
   }
 

@@ -27,6 +27,7 @@ import type {
   SweepExpired,
   SweepOutcome,
   TaskRecord,
+  UsedIdempotencyKey,
 } from '../store/store.ts';
 import { DeliveryBook } from './delivery-book.ts';
 import { deliveryVerbs } from './delivery-verbs.ts';
@@ -60,13 +61,11 @@ export function memoryStore(): Store {
   );
 }
 
-type UsedKey = { readonly fingerprint: string; readonly operationId: string };
-
 class MemoryStore implements Omit<OperationStore, keyof NoteVerbs | 'appendLogs' | 'readLogs'> {
   readonly name = 'memory';
   readonly capabilities = { singleProcess: true, durable: false, claimsAtAccept: true } as const;
   readonly #book: OperationBook;
-  readonly #usedKeys = new Expiring<UsedKey>();
+  readonly #usedKeys = new Expiring<UsedIdempotencyKey>();
   readonly #deliveries: DeliveryBook;
   readonly #open: OpenState;
 
@@ -89,7 +88,7 @@ class MemoryStore implements Omit<OperationStore, keyof NoteVerbs | 'appendLogs'
 
   #create(p: NewOperation, { pendingMax, claim, now }: CreateOperations): CreateOutcome {
     const key = p.idempotency;
-    const keyName = key === null ? '' : JSON.stringify([key.scope, key.key]);
+    const keyName = key === null ? '' : nameOf(key);
     const used = key === null ? undefined : this.#usedKeys.get(keyName);
     if (used !== undefined && used.expiresAt > now) {
       if (used.value.fingerprint !== key?.fingerprint) return { outcome: 'key_reused' };
@@ -265,6 +264,16 @@ class MemoryStore implements Omit<OperationStore, keyof NoteVerbs | 'appendLogs'
     return this.#book.isGone(id);
   }
 
+  async readIdempotencyKey(p: {
+    readonly scope: string;
+    readonly key: string;
+    readonly now: number;
+  }): Promise<UsedIdempotencyKey | null> {
+    this.#open.require();
+    const used = this.#usedKeys.get(nameOf(p));
+    return used !== undefined && used.expiresAt > p.now ? used.value : null;
+  }
+
   async readInput({ id }: { id: string }): Promise<string | null> {
     this.#open.require();
     return this.#book.entry(id)?.input ?? null;
@@ -366,4 +375,8 @@ function settledEvent(p: Settlement): OperationEvent {
     case 'released':
       return { type: p.type, token: p.token };
   }
+}
+
+function nameOf({ scope, key }: { readonly scope: string; readonly key: string }): string {
+  return JSON.stringify([scope, key]);
 }

@@ -1,6 +1,6 @@
-import type { IdempotencyKey } from '../store/store.ts';
+import type { IdempotencyKey, UsedIdempotencyKey } from '../store/store.ts';
 import { numberArray, textArray } from './array-literal.ts';
-import type { Row, Transaction } from './connection.ts';
+import type { Queries, Row, Transaction } from './connection.ts';
 import { LostRace } from './postgres-error.ts';
 
 export const findKeysSql = `
@@ -24,6 +24,23 @@ SET fingerprint = excluded.fingerprint,
     operation_id = excluded.operation_id,
     expires_at = excluded.expires_at
 WHERE keys.expires_at <= $6`;
+
+const findKeySql = `
+SELECT fingerprint, operation_id
+FROM @idempotency_keys
+WHERE scope = $1
+  AND key = $2
+  AND expires_at > $3`;
+
+/** As Store.readIdempotencyKey(). */
+export async function findKey(
+  database: Queries,
+  { scope, key, now }: { readonly scope: string; readonly key: string; readonly now: number },
+): Promise<UsedIdempotencyKey | null> {
+  const [row] = await database.all(findKeySql, scope, key, now);
+  if (row === undefined) return null;
+  return { fingerprint: row[0] as string, operationId: row[1] as string };
+}
 
 export type UsedKey = {
   readonly fingerprint: string;

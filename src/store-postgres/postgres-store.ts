@@ -9,6 +9,7 @@ import { Foresight } from './foresight.ts';
 import { GroupCommit, type MemoryWrite, type SqlWrite } from './group-commit.ts';
 import { readTasksSql, taskRecordOf } from './ledger.ts';
 import { extendWrite } from './leases.ts';
+import { findKey } from './idempotency.ts';
 import { listOperations } from './list.ts';
 import { appendLogsWrite, readLogs } from './logs.ts';
 import { currentVersion, migrate } from './migrations.ts';
@@ -279,6 +280,7 @@ type ReadingVerbs = Pick<
   Store,
   | 'readOperation'
   | 'isGone'
+  | 'readIdempotencyKey'
   | 'readInput'
   | 'readResult'
   | 'listOperations'
@@ -300,6 +302,10 @@ function readingVerbs(database: Queries, requireOpen: () => void): ReadingVerbs 
     isGone: async ({ id }) => {
       requireOpen();
       return (await database.all(isGoneSql, id)).length > 0;
+    },
+    readIdempotencyKey: async (p) => {
+      requireOpen();
+      return findKey(database, p);
     },
     readInput: async ({ id }) => {
       requireOpen();

@@ -1,5 +1,6 @@
 import { expected, refuseUnknownKeys } from '../core/options.ts';
 import type { Store } from '../store/store.ts';
+import { prepareFindKey } from './idempotency.ts';
 import { prepareListAttempts } from './attempts.ts';
 import { Claim } from './claim.ts';
 import { prepareCreate } from './create.ts';
@@ -222,6 +223,7 @@ type ReadingVerbs = Pick<
   Store,
   | 'readOperation'
   | 'isGone'
+  | 'readIdempotencyKey'
   | 'readInput'
   | 'readResult'
   | 'listOperations'
@@ -241,6 +243,7 @@ function readingVerbs(p: {
   const { reader } = p.file;
   const reads = prepareOperationReads(reader);
   const isGone = reader.prepare(isGoneSql);
+  const findKey = prepareFindKey(reader);
   const readResult = prepareReadResult(reader);
   const list = prepareList(reader, ledger);
   const listAttempts = prepareListAttempts(reader);
@@ -254,6 +257,10 @@ function readingVerbs(p: {
     isGone: async ({ id }) => {
       requireOpen();
       return isGone.first(id) !== undefined;
+    },
+    readIdempotencyKey: async (p) => {
+      requireOpen();
+      return findKey(p, p.now);
     },
     readInput: async ({ id }) => {
       requireOpen();

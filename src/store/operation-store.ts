@@ -52,6 +52,12 @@ export type OperationStore = {
    * remembered.
    */
   isGone(p: { readonly id: string }): Promise<boolean>;
+  /** The request that used a key which has not expired at `now`; null: there is none. */
+  readIdempotencyKey(p: {
+    readonly scope: string;
+    readonly key: string;
+    readonly now: number;
+  }): Promise<UsedIdempotencyKey | null>;
   /** The input as JSON text, as it was accepted; null when there is no such operation. */
   readInput(p: { readonly id: string }): Promise<string | null>;
   /**
@@ -199,6 +205,11 @@ export type IdempotencyKey = {
   readonly fingerprint: string;
   /** Instant in ms; from then on it may be used again. */
   readonly expiresAt: number;
+};
+
+/** Which request used an idempotency key, and the operation that it made. */
+export type UsedIdempotencyKey = Pick<IdempotencyKey, 'fingerprint'> & {
+  readonly operationId: string;
 };
 
 /** Parameters of createOperations. The ids of the operations must be new. */

@@ -155,6 +155,13 @@ export const acceptCases: readonly StoreCase[] = [
       const again = (): ReturnType<StoreBench['submit']> =>
         bench.submit({ idempotency: { ...idempotency, expiresAt: bench.now + 99_000 } });
       assert.deepStrictEqual(await again(), { outcome: 'replayed', operation: first });
+      const { scope, fingerprint } = idempotency;
+      const readKey = (p: { readonly scope?: string; readonly key?: string }, now = bench.now) =>
+        bench.store.readIdempotencyKey({ scope, key: idempotency.key, ...p, now });
+      assert.deepStrictEqual(await readKey({}), { fingerprint, operationId: first.id });
+      assert.equal(await readKey({ scope: 'other' }), null);
+      assert.equal(await readKey({ key: 'other' }), null);
+      assert.equal(await readKey({}, bench.now + 10_000), null, 'it has expired by then');
       const [claimed] = await bench.claim();
       assert.deepStrictEqual(await again(), {
         outcome: 'replayed',

@@ -211,6 +211,7 @@ export const steerCases: readonly StoreCase[] = [
         sweepExpired: () => bench.sweep(),
         readOperation: () => store.readOperation({ id }),
         isGone: () => store.isGone({ id }),
+        readIdempotencyKey: () => store.readIdempotencyKey({ scope: '', key: 'k', now }),
         readInput: () => store.readInput({ id }),
         readResult: () => results.next(),
         listOperations: () => bench.list(),

@@ -48,7 +48,7 @@ export const entryNames: Readonly<Record<string, string>> = {
     OperationStatus OperationStore Outbox OutcomeCode OwnTasks Progress PruneOutcome RaincheckError
     ReadLogs Result rotatedSecrets SettleAttempts Settlement SettleOutcome smallestDeliveryIdAt
     smallestIdAt statesOf SteerOutcome Store StoreCapabilities StoredDelivery StoredQueue
-    StoreHint StoreHints SweepExpired SweepOutcome TaskRecord tenantOwner waitingState
+    StoreHint StoreHints SweepExpired SweepOutcome TaskRecord tenantOwner UsedIdempotencyKey waitingState
     WebhookEvent WebhookSecret WebhookTarget
   `,
   'raincheck/testing': `
