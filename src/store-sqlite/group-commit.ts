@@ -134,6 +134,11 @@ export class GroupCommit {
     return this.#enqueue(this.#lastWrites, run, true);
   }
 
+  /** What is kept in memory alongside is void, as after a rollback. */
+  forget(): void {
+    this.#isStale = true;
+  }
+
   /** Refuses all further writes with `error`; resolves when what was queued is on the disk, or could not be. */
   async close(error: Error): Promise<void> {
     this.#closed = error;

@@ -4,22 +4,25 @@ import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import assert from 'node:assert/strict';
 import { StoreBench } from '../testing/store-bench.ts';
-import { delivered } from '../testing/webhook-bench.ts';
+import type { Delivery, DeliveryState } from '../core/delivery.ts';
+import { delivered, endedBy, failed } from '../testing/webhook-bench.ts';
+import { WriteConnection } from './connection.ts';
 import { failStatement } from './failing-statement.fixture.ts';
 import { openSqliteStore } from './sqlite-store.ts';
 
 type Bench = {
   readonly bench: StoreBench;
+  readonly file: string;
   /** The store as it would be had its process died now. */
   readonly killed: () => Promise<StoreBench>;
 };
 
-async function open(t: TestContext): Promise<Bench> {
+async function open(t: TestContext, synchronous: 'normal' | 'full' = 'normal'): Promise<Bench> {
   const folder = mkdtempSync(path.join(tmpdir(), 'raincheck-unwritten-'));
   const file = path.join(folder, 'raincheck.db');
   const opened: StoreBench[] = [];
   const at = async (file: string): Promise<StoreBench> => {
-    const store = await openSqliteStore({ path: file, synchronous: 'normal' });
+    const store = await openSqliteStore({ path: file, synchronous });
     const bench = new StoreBench({ store, close: async () => {} });
     opened.push(bench);
     return bench;
@@ -37,7 +40,12 @@ async function open(t: TestContext): Promise<Bench> {
     later.now = bench.now;
     return later;
   };
-  return { bench, killed };
+  return { bench, file, killed };
+}
+
+/** Of the event loop. */
+async function turns(count: number): Promise<void> {
+  for (let i = 0; i < count; i += 1) await new Promise(setImmediate);
 }
 
 describe('deliveries in flight whose rows are not written', () => {
@@ -109,5 +117,91 @@ describe('deliveries in flight whose rows are not written', () => {
     const outcomes = await store.settleDeliveries({ settlements: [lost], now: bench.now });
     assert.deepEqual(outcomes, ['lost']);
     await webhooks.assertSound();
+  });
+
+  it('end when that is told again, after another process has kept their end from being written', async (t) => {
+    const { bench, file } = await open(t);
+    const { webhooks, store } = bench;
+    await webhooks.createMany(await webhooks.endpoint(), 4);
+    const claimed = await webhooks.claim({ endpointInFlightMax: 3 });
+    const [one, other, last] = claimed.map(({ delivery }) => delivery);
+    const health = (await webhooks.kept({ id: one!.endpointId })).health;
+    const refusals: unknown[] = [];
+    const ends = [one!, other!].map(async (sending) => {
+      await webhooks.settle(endedBy(sending, delivered())).catch((error) => refusals.push(error));
+    });
+    await turns(2); // Committed, but not written: others are in flight.
+    const blocking = new WriteConnection(file, { synchronous: 'normal' });
+    t.after(() => {
+      blocking.close();
+    });
+    t.mock.timers.enable({ apis: ['setTimeout'] });
+    blocking.begin();
+    for (let tries = 0; tries < 50 && refusals.length < 2; tries += 1) {
+      await turns(2);
+      t.mock.timers.tick(250); // The longest delay between two tries.
+    }
+    await Promise.all(ends);
+    assert.deepEqual(
+      refusals.map((error) => (error as { code?: string }).code),
+      ['store_unavailable', 'store_unavailable'],
+    );
+    assert.deepEqual(await webhooks.record(one!.id), one, 'nothing of it is stored');
+    blocking.rollback();
+    const more = await webhooks.claimIds({ endpointInFlightMax: 3 });
+    assert.deepEqual(more, [], 'all are in flight as they were');
+    assert.deepEqual((await webhooks.kept({ id: one!.endpointId })).health, health);
+    await webhooks.deliver(one!);
+    await webhooks.deliver(other!);
+    const numbers = (await webhooks.attempts(one!.id)).map(({ number }) => number);
+    assert.deepEqual(numbers, [1], 'one attempt, one line in its log');
+    assert.equal((await webhooks.record(last!.id)).state, 'sending');
+    assert.equal((await webhooks.claim({ endpointInFlightMax: 3 })).length, 1);
+    assert.equal(
+      (await store.listDeliveries({ filter: {}, limit: 9, beforeId: null })).deliveries.length,
+      4,
+    );
+    await webhooks.assertSound();
+  });
+
+  it('are listed by the state that they are shown in, whatever is claimed in the same turn', async (t) => {
+    const { bench } = await open(t);
+    const { webhooks, store } = bench;
+    const ids = await webhooks.createMany(await webhooks.endpoint(), 6);
+    const list = async (...states: DeliveryState[]): Promise<Delivery[]> =>
+      webhooks.list({ states });
+    const count = (state: DeliveryState): Promise<number> =>
+      store.countDeliveries({ filter: { states: [state] } });
+    await webhooks.claim({ limit: 1 });
+    const [, pending, sending, waiting, flying] = await Promise.all([
+      webhooks.claim({ limit: 2 }),
+      list('pending'),
+      list('sending'),
+      count('pending'),
+      count('sending'),
+    ]);
+    assert.deepEqual(new Set(pending.map(({ state }) => state)), new Set(['pending']));
+    assert.deepEqual(new Set(sending.map(({ state }) => state)), new Set(['sending']));
+    assert.equal(pending.length + sending.length, ids.length, 'each is in one of the two');
+    assert.equal(waiting + flying, ids.length);
+    await webhooks.assertSound();
+  });
+
+  it('are listed as they are shown while a commit is on its way to the disk', async (t) => {
+    const { bench } = await open(t, 'full');
+    const { webhooks } = bench;
+    const ids = await webhooks.createMany(await webhooks.endpoint(), 2);
+    const [sending] = await webhooks.claim({ limit: 1 });
+    const failing = webhooks.settle(endedBy(sending!.delivery, failed(), bench.now + 5_000));
+    const beside = bench.create();
+    await turns(1); // Committed, and not yet synced.
+    const [pending, flying] = await Promise.all([
+      webhooks.list({ states: ['pending'] }),
+      webhooks.list({ states: ['sending'] }),
+    ]);
+    for (const { state } of pending) assert.equal(state, 'pending');
+    for (const { state } of flying) assert.equal(state, 'sending');
+    assert.equal(pending.length + flying.length, ids.length, 'each is in one of the two');
+    await Promise.all([failing, beside]);
   });
 });

@@ -64,7 +64,8 @@ export class UnwrittenDeliveries {
   #ends: Unwritten[] = [];
   #batch: EndBatch | null = null;
   #rounds = 0;
-  /** What this transaction has done. */
+  /** What this transaction has done, or is to do. */
+  #isAllWanted = false;
   #endedNow = 0;
   #claimedNow: Unwritten[] = [];
   #writtenNow: Unwritten[] = [];
@@ -110,8 +111,14 @@ export class UnwrittenDeliveries {
     return this.#counts.get(endpointSeq) ?? 0;
   }
 
+  /** Whether all rows say what is known, and what readers see. */
   get isEmpty(): boolean {
-    return this.#byId.size === 0;
+    return this.#byId.size === 0 && this.#shown.size === 0;
+  }
+
+  /** All that is known, and what is claimed in the same commit, is written with it. */
+  writeAllWithCommit(): void {
+    this.#isAllWanted = true;
   }
 
   /** From now on it is in flight; written by the claim that claimed() tells. */
@@ -147,6 +154,7 @@ export class UnwrittenDeliveries {
 
   /** Before each commit: what was delivered is written when nothing more comes, or enough has. */
   round(): void {
+    if (this.#isAllWanted) this.writeAll();
     if (this.#ends.length === 0) return;
     const { length } = this.#ends;
     const isLonely = this.#endedNow === 0 || this.#byId.size === length;
@@ -232,6 +240,7 @@ export class UnwrittenDeliveries {
     this.#writtenNow = [];
     this.#batchesNow = [];
     this.#endedNow = 0;
+    this.#isAllWanted = false;
   }
 
   #writeOne(unwritten: Unwritten): void {
