@@ -119,6 +119,33 @@ describe('deliveries in flight whose rows are not written', () => {
     await webhooks.assertSound();
   });
 
+  it('are as their rows say when a commit was stored although it failed', async (t) => {
+    const { bench } = await open(t);
+    const { webhooks } = bench;
+    await webhooks.createMany(await webhooks.endpoint(), 3);
+    const [failing, delivering, other] = await webhooks.claim();
+    const ends = [
+      endedBy(failing!.delivery, failed(), bench.now + 5_000),
+      endedBy(delivering!.delivery, delivered()),
+    ];
+    for (const end of ends) {
+      const commit = failStatement({ nth: 'commit', with: 'full', when: 'after' });
+      await assert.rejects(webhooks.settle(end), { code: 'store_unavailable' });
+      commit.stop();
+    }
+    assert.equal((await webhooks.record(ends[0]!.id)).state, 'pending');
+    assert.deepEqual(await webhooks.settle(ends[0]!), ['lost'], 'it was stored');
+    await webhooks.settle(ends[1]!);
+    for (const { id } of ends) {
+      const numbers = (await webhooks.attempts(id)).map(({ number }) => number);
+      assert.deepEqual(numbers, [1], 'one attempt, one line in its log');
+    }
+    const { health } = await webhooks.kept({ id: failing!.delivery.endpointId });
+    assert.equal(health.failures, 0, 'a success came last');
+    await webhooks.deliver(other!.delivery);
+    await webhooks.assertSound();
+  });
+
   it('end when that is told again, after another process has kept their end from being written', async (t) => {
     const { bench, file } = await open(t);
     const { webhooks, store } = bench;

@@ -1,6 +1,7 @@
 import type { Delivery, DeliveryAttempt } from '../core/delivery.ts';
 import type { WriteConnection, WriteStatement } from './connection.ts';
 import type { DeliveryRow } from './delivery-rows.ts';
+import { selectClaimedSql } from './delivery-recovery.ts';
 import { SlotMap } from './slot-map.ts';
 
 /**
@@ -55,6 +56,7 @@ const roundsMax = 8;
 export class UnwrittenDeliveries {
   readonly #insertClaim: WriteStatement;
   readonly #deleteClaim: WriteStatement;
+  readonly #select: WriteStatement;
   readonly #byId = new SlotMap<Unwritten>();
   readonly #counts = new Map<number, number>();
   readonly #shown = new SlotMap<Unwritten>();
@@ -78,6 +80,7 @@ export class UnwrittenDeliveries {
   constructor(writer: WriteConnection) {
     this.#insertClaim = writer.prepare(insertClaimSql);
     this.#deleteClaim = writer.prepare(deleteClaimSql);
+    this.#select = writer.prepare(selectClaimedSql);
   }
 
   /** How a row is written, and who is to hear of it. */
@@ -233,6 +236,18 @@ export class UnwrittenDeliveries {
     this.#ends = [];
     this.#rounds = 0;
     this.#beginAnew();
+  }
+
+  /** After a rollback, in a transaction: forgets what the rows know better, as a commit that failed may have been stored. */
+  reload(): void {
+    for (const unwritten of this.#byId.values()) {
+      const { seq, delivery } = unwritten.row;
+      const [version, , state] = this.#select.first(seq) ?? [];
+      if (state === 'pending' && version === delivery.version - 1) continue;
+      this.#forget(unwritten);
+      unwritten.claim.left -= 1;
+      this.#written.push(unwritten);
+    }
   }
 
   #beginAnew(): void {
