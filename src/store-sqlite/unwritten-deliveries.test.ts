@@ -119,6 +119,27 @@ describe('deliveries in flight whose rows are not written', () => {
     await webhooks.assertSound();
   });
 
+  it('stay in flight whichever statement fails as they are written, and are claimed by nobody else', async (t) => {
+    const { bench } = await open(t);
+    const { webhooks } = bench;
+    const to = await webhooks.endpoint();
+    for (let nth = 1; ; nth += 1) {
+      const sending = await webhooks.sending(to);
+      const end = endedBy(sending, failed({ endpointFault: false }), bench.now + 5_000);
+      const statement = failStatement({ nth, with: 'full', when: 'before' });
+      const [{ status }] = await Promise.allSettled([webhooks.settle(end)]);
+      const isOver = statement.stop() < nth;
+      if (status === 'rejected') {
+        assert.deepEqual(await webhooks.claimIds(), [], `it is in flight after statement ${nth}`);
+        assert.deepEqual(await webhooks.record(sending.id), sending);
+        assert.deepEqual(await webhooks.settle(end), ['applied']);
+      }
+      await webhooks.discard(sending.id);
+      if (isOver) break;
+    }
+    await webhooks.assertSound();
+  });
+
   it('are as their rows say when a commit was stored although it failed', async (t) => {
     const { bench } = await open(t);
     const { webhooks } = bench;

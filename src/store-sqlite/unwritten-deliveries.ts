@@ -261,10 +261,11 @@ export class UnwrittenDeliveries {
   #writeOne(unwritten: Unwritten): void {
     const { row, claim } = unwritten;
     this.#write(unwritten);
+    // Before any other statement can fail: rolledBack() knows it from here on.
+    this.#writtenNow.push(unwritten);
     this.#forget(unwritten);
     claim.left -= 1;
     if (claim.left === 0) this.#deleteClaim.run(claim.seq);
-    this.#writtenNow.push(unwritten);
     this.#released(row.endpointSeq);
   }
 
