@@ -140,6 +140,43 @@ describe('deliveries in flight whose rows are not written', () => {
     await webhooks.assertSound();
   });
 
+  it('have their end written once it has waited for some milliseconds, whatever else ends', async (t) => {
+    const { bench, killed } = await open(t);
+    const { webhooks } = bench;
+    await webhooks.createMany(await webhooks.endpoint(), 4);
+    const claimed = await webhooks.claim({ endpointInFlightMax: 4 });
+    const [first, second] = claimed.map(({ delivery }) => delivery);
+    const settling = [webhooks.settle(endedBy(first!, delivered()))];
+    await turns(2); // Committed.
+    assert.equal((await (await killed()).webhooks.record(first!.id)).state, 'sending');
+    const startedAt = performance.now();
+    t.mock.method(performance, 'now', () => startedAt + 1_000); // As when each commit waits for a slow disk.
+    settling.push(webhooks.settle(endedBy(second!, delivered())));
+    await turns(2);
+    assert.equal((await (await killed()).webhooks.record(first!.id)).state, 'delivered');
+    assert.deepEqual(await Promise.all(settling), [['applied'], ['applied']]);
+  });
+
+  it('are all written when the store is closed', async (t) => {
+    const { bench, file } = await open(t);
+    const { webhooks, store } = bench;
+    await webhooks.createMany(await webhooks.endpoint(), 3);
+    const claimed = await webhooks.claim();
+    const [one, other] = claimed.map(({ delivery }) => delivery);
+    const settling = [webhooks.settle(endedBy(one!, delivered()))];
+    await turns(2);
+    settling.push(webhooks.settle(endedBy(other!, delivered())));
+    await store.close();
+    assert.deepEqual(await Promise.all(settling), [['applied'], ['applied']]);
+    const closed = new WriteConnection(file, { synchronous: 'normal' });
+    t.after(() => {
+      closed.close();
+    });
+    assert.equal(closed.scalar('SELECT count(*) FROM delivery_claims'), 0);
+    const states = closed.scalar('SELECT group_concat(state ORDER BY state) FROM deliveries');
+    assert.equal(states, 'delivered,delivered,sending');
+  });
+
   it('are as their rows say when a commit was stored although it failed', async (t) => {
     const { bench } = await open(t);
     const { webhooks } = bench;

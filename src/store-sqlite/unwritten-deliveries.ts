@@ -10,7 +10,7 @@ import { SlotMap } from './slot-map.ts';
  *
  *   - a claim is one row of delivery_claims, for all deliveries that it took, committed before the first byte leaves: after the
  *     death of the process it is written into their rows (recoverClaims), and all is as if it had been there all the time
- *   - what was delivered is written with what is delivered in the next turns, `roundsMax` of them at most, and its settlement is
+ *   - what was delivered is written with what is delivered in the next turns, `roundsMax` of them or `waitMsMax` at most, and its settlement is
  *     not acknowledged before: until then it is in flight for everyone but the caps, as it is for a process that dies now
  *   - whoever needs to find the truth by statement has it written first (writeOf, writeAll); all other ends do that by themselves
  *
@@ -52,6 +52,8 @@ WHERE seq = ?`;
 /** Ends that are written at once, and turns that the first of them waits for others. */
 const endsMax = 256;
 const roundsMax = 8;
+/** No longer in any case: a turn takes as long as the disk where it brings something to it. */
+const waitMsMax = 50;
 
 export class UnwrittenDeliveries {
   readonly #insertClaim: WriteStatement;
@@ -66,6 +68,7 @@ export class UnwrittenDeliveries {
   #ends: Unwritten[] = [];
   #batch: EndBatch | null = null;
   #rounds = 0;
+  #firstEndedAt = 0;
   /** What this transaction has done, or is to do. */
   #isAllWanted = false;
   #endedNow = 0;
@@ -149,6 +152,7 @@ export class UnwrittenDeliveries {
 
   /** It was delivered. */
   ended(unwritten: Unwritten, end: DeliveredEnd): EndBatch {
+    if (this.#ends.length === 0) this.#firstEndedAt = performance.now();
     unwritten.end = end;
     this.#ends.push(unwritten);
     this.#endedNow += 1;
@@ -162,7 +166,9 @@ export class UnwrittenDeliveries {
     const { length } = this.#ends;
     const isLonely = this.#endedNow === 0 || this.#byId.size === length;
     this.#rounds += 1;
-    if (isLonely || length >= endsMax || this.#rounds >= roundsMax) this.writeEnds();
+    const isEnough = length >= endsMax || this.#rounds >= roundsMax;
+    if (isLonely || isEnough || performance.now() - this.#firstEndedAt > waitMsMax)
+      this.writeEnds();
   }
 
   writeEnds(): void {
