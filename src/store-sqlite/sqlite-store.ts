@@ -10,7 +10,6 @@ import {
   deliveryWritingVerbs,
   type DeliveryParts,
 } from './delivery-verbs.ts';
-import { recoverClaims } from './delivery-recovery.ts';
 import { prepareDeliveries } from './deliveries.ts';
 import { EndpointLedger } from './endpoint-ledger.ts';
 import { FreshOperations } from './fresh-operations.ts';
@@ -73,7 +72,6 @@ export function openSqliteStoreSync(options: SqliteStoreOptions): Store {
 
 function sqliteStore(file: OpenFile): Store {
   const { writer, reader } = file;
-  recoverClaims(writer);
   const ledger = new Ledger(writer, reader);
   const endpoints = new EndpointLedger(writer);
   const log = file.synchronous === 'full' ? new LogSync(file.path) : null;
