@@ -42,8 +42,11 @@ type QueuedWrite = {
 type Committed = { readonly write: QueuedWrite; readonly outcome: unknown };
 
 export type GroupCommitHooks = {
-  /** In the transaction, after all writes: what is written once per commit. */
-  readonly beforeCommit: () => void;
+  /**
+   * In the transaction, after all writes: what is written once per commit. `isAlone`: its only write is one of those that were
+   * undone with another, which must not undo it again.
+   */
+  readonly beforeCommit: (isAlone: boolean) => void;
   /** SQLite has taken the commit; it may not be on the disk yet. Must not throw: what is stored is stored. */
   readonly afterCommit: () => void;
   /** What was done in memory alongside the writes is void. When it throws, it is called again before the next write. */
@@ -287,11 +290,11 @@ export class GroupCommit {
   }
 
   /** In the transaction that is open. */
-  #commitTogether(writes: readonly QueuedWrite[], committed: Committed[]): void {
+  #commitTogether(writes: readonly QueuedWrite[], committed: Committed[], isAlone = false): void {
     const outcomes: unknown[] = [];
     try {
       for (const write of writes) outcomes.push(write.run());
-      this.#hooks.beforeCommit();
+      this.#hooks.beforeCommit(isAlone);
     } catch (error) {
       this.#rollBack();
       // A transaction larger than the cache is written, and perhaps synced, before its COMMIT.
@@ -319,7 +322,7 @@ export class GroupCommit {
       else write.reject(storeError(error));
       return;
     }
-    this.#commitTogether([write], committed);
+    this.#commitTogether([write], committed, true);
   }
 
   #commitFailure(error: unknown): Error {

@@ -76,9 +76,9 @@ function sqliteStore(file: OpenFile): Store {
   const endpoints = new EndpointLedger(writer);
   const log = file.synchronous === 'full' ? new LogSync(file.path) : null;
   const hooks: GroupCommitHooks = {
-    beforeCommit: () => {
+    beforeCommit: (isAlone) => {
       ledger.flush();
-      endpoints.unwritten.round();
+      endpoints.unwritten.round({ isLast: isAlone });
       endpoints.flush();
     },
     afterCommit: () => {

@@ -157,6 +157,33 @@ describe('deliveries in flight whose rows are not written', () => {
     assert.deepEqual(await Promise.all(settling), [['applied'], ['applied']]);
   });
 
+  it('are in flight again when a write that is none of theirs undoes the commit, which refuses only what waited', async (t) => {
+    const { bench } = await open(t);
+    const { webhooks } = bench;
+    await webhooks.createMany(await webhooks.endpoint(), 4);
+    const claimed = await webhooks.claim({ endpointInFlightMax: 4 });
+    const [waits, beside, other] = claimed.map(({ delivery }) => delivery);
+    const { id } = await bench.create();
+    const waiting = webhooks.settle(endedBy(waits!, delivered()));
+    await turns(2); // Committed, but not written.
+    const [late, early, culprit, claim] = await Promise.allSettled([
+      waiting,
+      webhooks.settle(endedBy(beside!, delivered())),
+      bench.submit({ id }), // There is one already: a defect.
+      webhooks.claimIds({ endpointInFlightMax: 4 }),
+    ]);
+    assert.equal(culprit.status, 'rejected');
+    assert.deepEqual(early, { status: 'fulfilled', value: ['applied'] });
+    assert.deepEqual(claim, { status: 'fulfilled', value: [] });
+    assert.equal(late.status === 'rejected' && late.reason.code, 'store_unavailable');
+    await webhooks.deliver(waits!);
+    await webhooks.deliver(other!);
+    for (const done of [waits!, beside!, other!]) {
+      assert.equal((await webhooks.attempts(done.id)).length, 1);
+    }
+    await webhooks.assertSound();
+  });
+
   it('are all written when the store is closed', async (t) => {
     const { bench, file } = await open(t);
     const { webhooks, store } = bench;

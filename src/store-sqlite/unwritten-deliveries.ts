@@ -159,12 +159,12 @@ export class UnwrittenDeliveries {
     return (this.#batch ??= newBatch());
   }
 
-  /** Before each commit: what was delivered is written when nothing more comes, or enough has. */
-  round(): void {
+  /** Before each commit: what was delivered is written when nothing more comes, or enough has, or this `isLast`. */
+  round({ isLast }: { readonly isLast: boolean }): void {
     if (this.#isAllWanted) this.writeAll();
     if (this.#ends.length === 0) return;
     const { length } = this.#ends;
-    const isLonely = this.#endedNow === 0 || this.#byId.size === length;
+    const isLonely = isLast || this.#endedNow === 0 || this.#byId.size === length;
     this.#rounds += 1;
     const isEnough = length >= endsMax || this.#rounds >= roundsMax;
     if (isLonely || isEnough || performance.now() - this.#firstEndedAt > waitMsMax)
