@@ -88,7 +88,10 @@ export class EndpointBook {
    * deliveries. Returns whether it existed.
    */
   forgetEmpty(id: string): boolean {
-    if (this.#removed.get(id)?.isEmpty === true) this.#removed.delete(id);
+    if (this.#removed.get(id)?.isEmpty === true) {
+      this.#removed.delete(id);
+      this.#secrets.delete(id); // Rotated after it was removed.
+    }
     const queue = this.#queues.get(id);
     if (queue?.endpoint.kind !== 'request' || !queue.isEmpty) return false;
     this.remove(queue);

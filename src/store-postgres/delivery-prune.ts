@@ -3,7 +3,7 @@ import { textArray } from './array-literal.ts';
 import type { Row, Transaction } from './connection.ts';
 import type { EndpointEntry } from './endpoint-ledger.ts';
 import type { SqlWrite } from './group-commit.ts';
-import { pruneSecrets } from './secrets.ts';
+import { pruneSecrets, removeSecrets } from './secrets.ts';
 import type { WebhookSet } from './webhook-set.ts';
 
 /** Removal of finished deliveries, and of what only they needed. */
@@ -107,6 +107,8 @@ async function forgetUnused(set: WebhookSet, ids: readonly string[]): Promise<nu
   if (mayGo.length === 0) return 0;
   const rows = await tx.all(withoutDeliveriesSql, textArray(mayGo.map(({ id }) => id)));
   const unused: EndpointEntry[] = rows.map((row) => endpoints.get(row[0] as string));
+  // Perhaps rotated after they were removed.
+  for (const { id } of unused) removeSecrets(tx, id);
   endpoints.forget(unused);
   return unused.filter(({ removedAt }) => removedAt === null).length;
 }

@@ -168,11 +168,15 @@ export function prepareDeliveryLists(
       const page = pageOf(p);
       const values = [...page.sourceValues, ...page.bounds, ...page.conditions];
       const rows = prepared(page.sql).all(...values, p.limit + 1);
-      const deliveries = rows.slice(0, p.limit).map((row): Delivery => {
+      const shown = rows.slice(0, p.limit).map((row): Delivery => {
         const read = deliveryOf(row);
         return unwritten.shown(read.id)?.row.delivery ?? read;
       });
-      const last = deliveries.at(-1)?.id ?? null;
+      const last = shown.at(-1)?.id ?? null;
+      const { states } = p.filter;
+      // Claimed since their rows were written, perhaps.
+      const deliveries =
+        states === undefined ? shown : shown.filter(({ state }) => states.includes(state));
       return { deliveries, nextBeforeId: rows.length > p.limit ? last : endOf(page) };
     },
     count: (p) => {

@@ -50,6 +50,8 @@ export function prepareSettleDeliveries(
   return ({ settlements, now }) => {
     const batches: EndBatch[] = [];
     const outcomes = settlements.map((settlement) => settle(settlement, now, batches));
+    // All that one call tells is stored, or nothing of it.
+    if (settlements.length > 1 && batches.length > 0) endpoints.unwritten.writeEnds();
     return { outcomes, batches };
   };
 }

@@ -101,6 +101,9 @@ class EndBatches {
     try {
       while (!batch.isOver) await this.#commits.writeLoosely(() => undefined);
     } catch (error) {
+      if (batch.isOver) return;
+      // Refused before it began, because of another process: what is told again must be as if it had not been told before.
+      this.#commits.forget();
       batch.reject(error);
     }
   }
@@ -123,11 +126,15 @@ export function deliveryReadingVerbs(
   const lists = prepareDeliveryLists(reader, unwritten);
   const endpoints = prepareEndpointReads(reader, unwritten);
   const readSecrets = prepareReadSecrets(reader);
-  /** Statements find deliveries by the state that their rows have. Not when the disk is full: then as far as they do. */
+  /**
+   * Statements find deliveries by the state that their rows have, which is `pending` of those that are sending and not
+   * written. Not when the disk is full: then as far as they do.
+   */
   const written = async ({ states }: DeliveryFilter): Promise<void> => {
     requireOpen();
-    if (unwritten.isEmpty || states === undefined) return;
-    await commits.writeLoosely(() => unwritten.writeAll()).catch(() => undefined);
+    if (states === undefined || states.includes('pending') === states.includes('sending')) return;
+    if (unwritten.isEmpty) return;
+    await commits.writeLoosely(() => unwritten.writeAllWithCommit()).catch(() => undefined);
   };
   const opened =
     <P, Outcome>(read: (p: P) => Outcome) =>

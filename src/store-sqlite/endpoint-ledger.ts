@@ -381,6 +381,7 @@ export class EndpointLedger {
       this.placedAt = null;
       for (const [origin, count] of parked) this.#parked.set(origin as string, count as number);
       this.inFlight.reload();
+      this.unwritten.reload();
       for (const { endpointSeq } of this.unwritten.inFlight()) {
         const { removedAt, endpoint } = this.bySeq(endpointSeq);
         if (removedAt === null) this.inFlight.change(endpointSeq, endpoint.origin, 1);

@@ -44,8 +44,12 @@ type QueuedWrite = {
 type Committed = { readonly write: QueuedWrite; readonly outcome: unknown };
 
 export type GroupCommitHooks = {
-  /** Runs in the transaction, after all writes, to write what is written once per commit. */
-  readonly beforeCommit: () => void;
+  /**
+   * Runs in the transaction, after all writes, to write what is written once per commit. `isAlone`:
+   * the only write of the transaction was undone together with others and is repeated by itself, so
+   * that a faulty one among them cannot undo it again.
+   */
+  readonly beforeCommit: (isAlone: boolean) => void;
   /**
    * SQLite has taken the commit; it may not be on the disk yet. Must not throw, because the commit
    * stands.
@@ -148,6 +152,11 @@ export class GroupCommit {
   /** As writeLoosely(), but after all other writes of the transaction. */
   writeLastLoosely<Outcome>(run: () => Outcome): Promise<Outcome> {
     return this.#enqueue(this.#lastWrites, run, true);
+  }
+
+  /** What is kept in memory alongside is void, as after a rollback. */
+  forget(): void {
+    this.#isStale = true;
   }
 
   /** Refuses all further writes with `error`; resolves when what was queued is on the disk, or could not be. */
@@ -308,11 +317,11 @@ export class GroupCommit {
   }
 
   /** Runs the writes in the open transaction and commits it. */
-  #commitTogether(writes: readonly QueuedWrite[], committed: Committed[]): void {
+  #commitTogether(writes: readonly QueuedWrite[], committed: Committed[], isAlone = false): void {
     const outcomes: unknown[] = [];
     try {
       for (const write of writes) outcomes.push(write.run());
-      this.#hooks.beforeCommit();
+      this.#hooks.beforeCommit(isAlone);
     } catch (error) {
       this.#rollBack();
       // A transaction larger than the cache is written, and perhaps synced, before its COMMIT.
@@ -340,7 +349,7 @@ export class GroupCommit {
       else write.reject(storeError(error));
       return;
     }
-    this.#commitTogether([write], committed);
+    this.#commitTogether([write], committed, true);
   }
 
   #commitFailure(error: unknown): Error {

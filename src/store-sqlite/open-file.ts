@@ -15,6 +15,7 @@ import { lockFile, type FileLock } from './file-lock.ts';
 import { clearHolder, holderOf, noteHolder, refuseHeld } from './holder.ts';
 import { migrations, schemaVersion } from './migrations.ts';
 import { isUnusableCode, isUnusableFile, unavailable } from './sqlite-error.ts';
+import { recoverClaims } from './delivery-recovery.ts';
 
 export type OpenFile = {
   readonly path: string;
@@ -56,6 +57,7 @@ export function openFile(path: string, p: { readonly synchronous: 'full' | 'norm
     refuseUnusable(real, writer, lock);
     migrate(writer);
     noteHolder(real, writer, lock);
+    recoverClaims(writer);
     const reader = new ReadConnection(real);
     // From here on LogSync brings commits to the disk when the option is `full`.
     writer.exec('PRAGMA synchronous = NORMAL');

@@ -11,7 +11,6 @@ import {
   deliveryWritingVerbs,
   type DeliveryParts,
 } from './delivery-verbs.ts';
-import { recoverClaims } from './delivery-recovery.ts';
 import { prepareDeliveries } from './deliveries.ts';
 import { EndpointLedger } from './endpoint-ledger.ts';
 import { FreshOperations } from './fresh-operations.ts';
@@ -77,14 +76,13 @@ export function openSqliteStoreSync(options: SqliteStoreOptions): Store {
 
 function sqliteStore(file: OpenFile): Store {
   const { writer, reader } = file;
-  recoverClaims(writer);
   const ledger = new Ledger(writer, reader);
   const endpoints = new EndpointLedger(writer);
   const log = file.synchronous === 'full' ? new LogSync(file.path) : null;
   const hooks: GroupCommitHooks = {
-    beforeCommit: () => {
+    beforeCommit: (isAlone) => {
       ledger.flush();
-      endpoints.unwritten.round();
+      endpoints.unwritten.round({ isLast: isAlone });
       endpoints.flush();
     },
     afterCommit: () => {

@@ -1,6 +1,7 @@
 import type { Delivery, DeliveryAttempt } from '../core/delivery.ts';
 import type { WriteConnection, WriteStatement } from './connection.ts';
 import type { DeliveryRow } from './delivery-rows.ts';
+import { selectClaimedSql } from './delivery-recovery.ts';
 import { SlotMap } from './slot-map.ts';
 
 /**
@@ -10,7 +11,7 @@ import { SlotMap } from './slot-map.ts';
  *
  *   - a claim is one row of delivery_claims, for all deliveries that it took, committed before the first byte leaves: after the
  *     death of the process it is written into their rows (recoverClaims), and all is as if it had been there all the time
- *   - what was delivered is written with what is delivered in the next turns, `roundsMax` of them at most, and its settlement is
+ *   - what was delivered is written with what is delivered in the next turns, `roundsMax` of them or `waitMsMax` at most, and its settlement is
  *     not acknowledged before: until then it is in flight for everyone but the caps, as it is for a process that dies now
  *   - whoever needs to find the truth by statement has it written first (writeOf, writeAll); all other ends do that by themselves
  *
@@ -53,10 +54,13 @@ WHERE seq = ?`;
 /** Most ends that wait to be written, and most turns that the first of them waits for others. */
 const endsMax = 256;
 const roundsMax = 8;
+/** No longer in any case: a turn takes as long as the disk where it brings something to it. */
+const waitMsMax = 50;
 
 export class UnwrittenDeliveries {
   readonly #insertClaim: WriteStatement;
   readonly #deleteClaim: WriteStatement;
+  readonly #select: WriteStatement;
   readonly #byId = new SlotMap<Unwritten>();
   readonly #counts = new Map<number, number>();
   readonly #shown = new SlotMap<Unwritten>();
@@ -68,7 +72,9 @@ export class UnwrittenDeliveries {
   #ends: Unwritten[] = [];
   #batch: EndBatch | null = null;
   #rounds = 0;
-  /** What this transaction has done. */
+  #firstEndedAt = 0;
+  /** What this transaction has done, or is to do. */
+  #isAllWanted = false;
   #endedNow = 0;
   #claimedNow: Unwritten[] = [];
   #writtenNow: Unwritten[] = [];
@@ -81,6 +87,7 @@ export class UnwrittenDeliveries {
   constructor(writer: WriteConnection) {
     this.#insertClaim = writer.prepare(insertClaimSql);
     this.#deleteClaim = writer.prepare(deleteClaimSql);
+    this.#select = writer.prepare(selectClaimedSql);
   }
 
   /** Sets how a row is written, and what is called after that. */
@@ -117,8 +124,14 @@ export class UnwrittenDeliveries {
     return this.#counts.get(endpointSeq) ?? 0;
   }
 
+  /** Whether all rows say what is known, and what readers see. */
   get isEmpty(): boolean {
-    return this.#byId.size === 0;
+    return this.#byId.size === 0 && this.#shown.size === 0;
+  }
+
+  /** All that is known, and what is claimed in the same commit, is written with it. */
+  writeAllWithCommit(): void {
+    this.#isAllWanted = true;
   }
 
   /** From now on the delivery is in flight; claimed() writes its claim. */
@@ -146,19 +159,23 @@ export class UnwrittenDeliveries {
 
   /** Records a successful end. */
   ended(unwritten: Unwritten, end: DeliveredEnd): EndBatch {
+    if (this.#ends.length === 0) this.#firstEndedAt = performance.now();
     unwritten.end = end;
     this.#ends.push(unwritten);
     this.#endedNow += 1;
     return (this.#batch ??= newBatch());
   }
 
-  /** Call before each commit: writes recorded ends when no more come, or enough have. */
-  round(): void {
+  /** Call before each commit: writes recorded ends when no more come, enough have, or this `isLast`. */
+  round({ isLast }: { readonly isLast: boolean }): void {
+    if (this.#isAllWanted) this.writeAll();
     if (this.#ends.length === 0) return;
     const { length } = this.#ends;
-    const isLonely = this.#endedNow === 0 || this.#byId.size === length;
+    const isLonely = isLast || this.#endedNow === 0 || this.#byId.size === length;
     this.#rounds += 1;
-    if (isLonely || length >= endsMax || this.#rounds >= roundsMax) this.writeEnds();
+    const isEnough = length >= endsMax || this.#rounds >= roundsMax;
+    if (isLonely || isEnough || performance.now() - this.#firstEndedAt > waitMsMax)
+      this.writeEnds();
   }
 
   writeEnds(): void {
@@ -234,20 +251,34 @@ export class UnwrittenDeliveries {
     this.#beginAnew();
   }
 
+  /** After a rollback, in a transaction: forgets what the rows know better, as a commit that failed may have been stored. */
+  reload(): void {
+    for (const unwritten of this.#byId.values()) {
+      const { seq, delivery } = unwritten.row;
+      const [version, , state] = this.#select.first(seq) ?? [];
+      if (state === 'pending' && version === delivery.version - 1) continue;
+      this.#forget(unwritten);
+      unwritten.claim.left -= 1;
+      this.#written.push(unwritten);
+    }
+  }
+
   #beginAnew(): void {
     this.#claimedNow = [];
     this.#writtenNow = [];
     this.#batchesNow = [];
     this.#endedNow = 0;
+    this.#isAllWanted = false;
   }
 
   #writeOne(unwritten: Unwritten): void {
     const { row, claim } = unwritten;
     this.#write(unwritten);
+    // Before any other statement can fail: rolledBack() knows it from here on.
+    this.#writtenNow.push(unwritten);
     this.#forget(unwritten);
     claim.left -= 1;
     if (claim.left === 0) this.#deleteClaim.run(claim.seq);
-    this.#writtenNow.push(unwritten);
     this.#released(row.endpointSeq);
   }
 

@@ -117,6 +117,21 @@ export const deliveryKeepCases: readonly StoreCase[] = [
     },
   },
   {
+    title:
+      'a secret that came to an endpoint after it was removed goes with the last of its deliveries',
+    async run(bench) {
+      const { webhooks, store } = bench;
+      const to = await webhooks.endpoint();
+      await webhooks.create(to);
+      await webhooks.remove(to);
+      const { now } = bench;
+      await store.rotateSecret({ owner: to.id, secret: 'whsec_MQ==', graceMs: 0, now });
+      bench.now += limits.deliveryMs;
+      assert.deepStrictEqual(await bench.prune(), { ...nothing, deliveries: 1 });
+      assert.deepStrictEqual(await store.readSecrets({ owner: to.id, now: bench.now }), []);
+    },
+  },
+  {
     title: 'deliveries, attempts, endpoints and secrets survive a restart',
     durable: true,
     async run(bench) {

@@ -248,6 +248,16 @@ describe('Connections to one origin', () => {
     assert.deepEqual([...new Set(results.map((one) => one.error))], ['connect_refused']);
   });
 
+  it('that a request cannot be signed for are given back', async () => {
+    const by = sender({ attemptMs: 5_000, connections: { perOriginMax: 1 } });
+    const target = await receiver();
+    const unsigned = await by.send(sendRequest(target.url, { secrets: ['whsk_AA=='] }));
+    assert.equal(unsigned.delivered, false);
+    assert.equal((await by.send(sendRequest(target.url))).delivered, true);
+    assert.equal(target.connections, 1, 'one connection, used by both');
+    await target.close();
+  });
+
   it('that hang leave other origins alone', async () => {
     const by = sender({ attemptMs: 10_000 });
     const stop = new AbortController();

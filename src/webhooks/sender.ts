@@ -171,14 +171,25 @@ class Attempt {
 
   async #over(connection: Connection, url: URL): Promise<Exchanged> {
     if (connection.uses === 0) this.#opened = connection.opened;
+    const message = this.#messageFor(connection, url);
     const exchanged = await new Promise<Exchanged>((resolve) => {
       this.#exchange = new Exchange(connection, resolve);
       if (this.#cutBy !== null) this.#exchange.cut(this.#cutBy);
-      else this.#exchange.start(this.#parts.message(url));
+      else this.#exchange.start(message);
     });
     this.#exchange = null;
     this.#firstByteMs = exchanged.firstByteMs;
     return exchanged;
+  }
+
+  /** One that cannot be made, as of a secret that is damaged, must not keep the connection. */
+  #messageFor(connection: Connection, url: URL): ExchangeRequest {
+    try {
+      return this.#parts.message(url);
+    } catch (error) {
+      this.#parts.pool.release(connection);
+      throw error;
+    }
   }
 
   /** Ends the attempt in whatever phase it is. */
