@@ -235,6 +235,7 @@ describe('raincheck cancel with a filter', () => {
       [['retry', '--all', '--input', '{}'], /--input is for one operation/],
       [['cancel', '--status', 'failed'], /pending, processing/],
       [['cancel', '--error', 'x'], /Unknown option/],
+      [['retry', '--kind', 'nosuch'], /--kind: expected one that `npx raincheck errors` lists/],
       [['retry', '--task', 'x', '-n', '0', '--yes'], /\n {4}limit {2}\S/],
       [['retry', '--where', 'a.0=1', '--yes'], /\n {4}filter\.input\.a\\\.0 {2}\S/],
     ];

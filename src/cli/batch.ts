@@ -2,8 +2,10 @@ import { Option, type Command } from 'commander';
 import type { Batch, BatchAction } from '../client/batches.ts';
 import type { Client } from '../client/client.ts';
 import type { OperationStatus } from '../core/operation.ts';
+import { commandName } from '../server/command-name.ts';
 import { isBulk, runBulk, withBulkOptions, type BulkFlags, type BulkWords } from './bulk.ts';
 import { integerArgument, type Context } from './context.ts';
+import { UsageError } from './exit-codes.ts';
 import { operationFilter, withOperationFilters, type FilterFlags } from './operation-filters.ts';
 
 /** Flags that `cancel`, `retry` and `remove` take in place of an operation. */
@@ -77,6 +79,7 @@ export function runBatch(
   const { client, transport } = context;
   const filter = operationFilter(flags, transport.clock.now());
   const { status, kind: fingerprint, limit } = flags;
+  refuseBadKind(fingerprint);
   const batch: Batch = { filter: { ...filter, status, fingerprint }, limit };
   const which = action === 'remove' ? `${status ?? 'failed'} ` : '';
   return runBulk(context, flags, {
@@ -88,6 +91,14 @@ export function runBatch(
     },
     start: () => started(client, action, batch),
   });
+}
+
+/** Here and not at the server, which would name it by its name on the wire. */
+function refuseBadKind(kind: string | undefined): void {
+  if (kind === undefined || /^[0-9a-f]{16}$/.test(kind)) return;
+  throw new UsageError(
+    `--kind: expected one that \`${commandName()} errors\` lists (16 hexadecimal digits), got '${kind}'.`,
+  );
 }
 
 function started(client: Client, action: BatchAction, batch: Batch) {

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { Option, type Command } from 'commander';
 import type { EndpointMembers } from '../client/webhooks.ts';
 import { webhookEvents, type WebhookEvent } from '../core/delivery.ts';
@@ -15,6 +14,7 @@ import {
 import { attemptText } from './webhook-text.ts';
 import { endpointListing, printEndpoint } from './endpoint-text.ts';
 import { exitCodes, UsageError } from './exit-codes.ts';
+import { fileLine } from './file-argument.ts';
 import { paged, printListing } from './listing.ts';
 import { noSuchId } from './webhook-deliveries.ts';
 
@@ -134,15 +134,6 @@ function headerFrom(word: string): readonly [string, string] {
   if (equals < 1) throw new UsageError(`Expected --header name=value, got '${word}'.`);
   const text = word.slice(equals + 1);
   return [word.slice(0, equals), text.startsWith('@') ? fileLine(text.slice(1), '--header') : text];
-}
-
-function fileLine(path: string, option: string): string {
-  try {
-    return readFileSync(path, 'utf8').trim();
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new UsageError(`${option}: ${reason}`, { cause: error });
-  }
 }
 
 type CreateFlags = EndpointFlags & {
