@@ -37,7 +37,9 @@ function addWord(
   const { path, isJson, text } = parsedWord(word);
   const name = path.join('.');
   const types = typesAt(p.schema, path);
-  const content = text.startsWith('@') ? fileText(text.slice(1), `\`${name}\``) : text.replace(/^\\@/, '@');
+  const content = text.startsWith('@')
+    ? fileText(text.slice(1), `\`${name}\``)
+    : text.replace(/^\\@/, '@');
   const value = isJson ? jsonOf(content, name) : coerced(content, types, name);
   const key = JSON.stringify(path);
   const isList = types !== null && types.has('array');

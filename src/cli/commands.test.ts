@@ -356,7 +356,10 @@ describe('the other commands', () => {
     const held = (await cli('submit', 'hang')).stdout.trim();
     const early = await cli('retry', held);
     assert.deepEqual([early.code, early.stdout], [8, '']);
-    assert.match(early.stderr, /is still \w+: only what has failed can be retried\.\nnpx .* wait op_/);
+    assert.match(
+      early.stderr,
+      /is still \w+: only what has failed can be retried\.\nnpx .* wait op_/,
+    );
     const json = await cli('retry', held, '--json');
     assert.equal((JSON.parse(json.stdout) as WireOperation).id, held);
     assert.equal((await cli('cancel', held)).code, 0);

@@ -106,7 +106,8 @@ export function serverUrl(options: GlobalOptions): string {
 /** Reads --token-file, else RAINCHECK_TOKEN; never the command line, which every process can read. */
 export function readToken(options: GlobalOptions): string | undefined {
   const { tokenFile } = options;
-  const text = tokenFile === undefined ? process.env['RAINCHECK_TOKEN'] : fileText(tokenFile, '--token-file');
+  const text =
+    tokenFile === undefined ? process.env['RAINCHECK_TOKEN'] : fileText(tokenFile, '--token-file');
   const token = text?.trim() ?? '';
   if (token === '') {
     if (tokenFile !== undefined) throw new UsageError(`--token-file ${tokenFile} is empty.`);

@@ -86,7 +86,6 @@ function from(given: unknown): string {
 
 /** A text that is no duration as it is: the start refuses it. */
 function durationText(value: unknown): unknown {
-  const ms =
-    typeof value === 'number' || typeof value === 'string' ? parseDuration(value) : null;
+  const ms = typeof value === 'number' || typeof value === 'string' ? parseDuration(value) : null;
   return ms === null ? value : formatDuration(ms);
 }
