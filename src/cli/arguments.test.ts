@@ -87,7 +87,10 @@ describe('the input from words', () => {
       options: { a: 1 },
       y: '@home',
     });
-    assert.throws(() => input('name=@/nowhere/at/all'), /`name`: ENOENT/);
+    assert.throws(
+      () => input('name=@/nowhere/at/all'),
+      /^UsageError: `name`: there is no file \/nowhere\/at\/all$/,
+    );
   });
 
   it('keeps = and escaped dots, and takes an empty text', () => {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { UsageError } from './exit-codes.ts';
+import { fileText } from './file-argument.ts';
 import { isObject, setAt, typesAt, type JsonObject } from './json-schema.ts';
 
 /**
@@ -36,7 +37,9 @@ function addWord(
   const { path, isJson, text } = parsedWord(word);
   const name = path.join('.');
   const types = typesAt(p.schema, path);
-  const content = text.startsWith('@') ? fileText(text.slice(1), name) : text.replace(/^\\@/, '@');
+  const content = text.startsWith('@')
+    ? fileText(text.slice(1), `\`${name}\``)
+    : text.replace(/^\\@/, '@');
   const value = isJson ? jsonOf(content, name) : coerced(content, types, name);
   const key = JSON.stringify(path);
   const isList = types !== null && types.has('array');
@@ -87,15 +90,6 @@ function jsonOf(text: string, name: string): unknown {
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new UsageError(`\`${name}\` is not JSON: ${reason}`, { cause: error });
-  }
-}
-
-function fileText(path: string, name: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new UsageError(`\`${name}\`: ${reason}`, { cause: error });
   }
 }
 

@@ -193,7 +193,10 @@ describe('raincheck cancel with a filter', () => {
     const good = await submitted('echo', 'd1', 2);
     for (const id of good) await final(id);
     const counted = await cli('remove', '--label', 'set=d1', '--dry-run');
-    assert.deepEqual(counted, { code: 0, stdout: '2 failed operations\n', stderr: '' });
+    const left = '2 completed ones stay; --status completed takes those.\n';
+    assert.deepEqual(counted, { code: 0, stdout: '2 failed operations\n', stderr: left });
+    const byCode = await cli('remove', '--label', 'set=d1', '--code', 'task_error', '--dry-run');
+    assert.equal(byCode.stderr, '');
     const asked = await cli('remove', '--label', 'set=d1', '--status', 'completed');
     assert.equal(asked.code, 2);
     assert.match(
@@ -225,6 +228,23 @@ describe('raincheck cancel with a filter', () => {
     assert.equal((await cli('cancel', id)).code, 0);
   });
 
+  it('says so where a task that is named is not there, and nothing else', async () => {
+    const lists = [['list'], ['errors'], ['cancel'], ['retry'], ['remove', '--dry-run']];
+    for (const args of lists) {
+      const meant = await cli(...args, '--task', 'brokn');
+      assert.equal(meant.code, 0, meant.stderr);
+      assert.match(meant.stderr, /There is no task `brokn`\. Did you mean `broken`\?\n$/);
+    }
+    const far = await cli('list', '--task', 'zzz');
+    assert.match(far.stderr, /^There is no task `zzz`\. Tasks here: .*\bbroken\b.*\.\n$/);
+    const quiet = await cli('list', '--task', 'zzz', '-q');
+    assert.deepEqual(quiet, { code: 0, stdout: '', stderr: '' });
+    for (const task of ['nothing', 'webhooks.redrive']) {
+      const none = await cli('list', '--task', task, '--until', '30d');
+      assert.deepEqual(none, { code: 0, stdout: '', stderr: '' });
+    }
+  });
+
   it('does nothing without being told to what', async () => {
     const cases: [string[], RegExp][] = [
       [['cancel'], /Name an operation, or say --all or a filter/],
@@ -235,6 +255,7 @@ describe('raincheck cancel with a filter', () => {
       [['retry', '--all', '--input', '{}'], /--input is for one operation/],
       [['cancel', '--status', 'failed'], /pending, processing/],
       [['cancel', '--error', 'x'], /Unknown option/],
+      [['retry', '--kind', 'nosuch'], /--kind: expected one that `npx raincheck errors` lists/],
       [['retry', '--task', 'x', '-n', '0', '--yes'], /\n {4}limit {2}\S/],
       [['retry', '--where', 'a.0=1', '--yes'], /\n {4}filter\.input\.a\\\.0 {2}\S/],
     ];

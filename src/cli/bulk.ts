@@ -25,6 +25,8 @@ export type Bulk = {
   /** The name of what is counted: 'failed operation', 'failed operations'. */
   readonly nouns: { readonly one: string; readonly many: string };
   readonly words: BulkWords;
+  /** What is good to know of so many before they are taken, as a sentence for stderr; null: nothing. */
+  readonly remark?: (count: number) => Promise<string | null>;
   /** Starts the operation that does it. */
   readonly start: () => Promise<OperationHandle>;
 };
@@ -89,13 +91,16 @@ export async function runBulk(context: Context, flags: BulkFlags, bulk: Bulk): P
   if (flags.dryRun === true) {
     if (output.json) output.resultJson(answer);
     else output.result(what);
+    await tellRemark(context, bulk, count);
     return exitCodes.ok.code;
   }
   if (count === 0) {
     if (output.json) output.resultJson(answer);
     output.note(`No ${one} matches.`);
+    await tellRemark(context, bulk, count);
     return exitCodes.ok.code;
   }
+  await tellRemark(context, bulk, count);
   if (flags.yes !== true && !(await isAgreed(context, bulk.words, { isOne: count === 1, what }))) {
     output.note('Nothing was done.');
     return exitCodes.ok.code;
@@ -103,6 +108,13 @@ export async function runBulk(context: Context, flags: BulkFlags, bulk: Bulk): P
   output.note(`${bulk.words.doing}: ${what}.`);
   const handle = await bulk.start();
   return followAndFinish(context, handle, { timeoutMs: flags.timeout, to: undefined });
+}
+
+/** Asks nothing of the server where nobody would read it. */
+async function tellRemark({ output }: Context, { remark }: Bulk, count: number): Promise<void> {
+  if (remark === undefined || output.json || output.quiet) return;
+  const text = await remark(count);
+  if (text !== null) output.note(text);
 }
 
 function isAgreed(
@@ -119,6 +131,6 @@ function isAgreed(
   );
 }
 
-function capitalised(text: string): string {
+export function capitalised(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 }

@@ -351,7 +351,18 @@ describe('the other commands', () => {
     assert.equal((JSON.parse(again.stdout) as WireOperation).retry_of, id);
     const done = idIn((await cli('run', 'echo', 'name=b', '--json')).stdout);
     const refused = await cli('retry', done);
-    assert.equal(refused.code, 1, refused.stderr);
+    assert.equal(refused.code, 2, refused.stderr);
+    assert.match(refused.stderr, /Only a failed operation can be retried; op_\w+ is completed/);
+    const held = (await cli('submit', 'hang')).stdout.trim();
+    const early = await cli('retry', held);
+    assert.deepEqual([early.code, early.stdout], [8, '']);
+    assert.match(
+      early.stderr,
+      /is still \w+: only what has failed can be retried\.\nnpx .* wait op_/,
+    );
+    const json = await cli('retry', held, '--json');
+    assert.equal((JSON.parse(json.stdout) as WireOperation).id, held);
+    assert.equal((await cli('cancel', held)).code, 0);
   });
 
   it('tasks lists them and tells the fields of one', async () => {

@@ -35,7 +35,8 @@ export function addConfig(program: Command, shell: Shell): void {
 
 const order = `
 A flag goes before a variable, a variable before the config file, the file before the default.
-Secrets are shown as [set].`;
+Secrets are shown as [set].
+In a pipe: one setting a line, tab-separated: setting, value, where it came from.`;
 
 /** Settings of the commands that talk to a server. */
 function clientOrigins(flags: GlobalOptions): SettingOrigin[] {

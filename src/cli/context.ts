@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { InvalidArgumentError, type Command } from 'commander';
 import { clientOver, type Client } from '../client/client.ts';
 import type { OperationHandle } from '../client/operation.ts';
@@ -8,6 +7,7 @@ import { isOperationId } from '../core/id.ts';
 import { formatDuration, parseDuration } from '../core/duration.ts';
 import { commandName } from '../server/command-name.ts';
 import { UsageError } from './exit-codes.ts';
+import { fileText } from './file-argument.ts';
 import { openOutput, type Output } from './output.ts';
 import { safeLine, shellWord } from './terminal-text.ts';
 
@@ -106,7 +106,8 @@ export function serverUrl(options: GlobalOptions): string {
 /** Reads --token-file, else RAINCHECK_TOKEN; never the command line, which every process can read. */
 export function readToken(options: GlobalOptions): string | undefined {
   const { tokenFile } = options;
-  const text = tokenFile === undefined ? process.env['RAINCHECK_TOKEN'] : tokenIn(tokenFile);
+  const text =
+    tokenFile === undefined ? process.env['RAINCHECK_TOKEN'] : fileText(tokenFile, '--token-file');
   const token = text?.trim() ?? '';
   if (token === '') {
     if (tokenFile !== undefined) throw new UsageError(`--token-file ${tokenFile} is empty.`);
@@ -114,15 +115,6 @@ export function readToken(options: GlobalOptions): string | undefined {
   }
   if (/^[\u0021-\u007e]+$/.test(token)) return token;
   throw new UsageError('The token has characters that cannot stand in a header.');
-}
-
-function tokenIn(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new UsageError(`--token-file: ${reason}`, { cause: error });
-  }
 }
 
 /**

@@ -10,7 +10,9 @@ export const endpointListing: Listing<WireEndpoint> = {
     one.kind,
     stateName(one),
     one.created_at,
-    [one.next_attempt_at, one.next_attempt_reason].filter((part) => part !== null).join(' '),
+    [one.next_attempt_at, one.next_attempt_reason ?? failingText(one)]
+      .filter((part) => part !== null)
+      .join(' '),
     one.url,
     one.events.join(','),
     (one.tasks ?? []).join(','),
@@ -27,7 +29,8 @@ export const endpointListing: Listing<WireEndpoint> = {
   row: (one, now) => [
     one.id,
     one.kind,
-    stateName(one),
+    // The pipe has a column that says why.
+    stateName(one) === 'enabled' && failingText(one) !== null ? 'failing' : stateName(one),
     briefly(nextText(one, now)),
     one.kind === 'request' ? 'as asked' : one.events.map(eventName).join(' '),
     one.tasks === null ? 'all' : one.tasks.join(' '),
@@ -40,6 +43,11 @@ export const endpointListing: Listing<WireEndpoint> = {
 function stateName(endpoint: WireEndpoint): string {
   if (!endpoint.enabled) return 'disabled';
   return endpoint.next_attempt_reason === null ? 'enabled' : 'waiting';
+}
+
+/** 'failing: 7 in a row'; null: the latest attempt did not fail by its fault, or it is disabled. */
+function failingText({ enabled, health }: WireEndpoint): string | null {
+  return enabled && health.failures > 0 ? `failing: ${health.failures} in a row` : null;
 }
 
 /** An endpoint in a few lines; with --json as one object. */
@@ -98,7 +106,9 @@ function consentText(
 function healthText({ health }: WireEndpoint, ago: (instant: string | null) => string): string {
   const ramp = health.in_flight_max === null ? '' : `, at most ${health.in_flight_max} at once`;
   const failing =
-    health.failing_since === null ? '' : `, failing since ${ago(health.failing_since)}`;
+    health.failing_since === null
+      ? ''
+      : `, failing since ${ago(health.failing_since)} (${health.failures} in a row)`;
   return (
     `circuit ${health.circuit}, last success ${ago(health.last_success_at)}, ` +
     `last failure ${ago(health.last_failure_at)}${failing}${ramp}`

@@ -6,6 +6,7 @@ import { exitCodes, UsageError } from './exit-codes.ts';
 import { instantOf } from './instant.ts';
 import { incompleteText, printListing } from './listing.ts';
 import { wholeSeconds } from './progress-line.ts';
+import { unknownTaskText } from './unknown-task.ts';
 
 type ErrorGroupFlags = { readonly task?: string; readonly since?: string; readonly limit: number };
 
@@ -41,7 +42,7 @@ async function printErrorGroups(context: Context, flags: ErrorGroupFlags): Promi
     limit,
     since: since === undefined ? undefined : instantOf('--since', since, now),
   });
-  await printListing(context, found.groups, {
+  const count = await printListing(context, found.groups, {
     cells: (one) => [
       one.fingerprint,
       one.task,
@@ -70,5 +71,7 @@ async function printErrorGroups(context: Context, flags: ErrorGroupFlags): Promi
     ],
     none: 'Nothing has failed.',
   });
+  const hint = count === 0 ? await unknownTaskText(context, task) : null;
+  if (hint !== null) output.note(hint);
   if (!found.complete) output.note(incompleteText('failed operations'));
 }

@@ -7,7 +7,8 @@ export const exitCodes = {
   error: { code: 1, meaning: 'something else went wrong, such as a server that cannot be reached' },
   usage: {
     code: 2,
-    meaning: 'the command line, the settings or the input are wrong (HTTP 400, 413, 415, 422)',
+    meaning:
+      'the command line, the settings or the input are wrong (HTTP 400, 413, 415, 422), or what is to be retried completed',
   },
   failed: { code: 3, meaning: 'the operation failed, or the test of a webhook endpoint' },
   auth: { code: 4, meaning: 'the token is missing, wrong or not allowed to do this (401, 403)' },
@@ -23,7 +24,7 @@ export const exitCodes = {
   stillRunning: {
     code: 8,
     meaning:
-      'not finished yet; it keeps running (at --timeout, or asked for its result or its removal)',
+      'not finished yet; it keeps running (at --timeout, or asked for its result, its removal or a retry)',
   },
   refused: {
     code: 9,
@@ -53,7 +54,10 @@ export function exitCodeOfError(error: unknown): number {
   if (error instanceof OperationFailed) return exitCodeOfOutcome(error.code);
   if (error instanceof WaitTimeout) return exitCodes.stillRunning.code;
   if (error instanceof NetworkError) return exitCodes.error.code;
-  return error instanceof ProblemError ? exitCodeOfStatus(error.status) : exitCodes.error.code;
+  if (!(error instanceof ProblemError)) return exitCodes.error.code;
+  // `retry` itself tells what has not finished; what is left has completed.
+  if (error.code === 'operation_not_failed') return exitCodes.usage.code;
+  return exitCodeOfStatus(error.status);
 }
 
 function exitCodeOfStatus(status: number): number {

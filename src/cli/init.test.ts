@@ -71,6 +71,8 @@ describe('init', () => {
     assert.equal(written.code, 0);
     assert.match(written.stderr, /npm install raincheck zod/);
     assert.equal(readFileSync(path.join(folder, 'package.json'), 'utf8'), '{}');
+    const again = await runCli(['init'], { folder });
+    assert.match(again.stderr, /There are raincheck\.config\.ts and tasks\/greeting\.ts in /);
   });
 });
 

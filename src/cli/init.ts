@@ -79,7 +79,8 @@ function refuseTaken(files: readonly InitFile[], folder: string): void {
   const taken = files.filter(({ name }) => existsSync(path.join(folder, name)));
   if (taken.length === 0) return;
   const names = taken.map(({ name }) => name).join(' and ');
-  throw new UsageError(`There is ${names} in ${folder} already: nothing was written.`);
+  const are = taken.length === 1 ? 'is' : 'are';
+  throw new UsageError(`There ${are} ${names} in ${folder} already: nothing was written.`);
 }
 
 function writeAll(files: readonly InitFile[], folder: string): void {

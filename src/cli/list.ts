@@ -7,6 +7,7 @@ import { paged, printListing } from './listing.ts';
 import { operationFilter, withOperationFilters, type FilterFlags } from './operation-filters.ts';
 import { wholeSeconds } from './progress-line.ts';
 import { progressOf } from './status.ts';
+import { unknownTaskText } from './unknown-task.ts';
 
 type ListFlags = FilterFlags & {
   readonly status?: OperationStatus;
@@ -34,12 +35,14 @@ const pipeHelp = `
 In a pipe: one operation a line, tab-separated: id, task, status, created, detail.`;
 
 async function printOperations(context: Context, flags: ListFlags): Promise<void> {
-  await printListing(context, listed(context, flags), {
+  const count = await printListing(context, listed(context, flags), {
     cells: cellsOf,
     columns: ['ID', 'TASK', 'STATUS', 'AGE', 'DETAIL'].map((title) => ({ title })),
     row: (one, now) => cellsOf(one).with(3, wholeSeconds(now - Date.parse(one.created_at))),
     none: 'No operations.',
   });
+  const hint = count === 0 ? await unknownTaskText(context, flags.task) : null;
+  if (hint !== null) context.output.note(hint);
 }
 
 /** Reads page by page, as far as --limit goes. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import os from 'node:os';
@@ -141,12 +141,12 @@ the body is not as it came (was it parsed and written anew?), or it is a forgery
       golden(stdout),
       `19:05:12  (no type)  completed
           id         (none), first attempt
-          signature  not checked: no secret is given (--secret or RAINCHECK_WEBHOOK_SECRET)
+          signature  not checked: no secret is given (RAINCHECK_WEBHOOK_SECRET or --secret-file)
           result     /reports/op_1
           answered   200 in 2 ms
 19:05:12  (no JSON object)
           id         msg_1, first attempt
-          signature  not checked: no secret is given (--secret or RAINCHECK_WEBHOOK_SECRET)
+          signature  not checked: no secret is given (RAINCHECK_WEBHOOK_SECRET or --secret-file)
           answered   200 in 2 ms
 `,
     );
@@ -270,6 +270,12 @@ describe('what listen answers', () => {
     );
     assert.equal((await again(delivery)).status, 200);
     await stopAgain();
+    writeFileSync(path.join(folder, 'secrets'), `${otherSecret}\n${sampleSecret}\n`);
+    const { post: byFile, stop: stopByFile } = await listener(['--secret-file', 'secrets'], {
+      RAINCHECK_WEBHOOK_SECRET: otherSecret,
+    });
+    assert.equal((await byFile(delivery)).status, 200);
+    await stopByFile();
   });
 });
 
@@ -379,6 +385,11 @@ describe('listen --forward-to', () => {
 describe('listen refuses', () => {
   const cases: Record<string, [string[], RegExp]> = {
     'a secret that is none': [['--secret', 'hunter2'], /--secret: Expected each secret.*whsec_/],
+    'a file that is not there': [
+      ['--secret-file', '/nowhere/at/all'],
+      /--secret-file: there is no file \/nowhere\/at\/all/,
+    ],
+    'a file that is empty': [['--secret-file', '/dev/null'], /--secret-file \/dev\/null is empty/],
     'an address that is none': [['--forward-to', 'localhost:8080'], /--forward-to.*http or https/],
     'a password in the address': [['--forward-to', 'http://a:b@localhost/'], /without a password/],
     'two who answer': [['--forward-to', 'http://127.0.0.1:1', '--status', '500'], /exclude each/],

@@ -6,6 +6,7 @@ import { WebhookVerificationError } from '../client/webhook-error.ts';
 import { collected, integerArgument, type GlobalOptions, type Shell } from './context.ts';
 import { deliveryJson, deliveryText } from './delivery-text.ts';
 import { exitCodes, UsageError } from './exit-codes.ts';
+import { fileText } from './file-argument.ts';
 import { openOutput, type Output } from './output.ts';
 import { portArgument } from './server-options.ts';
 import { createReceiver, type ReceivedDelivery } from './webhook-receiver.ts';
@@ -13,6 +14,7 @@ import { createReceiver, type ReceivedDelivery } from './webhook-receiver.ts';
 type ListenFlags = GlobalOptions & {
   readonly port: number;
   readonly secret?: readonly string[];
+  readonly secretFile?: readonly string[];
   readonly forwardTo?: URL;
   readonly status?: number;
   readonly fail: number;
@@ -30,9 +32,10 @@ export function addListen(program: Command, shell: Shell): void {
     .option(
       '--secret <secret>',
       'verify with this whsec_… (or whpk_…); may be repeated; other processes here can read it, ' +
-        'but not RAINCHECK_WEBHOOK_SECRET',
+        'but not --secret-file and RAINCHECK_WEBHOOK_SECRET',
       collected,
     )
+    .option('--secret-file <file>', 'the same from a file; may be repeated', collected)
     .option('--status <code>', 'answer this status (default 200)', statusArgument)
     .option('--fail <n>', 'answer 500 to the first n attempts of each id', integerArgument, 0)
     .addHelpText('after', listenHelp)
@@ -43,7 +46,7 @@ export function addListen(program: Command, shell: Shell): void {
 }
 
 const listenHelp = `
-Several secrets in RAINCHECK_WEBHOOK_SECRET have spaces or commas between. Without any, the one of \`raincheck dev\` in
+Several secrets in RAINCHECK_WEBHOOK_SECRET or a file have spaces, commas or lines between. Without any, the one of \`raincheck dev\` in
 the same folder verifies, and what it does not fit counts as not checked. Otherwise a signature that does not fit is
 answered with 401, unless --forward-to decides.
 With --json: one object a line, {"kind": "listening" | "delivery" | "summary", …}.`;
@@ -87,27 +90,48 @@ type Secrets = {
 };
 
 /**
- * Takes --secret, else RAINCHECK_WEBHOOK_SECRET, else what `dev` left here. A bad one is refused now, not at the
+ * Takes --secret and --secret-file, else RAINCHECK_WEBHOOK_SECRET, else what `dev` left here. A bad one is refused now, not at the
  * first delivery.
  */
-async function checkedSecrets({ secret }: ListenFlags): Promise<Secrets> {
-  const fromEnv = (process.env['RAINCHECK_WEBHOOK_SECRET'] ?? '')
-    .split(/[\s,]+/)
-    .filter((text) => text !== '');
-  const given = secret ?? fromEnv;
+async function checkedSecrets(flags: ListenFlags): Promise<Secrets> {
+  const given = givenSecrets(flags);
   const { devSecretFile, readDevSecrets } = await import('../server/dev-secret.ts');
-  const secrets = given.length > 0 ? given : readDevSecrets(process.cwd());
-  const foundIn = given.length > 0 || secrets.length === 0 ? null : devSecretFile;
-  for (const one of secrets) {
+  const found = given.length > 0 ? [] : readDevSecrets(process.cwd());
+  const foundIn = found.length === 0 ? null : devSecretFile;
+  const all = [...given, ...found.map((secret) => ({ secret, name: devSecretFile }))];
+  for (const { secret, name } of all) {
     try {
-      await importWebhookKey(one);
+      await importWebhookKey(secret);
     } catch (error) {
       if (!(error instanceof WebhookVerificationError)) throw error;
-      const name = foundIn ?? (secret === undefined ? 'RAINCHECK_WEBHOOK_SECRET' : '--secret');
       throw new UsageError(`${name}: ${error.message}`, { cause: error });
     }
   }
-  return { secrets, foundIn };
+  return { secrets: all.map(({ secret }) => secret), foundIn };
+}
+
+/** A secret and where it was given, which an error about it may show. */
+type GivenSecret = { readonly secret: string; readonly name: string };
+
+function givenSecrets({ secret = [], secretFile = [] }: ListenFlags): readonly GivenSecret[] {
+  const fromFlags = [
+    ...secret.map((one) => ({ secret: one, name: '--secret' })),
+    ...secretFile.flatMap((path) => secretsOfFile(path)),
+  ];
+  if (fromFlags.length > 0) return fromFlags;
+  const name = 'RAINCHECK_WEBHOOK_SECRET';
+  return secretsIn(process.env[name] ?? '').map((one) => ({ secret: one, name }));
+}
+
+/** Refuses an empty file: nothing would be checked, or something else than what was meant. */
+function secretsOfFile(path: string): readonly GivenSecret[] {
+  const secrets = secretsIn(fileText(path, '--secret-file'));
+  if (secrets.length === 0) throw new UsageError(`--secret-file ${path} is empty.`);
+  return secrets.map((secret) => ({ secret, name: `--secret-file ${path}` }));
+}
+
+function secretsIn(text: string): readonly string[] {
+  return text.split(/[\s,]+/).filter((one) => one !== '');
 }
 
 /** Returns the address. Refuses a busy port: the address that a server was given would be somebody else's. */
@@ -141,7 +165,7 @@ function announce(
   if (p.forwardTo !== null) output.note(`Forwarding to ${p.forwardTo.href}`);
   if (p.foundIn !== null) output.note(`Verifying with the secret of dev in ${p.foundIn}.`);
   if (p.secrets.length > 0) return;
-  output.note('Signatures are not checked: set RAINCHECK_WEBHOOK_SECRET, or use --secret.');
+  output.note('Signatures are not checked: set RAINCHECK_WEBHOOK_SECRET, or use --secret-file.');
 }
 
 /** Resolves at the first Ctrl-C. The listener stays: a terminal may deliver one twice. */

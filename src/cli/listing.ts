@@ -17,20 +17,25 @@ export type Listing<T> = {
   readonly none: string;
 };
 
-/** Prints one thing a line: as JSON, tab-separated, or as a table for eyes. */
+/** Prints one thing a line: as JSON, tab-separated, or as a table for eyes. Resolves to how many there were. */
 export async function printListing<T>(
   { output, transport }: Context,
   things: AsyncIterable<T> | Iterable<T>,
   p: Listing<T>,
-): Promise<void> {
+): Promise<number> {
   const found: T[] = [];
+  let count = 0;
   for await (const one of things) {
+    count += 1;
     if (output.json) output.resultJson(one);
     else if (output.resultIsSeen) found.push(one);
     else output.result(p.cells(one).map(safeLine).join('\t'));
   }
-  if (!output.resultIsSeen || output.json) return;
-  if (found.length === 0) return output.note(p.none);
+  if (!output.resultIsSeen || output.json) return count;
+  if (count === 0) {
+    output.note(p.none);
+    return count;
+  }
   const now = transport.serverNow();
   const width = process.stdout.columns || 80;
   const isShown = (_: unknown, i: number): boolean => width >= (p.columns[i]?.from ?? 0);
@@ -38,6 +43,7 @@ export async function printListing<T>(
   const [head = '', ...lines] = table(p.columns.filter(isShown), rows, width);
   output.report(output.styleResult('dim', head));
   for (const line of lines) output.result(line);
+  return count;
 }
 
 /** Reads page by page, `limit` items at most. */

@@ -1,7 +1,11 @@
 import type { Command } from 'commander';
+import type { OperationHandle } from '../client/operation.ts';
+import { ProblemError } from '../client/problem.ts';
+import { isFinal } from '../client/wait.ts';
+import type { WireOperation } from '../core/wire-operation.ts';
 import { inputOption } from './arguments.ts';
 import { isBatch, runBatch, withBatchOptions, type BatchFlags } from './batch.ts';
-import { acting, operationNamed, type Shell } from './context.ts';
+import { acting, operationNamed, type Context, type Shell } from './context.ts';
 import { exitCodes, UsageError } from './exit-codes.ts';
 import { resumeText } from './finish.ts';
 
@@ -18,13 +22,38 @@ export function addRetry(program: Command, shell: Shell): void {
           if (input !== undefined) throw new UsageError('--input is for one operation: name it.');
           return runBatch(context, 'retry', flags);
         }
-        const failed = operationNamed(context, command.args[0]);
-        const again = await failed.retry(input === undefined ? undefined : inputOption(input));
-        const { output } = context;
-        if (output.json) output.resultJson(again.accepted);
-        else output.result(again.id);
-        output.note(resumeText(context, again.id));
-        return exitCodes.ok.code;
+        const handle = operationNamed(context, command.args[0]);
+        return retryOne(context, handle, input === undefined ? undefined : inputOption(input));
       }),
     );
+}
+
+async function retryOne(
+  context: Context,
+  handle: OperationHandle,
+  input: unknown,
+): Promise<number> {
+  const { output } = context;
+  try {
+    const again = await handle.retry(input);
+    if (output.json) output.resultJson(again.accepted);
+    else output.result(again.id);
+    output.note(resumeText(context, again.id));
+    return exitCodes.ok.code;
+  } catch (error) {
+    if (!(error instanceof ProblemError) || error.code !== 'operation_not_failed') throw error;
+    const operation = await handle.status();
+    if (isFinal(operation)) throw error;
+    return tellUnfinished(context, operation);
+  }
+}
+
+/** As `result` and `remove` tell it. */
+function tellUnfinished(context: Context, operation: WireOperation): number {
+  const { output } = context;
+  const { id, status } = operation;
+  if (output.json) output.resultJson(operation);
+  else output.problem(`${id} is still ${status}: only what has failed can be retried.`);
+  output.note(resumeText(context, id));
+  return exitCodes.stillRunning.code;
 }

@@ -7,6 +7,7 @@ import { suggestion } from '../core/suggest.ts';
 import { inputFrom, inputOption, labelsFrom } from './arguments.ts';
 import { isObject } from './json-schema.ts';
 import { safeLine } from './terminal-text.ts';
+import { noTaskText } from './unknown-task.ts';
 import { collected, durationArgument, integerArgument, type Context } from './context.ts';
 
 /** Flags that `run` and `submit` share: the input and the options of a submit. */
@@ -99,10 +100,6 @@ export async function suggestingTask(
       (tasks) => tasks.map((task) => task.name),
       () => [],
     );
-    const meant = suggestion(name, names);
-    const known = names.length === 0 ? '' : ` Tasks here: ${names.join(', ')}.`;
-    const hint = meant === null ? known : ` Did you mean \`${meant}\`?`;
-    const detail = `There is no task \`${name}\`.${hint}`;
-    throw new ProblemError({ ...error.problem, detail }, null);
+    throw new ProblemError({ ...error.problem, detail: noTaskText(name, names) }, null);
   }
 }

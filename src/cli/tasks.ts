@@ -13,6 +13,7 @@ export function addTasks(program: Command, shell: Shell): void {
     .command('tasks')
     .description('list the tasks of the server, or show one with the fields of its input')
     .argument('[task]', 'name of the task')
+    .addHelpText('after', pipeHelp)
     .action(
       acting(shell, async (context, command) => {
         const [name] = command.args;
@@ -22,6 +23,9 @@ export function addTasks(program: Command, shell: Shell): void {
       }),
     );
 }
+
+const pipeHelp = `
+In a pipe: one task a line, tab-separated: name, path, state, pending, processing, description.`;
 
 function printTasks({ output }: Context, tasks: readonly WireTask[]): void {
   if (output.json) return tasks.forEach((task) => output.resultJson(task));

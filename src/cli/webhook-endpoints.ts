@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { Option, type Command } from 'commander';
+import { NetworkError, ProblemError } from '../client/problem.ts';
 import type { EndpointMembers } from '../client/webhooks.ts';
 import { webhookEvents, type WebhookEvent } from '../core/delivery.ts';
 import { isEndpointId } from '../core/id.ts';
+import { limits } from '../core/limits.ts';
 import type { WireEndpoint, WireSecretList } from '../core/wire-webhook.ts';
 import {
   acting,
@@ -15,6 +16,7 @@ import {
 import { attemptText } from './webhook-text.ts';
 import { endpointListing, printEndpoint } from './endpoint-text.ts';
 import { exitCodes, UsageError } from './exit-codes.ts';
+import { fileLine } from './file-argument.ts';
 import { paged, printListing } from './listing.ts';
 import { noSuchId } from './webhook-deliveries.ts';
 
@@ -136,15 +138,6 @@ function headerFrom(word: string): readonly [string, string] {
   return [word.slice(0, equals), text.startsWith('@') ? fileLine(text.slice(1), '--header') : text];
 }
 
-function fileLine(path: string, option: string): string {
-  try {
-    return readFileSync(path, 'utf8').trim();
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new UsageError(`${option}: ${reason}`, { cause: error });
-  }
-}
-
 type CreateFlags = EndpointFlags & {
   readonly secretFile?: string;
   readonly signature?: 'v1' | 'v1a';
@@ -191,10 +184,39 @@ function addCreate(webhooks: Command, shell: Shell): void {
             `It has not consented yet, so nothing is sent: ${detail ?? 'it was not asked'}`,
           );
         }
+        for (const text of await twinTexts(context, created)) output.note(text);
         output.note(`Try it: ${context.command} webhooks test ${created.id}${context.flags}`);
         return exitCodes.ok.code;
       }),
     );
+}
+
+/** A sentence for each other endpoint at the same address, of the newest, that is sent events of this one too. */
+async function twinTexts(
+  { client, output }: Context,
+  created: WireEndpoint,
+): Promise<readonly string[]> {
+  if (output.json || output.quiet || !created.enabled) return [];
+  try {
+    const page = await client.webhooks.endpoints({
+      kind: 'registered',
+      limit: limits.pageSizeMax,
+    });
+    return page.endpoints
+      .filter((one) => one.id !== created.id && one.enabled && one.url === created.url)
+      .filter((one) => sharesEvents(one, created))
+      .map(({ id }) => `${id} has the same address: both will get each event that both ask for.`);
+  } catch (error) {
+    // It is made and its secret told: a hint that cannot be had is no error.
+    if (error instanceof ProblemError || error instanceof NetworkError) return [];
+    throw error;
+  }
+}
+
+function sharesEvents(a: WireEndpoint, b: WireEndpoint): boolean {
+  const sharesTasks =
+    a.tasks === null || b.tasks === null || a.tasks.some((task) => b.tasks?.includes(task));
+  return sharesTasks && a.events.some((event) => b.events.includes(event));
 }
 
 function addUpdate(webhooks: Command, shell: Shell): void {

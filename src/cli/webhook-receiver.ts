@@ -130,7 +130,7 @@ async function checkSignature(
   if (secrets.length === 0) {
     return {
       state: 'unchecked',
-      detail: 'no secret is given (--secret or RAINCHECK_WEBHOOK_SECRET)',
+      detail: 'no secret is given (RAINCHECK_WEBHOOK_SECRET or --secret-file)',
     };
   }
   try {
@@ -139,7 +139,7 @@ async function checkSignature(
   } catch (error) {
     if (!(error instanceof WebhookVerificationError)) throw error;
     if (foundIn !== null) {
-      const detail = `${error.code} with what ${foundIn} has; give another by --secret or RAINCHECK_WEBHOOK_SECRET`;
+      const detail = `${error.code} with what ${foundIn} has; give another by RAINCHECK_WEBHOOK_SECRET or --secret-file`;
       return { state: 'unchecked', detail };
     }
     return { state: 'invalid', code: error.code, detail: error.message };

@@ -59,6 +59,14 @@ const endpoints = [
     enabled: false,
     next_attempt_reason: 'endpoint disabled: it answered 410',
   }),
+  wireEndpoint({
+    id: sampleEndpointId.slice(0, -1) + 3,
+    health: {
+      ...wireEndpoint().health,
+      failures: 7,
+      failing_since: '2025-12-31T23:00:00.000Z',
+    },
+  }),
 ];
 
 const attempts = [
@@ -172,6 +180,7 @@ describe('On a terminal of 80 columns', { skip: !hasTerminal && 'no util-linux s
       'ep_01M8A4E996B3WN28N5KDPPT7E8  registered  enabled         hooks.example.com/ra…',
       'ep_01M8A4E996B3WN28N5KDPPT7E1  registered  waiting   2 m   a-name-that-is-rathe…',
       'ep_01M8A4E996B3WN28N5KDPPT7E2  request     disabled        hooks.example.com/ra…',
+      'ep_01M8A4E996B3WN28N5KDPPT7E3  registered  failing         hooks.example.com/ra…',
     ]);
   });
 

@@ -5,7 +5,9 @@ import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Webhook } from 'standardwebhooks';
 import { runCli, startCli, type CliRun } from '../../test/support/run-cli.ts';
+import { scriptedServer } from '../../test/support/scripted-server.ts';
 import { hasTerminal, onTerminal } from '../../test/support/terminal.ts';
+import { wireEndpoint } from '../../test/support/wire-samples.ts';
 import type { WireOperation } from '../core/wire-operation.ts';
 import type {
   WireCreatedEndpoint,
@@ -156,6 +158,51 @@ describe('raincheck webhooks', () => {
     assert.equal((await cli('webhooks', 'remove', id)).stdout, `${id} removed\n`);
     const gone = await cli('webhooks', 'show', id);
     assert.equal(gone.code, 5);
+  });
+
+  it('says which enabled endpoint has the same address and gets the same events', async () => {
+    const create = async (...flags: string[]) => {
+      const made = await cli('webhooks', 'create', `${inbox.origin}/twice`, ...flags);
+      assert.equal(made.code, 0, made.stderr);
+      return { id: made.stdout.slice(0, 29), hint: made.stderr.split('\n').slice(1, -2) };
+    };
+    const failures = await create('--event', 'failed', '--task', 'broken');
+    assert.deepEqual(failures.hint, []);
+    const successes = await create('--event', 'completed');
+    assert.deepEqual(successes.hint, []);
+    const others = await create('--event', 'failed', '--task', 'echo');
+    assert.deepEqual(others.hint, []);
+    assert.deepEqual((await create('--event', 'failed', '--disabled')).hint, []);
+    const again = await create('--event', 'failed', '--task', 'broken');
+    assert.deepEqual(again.hint, [
+      `${failures.id} has the same address: both will get each event that both ask for.`,
+    ]);
+    for (const { id } of [failures, successes, others, again]) {
+      await cli('webhooks', 'remove', id);
+    }
+  });
+
+  it('lists why an endpoint that fails does', async () => {
+    const health = { ...wireEndpoint().health, failures: 7 };
+    const endpoints = [wireEndpoint({ health }), wireEndpoint()];
+    await using server = await scriptedServer(() => ({
+      status: 200,
+      body: { endpoints, next_cursor: null },
+    }));
+    const args = ['webhooks', 'list', '--kind', 'registered'];
+    const { stdout, stderr } = await runCli(args, server);
+    const reasons = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split('\t').slice(2, 5));
+    assert.deepEqual(
+      reasons.map(([state, , reason]) => [state, reason]),
+      [
+        ['enabled', 'failing: 7 in a row'],
+        ['enabled', ''],
+      ],
+      stderr,
+    );
   });
 
   it('asks for consent, again by hand, and shows what came of it', async () => {

@@ -1,7 +1,8 @@
+import { fileSettingOrigins } from './file-settings.ts';
 import { exampleConfigFile, findConfig, loadConfig } from './load-config.ts';
 import { storeLabel } from './open-store.ts';
 import type { Mode } from './setting-table.ts';
-import { settingOrigins, type SettingOrigin } from './settings.ts';
+import { readSettings, settingOrigins, type SettingOrigin } from './settings.ts';
 
 /** The settings that a server started here would use. */
 export type ShownConfig = {
@@ -13,7 +14,8 @@ export type ShownConfig = {
 
 /**
  * The settings of `dev`, `serve` or `worker` in `folder`, each with its origin. Starts nothing.
- * Throws `invalid_option` as the start would.
+ * Throws `invalid_option` for what a flag or variable may give as well, and for `webhooks`, as the
+ * start would.
  */
 export async function showConfig(p: {
   readonly mode: Mode;
@@ -27,8 +29,10 @@ export async function showConfig(p: {
   const isExample = file === null && mode === 'dev';
   const config =
     file === null && !isExample ? {} : (await loadConfig(file ?? exampleConfigFile())).config;
-  const settings = settingOrigins({ mode, flags: {}, env, config });
-  return { mode, file, settings: settings.map((one) => withoutPassword(one)) };
+  const sources = { mode, flags: {}, env, config };
+  const settings = settingOrigins(sources).map((one) => withoutPassword(one));
+  const fileOnly = fileSettingOrigins({ config, settings: readSettings(sources) });
+  return { mode, file, settings: [...settings, ...fileOnly] };
 }
 
 /**
