@@ -8,9 +8,9 @@ import { readWhoami } from './state/server.ts';
 import { can, signedOut, token, whoami } from './state/session.ts';
 import { watchTasks } from './state/tasks.ts';
 import { notifyError } from './parts/notices.tsx';
-import { DeadLetters } from './views/dead-letters.tsx';
 import { DeliveryView } from './views/delivery.tsx';
 import { EndpointView } from './views/endpoint.tsx';
+import { Failures } from './views/failures.tsx';
 import { Nothing } from './views/nothing.tsx';
 import { OperationView } from './views/operation.tsx';
 import { Operations } from './views/operations.tsx';
@@ -64,7 +64,7 @@ function viewAt({ parts }: Place): JSX.Element {
     case 'operations':
       return id === undefined ? <Operations /> : <OperationView key={id} id={id} />;
     case 'dead-letters':
-      return <DeadLetters />;
+      return <Failures />;
     case 'webhooks':
       return <Webhooks part={id ?? 'endpoints'} />;
     case 'tasks':

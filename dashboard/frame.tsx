@@ -17,7 +17,7 @@ type Entry = {
 const entries: readonly Entry[] = [
   { view: '', label: 'Overview', icon: 'overview', needs: 'read' },
   { view: 'operations', label: 'Operations', icon: 'operations', needs: 'read' },
-  { view: 'dead-letters', label: 'Dead letters', icon: 'dead', needs: 'read' },
+  { view: 'dead-letters', label: 'Failures', icon: 'dead', needs: 'read' },
   { view: 'webhooks', label: 'Webhooks', icon: 'webhooks', needs: 'read' },
   { view: 'tasks', label: 'Tasks', icon: 'tasks', needs: 'read' },
   { view: 'workers', label: 'Workers', icon: 'workers', needs: 'read' },

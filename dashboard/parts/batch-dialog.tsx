@@ -8,7 +8,7 @@ import { notify } from './notices.tsx';
 const verbs: Readonly<Record<BatchAction, string>> = {
   cancel: 'Cancel',
   retry: 'Retry',
-  remove: 'Discard',
+  remove: 'Remove',
 };
 
 /** Counts the operations first, then starts the batch as an operation that can be followed. */

@@ -28,7 +28,8 @@ const tabs: readonly (readonly [string, string])[] = [
   ['held', 'Held'],
   ['delivered', 'Delivered'],
   ['dead', 'Dead'],
-  ['cancelled,expired', 'Given up'],
+  ['cancelled', 'Cancelled'],
+  ['expired', 'Expired'],
 ];
 
 /** Deliveries that match the address: `state`, `endpoint`, `operation`, `event`, `error`. */
@@ -142,7 +143,7 @@ function DeliveryRow({ delivery }: { readonly delivery: WireDelivery }) {
       </td>
       <td>
         <a class="row-link" href={`webhooks/deliveries/${id}`} aria-label={`${event} ${id}`}>
-          {event.replace('operation.', '')}
+          {event}
         </a>
       </td>
       <td class="wide id">

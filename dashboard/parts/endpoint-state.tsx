@@ -29,7 +29,7 @@ export function WhyItWaits(p: {
   const { next_attempt_at: at, next_attempt_reason: reason } = p.of;
   if (at === null && reason === null) return null;
   return (
-    <span class="cut small tone-warn">
+    <span class="why cut small tone-warn">
       {at === null ? (
         'Waits'
       ) : (

@@ -1,4 +1,4 @@
-import type { WireOperation } from 'raincheck/client';
+import type { WireAttempt, WireOperation } from 'raincheck/client';
 import { address, here, place } from '../state/address.ts';
 import { now } from '../state/clock.ts';
 import { readInput } from '../state/operation-input.ts';
@@ -105,9 +105,11 @@ function Attempts({ operation }: { readonly operation: WireOperation }) {
   const ended = endedAttempts(operation);
   const latest = latestAttempt(operation);
   if (ended.length === 0 && latest === null) return <Empty title="No attempt has begun" />;
+  const begun = ended.slice(1).map(({ started_at }) => Date.parse(started_at));
+  if (latest !== null) begun.push(latest.from);
   return (
     <ol class="attempts">
-      {ended.map((attempt) => (
+      {ended.map((attempt, i) => (
         <li key={attempt.started_at}>
           <p>
             <strong>Attempt {attempt.number}</strong> {attempt.outcome} after{' '}
@@ -115,12 +117,7 @@ function Attempts({ operation }: { readonly operation: WireOperation }) {
               {duration(Date.parse(attempt.ended_at) - Date.parse(attempt.started_at))}
             </span>
             , <Time at={attempt.ended_at} />
-            {attempt.retry_at === null ? null : (
-              <>
-                ; the next {Date.parse(attempt.retry_at) > now.value ? 'is' : 'was'} due{' '}
-                <Time at={attempt.retry_at} />
-              </>
-            )}
+            <Next attempt={attempt} begunAt={begun[i]} />
           </p>
           {attempt.error === null ? null : (
             <Code
@@ -132,6 +129,20 @@ function Attempts({ operation }: { readonly operation: WireOperation }) {
       ))}
       {latest === null ? null : <Latest attempt={latest} />}
     </ol>
+  );
+}
+
+/** When the attempt after this one began, or is to begin. */
+function Next(p: { readonly attempt: WireAttempt; readonly begunAt: number | undefined }) {
+  const { ended_at, retry_at } = p.attempt;
+  if (p.begunAt !== undefined) {
+    return <>; the next {duration(p.begunAt - Date.parse(ended_at))} later</>;
+  }
+  if (retry_at === null) return null;
+  return (
+    <>
+      ; the next due <Time at={retry_at} />
+    </>
   );
 }
 

@@ -1,5 +1,5 @@
 import type { WireStats, WireStatsBucket } from 'raincheck/client';
-import type { Percentiles } from '../state/stats.ts';
+import { endsOf, sum, type Percentiles } from '../state/stats.ts';
 import { count, duration, plural } from '../state/text.ts';
 import { Chart, type Row } from './chart.tsx';
 import { Panel } from './page.tsx';
@@ -57,17 +57,13 @@ function decade(ms: number): string {
   return ms < 1000 ? `${ms} ms` : `${count(ms / 1000)} s`;
 }
 
-function outcomes(buckets: readonly WireStatsBucket[]): Row[] {
-  const cancelled = buckets.map((bucket) => bucket.failed_by_code['cancelled'] ?? 0);
+function outcomes(buckets: readonly WireStatsBucket[]) {
+  const ends = buckets.map(endsOf);
   return [
-    { label: 'completed', tone: 'good', values: buckets.map((bucket) => bucket.completed) },
-    {
-      label: 'failed',
-      tone: 'bad',
-      values: buckets.map((bucket, i) => bucket.failed - (cancelled[i] ?? 0)),
-    },
-    { label: 'cancelled', tone: 'off', values: cancelled },
-  ];
+    { label: 'completed', tone: 'good', values: ends.map(({ completed }) => completed) },
+    { label: 'failed', tone: 'bad', values: ends.map(({ failed }) => failed) },
+    { label: 'cancelled', tone: 'off', values: ends.map(({ cancelled }) => cancelled) },
+  ] as const;
 }
 
 function percentileRows(values: readonly (Percentiles | null)[]): Row[] {
@@ -95,9 +91,8 @@ function oldestRow({ buckets, oldest_pending_at, generated_at }: WireStats): Row
 }
 
 function finishedLabel(buckets: readonly WireStatsBucket[]): string {
-  const completed = buckets.reduce((sum, bucket) => sum + bucket.completed, 0);
-  const failed = buckets.reduce((sum, bucket) => sum + bucket.failed, 0);
-  return `Operations that finished over time: ${count(completed)} completed, ${count(failed)} failed in ${plural(buckets.length, 'interval')}.`;
+  const told = outcomes(buckets).map(({ label, values }) => `${count(sum(values))} ${label}`);
+  return `Operations that finished over time: ${told.join(', ')} in ${plural(buckets.length, 'interval')}.`;
 }
 
 function latencyLabel(what: string, values: readonly (Percentiles | null)[]): string {

@@ -2,7 +2,7 @@ import type { WireTask } from 'raincheck/client';
 import { address } from '../state/address.ts';
 import { now } from '../state/clock.ts';
 import { tasks, tasksError } from '../state/tasks.ts';
-import { count, duration } from '../state/text.ts';
+import { count, duration, roundedPercent } from '../state/text.ts';
 import { Empty } from './empty.tsx';
 import { State } from './mark.tsx';
 import { Trouble } from './trouble.tsx';
@@ -65,7 +65,7 @@ function TaskRow({ task, full }: { readonly task: WireTask; readonly full: boole
         <td class="num wide">
           {estimate_accuracy === null
             ? '–'
-            : `${Math.round(estimate_accuracy.within_bound * 100)}% of ${count(estimate_accuracy.samples)}`}
+            : `${roundedPercent(estimate_accuracy.within_bound)} of ${count(estimate_accuracy.samples)}`}
         </td>
       ) : null}
     </tr>

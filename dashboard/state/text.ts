@@ -58,6 +58,12 @@ export function instant(ms: number, utc: boolean): string {
   return `${date} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
 }
 
+/** Rounded; below 10 % with a decimal. */
+export function roundedPercent(share: number): string {
+  return `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`;
+}
+
+/** How far something is: rounded down, so that 100 % is all of it. */
 export function percent(share: number): string {
-  return `${Math.floor(share * 100)}%`;
+  return `${Math.floor(share * 100)} %`;
 }

@@ -48,7 +48,7 @@ export function timelineOf(
     const { event, url } = history.delivery;
     const host = URL.parse(url)?.host ?? url;
     lanes.push({
-      name: `${event.replace('operation.', '')} → ${host}`,
+      name: `${event} → ${host}`,
       stretches: sends(history, now),
     });
   }

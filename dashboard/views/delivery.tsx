@@ -138,7 +138,7 @@ function DeliveryFacts({ delivery }: { readonly delivery: WireDelivery }) {
         ['Failures that count', `${delivery.failures} of ${delivery.failures_max}`],
         ['Created', <Time at={delivery.created_at} />],
         ['Finished', finished_at === null ? null : <Time at={finished_at} />],
-        ['Given up after', <Time at={delivery.expires_at} />],
+        ['Expires', <Time at={delivery.expires_at} />],
       ]}
     />
   );

@@ -83,7 +83,7 @@ function BatchButtons(p: { readonly filter: Filter; readonly asked: readonly Ser
 const batchActions: readonly { action: BatchAction; label: string; of: readonly string[] }[] = [
   { action: 'cancel', label: 'Cancel all…', of: ['pending', 'processing'] },
   { action: 'retry', label: 'Retry all…', of: ['failed'] },
-  { action: 'remove', label: 'Discard all…', of: ['completed', 'failed'] },
+  { action: 'remove', label: 'Remove all…', of: ['completed', 'failed'] },
 ];
 
 /** The filters for the server; null: a pattern waits for the names of the tasks. */

@@ -15,8 +15,8 @@ import { now } from '../state/clock.ts';
 import { totals } from '../state/feed.ts';
 import { useLoaded } from '../state/loaded.ts';
 import { client } from '../state/server.ts';
-import { windows, type Health } from '../state/stats.ts';
-import { count, duration, plural } from '../state/text.ts';
+import { endsOf, slotsTitle, sum, windows, type Health } from '../state/stats.ts';
+import { count, duration, plural, roundedPercent } from '../state/text.ts';
 
 /** The state of the server, problems first. */
 export function Overview() {
@@ -107,10 +107,10 @@ function Figures({ stats, window }: { readonly stats: WireStats | null; readonly
   // The newest bucket has only begun, which would look like a fall in a line without axes.
   const whole = buckets.filter(({ complete }) => complete);
   const completed = sum(buckets.map((bucket) => bucket.completed));
-  const failed = sum(buckets.map((bucket) => bucket.failed));
+  const failed = sum(buckets.map((bucket) => endsOf(bucket).failed));
+  const cancelled = sum(buckets.map((bucket) => endsOf(bucket).cancelled));
   const backlog = stats === null ? noBacklog : backlogOf(stats);
   const oldest = stats?.oldest_pending_at ?? null;
-  const share = completed + failed === 0 ? 0 : failed / (completed + failed);
   return (
     <ul class="figures">
       <Figure
@@ -134,6 +134,7 @@ function Figures({ stats, window }: { readonly stats: WireStats | null; readonly
         }
         spark={[...backlog.running.slice(0, -1), shown?.processing ?? 0]}
         href={address('operations', { q: 'status:processing' })}
+        title={slotsTitle}
       />
       <Figure
         label={`Completed in ${window}`}
@@ -145,14 +146,13 @@ function Figures({ stats, window }: { readonly stats: WireStats | null; readonly
       <Figure
         label={`Failed in ${window}`}
         value={stats === null ? null : failed}
-        note={
-          completed + failed === 0
-            ? 'nothing has finished'
-            : failed === 0
-              ? 'nothing has'
-              : `${(share * 100).toFixed(share < 0.1 ? 1 : 0)}% of what finished`
-        }
-        spark={whole.map((bucket) => bucket.failed)}
+        note={[
+          failed > 0 && `${roundedPercent(failed / (completed + failed))} of what finished`,
+          cancelled > 0 && `besides ${count(cancelled)} cancelled`,
+        ]
+          .filter(Boolean)
+          .join(', ')}
+        spark={whole.map((bucket) => endsOf(bucket).failed)}
         href={address('operations', { q: `status:failed since:${window}` })}
         bad={failed > 0}
       />
@@ -166,20 +166,19 @@ function Figure(p: {
   readonly note: string;
   readonly spark: readonly number[];
   readonly href: string;
+  readonly title?: string;
   readonly bad?: boolean;
 }) {
   return (
     <li class={p.bad === true ? 'panel figure-card tone-bad' : 'panel figure-card'}>
-      <a href={p.href}>{p.label}</a>
+      <a href={p.href} title={p.title}>
+        {p.label}
+      </a>
       <strong class="figure">{p.value === null ? '–' : count(p.value)}</strong>
       <span class="dim small">{p.note}</span>
       <Spark values={p.spark} />
     </li>
   );
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }
 
 function LatestErrors() {

@@ -15,7 +15,7 @@ import { sampleOf } from '../state/schema.ts';
 import { ask, served } from '../state/server.ts';
 import { can, mayOperate } from '../state/session.ts';
 import { putTask, tasks, tasksError } from '../state/tasks.ts';
-import { count, duration } from '../state/text.ts';
+import { count, duration, roundedPercent } from '../state/text.ts';
 
 /** One task: its input, its limits, its state. */
 export function TaskView({ name }: { readonly name: string }) {
@@ -148,12 +148,12 @@ function Estimates({ task }: { readonly task: WireTask }) {
         ['Nine of ten within', durations === null ? null : duration(durations.p90_ms)],
         ['Finished ever', durations === null ? null : count(durations.samples)],
         [
-          'Within the bound (goal 90%)',
+          'Within the bound (goal 90 %)',
           accuracy === null
             ? null
-            : `${Math.round(accuracy.within_bound * 100)}% of ${count(accuracy.samples)}`,
+            : `${roundedPercent(accuracy.within_bound)} of ${count(accuracy.samples)}`,
         ],
-        ['Median error', accuracy === null ? null : `${(accuracy.error_median * 100).toFixed(0)}%`],
+        ['Median error', accuracy === null ? null : roundedPercent(accuracy.error_median)],
         ['Declared', estimate_ms === null ? null : duration(estimate_ms)],
       ]}
     />

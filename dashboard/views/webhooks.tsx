@@ -5,6 +5,7 @@ import { Empty } from '../parts/empty.tsx';
 import { EndpointState, WhyItWaits } from '../parts/endpoint-state.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { NewEndpointDialog } from '../parts/new-endpoint.tsx';
+import { shortId } from '../parts/operation-table.tsx';
 import { Page } from '../parts/page.tsx';
 import { Tabs } from '../parts/tabs.tsx';
 import { TimeOrNone } from '../parts/time.tsx';
@@ -68,7 +69,7 @@ function Endpoints() {
     <>
       <Trouble error={loaded.error.value} />
       <div class="table-frame">
-        <table class="rows">
+        <table class="rows endpoints">
           <thead>
             <tr>
               <th>State</th>
@@ -100,7 +101,7 @@ function Endpoints() {
 }
 
 function EndpointRow({ endpoint }: { readonly endpoint: WireEndpoint }) {
-  const { id, url, kind, health } = endpoint;
+  const { id, url, kind, events, health } = endpoint;
   return (
     <tr>
       <td>
@@ -110,6 +111,7 @@ function EndpointRow({ endpoint }: { readonly endpoint: WireEndpoint }) {
         <a class="row-link cut" href={`webhooks/endpoints/${id}`} title={url}>
           {url}
         </a>
+        <span class="cut dim small">{[shortId(id), ...events].join(' · ')}</span>
         <WhyItWaits of={endpoint} />
       </td>
       <td class="wide">{kind === 'registered' ? 'registered' : 'named by requests'}</td>

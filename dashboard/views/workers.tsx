@@ -5,6 +5,7 @@ import { Page } from '../parts/page.tsx';
 import { Time } from '../parts/time.tsx';
 import { Trouble } from '../parts/trouble.tsx';
 import { useLoaded } from '../state/loaded.ts';
+import { slotsTitle } from '../state/stats.ts';
 import type { Shown } from '../state/shown.ts';
 import { client } from '../state/server.ts';
 import { count, duration, plural } from '../state/text.ts';
@@ -64,7 +65,7 @@ function WorkerTable({ workers }: { readonly workers: readonly WireWorker[] }) {
           <tr>
             <th>State</th>
             <th class="fill">Process</th>
-            <th>Busy</th>
+            <th title={slotsTitle}>Busy</th>
             <th class="num">Heartbeat</th>
             <th class="num wide">Loop lag</th>
             <th class="wide">Version</th>

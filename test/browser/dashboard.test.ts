@@ -56,7 +56,7 @@ describe('the dashboard', { skip: executable === null && noChromium }, () => {
       await using watched = await openPage(browser);
       const { page } = watched;
       await page.goto(own.url);
-      const names = ['Operations', 'Dead letters', 'Webhooks', 'Tasks', 'Workers', 'Try it'];
+      const names = ['Operations', 'Failures', 'Webhooks', 'Tasks', 'Workers', 'Try it'];
       for (const name of ['Overview', ...names]) {
         await page
           .getByRole('navigation', { name: 'Views' })
@@ -177,7 +177,7 @@ describe('the dashboard', { skip: executable === null && noChromium }, () => {
     assert.equal(await page.getByLabel('Follow').count(), 0);
   });
 
-  it('discards a kind of failures, after it has counted them and said what that means', async () => {
+  it('removes a kind of failures, after it has counted them and said what that means', async () => {
     await using own = await startSite({});
     for (let i = 0; i < 3; i += 1) await (await own.client.submit('picky', { good: false })).wait();
     await (await own.client.submit('flaky', { failures: 9 })).wait();
@@ -185,9 +185,9 @@ describe('the dashboard', { skip: executable === null && noChromium }, () => {
     const { page } = watched;
     await page.goto(`${own.url}dead-letters`);
     const group = page.locator('.groups li').filter({ hasText: 'This input is no good' });
-    await group.getByRole('button', { name: 'Discard…' }).click();
+    await group.getByRole('button', { name: 'Remove…' }).click();
     await page.getByRole('dialog').getByText('Nobody can read them').waitFor();
-    await page.getByRole('button', { name: 'Discard 3 operations' }).click();
+    await page.getByRole('button', { name: 'Remove 3 operations' }).click();
     await page.locator('h1').getByText('Completed').waitFor();
     await page.goto(`${own.url}dead-letters`);
     await page.locator('.groups li').first().waitFor();
@@ -196,20 +196,20 @@ describe('the dashboard', { skip: executable === null && noChromium }, () => {
     watched.assertQuiet();
   });
 
-  it('discards what completed, and then says why a number leads to an empty list', async () => {
+  it('removes what completed, and then says why a number leads to an empty list', async () => {
     await using own = await startSite({});
     for (let i = 0; i < 3; i += 1) await (await own.client.submit('noop', { i })).wait();
     await using watched = await openPage(browser);
     const { page } = watched;
     await page.goto(`${own.url}operations`);
     await page.locator('tr[data-id]').nth(2).waitFor();
-    assert.equal(await page.getByRole('button', { name: 'Discard all…' }).count(), 0);
+    assert.equal(await page.getByRole('button', { name: 'Remove all…' }).count(), 0);
     await page.goto(`${own.url}tasks`);
     const row = page.locator('tr').filter({ hasText: 'noop' });
     await row.getByRole('link', { name: '3', exact: true }).click();
-    await page.getByRole('button', { name: 'Discard all…' }).click();
+    await page.getByRole('button', { name: 'Remove all…' }).click();
     await page.getByRole('dialog').getByText('Nobody can read them or their results').waitFor();
-    await page.getByRole('button', { name: 'Discard 3 operations' }).click();
+    await page.getByRole('button', { name: 'Remove 3 operations' }).click();
     await page.locator('h1').getByText('Completed').waitFor();
     await page.goto(`${own.url}tasks`);
     await row.getByRole('link', { name: '3', exact: true }).click();
@@ -289,6 +289,10 @@ describe('the dashboard', { skip: executable === null && noChromium }, () => {
       (await attempts.allTextContents()).map((text) => /^Attempt \d \w+/.exec(text)?.[0]),
       ['Attempt 1 failed', 'Attempt 2 completed'],
     );
+    await attempts
+      .first()
+      .getByText(/; the next [\d.]+ m?s later$/)
+      .waitFor();
     await page.getByRole('link', { name: 'Attempts 2' }).waitFor();
     await page.getByRole('link', { name: 'Operations' }).first().click();
     await page.getByRole('link', { name: /^Waiting ?\d/ }).waitFor();
@@ -328,6 +332,51 @@ describe('the dashboard', { skip: executable === null && noChromium }, () => {
     site.heal();
     await page.getByRole('button', { name: 'Resend' }).click();
     await page.locator('h1').getByText('Delivered').waitFor();
+    watched.assertQuiet();
+  });
+
+  it('tells two endpoints with one address apart, and says in full why they wait on a phone', async () => {
+    await using own = await startSite();
+    const url = `${own.receiver.origin}/the-hooks-of-a-receiver-with-a-long-name`;
+    for (const event of ['completed', 'failed'] as const) {
+      await own.client.webhooks.createEndpoint({ url, events: [`operation.${event}`] });
+    }
+    for (let i = 0; i < 5; i += 1) await own.client.run('noop', { i });
+    await until(
+      'the circuit is open',
+      () => own.client.webhooks.endpoints(),
+      ({ endpoints }) => endpoints.some(({ health }) => health.circuit === 'open'),
+    );
+    await using watched = await openPage(browser, { viewport: { width: 390, height: 900 } });
+    const { page } = watched;
+    await page.goto(`${own.url}webhooks/endpoints`);
+    const row = page.locator('tbody tr').filter({ hasText: 'operation.completed' });
+    await page.locator('tbody tr').filter({ hasText: 'operation.failed' }).waitFor();
+    const cut = `[...document.querySelectorAll('.cut')].filter(
+      (one) => one.scrollWidth > one.clientWidth).map((one) => one.textContent)`;
+    await row.getByText(/circuit open after \d+ failures/).waitFor();
+    assert.deepEqual(await page.evaluate<string[]>(cut), []);
+    await row.getByRole('link').click();
+    await page
+      .locator('.facts')
+      .getByText(/circuit open after \d+ failures/)
+      .waitFor();
+    assert.deepEqual(await page.evaluate<string[]>(cut), []);
+    watched.assertQuiet();
+  });
+
+  it('counts a cancelled operation apart from those that failed', async () => {
+    await using own = await startSite();
+    const waiting = await own.client.submit('noop', {}, { delay: '1h' });
+    await own.client.operation(waiting.id).cancel();
+    await (await own.client.submit('picky', { good: false })).wait();
+    for (let i = 0; i < 3; i += 1) await own.client.run('noop', { i });
+    await using watched = await openPage(browser);
+    const { page } = watched;
+    await page.goto(own.url);
+    const card = page.locator('.figure-card').filter({ hasText: 'Failed in 1h' });
+    await card.getByText('25 % of what finished, besides 1 cancelled').waitFor();
+    assert.equal(await card.locator('.figure').textContent(), '1');
     watched.assertQuiet();
   });
 

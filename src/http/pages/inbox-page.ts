@@ -63,8 +63,8 @@ function tryIt(task: Task, address: string): string {
   const url = `${address.slice(0, address.lastIndexOf('/inbox'))}${task.path}`;
   const sample = sampleInput(task.inputJsonSchema);
   const input = typeof sample === 'object' ? { ...sample, webhook_url: address } : sample;
-  const body = JSON.stringify(input).replaceAll("'", "'\\''");
-  return `curl ${url} -H 'content-type: application/json' -d '${body}'`;
+  const body = JSON.stringify(input, null, 2).replaceAll('\n', '\n  ').replaceAll("'", "'\\''");
+  return [`curl ${url}`, "  -H 'content-type: application/json'", `  -d '${body}'`].join(' \\\n');
 }
 
 const verdicts = {

@@ -17,19 +17,17 @@ import { mayOperate } from '../state/session.ts';
 import type { DeadGroup, ErrorGroup } from '../state/stats.ts';
 import { count } from '../state/text.ts';
 
-/**
- * Operations and deliveries that used up their attempts and wait for a person, by kind of error.
- */
-export function DeadLetters() {
+/** Failed operations and dead letters (webhooks that used up their attempts), by kind of error. */
+export function Failures() {
   const isWebhooks = place.value.query.get('kind') === 'webhooks';
   return (
-    <Page title="Dead letters">
+    <Page title="Failures">
       <Tabs
         label="Kind"
         current={isWebhooks ? 'webhooks' : 'operations'}
         tabs={[
           { name: 'operations', label: 'Operations', href: 'dead-letters' },
-          { name: 'webhooks', label: 'Webhooks', href: 'dead-letters?kind=webhooks' },
+          { name: 'webhooks', label: 'Dead letters', href: 'dead-letters?kind=webhooks' },
         ]}
       />
       {isWebhooks ? <DeadWebhooks /> : <FailedOperations />}
@@ -85,7 +83,7 @@ function FailedOperations() {
                       class="quiet"
                       onClick={() => (asked.value = { action: 'remove', group })}
                     >
-                      Discard…
+                      Remove…
                     </button>
                   </>
                 ) : null}
