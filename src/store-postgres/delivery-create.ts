@@ -19,15 +19,16 @@ WHERE id = ANY($1::text[])`;
 
 /**
  * The stored deliveries of operations that matter to a new one: final events, and events that a
- * final one makes obsolete.
+ * final one makes obsolete. One that is being sent goes on, unless its end stands in this very
+ * transaction, before what creates the new one.
  */
 export const siblingsSql = `
-SELECT operation_id, id, event
+SELECT operation_id, id, event, state
 FROM @deliveries
 WHERE operation_id = ANY($1::text[])
   AND (
     event IN ('operation.completed', 'operation.failed')
-    OR (event IN ('operation.started', 'operation.progress') AND state IN ('pending', 'held'))
+    OR (event IN ('operation.started', 'operation.progress') AND state IN ('pending', 'held', 'sending'))
   )`;
 
 type Siblings = { hasFinal: boolean; readonly overtaken: string[] };
@@ -72,7 +73,9 @@ export class DeliveryCreation {
     for (const id of ids) this.#there.set(id, false);
     for (const [id] of there) this.#there.set(id as string, true);
     for (const id of operationIds) this.#siblings.set(id, { hasFinal: false, overtaken: [] });
-    for (const [operationId, id, event] of siblings) {
+    for (const [operationId, id, event, state] of siblings) {
+      const isSent = state === 'sending' && this.#p.deliveries.find(id as string) === undefined;
+      if (isSent && !isFinalEvent(event as DeliveryEvent)) continue;
       this.#remember(operationId as string, id as string, event as DeliveryEvent);
     }
     const overtaken = plans.flatMap(({ event, operationId }) =>

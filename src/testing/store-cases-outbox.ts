@@ -5,7 +5,7 @@ import type { Operation } from '../core/operation.ts';
 import type { Outbox } from '../store/delivery-store.ts';
 import { newDelivery } from '../store/new-delivery.ts';
 import { completedBy, failedBy, tokenOf, type StoreBench, type StoreCase } from './store-bench.ts';
-import { requestedWebhook } from './webhook-bench.ts';
+import { endedBy, failed, requestedWebhook } from './webhook-bench.ts';
 
 /** The deliveries of a final state, made in the step that makes it final. */
 export const outboxCases: readonly StoreCase[] = [
@@ -215,6 +215,25 @@ export const outboxCases: readonly StoreCase[] = [
       }
       for (const record of kept) await webhooks.assertRecord(record);
       await webhooks.assertRecord(newDelivery(planned, a, bench.now));
+    },
+  },
+  {
+    title: 'it cancels what failed to be told in the same turn, too',
+    async run(bench) {
+      const { webhooks } = bench;
+      const to = await webhooks.endpoint();
+      const running = await bench.running();
+      const started = { operationId: running.id, event: 'operation.started' } as const;
+      const sending = await webhooks.sending(to, started);
+      bench.outbox = () => [
+        webhooks.planned(to, { operationId: running.id, event: 'operation.completed' }),
+      ];
+      const outcomes = await Promise.all([
+        webhooks.settle(endedBy(sending, failed(), bench.now + 5)),
+        bench.settle(completedBy(running)),
+      ]);
+      assert.deepStrictEqual(outcomes, [['applied'], ['applied']]);
+      assert.deepStrictEqual(await webhooks.states(sending.id), ['cancelled']);
     },
   },
   {
