@@ -9,6 +9,8 @@ const root = path.join(import.meta.dirname, '..', '..');
 
 type NodeParts = {
   readonly kind: 'api' | 'worker';
+  /** An API node that also runs operations, and so claims them in the commit that accepts them. */
+  readonly works?: boolean;
   /** The port of the API, or of a worker's health check. */
   readonly port: number;
   readonly store: string;
@@ -17,8 +19,8 @@ type NodeParts = {
 };
 
 /**
- * One process of several on one database: `raincheck serve --role api` or `raincheck worker`,
- * killed and started again.
+ * One process of several on one database: `raincheck serve`, with `--role api` unless it works, or
+ * `raincheck worker`, killed and started again.
  */
 export class Node {
   readonly kind: 'api' | 'worker';
@@ -35,10 +37,10 @@ export class Node {
 
   /** Starts the process; it answers some time later. */
   spawn(): void {
-    const { kind, port, store, log, env } = this.#p;
+    const { kind, works = false, port, store, log, env } = this.#p;
     const command =
       kind === 'api'
-        ? ['serve', '--role', 'api', '--port', String(port)]
+        ? ['serve', ...(works ? [] : ['--role', 'api']), '--port', String(port)]
         : ['worker', '--health-port', String(port)];
     const child = spawn(
       process.execPath,

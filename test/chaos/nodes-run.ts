@@ -19,7 +19,8 @@ import { freePort } from './server.ts';
 import { Told } from './told.ts';
 
 /**
- * API nodes and workers as processes on one PostgreSQL. Clients go round the API nodes and send
+ * API nodes and workers as processes on one PostgreSQL; the first API node works too, so that claims
+ * in the commit of an accept are among what a kill interrupts. Clients go round the API nodes and send
  * some requests twice at once; every so often a random node is killed and started again. Afterwards
  * the run checks that every acknowledged operation is final, once; that its end was delivered,
  * verified by the receivers' own library and never twice at once; that no key ran more often at
@@ -108,7 +109,7 @@ async function nodesOf(
   const nodes: Node[] = [];
   for (let i = 0; i < apis + workers; i += 1) {
     const kind = i < apis ? 'api' : 'worker';
-    nodes.push(new Node({ kind, port: await freePort(), env, ...p }));
+    nodes.push(new Node({ kind, works: i === 0, port: await freePort(), env, ...p }));
   }
   return nodes;
 }
