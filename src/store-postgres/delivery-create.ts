@@ -1,4 +1,4 @@
-import { finalWebhookEvents, type DeliveryEvent } from '../core/delivery.ts';
+import { isFinalEvent, isOvertaken, type DeliveryEvent } from '../core/delivery.ts';
 import type { NewDelivery } from '../store/delivery-store.ts';
 import { newDelivery } from '../store/new-delivery.ts';
 import { textArray } from './array-literal.ts';
@@ -138,13 +138,4 @@ export function endpointsOf(plans: readonly NewDelivery[]): EndpointNeeds {
     if (endpoint !== null) needs.requests.set(requestName(endpoint), endpoint);
   }
   return needs;
-}
-
-/** Whether the event is obsolete once a final event of its operation is stored. */
-export function isOvertaken(event: DeliveryEvent): boolean {
-  return event === 'operation.started' || event === 'operation.progress';
-}
-
-function isFinalEvent(event: DeliveryEvent): boolean {
-  return finalWebhookEvents.some((one) => one === event);
 }

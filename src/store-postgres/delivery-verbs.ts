@@ -1,7 +1,8 @@
+import { isOvertaken } from '../core/delivery.ts';
 import type { DeliveryStore, SteerOutcome } from '../store/delivery-store.ts';
 import type { Queries, Transaction } from './connection.ts';
 import { claimDeliveries } from './delivery-claim.ts';
-import { endpointsOf, isOvertaken } from './delivery-create.ts';
+import { endpointsOf } from './delivery-create.ts';
 import { countDeliveries, listDeliveries } from './delivery-list.ts';
 import { listDeliveryAttempts, readDelivery, readOperationDelivery } from './delivery-reads.ts';
 import { settleDeliveriesWrite } from './delivery-settle.ts';

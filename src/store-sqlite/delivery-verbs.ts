@@ -102,7 +102,8 @@ class EndBatches {
       while (!batch.isOver) await this.#commits.writeLoosely(() => undefined);
     } catch (error) {
       if (batch.isOver) return;
-      // Refused before it began, because of another process: what is told again must be as if it had not been told before.
+      // Another process kept the write from beginning. The ends are undone, so that settling them
+      // again is applied.
       this.#commits.forget();
       batch.reject(error);
     }
@@ -127,8 +128,9 @@ export function deliveryReadingVerbs(
   const endpoints = prepareEndpointReads(reader, unwritten);
   const readSecrets = prepareReadSecrets(reader);
   /**
-   * Statements find deliveries by the state that their rows have, which is `pending` of those that are sending and not
-   * written. Not when the disk is full: then as far as they do.
+   * Writes deliveries first, because statements find them by the state in their rows, which is
+   * `pending` for those in flight and unwritten. If the disk is full, they find them by what has been
+   * written.
    */
   const written = async ({ states }: DeliveryFilter): Promise<void> => {
     requireOpen();

@@ -154,7 +154,7 @@ export class GroupCommit {
     return this.#enqueue(this.#lastWrites, run, true);
   }
 
-  /** What is kept in memory alongside is void, as after a rollback. */
+  /** What is kept in memory must be read anew before the next write, as after a rollback. */
   forget(): void {
     this.#isStale = true;
   }

@@ -9,11 +9,14 @@ import { SlotMap } from './slot-map.ts';
  * Writing each claim into its row cost as much as writing its end, and the ends of one turn touch
  * almost as many pages as those of eight. So
  *
- *   - a claim is one row of delivery_claims, for all deliveries that it took, committed before the first byte leaves: after the
- *     death of the process it is written into their rows (recoverClaims), and all is as if it had been there all the time
- *   - what was delivered is written with what is delivered in the next turns, `roundsMax` of them or `waitMsMax` at most, and its settlement is
- *     not acknowledged before: until then it is in flight for everyone but the caps, as it is for a process that dies now
- *   - whoever needs to find the truth by statement has it written first (writeOf, writeAll); all other ends do that by themselves
+ * - a claim is one row of delivery_claims, for all deliveries that it took, committed before the
+ *   first byte is sent. If the process dies, the next start writes it into their rows
+ *   (recoverClaims), as if it had always been there
+ * - successful ends are written together with those of the next turns, for at most `roundsMax`
+ *   turns or `waitMsMax`, and a settlement is not acknowledged before. Until then the delivery counts
+ *   as in flight for everything but the caps, as it would if the process died now
+ * - code that needs the present state in the file has it written first (writeOf, writeAll); all
+ *   other ends do so by themselves
  *
  * After a rollback a delivery with an unwritten end counts as in flight again, and its settlement
  * is rejected, so that it is repeated. Readers see the state as of the last commit that was
@@ -54,7 +57,7 @@ WHERE seq = ?`;
 /** Most ends that wait to be written, and most turns that the first of them waits for others. */
 const endsMax = 256;
 const roundsMax = 8;
-/** No longer in any case: a turn takes as long as the disk where it brings something to it. */
+/** Longest wait of an end: a turn that syncs takes as long as the disk does. */
 const waitMsMax = 50;
 
 export class UnwrittenDeliveries {
@@ -129,7 +132,7 @@ export class UnwrittenDeliveries {
     return this.#byId.size === 0 && this.#shown.size === 0;
   }
 
-  /** All that is known, and what is claimed in the same commit, is written with it. */
+  /** Has the next commit write all that is unwritten, what it claims itself included. */
   writeAllWithCommit(): void {
     this.#isAllWanted = true;
   }

@@ -48,7 +48,7 @@ export async function runChaos(p: ChaosOptions): Promise<ChaosSummary> {
     server.spawn();
     await server.ready();
     clients.start({ submitters: 16, observers: 2 });
-    await sleep(300 + random() * 500);
+    await sleep(300 + random() * 500); // no event: kills fall at random instants on purpose
     for (let kill = 1; kill <= p.kills; kill += 1) {
       if (kill === p.kills) await enoughAcknowledged(run);
       await server.signal('SIGKILL');

@@ -54,7 +54,7 @@ export async function runWebhookChaos(p: WebhookChaosOptions): Promise<ChaosSumm
     await server.ready();
     const submitting = run.submitAll(server.base, receiver.origin);
     for (let kill = 1; kill <= p.kills; kill += 1) {
-      await sleep(100 + random() * 700);
+      await sleep(100 + random() * 700); // no event: kills fall at random instants on purpose
       const { size } = receiver.acknowledged;
       await server.signal('SIGKILL');
       p.report(`kill ${kill}: ${run.accepted.size} accepted, ${size} deliveries acknowledged`);
