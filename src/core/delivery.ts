@@ -318,15 +318,17 @@ function claimed(
   now: number,
 ): DeliveryDecision {
   const { worker, token, leaseMs } = event;
-  const change = {
+  const sending: Delivery = {
+    ...delivery,
     state: 'sending',
+    version: delivery.version + 1,
     url: event.url ?? delivery.url,
     attempts: delivery.attempts + 1,
     nextAt: null,
     nextReason: null,
     lease: { token, worker, expiresAt: now + leaseMs },
-  } as const;
-  return applied(delivery, change, attemptUnderWay({ ...delivery, ...change }, now));
+  };
+  return { outcome: 'applied', delivery: sending, attempt: attemptUnderWay(sending, now) };
 }
 
 /** The record of the attempt that holds the lease of `delivery`, begun at `startedAt`. */
@@ -357,14 +359,7 @@ function ended(
   const failures = delivery.failures + (result.delivered ? 0 : 1);
   const again =
     result.delivered || result.abort || failures >= delivery.failuresMax ? null : event.next;
-  const told = {
-    failures,
-    lease: null,
-    trigger: 'schedule',
-    lastStatus: result.answer?.status ?? null,
-    lastError: result.error,
-  } as const;
-  const attempt = {
+  const attempt: DeliveryAttempt = {
     ...endedAttempt(delivery, now),
     outcome: result.delivered ? 'delivered' : 'failed',
     answer: result.answer,
@@ -373,14 +368,19 @@ function ended(
     timings: result.timings,
     nextAt: again?.at ?? null,
     nextReason: again?.reason ?? null,
-  } as const;
-  if (result.delivered) {
-    return applied(delivery, { ...told, ...finished('delivered', now) }, attempt);
-  }
-  if (again === null) {
-    return applied(delivery, { ...told, ...finished(givenUp(delivery), now) }, attempt);
-  }
-  return applied(delivery, { ...told, ...waiting(again.at, again.reason) }, attempt);
+  };
+  const state = result.delivered ? 'delivered' : givenUp(delivery);
+  const after: Delivery = {
+    ...delivery,
+    ...(again === null ? finished(state, now) : waiting(again.at, again.reason)),
+    version: delivery.version + 1,
+    failures,
+    lease: null,
+    trigger: 'schedule',
+    lastStatus: result.answer?.status ?? null,
+    lastError: result.error,
+  };
+  return { outcome: 'applied', delivery: after, attempt };
 }
 
 /**

@@ -30,7 +30,9 @@ export function retryAfterAt(
 
 /** Whether the answer's `webhook-delivery` header holds `word`. */
 export function asksFor(headers: Exchanged['headers'], word: 'disable' | 'abort-message'): boolean {
-  return [headers['webhook-delivery'] ?? []]
+  const values = headers['webhook-delivery'];
+  if (values === undefined) return false;
+  return [values]
     .flat()
     .flatMap((value) => value.split(','))
     .some((value) => value.trim().toLowerCase() === word);

@@ -85,12 +85,11 @@ export class DeliverySettler {
     return { id, token: attempt.token, result, next };
   }
 
-  async #call(settlement: DeliverySettlement): Promise<SettleOutcome> {
-    const [outcome] = await this.#p.store.settleDeliveries({
-      settlements: [settlement],
-      now: this.#p.clock.now(),
-    });
-    return outcome ?? 'lost';
+  #call(settlement: DeliverySettlement): Promise<SettleOutcome> {
+    const { store, clock } = this.#p;
+    return store
+      .settleDeliveries({ settlements: [settlement], now: clock.now() })
+      .then((outcomes) => outcomes[0] ?? 'lost');
   }
 
   #observe(attempt: SendingAttempt, { result }: DeliverySettlement, nextAt: number | null): void {

@@ -1,5 +1,4 @@
 import { elapsedClock, type Clock } from '../core/clock.ts';
-import type { AttemptResult } from '../core/delivery.ts';
 import { limits } from '../core/limits.ts';
 import { Alarm } from '../engine/alarm.ts';
 import { ClaimLoop, type ClaimRound } from '../engine/claim-loop.ts';
@@ -12,6 +11,7 @@ import type { DeliveryObserver } from './delivery-observer.ts';
 import { DeliverySettler } from './delivery-settler.ts';
 import { takeTraceparent } from './event-deliveries.ts';
 import { SendingAttempt, SendingAttempts } from './sending-attempts.ts';
+import { SlotGathering } from './slot-gathering.ts';
 import type { CheckedWebhookSettings } from './webhook-settings.ts';
 import type { Sender } from './webhooks.ts';
 
@@ -35,8 +35,6 @@ type DispatcherParts = {
 
 /** The largest share of the slots for one endpoint, however much waits for it. */
 const endpointShare = 0.25;
-/** A claim is made at once when this share of the slots is free. */
-const gatheredShare = 0.5;
 /** An attempt is cut off this long before its lease ends, and not begun when less is left. */
 const leaseReserveMs = 2_000;
 
@@ -65,8 +63,7 @@ export class Dispatcher implements Service<ClaimRound> {
   readonly #elapsed: Pick<Clock, 'now' | 'sleep'>;
   readonly #slowAlarm: Alarm;
   readonly #endpointSlots: number;
-  readonly #gatherSlots: number;
-  #isGathering = false;
+  readonly #gathering: SlotGathering;
   #tokens = 0;
 
   constructor(p: DispatcherParts) {
@@ -75,7 +72,11 @@ export class Dispatcher implements Service<ClaimRound> {
     const { slots, endpointSlots, pollMs, pausesMs } = p.settings;
     this.#endpointSlots = Math.min(endpointSlots, Math.max(1, Math.floor(slots * endpointShare)));
     this.#attempts = new SendingAttempts(slots);
-    this.#gatherSlots = Math.ceil(slots * gatheredShare);
+    this.#gathering = new SlotGathering({
+      slots,
+      free: () => this.#attempts.free,
+      claim: () => this.wake(),
+    });
     this.#outage = new Outage(logger, 'send deliveries');
     this.#leaseAlarm = new Alarm(clock, () => this.cutOffOverdue());
     this.#elapsed = elapsedClock(clock);
@@ -95,7 +96,7 @@ export class Dispatcher implements Service<ClaimRound> {
       pausesMs,
       attempts: this.#attempts,
       observer: p.observer,
-      freed: () => this.#wakeSoon(),
+      freed: () => this.#gathering.freed(),
       settled: (id, nextAt) => {
         if (nextAt !== null) this.#loop.wakeAt(nextAt);
         p.ended(id);
@@ -110,25 +111,6 @@ export class Dispatcher implements Service<ClaimRound> {
   /** There may be something to send. */
   wake(): void {
     this.#loop.wake();
-  }
-
-  /**
-   * A slot is free. A claim has a fixed cost as large as that of a delivery, so it waits for more
-   * slots while every turn of the event loop frees some.
-   */
-  #wakeSoon(): void {
-    if (this.#attempts.free >= this.#gatherSlots) this.wake();
-    else if (!this.#isGathering) this.#gather(this.#attempts.free);
-  }
-
-  #gather(free: number): void {
-    this.#isGathering = true;
-    setImmediate(() => {
-      this.#isGathering = false;
-      const freeNow = this.#attempts.free;
-      if (freeNow > free && freeNow < this.#gatherSlots) this.#gather(freeNow);
-      else this.wake();
-    });
   }
 
   /** Claims no more; attempts under way go on. */
@@ -228,8 +210,18 @@ export class Dispatcher implements Service<ClaimRound> {
   }
 
   async #send(attempt: SendingAttempt): Promise<void> {
+    const { claimed, signal } = attempt;
+    const { delivery, endpoint, body } = claimed;
+    // The claim has set `url` to the endpoint's present address, which its headers belong to: they
+    // may be meant for no other receiver.
+    const { id, event, url } = delivery;
+    const { traceparent, headers: own } = takeTraceparent(claimed.headers);
+    const headers = { ...endpoint.headers, ...own };
     try {
-      const result = await this.#request(attempt);
+      const found = this.#p.secretsOf(claimed);
+      const secrets = found instanceof Promise ? await found : found;
+      const request = { id, event, url, headers, body, secrets, traceparent, signal };
+      const result = await this.#p.sender.send(request);
       this.#outage.ended();
       if (attempt.phase === 'sending') this.#settler.settle(attempt, result);
     } catch (error) {
@@ -238,16 +230,5 @@ export class Dispatcher implements Service<ClaimRound> {
       this.#outage.failed(error);
       if (attempt.phase === 'sending') this.#drop(attempt);
     }
-  }
-
-  async #request({ claimed, signal }: SendingAttempt): Promise<AttemptResult> {
-    const { delivery, endpoint, body } = claimed;
-    // The claim has set `url` to the endpoint's present address, which its headers belong to: they
-    // may be meant for no other receiver.
-    const { id, event, url } = delivery;
-    const secrets = await this.#p.secretsOf(claimed);
-    const { traceparent, headers: own } = takeTraceparent(claimed.headers);
-    const headers = { ...endpoint.headers, ...own };
-    return this.#p.sender.send({ id, event, url, headers, body, secrets, traceparent, signal });
   }
 }

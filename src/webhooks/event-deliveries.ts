@@ -147,6 +147,7 @@ export function takeTraceparent(headers: Readonly<Record<string, string>>): {
   readonly traceparent: string | null;
   readonly headers: Readonly<Record<string, string>>;
 } {
-  const { [traceHeader]: traceparent = null, ...rest } = headers;
-  return traceparent === null ? { traceparent, headers } : { traceparent, headers: rest };
+  if (headers[traceHeader] === undefined) return { traceparent: null, headers };
+  const { [traceHeader]: traceparent, ...rest } = headers;
+  return { traceparent, headers: rest };
 }

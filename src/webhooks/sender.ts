@@ -56,9 +56,9 @@ export function createSender(options: SenderOptions): Sender {
   const asking = { ...parts, deadlines: new Deadlines(askMs) };
   return {
     send: (request) =>
-      new Attempt({ ...parts, request, message: (url) => posted(url, request, parts) }).send(),
+      new Attempt({ ...parts, request, message: (to) => posted(to, request, parts) }).send(),
     ask: (request) =>
-      new Attempt({ ...asking, request, message: (url) => asked(url, request, parts) }).send(),
+      new Attempt({ ...asking, request, message: (to) => asked(to, request, parts) }).send(),
     close: async () => pool.close(),
   };
 }
@@ -113,7 +113,7 @@ class Deadlines {
 type AttemptParts = SenderParts & {
   readonly request: Pick<SendRequest, 'url' | 'signal'>;
   /** The request to send; called when a connection is ready. */
-  readonly message: (url: URL) => ExchangeRequest;
+  readonly message: (target: Target) => ExchangeRequest;
 };
 
 class Attempt {
@@ -131,14 +131,22 @@ class Attempt {
   }
 
   async send(): Promise<AttemptResult> {
-    const { deadlines, request, clock } = this.#parts;
+    const { deadlines, request, clock, pool } = this.#parts;
     deadlines.add(this);
     const callOff = (): void =>
       this.cut(new SendFailure('timeout', 'Called off.', { isLocal: true }));
     request.signal.addEventListener('abort', callOff);
     try {
       if (request.signal.aborted) callOff();
-      const exchanged = await this.#exchanged();
+      if (this.#cutBy !== null) throw this.#cutBy;
+      const target = targetOf(request.url);
+      const connection =
+        pool.takeIdle(target.origin) ?? (await pool.acquire(target.url, this.#signal()));
+      const wasUsed = connection.uses > 0;
+      let exchanged = await this.#over(connection, target);
+      if (wasUsed && this.#mayResend(exchanged)) {
+        exchanged = await this.#resent(connection, target);
+      } else pool.release(connection);
       const { status } = exchanged;
       const timings = this.#timings();
       return status === null
@@ -152,40 +160,39 @@ class Attempt {
     }
   }
 
-  async #exchanged(): Promise<Exchanged> {
-    const { pool } = this.#parts;
-    const url = parsedUrl(this.#parts.request.url);
-    if (this.#cutBy !== null) throw this.#cutBy;
-    const connection = pool.takeIdle(url.origin) ?? (await pool.acquire(url, this.#signal()));
-    const wasUsed = connection.uses > 0;
-    const exchanged = await this.#over(connection, url);
-    if (!wasUsed || exchanged.hasStarted || exchanged.error === null || this.#cutBy !== null) {
-      pool.release(connection);
-      return exchanged;
-    }
-    const fresh = await pool.replace(connection, url, this.#signal());
-    const again = await this.#over(fresh, url);
-    pool.release(fresh);
-    return again;
+  /** Whether the connection, which had been idle, died before any byte of an answer. */
+  #mayResend({ hasStarted, error }: Exchanged): boolean {
+    return !hasStarted && error !== null && this.#cutBy === null;
   }
 
-  async #over(connection: Connection, url: URL): Promise<Exchanged> {
-    if (connection.uses === 0) this.#opened = connection.opened;
-    const message = this.#messageFor(connection, url);
-    const exchanged = await new Promise<Exchanged>((resolve) => {
-      this.#exchange = new Exchange(connection, resolve);
-      if (this.#cutBy !== null) this.#exchange.cut(this.#cutBy);
-      else this.#exchange.start(message);
-    });
-    this.#exchange = null;
-    this.#firstByteMs = exchanged.firstByteMs;
+  /** Sends the request again over a new connection in place of `dead`. */
+  async #resent(dead: Connection, target: Target): Promise<Exchanged> {
+    const { pool } = this.#parts;
+    const fresh = await pool.replace(dead, target.url, this.#signal());
+    const exchanged = await this.#over(fresh, target);
+    pool.release(fresh);
     return exchanged;
   }
 
+  #over(connection: Connection, target: Target): Promise<Exchanged> {
+    if (connection.uses === 0) this.#opened = connection.opened;
+    const message = this.#messageFor(connection, target);
+    return new Promise((resolve) => {
+      const exchange = new Exchange(connection, (exchanged) => {
+        this.#exchange = null;
+        this.#firstByteMs = exchanged.firstByteMs;
+        resolve(exchanged);
+      });
+      this.#exchange = exchange;
+      if (this.#cutBy !== null) exchange.cut(this.#cutBy);
+      else exchange.start(message);
+    });
+  }
+
   /** One that cannot be made, as of a secret that is damaged, must not keep the connection. */
-  #messageFor(connection: Connection, url: URL): ExchangeRequest {
+  #messageFor(connection: Connection, target: Target): ExchangeRequest {
     try {
-      return this.#parts.message(url);
+      return this.#parts.message(target);
     } catch (error) {
       this.#parts.pool.release(connection);
       throw error;
@@ -217,38 +224,42 @@ class Attempt {
   }
 }
 
+type Target = {
+  readonly url: URL;
+  readonly origin: string;
+  /** Path and query. */
+  readonly path: string;
+};
+
 /**
  * Parsed URLs of recent attempts: an endpoint has one address, and parsing it takes as long as
  * signing.
  */
-const urls = new Map<string, URL>();
-const urlsMax = 1_000;
+const targets = new Map<string, Target>();
+const targetsMax = 1_000;
 
-function parsedUrl(text: string): URL {
-  const known = urls.get(text);
+function targetOf(text: string): Target {
+  const known = targets.get(text);
   if (known !== undefined) return known;
-  const parsed = new URL(text);
-  if (urls.size >= urlsMax) urls.clear();
-  urls.set(text, parsed);
-  return parsed;
+  const url = new URL(text);
+  const target = { url, origin: url.origin, path: url.pathname + url.search };
+  if (targets.size >= targetsMax) targets.clear();
+  targets.set(text, target);
+  return target;
 }
 
-/** Name, value, name, value …; a name in both gets the value of `own`. */
-function headerList(
-  others: Readonly<Record<string, string>>,
-  own: Readonly<Record<string, string>>,
-): string[] {
-  const list: string[] = [];
-  for (const name of Object.keys(others)) {
-    if (own[name] === undefined) list.push(name, others[name] ?? '');
-  }
-  for (const name of Object.keys(own)) list.push(name, own[name] ?? '');
-  return list;
+/** Adds to `own` (name, value, name, value …) the headers whose name it does not have. */
+function withOthers(own: string[], others: Readonly<Record<string, string>>): string[] {
+  const names = Object.keys(others);
+  if (names.length === 0) return own;
+  const ownNames = new Set(own.filter((_, i) => i % 2 === 0));
+  for (const name of names) if (!ownNames.has(name)) own.push(name, others[name] ?? '');
+  return own;
 }
 
 /** The request of a delivery. */
 function posted(
-  url: URL,
+  { path }: Target,
   request: SendRequest,
   { clock, userAgent }: SenderParts,
 ): ExchangeRequest {
@@ -257,27 +268,21 @@ function posted(
   // Receivers refuse a timestamp that is minutes off their clock. now() never goes back, so after a
   // wrong jump forward its timestamps would all be refused; the wall clock's are not.
   const timestamp = Math.floor((clock.wall?.() ?? clock.now()) / 1_000);
-  const own: Record<string, string> = {
-    'content-type': 'application/json',
-    'user-agent': userAgent,
-    'webhook-id': id,
-    'webhook-timestamp': String(timestamp),
-    'webhook-signature': webhookSignature({ id, timestamp, body, secrets }),
-  };
-  if (traceparent !== null) own['traceparent'] = traceparent;
-  const headers = headerList(request.headers, own);
-  return { method: 'POST', path: url.pathname + url.search, headers, body };
+  const signature = webhookSignature({ id, timestamp, body, secrets });
+  const own = ['content-type', 'application/json', 'user-agent', userAgent];
+  own.push('webhook-id', id, 'webhook-timestamp', String(timestamp));
+  own.push('webhook-signature', signature);
+  if (traceparent !== null) own.push('traceparent', traceparent);
+  const headers = withOthers(own, request.headers);
+  return { method: 'POST', path, headers, body };
 }
 
 /** The question of the handshake. */
-function asked(url: URL, request: AskRequest, { userAgent }: SenderParts): ExchangeRequest {
-  const own = {
-    'user-agent': userAgent,
-    'webhook-request-origin': request.origin,
-    'webhook-request-rate': String(request.perMinute),
-  };
-  const headers = headerList(request.headers, own);
-  return { method: 'OPTIONS', path: url.pathname + url.search, headers, body: null };
+function asked({ path }: Target, request: AskRequest, { userAgent }: SenderParts): ExchangeRequest {
+  const own = ['user-agent', userAgent, 'webhook-request-origin', request.origin];
+  own.push('webhook-request-rate', String(request.perMinute));
+  const headers = withOthers(own, request.headers);
+  return { method: 'OPTIONS', path, headers, body: null };
 }
 
 function whole(ms: number | null | undefined): number | null {
