@@ -36,7 +36,7 @@ export const layers: Readonly<Record<string, Layer>> = {
   'store-memory': { layers: ['core', 'store'], packages: [] },
   'store-sqlite': {
     layers: ['core', 'store'],
-    packages: ['node:sqlite', 'node:fs', 'node:path'],
+    packages: ['node:sqlite', 'node:fs', 'node:path', 'node:worker_threads'],
   },
   'store-postgres': {
     layers: ['core', 'store'],

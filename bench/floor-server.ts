@@ -3,7 +3,7 @@ import process from 'node:process';
 import { DatabaseSync } from 'node:sqlite';
 import { operationId } from '../src/core/id.ts';
 import { IdMaker } from '../src/engine/id-maker.ts';
-import { checkpointFrames } from '../src/store-sqlite/group-commit.ts';
+import { checkpointFrames } from '../src/store-sqlite/checkpoints.ts';
 import { LogSync } from '../src/store-sqlite/log-sync.ts';
 import { migrations } from '../src/store-sqlite/migrations.ts';
 

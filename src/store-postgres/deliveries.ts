@@ -1,16 +1,16 @@
 import { decideAtEndpoint } from '../core/delivery-at-endpoint.ts';
 import type { Delivery, DeliveryAttempt, DeliveryTransition } from '../core/delivery.ts';
+import {
+  attemptStartOf,
+  deliveryAttemptColumns,
+  deliveryColumns,
+  deliveryOf,
+} from '../store/delivery-rows.ts';
 import type { NewDelivery } from '../store/delivery-store.ts';
 import { membersText } from '../store/json-columns.ts';
 import { numberArray, textArray } from './array-literal.ts';
 import type { Row, Transaction } from './connection.ts';
-import {
-  attemptStartOf,
-  deliveryAttemptArrays,
-  deliveryAttemptColumns,
-  deliveryColumns,
-  deliveryOf,
-} from './delivery-rows.ts';
+import { deliveryAttemptArrays } from './delivery-rows.ts';
 import { noEndpoints, type EndpointEntry, type EndpointLedger } from './endpoint-ledger.ts';
 
 /**

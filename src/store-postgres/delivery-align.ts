@@ -1,6 +1,6 @@
 import { decideAtEndpoint } from '../core/delivery-at-endpoint.ts';
 import type { Delivery } from '../core/delivery.ts';
-import { deliveryColumns, deliveryOf } from './delivery-rows.ts';
+import { deliveryColumns, deliveryOf } from '../store/delivery-rows.ts';
 import type { EndpointEntry } from './endpoint-ledger.ts';
 import type { WebhookSet } from './webhook-set.ts';
 

@@ -1,6 +1,7 @@
 import type { Delivery } from '../core/delivery.ts';
 import { afterClaim } from '../core/endpoint-health.ts';
 import { limits } from '../core/limits.ts';
+import { keptColumns, storedDeliveryOf } from '../store/delivery-rows.ts';
 import type {
   ClaimDeliveries,
   ClaimDeliveriesOutcome,
@@ -10,7 +11,6 @@ import { tenantOwner } from '../store/webhook-secrets.ts';
 import { textArray } from './array-literal.ts';
 import type { Row, Transaction } from './connection.ts';
 import { DeliveryLanes, type DeliveryLane, type FirstPages } from './delivery-lanes.ts';
-import { keptColumns, storedDeliveryOf } from './delivery-rows.ts';
 import type { EndpointEntry } from './endpoint-ledger.ts';
 import { countInFlightSql } from './in-flight.ts';
 import { Scan } from './ready-again.ts';

@@ -1,10 +1,10 @@
 import { inFlightAllowed } from '../core/endpoint-health.ts';
 import { limits } from '../core/limits.ts';
+import { deliveryColumns } from '../store/delivery-rows.ts';
 import type { ClaimDeliveries } from '../store/delivery-store.ts';
 import { numberArray, textArray } from './array-literal.ts';
 import type { Row } from './connection.ts';
 import type { DeliveryEntry } from './deliveries.ts';
-import { deliveryColumns } from './delivery-rows.ts';
 import type { EndpointEntry } from './endpoint-ledger.ts';
 import { InFlight } from './in-flight.ts';
 import type { Scan } from './ready-again.ts';

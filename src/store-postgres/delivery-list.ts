@@ -1,10 +1,10 @@
 import type { Delivery } from '../core/delivery.ts';
 import { limits } from '../core/limits.ts';
+import { deliveryColumns, deliveryOf } from '../store/delivery-rows.ts';
 import type { DeliveryFilter, DeliveryPage, ListDeliveries } from '../store/delivery-store.ts';
 import { deliveryBounds } from '../store/page-bounds.ts';
 import { textArray } from './array-literal.ts';
 import type { Queries, Transaction, Value } from './connection.ts';
-import { deliveryColumns, deliveryOf } from './delivery-rows.ts';
 
 /**
  * One page of deliveries, newest first by id, made as list.ts does for operations: rows from an

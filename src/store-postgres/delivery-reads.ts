@@ -1,19 +1,19 @@
-import type { Delivery, DeliveryAttempt } from '../core/delivery.ts';
+import { attemptUnderWay, type Delivery, type DeliveryAttempt } from '../core/delivery.ts';
 import { limits } from '../core/limits.ts';
-import type { StoredDelivery } from '../store/delivery-store.ts';
-import { textArray } from './array-literal.ts';
-import type { Queries } from './connection.ts';
-import { selectDeliveriesSql } from './deliveries.ts';
 import {
-  attemptUnderWay,
+  attemptStartOf,
   deliveryAttemptColumns,
-  deliveryAttemptOf,
   deliveryColumnCount,
   deliveryColumns,
   deliveryOf,
   keptColumns,
   storedDeliveryOf,
-} from './delivery-rows.ts';
+} from '../store/delivery-rows.ts';
+import type { StoredDelivery } from '../store/delivery-store.ts';
+import { textArray } from './array-literal.ts';
+import type { Queries } from './connection.ts';
+import { selectDeliveriesSql } from './deliveries.ts';
+import { deliveryAttemptOf } from './delivery-rows.ts';
 
 export const readDeliverySql = `
 SELECT ${deliveryColumns}, ${keptColumns}
@@ -62,8 +62,10 @@ export async function listDeliveryAttempts(
     ]),
   );
   if (row === undefined) return [];
-  const current = attemptUnderWay(row);
+  // The attempt under way has no row of its own yet.
+  const startedAt = attemptStartOf(row);
+  const current = startedAt === null ? [] : [attemptUnderWay(deliveryOf(row), startedAt)];
   const ended = rows.toReversed().map((attempt) => deliveryAttemptOf(id, attempt));
-  const attempts = current === null ? ended : [...ended, current];
+  const attempts = [...ended, ...current];
   return attempts.slice(-limits.deliveryAttemptsShown);
 }

@@ -1,4 +1,5 @@
 import type { Endpoint } from '../core/endpoint.ts';
+import { endpointColumnCount, endpointColumns } from '../store/endpoint-rows.ts';
 import { booleanArray, numberArray, textArray } from './array-literal.ts';
 import type { Row, Transaction, Value } from './connection.ts';
 import {
@@ -10,13 +11,7 @@ import {
   type EndpointPlace,
   type Planned,
 } from './endpoint-place.ts';
-import {
-  endpointArrays,
-  endpointArrayTypes,
-  endpointColumnCount,
-  endpointColumns,
-  endpointOf,
-} from './endpoint-rows.ts';
+import { endpointArrays, endpointArrayTypes, endpointOf } from './endpoint-rows.ts';
 import { sqlState } from './postgres-error.ts';
 
 /**

@@ -1,66 +1,10 @@
-import type { WebhookEvent } from '../core/delivery.ts';
-import type {
-  Endpoint,
-  EndpointDisabled,
-  EndpointHandshake,
-  EndpointHealth,
-} from '../core/endpoint.ts';
-import { jsonOrNull, membersOf, membersText, parsed } from '../store/json-columns.ts';
+import type { Endpoint } from '../core/endpoint.ts';
+import { endpointReader } from '../store/endpoint-rows.ts';
+import { jsonOrNull, membersText, parsed } from '../store/json-columns.ts';
 import { booleanArray, numberArray, textArray } from './array-literal.ts';
-import type { Row } from './connection.ts';
 
-/**
- * Rows to records and back, by position, as in store/operation-rows.ts. Text that people wrote is
- * stored as JSON, because it may hold a U+0000.
- */
-export const endpointColumns = `
-  id, kind, version, created_at, disabled_at, disabled_reason, circuit, failures,
-  first_failed_delivery, several_failed, probes, gate_at, gate_reason, in_flight_max, failing_since,
-  last_success_at, last_failure_at, tenant, origin, url, events, tasks, headers, description,
-  handshake`;
-
-/** The index of the first column that follows endpointColumns in a SELECT. */
-export const endpointColumnCount = 25;
-
-type Nullable<Kind> = Kind | null;
-
-export function endpointOf(row: Row): Endpoint {
-  return {
-    id: row[0] as string,
-    tenant: row[17] as string,
-    kind: row[1] as Endpoint['kind'],
-    url: row[19] as string,
-    origin: row[18] as string,
-    events: parsed(row[20] ?? null) as WebhookEvent[],
-    tasks: parsed(row[21] ?? null) as Nullable<string[]>,
-    headers: membersOf(row[22] ?? null),
-    description: parsed(row[23] ?? null) as Nullable<string>,
-    handshake: parsed(row[24] ?? null) as Nullable<EndpointHandshake>,
-    disabled:
-      row[4] === null
-        ? null
-        : { reason: row[5] as EndpointDisabled['reason'], at: row[4] as number },
-    health: healthOf(row),
-    version: row[2] as number,
-    createdAt: row[3] as number,
-  };
-}
-
-function healthOf(row: Row): EndpointHealth {
-  return {
-    circuit: row[6] as EndpointHealth['circuit'],
-    failures: row[7] as number,
-    firstFailedDelivery: row[8] as Nullable<string>,
-    severalFailed: row[9] as boolean,
-    probes: row[10] as number,
-    gateAt: row[11] as Nullable<number>,
-    gateReason: row[12] as EndpointHealth['gateReason'],
-    inFlightMax: row[13] as number,
-    failingSince: row[14] as Nullable<number>,
-    lastSuccessAt: row[15] as Nullable<number>,
-    lastFailureAt: row[16] as Nullable<number>,
-  };
-}
+/** From a row of endpointColumns; columns that follow them are ignored. */
+export const endpointOf = endpointReader((stored) => parsed(stored) as string | null);
 
 /** A batch of endpoints as arrays, in the order and with the types of endpointColumns. */
 export function endpointArrays(endpoints: readonly Endpoint[]): string[] {

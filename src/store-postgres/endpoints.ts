@@ -1,12 +1,13 @@
 import { limits } from '../core/limits.ts';
 import { changedEndpoint } from '../store/changed-endpoint.ts';
 import type { DeliveryStore, EndpointPage, EndpointWithCounts } from '../store/delivery-store.ts';
+import { endpointColumnCount, endpointColumns } from '../store/endpoint-rows.ts';
 import { textArray } from './array-literal.ts';
 import type { Queries } from './connection.ts';
 import { alignAll } from './delivery-align.ts';
 import { withoutDeliveriesSql } from './delivery-prune.ts';
 import type { EndpointEntry } from './endpoint-ledger.ts';
-import { endpointColumnCount, endpointColumns, endpointOf } from './endpoint-rows.ts';
+import { endpointOf } from './endpoint-rows.ts';
 import type { SqlWrite } from './group-commit.ts';
 import { removeSecrets, rotateSecret } from './secrets.ts';
 import type { WebhookSet } from './webhook-set.ts';

@@ -1,6 +1,7 @@
 import type { Endpoint } from '../core/endpoint.ts';
 import { isFinal, type Operation } from '../core/operation.ts';
 import type { NewDelivery, Outbox } from '../store/delivery-store.ts';
+import { endpointColumns } from '../store/endpoint-rows.ts';
 import { textArray } from './array-literal.ts';
 import type { Row, Transaction } from './connection.ts';
 import type { DeliveryCreation } from './delivery-create.ts';
@@ -10,7 +11,7 @@ import {
   type EndpointLedger,
   type EndpointNeeds,
 } from './endpoint-ledger.ts';
-import { endpointColumns, endpointOf } from './endpoint-rows.ts';
+import { endpointOf } from './endpoint-rows.ts';
 
 /**
  * The deliveries that follow from a final state. Within the transaction that makes an operation

@@ -4,7 +4,7 @@ import { storeError, unavailable } from './sqlite-error.ts';
 
 /**
  * The only place that touches node:sqlite's handles, wrapped so that no failed commit goes
- * unnoticed.
+ * unnoticed. The thread of checkpoint-worker.ts has one of its own, which reads and writes no rows.
  *
  * `StatementSync.get()` (and `.iterate()` left early) ignores an error of the implicit COMMIT:
  * measured on Node 24, an autocommit `INSERT … RETURNING` read with `.get()` "succeeds" on a full
@@ -20,6 +20,9 @@ import { storeError, unavailable } from './sqlite-error.ts';
  */
 export type Value = SQLInputValue;
 export type Row = readonly SQLOutputValue[];
+
+/** Pages in the write-ahead log, and how many of them are not in the file yet. */
+export type LogFrames = { readonly total: number; readonly left: number };
 
 /**
  * How long a statement waits for another process's lock on the file while the store opens, in ms.
@@ -109,10 +112,11 @@ export class WriteConnection {
     return rows[0]?.[0];
   }
 
-  /** The number of frames in the write-ahead log, from a checkpoint that does nothing: 2 µs. */
-  logFrames(): number {
+  /** From a checkpoint that does nothing: 2 µs. */
+  logFrames(): LogFrames {
     const [row] = this.#logFrames.all() as unknown as Row[];
-    return Number(row?.[1] ?? 0);
+    const total = Number(row?.[1] ?? 0);
+    return { total, left: total - Number(row?.[2] ?? 0) };
   }
 
   /**
@@ -138,8 +142,17 @@ export class WriteStatement {
     this.#statement = statement;
   }
 
-  /** Returns the number of rows changed. */
-  run(...values: Value[]): number {
+  /**
+   * By `get`, which makes no object of counts as node:sqlite's `run` does: 0.75 µs for an insertion
+   * instead of 0.84.
+   */
+  run(...values: Value[]): void {
+    this.#requireTransaction();
+    this.#statement.get(...values);
+  }
+
+  /** As run(); returns the number of rows changed. */
+  runCounted(...values: Value[]): number {
     this.#requireTransaction();
     return Number(this.#statement.run(...values).changes);
   }
@@ -148,6 +161,13 @@ export class WriteStatement {
   insert(...values: Value[]): number {
     this.#requireTransaction();
     return Number(this.#statement.run(...values).lastInsertRowid);
+  }
+
+  /** For `ON CONFLICT DO NOTHING`: the rowid of the row that it inserts; null: there was one. */
+  insertNew(...values: Value[]): number | null {
+    this.#requireTransaction();
+    const { changes, lastInsertRowid } = this.#statement.run(...values);
+    return Number(changes) === 0 ? null : Number(lastInsertRowid);
   }
 
   all(...values: Value[]): Row[] {

@@ -3,7 +3,7 @@ import type { Delivery, DeliveryAttempt, DeliveryTransition } from '../core/deli
 import type { WriteConnection } from './connection.ts';
 import {
   deliveryAttemptValues,
-  deliveryColumns,
+  deliveryRowColumns,
   deliveryRowOf,
   type DeliveryRow,
 } from './delivery-rows.ts';
@@ -17,7 +17,7 @@ import type { EndBatch, Unwritten } from './unwritten-deliveries.ts';
  * must: SQLite rewrites the index of every column in a SET, whether its value changes or not.
  */
 export const selectDeliverySql = `
-SELECT ${deliveryColumns}
+SELECT ${deliveryRowColumns}
 FROM deliveries
 WHERE id = ?`;
 

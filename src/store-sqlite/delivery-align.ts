@@ -1,8 +1,9 @@
 import { decideAtEndpoint } from '../core/delivery-at-endpoint.ts';
 import type { Delivery } from '../core/delivery.ts';
+import { deliveryOf } from '../store/delivery-rows.ts';
 import type { Row, WriteConnection, WriteStatement } from './connection.ts';
 import type { Deliveries } from './deliveries.ts';
-import { deliveryColumns, deliveryOf, deliveryRowOf } from './delivery-rows.ts';
+import { deliveryRowColumns, deliveryRowOf } from './delivery-rows.ts';
 import type { EndpointEntry } from './endpoint-entry.ts';
 import type { EndpointLedger } from './endpoint-ledger.ts';
 
@@ -16,7 +17,7 @@ const pendingSource = 'deliveries INDEXED BY deliveries_pending WHERE next_at IS
 const heldSource = "deliveries INDEXED BY deliveries_held WHERE state = 'held'";
 
 const selectSql = (source: string): string => `
-SELECT ${deliveryColumns}
+SELECT ${deliveryRowColumns}
 FROM ${source}
   AND endpoint_seq = ?
 LIMIT ? + 0`;
@@ -79,7 +80,7 @@ export function prepareAlign(
     if (decision.outcome !== 'applied') return 0;
     const { state, nextAt, nextReason, finishedAt, removeAt } = decision.delivery;
     endpoints.ahead.drop(entry.seq);
-    return move.run(state, nextAt, nextReason, finishedAt, removeAt, entry.seq, alignedMax);
+    return move.runCounted(state, nextAt, nextReason, finishedAt, removeAt, entry.seq, alignedMax);
   }
 
   return {

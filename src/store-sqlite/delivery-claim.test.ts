@@ -1,6 +1,15 @@
 import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
+import type { StoreBench } from '../testing/store-bench.ts';
+import { failStatement } from './failing-statement.fixture.ts';
 import { openSqliteBench } from './sqlite-bench.fixture.ts';
+
+/** A commit fails: what is kept in memory is read anew. */
+async function rollBack({ store }: StoreBench): Promise<void> {
+  const commit = failStatement({ nth: 'commit', with: 'full', when: 'before' });
+  await assert.rejects(store.ping(), { code: 'store_unavailable' });
+  commit.stop();
+}
 
 const full = { originInFlightMax: 2 } as const;
 
@@ -39,5 +48,83 @@ describe('claims of deliveries in SQLite', () => {
       assert.equal(next?.endpoint.id, crowd[i]!.id);
     }
     assert.deepEqual(parked(), [2_494]);
+  });
+
+  it('leave a delivery that was created for later than they were asked for', async (t) => {
+    const { bench } = await openSqliteBench(t);
+    const { webhooks } = bench;
+    const to = webhooks.requestEndpoint('https://r.example/');
+    assert.deepEqual(await webhooks.claimIds(), []); // it looks at everything once
+    const { id } = await webhooks.create(to);
+    // One commit: the claim is asked for first, at an earlier instant, and runs last.
+    let tokens = 0;
+    const claiming = bench.store.claimDeliveries({
+      worker: 'w1',
+      newToken: () => `token-${(tokens += 1)}`,
+      leaseMs: 10_000,
+      limit: 100,
+      endpointInFlightMax: 4,
+      originInFlightMax: 16,
+      now: bench.now,
+    });
+    bench.now += 1;
+    const later = await webhooks.create(to);
+    const { claimed } = await claiming;
+    assert.deepEqual([claimed.map(({ delivery }) => delivery.id), tokens], [[id], 1]);
+    assert.deepEqual(await webhooks.claimIds(), [later.id]);
+  });
+
+  // What is unwritten of an endpoint's place is forgotten by a rollback.
+  it('spend no slot of an origin on an endpoint that has nothing left, after a rollback', async (t) => {
+    const { bench, change } = await openSqliteBench(t);
+    const { webhooks } = bench;
+    const one = { originInFlightMax: 1 } as const;
+    const [first, second] = [1, 2].map((i) => webhooks.requestEndpoint(`https://one.example/${i}`));
+    await webhooks.create(first!);
+    const [claimed] = await webhooks.claim(one);
+    bench.now += 1;
+    const { id } = await webhooks.create(second!);
+    change(
+      `UPDATE endpoints SET lane = 'open', first_at = 1, first_id = 'msg' WHERE lane = 'idle'`,
+    );
+    await rollBack(bench);
+    assert.deepEqual(await webhooks.claimIds(one), []);
+    await webhooks.deliver(claimed!.delivery);
+    assert.deepEqual(await webhooks.claimIds(one), [id]);
+  });
+
+  it('come in time to a delivery whose plan changed before a rollback', async (t) => {
+    const { bench, change } = await openSqliteBench(t);
+    const { webhooks } = bench;
+    const { id } = await webhooks.create(webhooks.requestEndpoint('https://r.example/'));
+    const [claimed] = await webhooks.claim();
+    await webhooks.fail(claimed!.delivery, bench.now + 5_000);
+    change('UPDATE endpoints SET first_at = first_at + 1000');
+    await rollBack(bench);
+    assert.equal(await webhooks.nextDueAt(), bench.now + 5_000);
+    bench.now += 5_000;
+    assert.deepEqual(await webhooks.claimIds(), [id]);
+  });
+
+  it('let no new delivery overtake those that wait behind a hundred expired ones', async (t) => {
+    for (const expired of [98, 100]) {
+      const { bench } = await openSqliteBench(t);
+      const { webhooks } = bench;
+      const to = await webhooks.endpoint();
+      await webhooks.createMany(to, expired, { expiresAt: bench.now + 5 });
+      const waiting = await webhooks.createMany(to, 6);
+      bench.now += 10;
+      const claimed: string[] = [];
+      for (let i = 0; i < 3; i += 1) {
+        claimed.push(...(await webhooks.claimIds({ limit: 3 })));
+        const { id } = await webhooks.create(to);
+        waiting.push(id);
+        if (i > 0) bench.now += 1;
+      }
+      assert.deepEqual(claimed, waiting.slice(0, claimed.length));
+      await webhooks.sweep();
+      claimed.push(...(await webhooks.claimIds({ limit: 20, endpointInFlightMax: 20 })));
+      assert.deepEqual(claimed, waiting);
+    }
   });
 });

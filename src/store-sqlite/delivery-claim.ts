@@ -9,7 +9,6 @@ import { tenantOwner } from '../store/webhook-secrets.ts';
 import type { WriteConnection, WriteStatement } from './connection.ts';
 import type { Deliveries } from './deliveries.ts';
 import { DeliveryLanes, type DeliveryLane } from './delivery-lanes.ts';
-import { pendingColumnCount, pendingRowOf, storedDeliveryOf } from './delivery-rows.ts';
 import type { EndpointLedger } from './endpoint-ledger.ts';
 import { EndpointTime } from './endpoint-time.ts';
 import { Scan } from './ready-again.ts';
@@ -133,10 +132,9 @@ export class DeliveryClaim {
   }
 
   #claimNext(lane: DeliveryLane, { p, claimed, claim, secrets }: Claiming): boolean {
-    const row = this.#lanes.take(lane, p, p.limit - claimed.length);
-    if (row === undefined) return false;
-    const { endpoint, seq } = lane.entry;
-    const kept = pendingRowOf(row, { seq, id: endpoint.id });
+    const waiting = this.#lanes.take(lane, p, p.limit - claimed.length);
+    if (waiting === undefined) return false;
+    const { endpoint } = lane.entry;
     const event = {
       type: 'claimed',
       token: p.newToken(),
@@ -144,15 +142,14 @@ export class DeliveryClaim {
       leaseMs: p.leaseMs,
       url: endpoint.kind === 'registered' ? endpoint.url : null,
     } as const;
-    const delivery = this.#deliveries.claim(kept, event, { claim, now: p.now });
+    const delivery = this.#deliveries.claim(waiting.row, event, { claim, now: p.now });
     const paced = afterClaim(endpoint, p.now);
     if (paced !== endpoint) this.#endpoints.change(lane.entry, { endpoint: paced, now: p.now });
-    if (row[pendingColumnCount] === null) throw new Error(`${delivery.id} has no body.`);
     const own = this.#secretsOf(endpoint.id, p.now, secrets);
     const live =
       own.length > 0 ? own : this.#secretsOf(tenantOwner(endpoint.tenant), p.now, secrets);
-    const stored = storedDeliveryOf(delivery, row, pendingColumnCount);
-    claimed.push({ ...stored, secrets: live, endpoint });
+    const { body, headers, secret } = waiting;
+    claimed.push({ delivery, body, headers, secret, secrets: live, endpoint });
     return true;
   }
 

@@ -4,7 +4,7 @@ import { newDelivery } from '../store/new-delivery.ts';
 import { membersText } from '../store/json-columns.ts';
 import type { WriteConnection } from './connection.ts';
 import { leaseRoom, type Deliveries } from './deliveries.ts';
-import { deliveryColumns, deliveryRowOf } from './delivery-rows.ts';
+import { deliveryRowColumns, deliveryRowOf } from './delivery-rows.ts';
 import type { EndpointEntry } from './endpoint-entry.ts';
 import type { EndpointLedger } from './endpoint-ledger.ts';
 
@@ -28,7 +28,7 @@ LIMIT 1`;
 
 /** Deliveries that are obsolete once a final event of their operation is stored. */
 export const overtakenSql = `
-SELECT ${deliveryColumns}
+SELECT ${deliveryRowColumns}
 FROM deliveries
 WHERE operation_id = ?
   AND state IN ('pending', 'held')
@@ -65,15 +65,15 @@ export function prepareCreateDelivery(
     return endpoints.insert({ ...p.endpoint, id: p.endpointId }, now);
   }
 
-  function isInserted(delivery: Delivery, endpointSeq: number): boolean {
+  /** The seq of its row; null: it is stored already. */
+  function inserted(delivery: Delivery, endpointSeq: number): number | null {
     const { id, state, version, createdAt, attempts, failures, failuresMax } = delivery;
     const counts = [version, createdAt, attempts, failures, failuresMax];
     const { nextAt, expiresAt, trigger, nextReason } = delivery;
     const plan = [nextAt, expiresAt, trigger, nextReason];
     const { tenant, event, operationId, url } = delivery;
-    return (
-      insert.run(id, endpointSeq, state, ...counts, ...plan, tenant, event, operationId, url) > 0
-    );
+    const others = [tenant, event, operationId, url];
+    return insert.insertNew(id, endpointSeq, state, ...counts, ...plan, ...others);
   }
 
   return (p, now) => {
@@ -83,10 +83,18 @@ export function prepareCreateDelivery(
     const entry = endpointOf(p, now);
     if (entry === undefined) return;
     const delivery = newDelivery(p, entry.endpoint, now);
-    if (!isInserted(delivery, entry.seq)) return;
-    insertBody.run(p.body, membersText(p.headers), p.secret);
-    const { id, nextAt } = delivery;
-    if (nextAt !== null) endpoints.places.planned(entry.seq, { id, nextAt }, now);
+    const seq = inserted(delivery, entry.seq);
+    if (seq === null) return;
+    const { body, headers, secret } = p;
+    insertBody.run(body, membersText(headers), secret);
+    const row = {
+      seq,
+      endpointSeq: entry.seq,
+      attemptStartedAt: null,
+      lastAttempt: null,
+      delivery,
+    };
+    endpoints.ahead.created(entry.seq, { row, body, headers, secret });
     endpoints.touch(entry, now);
     if (operationId === null || !isFinalEvent(p.event)) return;
     for (const row of overtaken.all(operationId)) {

@@ -1,10 +1,12 @@
+import { isDue } from '../core/delivery.ts';
 import { inFlightAllowed } from '../core/endpoint-health.ts';
 import { limits } from '../core/limits.ts';
 import type { ClaimDeliveries } from '../store/delivery-store.ts';
-import type { Row, WriteConnection, WriteStatement } from './connection.ts';
-import { pendingColumns } from './delivery-rows.ts';
+import type { WriteConnection, WriteStatement } from './connection.ts';
+import { pendingColumns, waitingDeliveryOf, type WaitingDelivery } from './delivery-rows.ts';
 import type { EndpointEntry } from './endpoint-entry.ts';
 import type { EndpointLedger } from './endpoint-ledger.ts';
+import { outOfTimeMax } from './endpoint-place.ts';
 import type { Scan } from './ready-again.ts';
 import { seqOf } from './rows.ts';
 
@@ -25,12 +27,6 @@ LIMIT ? + 0`;
 export const openEndpointsSql = openSql('<=');
 export const openTooFarSql = openSql('>');
 
-/**
- * Pending rows of a lane that are looked at in search of unexpired ones; the sweep removes the
- * expired.
- */
-const laneRowsMax = 100;
-
 const laneSql = (range: string, from = ''): string => `
 SELECT ${pendingColumns}, body, headers, secret
 FROM (
@@ -39,7 +35,7 @@ FROM (
   WHERE endpoint_seq = ?
     AND next_at ${range} ?${from}
   ORDER BY next_at, id
-  LIMIT ${laneRowsMax}
+  LIMIT ${outOfTimeMax}
 )
 CROSS JOIN deliveries ON deliveries.seq = found
 LEFT JOIN delivery_bodies ON delivery_seq = found
@@ -138,7 +134,7 @@ export class DeliveryLanes {
    * The next delivery of a lane that may be sent, fetched with up to `wanted` others; undefined:
    * there is none, or no free slot.
    */
-  take({ entry }: DeliveryLane, p: ClaimDeliveries, wanted: number): Row | undefined {
+  take({ entry }: DeliveryLane, p: ClaimDeliveries, wanted: number): WaitingDelivery | undefined {
     const free = this.#freeOf(entry, p);
     if (free === 0) return undefined;
     const row = this.#next(entry, p, Math.min(free, wanted));
@@ -165,19 +161,30 @@ export class DeliveryLanes {
    * The first due delivery. When more are needed, the same query continues, because those taken
    * before are in flight by now.
    */
-  #next({ seq }: EndpointEntry, { now }: ClaimDeliveries, wanted: number): Row | undefined {
+  #next(
+    { seq, endpoint }: EndpointEntry,
+    { now }: ClaimDeliveries,
+    wanted: number,
+  ): WaitingDelivery | undefined {
     const { ahead, inFlight, places } = this.#endpoints;
     const known = ahead.first(seq, now);
-    if (known !== undefined || ahead.isWhole(seq, now)) return known;
+    // One that was created after the claim was asked for may be planned after it.
+    if (known !== undefined) return isDue(known.row.delivery, now) ? known : undefined;
+    if (ahead.isWholeBefore(seq, now + 1)) return undefined;
     const isBusy = inFlight.ofEndpoint(seq) > 0;
     const count = isBusy ? Math.max(wanted, Math.min(aheadRows, ahead.room)) : wanted;
-    const rows = this.#due.all(seq, now, ...places.waitsAfter(seq), now, count);
-    if (rows.length < count && places.tooFar.has(seq)) {
-      const limit = count - rows.length;
+    const after = places.waitsAfter(seq);
+    const rows = this.#due.all(seq, now, ...after, now, count);
+    const due = rows.length;
+    const isWhole = due < count && places.sawAll(seq, now, after);
+    if (due < count && places.tooFar.has(seq)) {
+      const limit = count - due;
       rows.push(...this.#tooFar.all(seq, now + limits.deliveryTtlMs, now, limit));
     }
-    ahead.keep(seq, rows, rows.length < count ? now : null);
-    return rows[0];
+    const waiting = rows.map((row) => waitingDeliveryOf(row, { seq, id: endpoint.id }));
+    const last = waiting[due - 1]?.row.delivery.nextAt ?? -Infinity;
+    ahead.keep(seq, waiting, isWhole ? now + 1 : last);
+    return waiting[0];
   }
 }
 

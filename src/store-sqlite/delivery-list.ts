@@ -1,9 +1,10 @@
 import type { Delivery } from '../core/delivery.ts';
 import { limits } from '../core/limits.ts';
+import { deliveryOf } from '../store/delivery-rows.ts';
 import type { DeliveryFilter, DeliveryPage, ListDeliveries } from '../store/delivery-store.ts';
 import { deliveryBounds, type PageBounds } from '../store/page-bounds.ts';
 import type { ReadConnection, Value } from './connection.ts';
-import { deliveryColumns, deliveryOf } from './delivery-rows.ts';
+import { deliveryRowColumns } from './delivery-rows.ts';
 import { filterStatements } from './filter-statements.ts';
 import type { UnwrittenDeliveries } from './unwritten-deliveries.ts';
 
@@ -52,7 +53,7 @@ FROM (
 )`;
   return {
     sql: `
-SELECT ${deliveryColumns}${found}
+SELECT ${deliveryRowColumns}${found}
 CROSS JOIN deliveries ON deliveries.seq = found
 LIMIT ? + 0`,
     countSql: `

@@ -1,27 +1,27 @@
 import { attemptUnderWay, type Delivery, type DeliveryAttempt } from '../core/delivery.ts';
 import { limits } from '../core/limits.ts';
+import { keptColumns, storedDeliveryOf } from '../store/delivery-rows.ts';
 import type { StoredDelivery } from '../store/delivery-store.ts';
 import type { ReadConnection, Row } from './connection.ts';
 import {
-  deliveryAttemptColumns,
   deliveryAttemptOf,
-  deliveryColumns,
+  deliveryAttemptRowColumns,
+  deliveryRowColumns,
   deliveryRowOf,
+  deliverySeqOf,
   previousAttempt,
-  storedDeliveryOf,
   type DeliveryRow,
 } from './delivery-rows.ts';
 import { selectDeliverySql } from './deliveries.ts';
-import { seqOf } from './rows.ts';
 import type { UnwrittenDeliveries } from './unwritten-deliveries.ts';
 
 export const keptOfDeliverySql = `
-SELECT body, headers, secret
+SELECT ${keptColumns}
 FROM delivery_bodies
 WHERE delivery_seq = ?`;
 
 export const operationDeliverySql = `
-SELECT ${deliveryColumns}
+SELECT ${deliveryRowColumns}
 FROM deliveries
 WHERE operation_id = ?
   AND event IN ('operation.completed', 'operation.failed')
@@ -30,7 +30,7 @@ ORDER BY id DESC
 LIMIT 1`;
 
 export const deliveryAttemptSql = `
-SELECT ${deliveryAttemptColumns}
+SELECT ${deliveryAttemptRowColumns}
 FROM delivery_attempts
 WHERE seq = ?`;
 
@@ -69,7 +69,7 @@ export function prepareDeliveryReads(
   return {
     delivery: (id) => {
       const row = select.first(id);
-      const kept = row && selectKept.first(seqOf(row));
+      const kept = row && selectKept.first(deliverySeqOf(row));
       if (row === undefined || kept === undefined) return null;
       return storedDeliveryOf(shown(row).delivery, kept);
     },

@@ -4,7 +4,7 @@ import type { DeliveryStore } from '../store/delivery-store.ts';
 import type { Row, WriteConnection } from './connection.ts';
 import type { Deliveries } from './deliveries.ts';
 import type { Align } from './delivery-align.ts';
-import { deliveryColumns, deliveryRowOf } from './delivery-rows.ts';
+import { deliveryRowColumns, deliveryRowOf } from './delivery-rows.ts';
 import type { EndpointLedger } from './endpoint-ledger.ts';
 import { seqOf } from './rows.ts';
 
@@ -13,14 +13,14 @@ import { seqOf } from './rows.ts';
  * does, as in sweep.ts.
  */
 export const lapsedDeliveriesSql = `
-SELECT ${deliveryColumns}
+SELECT ${deliveryRowColumns}
 FROM deliveries
 WHERE lease_expires_at <= ?
 ORDER BY lease_expires_at
 LIMIT ? + 0`;
 
 export const tooFarDeliveriesSql = `
-SELECT ${deliveryColumns}
+SELECT ${deliveryRowColumns}
 FROM deliveries
 WHERE lease_expires_at > ?
 ORDER BY lease_expires_at
@@ -28,7 +28,7 @@ LIMIT ? + 0`;
 
 /** Walks past those in flight, which are few. */
 export const expiredDeliveriesSql = `
-SELECT ${deliveryColumns}
+SELECT ${deliveryRowColumns}
 FROM deliveries
 WHERE finished_at IS NULL
   AND expires_at <= ?

@@ -11,8 +11,8 @@ import { prepareSettleDeliveries } from './delivery-settle.ts';
 import { prepareSweepDeliveries } from './delivery-sweep.ts';
 import type { EndpointLedger } from './endpoint-ledger.ts';
 import { prepareEndpointReads, prepareEndpointWrites } from './endpoints.ts';
-import type { GroupCommit } from './group-commit.ts';
-import type { EndBatch, UnwrittenDeliveries } from './unwritten-deliveries.ts';
+import type { GroupCommit, Told } from './group-commit.ts';
+import { endBatch, type EndBatch, type UnwrittenDeliveries } from './unwritten-deliveries.ts';
 import { prepareReadSecrets, prepareSecretWrites } from './secrets.ts';
 
 /** What all verbs of webhooks share. */
@@ -59,11 +59,15 @@ export function deliveryWritingVerbs(
       }),
     // A loss of power may take the record of an attempt, which is then made again with the same id.
     claimDeliveries: (p) => commits.writeLastLoosely(() => claim.run(p)),
-    settleDeliveries: async (p) => {
-      const { outcomes, batches } = await commits.writeLoosely(() => settle(p));
-      for (const batch of batches) await ends.over(batch);
-      return outcomes;
-    },
+    // By callbacks: a promise for each step cost 0.5 µs of a delivery.
+    settleDeliveries: (p) =>
+      new Promise((resolve, reject) => {
+        commits.writeLooselyThen(() => settle(p), {
+          resolve: ({ outcomes, batches }) =>
+            ends.over(batches, { resolve: () => resolve(outcomes), reject }),
+          reject,
+        });
+      }),
     sweepDeliveries: (p) => commits.writeLoosely(() => sweep(p)),
     redeliver: ({ ids, trigger, now }) =>
       commits.write(() => ids.map((id) => steer(id, { type: 'redelivered', trigger }, now))),
@@ -86,26 +90,39 @@ class EndBatches {
   }
 
   /**
-   * Resolves when the batch's ends are written; rejects when they are not, and then they can be
-   * settled again.
+   * Calls `resolve` when the ends of all batches are written; `reject` when some are not, and then
+   * they can be settled again.
    */
-  over(batch: EndBatch): Promise<void> {
-    if (!batch.isOver && !this.#driven.has(batch)) {
-      this.#driven.add(batch);
-      void this.#drive(batch);
+  over(batches: readonly EndBatch[], p: Told<void>): void {
+    for (const batch of batches) {
+      if (batch.over === null) {
+        batch.told.push(() => this.over(batches, p));
+        this.#driveOnce(batch);
+        return;
+      }
+      if (batch.over.error !== null) {
+        p.reject(batch.over.error);
+        return;
+      }
     }
-    return batch.over;
+    p.resolve();
+  }
+
+  #driveOnce(batch: EndBatch): void {
+    if (this.#driven.has(batch)) return;
+    this.#driven.add(batch);
+    void this.#drive(batch);
   }
 
   async #drive(batch: EndBatch): Promise<void> {
     try {
-      while (!batch.isOver) await this.#commits.writeLoosely(() => undefined);
+      while (batch.over === null) await this.#commits.writeLoosely(() => undefined);
     } catch (error) {
-      if (batch.isOver) return;
+      if (batch.over !== null) return;
       // Another process kept the write from beginning. The ends are undone, so that settling them
       // again is applied.
       this.#commits.forget();
-      batch.reject(error);
+      endBatch(batch, error);
     }
   }
 }

@@ -12,9 +12,10 @@ import {
 } from './endpoint-place.ts';
 import { newEntry, type EndpointEntry } from './endpoint-entry.ts';
 import {
-  endpointColumnCount,
-  endpointColumns,
   endpointOf,
+  endpointRowColumnCount,
+  endpointRowColumns,
+  endpointSeqOf,
   endpointValues,
   healthValues,
 } from './endpoint-rows.ts';
@@ -33,12 +34,12 @@ import { UnwrittenDeliveries } from './unwritten-deliveries.ts';
 const derivedColumns = 'removed_at, is_behind, lane, first_at, first_id, open_at';
 
 export const selectEndpointBySeqSql = `
-SELECT ${endpointColumns}, ${derivedColumns}
+SELECT ${endpointRowColumns}, ${derivedColumns}
 FROM endpoints
 WHERE seq = ?`;
 
 export const selectEndpointSql = `
-SELECT ${endpointColumns}, ${derivedColumns}
+SELECT ${endpointRowColumns}, ${derivedColumns}
 FROM endpoints
 WHERE id = ?`;
 
@@ -194,7 +195,7 @@ export class EndpointLedger {
     const seq = this.#seqs.get(id);
     if (seq !== undefined) return this.bySeq(seq);
     const row = this.#select.first(id);
-    return row && (this.#entries.get(seqOf(row)) ?? this.#keep(row));
+    return row && (this.#entries.get(endpointSeqOf(row)) ?? this.#keep(row));
   }
 
   /** The endpoint of kind `request` that the tenant has for this address. */
@@ -218,6 +219,7 @@ export class EndpointLedger {
     const entry = newEntry(Number(this.#lastSeq.first()?.[0]), endpoint);
     this.#entries.set(entry.seq, entry);
     this.#seqs.set(id, entry.seq);
+    this.ahead.nothingElse(entry.seq);
     if (kind === 'registered') this.registered.added(endpoint);
     return entry;
   }
@@ -405,8 +407,8 @@ export class EndpointLedger {
   }
 
   #keep(row: Row): EndpointEntry {
-    const at = endpointColumnCount;
-    const entry = newEntry(seqOf(row), endpointOf(row));
+    const at = endpointRowColumnCount;
+    const entry = newEntry(endpointSeqOf(row), endpointOf(row));
     entry.removedAt = row[at] as number | null;
     entry.isBehind = row[at + 1] === 1;
     entry.placeWritten = entry.place = {

@@ -4,7 +4,6 @@ import { limits } from '../core/limits.ts';
 import { isPast } from '../core/transitions.ts';
 import type { Row, Value, WriteConnection, WriteStatement } from './connection.ts';
 import type { DeliveriesAhead } from './deliveries-ahead.ts';
-import { pendingColumn } from './delivery-rows.ts';
 import type { UnwrittenDeliveries } from './unwritten-deliveries.ts';
 
 /**
@@ -30,7 +29,7 @@ export type EndpointPlace = {
  * Pending deliveries that are looked at in search of an unexpired one; the sweep removes the
  * expired.
  */
-const outOfTimeMax = 100;
+export const outOfTimeMax = 100;
 
 const firstSql = (range: string): string => `
 SELECT next_at, id
@@ -48,6 +47,18 @@ LIMIT 1`;
 export const firstPendingSql = firstSql('next_at >= ? AND (next_at, id) > (?, ?)');
 export const firstTooFarSql = firstSql('next_at > ?');
 
+/** How many are planned up to an instant behind a position, at most as many as are looked at. */
+export const lookedAtSql = `
+SELECT count(*)
+FROM (
+  SELECT 1
+  FROM deliveries
+  WHERE endpoint_seq = ?
+    AND next_at <= ?
+    AND (next_at, id) > (?, ?)
+  LIMIT ${outOfTimeMax}
+)`;
+
 export const idle: EndpointPlace = { lane: 'idle', firstAt: null, firstId: null, openAt: null };
 
 const fromTheFirst = [Number.MIN_SAFE_INTEGER, ''] as const;
@@ -57,7 +68,7 @@ export class EndpointPlaces {
   readonly tooFar = new Set<number>();
   readonly #first: WriteStatement;
   readonly #firstTooFar: WriteStatement;
-
+  readonly #lookedAt: WriteStatement;
   readonly #ahead: DeliveriesAhead;
   readonly #unwritten: UnwrittenDeliveries;
 
@@ -69,6 +80,7 @@ export class EndpointPlaces {
     this.#unwritten = p.unwritten;
     this.#first = writer.prepare(firstPendingSql);
     this.#firstTooFar = writer.prepare(firstTooFarSql);
+    this.#lookedAt = writer.prepare(lookedAtSql);
   }
 
   /** A delivery of the endpoint was planned for `nextAt`. */
@@ -103,13 +115,25 @@ export class EndpointPlaces {
     return after ?? fromTheFirst;
   }
 
+  /**
+   * Whether a search for unexpired deliveries behind `after` has seen all that are planned up to
+   * `bound`. With too many expired ones in front it has not, and what it did not see must not be
+   * overtaken.
+   */
+  sawAll(seq: number, bound: number, after: readonly [at: number, id: string]): boolean {
+    return Number(this.#lookedAt.first(seq, bound, ...after)?.[0]) < outOfTimeMax;
+  }
+
   #firstOf(seq: number, now: number): Row | undefined {
     if (this.tooFar.has(seq)) this.#ahead.drop(seq);
     const known = this.#ahead.first(seq, now);
-    if (known !== undefined)
-      return [known[pendingColumn.nextAt] ?? null, known[pendingColumn.id] ?? null];
+    if (known !== undefined) return [known.row.delivery.nextAt, known.row.delivery.id];
+    if (this.#ahead.isWholeBefore(seq, Infinity)) return undefined;
     const [afterAt, afterId] = this.waitsAfter(seq);
     const first = this.#first.first(seq, afterAt, afterAt, afterId, now);
+    if (first === undefined && this.sawAll(seq, Number.MAX_SAFE_INTEGER, [afterAt, afterId])) {
+      this.#ahead.nothingElse(seq);
+    }
     if (first === undefined || !this.tooFar.has(seq) || Number(first[0]) <= now) return first;
     return this.#firstTooFar.first(seq, now + limits.deliveryTtlMs, now) ?? first;
   }

@@ -64,8 +64,8 @@ WHERE removed_at IS NULL
   AND (
     (lane = 'gated') <> coalesce(gate_at > ?1 AND gate_at <= ?3, FALSE)
     OR (lane = 'parked' AND first_at > ?1)
-    OR first_id IS NOT (
-      SELECT id
+    OR (first_at, first_id) IS NOT (
+      SELECT next_at, id
       FROM deliveries
       WHERE endpoint_seq = pending.seq
         AND next_at IS NOT NULL
@@ -83,12 +83,27 @@ WHERE removed_at IS NULL
     )
   )`;
 
+const emptyIn = (lane: string): string => `
+SELECT seq
+FROM endpoints
+WHERE lane = '${lane}'
+  AND NOT EXISTS (
+    SELECT 1
+    FROM deliveries
+    WHERE endpoint_seq = endpoints.seq
+      AND next_at IS NOT NULL
+  )`;
+
+/** Endpoints that have nothing to send, but a place among those that do. */
+export const emptyEndpointsSql = ['open', 'gated', 'parked'].map(emptyIn).join('\nUNION ALL');
+
 export class EndpointTime {
   readonly #endpoints: EndpointLedger;
   readonly #gatesOver: WriteStatement;
   readonly #outOfTime: WriteStatement;
   readonly #latestPlan: WriteStatement;
   readonly #misplaced: WriteStatement;
+  readonly #empty: WriteStatement;
 
   constructor(writer: WriteConnection, endpoints: EndpointLedger) {
     this.#endpoints = endpoints;
@@ -96,6 +111,7 @@ export class EndpointTime {
     this.#outOfTime = writer.prepare(outOfTimeSql);
     this.#latestPlan = writer.prepare(latestPlanSql);
     this.#misplaced = writer.prepare(misplacedSql);
+    this.#empty = writer.prepare(emptyEndpointsSql);
   }
 
   /** Afterwards every place is right as of `now`. */
@@ -120,6 +136,7 @@ export class EndpointTime {
     const rows = this.#misplaced.all(now, planMax, now + limits.retryAfterGateMsMax);
     for (const row of rows) this.#endpoints.places.tooFar.add(seqOf(row));
     this.#touch(rows, now);
+    this.#touch(this.#empty.all(), now);
   }
 
   /**

@@ -1,18 +1,18 @@
 import { limits } from '../core/limits.ts';
 import { changedEndpoint } from '../store/changed-endpoint.ts';
 import type { DeliveryStore, EndpointPage, EndpointWithCounts } from '../store/delivery-store.ts';
+import { endpointColumns } from '../store/endpoint-rows.ts';
 import type { ReadConnection, WriteConnection } from './connection.ts';
 import type { Align } from './delivery-align.ts';
 import type { EndpointEntry } from './endpoint-entry.ts';
 import type { EndpointLedger } from './endpoint-ledger.ts';
-import { endpointColumns, endpointOf } from './endpoint-rows.ts';
-import { seqOf } from './rows.ts';
+import { endpointOf, endpointRowColumns, endpointSeqOf } from './endpoint-rows.ts';
 import type { SecretWrites } from './secrets.ts';
 import type { UnwrittenDeliveries } from './unwritten-deliveries.ts';
 
 /** Endpoints as people see and change them. How attempts change them is in delivery-settle.ts. */
 export const readEndpointSql = `
-SELECT ${endpointColumns}
+SELECT ${endpointRowColumns}
 FROM endpoints
 WHERE id = ?
   AND removed_at IS NULL`;
@@ -142,12 +142,13 @@ export function prepareEndpointReads(
     read: (id) => {
       const row = read.first(id);
       if (row === undefined) return null;
-      const [waiting, held, dead] = (counts.first(seqOf(row)) ?? []) as number[];
+      const seq = endpointSeqOf(row);
+      const [waiting, held, dead] = (counts.first(seq) ?? []) as number[];
       return {
         endpoint: endpointOf(row),
         // Rows in flight whose state is unwritten still count as pending in the file; they are
         // subtracted. The count stops at limits.deliveryCountMax.
-        waiting: Math.max(0, (waiting ?? 0) - unwritten.shownOf(seqOf(row))),
+        waiting: Math.max(0, (waiting ?? 0) - unwritten.shownOf(seq)),
         held: held ?? 0,
         dead: dead ?? 0,
       };

@@ -4,11 +4,14 @@ import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import assert from 'node:assert/strict';
 import { RaincheckError } from '../core/errors.ts';
+import type { Checkpoint } from './checkpoints.ts';
 import { ReadConnection, WriteConnection } from './connection.ts';
 import { GroupCommit, type GroupCommitHooks, type Sync } from './group-commit.ts';
 
+type Parts = { readonly sync?: Sync; readonly checkpoint?: Checkpoint };
+
 /** A table of words under group commit, with counts of commits and rollbacks. */
-function openWords(t: TestContext, sync: Sync | null = null) {
+function openWords(t: TestContext, { sync, checkpoint }: Parts = {}) {
   const folder = mkdtempSync(path.join(tmpdir(), 'raincheck-commit-'));
   const file = path.join(folder, 'words.db');
   const writer = new WriteConnection(file, { synchronous: 'normal' });
@@ -40,7 +43,14 @@ function openWords(t: TestContext, sync: Sync | null = null) {
     },
     lost: () => null,
   };
-  const commits = new GroupCommit(writer, hooks, sync);
+  const here: Checkpoint = (done) => {
+    writer.checkpoint('passive');
+    done(null);
+  };
+  const commits = new GroupCommit(writer, hooks, {
+    checkpoint: checkpoint ?? here,
+    sync: sync ?? null,
+  });
   t.after(() => {
     reader.close();
     writer.close();
@@ -61,7 +71,21 @@ function openWords(t: TestContext, sync: Sync | null = null) {
   };
 }
 
+/** The same with loose writes of 4 MB each. */
+function openBlobs(t: TestContext, parts: Parts) {
+  const words = openWords(t, parts);
+  words.writer.exec('CREATE TABLE blobs (bytes BLOB)');
+  const insert = words.writer.prepare('INSERT INTO blobs (bytes) VALUES (zeroblob(4000000))');
+  return { ...words, write: () => words.commits.writeLoosely(() => insert.run()) };
+}
+
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** The error of node:sqlite after SQLITE_IOERR_FSYNC. */
+function fsyncFailure(): Error {
+  const errstr = 'disk I/O error';
+  return Object.assign(new Error(errstr), { errcode: 1034, errstr });
+}
 
 describe('group commit', () => {
   it('commits all writes of one turn together, in order, claims last', async (t) => {
@@ -92,8 +116,10 @@ describe('group commit', () => {
 
   it('brings loose writes to the disk only with others, and shows them at once when alone', async (t) => {
     const syncs: (() => void)[] = [];
-    const { commits, insert, add, words } = openWords(t, (done) => {
-      syncs.push(() => done(null));
+    const { commits, insert, add, words } = openWords(t, {
+      sync: (done) => {
+        syncs.push(() => done(null));
+      },
     });
     await commits.writeLoosely(() => insert.run('one'));
     await commits.writeLastLoosely(() => insert.run('two'));
@@ -151,7 +177,7 @@ describe('group commit', () => {
 
   it('tells nobody, and shows nobody, before the log is on the disk', async (t) => {
     const syncs: ((error: Error | null) => void)[] = [];
-    const { add, words, commits } = openWords(t, (done) => syncs.push(done));
+    const { add, words, commits } = openWords(t, { sync: (done) => syncs.push(done) });
     const told: string[] = [];
     const tell = (word: string) => add(word).then(() => told.push(word));
     const first = tell('one');
@@ -173,7 +199,7 @@ describe('group commit', () => {
 
   it('writes and shows nothing more after a failed sync', async (t) => {
     const syncs: ((error: Error | null) => void)[] = [];
-    const { add, words, commits } = openWords(t, (done) => syncs.push(done));
+    const { add, words, commits } = openWords(t, { sync: (done) => syncs.push(done) });
     const first = add('one');
     await turn();
     const second = add('two');
@@ -190,12 +216,8 @@ describe('group commit', () => {
     await add('before');
     // SQLite reports this when a transaction outgrows the cache and is spilled into a log that
     // starts anew.
-    const fsyncFailure = Object.assign(new Error('disk I/O error'), {
-      errcode: 1034,
-      errstr: 'disk I/O error',
-    });
     const spilled = commits.write(() => {
-      throw fsyncFailure;
+      throw fsyncFailure();
     });
     for (const outcome of await Promise.allSettled([spilled, add('beside'), add('three')])) {
       assert.match(
@@ -209,7 +231,9 @@ describe('group commit', () => {
   });
 
   it('waits beside the event loop for another process that holds the write lock', async (t) => {
-    const { file, add, words, commits, counts } = openWords(t, (done) => setImmediate(done, null));
+    const { file, add, words, commits, counts } = openWords(t, {
+      sync: (done) => setImmediate(done, null),
+    });
     const other = new WriteConnection(file, { synchronous: 'normal' });
     t.after(() => {
       other.close();
@@ -263,7 +287,7 @@ describe('group commit', () => {
 
   it('shows nothing rather than what is not on the disk yet when a held snapshot was lost', async (t) => {
     const syncs: ((error: Error | null) => void)[] = [];
-    const { reader, add, words } = openWords(t, (done) => syncs.push(done));
+    const { reader, add, words } = openWords(t, { sync: (done) => syncs.push(done) });
     const added = add('one');
     await turn();
     reader.prepare('ROLLBACK').all();
@@ -275,9 +299,11 @@ describe('group commit', () => {
   });
 
   it('keeps a commit that is stored when reads fail right after it', async (t) => {
-    const { reader, add, words } = openWords(t, (done) => {
-      reader.prepare('ROLLBACK').all();
-      done(null);
+    const { reader, add, words } = openWords(t, {
+      sync: (done) => {
+        reader.prepare('ROLLBACK').all();
+        done(null);
+      },
     });
     await add('one');
     assert.deepEqual(words(), ['one']);
@@ -336,51 +362,163 @@ describe('group commit', () => {
     const insert = writer.prepare('INSERT INTO blobs (bytes) VALUES (zeroblob(100000))');
     for (let i = 0; i < 500; i += 1) {
       await commits.write(() => insert.run());
-      // The checkpoint has a turn of its own, after the answers.
-      await new Promise(setImmediate);
     }
     assert.ok(counts.commits >= 500);
     const { size } = statSync(`${file}-wal`);
     assert.ok(size < 1.5 * 16_777_216, `${size} bytes of log after 50 MB of writes`);
   });
 
-  it('syncs a log of loose writes beside the event loop before it is moved', async (t) => {
-    const syncs: ((error: Error | null) => void)[] = [];
-    const { writer, commits, counts } = openWords(t, (done) => {
-      syncs.push(done);
+  it('goes on committing during a checkpoint', async (t) => {
+    const checkpoints: (() => void)[] = [];
+    const { writer, commits, counts, write } = openBlobs(t, {
+      checkpoint: (done) => checkpoints.push(() => done(null)),
     });
-    writer.exec('CREATE TABLE blobs (bytes BLOB)');
-    const insert = writer.prepare('INSERT INTO blobs (bytes) VALUES (zeroblob(1000000))');
-    const write = (): Promise<unknown> => commits.writeLoosely(() => insert.run());
-    while (syncs.length === 0) await write();
-    // No call waits for it, and one is enough.
+    while (checkpoints.length === 0) await write();
     const committed = counts.commits;
     await write();
     await write();
-    assert.deepEqual([counts.commits, syncs.length], [committed + 2, 1]);
-    const full = writer.logFrames();
-    syncs[0]?.(null);
-    await write();
-    assert.ok(writer.logFrames() < full / 2, 'the log has begun anew');
-    assert.equal(syncs.length, 1);
-  });
-
-  it('writes nothing more when the sync before a checkpoint fails, and closes after it', async (t) => {
-    const syncs: ((error: Error | null) => void)[] = [];
-    const { writer, commits } = openWords(t, (done) => {
-      syncs.push(done);
-    });
-    writer.exec('CREATE TABLE blobs (bytes BLOB)');
-    const insert = writer.prepare('INSERT INTO blobs (bytes) VALUES (zeroblob(1000000))');
-    const write = (): Promise<unknown> => commits.writeLoosely(() => insert.run());
-    while (syncs.length === 0) await write();
+    assert.deepEqual([counts.commits, checkpoints.length], [committed + 2, 1]);
     let isClosed = false;
     const closing = commits.close(new Error('closed')).then(() => (isClosed = true));
     await turn();
-    assert.equal(isClosed, false);
-    syncs[0]?.(Object.assign(new Error('input/output error'), { code: 'EIO' }));
+    assert.equal(isClosed, false, 'a checkpoint is under way');
+    checkpoints[0]?.();
     await closing;
+    commits.emptyLog();
+    assert.deepEqual(writer.logFrames(), { total: 0, left: 0 });
+  });
+
+  it('waits for a checkpoint that cannot keep up', async (t) => {
+    let finish = (): void => undefined;
+    const { commits, counts, write } = openBlobs(t, {
+      checkpoint: (done) => {
+        finish = () => {
+          commits.emptyLog();
+          done(null);
+        };
+      },
+    });
+    for (let i = 0; i < 9; i += 1) await write();
+    const waiting = write();
+    await turn();
+    await turn();
+    assert.equal(counts.commits, 9, '36 MB are in the log');
+    finish();
+    await waiting;
+    assert.equal(counts.commits, 10);
+  });
+
+  it('makes a long log begin anew: commits wait until what they added is moved, too', async (t) => {
+    const { file, writer, words, commits, counts, write } = openBlobs(t, {
+      checkpoint: (done) => void moved(() => done(null)),
+    });
+    const other = new ReadConnection(file);
+    const readOne = other.prepare('SELECT 1 FROM blobs LIMIT 1');
+    /** Moves what is in the log now, and not what is committed meanwhile. */
+    const moved = async (done: () => void): Promise<void> => {
+      other.hold();
+      readOne.all();
+      for (let i = 0; i < 6; i += 1) await turn();
+      words(); // This read of a request stays open for the rest of the turn.
+      writer.checkpoint('passive');
+      other.release();
+      done();
+    };
+    let longest = 0;
+    while (counts.commits < 60) {
+      await write();
+      longest = Math.max(longest, writer.logFrames().total);
+    }
+    assert.ok(longest > 16_000, `${longest} frames`);
+    assert.ok(longest < 24_000, `${longest} frames`);
+    await commits.close(new Error('closed'));
+    other.close();
+  });
+
+  it('moves the log in time again when it could not for long', async (t) => {
+    let checkpoints = 0;
+    const { commits, write } = openBlobs(t, {
+      checkpoint: (done) => {
+        checkpoints += 1; // and another process reads what is in the file
+        done(null);
+      },
+    });
+    for (let i = 0; i < 12; i += 1) await write();
+    commits.emptyLog(); // as that process may do at its end
+    checkpoints = 0;
+    for (let i = 0; i < 5; i += 1) await write();
+    assert.ok(checkpoints > 0);
+  });
+
+  it('begins no checkpoint after a failed sync', async (t) => {
+    const failed = Object.assign(new Error('disk I/O error'), { code: 'EIO' });
+    const checkpoints: (() => void)[] = [];
+    const syncs: ((error: Error | null) => void)[] = [];
+    const { add, commits, writer, write } = openBlobs(t, {
+      checkpoint: (done) => {
+        writer.checkpoint('passive');
+        checkpoints.push(() => done(null));
+      },
+      sync: (done) => void syncs.push(done),
+    });
+    await Promise.all(Array.from({ length: 17 }, write)); // The log is to begin anew.
+    const rejected = [assert.rejects(add('one'), { code: 'store_unavailable' })];
+    await turn();
+    checkpoints[0]?.();
+    rejected.push(assert.rejects(add('two'), { code: 'store_unavailable' }));
+    await turn();
+    syncs[0]?.(failed);
+    const closing = commits.close(new Error('closed'));
+    await turn();
+    await turn();
+    assert.deepEqual([syncs.length, checkpoints.length], [1, 1]);
+    await Promise.all([...rejected, closing]);
+  });
+
+  it('begins no checkpoint after a failed fsync inside a write', async (t) => {
+    let checkpoints = 0;
+    const { commits, writer, write } = openBlobs(t, {
+      checkpoint: (done) => {
+        checkpoints += 1;
+        done(null);
+      },
+    });
+    while (writer.logFrames().left + 1_000 < 4_000) await write();
+    assert.equal(checkpoints, 0);
+    const insert = writer.prepare('INSERT INTO blobs (bytes) VALUES (zeroblob(4000000))');
+    writer.begin();
+    insert.run();
+    writer.commit();
+    const failing = commits.write(() => {
+      throw fsyncFailure();
+    });
+    await assert.rejects(failing, { code: 'store_unavailable' });
+    await commits.close(new Error('closed'));
+    assert.equal(checkpoints, 0);
+  });
+
+  it('writes nothing more when the disk fails during a checkpoint', async (t) => {
+    const checkpoints: (() => void)[] = [];
+    const { commits, write } = openBlobs(t, {
+      checkpoint: (done) => checkpoints.push(() => done(fsyncFailure())),
+    });
+    while (checkpoints.length === 0) await write();
+    checkpoints[0]?.();
+    await assert.rejects(write(), { code: 'store_unavailable', message: /restarted/ });
+    await commits.close(new Error('closed'));
     assert.ok(commits.isBroken);
+  });
+
+  it('tries again later when a checkpoint fails otherwise', async (t) => {
+    const error = Object.assign(new Error('database is locked'), { errcode: 5 });
+    const asked: string[] = [];
+    const { write } = openBlobs(t, {
+      checkpoint: (done) => {
+        asked.push('once more');
+        done(error);
+      },
+    });
+    while (asked.length < 2) await write();
   });
 
   it('refuses writes once closed, after those it had taken', async (t) => {

@@ -1,4 +1,5 @@
-import type { WriteConnection } from './connection.ts';
+import { Checkpoints, type Checkpoint } from './checkpoints.ts';
+import type { LogFrames, WriteConnection } from './connection.ts';
 import {
   isBusy,
   isFsyncFailure,
@@ -15,7 +16,9 @@ import {
  *   write() … write() … writeLast()   asked for
  *   └─ setImmediate: BEGIN IMMEDIATE · hold reads · writes in order, then the claims, counters, COMMIT
  *      └─ log.sync(), beside the event loop; writes asked for meanwhile gather for the next round
- *         └─ release reads · resolve all · flush what has gathered
+ *         └─ release reads · flush what has gathered · resolve all
+ *            └─ checkpoints.committed(): a log that is long enough is moved into the file,
+ *               beside the event loop; checkpoints.wait() says when commits have to wait for that
  *
  * A lone write does not wait for others: it is flushed at the end of its own turn, a loose one a
  * turn later if no more come. Reads are held at what is on the disk until the sync is over, so that
@@ -33,11 +36,14 @@ import {
  * beside the event loop: BEGIN is tried again by timer, for lockWaitMs in all. After that they are
  * rejected, and certainly none of them is stored.
  */
-type QueuedWrite = {
+type QueuedWrite = Told<unknown> & {
   readonly run: () => unknown;
   /** Whether a loss of power may take it. */
   readonly isLoose: boolean;
-  readonly resolve: (value: unknown) => void;
+};
+/** What hears of the end of a write; neither may throw. */
+export type Told<Outcome> = {
+  readonly resolve: (outcome: Outcome) => void;
   readonly reject: (reason: unknown) => void;
 };
 /** Committed, but perhaps not on the disk yet. */
@@ -74,13 +80,6 @@ export type GroupCommitHooks = {
 /** Brings what is committed to the disk (LogSync). */
 export type Sync = (done: (error: Error | null) => void) => void;
 
-/**
- * At this many pages the write-ahead log is moved into the file: 16 MiB. A checkpoint moves every
- * page once, however often it is in the log, and pages of indexes are logged with every commit. It
- * is no more than one block of the log's own index has room for (4,062).
- */
-export const checkpointFrames = 4_000;
-
 const gatheredMax = 64;
 
 /**
@@ -95,6 +94,7 @@ export class GroupCommit {
   readonly #connection: WriteConnection;
   readonly #hooks: GroupCommitHooks;
   readonly #sync: Sync | null;
+  readonly #checkpoints: Checkpoints;
   readonly #flush = (): void => {
     this.#flushScheduled = false;
     if (this.#mayGather()) this.#scheduleFlush();
@@ -105,11 +105,11 @@ export class GroupCommit {
   #flushScheduled = false;
   /** How many loose writes were queued at the last look. */
   #gathered = 0;
-  #checkpointScheduled = false;
-  /** Resolves when the sync under way, or the wait for the write lock, is over. */
+  /**
+   * Resolves when what commits wait for is over: a sync, another process's write lock, or a
+   * checkpoint.
+   */
   #waiting: Promise<void> | null = null;
-  /** Resolves when the last sync before a checkpoint is over. */
-  #syncing: Promise<void> = Promise.resolve();
   /** How long queued writes have waited for the write lock. */
   #waitedMs = 0;
   /** Whether what is kept in memory must be read anew before the next write. */
@@ -119,10 +119,22 @@ export class GroupCommit {
   #closed: Error | null = null;
 
   /** Without `sync` a commit counts as on the disk at once. */
-  constructor(connection: WriteConnection, hooks: GroupCommitHooks, sync: Sync | null = null) {
+  constructor(
+    connection: WriteConnection,
+    hooks: GroupCommitHooks,
+    p: { readonly checkpoint: Checkpoint; readonly sync: Sync | null },
+  ) {
     this.#connection = connection;
     this.#hooks = hooks;
-    this.#sync = sync;
+    this.#sync = p.sync;
+    this.#checkpoints = new Checkpoints({
+      checkpoint: p.checkpoint,
+      frames: () => this.#frames(),
+      moved: () => this.flush(),
+      releaseReads: hooks.releaseReads,
+      mayWrite: () => this.#broken === null,
+      fsyncFailed: (error) => this.#breakDown(error),
+    });
   }
 
   /** The disk failed in such a way that this process may not write to the file again. */
@@ -149,6 +161,12 @@ export class GroupCommit {
     return this.#enqueue(this.#writes, run, true);
   }
 
+  /** As writeLoosely(), told by a callback. */
+  writeLooselyThen<Outcome>(run: () => Outcome, { resolve, reject }: Told<Outcome>): void {
+    const told = resolve as (value: unknown) => void;
+    this.#put(this.#writes, { run, isLoose: true, resolve: told, reject });
+  }
+
   /** As writeLoosely(), but after all other writes of the transaction. */
   writeLastLoosely<Outcome>(run: () => Outcome): Promise<Outcome> {
     return this.#enqueue(this.#lastWrites, run, true);
@@ -166,7 +184,18 @@ export class GroupCommit {
       this.flush();
       await this.#waiting;
     } while (this.#waiting !== null || this.#hasQueued());
-    await this.#syncing;
+    await this.#checkpoints.stop();
+  }
+
+  /** Empties the log, if the disk allows it. Call it after close(). */
+  emptyLog(): void {
+    if (this.#broken !== null) return;
+    try {
+      this.#hooks.releaseReads();
+      this.#connection.checkpoint('truncate');
+    } catch (error) {
+      if (isFsyncFailure(error)) this.#breakDown(error);
+    }
   }
 
   /**
@@ -174,7 +203,13 @@ export class GroupCommit {
    * outcome.
    */
   flush(): void {
-    if (this.#waiting !== null || !this.#hasQueued() || !this.#openRound()) return;
+    if (this.#waiting !== null) return;
+    const moved = this.#checkpoints.wait();
+    if (moved !== null) {
+      void this.#waitFor(moved);
+      return;
+    }
+    if (!this.#hasQueued() || !this.#openRound()) return;
     const committed: Committed[] = [];
     this.#commitTogether(this.#take(), committed);
     const isStrict = committed.some(({ write }) => !write.isLoose);
@@ -247,6 +282,14 @@ export class GroupCommit {
     this.#connection.begin();
   }
 
+  /** Lets commits wait for a checkpoint. */
+  async #waitFor(moved: Promise<void>): Promise<void> {
+    this.#waiting = moved;
+    await moved;
+    this.#waiting = null;
+    this.flush();
+  }
+
   #waitForLock(): void {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#waiting = promise;
@@ -260,12 +303,19 @@ export class GroupCommit {
   }
 
   #enqueue<Outcome>(queue: QueuedWrite[], run: () => Outcome, isLoose = false): Promise<Outcome> {
-    const refusal = this.#closed ?? this.#broken;
-    if (refusal !== null) return Promise.reject(refusal);
-    this.#scheduleFlush();
     return new Promise((resolve, reject) => {
-      queue.push({ run, isLoose, resolve: resolve as (value: unknown) => void, reject });
+      this.#put(queue, { run, isLoose, resolve: resolve as (value: unknown) => void, reject });
     });
+  }
+
+  #put(queue: QueuedWrite[], write: QueuedWrite): void {
+    const refusal = this.#closed ?? this.#broken;
+    if (refusal !== null) {
+      write.reject(refusal);
+      return;
+    }
+    this.#scheduleFlush();
+    queue.push(write);
   }
 
   #scheduleFlush(): void {
@@ -289,21 +339,19 @@ export class GroupCommit {
   /**
    * Commits what has gathered meanwhile before the callers of this round are answered, so that its
    * sync and their answers overlap: 34,000 submits a second instead of 30,000 (64 clients, medians
-   * of 15 alternating rounds). Not when a checkpoint is due, which needs a moment without a sync
-   * under way.
+   * of 15 alternating rounds).
    */
   #synced(committed: readonly Committed[]): void {
     this.#hooks.releaseReads();
-    if (this.#logFrames() < checkpointFrames) this.flush();
-    else this.#scheduleCheckpoint();
+    this.flush();
     this.#resolve(committed);
+    this.#checkpoints.committed();
   }
 
   #tell(committed: readonly Committed[]): void {
     this.#hooks.releaseReads();
     this.#resolve(committed);
-    if (this.#sync === null) this.#scheduleCheckpoint();
-    else this.#syncThenCheckpoint(this.#sync);
+    this.#checkpoints.committed();
   }
 
   #resolve(committed: readonly Committed[]): void {
@@ -389,56 +437,11 @@ export class GroupCommit {
     for (const write of writes) write.reject(error);
   }
 
-  /**
-   * Runs in the turn after the commit, so that its callers are answered first, and before the next
-   * commit: while reads are held, the log cannot be moved as a whole and so cannot start anew.
-   */
-  #scheduleCheckpoint(): void {
-    if (this.#checkpointScheduled || this.#logFrames() < checkpointFrames) return;
-    this.#checkpointScheduled = true;
-    setImmediate(() => {
-      this.#checkpointScheduled = false;
-      if (this.#closed === null) this.checkpoint('passive');
-    });
-  }
-
-  /**
-   * A checkpoint first brings the log to the disk, inside the one thread: 11 to 17 ms of its 20 to
-   * 35 when all of it was written loosely. So most of that is done beside the event loop, while
-   * commits go on.
-   */
-  #syncThenCheckpoint(sync: Sync): void {
-    if (this.#checkpointScheduled || this.#logFrames() < checkpointFrames) return;
-    this.#checkpointScheduled = true;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#syncing = promise;
-    sync((error) => {
-      this.#checkpointScheduled = false;
-      if (error !== null) this.#breakDown(error);
-      else if (this.#closed === null) this.checkpoint('passive');
-      resolve();
-    });
-  }
-
-  #logFrames(): number {
+  #frames(): LogFrames {
     try {
       return this.#connection.logFrames();
     } catch {
-      return 0; // The disk fails; the next commit reports it.
-    }
-  }
-
-  /**
-   * A checkpoint that fails loses nothing: the log stays, and the next commit tries again. After an
-   * fsync error, however, the log must not be reused, so nothing may be written.
-   */
-  checkpoint(mode: 'passive' | 'truncate'): void {
-    if (this.#broken !== null || this.#waiting !== null) return;
-    try {
-      this.#hooks.releaseReads();
-      this.#connection.checkpoint(mode);
-    } catch (error) {
-      if (isFsyncFailure(error)) this.#commitFailure(error);
+      return { total: 0, left: 0 }; // The disk fails; the next commit reports it.
     }
   }
 }

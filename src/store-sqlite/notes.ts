@@ -77,12 +77,14 @@ export function prepareNoteWrites(writer: WriteConnection): {
     },
     replace: ({ name, text, over, now }) => {
       const changed =
-        over === null ? insert.run(name, text, now) : replace.run(text, now, name, over);
+        over === null
+          ? insert.runCounted(name, text, now)
+          : replace.runCounted(text, now, name, over);
       return changed === 1 ? 'replaced' : 'changed';
     },
     remove: ({ names, unwrittenMs, now }) => {
       let removed = 0;
-      for (const name of names) removed += remove.run(name, now - unwrittenMs);
+      for (const name of names) removed += remove.runCounted(name, now - unwrittenMs);
       return removed;
     },
   };

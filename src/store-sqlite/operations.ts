@@ -106,7 +106,7 @@ export function prepareOperations(writer: WriteConnection, ledger: Ledger): Oper
 
   function unpark(entry: TaskEntry, key: string, limit: number): number {
     if (!entry.parkedByKey.has(key)) return 0;
-    const count = unparkBest.run(entry.task, key, limit);
+    const count = unparkBest.runCounted(entry.task, key, limit);
     for (let i = 0; i < count; i += 1) {
       ledger.moved({ task: entry.task, key, from: 'parked', to: 'ready' });
     }

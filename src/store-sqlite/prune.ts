@@ -189,8 +189,8 @@ function prepareRemovals(writer: WriteConnection, operations: Operations) {
   /** Removes expired gone ids and idempotency keys. */
   function removeRest(now: number, limit: number): PruneRest {
     return {
-      goneIds: pruneGoneIds.run(now, limit),
-      idempotencyKeys: pruneKeys.run(now, limit),
+      goneIds: pruneGoneIds.runCounted(now, limit),
+      idempotencyKeys: pruneKeys.runCounted(now, limit),
     };
   }
 

@@ -83,7 +83,7 @@ export class ReadyAgain {
 
   #makeReady(statement: WriteStatement, entry: TaskEntry, p: { at: number; scan: Scan }): void {
     const { scan } = p;
-    const count = scan.rowsLeft === 0 ? 0 : statement.run(entry.task, p.at, scan.rowsLeft);
+    const count = scan.rowsLeft === 0 ? 0 : statement.runCounted(entry.task, p.at, scan.rowsLeft);
     scan.look(count);
     for (let i = 0; i < count; i += 1) {
       // Their keys do not matter, because neither state counts by key.

@@ -70,7 +70,7 @@ export function prepareSettle(
     const lease = heldLeases.take(id, token) ?? readLease(id, token);
     if (lease === undefined) return 'lost';
     const { seq, task, key } = lease;
-    const changed = completeRow.run(
+    const changed = completeRow.runCounted(
       now,
       now,
       result.contentType,

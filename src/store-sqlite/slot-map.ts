@@ -6,8 +6,8 @@
  * the long ones frequent. Here the tables hold numbers, which point into an array whose slots are
  * reused.
  */
-export class SlotMap<Value> {
-  readonly #slotOf = new Map<string, number>();
+export class SlotMap<Value, Key = string> {
+  readonly #slotOf = new Map<Key, number>();
   readonly #slots: (Value | undefined)[] = [];
   readonly #free: number[] = [];
 
@@ -15,12 +15,12 @@ export class SlotMap<Value> {
     return this.#slotOf.size;
   }
 
-  get(key: string): Value | undefined {
+  get(key: Key): Value | undefined {
     const slot = this.#slotOf.get(key);
     return slot === undefined ? undefined : this.#slots[slot];
   }
 
-  set(key: string, value: Value): void {
+  set(key: Key, value: Value): void {
     let slot = this.#slotOf.get(key);
     if (slot === undefined) {
       slot = this.#free.pop() ?? this.#slots.length;
@@ -29,7 +29,7 @@ export class SlotMap<Value> {
     this.#slots[slot] = value;
   }
 
-  delete(key: string): boolean {
+  delete(key: Key): boolean {
     const slot = this.#slotOf.get(key);
     if (slot === undefined) return false;
     this.#slotOf.delete(key);

@@ -10,6 +10,8 @@ export type SqliteBench = {
   readonly bench: StoreBench;
   /** The first column of the rows that a query finds in the file, read beside the store. */
   readonly look: (sql: string) => unknown[];
+  /** Changes the file behind the store's back. */
+  readonly change: (sql: string) => void;
 };
 
 /** A store in a file of its own, which is removed with the test. */
@@ -32,5 +34,10 @@ export async function openSqliteBench(t: TestContext): Promise<SqliteBench> {
     db.close();
     return rows.map((row) => Object.values(row)[0]);
   };
-  return { bench, look };
+  const change = (sql: string): void => {
+    const db = new DatabaseSync(file);
+    db.exec(sql);
+    db.close();
+  };
+  return { bench, look, change };
 }

@@ -2,6 +2,7 @@ import { expected, refuseUnknownKeys } from '../core/options.ts';
 import type { Store } from '../store/store.ts';
 import { prepareFindKey } from './idempotency.ts';
 import { prepareListAttempts } from './attempts.ts';
+import { CheckpointThread } from './checkpoint-thread.ts';
 import { Claim } from './claim.ts';
 import { prepareCreate } from './create.ts';
 import { prepareCreateDelivery } from './delivery-create.ts';
@@ -104,7 +105,11 @@ function sqliteStore(file: OpenFile): Store {
     },
     lost: () => file.lock.lost(),
   };
-  const commits = new GroupCommit(writer, hooks, log === null ? null : (done) => log.sync(done));
+  const thread = new CheckpointThread(file.path, () => writer.checkpoint('passive'));
+  const commits = new GroupCommit(writer, hooks, {
+    checkpoint: (done) => thread.run(done),
+    sync: log === null ? null : (done) => log.sync(done),
+  });
   const operations = prepareOperations(writer, ledger);
   const deliveries = prepareDeliveries(writer, endpoints);
   const create = prepareCreateDelivery(writer, endpoints, deliveries);
@@ -128,7 +133,8 @@ function sqliteStore(file: OpenFile): Store {
         await commits.writeLoosely(() => endpoints.unwritten.writeAll()).catch(() => undefined);
       }
       await commits.close(unavailable('The store is closed.'));
-      commits.checkpoint('truncate');
+      await thread.close();
+      commits.emptyLog();
       log?.close();
       closeFile(file, { mayCheckpoint: !commits.isBroken });
     },

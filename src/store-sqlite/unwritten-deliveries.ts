@@ -37,11 +37,13 @@ type ClaimRow = { seq: number; left: number };
 
 /** Ends that are written together. */
 export type EndBatch = {
-  /** Whether they were written and reported, or undone. */
-  isOver: boolean;
-  readonly over: Promise<void>;
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
+  /**
+   * null: they are not written and reported yet. Otherwise the error because of which they were
+   * undone, if they were.
+   */
+  over: { readonly error: unknown } | null;
+  /** Called once each when it is over. */
+  readonly told: (() => void)[];
 };
 
 type WriteRow = (unwritten: Unwritten) => void;
@@ -166,7 +168,7 @@ export class UnwrittenDeliveries {
     unwritten.end = end;
     this.#ends.push(unwritten);
     this.#endedNow += 1;
-    return (this.#batch ??= newBatch());
+    return (this.#batch ??= { over: null, told: [] });
   }
 
   /** Call before each commit: writes recorded ends when no more come, enough have, or this `isLast`. */
@@ -232,7 +234,7 @@ export class UnwrittenDeliveries {
       // Claimed again since, perhaps.
       if (this.#shown.get(id) === unwritten) this.#shown.delete(id);
     }
-    for (const batch of this.#batches) end(batch, null);
+    for (const batch of this.#batches) endBatch(batch, null);
     this.#claimed = [];
     this.#written = [];
     this.#batches = [];
@@ -246,8 +248,8 @@ export class UnwrittenDeliveries {
       this.#keep(unwritten);
     }
     for (const unwritten of this.#byId.values()) unwritten.end = null;
-    for (const batch of this.#batchesNow) end(batch, error);
-    if (this.#batch !== null) end(this.#batch, error);
+    for (const batch of this.#batchesNow) endBatch(batch, error);
+    if (this.#batch !== null) endBatch(this.#batch, error);
     this.#batch = null;
     this.#ends = [];
     this.#rounds = 0;
@@ -305,14 +307,8 @@ export class UnwrittenDeliveries {
   }
 }
 
-function newBatch(): EndBatch {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  promise.catch(() => undefined); // Whoever waits for it hears of it.
-  return { isOver: false, over: promise, resolve, reject };
-}
-
-function end(batch: EndBatch, error: unknown): void {
-  batch.isOver = true;
-  if (error === null) batch.resolve();
-  else batch.reject(error);
+/** `error`: null, or why the ends are undone. */
+export function endBatch(batch: EndBatch, error: unknown): void {
+  batch.over = { error };
+  for (const told of batch.told.splice(0)) told();
 }

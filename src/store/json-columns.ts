@@ -6,6 +6,12 @@ export function parsed(json: unknown): unknown {
   return json === null ? null : JSON.parse(json as string);
 }
 
+/**
+ * Reads a column of text that people or receivers wrote. SQLite keeps it as it is, PostgreSQL as
+ * JSON, because its text cannot hold a U+0000.
+ */
+export type TextOf = (stored: unknown) => string | null;
+
 export function jsonOrNull(value: object | null): string | null {
   return value === null ? null : JSON.stringify(value);
 }
