@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import process from 'node:process';
 import { deliveryId, operationId } from '../src/core/id.ts';
 import { systemClock } from '../src/engine/system-clock.ts';
+import type { StoreHint } from '../src/store/store.ts';
 import { openSqliteStore } from '../src/store-sqlite/sqlite-store.ts';
 import { loopbackCidrs } from '../src/webhooks/address-policy.ts';
 import { createWebhooks } from '../src/webhooks/create-webhooks.ts';
@@ -17,19 +18,88 @@ import {
 
 /**
  * Our webhooks with default settings over a database file. The planned deliveries are stored first,
- * then sent, signed and recorded. The time runs from the start of sending until the last end is on
- * the disk.
+ * then sent, signed and recorded. The time runs from when they may be sent until the last end is
+ * stored.
+ *
+ * The sender runs on between the rounds, as bare undici does. With DELIVERIES_RESTART it does not:
+ * deliveries are stored by one run and sent by the next, which has to read them from the file.
  */
-const store = await openSqliteStore({ path: process.env['DELIVERIES_STORE'] ?? '' });
+const path = process.env['DELIVERIES_STORE'] ?? '';
+const isRestarted = process.env['DELIVERIES_RESTART'] === 'yes';
 const fillBatch = 500;
 
-async function fill(plan: SendPlan): Promise<void> {
-  for (let made = 0; made < plan.count; made += fillBatch) {
-    const deliveries = Array.from({ length: Math.min(fillBatch, plan.count - made) }, (_, i) =>
-      delivery(urlOf(plan, made + i)),
-    );
-    await store.createDeliveries({ deliveries, now: systemClock.now() });
-  }
+type Sending = {
+  readonly fill: (plan: SendPlan) => Promise<void>;
+  /** Sends what was filled; any line in the log but those of `count` deliveries fails the run. */
+  readonly sent: (count: number) => Promise<SendResult>;
+  readonly close: () => Promise<void>;
+};
+
+async function open(): Promise<Sending> {
+  const store = await openSqliteStore({ path });
+  let hint: (hint: StoreHint) => void = () => undefined;
+  let mayClaim = Promise.withResolvers<void>();
+  let end = Promise.withResolvers<void>();
+  let left = 0;
+  const wrong = (fields: object, message: string): void =>
+    end.reject(new Error(`${message} ${JSON.stringify(fields)}`));
+  const webhooks = createWebhooks({
+    store: {
+      ...store,
+      claimDeliveries: async (p) => {
+        await mayClaim.promise;
+        return store.claimDeliveries({ ...p, now: systemClock.now() });
+      },
+      hints: {
+        listen: (listener) => {
+          hint = listener;
+          return () => undefined;
+        },
+      },
+    },
+    clock: systemClock,
+    logger: {
+      debug: wrong,
+      info: (fields, message) => {
+        if (message !== 'Delivered.') wrong(fields, message);
+        else if ((left -= 1) === 0) end.resolve();
+      },
+      warn: wrong,
+      error: wrong,
+    },
+    settings: { allowedCidrs: loopbackCidrs, httpAllowed: true },
+    describe: () => {
+      throw new Error('No operation ends here.');
+    },
+    userAgent: 'raincheck/bench (+webhooks)',
+  });
+  return {
+    fill: async (plan) => {
+      for (let made = 0; made < plan.count; made += fillBatch) {
+        const deliveries = Array.from({ length: Math.min(fillBatch, plan.count - made) }, (_, i) =>
+          delivery(urlOf(plan, made + i)),
+        );
+        await store.createDeliveries({ deliveries, now: systemClock.now() });
+      }
+    },
+    sent: async (count) => {
+      await webhooks.start();
+      left = count;
+      const measured = stopwatch();
+      mayClaim.resolve();
+      hint({ type: 'ready' });
+      await end.promise;
+      const result = measured();
+      mayClaim = Promise.withResolvers();
+      end = Promise.withResolvers();
+      return result;
+    },
+    close: async () => {
+      mayClaim.resolve();
+      await webhooks.stop();
+      await store.close();
+    },
+  };
 }
 
 function delivery(url: string) {
@@ -52,42 +122,15 @@ function delivery(url: string) {
   } as const;
 }
 
-/**
- * Starts to send, and resolves when `count` are delivered. Any other line in the log fails the run.
- */
-async function sent(count: number): Promise<SendResult> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  let left = count;
-  const wrong = (fields: object, message: string): void =>
-    reject(new Error(`${message} ${JSON.stringify(fields)}`));
-  const webhooks = createWebhooks({
-    store,
-    clock: systemClock,
-    logger: {
-      debug: wrong,
-      info: (fields, message) => {
-        if (message !== 'Delivered.') wrong(fields, message);
-        else if ((left -= 1) === 0) resolve();
-      },
-      warn: wrong,
-      error: wrong,
-    },
-    settings: { allowedCidrs: loopbackCidrs, httpAllowed: true },
-    describe: () => {
-      throw new Error('No operation ends here.');
-    },
-    userAgent: 'raincheck/bench (+webhooks)',
-  });
-  const measured = stopwatch();
-  await webhooks.start();
-  await promise;
-  const result = measured();
-  await webhooks.stop();
-  return result;
-}
-
+let sending = await open();
 answerPlans(async (plan) => {
-  await fill(plan);
-  return sent(plan.count);
+  await sending.fill(plan);
+  if (!isRestarted) return sending.sent(plan.count);
+  await sending.close();
+  const restarted = await open();
+  const result = await restarted.sent(plan.count);
+  await restarted.close();
+  sending = await open();
+  return result;
 });
-process.once('SIGTERM', () => void store.close().then(() => process.exit(0)));
+process.once('SIGTERM', () => void sending.close().then(() => process.exit(0)));
