@@ -82,6 +82,20 @@ describe('AdmissionSimulation', () => {
     assert.deepEqual([...starts], [20]);
   });
 
+  it('passes the room of a key on when the task of the next one in its line is full', () => {
+    const line = [
+      waiting({ ms: 4, key: 1 }),
+      waiting({ ms: 5, task: 1, key: 0 }),
+      waiting({ ms: 5, key: 1 }),
+      waiting({ ms: 1, task: 1, key: 1 }),
+      waiting({ ms: 1, key: 1 }),
+      waiting({ ms: 2, task: 1, key: 2, delayMs: 3 }),
+      waiting({ ms: 1, key: 0 }),
+    ];
+    const p = { slots: 4, taskCaps: [3, 2, 1, 1], keyCaps: [1, 2, 1, 1], line };
+    assert.deepEqual(startsOf(p), [0, 0, 0, 5, 4, 3, 5]);
+  });
+
   const durations = fc.integer({ min: 1, max: 100 });
 
   it('is the plain slot queue when there are no caps and no delays', () => {

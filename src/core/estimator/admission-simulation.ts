@@ -105,12 +105,16 @@ export class AdmissionSimulation {
   #admit(rank: number, random: Random): boolean {
     const contender = this.#queue.line[rank] as Contender;
     const { task } = contender;
+    const key = this.#keyPlace(contender);
+    const isKeyFull =
+      key >= 0 && this.#loadOf(key) >= (this.#queue.keyCaps[contender.key] as number);
     if (this.#loadOf(task) >= (this.#queue.taskCaps[task] as number)) {
       this.#asideOf(task).push(rank, rank);
+      // The key still has room, so its next operation, of another task perhaps, gets its turn.
+      if (key >= 0 && !isKeyFull) this.#wake(key);
       return false;
     }
-    const key = this.#keyPlace(contender);
-    if (key >= 0 && this.#loadOf(key) >= (this.#queue.keyCaps[contender.key] as number)) {
+    if (isKeyFull) {
       this.#asideOf(key).push(rank, rank);
       // The task still has room, so its next operation gets its turn.
       this.#wake(task);
