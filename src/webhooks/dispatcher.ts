@@ -11,7 +11,7 @@ import type { DeliveryObserver } from './delivery-observer.ts';
 import { DeliverySettler } from './delivery-settler.ts';
 import { takeTraceparent } from './event-deliveries.ts';
 import { SendingAttempt, SendingAttempts } from './sending-attempts.ts';
-import { SlotGathering } from './slot-gathering.ts';
+import { loopMeter, SlotGathering } from './slot-gathering.ts';
 import type { CheckedWebhookSettings } from './webhook-settings.ts';
 import type { Sender } from './webhooks.ts';
 
@@ -76,6 +76,8 @@ export class Dispatcher implements Service<ClaimRound> {
       slots,
       free: () => this.#attempts.free,
       claim: () => this.wake(),
+      now: () => performance.now(),
+      isBusy: loopMeter(),
     });
     this.#outage = new Outage(logger, 'send deliveries');
     this.#leaseAlarm = new Alarm(clock, () => this.cutOffOverdue());

@@ -12,7 +12,6 @@
 export class SlotGathering {
   readonly #p: SlotGatheringParts;
   #isWaiting = false;
-  #loop = performance.eventLoopUtilization();
 
   constructor(p: SlotGatheringParts) {
     this.#p = p;
@@ -21,14 +20,14 @@ export class SlotGathering {
   /** A slot became free. */
   freed(): void {
     if (this.#isWaiting) return;
-    const enough = this.#isBusy() ? this.#p.slots : this.#p.slots / 2;
-    this.#wait(enough, performance.now() + waitMsMax);
+    const { slots, now, isBusy } = this.#p;
+    this.#wait(isBusy() ? slots : slots / 2, now() + waitMsMax);
   }
 
   #wait(enough: number, until: number): void {
-    const { free, claim } = this.#p;
+    const { free, claim, now } = this.#p;
     const before = free();
-    if (before >= enough || performance.now() >= until) {
+    if (before >= enough || now() >= until) {
       claim();
       return;
     }
@@ -39,14 +38,6 @@ export class SlotGathering {
       else claim();
     });
   }
-
-  /** Whether the thread had next to nothing to wait for since the last look. */
-  #isBusy(): boolean {
-    const now = performance.eventLoopUtilization();
-    const { utilization } = performance.eventLoopUtilization(now, this.#loop);
-    this.#loop = now;
-    return utilization > busyShare;
-  }
 }
 
 type SlotGatheringParts = {
@@ -54,8 +45,23 @@ type SlotGatheringParts = {
   /** How many slots are free now. */
   readonly free: () => number;
   readonly claim: () => void;
+  /** Any time in ms that never goes back. */
+  readonly now: () => number;
+  /** Whether the thread has had no time to spare since it was asked last. */
+  readonly isBusy: () => boolean;
 };
 
-const busyShare = 0.8;
 /** Longest wait of a slot. */
-const waitMsMax = 2;
+export const waitMsMax = 2;
+const busyShare = 0.8;
+
+/** Says whether this thread had next to nothing to wait for since the last call. */
+export function loopMeter(): () => boolean {
+  let last = performance.eventLoopUtilization();
+  return () => {
+    const now = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(now, last);
+    last = now;
+    return utilization > busyShare;
+  };
+}
