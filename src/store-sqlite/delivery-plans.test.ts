@@ -36,7 +36,7 @@ import {
   selectEndpointBySeqSql,
   selectEndpointSql,
   selectRequestEndpointSql,
-} from './endpoint-ledger.ts';
+} from './endpoint-statements.ts';
 import { firstPendingSql, firstTooFarSql, lookedAtSql } from './endpoint-place.ts';
 import {
   emptyEndpointsSql,

@@ -11,7 +11,7 @@ import { prepareSettleDeliveries } from './delivery-settle.ts';
 import { prepareSweepDeliveries } from './delivery-sweep.ts';
 import type { EndpointLedger } from './endpoint-ledger.ts';
 import { prepareEndpointReads, prepareEndpointWrites } from './endpoints.ts';
-import type { GroupCommit, Told } from './group-commit.ts';
+import type { GroupCommit, Callbacks } from './group-commit.ts';
 import { endBatch, type EndBatch, type UnwrittenDeliveries } from './unwritten-deliveries.ts';
 import { prepareReadSecrets, prepareSecretWrites } from './secrets.ts';
 
@@ -93,10 +93,10 @@ class EndBatches {
    * Calls `resolve` when the ends of all batches are written; `reject` when some are not, and then
    * they can be settled again.
    */
-  over(batches: readonly EndBatch[], p: Told<void>): void {
+  over(batches: readonly EndBatch[], p: Callbacks<void>): void {
     for (const batch of batches) {
       if (batch.over === null) {
-        batch.told.push(() => this.over(batches, p));
+        batch.listeners.push(() => this.over(batches, p));
         this.#driveOnce(batch);
         return;
       }

@@ -12,9 +12,20 @@ import {
 } from './endpoint-place.ts';
 import { newEntry, type EndpointEntry } from './endpoint-entry.ts';
 import {
+  selectEndpointBySeqSql,
+  selectEndpointSql,
+  selectRequestEndpointSql,
+  insertEndpointSql,
+  updateEndpointSql,
+  updateHealthSql,
+  reviveEndpointSql,
+  updatePlaceSql,
+  deleteEndpointSql,
+  countParkedSql,
+} from './endpoint-statements.ts';
+import {
   endpointOf,
   endpointRowColumnCount,
-  endpointRowColumns,
   endpointSeqOf,
   endpointValues,
   healthValues,
@@ -25,111 +36,18 @@ import { seqOf } from './rows.ts';
 import { UnwrittenDeliveries } from './unwritten-deliveries.ts';
 
 /**
+ * Entries kept over commits: enough for the endpoints of a busy store, but not for a million in
+ * bulk.
+ */
+const entriesMax = 1_000;
+
+/**
  * The endpoints that a transaction touches, in memory. Each is written once, however many of its
  * deliveries change, together with its place in the order of claims (endpoint-place.ts).
  *
  * Only this process writes, so what is kept here stays valid over commits; after a rollback
  * everything is read again. Reading costs O(in flight + registered + parked).
  */
-const derivedColumns = 'removed_at, is_behind, lane, first_at, first_id, open_at';
-
-export const selectEndpointBySeqSql = `
-SELECT ${endpointRowColumns}, ${derivedColumns}
-FROM endpoints
-WHERE seq = ?`;
-
-export const selectEndpointSql = `
-SELECT ${endpointRowColumns}, ${derivedColumns}
-FROM endpoints
-WHERE id = ?`;
-
-export const selectRequestEndpointSql = `
-SELECT seq
-FROM endpoints
-WHERE kind = 'request'
-  AND removed_at IS NULL
-  AND tenant = ?
-  AND url = ?`;
-
-const insertEndpointSql = `
-INSERT INTO endpoints
-  (version, disabled_at, disabled_reason, circuit, failures, first_failed_delivery, several_failed, probes,
-   gate_at, gate_reason, in_flight_max, failing_since, last_success_at, last_failure_at, origin, url, events,
-   tasks, headers, description, handshake, id, kind, tenant, created_at, lane)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'idle')`;
-
-const lastSeqSql = `
-SELECT last_insert_rowid()`;
-
-const healthColumns = `circuit = ?,
-    failures = ?,
-    first_failed_delivery = ?,
-    several_failed = ?,
-    probes = ?,
-    gate_at = ?,
-    gate_reason = ?,
-    in_flight_max = ?,
-    failing_since = ?,
-    last_success_at = ?,
-    last_failure_at = ?`;
-
-const placeColumns = `lane = ?,
-    first_at = ?,
-    first_id = ?,
-    open_at = ?`;
-
-const updateEndpointSql = `
-UPDATE endpoints
-SET version = ?,
-    disabled_at = ?,
-    disabled_reason = ?,
-    ${healthColumns},
-    origin = ?,
-    url = ?,
-    events = ?,
-    tasks = ?,
-    headers = ?,
-    description = ?,
-    handshake = ?,
-    removed_at = ?,
-    is_behind = ?,
-    ${placeColumns}
-WHERE seq = ?`;
-
-/** Touches no index; the columns of updateEndpointSql do, whether they change or not. */
-const updateHealthSql = `
-UPDATE endpoints
-SET ${healthColumns}
-WHERE seq = ?`;
-
-const reviveEndpointSql = `
-UPDATE endpoints
-SET kind = ?,
-    tenant = ?,
-    created_at = ?
-WHERE seq = ?`;
-
-const updatePlaceSql = `
-UPDATE endpoints
-SET ${placeColumns}
-WHERE seq = ?`;
-
-const deleteEndpointSql = `
-DELETE FROM endpoints
-WHERE seq = ?`;
-
-export const countParkedSql = `
-SELECT origin, count(*)
-FROM endpoints
-WHERE lane = 'parked'
-GROUP BY origin`;
-
-/**
- * Entries kept over commits: enough for the endpoints of a busy store, but not for a million in
- * bulk.
- */
-const entriesMax = 1_000;
-
 export class EndpointLedger {
   readonly inFlight: InFlight;
   readonly ahead = new DeliveriesAhead();
@@ -147,7 +65,6 @@ export class EndpointLedger {
   readonly #select: WriteStatement;
   readonly #selectRequest: WriteStatement;
   readonly #insert: WriteStatement;
-  readonly #lastSeq: WriteStatement;
   readonly #update: WriteStatement;
   readonly #updateHealth: WriteStatement;
   readonly #updatePlace: WriteStatement;
@@ -171,7 +88,6 @@ export class EndpointLedger {
     this.#select = writer.prepare(selectEndpointSql);
     this.#selectRequest = writer.prepare(selectRequestEndpointSql);
     this.#insert = writer.prepare(insertEndpointSql);
-    this.#lastSeq = writer.prepare(lastSeqSql);
     this.#update = writer.prepare(updateEndpointSql);
     this.#updateHealth = writer.prepare(updateHealthSql);
     this.#updatePlace = writer.prepare(updatePlaceSql);
@@ -215,8 +131,8 @@ export class EndpointLedger {
     if (removed !== undefined && removed.removedAt !== null) {
       return this.#revive(removed, endpoint, now);
     }
-    this.#insert.run(...endpointValues(endpoint), id, kind, tenant, createdAt);
-    const entry = newEntry(Number(this.#lastSeq.first()?.[0]), endpoint);
+    const seq = this.#insert.insert(...endpointValues(endpoint), id, kind, tenant, createdAt);
+    const entry = newEntry(seq, endpoint);
     this.#entries.set(entry.seq, entry);
     this.#seqs.set(id, entry.seq);
     this.ahead.nothingElse(entry.seq);

@@ -36,13 +36,13 @@ import {
  * beside the event loop: BEGIN is tried again by timer, for lockWaitMs in all. After that they are
  * rejected, and certainly none of them is stored.
  */
-type QueuedWrite = Told<unknown> & {
+type QueuedWrite = Callbacks<unknown> & {
   readonly run: () => unknown;
   /** Whether a loss of power may take it. */
   readonly isLoose: boolean;
 };
 /** What hears of the end of a write; neither may throw. */
-export type Told<Outcome> = {
+export type Callbacks<Outcome> = {
   readonly resolve: (outcome: Outcome) => void;
   readonly reject: (reason: unknown) => void;
 };
@@ -161,10 +161,10 @@ export class GroupCommit {
     return this.#enqueue(this.#writes, run, true);
   }
 
-  /** As writeLoosely(), told by a callback. */
-  writeLooselyThen<Outcome>(run: () => Outcome, { resolve, reject }: Told<Outcome>): void {
-    const told = resolve as (value: unknown) => void;
-    this.#put(this.#writes, { run, isLoose: true, resolve: told, reject });
+  /** As writeLoosely(), but by callbacks. */
+  writeLooselyThen<Outcome>(run: () => Outcome, { resolve, reject }: Callbacks<Outcome>): void {
+    const resolved = resolve as (value: unknown) => void;
+    this.#put(this.#writes, { run, isLoose: true, resolve: resolved, reject });
   }
 
   /** As writeLoosely(), but after all other writes of the transaction. */

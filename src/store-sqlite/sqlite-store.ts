@@ -101,7 +101,7 @@ function sqliteStore(file: OpenFile): Store {
     },
     releaseReads: () => {
       reader.release();
-      endpoints.unwritten.told();
+      endpoints.unwritten.shownToReaders();
     },
     lost: () => file.lock.lost(),
   };

@@ -43,7 +43,7 @@ export type EndBatch = {
    */
   over: { readonly error: unknown } | null;
   /** Called once each when it is over. */
-  readonly told: (() => void)[];
+  readonly listeners: (() => void)[];
 };
 
 type WriteRow = (unwritten: Unwritten) => void;
@@ -168,7 +168,7 @@ export class UnwrittenDeliveries {
     unwritten.end = end;
     this.#ends.push(unwritten);
     this.#endedNow += 1;
-    return (this.#batch ??= { over: null, told: [] });
+    return (this.#batch ??= { over: null, listeners: [] });
   }
 
   /** Call before each commit: writes recorded ends when no more come, enough have, or this `isLast`. */
@@ -227,7 +227,7 @@ export class UnwrittenDeliveries {
   }
 
   /** From now on readers see what is committed. */
-  told(): void {
+  shownToReaders(): void {
     for (const unwritten of this.#claimed) this.#shown.set(unwritten.row.delivery.id, unwritten);
     for (const unwritten of this.#written) {
       const { id } = unwritten.row.delivery;
@@ -310,5 +310,5 @@ export class UnwrittenDeliveries {
 /** `error`: null, or why the ends are undone. */
 export function endBatch(batch: EndBatch, error: unknown): void {
   batch.over = { error };
-  for (const told of batch.told.splice(0)) told();
+  for (const listener of batch.listeners.splice(0)) listener();
 }

@@ -10,7 +10,7 @@ import type { Store } from '../store/store.ts';
 import { StoreBench } from '../testing/store-bench.ts';
 import { plan, remember, type Call, type RunState } from '../testing/store-command-plans.ts';
 import { deliveryClaimPlan, webhookCommands } from '../testing/store-command-webhook-arbitrary.ts';
-import { ownersOf, tenants } from '../testing/store-command-webhooks.ts';
+import { allEndpoints, ownersOf } from '../testing/store-command-webhooks.ts';
 import { allDeliveries } from '../testing/webhook-bench.ts';
 import { failStatement } from './failing-statement.fixture.ts';
 import { openSqliteStore } from './sqlite-store.ts';
@@ -232,15 +232,7 @@ async function assertRecovers(store: Store, now: number): Promise<void> {
 }
 
 async function allOf(store: Store, state: RunState) {
-  const endpoints = [];
-  for (const tenant of tenants) {
-    const page = await store.listEndpoints({ tenant, limit: 1000, beforeId: null });
-    for (const { id } of page.endpoints) {
-      const read = await store.readEndpoint({ id });
-      assert.ok(read, `${id} is listed and missing`);
-      endpoints.push(read);
-    }
-  }
+  const endpoints = await allEndpoints(store);
   const list = (filter: Parameters<typeof allDeliveries>[1]['filter']) =>
     allDeliveries(store, { filter, limit: 200 });
   const deliveries = [];

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import {
   webhookEvents,
   type AttemptResult,
@@ -15,6 +16,7 @@ import type {
   ClaimDeliveriesOutcome,
   DeliveryFilter,
   DeliverySettlement,
+  EndpointWithCounts,
   NewDelivery,
   Outbox,
 } from '../store/delivery-store.ts';
@@ -101,6 +103,20 @@ type RunState = WebhookState & { readonly now: number; readonly ids: readonly st
 
 /** One call to one of the two stores. `newToken` gives both stores the same tokens. */
 type Call = (store: Store, newToken: () => string) => Promise<unknown>;
+
+/** All endpoints of these tenants, with their counts. */
+export async function allEndpoints(store: Store): Promise<EndpointWithCounts[]> {
+  const endpoints: EndpointWithCounts[] = [];
+  for (const tenant of tenants) {
+    const page = await store.listEndpoints({ tenant, limit: 1000, beforeId: null });
+    for (const { id } of page.endpoints) {
+      const read = await store.readEndpoint({ id });
+      assert.ok(read, `${id} is listed and missing`);
+      endpoints.push(read);
+    }
+  }
+  return endpoints;
+}
 
 export const deliveryLeaseMs = 10_000;
 export const tenants = ['', 'b'] as const;

@@ -14,7 +14,7 @@ import {
   type Command,
   type RunState,
 } from './store-command-plans.ts';
-import { deliveryClaimCall, ownersOf, tenants } from './store-command-webhooks.ts';
+import { allEndpoints, deliveryClaimCall, ownersOf } from './store-command-webhooks.ts';
 import { allDeliveries } from './webhook-bench.ts';
 
 /**
@@ -153,20 +153,11 @@ type All = {
 };
 
 async function allOf(store: Store): Promise<All> {
-  const endpoints: EndpointWithCounts[] = [];
-  for (const tenant of tenants) {
-    const page = await store.listEndpoints({ tenant, limit: 1000, beforeId: null });
-    for (const { id } of page.endpoints) {
-      const read = await store.readEndpoint({ id });
-      assert.ok(read, `${id} is listed and missing`);
-      endpoints.push(read);
-    }
-  }
   return {
     tasks: await store.readTasks(),
     operations: await allPages(store, { filter: {}, limit: 200 }),
     deliveries: await allDeliveries(store, { filter: {}, limit: 200 }),
-    endpoints,
+    endpoints: await allEndpoints(store),
   };
 }
 
