@@ -85,11 +85,13 @@ export class DeliverySettler {
     return { id, token: attempt.token, result, next };
   }
 
-  #call(settlement: DeliverySettlement): Promise<SettleOutcome> {
-    const { store, clock } = this.#p;
-    return store
-      .settleDeliveries({ settlements: [settlement], now: clock.now() })
-      .then((outcomes) => outcomes[0] ?? 'lost');
+  /** Async, so that a store that throws instead of rejecting is asked again, too. */
+  async #call(settlement: DeliverySettlement): Promise<SettleOutcome> {
+    const [outcome] = await this.#p.store.settleDeliveries({
+      settlements: [settlement],
+      now: this.#p.clock.now(),
+    });
+    return outcome ?? 'lost';
   }
 
   #observe(attempt: SendingAttempt, { result }: DeliverySettlement, nextAt: number | null): void {

@@ -425,6 +425,28 @@ describe('A store that fails at the Nth call', () => {
     assert.equal((await f.deliveries())[0]!.state, 'delivered');
   });
 
+  it('that throws at once is told again as well', async (t) => {
+    const inner = memoryStore();
+    let left = 2;
+    const settleDeliveries: Store['settleDeliveries'] = (p) => {
+      left -= 1;
+      if (left >= 0) throw new Error('a store of somebody whose verb is not async');
+      return inner.settleDeliveries(p);
+    };
+    const store = new Proxy(inner, {
+      get(kept, verb) {
+        if (verb === 'settleDeliveries') return settleDeliveries;
+        const value: unknown = Reflect.get(kept, verb);
+        return typeof value === 'function' ? (value.bind(kept) as unknown) : value;
+      },
+    });
+    const f = await webhooksFixture(t, { store });
+    await f.complete();
+    await f.clock.advance(20_000);
+    assert.equal(f.sent.length, 1, 'the receiver has it: nothing is sent again');
+    assert.equal((await f.deliveries())[0]!.state, 'delivered');
+  });
+
   it('that refuses the words of a receiver keeps how the attempt ended', async (t) => {
     const inner = memoryStore();
     const store = new Proxy(inner, {
