@@ -28,7 +28,8 @@ import { noNeeds, WorkingSet, type Needs } from './working-set.ts';
  * a COMMIT has no answer, all of them reject with `store_unavailable`.
  */
 export type MemoryWrite<Outcome> = {
-  readonly callersNow: number;
+  /** null: the verb has no instant; that of the write before it goes on. */
+  readonly callersNow: number | null;
   readonly needs: (needs: Needs) => void;
   /** Runs against the working set, which holds what was needed. Never waits. */
   readonly run: (set: WorkingSet, now: number) => Outcome;
@@ -55,7 +56,8 @@ export type MemoryWrite<Outcome> = {
  * was not among its `needs`, which is rare.
  */
 export type StepWrite<Outcome> = {
-  readonly callersNow: number;
+  /** As in MemoryWrite. */
+  readonly callersNow: number | null;
   readonly needs: (needs: Needs) => void;
   readonly step: (set: WorkingSet, now: number) => Promise<Outcome>;
   readonly hasReady?: boolean;
@@ -66,7 +68,8 @@ export type StepWrite<Outcome> = {
 
 /** A write with its own SQL statements, run in its place among the others. */
 export type SqlWrite<Outcome> = {
-  readonly callersNow: number;
+  /** As in MemoryWrite. */
+  readonly callersNow: number | null;
   readonly needs?: (needs: Needs) => void;
   readonly execute: (set: WorkingSet, now: number) => Promise<Outcome>;
   readonly hasReady?: boolean;
@@ -333,7 +336,7 @@ async function runForeseen(
   let now = 0;
   for (const { work } of writes) {
     if (!('run' in work)) return null;
-    now = foreseen.now ?? work.callersNow;
+    now = foreseen.now ?? work.callersNow ?? now;
     const outcome = work.run(set, now);
     if (work.foresee?.holds(outcome) !== true) return null;
     outcomes.push(outcome);
@@ -356,7 +359,7 @@ async function runGroup(
   const outcomes: unknown[] = [];
   let now = 0;
   for (const { work } of writes) {
-    now = await tx.now(work.callersNow);
+    now = await tx.now(work.callersNow ?? now);
     outcomes.push(await runOne(set, work, now));
   }
   await set.flush(now);

@@ -230,7 +230,7 @@ function writingVerbs(p: {
     requestCancel: (p) => commits.write(cancelWrite(p)),
     setTaskPaused: ({ task, paused }) =>
       commits.write({
-        callersNow: 0,
+        callersNow: null,
         needs: () => undefined,
         run: ({ ledger }) => ledger.pause(task, paused),
         hasReady: !paused,
@@ -272,7 +272,7 @@ ON CONFLICT (name) DO UPDATE SET value = meta.value + 1`;
 
 /** A write, because only a write reveals a standby or a full disk. */
 const pingWrite: SqlWrite<void> = {
-  callersNow: 0,
+  callersNow: null,
   execute: async ({ tx }) => tx.post(pingSql, []),
 };
 

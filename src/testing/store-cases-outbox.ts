@@ -218,6 +218,25 @@ export const outboxCases: readonly StoreCase[] = [
     },
   },
   {
+    title: 'it is due at once, whatever else is asked for in the same turn',
+    async run(bench) {
+      const { webhooks, store } = bench;
+      await webhooks.endpoint();
+      bench.outbox = webhooks.outbox();
+      for (const other of [
+        () => store.setTaskPaused({ task: 'exports', paused: true }),
+        () => store.ping(),
+      ]) {
+        const running = await bench.running();
+        bench.now += 5;
+        await Promise.all([bench.settle(completedBy(running)), other()]);
+        const [told] = await webhooks.list({ operationId: running.id });
+        assert.deepStrictEqual([told?.createdAt, told?.nextAt], [bench.now, bench.now]);
+        await webhooks.deliver((await webhooks.claim())[0]!.delivery);
+      }
+    },
+  },
+  {
     title: 'it cancels what failed to be told in the same turn, too',
     async run(bench) {
       const { webhooks } = bench;
